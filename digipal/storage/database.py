@@ -1,0 +1,233 @@
+"""One connection a thread, all closed together."""
+
+import sqlite3
+import threading
+import weakref
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from digipal.errors import DatabaseBusyError, StorageError
+from digipal.storage.faults import FAULTS, storage_error, translated
+from digipal.storage.schema import DatabaseSchema, bring_up_to_date
+
+__all__ = ["DatabaseConnection", "DatabaseSchema"]
+
+_SYNCHRONOUS = ("OFF", "NORMAL", "FULL", "EXTRA")
+
+
+class _ThreadConnection(sqlite3.Connection):
+    """A connection that knows whether it was closed and whether a statement of ours is running in it."""
+
+    closed = False
+
+    def __init__(self, *args: Any, **settings: Any) -> None:
+        super().__init__(*args, **settings)
+        self.in_use = threading.Lock()
+
+    def close(self) -> None:
+        """Close for good; the thread it belonged to gets a new one when it asks."""
+        self.closed = True
+        super().close()
+
+
+class _Lease:
+    """A thread's hold on its connection; when the thread ends the lease dies, and its finalizer closes."""
+
+    __slots__ = ("__weakref__", "connection")
+
+    def __init__(self, connection: _ThreadConnection) -> None:
+        self.connection = connection
+
+
+class _Reading:
+    """One read transaction of one connection."""
+
+    __slots__ = ("_connection", "_doing")
+
+    def __init__(self, connection: _ThreadConnection, doing: str) -> None:
+        self._connection = connection
+        self._doing = doing
+
+    def __enter__(self) -> _ThreadConnection:
+        connection = self._connection
+        connection.in_use.acquire()
+        try:
+            connection.execute("BEGIN")
+        except BaseException as error:
+            connection.in_use.release()
+            _fail(connection, error, self._doing)
+            raise
+        return connection
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        connection = self._connection
+        try:
+            if error is None:
+                _commit(connection, self._doing)
+            else:
+                _fail(connection, error, self._doing)
+        finally:
+            connection.in_use.release()
+
+
+class _Writing:
+    """One write transaction of one connection; `after_commit` runs once it is durable, before the next writer."""
+
+    __slots__ = ("_doing", "_lock", "_timeout_s", "after_commit", "connection")
+
+    def __init__(self, connection: _ThreadConnection, doing: str, lock: threading.Lock, timeout_s: float) -> None:
+        self.connection = connection
+        self._doing = doing
+        self._lock = lock
+        self._timeout_s = timeout_s
+        self.after_commit: Callable[[], None] | None = None
+
+    def __enter__(self) -> Self:
+        if not self._lock.acquire(timeout=self._timeout_s):
+            raise DatabaseBusyError(f"{self._doing}: another thread kept writing for {self._timeout_s} s")
+        connection = self.connection
+        connection.in_use.acquire()
+        try:
+            connection.execute("BEGIN IMMEDIATE")
+        except BaseException as error:
+            self._release()
+            _fail(connection, error, self._doing)
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            if error is not None:
+                _fail(self.connection, error, self._doing)
+                return
+            _commit(self.connection, self._doing)
+            if self.after_commit is not None:
+                self.after_commit()
+        finally:
+            self._release()
+
+    def _release(self) -> None:
+        self.connection.in_use.release()
+        self._lock.release()
+
+
+def _commit(connection: _ThreadConnection, doing: str) -> None:
+    try:
+        connection.execute("COMMIT")
+    except BaseException as error:
+        _fail(connection, error, doing)
+        raise
+
+
+def _fail(connection: _ThreadConnection, error: BaseException, doing: str) -> None:
+    """Undo the transaction, if it is still open, and raise a database fault as the engine's own."""
+    if not connection.closed and connection.in_transaction:
+        connection.execute("ROLLBACK")
+    if isinstance(error, FAULTS):
+        raise storage_error(error, doing) from error
+
+
+class DatabaseConnection:
+    """The way to one SQLite file in WAL mode: a connection for every thread that asks, created on first use.
+
+    The file, its folder and its tables are created when absent. `synchronous` NORMAL survives a crash of the
+    process at any moment; FULL also a loss of power, for a sync of the disk in every write. `busy_timeout_s` is how
+    long a write waits for another writer before DatabaseBusyError. Every database failure is a StorageError.
+    """
+
+    def __init__(self, db_path: str | Path, *, synchronous: str = "NORMAL", busy_timeout_s: float = 10.0) -> None:
+        if synchronous.upper() not in _SYNCHRONOUS:
+            raise ValueError(f"synchronous is one of {', '.join(_SYNCHRONOUS)}, not {synchronous!r}")
+        if str(db_path) == ":memory:":
+            raise StorageError(":memory: would give every thread a database of its own; name a file")
+        self.db_path = db_path
+        self._synchronous = synchronous.upper()
+        self._busy_timeout_s = busy_timeout_s
+        self._closed = False
+        self._local = threading.local()
+        self._leases: weakref.WeakSet[_Lease] = weakref.WeakSet()
+        self._registry_lock = threading.Lock()
+        # SQLite lets one writer in at a time and makes the others sleep and look again; waiting here is fair and quick.
+        self._write_lock = threading.Lock()
+        Path(db_path).parent.mkdir(parents=True, exist_ok=True)
+        with translated(f"{db_path}: cannot open the database"):
+            bring_up_to_date(self._connection(), str(db_path))
+
+    def get_connection(self) -> sqlite3.Connection:
+        """The calling thread's own connection, in autocommit mode, its rows readable by column name.
+
+        It may be closed by the caller, who then gets a new one; whatever stays open is closed by close().
+        """
+        return self._connection()
+
+    def _connection(self) -> _ThreadConnection:
+        lease: _Lease | None = getattr(self._local, "lease", None)
+        if lease is not None and not lease.connection.closed:
+            return lease.connection
+        return self._connect()
+
+    def _connect(self) -> _ThreadConnection:
+        with self._registry_lock:
+            if self._closed:
+                raise StorageError(f"{self.db_path}: the database connection has been closed")
+            with translated(f"{self.db_path}: cannot open the database"):
+                connection = sqlite3.connect(
+                    self.db_path,
+                    timeout=self._busy_timeout_s,
+                    isolation_level=None,
+                    check_same_thread=False,
+                    factory=_ThreadConnection,
+                )
+                lease = _Lease(connection)
+                weakref.finalize(lease, connection.close)
+                connection.row_factory = sqlite3.Row
+                connection.execute(f"PRAGMA synchronous = {self._synchronous}")
+            self._local.lease = lease
+            self._leases.add(lease)
+        return connection
+
+    def reading(self, doing: str) -> "_Reading":
+        """A block that sees one state of the database throughout; `doing` opens the message of a failure."""
+        return _Reading(self._connection(), doing)
+
+    def writing(self, doing: str) -> "_Writing":
+        """A block that is written as one transaction, or not at all when it raises."""
+        return _Writing(self._connection(), doing, self._write_lock, self._busy_timeout_s)
+
+    def execute_query(self, sql: str, params: Sequence[Any] = ()) -> list[sqlite3.Row]:
+        """The rows of a query."""
+        with self.reading(sql) as connection:
+            return connection.execute(sql, params).fetchall()
+
+    def execute_update(self, sql: str, params: Sequence[Any] = ()) -> int:
+        """How many rows a statement changed, written in a transaction of its own."""
+        with self.writing(sql) as transaction:
+            return transaction.connection.execute(sql, params).rowcount
+
+    def execute_transaction(self, statements: Sequence[tuple[str, Sequence[Any]]]) -> bool:
+        """All statements or none; True, or StorageError."""
+        with self.writing(f"{len(statements)} statements") as transaction:
+            for sql, params in statements:
+                transaction.connection.execute(sql, params)
+        return True
+
+    def vacuum(self) -> None:
+        """Rebuild the file without the space of deleted rows; SQLite allows it outside transactions only."""
+        connection = self._connection()
+        with self._write_lock, connection.in_use, translated("vacuum"):
+            connection.execute("VACUUM")
+
+    def close(self) -> None:
+        """Close every thread's connection, once what runs in it has ended; a second call does nothing."""
+        with self._registry_lock:
+            self._closed = True
+            leases = list(self._leases)
+        for lease in leases:
+            with lease.connection.in_use:
+                lease.connection.close()

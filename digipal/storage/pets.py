@@ -1,0 +1,153 @@
+"""Writing a pet with what is new in its history, and reading it back.
+
+A pet that is stored carries a mark (file, revision), each stored interaction of it a mark (file, pet id). The marks
+tell a save what is new and whether the pet is stale; they are set only after a commit.
+"""
+
+import sqlite3
+from collections import Counter
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+from digipal.core.models import DigiPal, Interaction
+from digipal.errors import StalePetError, StorageError
+from digipal.storage.rows import (
+    INTERACTION_COLUMNS,
+    PET_COLUMNS,
+    interaction_values,
+    pet_values,
+    read_history,
+    read_pet,
+)
+
+HISTORY_LIMIT = 100
+"""How many interactions a loaded pet brings along."""
+
+_COLUMNS = ", ".join(PET_COLUMNS)
+_SELECT = f"SELECT id, user_id, {_COLUMNS}, revision FROM digipals "
+SELECT_LIVE = _SELECT + "WHERE user_id = ? AND is_active = 1 ORDER BY created_at DESC, rowid DESC LIMIT 1"
+SELECT_BY_ID = _SELECT + "WHERE id = ?"
+SELECT_LIVE_OF_USER = _SELECT + "WHERE user_id = ? AND is_active = 1 ORDER BY created_at DESC, rowid DESC"
+SELECT_ALL_OF_USER = _SELECT + "WHERE user_id = ? ORDER BY created_at DESC, rowid DESC"
+_SELECT_HISTORY = (
+    f"SELECT {', '.join(INTERACTION_COLUMNS)} FROM interactions WHERE digipal_id = ? ORDER BY id DESC LIMIT ?"
+)
+_INSERT = (
+    f"INSERT INTO digipals ({_COLUMNS}, id, user_id, created_at, updated_at, is_active, revision) "
+    f"VALUES ({', '.join('?' * len(PET_COLUMNS))}, ?, ?, ?, ?, 1, 1)"
+)
+_UPDATE = (
+    f"UPDATE digipals SET {', '.join(f'{name} = ?' for name in PET_COLUMNS)}, updated_at = ?, revision = revision + 1 "
+    "WHERE id = ? AND user_id = ? AND revision = ?"
+)
+_INSERT_INTERACTION = (
+    f"INSERT INTO interactions ({', '.join(INTERACTION_COLUMNS)}, digipal_id, user_id) "
+    f"VALUES ({', '.join('?' * len(INTERACTION_COLUMNS))}, ?, ?)"
+)
+_FIRST_REVISION = 1
+
+
+def fetch_pet(connection: sqlite3.Connection, file: str, sql: str, key: str, history: bool = True) -> DigiPal | None:
+    """The first pet of a SELECT of this module, with its last interactions if wanted."""
+    row = connection.execute(sql, (key,)).fetchone()
+    if row is None:
+        return None
+    place = (file, row[0])
+    rows = connection.execute(_SELECT_HISTORY, (row[0], HISTORY_LIMIT)).fetchall() if history else []
+    return _marked(read_pet(row, read_history(rows, place)), file, row[-1])
+
+
+def fetch_pets(connection: sqlite3.Connection, file: str, sql: str, user_id: str) -> list[DigiPal]:
+    """All pets of a SELECT of this module, without their histories."""
+    return [_marked(read_pet(row, []), file, row[-1]) for row in connection.execute(sql, (user_id,))]
+
+
+def write_pet(connection: sqlite3.Connection, pet: DigiPal, file: str) -> Callable[[], None]:
+    """Insert or update the pet and add what is new in its history; call what is returned after the commit.
+
+    StalePetError when the stored pet was saved by someone else since this one was loaded or saved.
+    """
+    try:
+        known = pet.storage_mark[1] if pet.storage_mark and pet.storage_mark[0] == file else None
+        if isinstance(known, int) and _update(connection, pet, pet.user_id, known):
+            revision, new = known + 1, _unsaved(pet, file)
+        else:
+            revision, new = _write_unfamiliar(connection, pet, known)
+        for interaction in new:
+            connection.execute(_INSERT_INTERACTION, (*interaction_values(interaction), pet.id, pet.user_id))
+    except (TypeError, ValueError, AttributeError) as error:
+        if isinstance(error, UnicodeError):
+            raise
+        raise StorageError(f"pet {pet.id!r} holds a value that cannot be stored: {error}") from error
+
+    def mark() -> None:
+        place = (file, pet.id)
+        for interaction in new:
+            interaction.storage_mark = place
+        if pet.unsaved:
+            pet.unsaved = ()
+        pet.storage_mark = (file, revision)
+
+    return mark
+
+
+def _marked(pet: DigiPal, file: str, revision: int) -> DigiPal:
+    pet.storage_mark = (file, revision)
+    return pet
+
+
+def _unsaved(pet: DigiPal, file: str) -> list[Interaction]:
+    """What is new, found from the end, so that the cost is that of the news and not of the history."""
+    new = []
+    for interaction in reversed(pet.conversation_history):
+        mark = interaction.storage_mark
+        if mark is not None and mark[0] == file and mark[1] == pet.id:
+            break
+        new.append(interaction)
+    new.reverse()
+    return [*pet.unsaved, *new] if pet.unsaved else new
+
+
+def _update(connection: sqlite3.Connection, pet: DigiPal, user_id: str, revision: int) -> bool:
+    values: tuple[Any, ...] = (*pet_values(pet), datetime.now().isoformat(), pet.id, user_id, revision)
+    return connection.execute(_UPDATE, values).rowcount == 1
+
+
+def _write_unfamiliar(connection: sqlite3.Connection, pet: DigiPal, known: object) -> tuple[int, list[Interaction]]:
+    """Write a pet that is new to this file, was moved to another user, or is a copy made outside storage."""
+    row = connection.execute("SELECT user_id, revision FROM digipals WHERE id = ?", (pet.id,)).fetchone()
+    history = [*pet.unsaved, *pet.conversation_history]
+    if row is None:
+        now = datetime.now().isoformat()
+        connection.execute(_INSERT, (*pet_values(pet), pet.id, pet.user_id, now, now))
+        return _FIRST_REVISION, history
+    owner, revision = row
+    if known is not None and known != revision:
+        raise StalePetError(
+            f"pet {pet.id!r} was saved by someone else since it was loaded (revision {revision}, not {known}); "
+            "load it again and repeat the change"
+        )
+    if owner != pet.user_id:
+        connection.execute("UPDATE digipals SET user_id = ? WHERE id = ?", (pet.user_id, pet.id))
+    _update(connection, pet, pet.user_id, revision)
+    return revision + 1, _not_stored(connection, pet.id, history)
+
+
+def _not_stored(connection: sqlite3.Connection, pet_id: str, history: list[Interaction]) -> list[Interaction]:
+    """What the file does not hold: a copy (from a dict, say) brings no marks, so its history is compared."""
+    stored = Counter(
+        tuple(row)
+        for row in connection.execute(
+            "SELECT timestamp, user_input, interpreted_command, pet_response FROM interactions WHERE digipal_id = ?",
+            (pet_id,),
+        )
+    )
+    new = []
+    for interaction in history:
+        key = interaction_values(interaction)[:4]
+        if stored[key]:
+            stored[key] -= 1
+        else:
+            new.append(interaction)
+    return new

@@ -1,0 +1,209 @@
+"""Pets and interactions as rows, and back."""
+
+import json
+import sqlite3
+from collections.abc import Sequence
+from datetime import datetime
+from functools import lru_cache
+from typing import Any
+
+from digipal.core.enums import EggType, InteractionResult, LifeStage
+from digipal.core.models import DigiPal, Interaction
+from digipal.errors import StorageError
+
+PET_COLUMNS = (
+    "name",
+    "egg_type",
+    "life_stage",
+    "generation",
+    "hp",
+    "mp",
+    "offense",
+    "defense",
+    "speed",
+    "brains",
+    "discipline",
+    "happiness",
+    "weight",
+    "care_mistakes",
+    "energy",
+    "birth_time",
+    "last_interaction",
+    "evolution_timer",
+    "learned_commands",
+    "personality_traits",
+    "current_image_path",
+    "image_generation_prompt",
+    "decayed_seconds",
+)
+"""What a save writes anew, in the order of pet_values; id, user_id and revision stand apart."""
+
+INTERACTION_COLUMNS = (
+    "timestamp",
+    "user_input",
+    "interpreted_command",
+    "pet_response",
+    "attribute_changes",
+    "success",
+    "result",
+)
+
+_encode = json.JSONEncoder().encode
+_UNREADABLE = (KeyError, ValueError, TypeError)
+
+_EGG_TYPES = {egg.value: egg for egg in EggType}
+_STAGES = {stage.value: stage for stage in LifeStage}
+_RESULTS = {result.value: result for result in InteractionResult}
+
+
+def encode_dict(value: dict[str, Any]) -> str:
+    """The dict as JSON text."""
+    return _encode(value) if value else "{}"
+
+
+def decode_dict(text: str | None) -> dict[str, Any]:
+    """The inverse of encode_dict; NULL, as earlier engines wrote it, is an empty dict."""
+    if text is None or text == "{}":
+        return {}
+    value = json.loads(text)
+    if not isinstance(value, dict):
+        raise ValueError(f"not a JSON object: {text!r}")
+    return value
+
+
+@lru_cache(maxsize=256)
+def _encode_commands(commands: frozenset[str]) -> str:
+    """Pets of one stage mostly know the same commands, and every save writes them."""
+    return _encode(sorted(commands))
+
+
+def pet_values(pet: DigiPal) -> tuple[Any, ...]:
+    """What PET_COLUMNS hold for this pet."""
+    return (
+        pet.name,
+        pet.egg_type.value,
+        pet.life_stage.value,
+        pet.generation,
+        pet.hp,
+        pet.mp,
+        pet.offense,
+        pet.defense,
+        pet.speed,
+        pet.brains,
+        pet.discipline,
+        pet.happiness,
+        pet.weight,
+        pet.care_mistakes,
+        pet.energy,
+        pet.birth_time.isoformat(),
+        pet.last_interaction.isoformat(),
+        pet.evolution_timer,
+        _encode_commands(frozenset(pet.learned_commands)),
+        encode_dict(pet.personality_traits),
+        pet.current_image_path,
+        pet.image_generation_prompt,
+        pet.decayed_seconds,
+    )
+
+
+def read_pet(row: sqlite3.Row, history: list[Interaction]) -> DigiPal:
+    """The pet of a row (id, user_id, PET_COLUMNS); StorageError when the row makes no pet."""
+    try:
+        return DigiPal.restore(_field_values(row, history))
+    except _UNREADABLE as error:
+        raise StorageError(f"pet {row[0]!r} is stored in a form this engine cannot read: {error!r}") from error
+
+
+def _field_values(row: sqlite3.Row, history: list[Interaction]) -> dict[str, Any]:
+    (
+        pet_id,
+        user_id,
+        name,
+        egg_type,
+        life_stage,
+        generation,
+        hp,
+        mp,
+        offense,
+        defense,
+        speed,
+        brains,
+        discipline,
+        happiness,
+        weight,
+        care_mistakes,
+        energy,
+        birth_time,
+        last_interaction,
+        evolution_timer,
+        learned_commands,
+        personality_traits,
+        current_image_path,
+        image_generation_prompt,
+        decayed_seconds,
+    ) = row[:25]
+    return {
+        "id": pet_id,
+        "user_id": user_id,
+        "name": name,
+        "egg_type": _EGG_TYPES[egg_type],
+        "life_stage": _STAGES[life_stage],
+        "generation": generation,
+        "hp": hp,
+        "mp": mp,
+        "offense": offense,
+        "defense": defense,
+        "speed": speed,
+        "brains": brains,
+        "discipline": discipline,
+        "happiness": happiness,
+        "weight": weight,
+        "care_mistakes": care_mistakes,
+        "energy": energy,
+        "birth_time": datetime.fromisoformat(birth_time),
+        "last_interaction": datetime.fromisoformat(last_interaction),
+        "evolution_timer": evolution_timer,
+        "conversation_history": history,
+        "learned_commands": set(json.loads(learned_commands))
+        if learned_commands and learned_commands != "[]"
+        else set(),
+        "personality_traits": decode_dict(personality_traits),
+        "current_image_path": current_image_path or "",
+        "image_generation_prompt": image_generation_prompt or "",
+        "decayed_seconds": decayed_seconds,
+    }
+
+
+def interaction_values(interaction: Interaction) -> tuple[Any, ...]:
+    """What INTERACTION_COLUMNS hold for this interaction."""
+    return (
+        interaction.timestamp.isoformat(),
+        interaction.user_input,
+        interaction.interpreted_command,
+        interaction.pet_response,
+        encode_dict(interaction.attribute_changes),
+        interaction.success,
+        interaction.result.value,
+    )
+
+
+def read_history(rows: Sequence[sqlite3.Row], place: tuple[str, str]) -> list[Interaction]:
+    """The interactions of rows (INTERACTION_COLUMNS) that come newest first, oldest first, marked as stored."""
+    try:
+        history = [
+            Interaction(
+                datetime.fromisoformat(timestamp),
+                user_input,
+                interpreted_command or "",
+                pet_response or "",
+                decode_dict(changes),
+                bool(success),
+                _RESULTS[result] if result is not None else InteractionResult.SUCCESS,
+            )
+            for timestamp, user_input, interpreted_command, pet_response, changes, success, result in reversed(rows)
+        ]
+    except _UNREADABLE as error:
+        raise StorageError(f"the history of pet {place[1]!r} holds an unreadable row: {error!r}") from error
+    for interaction in history:
+        interaction.storage_mark = place
+    return history

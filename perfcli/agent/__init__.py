@@ -1,0 +1,1 @@
+"""The engine process: drives the target, and tells the tool what happened."""

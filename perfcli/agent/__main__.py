@@ -1,0 +1,47 @@
+"""`python -m perfcli.agent FD PLAN DATABASE`: the engine process. Started by perfcli.pool, of no use by itself."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import sys
+from multiprocessing.connection import Connection
+from pathlib import Path
+
+from perfcli.agent.link import Link
+from perfcli.agent.session import Session, SystemThreads
+from perfcli.clock import SystemClock
+from perfcli.plan import ExecutionPlan
+from perfcli.targets.protocol import Target
+
+
+def main(arguments: list[str]) -> None:
+    """Run one session, then leave at once, whatever threads the engine may have left."""
+    # the tool decides when the load ends: Ctrl-C in its terminal must not end it here
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    descriptor, plan_file, database_file = int(arguments[0]), Path(arguments[1]), Path(arguments[2])
+    plan = ExecutionPlan.model_validate_json(plan_file.read_text(encoding="utf-8"), strict=False)
+    link = Link(Connection(descriptor), orphaned=lambda: _leave_no_trace(plan_file.parent))
+
+    def make_target() -> Target:
+        # imported only now: the harness's own memory is measured before the engine is there
+        from perfcli.targets.embedded import EmbeddedTarget
+
+        return EmbeddedTarget(plan, database_file)
+
+    threads = SystemThreads(plan.scenario.load.vus)
+    Session(plan, link, SystemClock(link.stop), threads).run(make_target)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(0)
+
+
+def _leave_no_trace(directory: Path) -> None:
+    """The tool was killed: nobody else will remove the run's directory."""
+    shutil.rmtree(directory, ignore_errors=True)
+    os._exit(1)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,54 @@
+"""The agent's end of the line to the tool."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from multiprocessing.connection import Connection
+from threading import Event, Lock, Thread
+from typing import Any
+
+from perfcli import wire
+from perfcli.recorder import Frame
+
+
+class Link:
+    """Sends events and frames from any thread; listens in a thread of its own for `go` and `stop`.
+
+    Args:
+        orphaned: called when the tool is gone, from the listening thread.
+    """
+
+    def __init__(self, connection: Connection, orphaned: Callable[[], None]) -> None:
+        self.stop = Event()
+        self._connection = connection
+        self._orphaned = orphaned
+        self._sending = Lock()
+        self._go = Event()
+        Thread(target=self._listen, name="digipal-perf-link", daemon=True).start()
+
+    def event(self, name: wire.EventName, /, **fields: Any) -> None:
+        """Tell the tool that something happened."""
+        with self._sending:
+            wire.send_event(self._connection, name, **fields)
+
+    def frame(self, frame: Frame) -> None:
+        """Send samples."""
+        with self._sending:
+            wire.send_frame(self._connection, frame)
+
+    def checkpoint(self, name: str, **fields: Any) -> None:
+        """Stand still until the tool has looked at the process."""
+        self._go.clear()
+        self.event("checkpoint", name=name, **fields)
+        self._go.wait()
+
+    def _listen(self) -> None:
+        try:
+            while True:
+                message = wire.receive(self._connection)
+                if isinstance(message, wire.Event) and message.name == "stop":
+                    self.stop.set()
+                else:
+                    self._go.set()
+        except (EOFError, OSError):
+            self._orphaned()

@@ -1,0 +1,77 @@
+"""What can go wrong, how a run can end, and the exit code of each: the only place that knows numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from enum import IntEnum, StrEnum
+
+
+class ExitCode(IntEnum):
+    """Exit codes of the command, each with one meaning."""
+
+    PASS = 0
+    INTERNAL = 1
+    USAGE = 2
+    THRESHOLD_FAILED = 3
+    INVALID = 4
+    REGRESSION = 5
+    INTERRUPTED = 130
+    TERMINATED = 143
+
+
+_MILDEST_FIRST = (
+    ExitCode.PASS,
+    ExitCode.REGRESSION,
+    ExitCode.THRESHOLD_FAILED,
+    ExitCode.INVALID,
+    ExitCode.USAGE,
+    ExitCode.INTERNAL,
+    ExitCode.INTERRUPTED,
+    ExitCode.TERMINATED,
+)
+
+
+def worst(codes: Iterable[ExitCode]) -> ExitCode:
+    """The gravest of several exit codes; PASS when there are none."""
+    return max(codes, key=_MILDEST_FIRST.index, default=ExitCode.PASS)
+
+
+class Verdict(StrEnum):
+    """How a run ended."""
+
+    PASS = "pass"
+    FAIL = "fail"
+    INVALID = "invalid"
+    INTERRUPTED = "interrupted"
+    ERROR = "error"
+
+    @property
+    def exit_code(self) -> ExitCode:
+        """The exit code a run with this verdict gives."""
+        return _EXIT_CODE_OF[self]
+
+
+_EXIT_CODE_OF = {
+    Verdict.PASS: ExitCode.PASS,
+    Verdict.FAIL: ExitCode.THRESHOLD_FAILED,
+    Verdict.INVALID: ExitCode.INVALID,
+    Verdict.INTERRUPTED: ExitCode.INTERRUPTED,
+    Verdict.ERROR: ExitCode.INTERNAL,
+}
+
+
+class PerfError(Exception):
+    """A failure the user can act on: what happened, what to try next, and the exit code it gives."""
+
+    def __init__(self, message: str, *, hint: str = "", exit_code: ExitCode = ExitCode.INTERNAL) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+        self.exit_code = exit_code
+
+
+class UsageError(PerfError):
+    """A command or a scenario file that asks for something that cannot be (exit 2)."""
+
+    def __init__(self, message: str, *, hint: str = "") -> None:
+        super().__init__(message, hint=hint, exit_code=ExitCode.USAGE)

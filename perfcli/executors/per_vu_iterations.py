@@ -1,0 +1,51 @@
+"""per-vu-iterations: each vu does the same fixed number of iterations."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from perfcli.executors.base import MOST_ITERATIONS, LoadSettings, PositiveDurationText, Schedule
+from perfcli.units import parse_duration_ns
+
+
+class PerVuIterations(LoadSettings):
+    """`iterations` by each of `vus`, so every vu's work is known in advance."""
+
+    executor: Literal["per-vu-iterations"]
+    iterations: int = Field(ge=1, le=MOST_ITERATIONS, description="iterations of each vu")
+    max_duration: PositiveDurationText = Field(default="10m", description="no iteration starts after this")
+
+    def schedule(self) -> Schedule:
+        """A fresh schedule for one run."""
+        return PerVuIterationsSchedule(self.vus, self.iterations, parse_duration_ns(self.max_duration))
+
+    def describe(self) -> str:
+        """What will run, in one line."""
+        each = f" by each of {self.vus} vus" if self.vus > 1 else " by 1 vu"
+        return f"{self.iterations:,} iterations{each}{self._pauses()} (at most {self.max_duration})"
+
+    @property
+    def longest_ns(self) -> int:
+        """When the last iteration may start, in ns after the first."""
+        return parse_duration_ns(self.max_duration)
+
+    def share_done(self, iterations: int, elapsed_ns: int) -> float:
+        """How much of the load is done, 0..1, after so many iterations and so much time."""
+        return min(1.0, iterations / (self.iterations * self.vus))
+
+
+class PerVuIterationsSchedule:
+    """Counts each vu's iterations apart; a vu only ever touches its own count."""
+
+    def __init__(self, vus: int, iterations: int, max_duration_ns: int) -> None:
+        self._left = [iterations] * vus
+        self._deadline_ns = max_duration_ns
+
+    def next_start_ns(self, vu: int, now_ns: int) -> int | None:
+        """Now, while this vu has iterations left."""
+        if now_ns >= self._deadline_ns or self._left[vu] == 0:
+            return None
+        self._left[vu] -= 1
+        return now_ns

@@ -1,0 +1,32 @@
+"""What a run needs of the place where its engine lives."""
+
+from __future__ import annotations
+
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Protocol
+
+from perfcli.plan import ExecutionPlan
+
+
+class EngineHandle(Protocol):
+    """A started engine process."""
+
+    connection: Connection
+    pid: int
+
+    def kill(self) -> None:
+        """End it now, with everything it started; no harm where it has ended."""
+
+    def wait(self, timeout_s: float) -> int | None:
+        """Its exit code (negative: the signal that ended it); None where it still runs after that time."""
+
+    def output(self) -> str:
+        """The end of what it printed."""
+
+
+class WorkerPool(Protocol):
+    """Starts engine processes."""
+
+    def start(self, plan: ExecutionPlan, directory: Path, database: Path) -> EngineHandle:
+        """Start one, with `directory` as its own and `database` as its database file (not yet there)."""

@@ -1,0 +1,1 @@
+"""What people read: RunResult in, text out. Nothing here measures, judges or decides an exit code."""

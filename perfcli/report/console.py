@@ -1,0 +1,149 @@
+"""The report on the console: one scenario in full, several in a table, all that are there in a list."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+from rich.console import Group, RenderableType
+from rich.text import Text
+
+from perfcli import units
+from perfcli.errors import Verdict
+from perfcli.report.figures import QUIET, counted, figure, name, one_line, share, verdict_word
+from perfcli.report.judgement import limit_used, outcome, render_thresholds, render_verdict, verdict_line
+from perfcli.report.layout import INDENT, Column, FittingTable, Hanging, labelled
+from perfcli.report.operations import render_errors, render_operations
+from perfcli.report.resources import render_resources, render_stability
+from perfcli.results import RunResult
+from perfcli.scenario.models import Scenario
+
+_FAILED_FIRST: Final = (Verdict.FAIL, Verdict.ERROR, Verdict.INVALID, Verdict.INTERRUPTED, Verdict.PASS)
+_SUMMARY_COLUMNS: Final = (
+    Column("", "word"),
+    Column("scenario", "prose", least=22),
+    *map(Column, ("duration", "ok", "failed", "rate", "mean", "max")),
+    Column("limit most used, or why not", "prose", least=28),
+)
+_SUMMARY_FIRST_TO_GO: Final = ("failed", "ok", "max", "rate", "mean", "duration")
+_LONGEST_NAME: Final = 28
+
+
+def render_result(result: RunResult) -> RenderableType:
+    """All of one scenario: what ran, its operations, resources, thresholds, and last its verdict."""
+    sections = [_headline(result)]
+    if result.duration_ns is not None or result.total.attempts:
+        sections.append(render_operations(result))
+    sections += [
+        render_errors(result.operations),
+        render_resources(result),
+        render_stability(result),
+        render_thresholds(result),
+        render_verdict(result),
+    ]
+    return Group(*_spaced(sections))
+
+
+def render_summary(results: Sequence[RunResult]) -> RenderableType:
+    """One line for each scenario: what did not pass first, then by the share of an upper limit used.
+
+    A share, because the durations of scenarios say nothing to each other: one is told to take 10 s, another fails
+    at 1 s. Upper limits only (times, memory, degradation): a success rate of 100 % against 95 % looks close to its
+    limit, and is perfect.
+    """
+    ordered = sorted(results, key=_concern)
+    table = FittingTable(_SUMMARY_COLUMNS, list(map(_summary_row, ordered)), first_to_go=_SUMMARY_FIRST_TO_GO)
+    order = Text("what did not pass first, then by the share of a limit that was used", QUIET)
+    return Group(table, Hanging(Text(INDENT), order), Text(), _tally(results))
+
+
+def render_list(scenarios: Sequence[tuple[Scenario, str]]) -> RenderableType:
+    """What can be run: name, description, what runs, tags."""
+    if not scenarios:
+        return Text("No scenarios here.")
+    width = max((len(scenario.name) for scenario, _ in scenarios if len(scenario.name) <= _LONGEST_NAME), default=0)
+    return Group(*(_listed_scenario(scenario, plan, width) for scenario, plan in scenarios))
+
+
+def render_verdict_line(result: RunResult) -> RenderableType:
+    """The verdict of one scenario on one line."""
+    return verdict_line(result)
+
+
+def _spaced(sections: Sequence[Iterator[RenderableType]]) -> Iterator[RenderableType]:
+    filled = [parts for parts in map(list, sections) if parts]
+    for index, parts in enumerate(filled):
+        if index:
+            yield Text()
+        yield from parts
+
+
+def _headline(result: RunResult) -> Iterator[RenderableType]:
+    yield Hanging(name(result.name, "bold").append(INDENT), name(result.description))
+    seed = Text.assemble(str(result.seed), (f"  (repeat with --seed {result.seed})", QUIET))
+    yield from labelled([("plan", name(result.plan)), ("seed", seed), ("measured", _measured(result))])
+
+
+def _measured(result: RunResult) -> Text:
+    if result.duration_ns is None:
+        return Text("nothing: the run ended before measuring began", QUIET)
+    parts = [f"{counted(result.iterations, 'iteration')} in {units.format_duration(result.duration_ns)}"]
+    rate = result.total.success_rate
+    if rate is not None:
+        parts.append(f"{units.format_percentage(rate)} of {counted(result.total.attempts, 'operation')} succeeded")
+    if result.warmup_iterations:
+        parts.append(f"{counted(result.warmup_iterations, 'iteration')} of warm-up left out")
+    if result.dropped_iterations:
+        parts.append(f"{counted(result.dropped_iterations, 'iteration')} dropped")
+    return Text("; ".join(parts))
+
+
+def _concern(result: RunResult) -> tuple[int, float, float]:
+    nearest = _nearest_limit(result)
+    used = -1.0 if nearest is None else nearest[0]
+    return _FAILED_FIRST.index(result.verdict), -used, -(result.duration_ns or 0)
+
+
+def _nearest_limit(result: RunResult) -> tuple[float, str] | None:
+    shares = [(used, each.expr) for each in result.thresholds if (used := limit_used(each)) is not None]
+    return max(shares, default=None)
+
+
+def _summary_row(result: RunResult) -> list[Text]:
+    total = result.total
+    latency = total.latency
+    return [
+        verdict_word(result.verdict),
+        name(result.name),
+        figure(result.duration_ns, units.format_duration),
+        figure(total.ok, units.format_count),
+        figure(total.failed, units.format_count),
+        figure(total.throughput_per_s if result.duration_ns else None, units.format_rate),
+        figure(latency.mean_ns if latency else None, units.format_duration),
+        figure(latency.max_ns if latency else None, units.format_duration),
+        _why(result),
+    ]
+
+
+def _why(result: RunResult) -> Text:
+    if result.verdict is not Verdict.PASS:
+        first, *more = result.reasons or [outcome(result)]
+        return name(f"{first} (and {len(more)} more)" if more else first)
+    nearest = _nearest_limit(result)
+    if nearest is None:
+        return Text(outcome(result), QUIET)
+    used, expr = nearest
+    return Text.assemble(f"{share(used)} of ", name(expr))
+
+
+def _tally(results: Sequence[RunResult]) -> Text:
+    counts = [(verdict, sum(result.verdict is verdict for result in results)) for verdict in Verdict]
+    said = [Text.assemble(units.format_count(count), " ", verdict_word(verdict)) for verdict, count in counts if count]
+    return Text.assemble(counted(len(results), "scenario"), ": ", Text(", ").join(said))
+
+
+def _listed_scenario(scenario: Scenario, plan: str, width: int) -> Hanging:
+    lines = [Text(one_line(scenario.description))] if scenario.description.strip() else []
+    tags = f"  [{', '.join(scenario.tags)}]" if scenario.tags else ""
+    lines.append(Text(one_line(plan) + tags, QUIET))
+    return Hanging(Text(f"{scenario.name:<{width}}{INDENT}", "bold"), Text("\n").join(lines))

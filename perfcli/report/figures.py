@@ -1,0 +1,68 @@
+"""How one figure, one name or one verdict is written, the same in every table."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+from rich.text import Text
+
+from perfcli import units
+from perfcli.errors import Verdict
+
+UNKNOWN: Final = "–"
+"""What stands where nothing was measured; never 0."""
+
+GOOD: Final = "green"
+BAD: Final = "red"
+DOUBTFUL: Final = "yellow"
+QUIET: Final = "dim"
+
+_VERDICT_STYLES: Final = {
+    Verdict.PASS: f"bold {GOOD}",
+    Verdict.FAIL: f"bold {BAD}",
+    Verdict.ERROR: f"bold {BAD}",
+    Verdict.INVALID: f"bold {DOUBTFUL}",
+    Verdict.INTERRUPTED: f"bold {DOUBTFUL}",
+}
+
+
+def one_line(text: str) -> str:
+    """Text from a user's file or an engine's error on one line, without anything a terminal would obey."""
+    return " ".join("".join(char if char.isprintable() else " " for char in text).split())
+
+
+def name(text: str, style: str = "") -> Text:
+    """A name from outside: shown as it is written, rich markup included."""
+    return Text(one_line(text), style)
+
+
+def figure(value: float | None, write: Callable[[float], str], style: str = "") -> Text:
+    """A measured value, or the sign for one that is not known."""
+    return Text(UNKNOWN, QUIET) if value is None else Text(write(value), style)
+
+
+def signed(write: Callable[[float], str]) -> Callable[[float], str]:
+    """`write` for a change: a plus sign where it grew."""
+
+    def write_change(value: float) -> str:
+        written = write(value)
+        return f"+{written}" if value > 0 and written[0] != "0" else written
+
+    return write_change
+
+
+def share(fraction: float) -> str:
+    """A percentage to one decimal, for what is never known better: CPU use, margins, degradation."""
+    return units.format_percentage(round(fraction, 3))
+
+
+def counted(count: int, noun: str) -> str:
+    """ "1 vu", "2 vus", "1,200 iterations"."""
+    return f"{units.format_count(count)} {noun}{'' if count == 1 else 's'}"
+
+
+def verdict_word(verdict: Verdict) -> Text:
+    """A pass is said quietly, anything else aloud."""
+    word = verdict.value if verdict is Verdict.PASS else verdict.value.upper()
+    return Text(word, _VERDICT_STYLES[verdict])

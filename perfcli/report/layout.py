@@ -1,0 +1,143 @@
+"""The two shapes of a report: a table that fits its width, and a paragraph that hangs from its label."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from rich.box import Box
+from rich.console import Console, ConsoleOptions, RenderResult
+from rich.segment import Segment
+from rich.table import Table
+from rich.text import Text
+
+from perfcli.report.figures import QUIET
+from perfcli.report.terminal import is_plain
+
+INDENT: Final = "  "
+PROSE_WIDTH: Final = 100
+"""Columns of running text, where the terminal has more: longer lines are hard to read."""
+
+_GAP: Final = 2
+
+
+def _ruled(line: str) -> Box:
+    blank, rule = "    ", f" {line}{line} "
+    return Box("\n".join((blank, blank, rule, blank, rule, blank, blank, blank)), ascii=line.isascii())
+
+
+_RULED: Final = _ruled("─")
+_RULED_PLAIN: Final = _ruled("-")
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column of a table: figures stand to the right, words and prose to the left.
+
+    Only prose may wrap, and other columns are left out before it has less room than `least`.
+    """
+
+    title: str
+    kind: Literal["figure", "word", "prose"] = "figure"
+    least: int = 10
+
+
+class FittingTable:
+    """A table that leaves out columns, the least telling first, until every figure fits the width."""
+
+    def __init__(
+        self,
+        columns: Sequence[Column],
+        rows: Sequence[Sequence[Text]],
+        *,
+        first_to_go: Sequence[str] = (),
+        last_is_total: bool = False,
+    ) -> None:
+        self._columns = columns
+        self._rows = rows
+        self._first_to_go = first_to_go
+        self._last_is_total = last_is_total
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        """The table as far as it fits, indented, without blanks at the ends of lines."""
+        width = max(1, options.max_width - len(INDENT))
+        table = self._table(self._places_that_fit(width), _RULED_PLAIN if is_plain(console) else _RULED)
+        for line in console.render_lines(table, options.update(width=width, height=None), pad=False):
+            yield Segment(INDENT)
+            yield from _trimmed(line)
+            yield Segment.line()
+
+    def _table(self, places: Sequence[int], box: Box) -> Table:
+        table = Table(
+            box=box, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0), header_style=QUIET, border_style=QUIET
+        )
+        for place in places:
+            column = self._columns[place]
+            table.add_column(
+                Text(column.title),
+                justify="right" if column.kind == "figure" else "left",
+                no_wrap=column.kind != "prose",
+                overflow="fold",
+            )
+        for index, row in enumerate(self._rows, start=1):
+            closes_section = self._last_is_total and index == len(self._rows) - 1
+            table.add_row(*(row[place] for place in places), end_section=closes_section)
+        return table
+
+    def _places_that_fit(self, width: int) -> list[int]:
+        kept = list(range(len(self._columns)))
+        least = [self._least_width(place) for place in kept]
+        for title in self._first_to_go:
+            if sum(least[place] + _GAP for place in kept) - _GAP <= width:
+                break
+            kept = [place for place in kept if self._columns[place].title != title]
+        return kept
+
+    def _least_width(self, place: int) -> int:
+        column = self._columns[place]
+        widest = max([len(column.title), *(row[place].cell_len for row in self._rows)])
+        return min(widest, column.least) if column.kind == "prose" else widest
+
+
+def _trimmed(line: Sequence[Segment]) -> Iterator[Segment]:
+    end = len(line)
+    while end and not line[end - 1].text.rstrip(" "):
+        end -= 1
+    yield from line[: max(0, end - 1)]
+    if end:
+        yield Segment(line[end - 1].text.rstrip(" "), line[end - 1].style)
+
+
+class Hanging:
+    """A paragraph that starts beside its lead and stays clear of it on the lines that follow."""
+
+    def __init__(self, lead: Text, body: Text, *, widest: int = PROSE_WIDTH) -> None:
+        self._lead = lead
+        self._body = body
+        self._widest = widest
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        """The paragraph; a lead too long to stand beside has lines of its own."""
+        width = max(1, min(options.max_width, self._widest))
+        lead = self._lead
+        if lead.cell_len > width // 2:
+            yield from lead.wrap(console, width, overflow="fold")
+            lead = Text(INDENT * 2 if width > 2 * len(INDENT) else "")
+        blank = Text(" " * lead.cell_len)
+        for index, line in enumerate(self._body.wrap(console, width - lead.cell_len, overflow="fold")):
+            whole = Text.assemble(lead if index == 0 else blank, line)
+            whole.rstrip()
+            yield whole
+
+
+def labelled(lines: Iterable[tuple[str, Text]]) -> list[Hanging]:
+    """Indented paragraphs, each after its label, all starting in one column."""
+    written = list(lines)
+    width = max((len(label) for label, _ in written), default=0)
+    return [Hanging(Text(f"{INDENT}{label:<{width}}{INDENT}", QUIET), body) for label, body in written]
+
+
+def listed(items: Collection[Text], sign: str = "- ") -> list[Hanging]:
+    """Indented paragraphs, each after a sign."""
+    return [Hanging(Text(INDENT + sign, QUIET), item) for item in items]

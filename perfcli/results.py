@@ -1,0 +1,258 @@
+"""RunResult: all that is known of one run. Reports, baselines and comparisons read this and nothing else.
+
+The JSON that `--json` writes is this model; docs/results.md describes it. `schema_version` rises when a field changes
+its meaning or goes away; a new field alone does not raise it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Final, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from perfcli.errors import ExitCode, UsageError, Verdict
+from perfcli.units import Unit
+
+SCHEMA_VERSION: Final = 1
+
+
+class _Record(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class LatencySummary(_Record):
+    """Exact statistics of the successful samples of an operation, in nanoseconds."""
+
+    min_ns: int
+    mean_ns: float
+    p50_ns: float
+    p90_ns: float
+    p95_ns: float
+    p99_ns: float
+    p99_9_ns: float
+    max_ns: int
+    stddev_ns: float
+
+
+class OperationResult(_Record):
+    """One operation, or all of them together."""
+
+    name: str
+    ok: int = Field(ge=0, description="operations that answered rightly; only these count in latency")
+    failed: int = Field(ge=0, description="operations that raised, or returned the wrong thing")
+    errors: dict[str, int] = Field(default={}, description="failed operations by kind")
+    throughput_per_s: float = 0.0
+    latency: LatencySummary | None = Field(default=None, description="from the intended start; None without a success")
+    service_time: LatencySummary | None = Field(default=None, description="from the actual start")
+    degradation: float | None = Field(default=None, description="last fifth against first fifth; 0.5 is 50 % slower")
+    histogram_ns: dict[int, int] = Field(default={}, description="latency: count by bucket floor, 8 bits of precision")
+
+    @property
+    def attempts(self) -> int:
+        """Operations that were tried."""
+        return self.ok + self.failed
+
+    @property
+    def success_rate(self) -> float | None:
+        """The share that answered rightly; None where nothing was tried."""
+        return self.ok / self.attempts if self.attempts else None
+
+
+class MemoryResult(_Record):
+    """Memory of the engine process in bytes, seen from outside. None: the run did not get that far."""
+
+    harness_rss: int | None = Field(default=None, description="RSS before the engine was imported: the harness's own")
+    baseline_rss: int | None = Field(default=None, description="RSS after set-up and warm-up")
+    end_rss: int | None = None
+    cleanup_rss: int | None = Field(default=None, description="RSS with the cache cleared and collected")
+    baseline_uss: int | None = Field(default=None, description="USS: memory no other process shares")
+    end_uss: int | None = None
+    active_pets: int = 0
+    growth: int | None = None
+    peak: int | None = Field(default=None, description="highest RSS while measuring, less harness_rss")
+    per_pet: float | None = None
+    after_cleanup: int | None = None
+    slope_bytes_per_operation: float | None = None
+
+
+class ResourceResult(_Record):
+    """What else the engine process used while it was measured."""
+
+    cpu_mean: float | None = Field(default=None, description="1.0 is one core")
+    cpu_max: float | None = None
+    threads_max: int | None = None
+    open_files_max: int | None = None
+    read_bytes: int | None = Field(default=None, description="read calls, cached or not")
+    written_bytes: int | None = None
+    database_bytes: int | None = None
+    wal_bytes_max: int | None = None
+
+
+class MonitorSample(_Record):
+    """One look at the engine process from outside."""
+
+    at_ns: int = Field(description="since the measurement began; negative before")
+    rss: int
+    uss: int | None = None
+    cpu: float | None = Field(default=None, description="since the sample before; 1.0 is one core")
+    threads: int
+    open_files: int
+    read_bytes: int | None = None
+    written_bytes: int | None = None
+    database_bytes: int = 0
+    wal_bytes: int = 0
+    operations: int = Field(default=0, description="operations known to be done by then")
+
+
+class SecondOfLoad(_Record):
+    """One second of the time series."""
+
+    second: int
+    ok: int
+    failed: int
+    mean_ns: float | None = None
+    max_ns: int | None = None
+
+
+class ThresholdResult(_Record):
+    """A threshold with what was observed."""
+
+    expr: str
+    unit: Unit
+    observed: float | None = Field(default=None, description="in base units: ns, bytes, a fraction, per second")
+    limit: float
+    margin: float | None = Field(default=None, description="share of the limit left; negative where it is exceeded")
+    passed: bool
+    reason: str = Field(default="", description="why it failed where the figures do not say so: no samples")
+    abort_on_fail: bool = False
+
+
+class Integrity(_Record):
+    """What the engine acknowledged against what its database holds, read afresh after the load."""
+
+    acknowledged: int
+    lost: int
+    checked: bool = Field(description="False where the engine did not live to be checked")
+    examples: list[str] = []
+
+
+class VuWork(_Record):
+    """What one vu did, as a digest of its operations, users and choices in their order."""
+
+    vu: int
+    iterations: int
+    operations: int
+    digest: str
+
+
+class WorkDigest(_Record):
+    """Which operations ran. Two runs with one seed and one scenario have the same `planned`."""
+
+    planned: str = Field(description="digest of the first 1,000 iterations that the seed prescribes to each vu")
+    performed_as_planned: bool = Field(description="every vu did what the seed prescribes, in that order")
+    vus: list[VuWork] = []
+
+
+class Environment(_Record):
+    """Where the run took place."""
+
+    tool_version: str
+    engine_version: str = ""
+    python: str
+    sqlite: str
+    system: str
+    machine: str
+    cpu_model: str = ""
+    cpu_count: int
+
+
+class RunResult(_Record):
+    """All that is known of one run of one scenario."""
+
+    schema_version: Literal[1] = SCHEMA_VERSION
+    name: str
+    description: str = ""
+    tags: list[str] = []
+    scenario: dict[str, Any] = Field(description="the scenario as it ran, overrides included")
+    plan: str = Field(description="what ran, in one line")
+    seed: int
+    started_at: str = Field(description="UTC, ISO 8601")
+    duration_ns: int | None = Field(default=None, description="measured time; None where measuring never began")
+    verdict: Verdict
+    reasons: list[str] = Field(default=[], description="why the verdict is not pass, and what else to know")
+    iterations: int = 0
+    dropped_iterations: int = 0
+    warmup_iterations: int = 0
+    total: OperationResult
+    operations: list[OperationResult] = []
+    memory: MemoryResult = MemoryResult()
+    resources: ResourceResult = ResourceResult()
+    thresholds: list[ThresholdResult] = []
+    integrity: Integrity | None = None
+    digest: WorkDigest
+    environment: Environment
+    monitor: list[MonitorSample] = []
+    seconds: list[SecondOfLoad] = []
+    kept_database: str = ""
+
+    @property
+    def exit_code(self) -> ExitCode:
+        """The exit code of this run."""
+        return self.verdict.exit_code
+
+    @property
+    def failed_thresholds(self) -> list[ThresholdResult]:
+        """The thresholds that do not hold."""
+        return [threshold for threshold in self.thresholds if not threshold.passed]
+
+
+def save_results(results: Sequence[RunResult], path: Path) -> None:
+    """Write one RunResult as a JSON object, several as an array; a reader never sees half a file.
+
+    Raises:
+        UsageError: the file cannot be written.
+    """
+    documents = [result.model_dump(mode="json") for result in results]
+    content = json.dumps(documents[0] if len(documents) == 1 else documents, indent=1, ensure_ascii=False) + "\n"
+    unfinished = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        unfinished.write_text(content, encoding="utf-8")
+        unfinished.replace(path)
+    except OSError as error:
+        unfinished.unlink(missing_ok=True)
+        raise UsageError(f"{path}: cannot write the result: {error.strerror}") from error
+
+
+def load_results(path: Path) -> list[RunResult]:
+    """The RunResults of a file that `save_results` wrote.
+
+    Raises:
+        UsageError: the file cannot be read, or is not a result of this schema version.
+    """
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UsageError(f"{path}: cannot read the result: {error.strerror}") from error
+    except ValueError as error:
+        raise UsageError(f"{path}: not a result file: {error}") from error
+    records = document if isinstance(document, list) else [document]
+    return [_result(record, path) for record in records]
+
+
+def _result(record: Any, path: Path) -> RunResult:
+    version = record.get("schema_version") if isinstance(record, dict) else None
+    if version != SCHEMA_VERSION:
+        raise UsageError(
+            f"{path}: not a result of schema version {SCHEMA_VERSION} (found {version!r})",
+            hint="results are written by digipal-perf run --json FILE",
+        )
+    try:
+        return RunResult.model_validate(record)
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(map(str, first["loc"]))
+        raise UsageError(f"{path}: not a whole result: {place}: {first['msg']}") from error

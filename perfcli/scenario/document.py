@@ -1,0 +1,196 @@
+"""A YAML text as a tree of plain values, each with its place; bounded in depth and size."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Final, TypeAlias
+
+import yaml
+
+from perfcli.scenario.problems import KeyPath, Place, Problem, ScenarioFileError
+from perfcli.scenario.scalars import Scalar, is_plain_tag, scalar
+from perfcli.scenario.syntax import syntax_problem
+from perfcli.scenario.written import Written
+
+MOST_LEVELS: Final = 50
+MOST_NODES: Final = 20_000
+MOST_CHARACTERS: Final = 1024 * 1024
+_MERGE: Final = "tag:yaml.org,2002:merge"
+
+_Entries: TypeAlias = dict[str, tuple[yaml.Node, yaml.Node]]
+
+
+def read_document(text: str, source: str) -> tuple[Written, list[Problem]]:
+    """The tree of the one YAML document in `text`, and the mistakes of its form that leave the rest readable.
+
+    Args:
+        text: YAML, without Python's tags; anchors, aliases and merges are expanded.
+        source: the name that places bear.
+
+    Raises:
+        ScenarioFileError: it is not YAML, or holds no document or several, or more than the bounds allow.
+    """
+    node = _composed(text, source)
+    reading = _Reading(source)
+    return reading.written(node), reading.problems
+
+
+def _composed(text: str, source: str) -> yaml.Node:
+    loader: _BoundedLoader | None = None
+    try:
+        loader = _BoundedLoader(text)
+        node = loader.get_node() if loader.check_node() else None
+        if node is None:
+            raise ScenarioFileError([Place(source).problem((), "is empty: a scenario needs a name, a load and a flow")])
+        if loader.check_node():
+            raise _refused(source, loader.event_mark(), "a file holds one scenario: move this to a file of its own")
+    # PyYAML lets the errors of int() and chr() escape where a %YAML version or an escape is absurd
+    except (yaml.YAMLError, ValueError, OverflowError) as error:
+        raise ScenarioFileError([syntax_problem(error, text, source, loader)]) from None
+    except _TooMuch as error:
+        raise _refused(source, error.mark, error.message) from None
+    return node
+
+
+class _TooMuch(Exception):  # noqa: N818 - never leaves this module
+    def __init__(self, message: str, mark: yaml.Mark) -> None:
+        super().__init__(message)
+        self.message = message
+        self.mark = mark
+
+
+class _BoundedLoader(yaml.SafeLoader):
+    """Composes nodes as SafeLoader does, but neither deep nor many; constructs nothing."""
+
+    _level = 0
+    _nodes = 0
+
+    def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
+        self._level += 1
+        self._nodes += 1
+        if self._level > MOST_LEVELS:
+            raise _TooMuch(f"nested deeper than {MOST_LEVELS} levels", self.event_mark())
+        if self._nodes > MOST_NODES:
+            raise _TooMuch(f"more than {MOST_NODES:,} values", self.event_mark())
+        node = super().compose_node(parent, index)
+        self._level -= 1
+        return node
+
+    def event_mark(self) -> yaml.Mark:
+        """Where the next node starts."""
+        mark: yaml.Mark = self.peek_event().start_mark  # type: ignore[no-untyped-call]
+        return mark
+
+
+class _Reading:
+    """One walk over the nodes of a document: aliases expand here, so the bounds are kept here too."""
+
+    def __init__(self, source: str) -> None:
+        self.problems: list[Problem] = []
+        self._source = source
+        self._path: list[str | int] = []
+        self._ancestors: list[yaml.Node] = []
+        self._nodes = 0
+        self._characters = 0
+
+    def written(self, node: yaml.Node, key: yaml.Node | None = None) -> Written:
+        place = self._place(node)
+        key_place = self._place(key) if key else place
+        if not is_plain_tag(node):
+            self._mistake(node, f"the tag {node.tag!r:.60} is not allowed: write the value without it")
+        if isinstance(node, yaml.ScalarNode):
+            return Written(self._scalar(node), place, key_place)
+        with self._inside(node):
+            if isinstance(node, yaml.SequenceNode):
+                return Written(self._items(node), place, key_place)
+            return Written(self._section(node), place, key_place)
+
+    def _scalar(self, node: yaml.ScalarNode) -> Scalar:
+        self._count(node, 1, len(node.value))
+        if not _is_text(node.value):
+            self._mistake(node, r"\u escapes a half of a character: write the character itself")
+            return ""
+        return scalar(node)
+
+    def _items(self, node: yaml.SequenceNode) -> list[Written]:
+        return [self._child(index, item, None) for index, item in enumerate(node.value)]
+
+    def _section(self, node: yaml.Node) -> dict[str, Written]:
+        return {name: self._child(name, value, key) for name, (key, value) in self._entries(node).items()}
+
+    def _child(self, part: str | int, node: yaml.Node, key: yaml.Node | None) -> Written:
+        self._path.append(part)
+        child = self.written(node, key)
+        self._path.pop()
+        return child
+
+    def _entries(self, node: yaml.Node) -> _Entries:
+        self._count(node, 1 + len(node.value))
+        entries: _Entries = {}
+        for key, value in node.value:
+            if key.tag != _MERGE and self._is_new_key(key, entries):
+                entries[key.value] = key, value
+        for merged in self._merged(node):
+            with self._inside(merged):
+                for name, entry in self._entries(merged).items():
+                    entries.setdefault(name, entry)
+        return entries
+
+    def _is_new_key(self, key: yaml.Node, entries: _Entries) -> bool:
+        if not isinstance(key, yaml.ScalarNode) or not isinstance(scalar(key), str) or not _is_text(key.value):
+            written = f"{key.value!r:.60}" if isinstance(key, yaml.ScalarNode) else "a list or section"
+            self._mistake(key, f"a key is text, not {written}")
+            return False
+        if key.value in entries:
+            first = entries[key.value][0].start_mark.line + 1
+            self._mistake(key, f"written twice: first on line {first}", (key.value,))
+            return False
+        return True
+
+    def _merged(self, node: yaml.Node) -> Iterator[yaml.MappingNode]:
+        for key, value in node.value:
+            if key.tag != _MERGE:
+                continue
+            for section in value.value if isinstance(value, yaml.SequenceNode) else [value]:
+                if isinstance(section, yaml.MappingNode):
+                    yield section
+                else:
+                    self._mistake(section, "<< merges a section: name one by its anchor, <<: *anchor")
+
+    @contextmanager
+    def _inside(self, node: yaml.Node) -> Iterator[None]:
+        if any(node is ancestor for ancestor in self._ancestors):
+            raise _refused(self._source, node.start_mark, "an anchor holds itself")
+        if len(self._ancestors) >= MOST_LEVELS:
+            raise _refused(self._source, node.start_mark, f"nested deeper than {MOST_LEVELS} levels")
+        self._ancestors.append(node)
+        yield
+        self._ancestors.pop()
+
+    def _count(self, node: yaml.Node, nodes: int, characters: int = 0) -> None:
+        self._nodes += nodes
+        self._characters += characters
+        if self._nodes > MOST_NODES or self._characters > MOST_CHARACTERS:
+            raise _refused(self._source, node.start_mark, "the aliases expand to more than a scenario can hold")
+
+    def _mistake(self, node: yaml.Node, message: str, below: KeyPath = ()) -> None:
+        problem = self._place(node).problem((*self._path, *below), message)
+        # a section that is merged is walked again in each place that it is merged into
+        if all((problem.line, problem.column) != (known.line, known.column) for known in self.problems):
+            self.problems.append(problem)
+
+    def _place(self, node: yaml.Node) -> Place:
+        return _place(self._source, node.start_mark)
+
+
+def _is_text(characters: str) -> bool:
+    return not any("\ud800" <= character <= "\udfff" for character in characters)
+
+
+def _place(source: str, mark: yaml.Mark) -> Place:
+    return Place(source, mark.line + 1, mark.column + 1)
+
+
+def _refused(source: str, mark: yaml.Mark, message: str) -> ScenarioFileError:
+    return ScenarioFileError([_place(source, mark).problem((), message)])

@@ -1,0 +1,135 @@
+"""Options that change a scenario before it is read: --set, --workers, --iterations, --duration."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from typing import Any, Final
+
+from perfcli.errors import UsageError
+from perfcli.executors import LOAD_MODELS
+from perfcli.scenario.document import read_document
+from perfcli.scenario.problems import Place, Problem, ScenarioFileError
+from perfcli.scenario.written import Written
+
+_SET_HINT: Final = "write --set key=value, e.g. --set load.vus=3 or --set thresholds.0='latency.mean < 1ms'"
+
+
+@dataclass(frozen=True)
+class Override:
+    """A value that an option puts in the place of the file's."""
+
+    path: tuple[str, ...]  # keys, and the indexes of list items as digits
+    value: Any  # plain data
+    origin: str  # the option as it was typed
+    executor: str = ""  # to change to where the scenario's own executor does not take this key
+
+
+def parse_set(text: str) -> Override:
+    """The override that `--set key.sub=value` writes; the value is YAML, so 3 is a number and [a, b] a list.
+
+    Raises:
+        UsageError: there is no key, no value, or the value is not YAML.
+    """
+    origin = f"--set {text}"
+    key, equals, value = text.partition("=")
+    path = tuple(part.strip() for part in key.split("."))
+    if not equals or not value.strip() or not all(path):
+        raise UsageError(f"{origin}: expected key=value", hint=_SET_HINT)
+    try:
+        document, problems = read_document(value, origin)
+    except ScenarioFileError as error:
+        problems = error.problems
+    if problems:
+        raise UsageError(f"{origin}: the value is not YAML: {problems[0].message}", hint="put the value in quotes")
+    return Override(path, document.plain(), origin)
+
+
+def workers(count: int) -> Override:
+    """What --workers asks for: so many vus."""
+    return Override(("load", "vus"), count, f"--workers {count}")
+
+
+def iterations(count: int) -> Override:
+    """What --iterations asks for: so many, by shared-iterations where the scenario's executor counts none."""
+    return Override(("load", "iterations"), count, f"--iterations {count}", executor="shared-iterations")
+
+
+def duration(text: str) -> Override:
+    """What --duration asks for: load for so long, by constant-vus where the scenario's executor counts iterations."""
+    return Override(("load", "duration"), text, f"--duration {text}", executor="constant-vus")
+
+
+def apply_overrides(root: Written, overrides: Sequence[Override]) -> list[Problem]:
+    """Change `root`, in the order of the overrides, and tell which of them found no place."""
+    return [problem for override in _reconciled(overrides) for problem in _apply(root, override)]
+
+
+def _reconciled(overrides: Sequence[Override]) -> Iterator[Override]:
+    """--iterations with --duration: so many iterations, for that long at most."""
+    counts_iterations = any(override.executor and override.path[-1] == "iterations" for override in overrides)
+    for override in overrides:
+        if counts_iterations and override.executor and override.path[-1] == "duration":
+            yield replace(override, path=("load", "max_duration"), executor="shared-iterations")
+        else:
+            yield override
+
+
+def _apply(root: Written, override: Override) -> Iterator[Problem]:
+    try:
+        _put(root, override.path, Written.at(Place(override.origin), override.value))
+        if override.executor:
+            _change_executor(root, override)
+    except _NoPlaceError as error:
+        yield Place(override.origin).problem((), str(error))
+
+
+class _NoPlaceError(Exception):
+    """A path that leads nowhere."""
+
+
+def _put(root: Written, path: tuple[str, ...], value: Written) -> None:
+    here = root
+    for depth, (part, following) in enumerate(pairwise(path), start=1):
+        child = here.child(_index(part) if isinstance(here.value, list) else part)
+        if child is None or child.value is None:
+            child = Written.at(value.place, [] if following.isdecimal() else {})
+            _store(here, part, child, path[: depth - 1])
+        here = child
+    _store(here, path[-1], value, path[:-1])
+
+
+def _store(here: Written, part: str, value: Written, path: tuple[str, ...]) -> None:
+    place = ".".join(path) or "the scenario"
+    if isinstance(here.value, dict):
+        before = here.value.get(part)
+        here.value[part] = value if before is None else replace(value, key_place=before.key_place)
+    elif isinstance(here.value, list):
+        items, index = here.value, _index(part)
+        if not part.isdecimal():
+            raise _NoPlaceError(f"{place} is a list: name an item by its number, as in {place}.0")
+        if not 0 <= index <= len(items):
+            raise _NoPlaceError(f"{place} has {len(items)} items: {place}.{len(items)} would add one")
+        items[index : index + 1] = [value]
+    else:
+        raise _NoPlaceError(f"{place} is a single value, without {part!r:.60} in it: set {place} as a whole")
+
+
+def _index(part: str) -> int:
+    return int(part) if part.isdecimal() and len(part) < 10 else -1
+
+
+def _change_executor(root: Written, override: Override) -> None:
+    load, executor = root.find("load"), root.find("load", "executor")
+    if load is None or not isinstance(load.value, dict):
+        return
+    current = LOAD_MODELS.get(executor.value) if executor and isinstance(executor.value, str) else None
+    # an executor that is none is the file's own mistake, and told as such
+    if (executor and not current) or (current and override.path[-1] in current.model_fields):
+        return
+    load.value["executor"] = Written.at(Place(override.origin), override.executor)
+    kept = LOAD_MODELS[override.executor].model_fields
+    for key in list(load.value):
+        if current and key in current.model_fields and key not in kept:
+            del load.value[key]

@@ -1,0 +1,100 @@
+"""What is wrong with a scenario file: every mistake with its place."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any, Final, TypeVar
+
+from perfcli.errors import UsageError
+
+MOST_PROBLEMS: Final = 100
+_MOST_SHOWN: Final = 60
+
+T = TypeVar("T")
+
+KeyPath = tuple[str | int, ...]
+"""Keys and list indexes from the top of a file down to a value."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where something was written: a spot of a file, or a whole file or option (line 0)."""
+
+    source: str
+    line: int = 0
+    column: int = 0
+
+    def problem(self, path: KeyPath, message: str) -> Problem:
+        """Something that is wrong here."""
+        return Problem(self.source, self.line, self.column, path_text(path), message)
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One mistake: who wrote it (a file, or an option as it was typed), where, in which key, and what is wrong.
+
+    Lines and columns count from 1; line 0 means the whole file or option.
+    """
+
+    file: str
+    line: int
+    column: int
+    path: str
+    message: str
+
+    def __str__(self) -> str:
+        place = f"{self.file}:{self.line}:{self.column}" if self.line else self.file
+        return ": ".join(filter(None, (place, self.path, self.message)))
+
+
+class ScenarioFileError(UsageError):
+    """Scenarios that cannot run (exit 2), with all that is wrong with them."""
+
+    def __init__(self, problems: Iterable[Problem]) -> None:
+        self.problems = list(dict.fromkeys(problems))
+        super().__init__("\n".join(map(str, self.problems)))
+
+
+def in_order(problems: Iterable[Problem]) -> list[Problem]:
+    """The problems of one scenario, each once, in the order of the file, those of options last; the first 100."""
+    ordered = sorted(dict.fromkeys(problems), key=lambda problem: (not problem.line, problem.line, problem.column))
+    if len(ordered) <= MOST_PROBLEMS:
+        return ordered
+    more = Problem(ordered[0].file, 0, 0, "", f"has more mistakes: these are the first {MOST_PROBLEMS}")
+    return [*ordered[:MOST_PROBLEMS], more]
+
+
+def place_at(source: str, text: str, index: int) -> Place:
+    """The line and column of a position in a text."""
+    line_start = text.rfind("\n", 0, index) + 1
+    return Place(source, text.count("\n", 0, index) + 1, index - line_start + 1)
+
+
+def first_problems(problems: Iterable[T]) -> Iterable[T]:
+    """As many problems (or their makings) as will be told and one more, which shows that there are more."""
+    return islice(problems, MOST_PROBLEMS + 1)
+
+
+def path_text(path: KeyPath) -> str:
+    """A path as people write it, e.g. "flow[2].care.actions"."""
+    text = "".join(f"[{part}]" if isinstance(part, int) else f".{_legible(part)}" for part in path)
+    return text.removeprefix(".")
+
+
+def shown(value: Any) -> str:
+    """A value as a message quotes it: short, and free of characters that a terminal would obey."""
+    if isinstance(value, list):
+        return "a list"
+    if isinstance(value, dict):
+        return "a section with keys"
+    if isinstance(value, bool):
+        return str(value).lower()
+    written = repr(value)
+    return written if len(written) <= _MOST_SHOWN else f"{written[:_MOST_SHOWN]}…"
+
+
+def _legible(key: str) -> str:
+    printable = key if key.isprintable() else repr(key)[1:-1]
+    return printable if len(printable) <= _MOST_SHOWN else f"{printable[:_MOST_SHOWN]}…"

@@ -1,0 +1,68 @@
+"""The text of a scenario file: read without blocking, bounded, and known to be text."""
+
+from __future__ import annotations
+
+import codecs
+import stat
+from pathlib import Path
+from typing import Final
+
+from perfcli.scenario.problems import Place, ScenarioFileError, place_at
+from perfcli.thresholds import did_you_mean
+
+MOST_BYTES: Final = 256 * 1024
+
+
+def read_text(path: Path) -> str:
+    """The text of a regular file of at most 256 KiB, in UTF-8 with or without a byte order mark.
+
+    Raises:
+        ScenarioFileError: it is not that; the message says what it is instead.
+    """
+    try:
+        content = _read_bytes(path)
+    except FileNotFoundError:
+        raise _unusable(path, f"no such file{did_you_mean([path.name], _neighbours(path))}") from None
+    except OSError as error:
+        raise _unusable(path, f"cannot be read: {error.strerror}") from error
+    except ValueError:  # a NUL in the path
+        raise _unusable(path, "cannot be the name of a file") from None
+    return _decoded(path, content)
+
+
+def _read_bytes(path: Path) -> bytes:
+    status = path.stat()
+    if stat.S_ISDIR(status.st_mode):
+        raise _unusable(path, "is a directory: name a file in it")
+    # a pipe would block and a device may never end
+    if not stat.S_ISREG(status.st_mode):
+        raise _unusable(path, "is not a regular file")
+    with path.open("rb") as file:
+        content = file.read(MOST_BYTES + 1)
+    if len(content) > MOST_BYTES:
+        raise _unusable(path, f"is too large: a scenario file has at most {MOST_BYTES // 1024} KiB")
+    return content
+
+
+def _decoded(path: Path, content: bytes) -> str:
+    if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        raise _unusable(path, "is written in UTF-16 or UTF-32: save it as UTF-8")
+    if b"\0" in content:
+        raise _unusable(path, f"is a binary file: byte {content.index(0) + 1} is NUL")
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        before = content[: error.start].decode("utf-8-sig", errors="replace")
+        wrong = f"byte 0x{content[error.start]:02x} is not UTF-8: save the file as UTF-8"
+        raise ScenarioFileError([place_at(str(path), before, len(before)).problem((), wrong)]) from None
+
+
+def _unusable(path: Path, message: str) -> ScenarioFileError:
+    return ScenarioFileError([Place(str(path)).problem((), message)])
+
+
+def _neighbours(path: Path) -> list[str]:
+    try:
+        return [neighbour.name for neighbour in path.parent.iterdir() if neighbour.suffix in (".yaml", ".yml")]
+    except OSError:
+        return []

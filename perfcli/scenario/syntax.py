@@ -1,0 +1,61 @@
+"""Broken YAML in plain words."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import yaml
+from yaml.reader import ReaderError
+
+from perfcli.scenario.problems import Place, Problem, place_at
+
+_PLAIN_WORDS: Final = (
+    # what PyYAML says, what it means
+    ("'\\t' that cannot start", "a tab cannot indent YAML: use spaces"),
+    ("that cannot start any token", "text cannot start with this character: put it in quotes"),
+    ("mapping values are not allowed", "a ':' where no key can be: check the indentation, or put the text in quotes"),
+    ("expected ':'", "a key without its ':' (write key: value)"),
+    ("sequence entries are not allowed", "a '-' where no list can be: start the list on a line of its own"),
+    ("expected <block end>", "the indentation does not fit the lines above"),
+    ("found undefined alias", "no anchor of this name stands above: define it with &, or put the text in quotes"),
+    ("found duplicate anchor", "this anchor has been defined above: give it another name"),
+    ("unknown escape character", "no escape is written like this: in single quotes a backslash stands for itself"),
+    ("expected escape sequence", "an escape is cut short: in single quotes a backslash stands for itself"),
+    ("found unexpected document separator", "a quote is opened above and never closed"),
+    ("expected alphabetic or numeric character", "a name must follow & or *: put the text in quotes if it is text"),
+    ("did not find expected", "a value is missing here"),
+)
+_UNCLOSED: Final = (
+    # these are told where the opening stands
+    ("while scanning a quoted scalar", "found unexpected end of stream", "this quote is never closed"),
+    ("while parsing a flow sequence", "expected ',' or ']'", "this '[' is never closed, or a ',' is missing in it"),
+    ("while parsing a flow mapping", "expected ',' or '}'", "this '{' is never closed, or a ',' is missing in it"),
+)
+
+
+def syntax_problem(error: Exception, text: str, source: str, loader: yaml.SafeLoader | None) -> Problem:
+    """The problem that an error of PyYAML tells, at its place.
+
+    Args:
+        error: what PyYAML raised.
+        text: what it was reading.
+        source: the name that the place bears.
+        loader: knows how far it came, where the error does not.
+    """
+    if isinstance(error, ReaderError):
+        character = f"U+{ord(text[error.position]):04X}"
+        wrong = f"the character {character} is not allowed in YAML: remove it"
+        return place_at(source, text, error.position).problem((), wrong)
+    if not isinstance(error, yaml.MarkedYAMLError):
+        mark = loader.get_mark() if loader else None
+        return _at(mark, source).problem((), "not YAML: a number here is out of bounds")
+    said, context = error.problem or "", error.context or ""
+    for opening, end, meaning in _UNCLOSED:
+        if opening in context and end in said:
+            return _at(error.context_mark, source).problem((), meaning)
+    meaning = next((meaning for phrase, meaning in _PLAIN_WORDS if phrase in said), f"not YAML: {said or context}")
+    return _at(error.problem_mark or error.context_mark, source).problem((), meaning)
+
+
+def _at(mark: yaml.Mark | None, source: str) -> Place:
+    return Place(source, mark.line + 1, mark.column + 1) if mark else Place(source)

@@ -1,0 +1,185 @@
+"""What pydantic finds wrong, in the words of scenario files and at their places."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from typing import Any, Final, get_args
+
+from pydantic import BaseModel
+from pydantic_core import ErrorDetails
+
+from perfcli.executors import EXECUTORS
+from perfcli.scenario.models import Scenario
+from perfcli.scenario.problems import KeyPath, Place, Problem, first_problems, shown
+from perfcli.scenario.steps import NAME_PATTERN
+from perfcli.scenario.written import Written
+from perfcli.thresholds import did_you_mean
+
+_EXPECTED: Final = {
+    "int_type": "a whole number",
+    "float_type": "a number",
+    "finite_number": "a number",
+    "bool_type": "true or false",
+    "string_type": "text",
+    "list_type": "a list",
+    "model_type": "a section with keys",
+    "model_attributes_type": "a section with keys",
+}
+_LIMITS: Final = {
+    "greater_than_equal": "must be at least {ge}, not {value}",
+    "greater_than": "must be more than {gt}, not {value}",
+    "less_than_equal": "must be at most {le}, not {value}",
+    "less_than": "must be less than {lt}, not {value}",
+    "too_short": "needs at least {min_length} of them",
+    "too_long": "holds too many: at most {max_length} are allowed",
+    "string_too_short": "needs at least {min_length} characters",
+    "string_too_long": "is too long: at most {max_length} characters",
+}
+_PATTERNS: Final = {NAME_PATTERN: "starts with a letter and holds letters, digits, _ and -, 64 at most"}
+
+
+def problems_of(details: Iterable[ErrorDetails], root: Written) -> list[Problem]:
+    """The problems of a scenario that did not validate, in the order of the file, as many as will be told."""
+    located = sorted(((_place(detail, root), detail) for detail in details), key=lambda pair: _order(pair[0]))
+    return [place.problem(_path(detail, root), _words(detail)) for place, detail in first_problems(located)]
+
+
+def names_no_model(detail: ErrorDetails) -> bool:
+    """Whether the mistake is an executor or operation that is unknown or missing, so that nothing below was read."""
+    return detail["type"] in ("union_tag_invalid", "union_tag_not_found")
+
+
+def _order(place: Place) -> tuple[bool, int, int]:
+    return not place.line, place.line, place.column
+
+
+def _path(detail: ErrorDetails, root: Written) -> KeyPath:
+    path, _ = _trace(root, detail["loc"])
+    if detail["type"] == "missing":
+        return (*path, detail["loc"][-1])
+    if names_no_model(detail) and _discriminator(detail) == "executor":
+        return (*path, "executor")
+    return path
+
+
+def _trace(root: Written, loc: KeyPath) -> tuple[KeyPath, Written]:
+    """The path of a place that pydantic names, and what is written there.
+
+    Parts that nobody wrote fall away: the tag of a union, the `expr` of a threshold that is a text alone.
+    """
+    path, here = [], root
+    for part in loc:
+        child = here.child(part)
+        if child is not None:
+            here = child
+            path.append(part)
+    return tuple(path), here
+
+
+def _place(detail: ErrorDetails, root: Written) -> Place:
+    _, here = _trace(root, detail["loc"])
+    if detail["type"] in ("missing", "extra_forbidden", "union_tag_not_found"):
+        return here.key_place
+    if names_no_model(detail):
+        return _place_of_tag(here, _discriminator(detail))
+    return _place_of_option(here) or here.place
+
+
+def _place_of_option(here: Written) -> Place | None:
+    """The option that put something into what the file wrote, and so made it wrong as a whole."""
+    parts = here.value.values() if isinstance(here.value, dict) else here.value if isinstance(here.value, list) else ()
+    return next((part.place for part in parts if not part.place.line), None)
+
+
+def _place_of_tag(here: Written, discriminator: str) -> Place:
+    written = here.child(discriminator)
+    if written is not None:
+        return written.place
+    if isinstance(here.value, dict) and here.value:
+        return next(iter(here.value.values())).key_place
+    return here.place
+
+
+def _discriminator(detail: ErrorDetails) -> str:
+    return str(detail["ctx"]["discriminator"]).strip("'")
+
+
+def _words(detail: ErrorDetails) -> str:
+    kind, value, context = detail["type"], detail["input"], detail.get("ctx", {})
+    if kind == "missing":
+        return _missing(detail)
+    if kind == "extra_forbidden":
+        return _unknown_key(detail)
+    if names_no_model(detail):
+        return _unknown_tag(detail)
+    if value is None:
+        return "has no value: write one, or remove it"
+    if kind in _EXPECTED:
+        quote = ": put it in quotes" if kind == "string_type" and not isinstance(value, (list, dict)) else ""
+        return f"expected {_EXPECTED[kind]}, not {shown(value)}{quote}"
+    if kind in _LIMITS:
+        return _LIMITS[kind].format(**context, value=shown(value))
+    if kind == "literal_error":
+        return _one_of("unknown value", value, _quoted(context["expected"]))
+    if kind == "string_pattern_mismatch":
+        return f"{shown(value)} is not a name: it {_PATTERNS.get(context['pattern'], 'must match another pattern')}"
+    if kind == "value_error":
+        return str(context["error"])
+    return f"{shown(value)} cannot be used here"
+
+
+def _missing(detail: ErrorDetails) -> str:
+    *section, key = detail["loc"]
+    meaning = next((model.model_fields[str(key)].description for model in _models_at(section)), None)
+    return f"required key is missing ({meaning})" if meaning else "required key is missing"
+
+
+def _unknown_key(detail: ErrorDetails) -> str:
+    *section, key = detail["loc"]
+    known = [name for model in _models_at(section) for name in model.model_fields]
+    listing = f": use one of {', '.join(known)}"
+    if any(key in model.model_fields for model in _models_at(section[:-1])):
+        return f"does not go with {section[-1]}{listing}"
+    return f"unknown key{did_you_mean([str(key)], known) or listing}"
+
+
+def _unknown_tag(detail: ErrorDetails) -> str:
+    name = _discriminator(detail)
+    if detail["type"] == "union_tag_not_found":
+        return f"required key is missing: use one of {', '.join(EXECUTORS)}"
+    known = _quoted(detail["ctx"]["expected_tags"])
+    return _one_of(f"unknown {name}", detail["input"].get(name), known)
+
+
+def _one_of(what: str, value: Any, known: list[str]) -> str:
+    meant = did_you_mean([value], known) if isinstance(value, str) else ""
+    return f"{what} {shown(value)}{meant or ': use one of ' + ', '.join(known)}"
+
+
+def _quoted(listing: str) -> list[str]:
+    return re.findall(r"'([^']*)'", listing)
+
+
+def _models_at(loc: Sequence[str | int]) -> list[type[BaseModel]]:
+    """The models that can read the section at a place, found by walking the annotations."""
+    candidates: list[type[BaseModel]] = [Scenario]
+    for part in loc:
+        if isinstance(part, int):
+            continue
+        if len(candidates) > 1:
+            candidates = [model for model in candidates if _bears(model, part)]
+        else:
+            fields = [model.model_fields[part] for model in candidates if part in model.model_fields]
+            candidates = [inner for field in fields for inner in _models_in(field.annotation)]
+    return candidates
+
+
+def _bears(model: type[BaseModel], tag: str) -> bool:
+    return any(tag in get_args(field.annotation) for field in model.model_fields.values())
+
+
+def _models_in(annotation: Any) -> list[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return [annotation]
+    return [model for inner in get_args(annotation) for model in _models_in(inner)]

@@ -1,0 +1,50 @@
+"""Values with their places: what a scenario file and the options of the command say, and where each said it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from perfcli.scenario.problems import Place
+from perfcli.scenario.scalars import Scalar
+
+
+@dataclass(slots=True)
+class Written:
+    """A value with the place it was written at, and the place of its key where it has one."""
+
+    value: dict[str, Written] | list[Written] | Scalar
+    place: Place
+    key_place: Place
+
+    @classmethod
+    def at(cls, place: Place, value: Any) -> Written:
+        """Plain data that was written at one place, an option for one."""
+        if isinstance(value, dict):
+            return cls({key: cls.at(place, child) for key, child in value.items()}, place, place)
+        if isinstance(value, list):
+            return cls([cls.at(place, child) for child in value], place, place)
+        return cls(value, place, place)
+
+    def plain(self) -> Any:
+        """The value without its places."""
+        if isinstance(self.value, dict):
+            return {key: child.plain() for key, child in self.value.items()}
+        if isinstance(self.value, list):
+            return [child.plain() for child in self.value]
+        return self.value
+
+    def child(self, part: str | int) -> Written | None:
+        """The value under a key, or at an index; None where there is none."""
+        if isinstance(self.value, dict):
+            return self.value.get(part) if isinstance(part, str) else None
+        if isinstance(self.value, list) and isinstance(part, int) and 0 <= part < len(self.value):
+            return self.value[part]
+        return None
+
+    def find(self, *path: str | int) -> Written | None:
+        """The value at the end of a path; None where there is none."""
+        here: Written | None = self
+        for part in path:
+            here = here.child(part) if here is not None else None
+        return here

@@ -1,0 +1,264 @@
+"""Fakes for whole runs without a clock, a process or an engine; part of the package, for tests of targets too.
+
+A simulated run takes the true path (session, vus, recorder, frames, measurement, thresholds, result); only time,
+threads and the engine are made up. It is deterministic: one vu moves at a time, in the order of simulated time.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections import Counter
+from collections.abc import Callable, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from heapq import heappop, heappush
+from itertools import count
+from multiprocessing import Pipe
+from multiprocessing.connection import Connection
+from pathlib import Path
+from threading import Event, Thread
+from typing import Any
+
+from perfcli.agent.link import Link
+from perfcli.agent.session import Session
+from perfcli.monitor import Reading
+from perfcli.plan import ExecutionPlan
+from perfcli.results import RunResult
+from perfcli.run import StopRequest, run_scenario
+from perfcli.scenario.steps import Care, CreatePet, Interact, SavePet, Sleep, StepSettings
+from perfcli.targets.naming import created_user, set_up_user
+from perfcli.targets.protocol import Call, Failure
+from perfcli.workload import CREATED_PET
+
+
+class SimulatedTime:
+    """A clock that moves only when every vu waits; it is the `Clock` and the `VuThreads` of a session."""
+
+    def __init__(self, start_ns: int = 1_000_000_000) -> None:
+        self._now_ns = start_ns
+        self._turns: list[tuple[int, int, Event]] = []
+        self._order = count()
+        self._running = False
+
+    def now_ns(self) -> int:
+        """Simulated nanoseconds."""
+        return self._now_ns
+
+    def pause(self, duration_ns: int) -> None:
+        """Let simulated time pass, and others move meanwhile."""
+        if not self._running:
+            self._now_ns += duration_ns
+        elif duration_ns > 0:
+            turn = self._take_a_turn(self._now_ns + duration_ns)
+            self._pass_on()
+            turn.wait()
+
+    def run(self, jobs: Sequence[Callable[[], None]]) -> None:
+        """Do all jobs in simulated parallel; raise the first failure."""
+        failures: list[BaseException] = []
+
+        def take_part(job: Callable[[], None], turn: Event) -> None:
+            turn.wait()
+            try:
+                job()
+            except BaseException as error:  # raised again below
+                failures.append(error)
+            self._pass_on()
+
+        self._running = True
+        threads = [Thread(target=take_part, args=(job, self._take_a_turn(self._now_ns))) for job in jobs]
+        for thread in threads:
+            thread.start()
+        self._pass_on()
+        for thread in threads:
+            thread.join()
+        self._running = False
+        if failures:
+            raise failures[0]
+
+    def _take_a_turn(self, at_ns: int) -> Event:
+        turn = Event()
+        heappush(self._turns, (at_ns, next(self._order), turn))
+        return turn
+
+    def _pass_on(self) -> None:
+        if self._turns:
+            at_ns, _, turn = heappop(self._turns)
+            self._now_ns = max(self._now_ns, at_ns)
+            turn.set()
+
+
+@dataclass(frozen=True, slots=True)
+class Behaviour:
+    """What a scripted operation does."""
+
+    takes_ns: int = 1_000_000
+    raises: Exception | None = None
+    problem: str = ""  # what the check finds wrong with the answer
+    stores: bool = True  # whether a write that is acknowledged reaches the database
+
+
+Script = Callable[[str, int], Behaviour]
+"""(label of the step, how many times it was called before) → what happens this time."""
+
+
+class ScriptedTarget:
+    """An engine that does what a script says, in simulated time, on a real database file."""
+
+    def __init__(self, plan: ExecutionPlan, time: SimulatedTime, database: Path, script: Script) -> None:
+        self._scenario = plan.scenario
+        self._time = time
+        self._database = database
+        self._script = script
+        self._called: Counter[str] = Counter()
+        self._created: Counter[int] = Counter()
+        self.performed: dict[int, list[tuple[str, int, int]]] = {}
+
+    def open(self) -> str:
+        """Make the tables the tool looks into."""
+        self._write("CREATE TABLE digipals (user_id TEXT, image_generation_prompt TEXT, is_active INTEGER)")
+        self._write("CREATE TABLE interactions (user_id TEXT)")
+        return "scripted"
+
+    def set_up(self) -> None:
+        """Store the pets of the setup."""
+        for index in range(self._scenario.setup.pets):
+            self._write("INSERT INTO digipals VALUES (?, '', 1)", set_up_user(index))
+
+    def calls(self, vu: int) -> list[Call | None]:
+        """The scenario's steps, scripted."""
+        return [None if isinstance(step, Sleep) else self._call(vu, step) for step in self._scenario.flow]
+
+    def classify(self, error: Exception) -> Failure:
+        """The type's name; TimeoutError and sqlite3's errors have their categories."""
+        categories = {TimeoutError: "timeout", sqlite3.OperationalError: "database"}
+        return Failure(type(error).__name__, categories.get(type(error), ""))
+
+    def active_pets(self) -> int:
+        """The pets of the setup."""
+        return self._scenario.setup.pets
+
+    def clean_up(self) -> None:
+        """Nothing is cached."""
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+    def _call(self, vu: int, step: StepSettings) -> Call:
+        def arguments(user: int, choice: int) -> tuple[int, int]:
+            self.performed.setdefault(vu, []).append((step.label, user, choice))
+            return user, choice
+
+        def invoke(user: int, choice: int) -> Behaviour:
+            behaviour = self._script(step.label, self._called[step.label])
+            self._called[step.label] += 1
+            self._time.pause(behaviour.takes_ns)
+            if behaviour.raises is not None:
+                raise behaviour.raises
+            if behaviour.stores and not behaviour.problem:
+                self._store(vu, step, user)
+            return behaviour
+
+        return Call(arguments, invoke, lambda _, behaviour: behaviour.problem)
+
+    def _store(self, vu: int, step: StepSettings, user: int) -> None:
+        match step:
+            case CreatePet():
+                self._write("INSERT INTO digipals VALUES (?, '', 1)", created_user(vu, self._created[vu]))
+                self._created[vu] += 1
+            case Interact() | Care():
+                owner = created_user(vu, self._created[vu] - 1) if user == CREATED_PET else set_up_user(user)
+                self._write("INSERT INTO interactions VALUES (?)", owner)
+            case SavePet():
+                self._write(
+                    "UPDATE digipals SET image_generation_prompt = CAST(image_generation_prompt AS INTEGER) + 1 "
+                    "WHERE user_id = ?",
+                    set_up_user(user),
+                )
+
+    def _write(self, statement: str, *values: Any) -> None:
+        with closing(sqlite3.connect(self._database)) as connection, connection:
+            connection.execute(statement, values)
+
+
+class SimulatedPool:
+    """Runs the agent's session in a thread of this process, on a scripted target."""
+
+    def __init__(self, script: Script, time: SimulatedTime) -> None:
+        self._script = script
+        self._time = time
+        self.target: ScriptedTarget | None = None
+
+    def start(self, plan: ExecutionPlan, directory: Path, database: Path) -> _SimulatedEngine:
+        """Start a session; `directory` and `database` are as for a real one."""
+        ours, theirs = Pipe()
+        self.target = target = ScriptedTarget(plan, self._time, database, self._script)
+
+        def work() -> None:
+            with theirs:
+                link = Link(theirs, orphaned=lambda: None)
+                Session(plan, link, self._time, self._time).run(lambda: target)
+
+        thread = Thread(target=work)
+        thread.start()
+        return _SimulatedEngine(ours, thread)
+
+
+class _SimulatedEngine:
+    pid = 0
+
+    def __init__(self, connection: Connection, thread: Thread) -> None:
+        self.connection = connection
+        self._thread = thread
+
+    def kill(self) -> None:
+        self._thread.join()
+        self.connection.close()
+
+    def wait(self, timeout_s: float) -> int | None:
+        self._thread.join(timeout_s)
+        return None if self._thread.is_alive() else 0
+
+    def output(self) -> str:
+        return ""
+
+
+class SteadyProbe:
+    """Reads a process whose memory is a function of the operations done."""
+
+    def __init__(
+        self, time: SimulatedTime, operations: Callable[[], int], rss: Callable[[int], int] = lambda _: 50_000_000
+    ) -> None:
+        self._time = time
+        self._operations = operations
+        self._rss = rss
+
+    def read(self, *, whole: bool = False) -> Reading | None:
+        """A reading at the simulated time."""
+        rss, now_ns = self._rss(self._operations()), self._time.now_ns()
+        return Reading(
+            at_ns=now_ns,
+            rss=rss,
+            uss=rss if whole else None,
+            cpu_ns=now_ns // 2,
+            threads=1,
+            open_files=8,
+            operations=self._operations(),
+        )
+
+
+def simulate(
+    plan: ExecutionPlan,
+    script: Script = lambda label, call: Behaviour(),
+    *,
+    rss: Callable[[int], int] = lambda _: 50_000_000,
+    stop: StopRequest | None = None,
+) -> RunResult:
+    """Run a plan in simulated time against a scripted engine."""
+    time = SimulatedTime()
+    return run_scenario(
+        plan,
+        pool=SimulatedPool(script, time),
+        stop=stop,
+        make_probe=lambda pid, database, operations: SteadyProbe(time, operations, rss),
+    )

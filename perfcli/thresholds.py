@@ -1,0 +1,135 @@
+"""Thresholds: `[operation.]metric[.statistic] OP value`, parsed, described and judged.
+
+threshold  = left OP value
+left       = [operation "."] metric ["." statistic]
+statistic  = "min" | "mean" | "median" | "max" | "stddev" | "p" number
+OP         = "<" | "<=" | ">" | ">=" | "==" | "!="
+value      = a quantity in the metric's unit: 100ms, 50MB, 95%, 10/s, 300
+"""
+
+from __future__ import annotations
+
+import operator
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import Final
+
+from perfcli import units
+from perfcli.metrics.catalog import METRICS, STATISTICS, Metric, is_statistic
+
+OPERATORS: Final[dict[str, Callable[[float, float], bool]]] = {
+    "<=": operator.le,
+    ">=": operator.ge,
+    "==": operator.eq,
+    "!=": operator.ne,
+    "<": operator.lt,
+    ">": operator.gt,
+}
+_LONGEST: Final = 250
+_SIDES = re.compile(r"(?P<left>[^<>=!]*)(?P<op><=|>=|==|!=|<|>)(?P<value>[^<>=!]*)")
+
+
+class ThresholdError(ValueError):
+    """A threshold that cannot be understood; the message says what to write."""
+
+
+@dataclass(frozen=True, slots=True)
+class Threshold:
+    """A limit on one metric of one operation, or of the whole run where `operation` is empty."""
+
+    text: str
+    operation: str
+    metric: Metric
+    statistic: str
+    op: str
+    limit: float
+
+    @property
+    def subject(self) -> str:
+        """What is judged, e.g. "load_pet.latency.p99"."""
+        return ".".join(filter(None, (self.operation, self.metric.name, self.statistic)))
+
+    def holds(self, observed: float) -> bool:
+        """Whether an observed value, in the metric's base unit, keeps the limit."""
+        return OPERATORS[self.op](observed, self.limit)
+
+    def margin(self, observed: float) -> float | None:
+        """How far inside the limit the value is, as a share of the limit; negative outside.
+
+        None where a share says nothing: a limit of 0, or the operators == and !=.
+        """
+        if self.limit == 0 or self.op in ("==", "!="):
+            return None
+        room = self.limit - observed if self.op in ("<", "<=") else observed - self.limit
+        return room / abs(self.limit)
+
+
+def parse_threshold(text: str) -> Threshold:
+    """The threshold that `text` writes.
+
+    Raises:
+        ThresholdError: with the position's cause and, where one is near, the name that was meant.
+    """
+    sides = _SIDES.fullmatch(text) if len(text) <= _LONGEST else None
+    if sides is None or not sides["left"].strip() or not sides["value"].strip():
+        raise ThresholdError(
+            f"{text!r:.80} is not a threshold: write [operation.]metric[.statistic] OP value, "
+            "e.g. load_pet.latency.p99 < 100ms"
+        )
+    operation, metric, statistic = _subject(sides["left"].strip())
+    try:
+        limit = units.parse(metric.unit, sides["value"].strip())
+    except units.UnitError as error:
+        raise ThresholdError(f"{metric.name}: {error}") from error
+    return Threshold(text.strip(), operation, metric, statistic, sides["op"], limit)
+
+
+def _subject(left: str) -> tuple[str, Metric, str]:
+    for operation, rest in _splits(left):
+        if rest in METRICS:
+            return _complete(operation, METRICS[rest], "")
+        name, _, statistic = rest.partition(".")
+        if name in METRICS and METRICS[name].needs_statistic:
+            return _complete(operation, METRICS[name], statistic)
+    raise ThresholdError(f"unknown metric {left!r:.80}{did_you_mean(_metric_words(left), METRICS)}")
+
+
+def _splits(left: str) -> Iterable[tuple[str, str]]:
+    yield "", left
+    operation, dot, rest = left.partition(".")
+    if dot:
+        yield operation, rest
+
+
+def _metric_words(left: str) -> list[str]:
+    """The parts of a misspelt left side that may have been meant as a metric, likeliest first."""
+    parts = left.split(".")[:4]
+    dotted = [".".join(parts[i : i + 2]) for i in range(len(parts) - 1)]
+    return [left, *dotted, *reversed(parts)]
+
+
+def _complete(operation: str, metric: Metric, statistic: str) -> tuple[str, Metric, str]:
+    if operation and not metric.per_operation:
+        raise ThresholdError(f"{metric.name} belongs to the whole run: write it without {operation + '.'!r:.60}")
+    if metric.needs_statistic and not statistic:
+        raise ThresholdError(
+            f"{metric.name} needs a statistic: write {metric.name}.mean, {metric.name}.p99 or {metric.name}.max"
+        )
+    if metric.needs_statistic and not is_statistic(statistic):
+        raise ThresholdError(
+            f"unknown statistic {statistic!r:.40}{did_you_mean([statistic], STATISTICS)}: "
+            f"use {', '.join(STATISTICS)} or a percentile such as p99.9"
+        )
+    return operation, metric, statistic
+
+
+def did_you_mean(words: Iterable[str], known: Iterable[str]) -> str:
+    """ " (did you mean 'x'?)" for the first of `words` that is near a known name; else an empty text."""
+    candidates = list(known)
+    for word in words:
+        near = get_close_matches(word[:80], candidates, n=1, cutoff=0.6)
+        if near:
+            return f" (did you mean {near[0]!r}?)"
+    return ""

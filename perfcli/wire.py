@@ -1,0 +1,57 @@
+"""What the engine process and the tool say to each other: frames of samples, and small events in JSON.
+
+Both run on one machine under one version of this package, so nothing is negotiated.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from typing import Any, Final, Literal
+
+from perfcli.recorder import Frame, decode_frame, encode_frame
+
+_EVENT: Final = b"E"
+_FRAME: Final = b"F"
+
+EventName = Literal[
+    # from the engine process
+    "checkpoint",  # waits at `name` until told to go
+    "phase",  # `name` begins, at `at_ns`
+    "opened",  # the engine is open, in `version`
+    "outcome",  # failures of `kind` and `category` are recorded as `index`
+    "measured",  # the load is over, at `at_ns`, with `active_pets` in the cache
+    "failed",  # at `stage`, with `message` and `traceback`; nothing follows
+    "done",  # all is said
+    # from the tool
+    "go",
+    "stop",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something that happened, with its particulars."""
+
+    name: EventName
+    fields: dict[str, Any]
+
+
+def send_event(connection: Connection, name: EventName, /, **fields: Any) -> None:
+    """Send an event; raises OSError where nobody listens any more."""
+    connection.send_bytes(_EVENT + json.dumps([name, fields]).encode())
+
+
+def send_frame(connection: Connection, frame: Frame) -> None:
+    """Send samples; raises OSError where nobody listens any more."""
+    connection.send_bytes(_FRAME + encode_frame(frame))
+
+
+def receive(connection: Connection) -> Event | Frame:
+    """The next message; raises EOFError or OSError once the other side is gone."""
+    data = connection.recv_bytes()
+    if data[:1] == _FRAME:
+        return decode_frame(data[1:])
+    name, fields = json.loads(data[1:])
+    return Event(name, fields)

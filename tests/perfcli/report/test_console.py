@@ -1,0 +1,179 @@
+"""What a report says: the order of rows, what is left out, and the words for what is not known."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import pytest
+
+from perfcli.errors import Verdict
+from perfcli.report.console import render_result, render_summary
+from perfcli.report.judgement import example_threshold, limit_used
+from perfcli.report.operations import is_supported, slowest_first
+from perfcli.results import Integrity, OperationResult, RunResult, ThresholdResult
+from perfcli.thresholds import parse_threshold
+
+Printed = Callable[..., str]
+MakeResult = Callable[..., RunResult]
+Judged = Callable[..., ThresholdResult]
+MakeOperation = Callable[..., OperationResult]
+
+
+class TestOperations:
+    """Which rows and figures the table of operations shows."""
+
+    @pytest.mark.parametrize(
+        ("statistic", "least"), [("p50", 20), ("p90", 100), ("p95", 200), ("p99", 1_000), ("p99.9", 10_000)]
+    )
+    def test_a_percentile_needs_ten_samples_beyond_it(self, statistic: str, least: int) -> None:
+        assert is_supported(statistic, least)
+        assert not is_supported(statistic, least - 1)
+
+    @pytest.mark.parametrize("statistic", ["mean", "max", "min", "stddev"])
+    def test_other_statistics_need_none(self, statistic: str) -> None:
+        assert is_supported(statistic, 1)
+
+    def test_operations_stand_slowest_first(self, make_operation: MakeOperation) -> None:
+        operations = [
+            make_operation("never_tried", None, 0),
+            make_operation("quick", 10, 5),
+            make_operation("slow", 1_000, 5),
+            make_operation("never_succeeded", None, 0, 3),
+        ]
+        ordered = [operation.name for operation in slowest_first(operations)]
+        assert ordered == ["never_succeeded", "slow", "quick", "never_tried"]
+
+    def test_a_single_operation_has_no_total(self, make_result: MakeResult, printed: Printed) -> None:
+        result = make_result()
+        alone = result.model_copy(update={"operations": result.operations[:1]})
+        assert "  total " in printed(render_result(result))
+        assert "  total " not in printed(render_result(alone))
+
+    @pytest.mark.parametrize(("factor", "shown"), [(1.0, False), (0.97, False), (0.5, True)])
+    def test_service_time_is_shown_where_waiting_tells(
+        self, factor: float, shown: bool, make_result: MakeResult, make_operation: MakeOperation, printed: Printed
+    ) -> None:
+        operation = make_operation("load_pet", 10_000, 1_000)
+        served = make_operation("load_pet", round(10_000 * factor), 1_000).latency
+        result = make_result(operations=[operation.model_copy(update={"service_time": served})])
+        assert ("service time" in printed(render_result(result))) == shown
+
+    def test_what_was_not_tried_has_no_rate(self, make_result: MakeResult, printed: Printed) -> None:
+        result = make_result(operations=[OperationResult(name="evict", ok=0, failed=0)])
+        row = next(line for line in printed(render_result(result)).splitlines() if line.startswith("  evict"))
+        _, ok, failed, *rest = row.split()
+        assert (ok, failed, set(rest)) == ("0", "0", {"–"})
+
+
+class TestResources:
+    """Memory and integrity."""
+
+    def test_memory_leaves_the_harness_out(self, make_result: MakeResult, printed: Printed) -> None:
+        memory = make_result().memory.model_copy(update={"baseline_rss": 50_000_000, "harness_rss": 30_000_000})
+        text = printed(render_result(make_result(memory=memory)))
+        baseline = next(line for line in text.splitlines() if line.startswith("  baseline"))
+        assert baseline.split()[1:3] == ["20.0", "MB"]
+
+    @pytest.mark.parametrize(
+        ("integrity", "words"),
+        [
+            (None, "not checked: the run did not get that far"),
+            (
+                Integrity(acknowledged=1, lost=0, checked=False),
+                "not checked: the engine did not live to be asked",
+            ),
+            (Integrity(acknowledged=0, lost=0, checked=True), "0 acknowledged writes, none lost"),
+            (
+                Integrity(acknowledged=9, lost=1, checked=True, examples=["pet 3"]),
+                "1 of 9 acknowledged writes lost: pet 3",
+            ),
+        ],
+    )
+    def test_integrity_in_words(
+        self, integrity: Integrity | None, words: str, make_result: MakeResult, printed: Printed
+    ) -> None:
+        assert f"integrity    {words}" in printed(render_result(make_result(integrity=integrity)), 160)
+
+
+class TestThresholds:
+    """What the thresholds say."""
+
+    def test_failed_thresholds_stand_first(self, make_result: MakeResult, judged: Judged, printed: Printed) -> None:
+        thresholds = [judged("success_rate >= 95%", 1.0), judged("iterations > 9", 3)]
+        text = printed(render_result(make_result(thresholds=thresholds)))
+        assert text.index("FAIL  iterations") < text.index("pass  success_rate")
+
+    def test_a_near_miss_is_not_shown_as_its_limit(
+        self, make_result: MakeResult, judged: Judged, printed: Printed
+    ) -> None:
+        thresholds = [judged("duration < 100ms", 100_020_000), judged("latency.mean <= 7ms", 6_999_990.0)]
+        text = printed(render_result(make_result(thresholds=thresholds)))
+        assert "just over 100 ms" in text
+        assert "just under 7.00 ms" in text
+
+    def test_a_reason_beyond_the_figures_is_told(
+        self, make_result: MakeResult, judged: Judged, printed: Printed
+    ) -> None:
+        threshold = judged("memory.slope < 16B/op", None, reason="fewer than 3 memory samples")
+        assert "- memory.slope < 16B/op: fewer than 3 memory samples" in printed(
+            render_result(make_result(thresholds=[threshold]))
+        )
+
+    def test_a_threshold_this_version_cannot_read_is_shown_as_it_was_written(
+        self, make_result: MakeResult, judged: Judged, printed: Printed
+    ) -> None:
+        threshold = judged("duration < 1s", 2e9).model_copy(update={"expr": "latency.p99 of load_pet < 1s"})
+        row = "FAIL  latency.p99 of load_pet < 1s    2.00 s  1.00 s   -100%"
+        assert row in printed(render_result(make_result(thresholds=[threshold])))
+
+    def test_thresholds_that_were_not_reached_are_not_called_none(
+        self, make_result: MakeResult, printed: Printed
+    ) -> None:
+        result = make_result(thresholds=[], scenario={"thresholds": [{"expr": "duration < 1s"}]}, verdict=Verdict.ERROR)
+        assert "thresholds  not judged: the run did not get that far" in printed(render_result(result))
+
+    @pytest.mark.parametrize("typical_ns", [1, 7, 420, 99_999, 1_234_567, 50_000_000, 7_000_000_000])
+    def test_the_example_is_a_threshold_that_would_have_held(
+        self, typical_ns: int, make_result: MakeResult, make_operation: MakeOperation
+    ) -> None:
+        operation = make_operation("load_pet", typical_ns, 100)
+        threshold = parse_threshold(example_threshold(make_result(operations=[operation])))
+        assert operation.latency is not None
+        assert 2 * operation.latency.p95_ns <= threshold.limit <= 5 * max(1, operation.latency.p95_ns)
+
+    def test_the_example_without_a_latency_is_a_threshold_too(self, make_result: MakeResult) -> None:
+        assert parse_threshold(example_threshold(make_result(operations=[]))).subject == "success_rate"
+
+
+class TestSummary:
+    """Order and verdicts."""
+
+    @pytest.mark.parametrize(
+        ("expr", "observed", "used"),
+        [("duration < 10s", 4e9, 0.4), ("success_rate >= 95%", 1.0, None), ("lost_writes == 0", 0, None)],
+    )
+    def test_only_upper_limits_are_used_up(
+        self, expr: str, observed: float, used: float | None, judged: Judged
+    ) -> None:
+        assert limit_used(judged(expr, observed)) == (None if used is None else pytest.approx(used))
+
+    def test_a_summary_starts_with_what_matters_most(
+        self, make_result: MakeResult, judged: Judged, printed: Printed
+    ) -> None:
+        def ended(name: str, verdict: Verdict, observed_ns: float, duration_ns: int = 10**9) -> RunResult:
+            thresholds = [judged("latency.mean < 100ms", observed_ns)]
+            return make_result(name=name, verdict=verdict, thresholds=thresholds, duration_ns=duration_ns)
+
+        results = [
+            ended("roomy_but_long", Verdict.PASS, 1e6, duration_ns=10**11),
+            ended("close", Verdict.PASS, 9e7),
+            ended("stopped", Verdict.INTERRUPTED, 1e6),
+            ended("too_slow", Verdict.FAIL, 2e8),
+        ]
+        lines = printed(render_summary(results), 200).splitlines()[2:6]
+        assert [line.split()[1] for line in lines] == ["too_slow", "stopped", "close", "roomy_but_long"]
+        assert "90% of latency.mean < 100ms" in lines[2]
+
+    def test_a_partial_report_is_marked(self, all_results: Mapping[str, RunResult], printed: Printed) -> None:
+        last = printed(render_result(all_results["interrupted"]), 160).splitlines()[-1]
+        assert last == "INTERRUPTED  database_load  partial report: Ctrl-C after 98.1 ms of measuring"

@@ -1,0 +1,258 @@
+"""Whole runs on a simulated clock and a scripted engine: exact figures, every verdict."""
+
+from __future__ import annotations
+
+import sqlite3
+from typing import Any
+
+import pytest
+
+from perfcli.errors import Verdict
+from perfcli.results import RunResult
+from perfcli.run import StopRequest
+from perfcli.testing import Behaviour, simulate
+
+MS = 1_000_000
+PETS = {"setup": {"pets": 4}}
+
+
+def failed(result: RunResult) -> list[str]:
+    return [threshold.expr for threshold in result.failed_thresholds]
+
+
+def test_figures_are_exact(make_plan: Any) -> None:
+    plan = make_plan(["status"], **PETS, load={"iterations": 100})
+    result = simulate(plan, lambda label, call: Behaviour(takes_ns=(call + 1) * MS))
+    latency = result.total.latency
+    assert latency is not None
+    assert (latency.min_ns, latency.max_ns, latency.mean_ns) == (MS, 100 * MS, 50.5 * MS)
+    assert (latency.p50_ns, latency.p99_ns) == (50.5 * MS, pytest.approx(99.01 * MS))
+    assert result.duration_ns == 5_050 * MS
+    assert result.total.throughput_per_s == pytest.approx(100 / 5.05)
+    assert (result.iterations, result.total.ok, result.total.failed) == (100, 100, 0)
+
+
+def test_vus_work_at_the_same_time(make_plan: Any) -> None:
+    plan = make_plan(["status"], **PETS, load={"executor": "per-vu-iterations", "vus": 4, "iterations": 5})
+    result = simulate(plan, lambda label, call: Behaviour(takes_ns=10 * MS))
+    assert (result.iterations, result.duration_ns) == (20, 50 * MS)
+    assert result.total.throughput_per_s == 400
+
+
+def test_time_bound_load_ends_on_time(make_plan: Any) -> None:
+    plan = make_plan(["status"], **PETS, load={"executor": "constant-vus", "vus": 2, "duration": "1s"})
+    result = simulate(plan, lambda label, call: Behaviour(takes_ns=30 * MS))
+    assert result.iterations == 2 * 34  # the last one starts at 990 ms
+    assert result.duration_ns == 1_020 * MS
+
+
+def test_think_time_and_pauses_are_no_latency(make_plan: Any) -> None:
+    plan = make_plan(["status", {"sleep": "5ms"}], **PETS, load={"iterations": 10, "think_time": "20ms"})
+    result = simulate(plan, lambda label, call: Behaviour(takes_ns=MS))
+    assert result.total.latency is not None
+    assert result.total.latency.max_ns == MS
+    assert result.duration_ns == 10 * 26 * MS
+    assert [operation.name for operation in result.operations] == ["status"]
+
+
+def test_warm_up_is_discarded_and_counted_apart(make_plan: Any) -> None:
+    plan = make_plan(["status"], **PETS, load={"iterations": 10, "warmup": "100ms"})
+    slow_at_first = lambda label, call: Behaviour(takes_ns=20 * MS if call < 5 else MS)  # noqa: E731
+    result = simulate(plan, slow_at_first)
+    assert (result.warmup_iterations, result.iterations) == (5, 10)
+    assert result.total.latency is not None
+    assert result.total.latency.max_ns == MS
+
+
+def test_a_failed_operation_counts_in_error_rate_not_in_latency(make_plan: Any) -> None:
+    def every_fourth_fails(label: str, call: int) -> Behaviour:
+        if call % 8 == 3:
+            return Behaviour(takes_ns=500 * MS, raises=TimeoutError())
+        return Behaviour(takes_ns=MS, problem="wrong answer: another pet" if call % 8 == 7 else "")
+
+    plan = make_plan(["status"], **PETS, load={"iterations": 80}, thresholds=["success_rate >= 95%", "timeouts == 0"])
+    result = simulate(plan, every_fourth_fails)
+    assert (result.total.ok, result.total.failed) == (60, 20)
+    assert result.total.errors == {"TimeoutError": 10, "wrong answer: another pet": 10}
+    assert result.total.latency is not None
+    assert result.total.latency.max_ns == MS
+    assert result.verdict is Verdict.FAIL
+    assert failed(result) == ["success_rate >= 95%", "timeouts == 0"]
+
+
+def test_thresholds_are_judged_per_operation_and_overall(make_plan: Any) -> None:
+    plan = make_plan(
+        ["status", "load_pet"],
+        **PETS,
+        thresholds=[
+            "status.latency.max < 2ms",
+            "load_pet.latency.p95 < 2ms",
+            "latency.mean <= 2ms",
+            "load_pet.throughput > 1000/s",
+            "throughput == 500/s",
+        ],
+    )
+    result = simulate(plan, lambda label, call: Behaviour(takes_ns=MS if label == "status" else 3 * MS))
+    assert failed(result) == ["load_pet.latency.p95 < 2ms", "load_pet.throughput > 1000/s"]
+    assert result.thresholds[0].margin == 0.5
+    assert result.thresholds[1].margin == -0.5
+
+
+def test_a_threshold_without_samples_fails_and_says_so(make_plan: Any) -> None:
+    plan = make_plan(
+        ["status"], **PETS, thresholds=["degradation < 50%", "status.latency.mean < 1s"], load={"iterations": 3}
+    )
+    result = simulate(plan)
+    assert failed(result) == ["degradation < 50%"]
+    assert "no samples" in result.thresholds[0].reason
+    assert result.verdict is Verdict.FAIL
+
+
+def test_no_thresholds_pass_but_nothing_measured_is_invalid(make_plan: Any) -> None:
+    plan = make_plan(["status"], **PETS)
+    assert simulate(plan).verdict is Verdict.PASS
+    broken = simulate(plan, lambda label, call: Behaviour(raises=ValueError()))
+    assert broken.verdict is Verdict.INVALID
+    assert broken.reasons == ["nothing was measured: every operation failed"]
+
+
+def test_degradation_is_seen(make_plan: Any) -> None:
+    plan = make_plan(["status"], **PETS, load={"iterations": 100}, thresholds=["degradation < 50%"])
+    slower_and_slower = lambda label, call: Behaviour(takes_ns=MS + call * MS // 50)  # noqa: E731
+    result = simulate(plan, slower_and_slower)
+    assert result.total.degradation == pytest.approx((2.79 - 1.19) / 1.19, abs=0.02)
+    assert result.verdict is Verdict.FAIL
+
+
+def test_memory_growth_slope_and_peak(make_plan: Any) -> None:
+    plan = make_plan(["status"], **PETS, load={"iterations": 1000}, thresholds=["memory.growth < 50MB"])
+    result = simulate(plan, rss=lambda operations: 50_000_000 + 64_000 * operations)
+    assert result.memory.growth == 64_000_000
+    assert result.memory.slope_bytes_per_operation == 64_000
+    assert result.memory.peak == 64_000_000
+    assert result.memory.per_pet == 16_000_000
+    assert failed(result) == ["memory.growth < 50MB"]
+
+
+def test_an_aborting_threshold_ends_the_load(make_plan: Any) -> None:
+    plan = make_plan(
+        ["status"],
+        **PETS,
+        load={"executor": "constant-vus", "duration": "9h"},
+        thresholds=[{"expr": "latency.max < 5ms", "abort_on_fail": True}],
+    )
+    result = simulate(plan, lambda label, call: Behaviour(takes_ns=10 * MS))
+    assert result.verdict is Verdict.FAIL
+    assert result.reasons[0] == "the load was stopped early by latency.max < 5ms"
+
+
+def test_a_stop_request_interrupts_with_a_partial_report(make_plan: Any) -> None:
+    stop = StopRequest()
+
+    def stop_at_hundred(label: str, call: int) -> Behaviour:
+        if call == 100:
+            stop.reason = "interrupted by Ctrl-C"
+        return Behaviour()
+
+    plan = make_plan(["status"], **PETS, load={"executor": "constant-vus", "duration": "9h"})
+    result = simulate(plan, stop_at_hundred, stop=stop)
+    assert result.verdict is Verdict.INTERRUPTED
+    assert result.reasons == ["interrupted by Ctrl-C"]
+    assert result.total.ok > 100
+    assert result.total.latency is not None
+
+
+def test_lost_writes_are_found(make_plan: Any) -> None:
+    def loses_one_in_five(label: str, call: int) -> Behaviour:
+        return Behaviour(stores=call % 5 != 0)
+
+    plan = make_plan(["interact"], **PETS, load={"iterations": 50}, thresholds=["lost_writes == 0"])
+    result = simulate(plan, loses_one_in_five)
+    assert result.integrity is not None
+    assert (result.integrity.acknowledged, result.integrity.lost) == (50, 10)
+    assert failed(result) == ["lost_writes == 0"]
+    assert simulate(plan).verdict is Verdict.PASS
+
+
+def test_creations_and_saves_are_held_to_account(make_plan: Any) -> None:
+    created = make_plan(["create_pet", "interact"], load={"iterations": 10, "vus": 2}, thresholds=["lost_writes == 0"])
+    assert simulate(created).verdict is Verdict.PASS
+    lost = simulate(created, lambda label, call: Behaviour(stores=label != "create_pet" or call != 3))
+    assert lost.integrity is not None
+    assert lost.integrity.lost >= 1
+    saves = make_plan(["save_pet"], **PETS, thresholds=["lost_writes == 0"])
+    assert simulate(saves).verdict is Verdict.PASS
+    dropped = simulate(saves, lambda label, call: Behaviour(stores=call < 16))
+    assert dropped.integrity is not None
+    assert dropped.integrity.lost == 4
+
+
+def test_database_errors_are_a_metric_of_their_own(make_plan: Any) -> None:
+    plan = make_plan(["status"], **PETS, thresholds=["db_errors == 0"])
+    broken = simulate(plan, lambda label, call: Behaviour(raises=sqlite3.OperationalError() if call == 5 else None))
+    assert failed(broken) == ["db_errors == 0"]
+    assert simulate(plan).verdict is Verdict.PASS
+
+
+def test_one_seed_gives_one_digest(make_plan: Any) -> None:
+    def run(seed: int) -> RunResult:
+        plan = make_plan(
+            [{"load_pet": {"weight": 3}}, {"interact": {"weight": 1, "order": "random"}}],
+            **PETS,
+            users="uniform",
+            seed=seed,
+            load={"executor": "per-vu-iterations", "vus": 3, "iterations": 40},
+        )
+        return simulate(plan)
+
+    first, again, other = run(1).digest, run(1).digest, run(2).digest
+    assert first == again
+    assert first.planned != other.planned
+    assert [vu.digest for vu in first.vus] != [vu.digest for vu in other.vus]
+    assert first.performed_as_planned
+    assert [(vu.vu, vu.iterations, vu.operations) for vu in first.vus] == [(0, 40, 40), (1, 40, 40), (2, 40, 40)]
+
+
+def test_the_digest_of_a_run_cut_short_agrees_with_its_plan(make_plan: Any) -> None:
+    stop = StopRequest()
+
+    def stop_soon(label: str, call: int) -> Behaviour:
+        stop.reason = stop.reason or ("stop" if call == 10 else "")
+        return Behaviour()
+
+    plan = make_plan(
+        ["status", "load_pet", "statistics"], **PETS, load={"executor": "constant-vus", "duration": "9h", "vus": 2}
+    )
+    assert simulate(plan, stop_soon, stop=stop).digest.performed_as_planned
+
+
+def test_the_time_series_covers_every_operation(make_plan: Any) -> None:
+    plan = make_plan(["status"], **PETS, load={"iterations": 100})
+    result = simulate(plan, lambda label, call: Behaviour(takes_ns=100 * MS, problem="no" if call == 15 else ""))
+    assert [second.second for second in result.seconds] == list(range(10))
+    assert [second.ok for second in result.seconds] == [10, 9, *[10] * 8]
+    assert result.seconds[1].failed == 1
+
+
+def test_a_failing_set_up_is_an_invalid_run(make_plan: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(self: object) -> None:
+        raise RuntimeError("no room for pets")
+
+    monkeypatch.setattr("perfcli.testing.ScriptedTarget.set_up", fail)
+    result = simulate(make_plan(["status"], **PETS, thresholds=["success_rate >= 95%"]))
+    assert result.verdict is Verdict.INVALID
+    assert result.reasons == ["the engine's set-up failed: RuntimeError: no room for pets"]
+    assert result.duration_ns is None
+
+
+def test_an_engine_that_fails_to_close_is_an_error_with_all_its_figures(
+    make_plan: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(self: object) -> None:
+        raise RuntimeError("stuck")
+
+    monkeypatch.setattr("perfcli.testing.ScriptedTarget.close", fail)
+    result = simulate(make_plan(["status"], **PETS))
+    assert result.verdict is Verdict.ERROR
+    assert result.reasons[0].startswith("the engine failed at close: RuntimeError: stuck")
+    assert result.total.ok == 20

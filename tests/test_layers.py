@@ -1,0 +1,113 @@
+"""The house: who may import whom (docs/architecture.md draws it)."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+
+BOTTOM_UP = [
+    "errors",
+    "units",
+    "clock",
+    "observer",
+    "metrics",
+    "thresholds",
+    "executors",
+    "scenario",
+    "plan",
+    "workload",
+    "recorder",
+    "wire",
+    "results",
+    "targets",
+    "agent",
+    "pool",
+    "monitor",
+    "measurement",
+    "run",
+    "report",
+    "suite",
+    "testing",
+    "cli",
+    "__main__",
+]
+"""The rooms of perfcli; each may import those before it."""
+
+HEAVY = {"rich", "pydantic", "psutil", "yaml", "pydantic_core"}
+AT_START = ["__init__", "__main__", "cli", "errors"]
+"""What `digipal-perf --help` imports: nothing of it may need a heavy package."""
+
+
+def modules(package: str) -> list[Path]:
+    return sorted((ROOT / package).rglob("*.py"))
+
+
+def room_of(module: Path) -> str:
+    return module.relative_to(ROOT / "perfcli").with_suffix("").parts[0]
+
+
+def imports(module: Path, *, only_at_import: bool = False) -> Iterator[str]:
+    """The dotted names a module imports; those inside functions and under TYPE_CHECKING on request left out."""
+    waiting: list[ast.AST] = [ast.parse(module.read_text(encoding="utf-8"))]
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{module}: relative import"
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+        if not (only_at_import and _is_deferred(node)):
+            waiting.extend(ast.iter_child_nodes(node))
+
+
+def _is_deferred(node: ast.AST) -> bool:
+    if isinstance(node, ast.If):
+        return "TYPE_CHECKING" in ast.dump(node.test)
+    return isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda))
+
+
+@pytest.mark.parametrize("module", modules("perfcli"), ids=lambda p: str(p.relative_to(ROOT)))
+def test_imports_run_downward(module: Path) -> None:
+    room = room_of(module)
+    if room == "__init__":
+        return
+    allowed = {*BOTTOM_UP[: BOTTOM_UP.index(room) + 1], "__init__", "__version__"}
+    used = {name.split(".")[1] for name in imports(module) if name.startswith("perfcli.")}
+    assert used <= allowed, f"{room} reaches up to {sorted(used - allowed)}"
+
+
+@pytest.mark.parametrize("module", modules("digipal"), ids=lambda p: str(p.relative_to(ROOT)))
+def test_the_engine_knows_nothing_of_the_tool(module: Path) -> None:
+    assert not [name for name in imports(module) if name.split(".")[0] == "perfcli"]
+
+
+def test_only_targets_import_the_engine() -> None:
+    users = {room_of(m) for m in modules("perfcli") if any(n.split(".")[0] == "digipal" for n in imports(m))}
+    assert users == {"targets"}
+
+
+def test_there_are_no_import_circles() -> None:
+    graph = {
+        ".".join(m.relative_to(ROOT).with_suffix("").parts): {
+            n if (ROOT / (n.replace(".", "/") + ".py")).exists() else n.rpartition(".")[0]
+            for n in imports(m, only_at_import=True)
+        }
+        for m in [*modules("perfcli"), *modules("digipal")]
+    }
+    while leaves := [name for name, needs in graph.items() if not needs & graph.keys()]:
+        for leaf in leaves:
+            del graph[leaf]
+    assert not graph, f"a circle runs through {sorted(graph)}"
+
+
+@pytest.mark.parametrize("name", AT_START)
+def test_help_needs_nothing_heavy(name: str) -> None:
+    needed = set(imports(ROOT / "perfcli" / f"{name}.py", only_at_import=True))
+    assert not {n.split(".")[0] for n in needed} & HEAVY
+    own = {n.split(".")[1] for n in needed if n.startswith("perfcli.")}
+    assert own <= {*AT_START, "__version__"}
