@@ -26,7 +26,7 @@ class ExecutionPlan(BaseModel):
         what = "a mix of " if scenario.is_mix else ""
         parts = [scenario.load.describe(), what + _joined(scenario.labels)]
         if scenario.setup.pets:
-            parts.append(f"{scenario.setup.pets:,} pets set up")
+            parts.append(f"{scenario.setup.pets:,} {'pet' if scenario.setup.pets == 1 else 'pets'} set up")
         if _uses_ai(scenario):
             parts.append(f"AI {scenario.engine.ai.latency}")
         return "; ".join(parts)

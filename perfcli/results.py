@@ -149,14 +149,6 @@ class VuWork(_Record):
     digest: str
 
 
-class WorkDigest(_Record):
-    """Which operations ran. Two runs with one seed and one scenario have the same `planned`."""
-
-    planned: str = Field(description="digest of the first 1,000 iterations that the seed prescribes to each vu")
-    performed_as_planned: bool = Field(description="every vu did what the seed prescribes, in that order")
-    vus: list[VuWork] = []
-
-
 class Environment(_Record):
     """Where the run took place."""
 
@@ -193,7 +185,9 @@ class RunResult(_Record):
     resources: ResourceResult = ResourceResult()
     thresholds: list[ThresholdResult] = []
     integrity: Integrity | None = None
-    digest: WorkDigest
+    digest: str = Field(description="of the operations the seed prescribes; two runs of one seed and scenario agree")
+    performed_as_planned: bool = Field(description="every vu did what the seed prescribes, in that order")
+    vus: list[VuWork] = Field(default=[], description="what each vu performed")
     environment: Environment
     monitor: list[MonitorSample] = []
     seconds: list[SecondOfLoad] = []

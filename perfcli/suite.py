@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from rich.console import Console
 
-from perfcli.errors import ExitCode, worst
+from perfcli.errors import ExitCode, UsageError, worst
 from perfcli.plan import ExecutionPlan
 from perfcli.report.console import render_result, render_summary, render_verdict_line
 from perfcli.report.live import LiveProgress
@@ -27,7 +28,12 @@ class SuiteOptions:
 
 
 def run_suite(plans: Sequence[ExecutionPlan], options: SuiteOptions, console: Console) -> ExitCode:
-    """Run all plans; after the first Ctrl-C report what is known and run no more."""
+    """Run all plans; after the first Ctrl-C report what is known and run no more.
+
+    Raises:
+        UsageError: the results or the databases have no place to go; told before anything runs.
+    """
+    _check_places(options)
     interrupts = Interrupts()
     interrupts.install()
     results: list[RunResult] = []
@@ -46,6 +52,16 @@ def run_suite(plans: Sequence[ExecutionPlan], options: SuiteOptions, console: Co
     if len(plans) > 1 and not options.quiet:
         console.print(render_summary(results))
     if len(results) < len(plans):
-        console.print(f"{len(plans) - len(results)} of {len(plans)} scenarios were not run", style="yellow")
+        console.print(f"not run: {len(plans) - len(results)} of {len(plans)} scenarios", style="yellow")
     codes = [result.exit_code for result in results]
     return interrupts.exit_code if interrupts.exit_code is not None else worst(codes)
+
+
+def _check_places(options: SuiteOptions) -> None:
+    if options.json_file and not os.access(options.json_file.parent, os.W_OK):
+        raise UsageError(f"--json {options.json_file}: its folder is missing or cannot be written to")
+    if options.keep_database_in:
+        try:
+            options.keep_database_in.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise UsageError(f"--keep-db {options.keep_database_in}: {error.strerror}") from error

@@ -1,10 +1,10 @@
 """The pets in memory: a bounded mapping that forgets nothing unsaved, and one lock a user."""
 
 import threading
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from collections.abc import Callable, Iterator, MutableMapping
 from operator import attrgetter
-from weakref import WeakValueDictionary
+from weakref import ref
 
 from digipal.core.models import DigiPal
 
@@ -12,6 +12,8 @@ _MUTABLE_FIELDS = ("conversation_history", "learned_commands", "personality_trai
 _plain_values = attrgetter(*(name for name in DigiPal.__dataclass_fields__ if name not in _MUTABLE_FIELDS))
 _SPARE_CANDIDATES = 8
 """How many pets that may not leave just now are passed over before the bound gives way for a while."""
+
+_RECENT_LOCKS = 1000
 
 State = tuple[object, ...]
 
@@ -126,16 +128,30 @@ class ActivePets(MutableMapping[str, DigiPal]):
 
 
 class UserLocks:
-    """A reentrant lock for every user anyone is waiting for or acting on, and for nobody else."""
+    """A reentrant lock for every user anyone is acting on or waiting for; the rest are forgotten in time."""
 
     def __init__(self) -> None:
-        self._locks: WeakValueDictionary[str, threading.RLock] = WeakValueDictionary()
-        self._guard = threading.Lock()
+        self._locks: dict[str, ref[threading.RLock]] = {}
+        self._recent: deque[threading.RLock] = deque(maxlen=_RECENT_LOCKS)
+        self._guard = threading.RLock()
 
     def of(self, user_id: str) -> threading.RLock:
-        """The user's lock, for as long as somebody holds on to it."""
+        """The user's lock, the same for all who ask while somebody holds on to it."""
+        found = self._locks.get(user_id)
+        lock = found() if found is not None else None
+        return lock if lock is not None else self._new(user_id)
+
+    def _new(self, user_id: str) -> threading.RLock:
         with self._guard:
-            lock = self._locks.get(user_id)
+            found = self._locks.get(user_id)
+            lock = found() if found is not None else None
             if lock is None:
-                lock = self._locks[user_id] = threading.RLock()
-            return lock
+                lock = threading.RLock()
+                self._locks[user_id] = ref(lock, lambda dead: self._forget(user_id, dead))
+                self._recent.append(lock)
+        return lock
+
+    def _forget(self, user_id: str, dead: "ref[threading.RLock]") -> None:
+        with self._guard:
+            if self._locks.get(user_id) is dead:
+                del self._locks[user_id]

@@ -2,21 +2,21 @@
 
 import logging
 import threading
-from collections.abc import Callable
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
-from digipal.core.active_pets import ActivePets, UserLocks
 from digipal.core.attribute_engine import AttributeEngine
-from digipal.core.enums import AttributeType, EggType, InteractionResult, LifeStage
+from digipal.core.enums import EggType, InteractionResult, LifeStage
 from digipal.core.evolution_controller import EvolutionController
 from digipal.core.evolution_rules import EvolutionResult
 from digipal.core.interaction_processor import InteractionProcessor, clean_interaction, numbers_of
 from digipal.core.memory_manager import EnhancedMemoryManager
 from digipal.core.models import DigiPal, Interaction
+from digipal.core.pet_keeper import Change, PetKeeper
 from digipal.core.pet_state import PetState
+from digipal.core.pet_statistics import pet_statistics
 from digipal.core.time_decay import settle_time
-from digipal.errors import LivePetError, StalePetError, StorageError
+from digipal.errors import StorageError
 
 if TYPE_CHECKING:
     from digipal.ai.communication import AICommunication
@@ -32,15 +32,9 @@ _COMMAND_ACTIONS = {
     "train": "strength_training",
     "play": "play",
 }
-_HISTORY_IN_MEMORY = 100
-_ATTEMPTS = 100
-"""How often a change is repeated on a pet that others keep saving first."""
 _UPDATE_INTERVAL_S = 60.0
 
 _log = logging.getLogger(__name__)
-T = TypeVar("T")
-Change = Callable[[DigiPal], tuple[bool, T]]
-"""Changes a pet; (whether it must be saved, the answer)."""
 
 
 class _StopFlag(threading.Event):
@@ -74,38 +68,24 @@ class DigiPalCore:
         self.interaction_processor = InteractionProcessor(ai_communication, self.attribute_engine)
         self.enhanced_memory_manager = EnhancedMemoryManager(storage_manager)
         ai_communication.enhanced_memory_manager = self.enhanced_memory_manager
-        self.active_pets = ActivePets(
-            max_active_pets, self._save_before_leaving, lambda pet: self.enhanced_memory_manager.forget_pet(pet.id)
-        )
-        self._locks = UserLocks()
+        self._keeper = PetKeeper(storage_manager, max_active_pets, self._forget)
+        self.active_pets = self._keeper.active_pets
         self._update_thread: threading.Thread | None = None
         self._stop_updates = _StopFlag()
 
     def create_new_pet(self, egg_type: EggType, user_id: str, name: str = "DigiPal") -> DigiPal:
         """A new egg, saved. RuntimeError when the user has a live pet already or storage refuses it."""
         pet = DigiPal(user_id=user_id, name=name, egg_type=egg_type)
-        with self._locks.of(user_id):
-            try:
-                saved = self.storage_manager.save_pet(pet)
-            except LivePetError as error:
-                raise RuntimeError(f"Failed to save new DigiPal: user {user_id!r} already has a DigiPal") from error
-            if not saved:
-                raise RuntimeError(f"Failed to save new DigiPal of user {user_id!r}")
-            self.active_pets[user_id] = pet
-            self.active_pets.note_saved(user_id, pet)
+        self._keeper.add(pet)
         return pet
 
     def load_existing_pet(self, user_id: str) -> DigiPal | None:
         """The user's pet, from memory or else from storage; None when there is none."""
-        pet = self.active_pets.get(user_id)
-        if pet is not None:
-            return pet
-        with self._locks.of(user_id):
-            return self._pet(user_id)
+        return self._keeper.fetch(user_id)
 
     def get_pet_state(self, user_id: str) -> PetState | None:
         """The pet as it is now; None when there is none."""
-        return self._look(user_id, lambda pet: PetState(pet, self.evolution_controller))
+        return self._keeper.look(user_id, lambda pet: PetState(pet, self.evolution_controller))
 
     def process_interaction(self, user_id: str, text: str) -> tuple[bool, Interaction]:
         """Say something to the pet: (whether it understood, what it answered). An egg hatches at the first words."""
@@ -156,7 +136,7 @@ class DigiPalCore:
             self.evolution_controller.update_evolution_timer(pet, hours)
             return hours > 0 or force_save, True
 
-        return self._change(user_id, age) is not None
+        return self._keeper.change(user_id, age) is not None
 
     def trigger_evolution(self, user_id: str, force: bool = False) -> tuple[bool, EvolutionResult]:
         """Make the pet grow by one stage if it may, or if forced."""
@@ -165,14 +145,14 @@ class DigiPalCore:
             result = self.evolution_controller.trigger_evolution(pet, force=force)
             return result.success, result
 
-        result = self._change(user_id, grow)
+        result = self._keeper.change(user_id, grow)
         if result is None:
             result = EvolutionResult(False, LifeStage.EGG, LifeStage.EGG, message=_no_pet(user_id))
         return result.success, result
 
     def get_care_actions(self, user_id: str) -> list[str]:
         """Names of the care actions the pet is old and rested enough for; none without a pet."""
-        return self._look(user_id, self.attribute_engine.get_available_actions) or []
+        return self._keeper.look(user_id, self.attribute_engine.get_available_actions) or []
 
     def apply_care_action(self, user_id: str, action_name: str) -> tuple[bool, Interaction]:
         """Care for the pet. Saved when anything changed: trying without the energy for it is a mistake that counts."""
@@ -185,11 +165,11 @@ class DigiPalCore:
 
     def get_pet_statistics(self, user_id: str) -> dict[str, Any]:
         """Everything about the pet in one dict; empty without a pet."""
-        return self._look(user_id, self._statistics) or {}
+        return self._keeper.look(user_id, self._statistics) or {}
 
     def get_memory_statistics(self, user_id: str) -> dict[str, Any]:
         """What the pet remembers and how it feels about it; empty without a pet."""
-        return self._look(user_id, self._memory_statistics) or {}
+        return self._keeper.look(user_id, self._memory_statistics) or {}
 
     def get_performance_statistics(self) -> dict[str, Any]:
         """How full the engine's memory is and what runs in the background."""
@@ -218,7 +198,7 @@ class DigiPalCore:
             self.enhanced_memory_manager.forget_pet(pet.id)
             return True
 
-        return self._look(user_id, forget) is not None
+        return self._keeper.look(user_id, forget) is not None
 
     def start_background_updates(self) -> None:
         """Let time take effect on the pets in memory once a minute; a second call does nothing."""
@@ -240,60 +220,14 @@ class DigiPalCore:
         When a pet cannot be saved the others still are; that pet stays in memory and its error is raised at the end.
         """
         self.stop_background_updates()
-        failures: list[StorageError] = []
-        for user_id, pet in self.active_pets.snapshot():
-            try:
-                with self._locks.of(user_id):
-                    self._save_last_time(user_id, pet)
-            except StorageError as error:
-                failures.append(error)
+        failures = self._keeper.release_all()
         self.enhanced_memory_manager.shutdown()
         self.ai_communication.unload_all_models()
         if failures:
             raise failures[0]
 
-    def _pet(self, user_id: str) -> DigiPal | None:
-        """The user's pet; the caller holds the user's lock."""
-        pet = self.active_pets.get(user_id)
-        if pet is None:
-            pet = self.storage_manager.load_pet(user_id)
-            if not isinstance(pet, DigiPal):
-                return None
-            self.active_pets[user_id] = pet
-            self.active_pets.note_saved(user_id, pet)
-        return pet
-
-    def _look(self, user_id: str, view: Callable[[DigiPal], T]) -> T | None:
-        with self._locks.of(user_id):
-            pet = self._pet(user_id)
-            return None if pet is None else view(pet)
-
-    def _change(self, user_id: str, change: Change[T]) -> T | None:
-        """Change the pet and save it, both or neither; None without a pet."""
-        with self._locks.of(user_id):
-            for _ in range(_ATTEMPTS):
-                pet = self._pet(user_id)
-                if pet is None:
-                    return None
-                before = _contents(pet)
-                try:
-                    changed, answer = change(pet)
-                    if changed:
-                        self._save(user_id, pet)
-                except StalePetError:
-                    pet.__dict__.clear()
-                    pet.__dict__.update(before)
-                    self._let_go_of_stale(user_id, pet)
-                except BaseException:
-                    pet.__dict__.clear()
-                    pet.__dict__.update(before)
-                    raise
-                else:
-                    return answer
-        raise StalePetError(f"the pet of user {user_id!r} was changed by others {_ATTEMPTS} times in a row")
-
     def _answered(self, user_id: str, text: str, change: Change[Interaction]) -> tuple[bool, Interaction]:
-        interaction = self._change(user_id, change)
+        interaction = self._keeper.change(user_id, change)
         if interaction is None:
             interaction = Interaction(
                 user_input=text,
@@ -324,44 +258,6 @@ class DigiPalCore:
         interaction.success = True
         interaction.result = InteractionResult.SUCCESS
 
-    def _save(self, user_id: str, pet: DigiPal) -> None:
-        if not self.storage_manager.save_pet(pet):
-            raise StorageError(f"the storage did not save pet {pet.id!r} of user {user_id!r}")
-        pet.trim_history(_HISTORY_IN_MEMORY)
-        pet.unsaved = ()
-        self.active_pets.note_saved(user_id, pet)
-
-    def _save_before_leaving(self, user_id: str, pet: DigiPal) -> bool:
-        """Whether the least recently used pet may leave memory: never in the midst of something, nor unsaved."""
-        lock = self._locks.of(user_id)
-        if not lock.acquire(blocking=False):
-            return False
-        try:
-            if self.active_pets.is_changed(user_id, pet):
-                self._save(user_id, pet)
-        except StalePetError:
-            self._let_go_of_stale(user_id, pet)
-        except StorageError:
-            # It belongs to another user than the one being served: it stays, and the next departure tries again.
-            _log.exception("pet %r of user %r could not be saved and stays in memory", pet.id, user_id)
-            return False
-        finally:
-            lock.release()
-        return True
-
-    def _save_last_time(self, user_id: str, pet: DigiPal) -> None:
-        try:
-            self._save(user_id, pet)
-        except StalePetError:
-            self._let_go_of_stale(user_id, pet)
-        self.active_pets.discard(user_id, pet)
-
-    def _let_go_of_stale(self, user_id: str, pet: DigiPal) -> None:
-        """Drop a pet that another process saved since; only a caller's own edits can be lost, and not in silence."""
-        if self.active_pets.is_changed(user_id, pet):
-            _log.warning("pet %r of user %r was saved elsewhere; unsaved changes to it are dropped", pet.id, user_id)
-        self.active_pets.discard(user_id, pet)
-
     def _update_regularly(self) -> None:
         while not self._stop_updates.wait(_UPDATE_INTERVAL_S):
             for user_id, _ in self.active_pets.snapshot():
@@ -370,25 +266,13 @@ class DigiPalCore:
                 except StorageError:
                     _log.exception("the pet of user %r could not be updated; the next round tries again", user_id)
 
+    def _forget(self, pet: DigiPal) -> None:
+        self.enhanced_memory_manager.forget_pet(pet.id)
+
     def _statistics(self, pet: DigiPal) -> dict[str, Any]:
-        eligible, next_stage, met = self.evolution_controller.check_evolution_eligibility(pet)
         memory = getattr(self.ai_communication, "memory_manager", None)
-        return {
-            "basic_info": {
-                "id": pet.id,
-                "name": pet.name,
-                "life_stage": pet.life_stage.value,
-                "generation": pet.generation,
-                "age_hours": pet.get_age_hours(),
-                "egg_type": pet.egg_type.value,
-            },
-            "attributes": {attribute.value: pet.get_attribute(attribute) for attribute in AttributeType},
-            "care_assessment": self.attribute_engine.get_care_quality_assessment(pet),
-            "interaction_summary": {} if memory is None else memory.get_interaction_summary(pet),
-            "evolution_status": {"eligible": eligible, "next_stage": next_stage.value, "requirements_met": met},
-            "personality_traits": dict(pet.personality_traits),
-            "learned_commands": sorted(pet.learned_commands),
-        }
+        summary = {} if memory is None else memory.get_interaction_summary(pet)
+        return pet_statistics(pet, summary, self.attribute_engine, self.evolution_controller)
 
     def _memory_statistics(self, pet: DigiPal) -> dict[str, Any]:
         memories = self.enhanced_memory_manager
@@ -401,12 +285,3 @@ class DigiPalCore:
 
 def _no_pet(user_id: str) -> str:
     return f"No DigiPal found for user {user_id!r}"
-
-
-def _contents(pet: DigiPal) -> dict[str, Any]:
-    """What the pet holds, copied deeply enough to bring it back."""
-    contents = dict(pet.__dict__)
-    contents["conversation_history"] = list(pet.conversation_history)
-    contents["learned_commands"] = set(pet.learned_commands)
-    contents["personality_traits"] = dict(pet.personality_traits)
-    return contents

@@ -3,9 +3,11 @@
 import heapq
 import itertools
 import threading
+from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterable
 from datetime import datetime, timedelta
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 from digipal.core.emotional_memory import EmotionalMemory
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = ["EmotionalMemory", "EnhancedMemoryManager", "MemoryCache", "SimpleRAG"]
 
+_TIME = attrgetter("timestamp")
 _FEELINGS = {"good": 0.6, "play": 0.5, "eat": 0.3, "sleep": 0.2, "train": 0.2, "bad": -0.6}
 _FEELING_OF_FAILURE = -0.1
 _PLAIN_IMPORTANCE = 0.3
@@ -41,7 +44,7 @@ class EnhancedMemoryManager:
         self.cache = MemoryCache(max_size=cache_size)
         self.rag = SimpleRAG()
         self.pet_memories: dict[str, list[EmotionalMemory]] = {}
-        self._least: dict[str, list[tuple[float, datetime, int, EmotionalMemory]]] = {}
+        self._least: dict[str, list[tuple[float, int, EmotionalMemory]]] = {}
         self._numbers = itertools.count(1)
         self._changes = 0
         self._lock = threading.RLock()
@@ -60,20 +63,22 @@ class EnhancedMemoryManager:
     ) -> str:
         """Remember something (emotional_value -1 to 1, importance 0 to 1); the new memory's id."""
         number = next(self._numbers)
+        now = datetime.now()
         memory = EmotionalMemory(
             id=f"memory-{number}",
-            timestamp=datetime.now(),
+            timestamp=now,
             content=content,
             memory_type=memory_type,
             emotional_value=emotional_value,
             importance=importance,
             tags=set(tags or ()),
             related_attributes=dict(related_attributes or {}),
+            last_accessed=now,
         )
         with self._lock:
             self.pet_memories.setdefault(pet_id, []).append(memory)
             heap = self._least.setdefault(pet_id, [])
-            heapq.heappush(heap, (memory.importance, memory.timestamp, number, memory))
+            heapq.heappush(heap, (memory.importance, number, memory))
             self._changes += 1
             self._keep_bound(pet_id)
         return memory.id
@@ -189,10 +194,15 @@ class EnhancedMemoryManager:
             heap = self._least[pet_id]
             if len(heap) < len(memories):
                 # Someone put memories into the list directly.
-                heap[:] = [(m.importance, m.timestamp, number, m) for number, m in enumerate(memories)]
+                heap[:] = [(memory.importance, next(self._numbers), memory) for memory in memories]
                 heapq.heapify(heap)
-            least = heapq.heappop(heap)[-1]
-            for position, memory in enumerate(memories):
-                if memory is least:
-                    del memories[position]
-                    break
+            _remove(memories, heapq.heappop(heap)[-1])
+
+
+def _remove(memories: list[EmotionalMemory], memory: EmotionalMemory) -> None:
+    """Take this very memory out of the list, if it is still in it; the list is as good as sorted by time."""
+    start = bisect_left(memories, memory.timestamp, key=_TIME)
+    for position in itertools.chain(range(start, len(memories)), range(start)):
+        if memories[position] is memory:
+            del memories[position]
+            return

@@ -166,8 +166,10 @@ class DigiPal(_KeptPet):
             leaving = self.conversation_history[:excess]
             del self.conversation_history[:excess]
             unsaved = [interaction for interaction in leaving if interaction.storage_mark is None]
-            if unsaved:
-                self.unsaved = [*self.unsaved, *unsaved]
+            if isinstance(self.unsaved, list):
+                self.unsaved.extend(unsaved)
+            elif unsaved:
+                self.unsaved = unsaved
 
     def to_dict(self) -> dict[str, Any]:
         """A JSON-ready copy; enums as values, times as ISO text, the commands as a sorted list."""

@@ -10,6 +10,7 @@ from perfcli import units
 
 MOST_VUS: Final = 1_000
 MOST_ITERATIONS: Final = 100_000_000
+LONGEST: Final = "10m"
 
 
 def _written_duration(value: object) -> str:
@@ -23,7 +24,7 @@ DurationText = Annotated[str, BeforeValidator(_written_duration)]
 
 def _positive_duration(value: object) -> str:
     if units.parse_duration_ns(value) == 0:
-        raise units.UnitError(f"{value} is no time at all: write more than 0")
+        raise units.UnitError(f"{value!r} is no time at all: write more than 0")
     return str(value).strip()
 
 

@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from perfcli.executors.base import MOST_ITERATIONS, LoadSettings, PositiveDurationText, Schedule
+from perfcli.executors.base import LONGEST, MOST_ITERATIONS, LoadSettings, PositiveDurationText, Schedule
 from perfcli.units import parse_duration_ns
 
 
@@ -15,7 +15,7 @@ class PerVuIterations(LoadSettings):
 
     executor: Literal["per-vu-iterations"]
     iterations: int = Field(ge=1, le=MOST_ITERATIONS, description="iterations of each vu")
-    max_duration: PositiveDurationText = Field(default="10m", description="no iteration starts after this")
+    max_duration: PositiveDurationText = Field(default=LONGEST, description="no iteration starts after this")
 
     def schedule(self) -> Schedule:
         """A fresh schedule for one run."""
@@ -24,7 +24,10 @@ class PerVuIterations(LoadSettings):
     def describe(self) -> str:
         """What will run, in one line."""
         each = f" by each of {self.vus} vus" if self.vus > 1 else " by 1 vu"
-        return f"{self.iterations:,} iterations{each}{self._pauses()} (at most {self.max_duration})"
+        return f"{self.iterations:,} iterations{each}{self._pauses()}{self._bound()}"
+
+    def _bound(self) -> str:
+        return "" if self.max_duration == LONGEST else f" (at most {self.max_duration})"
 
     @property
     def longest_ns(self) -> int:

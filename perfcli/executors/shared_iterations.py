@@ -7,7 +7,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from perfcli.executors.base import MOST_ITERATIONS, LoadSettings, PositiveDurationText, Schedule
+from perfcli.executors.base import LONGEST, MOST_ITERATIONS, LoadSettings, PositiveDurationText, Schedule
 from perfcli.units import parse_duration_ns
 
 
@@ -16,7 +16,7 @@ class SharedIterations(LoadSettings):
 
     executor: Literal["shared-iterations"]
     iterations: int = Field(ge=1, le=MOST_ITERATIONS, description="iterations in all")
-    max_duration: PositiveDurationText = Field(default="10m", description="no iteration starts after this")
+    max_duration: PositiveDurationText = Field(default=LONGEST, description="no iteration starts after this")
 
     def schedule(self) -> Schedule:
         """A fresh schedule for one run."""
@@ -25,7 +25,10 @@ class SharedIterations(LoadSettings):
     def describe(self) -> str:
         """What will run, in one line."""
         shared = f" shared by {self.vus} vus" if self.vus > 1 else " by 1 vu"
-        return f"{self.iterations:,} iterations{shared}{self._pauses()} (at most {self.max_duration})"
+        return f"{self.iterations:,} iterations{shared}{self._pauses()}{self._bound()}"
+
+    def _bound(self) -> str:
+        return "" if self.max_duration == LONGEST else f" (at most {self.max_duration})"
 
     @property
     def longest_ns(self) -> int:

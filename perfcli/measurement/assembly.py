@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from perfcli.measurement.digest import work_digest
+from perfcli.measurement.digest import planned_digest
 from perfcli.measurement.environment import describe_environment
 from perfcli.measurement.measured import Measurement
 from perfcli.measurement.observations import Observations
@@ -30,11 +30,10 @@ def assemble(measurement: Measurement, ending: Ending, started_at: datetime, not
     """The result of a run, whole or partial. `notes` join the verdict's reasons."""
     plan, samples = measurement.plan, measurement.samples
     observations = Observations(measurement)
-    thresholds = judge_thresholds(plan.scenario, observations)
-    digest = work_digest(plan, measurement.performed.items())
-    verdict, reasons = reach_verdict(
-        ending, thresholds, ok=samples.ok, failed=samples.failed, as_planned=digest.performed_as_planned
-    )
+    measuring_began = measurement.began_ns is not None
+    thresholds = judge_thresholds(plan.scenario, observations) if measuring_began else []
+    as_planned = all(work.agrees(plan, vu) for vu, work in measurement.performed.items())
+    verdict, reasons = reach_verdict(ending, thresholds, ok=samples.ok, failed=samples.failed, as_planned=as_planned)
     return RunResult(
         name=plan.scenario.name,
         description=plan.scenario.description,
@@ -54,7 +53,9 @@ def assemble(measurement: Measurement, ending: Ending, started_at: datetime, not
         resources=_resources(measurement, observations),
         thresholds=thresholds,
         integrity=measurement.integrity,
-        digest=digest,
+        digest=planned_digest(plan),
+        performed_as_planned=as_planned,
+        vus=[work.of(vu) for vu, work in sorted(measurement.performed.items())],
         environment=describe_environment(measurement.engine_version),
         monitor=_monitor(measurement),
         seconds=_seconds(measurement),

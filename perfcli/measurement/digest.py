@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import hashlib
 from array import array
-from collections.abc import Iterable
 from itertools import islice
 from typing import Final
 
 from perfcli.plan import ExecutionPlan
-from perfcli.results import VuWork, WorkDigest
+from perfcli.results import VuWork
 from perfcli.workload import Workload, pauses, unpack
 
 PLANNED_OPERATIONS: Final = 1_000
@@ -60,16 +59,6 @@ class PerformedWork:
     def of(self, vu: int) -> VuWork:
         """The record of this work."""
         return VuWork(vu=vu, iterations=self.iterations, operations=self.operations, digest=self._digest.hexdigest())
-
-
-def work_digest(plan: ExecutionPlan, performed: Iterable[tuple[int, PerformedWork]]) -> WorkDigest:
-    """What was planned and what each vu did of it."""
-    work = sorted(performed, key=lambda pair: pair[0])
-    return WorkDigest(
-        planned=planned_digest(plan),
-        performed_as_planned=all(done.agrees(plan, vu) for vu, done in work),
-        vus=[done.of(vu) for vu, done in work],
-    )
 
 
 def _new_digest() -> hashlib.blake2b:

@@ -12,7 +12,7 @@ from perfcli.scenario.models import Scenario, ThresholdRule
 from perfcli.thresholds import parse_threshold
 from perfcli.units import format_quantity
 
-NO_SAMPLES = "no samples: nothing was measured, so nothing can have held"
+NO_SAMPLES = "no samples"
 
 
 @dataclass(frozen=True, slots=True)

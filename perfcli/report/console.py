@@ -33,14 +33,13 @@ def render_result(result: RunResult) -> RenderableType:
     """All of one scenario: what ran, its operations, resources, thresholds, and last its verdict."""
     sections = [_headline(result)]
     if result.duration_ns is not None or result.total.attempts:
-        sections.append(render_operations(result))
-    sections += [
-        render_errors(result.operations),
-        render_resources(result),
-        render_stability(result),
-        render_thresholds(result),
-        render_verdict(result),
-    ]
+        sections += [
+            render_operations(result),
+            render_errors(result.operations),
+            render_resources(result),
+            render_stability(result),
+        ]
+    sections += [render_thresholds(result), render_verdict(result)]
     return Group(*_spaced(sections))
 
 

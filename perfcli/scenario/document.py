@@ -14,7 +14,7 @@ from perfcli.scenario.syntax import syntax_problem
 from perfcli.scenario.written import Written
 
 MOST_LEVELS: Final = 50
-MOST_NODES: Final = 20_000
+MOST_NODES: Final = 12_000  # PyYAML takes 40 µs for each: a bomb of them is refused in half a second
 MOST_CHARACTERS: Final = 1024 * 1024
 _MERGE: Final = "tag:yaml.org,2002:merge"
 
@@ -88,6 +88,7 @@ class _Reading:
 
     def __init__(self, source: str) -> None:
         self.problems: list[Problem] = []
+        self._wrong_places: set[Place] = set()
         self._source = source
         self._path: list[str | int] = []
         self._ancestors: list[yaml.Node] = []
@@ -175,10 +176,11 @@ class _Reading:
             raise _refused(self._source, node.start_mark, "the aliases expand to more than a scenario can hold")
 
     def _mistake(self, node: yaml.Node, message: str, below: KeyPath = ()) -> None:
-        problem = self._place(node).problem((*self._path, *below), message)
+        place = self._place(node)
         # a section that is merged is walked again in each place that it is merged into
-        if all((problem.line, problem.column) != (known.line, known.column) for known in self.problems):
-            self.problems.append(problem)
+        if place not in self._wrong_places:
+            self._wrong_places.add(place)
+            self.problems.append(place.problem((*self._path, *below), message))
 
     def _place(self, node: yaml.Node) -> Place:
         return _place(self._source, node.start_mark)

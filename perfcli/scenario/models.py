@@ -22,7 +22,7 @@ class _Section(BaseModel):
 def _written_percentage(value: object) -> str:
     fraction = units.parse_fraction(value)
     if not 0 <= fraction <= 1:
-        raise units.UnitError(f"{value} is not between 0% and 100%")
+        raise units.UnitError(f"{value!r} is not between 0% and 100%")
     return str(value).strip()
 
 

@@ -10,7 +10,7 @@ from typing import Any, Final
 from perfcli.errors import UsageError
 from perfcli.executors import LOAD_MODELS
 from perfcli.scenario.document import read_document
-from perfcli.scenario.problems import Place, Problem, ScenarioFileError
+from perfcli.scenario.problems import Place, Problem, ScenarioFileError, legible
 from perfcli.scenario.written import Written
 
 _SET_HINT: Final = "write --set key=value, e.g. --set load.vus=3 or --set thresholds.0='latency.mean < 1ms'"
@@ -32,7 +32,7 @@ def parse_set(text: str) -> Override:
     Raises:
         UsageError: there is no key, no value, or the value is not YAML.
     """
-    origin = f"--set {text}"
+    origin = f"--set {legible(text)}"
     key, equals, value = text.partition("=")
     path = tuple(part.strip() for part in key.split("."))
     if not equals or not value.strip() or not all(path):
@@ -58,7 +58,7 @@ def iterations(count: int) -> Override:
 
 def duration(text: str) -> Override:
     """What --duration asks for: load for so long, by constant-vus where the scenario's executor counts iterations."""
-    return Override(("load", "duration"), text, f"--duration {text}", executor="constant-vus")
+    return Override(("load", "duration"), text, f"--duration {legible(text)}", executor="constant-vus")
 
 
 def apply_overrides(root: Written, overrides: Sequence[Override]) -> list[Problem]:
@@ -103,8 +103,7 @@ def _put(root: Written, path: tuple[str, ...], value: Written) -> None:
 def _store(here: Written, part: str, value: Written, path: tuple[str, ...]) -> None:
     place = ".".join(path) or "the scenario"
     if isinstance(here.value, dict):
-        before = here.value.get(part)
-        here.value[part] = value if before is None else replace(value, key_place=before.key_place)
+        here.value[part] = value
     elif isinstance(here.value, list):
         items, index = here.value, _index(part)
         if not part.isdecimal():

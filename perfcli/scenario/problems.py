@@ -79,7 +79,7 @@ def first_problems(problems: Iterable[T]) -> Iterable[T]:
 
 def path_text(path: KeyPath) -> str:
     """A path as people write it, e.g. "flow[2].care.actions"."""
-    text = "".join(f"[{part}]" if isinstance(part, int) else f".{_legible(part)}" for part in path)
+    text = "".join(f"[{part}]" if isinstance(part, int) else f".{legible(part)}" for part in path)
     return text.removeprefix(".")
 
 
@@ -89,12 +89,15 @@ def shown(value: Any) -> str:
         return "a list"
     if isinstance(value, dict):
         return "a section with keys"
-    if isinstance(value, bool):
-        return str(value).lower()
-    written = repr(value)
-    return written if len(written) <= _MOST_SHOWN else f"{written[:_MOST_SHOWN]}…"
+    if value is None:
+        return "nothing"
+    return str(value).lower() if isinstance(value, bool) else _cut(repr(value))
 
 
-def _legible(key: str) -> str:
-    printable = key if key.isprintable() else repr(key)[1:-1]
-    return printable if len(printable) <= _MOST_SHOWN else f"{printable[:_MOST_SHOWN]}…"
+def legible(text: str) -> str:
+    """A key or an option without quotes, on one line: short and printable as well."""
+    return _cut(text if text.isprintable() else repr(text)[1:-1])
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= _MOST_SHOWN else f"{text[:_MOST_SHOWN]}…"

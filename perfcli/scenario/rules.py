@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import islice
 from typing import Any, Final
 
-from perfcli.scenario.problems import KeyPath, Place, Problem, shown
+from perfcli.scenario.problems import KeyPath, Place, Problem, legible, shown
 from perfcli.scenario.steps import STEP_MODELS, spread
 from perfcli.scenario.written import Written
 from perfcli.thresholds import ThresholdError, did_you_mean, parse_threshold
@@ -115,7 +114,7 @@ def _labels(flow: _Flow) -> Iterator[Problem]:
         if known.operation != step.operation:
             yield step.place.problem(
                 step.path,
-                f"{step.label!r:.60} is already the name of a {known.operation} step: "
+                f"{step.label!r:.60} is already the name of a {legible(known.operation)} step: "
                 "samples of two operations cannot share one name",
             )
 
@@ -141,18 +140,18 @@ def _threshold_operations(flow: _Flow, root: Written) -> Iterator[Problem]:
             operation = parse_threshold(str(written.value)).operation
         except ThresholdError:
             continue
-        # a step that cannot be read may bear any name that stands in it
-        if not operation or operation in flow.measured or any(operation in repr(step) for step in flow.unread):
+        if not operation or operation in flow.measured:
             continue
         if any(step.label == operation for step in flow.steps):
             yield written.place.problem(path, f"{shown(operation)} is a sleep, which is never measured")
-        else:
+        # a step that cannot be read may bear any name that stands in it
+        elif not any(operation in repr(step) for step in flow.unread):
             yield written.place.problem(path, _no_such_step(operation, list(flow.measured)))
 
 
 def _no_such_step(operation: str, labels: list[str]) -> str:
     meant = did_you_mean([operation], labels)
-    listing = ", ".join(islice(labels, 10)) + (", …" if len(labels) > 10 else "")
+    listing = ", ".join(map(legible, labels[:10])) + (", …" if len(labels) > 10 else "")
     return f"no step of the flow is called {shown(operation)}{meant}: it has {listing or 'none that is measured'}"
 
 

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from typing import Annotated, Any, ClassVar, Final, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, field_validator
 
 from perfcli.executors.base import PositiveDurationText
+from perfcli.thresholds import did_you_mean
 from perfcli.units import parse_duration_ns
 
 Order = Literal["in_order", "random"]
 EggType = Literal["red", "blue", "green"]
-CareAction = Literal[
+CARE_ACTIONS: Final = (
     "strength_training",
     "defense_training",
     "speed_training",
@@ -27,8 +28,18 @@ CareAction = Literal[
     "scold",
     "rest",
     "play",
-]
+)
 NAME_PATTERN: Final = r"^[a-zA-Z][a-zA-Z0-9_-]{0,63}$"
+
+
+def _known_action(action: str) -> str:
+    if action not in CARE_ACTIONS:
+        meant = did_you_mean([action], CARE_ACTIONS) or f": use one of {', '.join(CARE_ACTIONS)}"
+        raise ValueError(f"unknown care action {action!r:.60}{meant}")
+    return action
+
+
+CareActionName = Annotated[str, AfterValidator(_known_action)]
 
 
 class StepSettings(BaseModel):
@@ -121,7 +132,7 @@ class Care(StepSettings):
     """A care action."""
 
     operation: Literal["care"] = "care"
-    actions: list[CareAction] = Field(default=["meat", "rest", "praise", "play"], min_length=1, max_length=1_000)
+    actions: list[CareActionName] = Field(default=["meat", "rest", "praise", "play"], min_length=1, max_length=1_000)
     order: Order = "in_order"
     accept_refusal: bool = Field(default=False, description="count an action the pet is too tired for as a success")
 

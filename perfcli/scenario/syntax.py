@@ -18,15 +18,16 @@ _PLAIN_WORDS: Final = (
     ("sequence entries are not allowed", "a '-' where no list can be: start the list on a line of its own"),
     ("expected <block end>", "the indentation does not fit the lines above"),
     ("found undefined alias", "no anchor of this name stands above: define it with &, or put the text in quotes"),
-    ("found duplicate anchor", "this anchor has been defined above: give it another name"),
+    ("second occurrence", "this anchor has been defined above: give it another name"),
     ("unknown escape character", "no escape is written like this: in single quotes a backslash stands for itself"),
     ("expected escape sequence", "an escape is cut short: in single quotes a backslash stands for itself"),
     ("found unexpected document separator", "a quote is opened above and never closed"),
     ("expected alphabetic or numeric character", "a name must follow & or *: put the text in quotes if it is text"),
-    ("did not find expected", "a value is missing here"),
+    ("expected '<document start>'", "this does not belong to what stands above: check the indentation and the quotes"),
 )
-_UNCLOSED: Final = (
-    # these are told where the opening stands
+_TOLD_AT_THE_START: Final = (
+    # where PyYAML was, what it says, what it means at the place where that began
+    ("while scanning a directive", "", "a line that starts with % is no key or value: put the text in quotes"),
     ("while scanning a quoted scalar", "found unexpected end of stream", "this quote is never closed"),
     ("while parsing a flow sequence", "expected ',' or ']'", "this '[' is never closed, or a ',' is missing in it"),
     ("while parsing a flow mapping", "expected ',' or '}'", "this '{' is never closed, or a ',' is missing in it"),
@@ -50,7 +51,7 @@ def syntax_problem(error: Exception, text: str, source: str, loader: yaml.SafeLo
         mark = loader.get_mark() if loader else None
         return _at(mark, source).problem((), "not YAML: a number here is out of bounds")
     said, context = error.problem or "", error.context or ""
-    for opening, end, meaning in _UNCLOSED:
+    for opening, end, meaning in _TOLD_AT_THE_START:
         if opening in context and end in said:
             return _at(error.context_mark, source).problem((), meaning)
     meaning = next((meaning for phrase, meaning in _PLAIN_WORDS if phrase in said), f"not YAML: {said or context}")

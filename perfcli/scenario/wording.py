@@ -153,8 +153,9 @@ def _unknown_tag(detail: ErrorDetails) -> str:
 
 
 def _one_of(what: str, value: Any, known: list[str]) -> str:
-    meant = did_you_mean([value], known) if isinstance(value, str) else ""
-    return f"{what} {shown(value)}{meant or ': use one of ' + ', '.join(known)}"
+    if not isinstance(value, str):
+        return f"expected one of {', '.join(known)}, not {shown(value)}"
+    return f"{what} {shown(value)}{did_you_mean([value], known) or ': use one of ' + ', '.join(known)}"
 
 
 def _quoted(listing: str) -> list[str]:

@@ -20,7 +20,6 @@ from perfcli.results import (
     ResourceResult,
     RunResult,
     ThresholdResult,
-    WorkDigest,
 )
 from perfcli.thresholds import parse_threshold
 
@@ -110,7 +109,8 @@ _PLAIN_RUN: dict[str, Any] = {
     "memory": _MEMORY,
     "resources": _RESOURCES,
     "integrity": Integrity(acknowledged=402, lost=0, checked=True),
-    "digest": WorkDigest(planned="0" * 16, performed_as_planned=True),
+    "digest": "0" * 32,
+    "performed_as_planned": True,
     "environment": Environment(
         tool_version="0.1.0", python="3.11.9", sqlite="3.40.1", system="Linux", machine="x86_64", cpu_count=2
     ),

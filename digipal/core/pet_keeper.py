@@ -1,0 +1,163 @@
+"""Whose pet is where: in memory, in storage, or just being changed, and never half of it."""
+
+import logging
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from digipal.core.active_pets import ActivePets, UserLocks
+from digipal.core.models import DigiPal
+from digipal.errors import LivePetError, StalePetError, StorageError
+
+if TYPE_CHECKING:
+    from digipal.storage.storage_manager import StorageManager
+
+_HISTORY_IN_MEMORY = 100
+_ATTEMPTS = 100
+"""How often a change is repeated on a pet that others keep saving first."""
+
+_log = logging.getLogger(__name__)
+T = TypeVar("T")
+Change = Callable[[DigiPal], tuple[bool, T]]
+"""Changes a pet; (whether it must be saved, the answer)."""
+
+
+class PetKeeper:
+    """Lets one caller at a time look at or change a user's pet, and saves what changed before anyone sees it.
+
+    `left` is told of every pet that leaves memory. Threads may share a keeper.
+    """
+
+    def __init__(self, storage: "StorageManager", max_active_pets: int, left: Callable[[DigiPal], None]) -> None:
+        self.active_pets = ActivePets(max_active_pets, self._save_before_leaving, left)
+        self._storage = storage
+        self._locks = UserLocks()
+
+    def add(self, pet: DigiPal) -> None:
+        """Save a new pet and keep it in memory; RuntimeError when its user has one or storage refuses it."""
+        with self._locks.of(pet.user_id):
+            try:
+                saved = self._storage.save_pet(pet)
+            except LivePetError as error:
+                raise RuntimeError(f"Failed to save new DigiPal: user {pet.user_id!r} already has a DigiPal") from error
+            if not saved:
+                raise RuntimeError(f"Failed to save new DigiPal of user {pet.user_id!r}")
+            self._keep(pet.user_id, pet)
+
+    def fetch(self, user_id: str) -> DigiPal | None:
+        """The user's pet, from memory or else from storage; None when there is none."""
+        pet = self.active_pets.get(user_id)
+        if pet is not None:
+            return pet
+        with self._locks.of(user_id):
+            return self._pet(user_id)
+
+    def look(self, user_id: str, view: Callable[[DigiPal], T]) -> T | None:
+        """What `view` says of the user's pet, while nobody changes it; None without a pet."""
+        with self._locks.of(user_id):
+            pet = self._pet(user_id)
+            return None if pet is None else view(pet)
+
+    def change(self, user_id: str, change: Change[T]) -> T | None:
+        """Change the user's pet and save it, both or neither; None without a pet.
+
+        When another process saved the pet meanwhile, the change is made again to the pet as it is now.
+        """
+        with self._locks.of(user_id):
+            for _ in range(_ATTEMPTS):
+                pet = self._pet(user_id)
+                if pet is None:
+                    return None
+                before = _contents(pet)
+                try:
+                    changed, answer = change(pet)
+                    if changed:
+                        self._save(user_id, pet)
+                except StalePetError:
+                    _bring_back(pet, before)
+                    self._let_go_of_stale(user_id, pet)
+                except BaseException:
+                    _bring_back(pet, before)
+                    raise
+                else:
+                    return answer
+        raise StalePetError(f"the pet of user {user_id!r} was changed by others {_ATTEMPTS} times in a row")
+
+    def release_all(self) -> list[StorageError]:
+        """Save every pet in memory once and let it go; the errors of those that could not be saved and stay."""
+        failures = []
+        for user_id, pet in self.active_pets.snapshot():
+            try:
+                with self._locks.of(user_id):
+                    self._save_last_time(user_id, pet)
+            except StorageError as error:
+                failures.append(error)
+        return failures
+
+    def _pet(self, user_id: str) -> DigiPal | None:
+        """The user's pet; the caller holds the user's lock."""
+        pet = self.active_pets.get(user_id)
+        if pet is None:
+            pet = self._storage.load_pet(user_id)
+            if not isinstance(pet, DigiPal):
+                return None
+            self._keep(user_id, pet)
+        return pet
+
+    def _keep(self, user_id: str, pet: DigiPal) -> None:
+        self.active_pets[user_id] = pet
+        self.active_pets.note_saved(user_id, pet)
+
+    def _save(self, user_id: str, pet: DigiPal) -> None:
+        if not self._storage.save_pet(pet):
+            raise StorageError(f"the storage did not save pet {pet.id!r} of user {user_id!r}")
+        pet.trim_history(_HISTORY_IN_MEMORY)
+        pet.unsaved = ()
+        self.active_pets.note_saved(user_id, pet)
+
+    def _save_before_leaving(self, user_id: str, pet: DigiPal) -> bool:
+        """Whether the least recently used pet may leave memory: never in the midst of something, nor unsaved."""
+        lock = self._locks.of(user_id)
+        if not lock.acquire(blocking=False):
+            return False
+        try:
+            if self.active_pets.is_changed(user_id, pet):
+                self._save(user_id, pet)
+        except StalePetError:
+            self._let_go_of_stale(user_id, pet)
+        except StorageError:
+            # It belongs to another user than the one being served: it stays, and the next departure tries again.
+            _log.exception("pet %r of user %r could not be saved and stays in memory", pet.id, user_id)
+            return False
+        finally:
+            lock.release()
+        return True
+
+    def _save_last_time(self, user_id: str, pet: DigiPal) -> None:
+        try:
+            self._save(user_id, pet)
+        except StalePetError:
+            self._let_go_of_stale(user_id, pet)
+        self.active_pets.discard(user_id, pet)
+
+    def _let_go_of_stale(self, user_id: str, pet: DigiPal) -> None:
+        """Drop a pet that another process saved since; only a caller's own edits can be lost, and not in silence."""
+        if self.active_pets.is_changed(user_id, pet):
+            _log.warning("pet %r of user %r was saved elsewhere; unsaved changes to it are dropped", pet.id, user_id)
+        self.active_pets.discard(user_id, pet)
+
+
+def _contents(pet: DigiPal) -> dict[str, Any]:
+    """What the pet holds, copied deeply enough to bring it back."""
+    contents = dict(pet.__dict__)
+    contents["conversation_history"] = list(pet.conversation_history)
+    contents["learned_commands"] = set(pet.learned_commands)
+    contents["personality_traits"] = dict(pet.personality_traits)
+    if pet.unsaved:
+        contents["unsaved"] = list(pet.unsaved)
+    return contents
+
+
+def _bring_back(pet: DigiPal, contents: dict[str, Any]) -> None:
+    for added in pet.__dict__.keys() - contents.keys():
+        del pet.__dict__[added]
+    pet.__dict__.update(contents)

@@ -1,0 +1,222 @@
+"""The loader as a whole: the design's example loads; a file full of mistakes tells every one, in order, at once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from perfcli.errors import ExitCode, UsageError
+from perfcli.scenario.library import shipped_scenarios
+from perfcli.scenario.loader import ScenarioFileError, load_scenario, load_scenarios
+from perfcli.scenario.overrides import workers
+
+Mistakes = Callable[..., list[str]]
+Write = Callable[[str], Path]
+
+NONE_OF = "expected one of shared-iterations, per-vu-iterations, constant-vus"
+TERRIBLE = """\
+name: 9 lives
+descripton: everything is wrong here
+tags: [quick, "two words", 7, yes]
+engine:
+  ai: {latency: 50, jitter: 5sec, error_rate: 120%}
+  cache: big
+setup: {pets: -1}
+load:
+  executor: shard-iterations
+  vus: five
+  iterations: 1.5
+  iterations: 20
+  max_duration: 0s
+  warmpu: 2s
+  duration: 3s
+users: everyone
+flow:
+  - lod_pet: {weight: heavy, sauce: engine}
+  - save_pet
+  - care:
+    actions: [meat]
+  - care: {actions: [meat, plya], name: "a b"}
+  - interact: {texts: [], order: randomly, accept_refusal: yes}
+  - sleep: 50
+  - create_pet: {egg_types: [blu], name: save_pet}
+  - frobnicate
+  -
+  - sleep
+  - status: {texts: [hi]}
+  - load_pet: 3
+thresholds:
+  - lod_pet.latency.mean < 100ms
+  - latncy.mean < 5ms
+  - latency.p101 < 5ms
+  - latency < 5ms
+  - latency.max < 500
+  - memory.growth < 50 mb
+  - success_rate >= 0.95
+  - save_pet.lost_writes == 0
+  - {exp: "error_rate < 1%", abort_on_fail: maybe}
+  - sleep.latency.max < 1s
+  - nonsense
+"""
+
+TOLD = """\
+1:7: name: '9 lives' is not a name: it starts with a letter and holds letters, digits, _ and -, 64 at most
+2:1: descripton: unknown key (did you mean 'description'?)
+3:15: tags[1]: 'two words' is not a name: it starts with a letter and holds letters, digits, _ and -, 64 at most
+3:28: tags[2]: expected text, not 7: put it in quotes
+5:17: engine.ai.latency: 50 has no unit: write a duration (50ms, 2s, 1m30s)
+5:29: engine.ai.jitter: unknown unit 'sec' in '5sec': use one of ns, us, µs, μs, ms, s, m, h
+5:47: engine.ai.error_rate: '120%' is not between 0% and 100%
+6:3: engine.cache: unknown key: use one of ai
+7:15: setup.pets: must be at least 0, not -1
+9:13: load.executor: unknown executor 'shard-iterations' (did you mean 'shared-iterations'?)
+10:8: load.vus: expected a whole number, not 'five'
+11:15: load.iterations: expected a whole number, not 1.5
+12:3: load.iterations: written twice: first on line 11
+13:17: load.max_duration: '0s' is no time at all: write more than 0
+14:3: load.warmpu: unknown key (did you mean 'warmup'?)
+15:3: load.duration: does not go with shared-iterations: use one of vus, think_time, warmup, executor, iterations, \
+max_duration
+16:8: users: unknown value 'everyone': use one of own, uniform
+18:5: flow[0]: unknown operation 'lod_pet' (did you mean 'load_pet'?)
+18:23: flow[0].load_pet.weight: expected a number, not 'heavy'
+18:30: flow[0].load_pet.sauce: unknown key (did you mean 'source'?)
+19:5: flow[1]: has no weight, though other steps have one (1 of 8): give one to every step (a mix), or to none \
+(in order)
+20:5: flow[2]: 'actions' stands beside care: indent it below, to be one of its settings
+22:28: flow[3].care.actions[1]: unknown care action 'plya' (did you mean 'play'?)
+22:41: flow[3].care.name: a name holds letters, digits, _ and - only
+23:23: flow[4].interact.texts: needs at least 1 of them
+23:34: flow[4].interact.order: unknown value 'randomly' (did you mean 'random'?)
+23:60: flow[4].interact.accept_refusal: expected true or false, not 'yes'
+24:12: flow[5].sleep: 50 has no unit: write a duration (50ms, 2s, 1m30s)
+25:5: flow[6]: 'save_pet' is already the name of a save_pet step: samples of two operations cannot share one name
+25:30: flow[6].create_pet.egg_types[0]: unknown value 'blu' (did you mean 'blue'?)
+26:5: flow[7]: unknown operation 'frobnicate': use one of create_pet, load_pet, save_pet, interact, care, status, \
+statistics, evict, sleep
+27:4: flow[8]: has no value: write one, or remove it
+28:5: flow[9]: sleep needs its time: write sleep: 50ms
+29:14: flow[10].status.texts: does not go with status: use one of name, weight, operation
+30:5: flow[11]: load_pet: expected settings such as {weight: 8}, not 3
+32:5: thresholds[0]: no step of the flow is called 'lod_pet' (did you mean 'load_pet'?): it has load_pet, save_pet, \
+a b, interact, frobnicate, status
+33:5: thresholds[1]: unknown metric 'latncy.mean' (did you mean 'latency'?)
+34:5: thresholds[2]: unknown statistic 'p101': use min, mean, median, max, stddev or a percentile such as p99.9
+35:5: thresholds[3]: latency needs a statistic: write latency.mean, latency.p99 or latency.max
+36:5: thresholds[4]: latency: '500' has no unit: write a duration (50ms, 2s, 1m30s)
+37:5: thresholds[5]: memory.growth: unknown unit 'mb' in '50 mb' (did you mean 'MB'?)
+38:5: thresholds[6]: success_rate: '0.95' has no unit: write a percentage (95%)
+39:5: thresholds[7]: lost_writes belongs to the whole run: write it without 'save_pet.'
+40:5: thresholds[8].expr: required key is missing
+40:6: thresholds[8].exp: unknown key (did you mean 'expr'?)
+40:45: thresholds[8].abort_on_fail: expected true or false, not 'maybe'
+41:5: thresholds[9]: 'sleep' is a sleep, which is never measured
+42:5: thresholds[10]: 'nonsense' is not a threshold: write [operation.]metric[.statistic] OP value, e.g. \
+load_pet.latency.p99 < 100ms
+"""
+
+
+def test_the_example_of_the_design_loads(written: Write, valid: str) -> None:
+    scenario = load_scenario(written(valid))
+    assert (scenario.name, scenario.setup.pets, scenario.load.vus, scenario.is_mix) == (
+        "database_under_load",
+        50,
+        5,
+        True,
+    )
+    assert scenario.labels == ["load_pet", "save_pet"]
+    assert [rule.abort_on_fail for rule in scenario.thresholds] == [False, False, False, False, True]
+
+
+def test_every_mistake_of_a_terrible_file_is_told_at_once_in_order(mistakes: Mistakes) -> None:
+    assert mistakes(TERRIBLE) == [f"s.yaml:{line}" for line in TOLD.splitlines()]
+
+
+@pytest.mark.parametrize(
+    ("load", "told"),
+    [
+        (
+            "{vus: five}",
+            ["2:1: load.executor: required key is missing: use one of ", "2:13: load.vus: expected a whole number"],
+        ),
+        (
+            "{executor: turbo, duration: 5, vuz: 1, iterations: 2}",
+            [
+                "2:18: load.executor: unknown executor 'turbo': use one of shared-iterations, per-vu-iterations, ",
+                "2:38: load.vuz: unknown key",
+            ],
+        ),
+        (
+            "{executor: 5, vus: 1.5}",
+            [f"2:18: load.executor: {NONE_OF}, not 5", "2:26: load.vus: "],
+        ),
+        (
+            "{executor: [a]}",
+            [f"2:18: load.executor: {NONE_OF}, not a list"],
+        ),
+        (
+            "{executor: }",
+            [f"2:17: load.executor: {NONE_OF}, not nothing"],
+        ),
+        ("[1]", ["2:7: load: expected a section with keys, not a list"]),
+        ("", ["2:6: load: has no value: write one, or remove it"]),
+        ("{executor: constant-vus}", ["2:1: load.duration: required key is missing (no iteration starts after this)"]),
+        ("{executor: constant-vus, duration: 1s, vus: 1001}", ["2:51: load.vus: must be at most 1000, not 1001"]),
+    ],
+)
+def test_mistakes_of_a_load(mistakes: Mistakes, load: str, told: list[str]) -> None:
+    found = mistakes(f"name: x\nload: {load}\nflow: [create_pet]\n")
+    assert [line[: len(f"s.yaml:{start}")] for line, start in zip(found, told, strict=True)] == [
+        f"s.yaml:{start}" for start in told
+    ]
+
+
+def test_long_and_unprintable_values_are_cut_and_escaped(mistakes: Mistakes) -> None:
+    long, escape = "y" * 10_000, r'"\e[31mred"'
+    told = mistakes(f"name: {long}\n{escape}: 1\nusers: {escape}\nload: 3\nflow: [create_pet]")
+    assert max(map(len, told)) < 200
+    assert "".join(told).isprintable()
+
+
+def test_only_the_first_hundred_mistakes_are_told(mistakes: Mistakes, valid: str) -> None:
+    told = mistakes(valid + "".join(f"k{n}: 1\n" for n in range(5_000)))
+    assert len(told) == 101
+    assert told[99].startswith("s.yaml:121:1: k99: ")
+    assert told[100] == "s.yaml: has more mistakes: these are the first 100"
+
+
+def test_mistakes_of_several_files_are_told_together(written: Write, valid: str) -> None:
+    good = written(valid)
+    bad = good.with_name("bad.yaml")
+    bad.write_text("name: 5\nload: 3\nflow: [create_pet]")
+    with pytest.raises(ScenarioFileError) as caught:
+        load_scenarios([bad, good, Path("gone.txt")], [workers(0)])
+    assert caught.value.exit_code is ExitCode.USAGE
+    assert [problem.file for problem in caught.value.problems] == [
+        "bad.yaml",
+        "bad.yaml",
+        "--workers 0",
+        "--workers 0",
+        "gone.txt",
+    ]
+
+
+def test_tags_choose_among_scenarios(written: Write, valid: str) -> None:
+    path = written(valid)
+    other = path.with_name("other.yaml")
+    other.write_text(valid.replace("name: database_under_load", "name: other").replace("quick", "full"))
+    paths = [path, other]
+    assert [scenario.name for scenario in load_scenarios(paths)] == ["database_under_load", "other"]
+    assert [scenario.name for scenario in load_scenarios(paths, tags=["full"])] == ["other"]
+    assert len(load_scenarios(paths, tags=["full", "quick"])) == 2
+    with pytest.raises(UsageError, match=r"no scenario has the tag 'quik' \(did you mean 'quick'\?\)") as caught:
+        load_scenarios(paths, tags=["quik"])
+    assert caught.value.hint == "tags in use: full, quick, scalability"
+
+
+def test_shipped_scenarios_load_and_bear_the_names_of_their_files() -> None:
+    paths = shipped_scenarios()
+    assert paths
+    assert [scenario.name for scenario in load_scenarios(paths)] == [path.stem for path in paths]

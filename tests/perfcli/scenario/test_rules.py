@@ -1,0 +1,105 @@
+"""What keys ask of one another: weights, names, pets, and thresholds on steps that exist."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from perfcli.scenario.steps import OPERATIONS, STEP_MODELS
+
+Mistakes = Callable[..., list[str]]
+HEAD = "name: x\nload: {executor: shared-iterations, iterations: 1}\n"
+
+
+def scenario(flow: str, *thresholds: str, pets: int = 5) -> str:
+    return f"{HEAD}setup: {{pets: {pets}}}\nflow: {flow}\nthresholds: [{', '.join(thresholds)}]\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (
+            scenario("[load_pet: {weight: 1}, status, save_pet: {weight: 0.5}]"),
+            "4:31: flow[1]: has no weight, though other steps have one (2 of 3): "
+            "give one to every step (a mix), or to none (in order)",
+        ),
+        (
+            scenario("[load_pet: {name: read}, status: {name: read}]"),
+            "4:32: flow[1]: 'read' is already the name of a load_pet step: "
+            "samples of two operations cannot share one name",
+        ),
+        (scenario("[sleep: 5ms, sleep: 1s]"), "4:8: flow: only sleeps, so nothing is measured: add an operation"),
+        (
+            scenario("[load_pet]", pets=0),
+            "3:15: setup.pets: load_pet needs pets that exist: "
+            "set setup.pets to 1 or more, or put create_pet before it",
+        ),
+        (
+            f"{HEAD}flow: [status, create_pet]",
+            "3:8: flow[0]: status needs pets that exist: set setup.pets to 1 or more, or put create_pet before it",
+        ),
+        (
+            f"{HEAD}flow: [create_pet: {{weight: 1}}, status: {{weight: 1}}]",
+            "3:33: flow[1]: status needs pets that exist: set setup.pets to 1 or more",
+        ),
+        (
+            scenario("[load_pet, save_pet]", "lod_pet.latency.mean < 1ms"),
+            "5:14: thresholds[0]: no step of the flow is called 'lod_pet' (did you mean 'load_pet'?): "
+            "it has load_pet, save_pet",
+        ),
+        (
+            scenario("[load_pet: {name: read}]", '{expr: "load_pet.error_rate < 1%"}'),
+            "5:21: thresholds[0].expr: no step of the flow is called 'load_pet': it has read",
+        ),
+        (
+            scenario("[status, sleep: {duration: 1s, name: pause}]", "pause.latency.max < 2s"),
+            "5:14: thresholds[0]: 'pause' is a sleep, which is never measured",
+        ),
+    ],
+)
+def test_keys_that_do_not_fit_together(mistakes: Mistakes, text: str, message: str) -> None:
+    assert mistakes(text) == [f"s.yaml:{message}"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        scenario("[create_pet, status, evict, load_pet]", pets=0),
+        scenario("[sleep: 5ms, status]", "status.latency.max < 1s", "latency.max < 1s"),
+        scenario(
+            "[load_pet: {name: a}, load_pet: {name: b, source: engine}]", "a.throughput > 1/s", "b.error_rate < 1%"
+        ),
+        scenario("[load_pet, status, load_pet]", "load_pet.latency.p99 < 1s"),
+        scenario("[load_pet: {weight: 1}, sleep: {duration: 1s, weight: 1}]"),
+        scenario("[{operation: care, actions: [meat], name: feed}]", "feed.error_rate == 0%"),
+    ],
+)
+def test_keys_that_fit_together(mistakes: Mistakes, text: str) -> None:
+    assert mistakes(text) == []
+
+
+def test_rules_are_told_beside_mistakes_of_single_keys(mistakes: Mistakes) -> None:
+    told = mistakes("nme: x\nflow: [lod_pet: {weight: x}, status]\nthresholds: [foo.latency.max < 1s]\n")
+    assert told == [
+        "s.yaml:1:1: name: required key is missing (name in tables, results and on the command line)",
+        "s.yaml:1:1: load: required key is missing",
+        "s.yaml:1:1: nme: unknown key (did you mean 'name'?)",
+        "s.yaml:2:8: flow[0]: unknown operation 'lod_pet' (did you mean 'load_pet'?)",
+        "s.yaml:2:8: flow[0]: load_pet needs pets that exist: set setup.pets to 1 or more",
+        "s.yaml:2:26: flow[0].load_pet.weight: expected a number, not 'x'",
+        "s.yaml:2:30: flow[1]: has no weight, though other steps have one (1 of 2): "
+        "give one to every step (a mix), or to none (in order)",
+        "s.yaml:3:14: thresholds[0]: no step of the flow is called 'foo': it has load_pet, status",
+    ]
+
+
+def test_step_that_cannot_be_read_may_bear_the_name_a_threshold_asks_for(mistakes: Mistakes) -> None:
+    flow = "\n- care:\n  name: feed\n- status"
+    assert mistakes(scenario(flow, "feed.latency.max < 1s")) == [
+        "s.yaml:5:3: flow[0]: 'name' stands beside care: indent it below, to be one of its settings"
+    ]
+
+
+def test_every_operation_but_two_needs_a_pet() -> None:
+    assert [name for name in OPERATIONS if not STEP_MODELS[name].needs_pet] == ["create_pet", "sleep"]

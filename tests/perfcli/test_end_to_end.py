@@ -1,0 +1,329 @@
+"""The command as its users meet it: real processes, real databases, real signals."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+pytestmark = pytest.mark.end_to_end
+
+SHORT = """
+name: short
+setup: {pets: 2}
+engine: {ai: {latency: 0ms}}
+load: {executor: shared-iterations, vus: 2, iterations: 40}
+flow:
+  - interact
+  - status
+thresholds: [success_rate == 100%, lost_writes == 0]
+"""
+ENDLESS = """
+name: endless
+setup: {pets: 2}
+engine: {ai: {latency: 1ms}}
+load: {executor: constant-vus, vus: 2, duration: 10m}
+flow: [interact]
+thresholds: [success_rate >= 95%]
+"""
+
+
+class Command:
+    """Starts the command in a temporary directory of its own, and knows what it left behind."""
+
+    def __init__(self, home: Path) -> None:
+        self.home = home
+        self.scratch = home / "scratch"
+        self.scratch.mkdir()
+
+    def start(self, *arguments: str, **environment: str) -> subprocess.Popen[str]:
+        inherited = {key: value for key, value in os.environ.items() if key not in ("COLUMNS", "NO_COLOR")}
+        return subprocess.Popen(
+            [sys.executable, "-m", "perfcli", *arguments],
+            cwd=self.home,
+            env={**inherited, "PYTHONPATH": str(ROOT), "TMPDIR": str(self.scratch), **environment},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def run(self, *arguments: str, **environment: str) -> tuple[int, str, str]:
+        process = self.start(*arguments, **environment)
+        output, errors = process.communicate(timeout=60)
+        return process.returncode, output, errors
+
+    def write(self, text: str, name: str = "scenario.yaml") -> str:
+        (self.home / name).write_text(text, encoding="utf-8")
+        return name
+
+    def engines(self) -> list[psutil.Process]:
+        return [p for p in psutil.process_iter() if self._is_ours(p)]
+
+    def await_engine(self) -> psutil.Process:
+        return self._until(lambda: next(iter(self.engines()), None))
+
+    def await_load(self) -> psutil.Process:
+        """Wait until the engine writes interactions, and return its process."""
+        engine = self.await_engine()
+        self._until(self._has_interactions)
+        return engine
+
+    def assert_nothing_is_left(self) -> None:
+        self._until(lambda: not self.engines())
+        assert list(self.scratch.iterdir()) == []
+
+    def _has_interactions(self) -> bool:
+        for database in self.scratch.glob("*/digipal.db"):
+            try:
+                with closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True)) as connection:
+                    return connection.execute("SELECT COUNT(*) FROM interactions").fetchone()[0] > 20
+            except sqlite3.Error:
+                return False
+        return False
+
+    def _is_ours(self, process: psutil.Process) -> bool:
+        try:
+            command = process.cmdline()
+        except psutil.Error:
+            return False
+        return "perfcli.agent" in command and any(str(self.scratch) in part for part in command)
+
+    @staticmethod
+    def _until(condition: Any) -> Any:
+        deadline = time.monotonic() + 30
+        while time.monotonic() < deadline:
+            if found := condition():
+                return found
+            time.sleep(0.02)
+        raise AssertionError("it did not happen within 30 s")
+
+
+@pytest.fixture
+def command(tmp_path: Path) -> Iterator[Command]:
+    command = Command(tmp_path)
+    yield command
+    for engine in command.engines():
+        engine.kill()
+
+
+def test_a_run_passes_and_leaves_nothing_behind(command: Command) -> None:
+    code, output, errors = command.run("run", command.write(SHORT), "--seed", "7", "--json", "r.json")
+    assert (code, errors) == (0, "")
+    assert "pass  short  all 2 thresholds hold" in output
+    assert "--seed 7" in output
+    assert "\x1b" not in output
+    result = json.loads((command.home / "r.json").read_text())
+    assert result["verdict"] == "pass"
+    assert result["total"]["ok"] == result["integrity"]["acknowledged"] * 2 == 80
+    assert result["memory"]["baseline_rss"] > result["memory"]["harness_rss"] > 0
+    assert result["environment"]["sqlite"] == sqlite3.sqlite_version
+    command.assert_nothing_is_left()
+
+
+def test_a_threshold_that_cannot_hold_fails_the_run(command: Command) -> None:
+    code, output, _ = command.run("run", command.write(SHORT), "--set", "thresholds=[latency.p50 < 1ns]")
+    assert code == 3
+    assert "FAIL  latency.p50" in output
+
+
+def test_the_worst_of_several_wins_and_a_summary_shows_it_first(command: Command) -> None:
+    failing = SHORT.replace("name: short", "name: failing").replace("success_rate == 100%", "iterations > 99")
+    code, output, _ = command.run(
+        "run", command.write(SHORT, "a.yaml"), command.write(failing, "b.yaml"), "--json", "r.json"
+    )
+    assert code == 3
+    summary = output.split("limit most used")[1]
+    assert summary.index("failing") < summary.index("short")
+    assert [result["name"] for result in json.loads((command.home / "r.json").read_text())] == ["short", "failing"]
+
+
+def test_one_seed_repeats_the_operations(command: Command) -> None:
+    scenario = command.write(SHORT.replace("- interact\n", "- interact: {order: random}\n"))
+    digests = []
+    for seed in ("1", "1", "2"):
+        command.run("run", scenario, "--seed", seed, "--json", "r.json", "--quiet")
+        result = json.loads((command.home / "r.json").read_text())
+        assert result["performed_as_planned"]
+        digests.append(result["digest"])
+    assert digests[0] == digests[1] != digests[2]
+
+
+def test_quiet_is_one_line(command: Command) -> None:
+    _, output, _ = command.run("run", command.write(SHORT), "-q")
+    assert output.splitlines() == ["pass  short  all 2 thresholds hold"]
+
+
+def test_the_database_can_be_kept(command: Command) -> None:
+    scenario = command.write(SHORT)
+    for _ in range(2):
+        assert command.run("run", scenario, "-q", "--keep-db", "kept")[0] == 0
+    for name in ("short.db", "short-2.db"):
+        with closing(sqlite3.connect(command.home / "kept" / name)) as connection:
+            assert connection.execute("SELECT COUNT(*) FROM interactions WHERE success").fetchone() == (40,)
+            assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+    command.assert_nothing_is_left()
+
+
+def test_overrides_change_the_load(command: Command) -> None:
+    code, output, _ = command.run(
+        "run",
+        command.write(SHORT),
+        "--workers",
+        "1",
+        "--duration",
+        "300ms",
+        "--set",
+        "setup.pets=1",
+        "--set",
+        "thresholds=[]",
+    )
+    assert code == 0
+    assert "1 vu for 300ms" in output
+    assert "no thresholds" in output.lower()
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        (
+            SHORT.replace("iterations: 40", "iteratoins: 40"),
+            r"bad\.yaml:5:\d+: load\.iteratoins: .*did you mean 'iterations'",
+        ),
+        (SHORT.replace("- status", "- statuss"), r"bad\.yaml:8:\d+: .*did you mean 'status'"),
+        (SHORT.replace("success_rate == 100%", "latency.mean < 100"), r"bad\.yaml:9:\d+: .*no unit"),
+        (SHORT.replace("success_rate ==", "save_pet.success_rate =="), r"bad\.yaml:9:\d+: .*save_pet"),
+        ("name: [", r"bad\.yaml:1:\d+: "),
+        ("\x00\x01", r"bad\.yaml"),
+    ],
+)
+def test_a_broken_file_is_a_usage_error_with_its_place(command: Command, content: str, expected: str) -> None:
+    scenario = command.write(content, "bad.yaml")
+    for verb in ("run", "validate"):
+        code, output, errors = command.run(verb, scenario)
+        assert (code, output) == (2, "")
+        assert re.search(expected, errors)
+        assert "Traceback" not in errors
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["run"],
+        ["run", "no_such_scenario"],
+        ["run", "missing.yaml"],
+        ["run", "."],
+        ["run", "pet_creation", "--workers", "0"],
+        ["run", "pet_creation", "--duration", "5"],
+        ["run", "pet_creation", "--set", "nonsense"],
+        ["run", "--tag", "no_such_tag"],
+        ["validate"],
+        ["no_such_command"],
+    ],
+)
+def test_misuse_exits_2_with_a_message(command: Command, arguments: list[str]) -> None:
+    code, output, errors = command.run(*arguments)
+    assert (code, output) == (2, "")
+    assert "Error" in errors
+    assert "Traceback" not in errors
+
+
+def test_a_result_that_cannot_be_written_is_told_before_the_load(command: Command) -> None:
+    code, output, errors = command.run("run", command.write(SHORT), "--json", "missing/r.json")
+    assert (code, output) == (2, "")
+    assert "missing/r.json" in errors
+
+
+def test_list_shows_the_shipped_scenarios_from_anywhere(command: Command) -> None:
+    code, output, _ = command.run("list", "--tag", "scalability")
+    assert code == 0
+    assert [name for name in ("pet_creation", "database_load", "memory_efficiency") if name not in output] == []
+    assert "long_session" not in output
+
+
+def test_a_killed_engine_is_an_error_with_what_is_known(command: Command) -> None:
+    process = command.start("run", command.write(ENDLESS), "--json", "r.json")
+    engine = command.await_load()
+    time.sleep(0.5)  # a frame of samples leaves the engine every 250 ms
+    engine.kill()
+    output, errors = process.communicate(timeout=30)
+    assert (process.returncode, errors) == (1, "")
+    assert "ERROR  endless" in output
+    assert "killed by SIGKILL" in output
+    result = json.loads((command.home / "r.json").read_text())
+    assert result["verdict"] == "error"
+    assert result["total"]["ok"] > 0
+    assert result["integrity"]["lost"] == 0
+    command.assert_nothing_is_left()
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_gives_a_partial_report(command: Command, number: signal.Signals, code: int) -> None:
+    process = command.start("run", command.write(ENDLESS), "pet_creation", "--json", "r.json")
+    command.await_load()
+    process.send_signal(number)
+    output, errors = process.communicate(timeout=30)
+    assert (process.returncode, errors) == (code, "")
+    assert "INTERRUPTED  endless" in output
+    assert "not run: 1 of 2 scenarios" in output
+    assert json.loads((command.home / "r.json").read_text())["verdict"] == "interrupted"
+    command.assert_nothing_is_left()
+
+
+def test_a_second_signal_leaves_at_once(command: Command) -> None:
+    hanging = ENDLESS.replace("latency: 1ms", "latency: 1h")
+    process = command.start("run", command.write(hanging))
+    command.await_engine()
+    time.sleep(1)
+    process.send_signal(signal.SIGINT)
+    time.sleep(0.3)
+    assert process.poll() is None
+    began = time.monotonic()
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert time.monotonic() - began < 3
+    command.assert_nothing_is_left()
+
+
+def test_signals_at_any_moment_leave_nothing(command: Command) -> None:
+    scenario = command.write(ENDLESS)
+    for wait_s in (0.0, 0.05, 0.1, 0.2, 0.3, 0.45, 0.6, 0.8):
+        process = command.start("run", scenario)
+        time.sleep(wait_s)
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=30)
+        # before Python itself is up, the signal ends the process in the system's way
+        assert process.returncode in (130, -signal.SIGINT)
+        command.assert_nothing_is_left()
+
+
+def test_a_killed_tool_takes_its_engine_along(command: Command) -> None:
+    process = command.start("run", command.write(ENDLESS))
+    command.await_load()
+    process.kill()
+    process.communicate(timeout=30)
+    command.assert_nothing_is_left()
+
+
+def test_help_is_there_for_every_command(command: Command) -> None:
+    for arguments in (["--help"], ["run", "--help"], ["list", "-h"], ["validate", "-h"]):
+        code, output, _ = command.run(*arguments)
+        assert code == 0
+        assert "digipal-perf" in output
+        assert "Example" in output
+    code, output, _ = command.run("--version")
+    assert (code, output.startswith("digipal-perf, version")) == (0, True)

@@ -1,0 +1,95 @@
+"""The guide's performance suite: each test runs a shipped scenario as the command line does, and asserts its verdict.
+
+python -m pytest tests/test_performance_benchmarks.py -v -s
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from perfcli.errors import Verdict
+from perfcli.plan import plan_run
+from perfcli.report.console import render_result
+from perfcli.report.terminal import make_console
+from perfcli.run import run_scenario
+from perfcli.scenario.library import find_scenarios
+from perfcli.scenario.loader import load_scenario
+
+pytestmark = pytest.mark.end_to_end
+
+
+def run_shipped(name: str) -> None:
+    """Run a shipped scenario, print its report, and hold it to its thresholds."""
+    (path,) = find_scenarios([name])
+    result = run_scenario(plan_run(load_scenario(path)))
+    console = make_console()
+    console.print()
+    console.print(render_result(result))
+    assert result.thresholds, f"{name} judges nothing"
+    assert result.verdict is Verdict.PASS, "; ".join(result.reasons)
+
+
+class TestScalabilityBenchmarks:
+    """Many pets, many workers, and what each pet costs in memory."""
+
+    def test_large_scale_pet_creation(self) -> None:
+        run_shipped("pet_creation")
+
+    def test_database_performance_under_load(self) -> None:
+        run_shipped("database_load")
+
+    def test_memory_efficiency_with_many_pets(self) -> None:
+        run_shipped("memory_efficiency")
+
+
+class TestRealWorldScenarios:
+    """What users do."""
+
+    def test_typical_user_session(self) -> None:
+        run_shipped("typical_session")
+
+    def test_long_running_session(self) -> None:
+        run_shipped("long_session")
+
+
+class TestPerformanceBenchmarks:
+    """Single figures, quickly: the guide's quick validation."""
+
+    def test_interaction_processing(self) -> None:
+        run_shipped("interaction_processing")
+
+    def test_database_query(self) -> None:
+        run_shipped("database_query")
+
+    def test_memory_usage(self) -> None:
+        run_shipped("memory_usage")
+
+
+class TestLoadTesting:
+    """Many users, and load that lasts."""
+
+    def test_concurrent_users(self) -> None:
+        run_shipped("concurrent_users")
+
+    def test_high_volume(self) -> None:
+        run_shipped("high_volume")
+
+    def test_sustained_load(self) -> None:
+        run_shipped("sustained_load")
+
+    def test_memory_stability(self) -> None:
+        run_shipped("memory_stability")
+
+
+class TestMCPServerPerformance:
+    """The engine behind its MCP server: its tests join with the target that drives it."""
+
+
+def test_every_shipped_scenario_is_in_this_suite() -> None:
+    run_here = set()
+    for line in Path(__file__).read_text(encoding="utf-8").splitlines():
+        if line.strip().startswith('run_shipped("'):
+            run_here.add(line.split('"')[1])
+    assert run_here == {path.stem for path in find_scenarios([])}
