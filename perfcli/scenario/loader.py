@@ -52,23 +52,28 @@ def load_scenarios(
     """
     scenarios: list[Scenario] = []
     problems: list[Problem] = []
+    known: set[str] = set()
     for path in paths:
         try:
+            if tags:
+                # by the file alone: an option may not fit the scenarios that are left out
+                own = load_scenario(path).tags
+                known.update(own)
+                if set(tags).isdisjoint(own):
+                    continue
             scenarios.append(load_scenario(path, overrides))
         except ScenarioFileError as error:
             problems += error.problems
     if problems:
         raise ScenarioFileError(problems)
-    return _tagged(scenarios, tags) if tags else scenarios
+    if tags and not scenarios:
+        raise _no_such_tag(tags, sorted(known))
+    return scenarios
 
 
-def _tagged(scenarios: list[Scenario], tags: Collection[str]) -> list[Scenario]:
-    chosen = [scenario for scenario in scenarios if not set(tags).isdisjoint(scenario.tags)]
-    if chosen:
-        return chosen
-    known = sorted({tag for scenario in scenarios for tag in scenario.tags})
+def _no_such_tag(tags: Collection[str], known: list[str]) -> UsageError:
     hint = f"tags in use: {', '.join(known)}" if known else "none of the scenarios has tags"
-    raise UsageError(f"no scenario has the tag {' or '.join(map(repr, tags))}{did_you_mean(tags, known)}", hint=hint)
+    return UsageError(f"no scenario has the tag {' or '.join(map(repr, tags))}{did_you_mean(tags, known)}", hint=hint)
 
 
 def _validated(root: Written, problems: list[Problem]) -> Scenario | None:

@@ -7,6 +7,7 @@ from typing import Annotated, Any, ClassVar, Final, Literal
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, field_validator
 
 from perfcli.executors.base import PositiveDurationText
+from perfcli.metrics.catalog import METRICS
 from perfcli.thresholds import did_you_mean
 from perfcli.units import parse_duration_ns
 
@@ -58,6 +59,8 @@ class StepSettings(BaseModel):
     def _plain(cls, name: str) -> str:
         if name and not name.replace("_", "").replace("-", "").isalnum():
             raise ValueError("a name holds letters, digits, _ and - only")
+        if name in METRICS:
+            raise ValueError(f"{name!r} is a metric: thresholds could not tell them apart")
         return name
 
     @property

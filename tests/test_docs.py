@@ -1,0 +1,365 @@
+"""The documents say what is so: commands run, scenarios validate, and every table equals the code it describes."""
+
+from __future__ import annotations
+
+import ast
+import json
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+import tomllib
+from collections.abc import Iterator
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+import click
+import pytest
+import yaml
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+
+from perfcli import results
+from perfcli.cli import cli
+from perfcli.errors import ExitCode
+from perfcli.executors import LOAD_MODELS
+from perfcli.executors.base import LoadSettings
+from perfcli.metrics.catalog import METRICS
+from perfcli.scenario.library import shipped_scenarios
+from perfcli.scenario.loader import ScenarioFileError, load_scenario
+from perfcli.scenario.models import Engine, Scenario, Setup, SimulatedAi, ThresholdRule
+from perfcli.scenario.steps import CARE_ACTIONS, STEP_MODELS, StepSettings
+from perfcli.thresholds import OPERATORS
+
+ROOT = Path(__file__).parent.parent
+DOCUMENTS = {
+    str(path.relative_to(ROOT)): path.read_text(encoding="utf-8")
+    for path in [*ROOT.glob("*.md"), *sorted((ROOT / "docs").glob("*.md"))]
+}
+GUIDES = {name: text for name, text in DOCUMENTS.items() if name not in ("CHANGELOG.md", "CONTRIBUTING.md")}
+EVERYTHING = "\n".join(GUIDES.values())
+README, SCENARIOS, RESULTS = (DOCUMENTS[name] for name in ("README.md", "docs/scenarios.md", "docs/results.md"))
+TINY = ["--iterations", "2", "--set", "engine.ai.latency=0ms", "--set", "load.warmup=0s", "--set", "load.think_time=0s"]
+BASE = {
+    "name": "name: example",
+    "setup": "setup: {pets: 1}",
+    "load": "load: {executor: shared-iterations, iterations: 10}",
+    "flow": "flow: [load_pet]",
+}
+
+Row = list[str]
+
+
+def blocks(text: str, *languages: str) -> list[str]:
+    """The code blocks of a document in any of the languages."""
+    fenced = re.findall(r"^```(\w+)\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+    return [body for language, body in fenced if language in languages]
+
+
+def section(text: str, title: str) -> str:
+    """What stands below a heading, up to the next one."""
+    heading = re.search(rf"^#+ {re.escape(title)}\n(.*?)(?=^#+ |\Z)", text, re.MULTILINE | re.DOTALL)
+    assert heading, f"no section is called {title}"
+    return heading[1]
+
+
+def rows(text: str) -> list[Row]:
+    """The rows of all tables in a text, without their headers; a cell that is all code without its backticks."""
+    lines = [line for line in text.splitlines() if line.startswith("|")]
+    headers = {place for place, line in enumerate(lines) if set(line) <= set("| -")}
+    return [
+        [re.sub(r"^`([^`]*)`$", r"\1", cell.strip()) for cell in line[1:-1].split(" | ")]
+        for place, line in enumerate(lines)
+        if place not in headers and place + 1 not in headers
+    ]
+
+
+def commands(text: str) -> Iterator[list[str]]:
+    """The arguments of each `digipal-perf` command in the code blocks of a text."""
+    for block in blocks(text, "sh", "console"):
+        for line in block.splitlines():
+            words = [word for word in shlex.split(line.removeprefix("$ "), comments=True) if "COLUMNS=" not in word]
+            if words[:1] == ["digipal-perf"]:
+                yield words[1 : words.index("|") if "|" in words else None]
+
+
+LINKS = [(name, link) for name, text in DOCUMENTS.items() for link in re.findall(r"\]\((?!https?:)([^)\s]+)\)", text)]
+EXAMPLES = [block for text in GUIDES.values() for block in blocks(text, "yaml")]
+COMMANDS = list({tuple(command): command for text in GUIDES.values() for command in commands(text)}.values())
+CHEAP = [command for command in COMMANDS if not {"--tag", "scenarios/"} & set(command)]
+"""Those that start few engine processes; whole suites have tests of their own."""
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Path:
+    """A directory with the files that the commands of the documents name."""
+    (tmp_path / "my_session.yaml").write_text(blocks(README, "yaml")[0], encoding="utf-8")
+    shutil.copytree(ROOT / "scenarios", tmp_path / "scenarios")
+    return tmp_path
+
+
+def perform(arguments: list[str], place: Path) -> subprocess.CompletedProcess[str]:
+    """Run Python in a directory, with this checkout's packages."""
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONUTF8": "1"}
+    return subprocess.run(
+        [sys.executable, *arguments], cwd=place, env=environment, capture_output=True, text=True, timeout=60
+    )
+
+
+class TestCommands:
+    """What the documents tell people to type."""
+
+    def test_there_are_some(self) -> None:
+        assert {command[0] for command in COMMANDS} == set(cli.commands)
+
+    @pytest.mark.parametrize("command", COMMANDS, ids=shlex.join)
+    def test_parse(self, command: list[str]) -> None:
+        name, *arguments = command
+        assert cli.commands[name].make_context(name, arguments).params
+
+    @pytest.mark.end_to_end
+    @pytest.mark.parametrize("command", CHEAP, ids=shlex.join)
+    def test_run(self, command: list[str], place: Path) -> None:
+        done = perform(["-m", "perfcli", *command, *(TINY if command[0] == "run" else [])], place)
+        # two iterations are too few for some thresholds of the shipped scenarios
+        assert done.returncode in (ExitCode.PASS, ExitCode.THRESHOLD_FAILED), done.stderr
+        assert done.stdout
+
+    @pytest.mark.parametrize("command", cli.commands)
+    def test_every_option_is_documented(self, command: str) -> None:
+        options = [parameter for parameter in cli.commands[command].params if isinstance(parameter, click.Option)]
+        missing = [name for option in options for name in option.opts if not re.search(rf"{name}\b", EVERYTHING)]
+        assert not missing
+
+    def test_make_targets_exist(self) -> None:
+        targets = set(re.findall(r"^(\w+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
+        named = set(re.findall(r"`make (\w+)", "\n".join(DOCUMENTS.values())))
+        assert named
+        assert named <= targets
+
+
+class TestReadme:
+    """The first page."""
+
+    def test_is_short(self) -> None:
+        assert len(README.splitlines()) <= 150
+
+    def test_exit_codes_are_those_of_the_table(self) -> None:
+        assert [int(row[0]) for row in rows(section(README, "Exit codes"))] == [code.value for code in ExitCode]
+
+    def test_counts_the_quick_scenarios(self) -> None:
+        quick = [path for path in shipped_scenarios() if "quick" in load_scenario(path).tags]
+        assert len(quick) == 11
+        assert "eleven scenarios tagged `quick`" in README
+
+
+class TestLinks:
+    """Documents lead to one another."""
+
+    @pytest.mark.parametrize(("name", "link"), LINKS)
+    def test_lead_somewhere(self, name: str, link: str) -> None:
+        file, _, anchor = link.partition("#")
+        target = (ROOT / name).parent / file if file else ROOT / name
+        assert target.exists()
+        assert not anchor or anchor in anchors(target.read_text(encoding="utf-8"))
+
+
+def anchors(text: str) -> set[str]:
+    """The anchors that a host of Markdown gives to headings."""
+    headings = re.findall(r"^#+ (.+)$", text, re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+class TestScenarioFiles:
+    """Examples validate, and mistakes are told as promised."""
+
+    @pytest.mark.parametrize("example", EXAMPLES)
+    def test_examples_validate(self, example: str, tmp_path: Path) -> None:
+        file = tmp_path / "example.yaml"
+        file.write_text(example, encoding="utf-8")
+        assert load_scenario(file).thresholds
+
+    @pytest.mark.end_to_end
+    def test_the_long_example_runs(self, tmp_path: Path) -> None:
+        (tmp_path / "rush.yaml").write_text(blocks(SCENARIOS, "yaml")[0], encoding="utf-8")
+        done = perform(["-m", "perfcli", "run", "rush.yaml", "--quiet", *TINY], tmp_path)
+        assert done.returncode in (ExitCode.PASS, ExitCode.THRESHOLD_FAILED), done.stderr
+
+    @pytest.mark.parametrize(("written", "told"), rows(section(SCENARIOS, "Common mistakes")))
+    def test_mistakes_are_told(self, written: str, told: str, tmp_path: Path) -> None:
+        file = tmp_path / "mistaken.yaml"
+        kept = [line for key, line in BASE.items() if not written.startswith(f"{key}:")]
+        file.write_text("\n".join([*kept, written]), encoding="utf-8")
+        with pytest.raises(ScenarioFileError) as caught:
+            load_scenario(file)
+        assert [f"{problem.path}: {problem.message}" for problem in caught.value.problems] == [told]
+
+    def test_every_shipped_scenario_is_listed(self) -> None:
+        shipped = [load_scenario(path) for path in shipped_scenarios()]
+        listed = rows(section(SCENARIOS, "Shipped scenarios"))
+        assert listed == [[each.name, ", ".join(each.tags), each.description] for each in shipped]
+
+
+def own_fields(model: type[BaseModel], common: type[BaseModel] | None = None) -> dict[str, FieldInfo]:
+    """The keys that a model adds to those it shares with its siblings."""
+    shared = {*common.model_fields, "operation"} if common else set()
+    return {name: field for name, field in model.model_fields.items() if name not in shared}
+
+
+KEYS = {
+    "Top level": own_fields(Scenario),
+    "`engine`": own_fields(Engine),
+    "`engine.ai`": own_fields(SimulatedAi),
+    "`setup`": own_fields(Setup),
+    "`load`": own_fields(LoadSettings),
+    **{f"`{name}`": own_fields(model, LoadSettings) for name, model in LOAD_MODELS.items()},
+    "Every step": own_fields(StepSettings),
+    **{f"`{name}`": own_fields(model, StepSettings) for name, model in STEP_MODELS.items()},
+}
+
+
+def written_default(field: FieldInfo) -> str:
+    """The default of a key as the documents write it."""
+    if field.is_required():
+        return "required"
+    default = field.default
+    if isinstance(default, BaseModel):
+        return "see below"
+    if isinstance(default, list):
+        return f"[{', '.join(default)}]"
+    return default if isinstance(default, str) and default else json.dumps(default)
+
+
+def limits(field: FieldInfo) -> list[str]:
+    """The bounds of a key as the documents write them."""
+    bounds = [getattr(bound, name, None) for bound in field.metadata for name in ("ge", "gt", "le", "max_length")]
+    return [f"{bound:,.0f}" for bound in bounds if bound]
+
+
+class TestReference:
+    """The tables of keys, metrics and operations are those of the models."""
+
+    @pytest.mark.parametrize("title", KEYS)
+    def test_every_key_has_its_row(self, title: str) -> None:
+        assert [row[0] for row in rows(section(SCENARIOS, title))] == list(KEYS[title])
+
+    @pytest.mark.parametrize("title", KEYS)
+    def test_defaults_and_limits_are_told(self, title: str) -> None:
+        for key, _, default, limit, _ in rows(section(SCENARIOS, title)):
+            field = KEYS[title][key]
+            assert (key, default) == (key, written_default(field))
+            assert [bound for bound in limits(field) if bound not in limit] == [], key
+
+    def test_threshold_keys_operators_and_metrics(self) -> None:
+        text = section(SCENARIOS, "Thresholds")
+        keys, metrics = (list(part) for part in (ThresholdRule.model_fields, METRICS))
+        assert [row[0] for row in rows(text)] == [*keys, *metrics]
+        assert set(re.findall(r"`([<>=!]+)`", text)) == set(OPERATORS)
+
+    def test_metrics_are_those_of_the_catalog(self) -> None:
+        def row(metric: Any) -> Row:
+            statistic = "needed" if metric.needs_statistic else "–"
+            return [metric.name, metric.unit.value, statistic, "yes" if metric.per_operation else "–", metric.meaning]
+
+        catalog = [row(metric) for metric in METRICS.values()]
+        assert rows(section(DOCUMENTS["docs/methodology.md"], "Metrics")) == catalog
+        assert rows(section(SCENARIOS, "Thresholds"))[-len(catalog) :] == [row[:-1] for row in catalog]
+
+    def test_every_care_action_is_named(self) -> None:
+        assert set(CARE_ACTIONS) <= set(re.findall(r"`(\w+)`", section(SCENARIOS, "`care`")))
+
+    def test_every_operation_has_its_check_explained(self) -> None:
+        explained = " ".join(row[0] for row in rows(section(DOCUMENTS["docs/methodology.md"], "Answers")))
+        assert [operation for operation in STEP_MODELS if operation not in explained] == ["sleep"]
+
+
+SCHEMA = results.RunResult.model_json_schema()
+RECORDS: dict[str, Any] = {
+    "RunResult": SCHEMA,
+    **{name: record for name, record in SCHEMA["$defs"].items() if "properties" in record},
+}
+
+
+def json_type(schema: dict[str, Any]) -> str:
+    """The type of a field as docs/results.md writes it."""
+    if "$ref" in schema:
+        name = schema["$ref"].rpartition("/")[2]
+        return name if name in RECORDS else "string"
+    if "anyOf" in schema:
+        return " or ".join(map(json_type, schema["anyOf"]))
+    return f"array of {json_type(schema['items'])}" if schema["type"] == "array" else str(schema["type"])
+
+
+class TestResults:
+    """docs/results.md describes the JSON as it is."""
+
+    def test_every_record_has_its_section(self) -> None:
+        titles = re.findall(r"^### (\w+)$", RESULTS, re.MULTILINE)
+        assert sorted(titles) == sorted(RECORDS)
+
+    @pytest.mark.parametrize("record", RECORDS)
+    def test_every_field_has_its_row(self, record: str) -> None:
+        documented = [(row[0], row[1]) for row in rows(section(RESULTS, record))]
+        fields = RECORDS[record]["properties"]
+        assert documented == [(name, json_type(schema)) for name, schema in fields.items()]
+
+    def test_the_example_is_a_result(self) -> None:
+        (example,) = blocks(RESULTS, "json")
+        assert set(json.loads(example)) == set(results.RunResult.model_fields)
+        assert results.RunResult.model_validate_json(example).exit_code is ExitCode.PASS
+
+    def test_the_schema_version_is_told(self) -> None:
+        assert f"`schema_version` is {results.SCHEMA_VERSION}." in section(RESULTS, "Schema version")
+
+    def test_the_python_example_runs(self, tmp_path: Path) -> None:
+        (example,) = blocks(RESULTS, "json")
+        (tmp_path / "results.json").write_text(example, encoding="utf-8")
+        done = perform(["-c", *blocks(RESULTS, "python")], tmp_path)
+        assert done.stdout == "database_query pass 0 failed\n", done.stderr
+
+    @pytest.mark.skipif(shutil.which("jq") is None, reason="jq is not installed")
+    @pytest.mark.parametrize("several", [False, True])
+    def test_the_jq_example_runs(self, several: bool, tmp_path: Path) -> None:
+        (example,) = blocks(RESULTS, "json")
+        (tmp_path / "results.json").write_text(f"[{example}, {example}]" if several else example, encoding="utf-8")
+        command = shlex.split(next(block for block in blocks(RESULTS, "sh") if block.startswith("jq")))
+        told = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True).stdout
+        assert told.startswith("database_query\tpass\t")
+        assert len(told.splitlines()) == 1 + several
+
+
+class TestHouse:
+    """The rooms and the dependencies."""
+
+    def test_rooms_stand_in_the_order_of_the_import_test(self) -> None:
+        module = ast.parse((ROOT / "tests" / "test_layers.py").read_text(encoding="utf-8"))
+        assigned = {
+            statement.targets[0].id: statement.value
+            for statement in module.body
+            if isinstance(statement, ast.Assign) and isinstance(statement.targets[0], ast.Name)
+        }
+        order = ast.literal_eval(assigned["BOTTOM_UP"])
+        assert [row[0] for row in rows(section(DOCUMENTS["docs/architecture.md"], "Rooms"))] == order
+
+    def test_every_dependency_has_its_reason(self) -> None:
+        project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+        extras = project["project"]["optional-dependencies"].values()
+        needed = [*project["project"]["dependencies"], *project["build-system"]["requires"], *chain(*extras)]
+        reasons = {row[0]: row[1] for row in rows(section(DOCUMENTS["CONTRIBUTING.md"], "Dependencies"))}
+        assert set(reasons) == {re.split(r"[^\w-]", requirement)[0] for requirement in needed}
+        assert all(reasons.values())
+
+    def test_the_version_of_the_changelog_is_that_of_the_project(self) -> None:
+        project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+        newest = re.search(r"^## \[([\d.]+)\]", DOCUMENTS["CHANGELOG.md"], re.MULTILINE)
+        assert newest is not None
+        assert newest[1] == project["project"]["version"]
+
+
+def test_the_complete_example_shows_every_key_and_explains_itself() -> None:
+    (example,) = blocks(SCENARIOS, "yaml")
+    assert example.count("#") >= 10
+    assert set(yaml.safe_load(example)) == set(Scenario.model_fields)
