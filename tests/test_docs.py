@@ -166,6 +166,11 @@ class TestLinks:
         assert target.exists()
         assert not anchor or anchor in anchors(target.read_text(encoding="utf-8"))
 
+    @pytest.mark.parametrize("name", DOCUMENTS)
+    def test_named_files_exist(self, name: str) -> None:
+        named = re.findall(r"`((?:digipal|perfcli|scenarios|tests)/[\w./-]*)`", DOCUMENTS[name])
+        assert [file for file in named if not (ROOT / file).exists()] == []
+
 
 def anchors(text: str) -> set[str]:
     """The anchors that a host of Markdown gives to headings."""

@@ -13,7 +13,7 @@ _plain_values = attrgetter(*(name for name in DigiPal.__dataclass_fields__ if na
 _SPARE_CANDIDATES = 8
 """How many pets that may not leave just now are passed over before the bound gives way for a while."""
 
-_RECENT_LOCKS = 1000
+_RECENT_LOCKS = 64
 
 State = tuple[object, ...]
 

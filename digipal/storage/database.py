@@ -42,7 +42,7 @@ class _Lease:
 
 
 class _Reading:
-    """One read transaction of one connection."""
+    """The use of one connection for one query."""
 
     __slots__ = ("_connection", "_doing")
 
@@ -51,27 +51,15 @@ class _Reading:
         self._doing = doing
 
     def __enter__(self) -> _ThreadConnection:
-        connection = self._connection
-        connection.in_use.acquire()
-        try:
-            connection.execute("BEGIN")
-        except BaseException as error:
-            connection.in_use.release()
-            _fail(connection, error, self._doing)
-            raise
-        return connection
+        self._connection.in_use.acquire()
+        return self._connection
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        connection = self._connection
-        try:
-            if error is None:
-                _commit(connection, self._doing)
-            else:
-                _fail(connection, error, self._doing)
-        finally:
-            connection.in_use.release()
+        self._connection.in_use.release()
+        if isinstance(error, FAULTS):
+            raise storage_error(error, self._doing) from error
 
 
 class _Writing:
@@ -193,7 +181,7 @@ class DatabaseConnection:
         return connection
 
     def reading(self, doing: str) -> "_Reading":
-        """A block that sees one state of the database throughout; `doing` opens the message of a failure."""
+        """A block for one query, which sees one state of the database; `doing` opens the message of a failure."""
         return _Reading(self._connection(), doing)
 
     def writing(self, doing: str) -> "_Writing":

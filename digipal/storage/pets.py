@@ -25,14 +25,18 @@ HISTORY_LIMIT = 100
 """How many interactions a loaded pet brings along."""
 
 _COLUMNS = ", ".join(PET_COLUMNS)
-_SELECT = f"SELECT id, user_id, {_COLUMNS}, revision FROM digipals "
-SELECT_LIVE = _SELECT + "WHERE user_id = ? AND is_active = 1 ORDER BY created_at DESC, rowid DESC LIMIT 1"
-SELECT_BY_ID = _SELECT + "WHERE id = ?"
-SELECT_LIVE_OF_USER = _SELECT + "WHERE user_id = ? AND is_active = 1 ORDER BY created_at DESC, rowid DESC"
-SELECT_ALL_OF_USER = _SELECT + "WHERE user_id = ? ORDER BY created_at DESC, rowid DESC"
-_SELECT_HISTORY = (
-    f"SELECT {', '.join(INTERACTION_COLUMNS)} FROM interactions WHERE digipal_id = ? ORDER BY id DESC LIMIT ?"
-)
+# One statement sees one state of the database, and gives Python's lock away once and not for every row.
+_HISTORY = f"""(
+    SELECT json_group_array(json_array(id, {", ".join(INTERACTION_COLUMNS)}))
+    FROM (SELECT * FROM interactions WHERE digipal_id = digipals.id ORDER BY id DESC LIMIT {HISTORY_LIMIT})
+)"""
+_NEWEST_FIRST = "ORDER BY created_at DESC, rowid DESC"
+_WITH_HISTORY = f"SELECT id, user_id, {_COLUMNS}, revision, {_HISTORY} FROM digipals "
+_WITHOUT_HISTORY = f"SELECT id, user_id, {_COLUMNS}, revision, '[]' FROM digipals "
+SELECT_LIVE = f"{_WITH_HISTORY} WHERE user_id = ? AND is_active = 1 {_NEWEST_FIRST} LIMIT 1"
+SELECT_BY_ID = f"{_WITH_HISTORY} WHERE id = ?"
+SELECT_LIVE_OF_USER = f"{_WITHOUT_HISTORY} WHERE user_id = ? AND is_active = 1 {_NEWEST_FIRST}"
+SELECT_ALL_OF_USER = f"{_WITHOUT_HISTORY} WHERE user_id = ? {_NEWEST_FIRST}"
 _INSERT = (
     f"INSERT INTO digipals ({_COLUMNS}, id, user_id, created_at, updated_at, is_active, revision) "
     f"VALUES ({', '.join('?' * len(PET_COLUMNS))}, ?, ?, ?, ?, 1, 1)"
@@ -48,19 +52,9 @@ _INSERT_INTERACTION = (
 _FIRST_REVISION = 1
 
 
-def fetch_pet(connection: sqlite3.Connection, file: str, sql: str, key: str, history: bool = True) -> DigiPal | None:
-    """The first pet of a SELECT of this module, with its last interactions if wanted."""
-    row = connection.execute(sql, (key,)).fetchone()
-    if row is None:
-        return None
-    place = (file, row[0])
-    rows = connection.execute(_SELECT_HISTORY, (row[0], HISTORY_LIMIT)).fetchall() if history else []
-    return _marked(read_pet(row, read_history(rows, place)), file, row[-1])
-
-
-def fetch_pets(connection: sqlite3.Connection, file: str, sql: str, user_id: str) -> list[DigiPal]:
-    """All pets of a SELECT of this module, without their histories."""
-    return [_marked(read_pet(row, []), file, row[-1]) for row in connection.execute(sql, (user_id,))]
+def fetch_pets(connection: sqlite3.Connection, file: str, sql: str, key: str) -> list[DigiPal]:
+    """The pets of one of the SELECTs above, marked as stored."""
+    return [_read(row, file) for row in connection.execute(sql, (key,)).fetchall()]
 
 
 def write_pet(connection: sqlite3.Connection, pet: DigiPal, file: str) -> Callable[[], None]:
@@ -92,8 +86,9 @@ def write_pet(connection: sqlite3.Connection, pet: DigiPal, file: str) -> Callab
     return mark
 
 
-def _marked(pet: DigiPal, file: str, revision: int) -> DigiPal:
-    pet.storage_mark = (file, revision)
+def _read(row: sqlite3.Row, file: str) -> DigiPal:
+    pet = read_pet(row, read_history(row[-1], (file, row[0])))
+    pet.storage_mark = (file, row[-2])
     return pet
 
 

@@ -2,7 +2,6 @@
 
 import json
 import sqlite3
-from collections.abc import Sequence
 from datetime import datetime
 from functools import lru_cache
 from math import isfinite
@@ -200,8 +199,10 @@ def interaction_values(interaction: Interaction) -> tuple[Any, ...]:
     )
 
 
-def read_history(rows: Sequence[sqlite3.Row], place: tuple[str, str]) -> list[Interaction]:
-    """The interactions of rows (INTERACTION_COLUMNS) that come newest first, oldest first, marked as stored."""
+def read_history(text: str, place: tuple[str, str]) -> list[Interaction]:
+    """The interactions of a JSON list of [row id, *INTERACTION_COLUMNS], oldest first, marked as stored."""
+    if text == "[]":
+        return []
     try:
         history = [
             Interaction(
@@ -213,7 +214,9 @@ def read_history(rows: Sequence[sqlite3.Row], place: tuple[str, str]) -> list[In
                 bool(success),
                 _RESULTS[result] if result is not None else InteractionResult.SUCCESS,
             )
-            for timestamp, user_input, interpreted_command, pet_response, changes, success, result in reversed(rows)
+            for _, timestamp, user_input, interpreted_command, pet_response, changes, success, result in sorted(
+                json.loads(text)
+            )
         ]
     except _UNREADABLE as error:
         raise StorageError(f"the history of pet {place[1]!r} holds an unreadable row: {error!r}") from error

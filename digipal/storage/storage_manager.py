@@ -83,13 +83,13 @@ class StorageManager:
 
     def load_pet(self, user_id: str) -> DigiPal | None:
         """The user's newest live pet with its last 100 interactions, oldest first; None when there is none."""
-        with self.db.reading("load_pet") as connection:
-            return pets.fetch_pet(connection, self._file, pets.SELECT_LIVE, user_id)
+        found = self._pets(pets.SELECT_LIVE, user_id)
+        return found[0] if found else None
 
     def get_pet(self, pet_id: str) -> DigiPal | None:
         """The pet of that id, live or deleted, with its last 100 interactions; None for an unknown id."""
-        with self.db.reading("get_pet") as connection:
-            return pets.fetch_pet(connection, self._file, pets.SELECT_BY_ID, pet_id)
+        found = self._pets(pets.SELECT_BY_ID, pet_id)
+        return found[0] if found else None
 
     def delete_pet(self, pet_id: str) -> bool:
         """Take the pet out of its user's life; everything about it stays stored. False for an unknown id."""
@@ -101,9 +101,7 @@ class StorageManager:
 
     def get_user_pets(self, user_id: str, include_inactive: bool = False) -> list[DigiPal]:
         """The user's pets, newest first, without their histories; saving one keeps its stored history."""
-        sql = pets.SELECT_ALL_OF_USER if include_inactive else pets.SELECT_LIVE_OF_USER
-        with self.db.reading("get_user_pets") as connection:
-            return pets.fetch_pets(connection, self._file, sql, user_id)
+        return self._pets(pets.SELECT_ALL_OF_USER if include_inactive else pets.SELECT_LIVE_OF_USER, user_id)
 
     def get_interaction_history(self, user_id: str, pet_id: str | None = None, limit: int = 50) -> list[dict[str, Any]]:
         """What was said, newest first, as stored: times are ISO text, attribute_changes a dict."""
@@ -179,6 +177,10 @@ class StorageManager:
     def close(self) -> None:
         """Close every thread's connection; a second call does nothing, any other call raises StorageError."""
         self.db.close()
+
+    def _pets(self, sql: str, key: str) -> list[DigiPal]:
+        with self.db.reading("reading pets") as connection:
+            return pets.fetch_pets(connection, self._file, sql, key)
 
 
 def _with_json(row: sqlite3.Row, column: str) -> dict[str, Any]:

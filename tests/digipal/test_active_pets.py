@@ -132,4 +132,4 @@ def test_locks_are_one_a_user_and_do_not_pile_up() -> None:
     for number in range(3000):
         locks.of(str(number))
     assert locks.of("a") is held
-    assert len(locks._locks) <= 1001
+    assert len(locks._locks) <= 65

@@ -223,15 +223,25 @@ def test_another_thread_that_keeps_writing_is_a_busy_error(db_path: Path) -> Non
     storage.close()
 
 
-def test_a_reader_sees_one_state(storage: StorageManager) -> None:
-    pet = DigiPal(user_id="u", name="Old")
-    storage.save_pet(pet)
-    with storage.db.reading("look") as connection:
-        assert connection.execute("SELECT name FROM digipals").fetchone()[0] == "Old"
-        pet.name = "New"
-        in_threads(1, lambda number: storage.save_pet(pet) and None)
-        assert connection.execute("SELECT name FROM digipals").fetchone()[0] == "Old"
-    assert storage.load_pet("u").name == "New"  # type: ignore[union-attr]
+def test_a_reader_beside_a_writer_sees_the_old_state_or_the_new(storage: StorageManager) -> None:
+    storage.save_pet(DigiPal(user_id="u", generation=0))
+    done = threading.Event()
+
+    def work(number: int) -> None:
+        if number == 0:
+            for generation in range(1, 150):
+                pet = storage.load_pet("u")
+                assert pet is not None
+                pet.generation = generation
+                pet.conversation_history.append(Interaction(user_input=str(generation)))
+                storage.save_pet(pet)
+            done.set()
+        while not done.is_set():
+            pet = storage.load_pet("u")
+            assert pet is not None
+            assert pet.generation == int(pet.conversation_history[-1].user_input if pet.conversation_history else 0)
+
+    in_threads(3, work)
 
 
 def test_threads_that_share_one_pet_do_not_conflict(storage: StorageManager) -> None:
