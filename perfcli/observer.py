@@ -11,7 +11,7 @@ class Progress:
     """Where a run is now."""
 
     scenario: str
-    phase: str  # "starting", "set-up", "warm-up", "measuring", "checking"
+    phase: str  # "starting", "open", "set-up", "warm-up", "measuring", "clean-up" or "close"
     elapsed_ns: int  # since the phase began
     share_done: float | None  # of the measurement, 0..1; None where it cannot be known
     ok: int

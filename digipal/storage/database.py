@@ -2,6 +2,7 @@
 
 import sqlite3
 import threading
+import time
 import weakref
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -14,6 +15,9 @@ from digipal.storage.schema import DatabaseSchema, bring_up_to_date
 
 __all__ = ["DatabaseConnection", "DatabaseSchema"]
 
+_CLOSE_PATIENCE_S = 0.5
+_CACHE_KB = 1024
+"""SQLite's own cache, for each connection: half its default, since the system caches the file for all of them."""
 _SYNCHRONOUS = ("OFF", "NORMAL", "FULL", "EXTRA")
 
 
@@ -21,6 +25,7 @@ class _ThreadConnection(sqlite3.Connection):
     """A connection that knows whether it was closed and whether a statement of ours is running in it."""
 
     closed = False
+    retired = False
 
     def __init__(self, *args: Any, **settings: Any) -> None:
         super().__init__(*args, **settings)
@@ -30,6 +35,19 @@ class _ThreadConnection(sqlite3.Connection):
         """Close for good; the thread it belonged to gets a new one when it asks."""
         self.closed = True
         super().close()
+
+    def give_back(self) -> None:
+        """End a use of the connection, and the connection itself if it was retired meanwhile."""
+        self.in_use.release()
+        if self.retired:
+            self.close()
+
+    def retire(self, patience_s: float) -> None:
+        """Close the connection, or leave that to whoever still uses it after `patience_s`."""
+        self.retired = True
+        if self.in_use.acquire(timeout=patience_s):
+            self.close()
+            self.in_use.release()
 
 
 class _Lease:
@@ -57,7 +75,7 @@ class _Reading:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._connection.in_use.release()
+        self._connection.give_back()
         if isinstance(error, FAULTS):
             raise storage_error(error, self._doing) from error
 
@@ -101,7 +119,7 @@ class _Writing:
             self._release()
 
     def _release(self) -> None:
-        self.connection.in_use.release()
+        self.connection.give_back()
         self._lock.release()
 
 
@@ -116,7 +134,8 @@ def _commit(connection: _ThreadConnection, doing: str) -> None:
 def _fail(connection: _ThreadConnection, error: BaseException, doing: str) -> None:
     """Undo the transaction, if it is still open, and raise a database fault as the engine's own."""
     if not connection.closed and connection.in_transaction:
-        connection.execute("ROLLBACK")
+        with translated(doing):
+            connection.execute("ROLLBACK")
     if isinstance(error, FAULTS):
         raise storage_error(error, doing) from error
 
@@ -175,6 +194,7 @@ class DatabaseConnection:
                 lease = _Lease(connection)
                 weakref.finalize(lease, connection.close)
                 connection.row_factory = sqlite3.Row
+                connection.execute(f"PRAGMA cache_size = -{_CACHE_KB}")
                 connection.execute(f"PRAGMA synchronous = {self._synchronous}")
             self._local.lease = lease
             self._leases.add(lease)
@@ -212,10 +232,13 @@ class DatabaseConnection:
             connection.execute("VACUUM")
 
     def close(self) -> None:
-        """Close every thread's connection, once what runs in it has ended; a second call does nothing."""
+        """Close every thread's connection; a second call does nothing.
+
+        What runs is let finish, but not waited for longer than half a second: its thread closes behind itself then.
+        """
         with self._registry_lock:
             self._closed = True
             leases = list(self._leases)
+        deadline = time.monotonic() + _CLOSE_PATIENCE_S
         for lease in leases:
-            with lease.connection.in_use:
-                lease.connection.close()
+            lease.connection.retire(max(0.0, deadline - time.monotonic()))

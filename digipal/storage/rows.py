@@ -54,6 +54,7 @@ _KEYS = {
     for name in (*(a.value for a in AttributeType), "friendliness", "playfulness", "obedience", "curiosity")
 }
 _encode = json.JSONEncoder().encode
+_LONGEST_USUAL = 200
 _UNREADABLE = (KeyError, ValueError, TypeError)
 
 _EGG_TYPES = {egg.value: egg for egg in EggType}
@@ -77,16 +78,32 @@ def decode_dict(text: str | None) -> dict[str, Any]:
     """The inverse of encode_dict; NULL, as earlier engines wrote it, is an empty dict."""
     if text is None or text == "{}":
         return {}
-    value = json.loads(text)
-    if not isinstance(value, dict):
-        raise ValueError(f"not a JSON object: {text!r}")
-    return value
+    return _decode(text)
 
 
 @lru_cache(maxsize=256)
 def _encode_commands(commands: frozenset[str]) -> str:
     """Pets of one stage mostly know the same commands, and every save writes them."""
     return _encode(sorted(commands))
+
+
+@lru_cache(maxsize=256)
+def _decode_numbers(text: str) -> dict[str, Any]:
+    return _decode(text)
+
+
+def _decode(text: str) -> dict[str, Any]:
+    value = json.loads(text)
+    if not isinstance(value, dict):
+        raise ValueError(f"not a JSON object: {text!r}")
+    return value
+
+
+def decode_changes(text: str | None) -> dict[str, int]:
+    """Like decode_dict, for attribute changes: a history holds the same few over and over."""
+    if text is None or len(text) > _LONGEST_USUAL:
+        return decode_dict(text)
+    return dict(_decode_numbers(text))
 
 
 def pet_values(pet: DigiPal) -> tuple[Any, ...]:
@@ -210,7 +227,7 @@ def read_history(text: str, place: tuple[str, str]) -> list[Interaction]:
                 user_input,
                 interpreted_command or "",
                 pet_response or "",
-                decode_dict(changes),
+                decode_changes(changes),
                 bool(success),
                 _RESULTS[result] if result is not None else InteractionResult.SUCCESS,
             )

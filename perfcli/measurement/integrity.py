@@ -31,7 +31,6 @@ class Ledger:
     def __init__(self, scenario: Scenario) -> None:
         self._flow = scenario.flow
         self._pets = {set_up_user(index) for index in range(scenario.setup.pets)}
-        self._created = 0
         self._interactions: Counter[str] = Counter()
         self._saves: Counter[str] = Counter()
         self._tried: Counter[int] = Counter()
@@ -40,8 +39,8 @@ class Ledger:
 
     @property
     def acknowledged(self) -> int:
-        """Writes of the load, warm-up included, that the engine acknowledged."""
-        return self._created + self._interactions.total() + self._saves.total()
+        """Pets set up or created, interactions and saves that the engine acknowledged, warm-up included."""
+        return len(self._pets) + self._interactions.total() + self._saves.total()
 
     def add(self, frame: Frame) -> None:
         """Take in what the samples of a frame acknowledge."""
@@ -59,17 +58,16 @@ class Ledger:
 
     def verify(self, database: Path) -> Integrity:
         """Open the database afresh and compare."""
-        if not self.acknowledged and not self._pets:
-            return Integrity(acknowledged=0, lost=0, checked=True)
+        if not self.acknowledged:
+            return Integrity(acknowledged=0, lost=0)
         try:
             lost = list(self._missing(database))
         except sqlite3.Error as error:
             complaint = f"the database cannot be read: {error}"
-            return Integrity(acknowledged=self.acknowledged, lost=self.acknowledged, checked=True, examples=[complaint])
+            return Integrity(acknowledged=self.acknowledged, lost=self.acknowledged, examples=[complaint])
         return Integrity(
             acknowledged=self.acknowledged,
             lost=sum(count for count, _ in lost),
-            checked=True,
             examples=[what for _, what in lost[:_MOST_EXAMPLES]],
         )
 
@@ -79,7 +77,6 @@ class Ledger:
         if acknowledged:
             self._newest[vu] = user
             self._pets.add(user)
-            self._created += 1
 
     def _user(self, vu: int, user: int) -> str:
         return self._newest[vu] if user == CREATED_PET else set_up_user(user)

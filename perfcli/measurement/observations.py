@@ -91,7 +91,7 @@ class Observations:
     def lost_writes(self) -> float | None:
         """Acknowledged writes that are not stored."""
         integrity = self._measurement.integrity
-        return integrity.lost if integrity and integrity.checked else None
+        return integrity.lost if integrity else None
 
     def memory_growth(self) -> float | None:
         """RSS at the end over RSS at the baseline; while the load goes on, the newest RSS over it."""

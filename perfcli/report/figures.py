@@ -53,7 +53,12 @@ def signed(write: Callable[[float], str]) -> Callable[[float], str]:
 
 
 def share(fraction: float) -> str:
-    """A percentage to one decimal, for what is never known better: CPU use, margins, degradation."""
+    """A percentage to one decimal, for what is never known better: CPU use, margins, degradation.
+
+    From ten times on it is a factor: nobody reads -3082297.7%.
+    """
+    if abs(fraction) >= 10:
+        return f"{fraction:,.0f}x"
     return units.format_percentage(round(fraction, 3))
 
 

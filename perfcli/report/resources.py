@@ -98,8 +98,6 @@ def _integrity(integrity: Integrity | None) -> Text:
     if integrity is None:
         return Text("not checked: the run did not get that far", QUIET)
     acknowledged = counted(integrity.acknowledged, "acknowledged write")
-    if not integrity.checked:
-        return Text(f"not checked: the engine did not live to be asked about {acknowledged}", QUIET)
     if integrity.lost == 0:
         return Text(f"{acknowledged}, none lost", GOOD if integrity.acknowledged else "")
     text = Text(f"{units.format_count(integrity.lost)} of {acknowledged} lost", BAD)

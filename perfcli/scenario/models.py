@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, field_validator
 
 from perfcli import units
 from perfcli.executors import Load
@@ -63,6 +63,14 @@ class ThresholdRule(_Section):
 
     expr: ThresholdText
     abort_on_fail: bool = Field(default=False, description="stop the load as soon as the threshold fails")
+
+    @field_validator("abort_on_fail")
+    @classmethod
+    def _can_be_judged_early(cls, abort: bool, seen: ValidationInfo) -> bool:
+        threshold = parse_threshold(seen.data["expr"]) if abort and "expr" in seen.data else None
+        if threshold and threshold.metric.name == "iterations" and threshold.op not in ("<", "<="):
+            raise ValueError("iterations begin at 0: this limit would end the load at once; judge it at the end")
+        return abort
 
 
 def _spread_threshold(value: Any) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Any, ClassVar, Final, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, field_validator
@@ -57,8 +58,8 @@ class StepSettings(BaseModel):
     @field_validator("name")
     @classmethod
     def _plain(cls, name: str) -> str:
-        if name and not name.replace("_", "").replace("-", "").isalnum():
-            raise ValueError("a name holds letters, digits, _ and - only")
+        if name and not re.fullmatch(NAME_PATTERN, name):
+            raise ValueError("a name holds letters, digits, _ and - only, and begins with a letter")
         if name in METRICS:
             raise ValueError(f"{name!r} is a metric: thresholds could not tell them apart")
         return name

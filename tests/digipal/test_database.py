@@ -289,3 +289,14 @@ def test_two_creations_at_once_end_with_one_pet(storage: StorageManager) -> None
     in_threads(4, work)
     assert len(refused) == 3
     assert len(storage.get_user_pets("u")) == 1
+
+
+def test_close_does_not_wait_for_ever_for_what_runs(db_path: Path) -> None:
+    database = DatabaseConnection(db_path)
+    with database.reading("hold") as connection:
+        closing = threading.Thread(target=database.close)
+        closing.start()
+        closing.join()
+        assert connection.execute("SELECT 1").fetchone()[0] == 1
+    with pytest.raises(sqlite3.ProgrammingError):
+        connection.execute("SELECT 1")

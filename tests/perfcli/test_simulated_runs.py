@@ -169,7 +169,7 @@ def test_lost_writes_are_found(make_plan: Any) -> None:
     plan = make_plan(["interact"], **PETS, load={"iterations": 50}, thresholds=["lost_writes == 0"])
     result = simulate(plan, loses_one_in_five)
     assert result.integrity is not None
-    assert (result.integrity.acknowledged, result.integrity.lost) == (50, 10)
+    assert (result.integrity.acknowledged, result.integrity.lost) == (54, 10)
     assert failed(result) == ["lost_writes == 0"]
     assert simulate(plan).verdict is Verdict.PASS
 

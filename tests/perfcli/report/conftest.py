@@ -108,7 +108,7 @@ _PLAIN_RUN: dict[str, Any] = {
     ],
     "memory": _MEMORY,
     "resources": _RESOURCES,
-    "integrity": Integrity(acknowledged=402, lost=0, checked=True),
+    "integrity": Integrity(acknowledged=402, lost=0),
     "digest": "0" * 32,
     "performed_as_planned": True,
     "environment": Environment(
@@ -156,7 +156,7 @@ RESULTS: dict[str, RunResult] = {
             operation("load_pet", 7_420, 1_598, throughput_per_s=3_073.1),
             operation("save_pet", 51_300, 401, 1, throughput_per_s=771.1, errors={"database is locked": 1}),
         ],
-        integrity=Integrity(acknowledged=401, lost=2, checked=True, examples=["pet of user-7: level 3, not 4"]),
+        integrity=Integrity(acknowledged=401, lost=2, examples=["pet of user-7: level 3, not 4"]),
     ),
     "no_thresholds": run_result(thresholds=[], kept_database="kept/database_load"),
     "no_samples": run_result(
@@ -176,7 +176,7 @@ RESULTS: dict[str, RunResult] = {
         thresholds=[],
         iterations=700,
         memory=_MEMORY.model_copy(update=dict.fromkeys(("end_rss", "end_uss", "growth", "after_cleanup"))),
-        integrity=Integrity(acknowledged=140, lost=0, checked=False),
+        integrity=Integrity(acknowledged=140, lost=0),
     ),
     "interrupted": run_result(
         verdict=Verdict.INTERRUPTED,

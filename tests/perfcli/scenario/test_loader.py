@@ -87,7 +87,7 @@ max_duration
 (in order)
 20:5: flow[2]: 'actions' stands beside care: indent it below, to be one of its settings
 22:28: flow[3].care.actions[1]: unknown care action 'plya' (did you mean 'play'?)
-22:41: flow[3].care.name: a name holds letters, digits, _ and - only
+22:41: flow[3].care.name: a name holds letters, digits, _ and - only, and begins with a letter
 23:23: flow[4].interact.texts: needs at least 1 of them
 23:34: flow[4].interact.order: unknown value 'randomly' (did you mean 'random'?)
 23:60: flow[4].interact.accept_refusal: expected true or false, not 'yes'
@@ -220,3 +220,14 @@ def test_shipped_scenarios_load_and_bear_the_names_of_their_files() -> None:
     paths = shipped_scenarios()
     assert paths
     assert [scenario.name for scenario in load_scenarios(paths)] == [path.stem for path in paths]
+
+
+def test_a_limit_that_would_abort_every_load_is_refused(mistakes: Mistakes) -> None:
+    told = mistakes(
+        "name: x\nsetup: {pets: 1}\nload: {executor: shared-iterations, iterations: 5}\nflow: [status]\n"
+        "thresholds:\n  - {expr: iterations >= 5, abort_on_fail: true}\n  - {expr: iterations < 9, abort_on_fail: true}\n"
+    )
+    assert told == [
+        "s.yaml:6:40: thresholds[0].abort_on_fail: "
+        "iterations begin at 0: this limit would end the load at once; judge it at the end"
+    ]
