@@ -228,6 +228,6 @@ def test_a_limit_that_would_abort_every_load_is_refused(mistakes: Mistakes) -> N
         "thresholds:\n  - {expr: iterations >= 5, abort_on_fail: true}\n  - {expr: iterations < 9, abort_on_fail: true}\n"
     )
     assert told == [
-        "s.yaml:6:40: thresholds[0].abort_on_fail: "
+        "s.yaml:6:44: thresholds[0].abort_on_fail: "
         "iterations begin at 0: this limit would end the load at once; judge it at the end"
     ]
