@@ -65,7 +65,7 @@ def _is_proper(answer: Any) -> bool:
         and isinstance(answer.pet_response, str)
         and isinstance(answer.success, bool)
         and isinstance(answer.result, InteractionResult)
-        and numbers_of(answer.attribute_changes) == answer.attribute_changes
+        and (answer.attribute_changes == {} or numbers_of(answer.attribute_changes) == answer.attribute_changes)
     )
 
 

@@ -62,39 +62,30 @@ class EnhancedMemoryManager:
         related_attributes: dict[str, int] | None = None,
     ) -> str:
         """Remember something (emotional_value -1 to 1, importance 0 to 1); the new memory's id."""
-        number = next(self._numbers)
-        now = datetime.now()
-        memory = EmotionalMemory(
-            id=f"memory-{number}",
-            timestamp=now,
-            content=content,
-            memory_type=memory_type,
-            emotional_value=emotional_value,
-            importance=importance,
-            tags=set(tags or ()),
-            related_attributes=dict(related_attributes or {}),
-            last_accessed=now,
+        return self._remember(
+            pet_id,
+            datetime.now(),
+            content,
+            memory_type,
+            emotional_value,
+            importance,
+            set(tags or ()),
+            dict(related_attributes or {}),
         )
-        with self._lock:
-            self.pet_memories.setdefault(pet_id, []).append(memory)
-            heap = self._least.setdefault(pet_id, [])
-            heapq.heappush(heap, (memory.importance, number, memory))
-            self._changes += 1
-            self._keep_bound(pet_id)
-        return memory.id
 
     def add_interaction_memory(self, pet: DigiPal, interaction: Interaction) -> str:
         """Remember an interaction; the stronger the feeling it left, the more important. The memory's id."""
         command = interaction.interpreted_command
         feeling = _FEELINGS.get(command, 0.0) if interaction.success else _FEELING_OF_FAILURE
-        return self.add_memory(
+        return self._remember(
             pet.id,
+            interaction.timestamp,
             f"{interaction.user_input} -> {interaction.pet_response}",
             "interaction",
-            emotional_value=feeling,
-            importance=min(1.0, _PLAIN_IMPORTANCE + abs(feeling) / 2),
-            tags=(command,) if command else (),
-            related_attributes=interaction.attribute_changes,
+            feeling,
+            min(1.0, _PLAIN_IMPORTANCE + abs(feeling) / 2),
+            {command} if command else set(),
+            dict(interaction.attribute_changes),
         )
 
     def get_relevant_memories(
@@ -187,6 +178,37 @@ class EnhancedMemoryManager:
         while not self._stop_cleanup.wait(_CLEANUP_INTERVAL_S):
             for pet_id in list(self.pet_memories):
                 self.cleanup_old_memories(pet_id)
+
+    def _remember(
+        self,
+        pet_id: str,
+        when: datetime,
+        content: str,
+        memory_type: str,
+        emotional_value: float,
+        importance: float,
+        tags: set[str],
+        related_attributes: dict[str, int],
+    ) -> str:
+        number = next(self._numbers)
+        memory = EmotionalMemory(
+            f"memory-{number}",
+            when,
+            content,
+            memory_type,
+            emotional_value,
+            importance,
+            tags,
+            related_attributes,
+            0,
+            when,
+        )
+        with self._lock:
+            self.pet_memories.setdefault(pet_id, []).append(memory)
+            heapq.heappush(self._least.setdefault(pet_id, []), (importance, number, memory))
+            self._changes += 1
+            self._keep_bound(pet_id)
+        return memory.id
 
     def _keep_bound(self, pet_id: str) -> None:
         memories = self.pet_memories[pet_id]

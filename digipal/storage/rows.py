@@ -204,12 +204,14 @@ def _field_values(row: sqlite3.Row, history: list[Interaction]) -> dict[str, Any
 
 
 def interaction_values(interaction: Interaction) -> tuple[Any, ...]:
-    """What INTERACTION_COLUMNS hold for this interaction."""
+    """What INTERACTION_COLUMNS hold for this interaction; TypeError for words that are no text."""
+    words = (interaction.user_input, interaction.interpreted_command, interaction.pet_response)
+    for word in words:
+        if not isinstance(word, str):
+            raise TypeError(f"an interaction holds {word!r} where text belongs")
     return (
         interaction.timestamp.isoformat(),
-        interaction.user_input,
-        interaction.interpreted_command,
-        interaction.pet_response,
+        *words,
         encode_dict(interaction.attribute_changes),
         interaction.success,
         interaction.result.value,

@@ -1,8 +1,8 @@
 """What is saved is what is loaded, and nothing is lost on the way."""
 
 import copy
+import math
 import pickle
-import sqlite3
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -137,11 +137,11 @@ def test_a_failed_save_changes_nothing_and_can_be_repeated(storage: StorageManag
     pet = say(DigiPal(user_id="u"), "a")
     storage.save_pet(pet)
     say(pet, "b")
-    pet.conversation_history.append(Interaction(user_input=None))  # type: ignore[arg-type]
+    pet.conversation_history.append(Interaction(user_input="\ud800"))
     pet.name = "New"
     with pytest.raises(StorageError) as failure:
         storage.save_pet(pet)
-    assert isinstance(failure.value.__cause__, sqlite3.IntegrityError)
+    assert isinstance(failure.value.__cause__, UnicodeEncodeError)
     assert load(storage).name == "DigiPal"
     pet.conversation_history[-1].user_input = "c"
     storage.save_pet(pet)
@@ -151,7 +151,16 @@ def test_a_failed_save_changes_nothing_and_can_be_repeated(storage: StorageManag
 
 @pytest.mark.parametrize(
     ("field", "value"),
-    [("name", "\ud800"), ("hp", 2**70), ("personality_traits", {"x": object()}), ("birth_time", "now"), ("mp", [])],
+    [
+        ("name", "\ud800"),
+        ("hp", 2**70),
+        ("personality_traits", {"x": object()}),
+        ("birth_time", "now"),
+        ("mp", []),
+        ("evolution_timer", math.nan),
+        ("name", None),
+        ("conversation_history", [Interaction(user_input=b"bytes")]),
+    ],
 )
 def test_what_cannot_be_stored_is_a_clear_error(storage: StorageManager, field: str, value: object) -> None:
     pet = DigiPal(user_id="u")
