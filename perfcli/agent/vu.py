@@ -32,51 +32,47 @@ class VirtualUser:
     def run(self, schedule: Schedule, workload: Workload, origin_ns: int) -> None:
         """Iterate until the schedule is over or the run is stopped, then send what is recorded."""
         think_time_ns = self.scenario.load.think_time_ns
-        now_ns = self.clock.now_ns
-        while not self.stop.is_set():
+        now_ns, pause, stopped = self.clock.now_ns, self.clock.pause, self.stop.is_set
+        next_start_ns, next_iteration = schedule.next_start_ns, workload.next_iteration
+        while not stopped():
             now = now_ns() - origin_ns
-            start = schedule.next_start_ns(self.vu, now)
+            start = next_start_ns(self.vu, now)
             if start is None:
                 break
             if start > now:
-                self.clock.pause(start - now)
+                pause(start - now)
             # "now" means as soon as possible: then the operation's own start is the intended one
-            self._iterate(workload.next_iteration(), None if start == now else origin_ns + start)
-            self.clock.pause(think_time_ns)
+            self._iterate(next_iteration(), 0 if start == now else origin_ns + start)
+            if think_time_ns:
+                pause(think_time_ns)
         self.recorder.flush(now_ns())
 
-    def _iterate(self, draws: Sequence[Draw], intended_ns: int | None) -> None:
-        for draw in draws:
+    def _iterate(self, draws: Sequence[Draw], intended_ns: int) -> None:
+        """Do the steps of one iteration; `intended_ns` is when the first was to start, 0 for as soon as possible."""
+        now_ns, record = self.clock.now_ns, self.recorder.record
+        for place, user, choice, packed in draws:
             if self.stop.is_set():
                 return
-            call = self.calls[draw.step]
+            call = self.calls[place]
             if call is None:
-                self._pause(draw.step)
-            else:
-                self._operate(call, draw, intended_ns)
-            intended_ns = None
-        self.recorder.complete_iteration()
-
-    def _operate(self, call: Call, draw: Draw, intended_ns: int | None) -> None:
-        now_ns = self.clock.now_ns
-        try:
-            arguments = call.arguments(draw.user, draw.choice)
-        except Exception as error:
-            start_ns = end_ns = now_ns()
-            outcome = self._failure(error)
-        else:
-            invoke = call.invoke
-            start_ns = now_ns()
+                self._pause(place)
+                continue
+            make_arguments, invoke, check = call
+            start_ns = 0
             try:
+                arguments = make_arguments(user, choice)
+                start_ns = now_ns()
                 answer = invoke(*arguments)
+                end_ns = now_ns()
+                problem = check(arguments, answer)
+                outcome = self.outcomes.number(problem) if problem else OK
             except Exception as error:
                 end_ns = now_ns()
+                start_ns = start_ns or end_ns
                 outcome = self._failure(error)
-            else:
-                end_ns = now_ns()
-                problem = call.check(arguments, answer)
-                outcome = self.outcomes.number(problem) if problem else OK
-        self.recorder.record(draw.packed, outcome, intended_ns or start_ns, start_ns, end_ns)
+            record(packed, outcome, intended_ns or start_ns, start_ns, end_ns)
+            intended_ns = 0
+        self.recorder.complete_iteration()
 
     def _failure(self, error: Exception) -> int:
         if isinstance(error, StepImpossible):
