@@ -25,5 +25,9 @@ class LivePetError(PetConflictError):
     """The user already has a live pet, and a user has one at most."""
 
 
+class AssetNameError(StorageError, ValueError):
+    """The name cannot be that of a file in the user's own folder; nothing was written."""
+
+
 class SimulatedAIError(Exception):
     """The failure a simulated AI was told to produce now and then."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Event, Lock, Thread
@@ -12,7 +12,9 @@ from typing import Final, Protocol
 import psutil
 
 INTERVAL_S: Final = 0.1
-_LEAST_CPU_INTERVAL_NS: Final = 20_000_000  # the kernel counts CPU time in ticks of 10 ms
+# the kernel counts CPU time in ticks of 10 ms: shorter intervals would give figures made of one tick
+_LEAST_CPU_INTERVAL_NS: Final = 100_000_000
+_CPU_WINDOW_NS: Final = 500_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +40,19 @@ def cpu_use(earlier: Reading, later: Reading) -> float | None:
     return (later.cpu_ns - earlier.cpu_ns) / elapsed_ns if elapsed_ns >= _LEAST_CPU_INTERVAL_NS else None
 
 
+def highest_cpu_use(readings: Sequence[Reading]) -> float | None:
+    """The highest CPU use over any half second; the mean where all of it was shorter."""
+    if len(readings) < 2:
+        return None
+    uses, first = [], 0
+    for last, reading in enumerate(readings):
+        while readings[first + 1].at_ns <= reading.at_ns - _CPU_WINDOW_NS and first + 1 < last:
+            first += 1
+        if reading.at_ns - readings[first].at_ns >= _CPU_WINDOW_NS:
+            uses.append(cpu_use(readings[first], reading))
+    return max((use for use in uses if use is not None), default=cpu_use(readings[0], readings[-1]))
+
+
 class Probe(Protocol):
     """Takes readings of one engine process."""
 
@@ -53,27 +68,33 @@ class ProcessProbe:
     """
 
     def __init__(self, pid: int, database: Path, operations: Callable[[], int]) -> None:
-        self._process = psutil.Process(pid)
+        try:
+            self._process: psutil.Process | None = psutil.Process(pid)
+        except psutil.NoSuchProcess:
+            self._process = None
         self._database = database
         self._wal = database.with_name(database.name + "-wal")
         self._operations = operations
         # macOS has no I/O counters for a process
-        self._counts_io = hasattr(self._process, "io_counters")
+        self._counts_io = hasattr(psutil.Process, "io_counters")
 
     def read(self, *, whole: bool = False) -> Reading | None:
         """A reading; USS makes the kernel walk the process's pages, so it is read only where it is asked for."""
+        process = self._process
+        if process is None:
+            return None
         try:
-            with self._process.oneshot():
-                memory = self._process.memory_full_info() if whole else self._process.memory_info()
-                cpu = self._process.cpu_times()
-                io = self._process.io_counters() if self._counts_io else None
+            with process.oneshot():
+                memory = process.memory_full_info() if whole else process.memory_info()
+                cpu = process.cpu_times()
+                io = process.io_counters() if self._counts_io else None
                 return Reading(
                     at_ns=time.perf_counter_ns(),
                     rss=memory.rss,
                     uss=getattr(memory, "uss", None),
                     cpu_ns=round((cpu.user + cpu.system) * 1e9),
-                    threads=self._process.num_threads(),
-                    open_files=self._process.num_fds(),
+                    threads=process.num_threads(),
+                    open_files=process.num_fds(),
                     read_bytes=getattr(io, "read_chars", None),
                     written_bytes=getattr(io, "write_chars", None),
                     database_bytes=_size(self._database),
@@ -87,13 +108,19 @@ class ProcessProbe:
 class Monitor:
     """Takes a reading every 100 ms in a thread of its own, and one more whenever it is asked."""
 
-    def __init__(self, probe: Probe, interval_s: float = INTERVAL_S) -> None:
+    def __init__(self, probe: Probe | None, interval_s: float = INTERVAL_S) -> None:
         self._probe = probe
         self._interval_s = interval_s
         self._ended = Event()
         self._reading = Lock()
         self.readings: list[Reading] = []
         self._thread = Thread(target=self._watch, name="digipal-perf-monitor", daemon=True)
+
+    def watch(self, probe: Probe | None) -> None:
+        """Watch another process instead, or none, and forget what was seen of the one before."""
+        with self._reading:
+            self._probe = probe
+            self.readings.clear()
 
     def start(self) -> None:
         """Begin to watch."""
@@ -106,17 +133,16 @@ class Monitor:
             self._thread.join()
 
     def look(self, *, whole: bool = True) -> Reading | None:
-        """Take a reading now; None where the process is gone."""
+        """Take a reading now; None where the process is gone, or there is none to watch."""
         with self._reading:
-            reading = self._probe.read(whole=whole)
+            reading = self._probe.read(whole=whole) if self._probe else None
             if reading is not None:
                 self.readings.append(reading)
             return reading
 
     def _watch(self) -> None:
         while not self._ended.wait(self._interval_s):
-            if self.look(whole=False) is None:
-                return
+            self.look(whole=False)
 
 
 def _size(file: Path) -> int:

@@ -72,7 +72,7 @@ class MemoryResult(_Record):
     cleanup_rss: int | None = Field(default=None, description="RSS with the cache cleared and collected")
     baseline_uss: int | None = Field(default=None, description="USS: memory no other process shares")
     end_uss: int | None = None
-    active_pets: int = 0
+    active_pets: int | None = None
     growth: int | None = None
     peak: int | None = Field(default=None, description="highest RSS while measuring, less harness_rss")
     per_pet: float | None = None
@@ -176,6 +176,7 @@ class RunResult(_Record):
     duration_ns: int | None = Field(default=None, description="measured time; None where measuring never began")
     verdict: Verdict
     reasons: list[str] = Field(default=[], description="why the verdict is not pass, and what else to know")
+    details: str = Field(default="", description="of an error: the traceback, or what the engine printed last")
     iterations: int = 0
     dropped_iterations: int = 0
     warmup_iterations: int = 0
@@ -185,7 +186,7 @@ class RunResult(_Record):
     resources: ResourceResult = ResourceResult()
     thresholds: list[ThresholdResult] = []
     integrity: Integrity | None = None
-    digest: str = Field(description="of the operations the seed prescribes; two runs of one seed and scenario agree")
+    digest: str = Field(description="of the steps the seed prescribes; two runs of one seed and scenario agree")
     performed_as_planned: bool = Field(description="every vu did what the seed prescribes, in that order")
     vus: list[VuWork] = Field(default=[], description="what each vu performed")
     environment: Environment
@@ -212,6 +213,9 @@ def save_results(results: Sequence[RunResult], path: Path) -> None:
     """
     documents = [result.model_dump(mode="json") for result in results]
     content = json.dumps(documents[0] if len(documents) == 1 else documents, indent=1, ensure_ascii=False) + "\n"
+    path = path.resolve()  # a symbolic link stays one
+    if path.exists() and not path.is_file():
+        return _write_into(path, content)
     unfinished = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         unfinished.write_text(content, encoding="utf-8")
@@ -219,6 +223,15 @@ def save_results(results: Sequence[RunResult], path: Path) -> None:
     except OSError as error:
         unfinished.unlink(missing_ok=True)
         raise UsageError(f"{path}: cannot write the result: {error.strerror}") from error
+
+
+def _write_into(device: Path, content: str) -> None:
+    """Write to what is no regular file (a pipe, /dev/stdout): it must not be replaced by one."""
+    try:
+        with device.open("w", encoding="utf-8") as stream:
+            stream.write(content)
+    except OSError as error:
+        raise UsageError(f"{device}: cannot write the result: {error.strerror}") from error
 
 
 def load_results(path: Path) -> list[RunResult]:

@@ -58,10 +58,10 @@ def run_suite(plans: Sequence[ExecutionPlan], options: SuiteOptions, console: Co
 
 
 def _check_places(options: SuiteOptions) -> None:
-    if options.json_file and not os.access(options.json_file.parent, os.W_OK):
-        raise UsageError(f"--json {options.json_file}: its folder is missing or cannot be written to")
     if options.keep_database_in:
         try:
             options.keep_database_in.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise UsageError(f"--keep-db {options.keep_database_in}: {error.strerror}") from error
+    if options.json_file and not os.access(options.json_file.resolve().parent, os.W_OK):
+        raise UsageError(f"--json {options.json_file}: its folder is missing or cannot be written to")

@@ -25,9 +25,10 @@ from perfcli.monitor import Reading
 from perfcli.plan import ExecutionPlan
 from perfcli.results import RunResult
 from perfcli.run import StopRequest, run_scenario
-from perfcli.scenario.steps import Care, CreatePet, Interact, SavePet, Sleep, StepSettings
-from perfcli.targets.naming import created_user, set_up_user
-from perfcli.targets.protocol import Call, Failure
+from perfcli.scenario.operation import CareSettings, CreationSettings, StepSettings, TalkSettings
+from perfcli.scenario.steps import SavePet, Sleep
+from perfcli.targets.naming import created_user, save_name, set_up_user
+from perfcli.targets.protocol import Call, Failure, LivesIn
 from perfcli.workload import CREATED_PET
 
 
@@ -93,7 +94,7 @@ class Behaviour:
     """What a scripted operation does."""
 
     takes_ns: int = 1_000_000
-    raises: Exception | None = None
+    raises: BaseException | None = None
     problem: str = ""  # what the check finds wrong with the answer
     stores: bool = True  # whether a write that is acknowledged reaches the database
 
@@ -112,11 +113,12 @@ class ScriptedTarget:
         self._script = script
         self._called: Counter[str] = Counter()
         self._created: Counter[int] = Counter()
+        self._saved: Counter[int] = Counter()
         self.performed: dict[int, list[tuple[str, int, int]]] = {}
 
-    def open(self) -> str:
+    def open(self, lives_in: LivesIn) -> str:
         """Make the tables the tool looks into."""
-        self._write("CREATE TABLE digipals (user_id TEXT, image_generation_prompt TEXT, is_active INTEGER)")
+        self._write("CREATE TABLE digipals (user_id TEXT, name TEXT, is_active INTEGER)")
         self._write("CREATE TABLE interactions (user_id TEXT)")
         return "scripted"
 
@@ -129,17 +131,18 @@ class ScriptedTarget:
         """The scenario's steps, scripted."""
         return [None if isinstance(step, Sleep) else self._call(vu, step) for step in self._scenario.flow]
 
-    def classify(self, error: Exception) -> Failure:
+    def classify(self, error: BaseException) -> Failure:
         """The type's name; TimeoutError and sqlite3's errors have their categories."""
-        categories = {TimeoutError: "timeout", sqlite3.OperationalError: "database"}
+        categories: dict[type[BaseException], str] = {TimeoutError: "timeout", sqlite3.OperationalError: "database"}
         return Failure(type(error).__name__, categories.get(type(error), ""))
 
     def active_pets(self) -> int:
         """The pets of the setup."""
         return self._scenario.setup.pets
 
-    def clean_up(self) -> None:
+    def clean_up(self) -> bool:
         """Nothing is cached."""
+        return True
 
     def close(self) -> None:
         """Nothing is open."""
@@ -163,18 +166,16 @@ class ScriptedTarget:
 
     def _store(self, vu: int, step: StepSettings, user: int) -> None:
         match step:
-            case CreatePet():
+            case CreationSettings():
                 self._write("INSERT INTO digipals VALUES (?, '', 1)", created_user(vu, self._created[vu]))
                 self._created[vu] += 1
-            case Interact() | Care():
+            case TalkSettings() | CareSettings():
                 owner = created_user(vu, self._created[vu] - 1) if user == CREATED_PET else set_up_user(user)
                 self._write("INSERT INTO interactions VALUES (?)", owner)
             case SavePet():
-                self._write(
-                    "UPDATE digipals SET image_generation_prompt = CAST(image_generation_prompt AS INTEGER) + 1 "
-                    "WHERE user_id = ?",
-                    set_up_user(user),
-                )
+                self._saved[user] += 1
+                name, owner = save_name(self._saved[user]), set_up_user(user)
+                self._write("UPDATE digipals SET name = ? WHERE user_id = ?", name, owner)
 
     def _write(self, statement: str, *values: Any) -> None:
         with closing(sqlite3.connect(self._database)) as connection, connection:
@@ -210,6 +211,15 @@ class _SimulatedEngine:
     def __init__(self, connection: Connection, thread: Thread) -> None:
         self.connection = connection
         self._thread = thread
+
+    def adopt(self, pid: int) -> None:
+        raise AssertionError("a simulated engine lives in the agent")
+
+    def note_children(self) -> None:
+        pass
+
+    def leftovers(self) -> str:
+        return ""
 
     def kill(self) -> None:
         self._thread.join()

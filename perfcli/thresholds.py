@@ -29,6 +29,7 @@ OPERATORS: Final[dict[str, Callable[[float, float], bool]]] = {
 }
 _LONGEST: Final = 250
 _SIDES = re.compile(r"(?P<left>[^<>=!]*)(?P<op><=|>=|==|!=|<|>)(?P<value>[^<>=!]*)")
+_SHARES: Final = ("success_rate", "error_rate")
 
 
 class ThresholdError(ValueError):
@@ -83,6 +84,8 @@ def parse_threshold(text: str) -> Threshold:
         limit = units.parse(metric.unit, sides["value"].strip())
     except units.UnitError as error:
         raise ThresholdError(f"{metric.name}: {error}") from error
+    if metric.name in _SHARES and not 0 <= limit <= 1:
+        raise ThresholdError(f"{metric.name} is always between 0% and 100%, never near {sides['value']}")
     return Threshold(text.strip(), operation, metric, statistic, sides["op"], limit)
 
 

@@ -232,4 +232,6 @@ def _digits(value: float) -> str:
         return f"{value:,.0f}"
     if magnitude >= 9.995:
         return f"{value:.1f}"
-    return f"{value:.2f}"
+    if magnitude >= 0.0995:
+        return f"{value:.2f}"
+    return f"{value:.3g}"

@@ -19,9 +19,10 @@ EventName = Literal[
     # from the engine process
     "checkpoint",  # waits at `name` until told to go
     "phase",  # `name` begins, at `at_ns`
+    "engine",  # lives in the process `pid`, not in the agent's; None where that is out of sight
     "opened",  # the engine is open, in `version`
     "outcome",  # failures of `kind` and `category` are recorded as `index`
-    "measured",  # the load is over, at `at_ns`, with `active_pets` in the cache
+    "measured",  # the load is over, at `at_ns`, with `active_pets` in the cache; None where that is not known
     "failed",  # at `stage`, with `message` and `traceback`; nothing follows
     "done",  # all is said
     # from the tool

@@ -6,13 +6,14 @@ Only `random.Random.random()` is drawn from, whose sequence for a seed is the sa
 from __future__ import annotations
 
 from bisect import bisect
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from itertools import accumulate, cycle, repeat
 from random import Random
-from typing import Final, Literal, NamedTuple
+from typing import Final, Literal
 
 from perfcli.scenario.models import Scenario
-from perfcli.scenario.steps import CreatePet, Sleep, StepSettings
+from perfcli.scenario.operation import CreationSettings, StepSettings
+from perfcli.scenario.steps import Sleep
 
 CREATED_PET: Final = -1
 """The user index of the pet that the same iteration created."""
@@ -27,13 +28,8 @@ _USER_OFFSET: Final = 2  # CREATED_PET and NO_PET are packed as 1 and 0
 Stream = Literal["warm-up", "load"]
 
 
-class Draw(NamedTuple):
-    """One step to do: its place in the flow, on whose pet, in which of its variants; and all three in one integer."""
-
-    step: int
-    user: int
-    choice: int
-    packed: int
+Draw = tuple[int, int, int, int]
+"""One step to do: its place in the flow, on whose pet, in which of its variants; and all three in one integer."""
 
 
 def pack(step: int, user: int, choice: int) -> int:
@@ -56,30 +52,38 @@ class Workload:
 
     def __init__(self, scenario: Scenario, seed: int, vu: int, stream: Stream = "load") -> None:
         self._random = Random(f"{seed}/{stream}/{vu}").random
-        self._choosers = [self._chooser(step) for step in scenario.flow]
+        follows_creation = _follows_creation(scenario)
+        self._steps = [
+            (place, pack(place, 0, 0), follows_creation[place], self._chooser(step))
+            for place, step in enumerate(scenario.flow)
+        ]
         self._next_user = self._user_chooser(scenario, vu)
-        self._follows_creation = _follows_creation(scenario)
-        self._next_steps = self._step_chooser(scenario)
+        self._next_step = self._step_chooser(scenario) if scenario.is_mix else None
 
-    def next_iteration(self) -> Sequence[Draw]:
+    def next_iteration(self) -> list[Draw]:
         """The steps of the vu's next iteration, in order."""
-        user = self._next_user()
-        return [self._draw(step, user) for step in self._next_steps()]
+        # a hot path, once an iteration: hence no call a step but the choosers
+        iteration_user = self._next_user()
+        draws = []
+        for place, packed_place, follows_creation, choose in (
+            self._steps if self._next_step is None else (self._steps[self._next_step()],)
+        ):
+            user = CREATED_PET if follows_creation else iteration_user
+            choice = choose()
+            draws.append((place, user, choice, packed_place + (user << _USER_SHIFT) + choice))
+        return draws
 
-    def operations(self) -> Iterator[int]:
-        """The packed draws of all iterations to come, one after another; pauses left out."""
+    def steps(self) -> Iterator[int]:
+        """The packed draws of all iterations to come, one after another."""
         while True:
-            for draw in self.next_iteration():
-                yield draw.packed
-
-    def _draw(self, step: int, iteration_user: int) -> Draw:
-        user = CREATED_PET if self._follows_creation[step] else iteration_user
-        choice = self._choosers[step]()
-        return Draw(step, user, choice, pack(step, user, choice))
+            for *_, packed in self.next_iteration():
+                yield packed
 
     def _chooser(self, step: StepSettings) -> Callable[[], int]:
         choices, random = step.choices, self._random
-        if step.picks_at_random and choices > 1:
+        if choices == 1:
+            return repeat(0).__next__
+        if step.picks_at_random:
             return lambda: int(random() * choices)
         return cycle(range(choices)).__next__
 
@@ -92,12 +96,10 @@ class Workload:
         own = range(vu, pets, scenario.load.vus) or (vu % pets,)
         return cycle(own).__next__
 
-    def _step_chooser(self, scenario: Scenario) -> Callable[[], Sequence[int]]:
-        if not scenario.is_mix:
-            return repeat(range(len(scenario.flow))).__next__
+    def _step_chooser(self, scenario: Scenario) -> Callable[[], int]:
         edges = list(accumulate(step.weight or 0.0 for step in scenario.flow))
         total, last, random = edges[-1], len(edges) - 1, self._random
-        return lambda: (min(bisect(edges, random() * total), last),)
+        return lambda: min(bisect(edges, random() * total), last)
 
 
 def pauses(scenario: Scenario) -> frozenset[int]:
@@ -110,6 +112,6 @@ def _follows_creation(scenario: Scenario) -> list[bool]:
     if scenario.is_mix:
         return [False] * len(scenario.flow)
     created: Iterator[bool] = accumulate(
-        (isinstance(step, CreatePet) for step in scenario.flow), lambda before, now: before or now
+        (isinstance(step, CreationSettings) for step in scenario.flow), lambda before, now: before or now
     )
     return [False, *created][: len(scenario.flow)]

@@ -31,7 +31,9 @@ from perfcli.metrics.catalog import METRICS
 from perfcli.scenario.library import shipped_scenarios
 from perfcli.scenario.loader import ScenarioFileError, load_scenario
 from perfcli.scenario.models import Engine, Scenario, Setup, SimulatedAi, ThresholdRule
-from perfcli.scenario.steps import CARE_ACTIONS, STEP_MODELS, StepSettings
+from perfcli.scenario.operation import CARE_ACTIONS, StepSettings
+from perfcli.scenario.steps import STEP_MODELS
+from perfcli.scenario.target import TARGET_MODELS, TargetSettings
 from perfcli.thresholds import OPERATORS
 
 ROOT = Path(__file__).parent.parent
@@ -152,8 +154,8 @@ class TestReadme:
 
     def test_counts_the_quick_scenarios(self) -> None:
         quick = [path for path in shipped_scenarios() if "quick" in load_scenario(path).tags]
-        assert len(quick) == 11
-        assert "eleven scenarios tagged `quick`" in README
+        assert len(quick) == 12
+        assert "twelve scenarios tagged `quick`" in README
 
 
 class TestLinks:
@@ -210,12 +212,13 @@ class TestScenarioFiles:
 
 def own_fields(model: type[BaseModel], common: type[BaseModel] | None = None) -> dict[str, FieldInfo]:
     """The keys that a model adds to those it shares with its siblings."""
-    shared = {*common.model_fields, "operation"} if common else set()
+    shared = {*common.model_fields, "operation", "target"} if common else set()
     return {name: field for name, field in model.model_fields.items() if name not in shared}
 
 
 KEYS = {
     "Top level": own_fields(Scenario),
+    **{f"`target.{name}`": own_fields(model, TargetSettings) for name, model in TARGET_MODELS.items()},
     "`engine`": own_fields(Engine),
     "`engine.ai`": own_fields(SimulatedAi),
     "`setup`": own_fields(Setup),

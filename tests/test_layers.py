@@ -39,6 +39,8 @@ BOTTOM_UP = [
 """The rooms of perfcli; each may import those before it."""
 
 HEAVY = {"rich", "pydantic", "psutil", "yaml", "pydantic_core"}
+MCP = {"mcp", "mcp_types", "anyio", "httpx2", "starlette", "uvicorn"}
+"""The MCP SDK, and what comes with it."""
 AT_START = ["__init__", "__main__", "cli", "errors"]
 """What `digipal-perf --help` imports: nothing of it may need a heavy package."""
 
@@ -84,6 +86,30 @@ def test_imports_run_downward(module: Path) -> None:
 @pytest.mark.parametrize("module", modules("digipal"), ids=lambda p: str(p.relative_to(ROOT)))
 def test_the_engine_knows_nothing_of_the_tool(module: Path) -> None:
     assert not [name for name in imports(module) if name.split(".")[0] == "perfcli"]
+
+
+def test_only_targets_and_the_engines_own_room_import_mcp() -> None:
+    def users(package: str) -> set[str]:
+        return {
+            module.relative_to(ROOT / package).parts[0]
+            for module in modules(package)
+            if {name.split(".")[0] for name in imports(module)} & MCP
+        }
+
+    assert users("perfcli") == {"targets"}
+    assert users("digipal") == {"mcp"}
+    rest_of_the_engine = {n for m in modules("digipal") if "mcp" not in m.relative_to(ROOT).parts for n in imports(m)}
+    assert not [name for name in rest_of_the_engine if name.startswith("digipal.mcp")]
+
+
+def test_a_target_imports_mcp_only_where_it_is_asked_for() -> None:
+    eager = {
+        module.name
+        for module in modules("perfcli")
+        if {name.split(".")[0] for name in imports(module, only_at_import=True)} & MCP
+    }
+    assert eager == {"mcp.py", "mcp_sessions.py"}
+    assert not [n for n in imports(ROOT / "perfcli/targets/choice.py", only_at_import=True) if ".mcp" in n]
 
 
 def test_only_targets_import_the_engine() -> None:

@@ -84,7 +84,10 @@ class TestLoadTesting:
 
 
 class TestMCPServerPerformance:
-    """The engine behind its MCP server: its tests join with the target that drives it."""
+    """The engine behind its MCP server, driven as a client drives it."""
+
+    def test_mcp_server_performance(self) -> None:
+        run_shipped("mcp_tools")
 
 
 def test_every_shipped_scenario_is_in_this_suite() -> None:

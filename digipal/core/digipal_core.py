@@ -33,6 +33,7 @@ _COMMAND_ACTIONS = {
     "play": "play",
 }
 _UPDATE_INTERVAL_S = 60.0
+_JOIN_S = 0.3
 
 _log = logging.getLogger(__name__)
 
@@ -209,10 +210,10 @@ class DigiPalCore:
         self._update_thread.start()
 
     def stop_background_updates(self) -> None:
-        """End the background updates; returns when their thread has ended."""
+        """End the background updates; an update that waits for a busy pet is not waited for longer than a moment."""
         self._stop_updates.set()
         if self._update_thread is not None:
-            self._update_thread.join()
+            self._update_thread.join(_JOIN_S)
 
     def shutdown(self) -> None:
         """Save every pet in memory once, let them go and end every thread. The storage stays its owner's to close.
@@ -261,6 +262,8 @@ class DigiPalCore:
     def _update_regularly(self) -> None:
         while not self._stop_updates.wait(_UPDATE_INTERVAL_S):
             for user_id, _ in self.active_pets.snapshot():
+                if self._stop_updates:
+                    return
                 try:
                     self.update_pet_state(user_id)
                 except StorageError:

@@ -1,17 +1,19 @@
 """Whose pet is where: in memory, in storage, or just being changed, and never half of it."""
 
 import logging
+import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from digipal.core.active_pets import ActivePets, UserLocks
 from digipal.core.models import DigiPal
-from digipal.errors import LivePetError, StalePetError, StorageError
+from digipal.errors import DatabaseBusyError, LivePetError, StalePetError, StorageError
 
 if TYPE_CHECKING:
     from digipal.storage.storage_manager import StorageManager
 
 _HISTORY_IN_MEMORY = 100
+_RELEASE_PATIENCE_S = 0.5
 _ATTEMPTS = 100
 """How often a change is repeated on a pet that others keep saving first."""
 
@@ -83,14 +85,26 @@ class PetKeeper:
         raise StalePetError(f"the pet of user {user_id!r} was changed by others {_ATTEMPTS} times in a row")
 
     def release_all(self) -> list[StorageError]:
-        """Save every pet in memory once and let it go; the errors of those that could not be saved and stay."""
-        failures = []
+        """Save every pet in memory once and let it go; the errors of those that could not be saved and stay.
+
+        A pet in the midst of something is waited for, but half a second at most for all of them: it stays too, and
+        whoever is busy with it still saves it.
+        """
+        failures: list[StorageError] = []
+        deadline = time.monotonic() + _RELEASE_PATIENCE_S
         for user_id, pet in self.active_pets.snapshot():
+            lock = self._locks.of(user_id)
+            if not lock.acquire(timeout=max(0.0, deadline - time.monotonic())):
+                failures.append(StorageError(f"pet {pet.id!r} of user {user_id!r} is in the midst of something"))
+                continue
             try:
-                with self._locks.of(user_id):
-                    self._save_last_time(user_id, pet)
+                self._save_last_time(user_id, pet)
             except StorageError as error:
                 failures.append(error)
+                if isinstance(error, DatabaseBusyError):
+                    break  # or every pet would wait as long for the same lock
+            finally:
+                lock.release()
         return failures
 
     def _pet(self, user_id: str) -> DigiPal | None:

@@ -11,6 +11,7 @@ from typing import Any, Self
 
 from digipal.errors import DatabaseBusyError, StorageError
 from digipal.storage.faults import FAULTS, storage_error, translated
+from digipal.storage.files import disk_faults
 from digipal.storage.schema import DatabaseSchema, bring_up_to_date
 
 __all__ = ["DatabaseConnection", "DatabaseSchema"]
@@ -80,8 +81,12 @@ class _Reading:
             raise storage_error(error, self._doing) from error
 
 
-class _Writing:
-    """One write transaction of one connection; `after_commit` runs once it is durable, before the next writer."""
+class Writing:
+    """The only writer for as long as the block lasts; what `after_commit` holds at its end runs once all is durable.
+
+    SQLite makes a single statement a transaction of its own. More than one take `begin` first, and are written
+    together when the block ends, or not at all when it raises.
+    """
 
     __slots__ = ("_doing", "_lock", "_timeout_s", "after_commit", "connection")
 
@@ -92,17 +97,15 @@ class _Writing:
         self._timeout_s = timeout_s
         self.after_commit: Callable[[], None] | None = None
 
+    def begin(self) -> None:
+        """Open a transaction for all statements to come, unless it is open already."""
+        if not self.connection.in_transaction:
+            self.connection.execute("BEGIN IMMEDIATE")
+
     def __enter__(self) -> Self:
         if not self._lock.acquire(timeout=self._timeout_s):
             raise DatabaseBusyError(f"{self._doing}: another thread kept writing for {self._timeout_s} s")
-        connection = self.connection
-        connection.in_use.acquire()
-        try:
-            connection.execute("BEGIN IMMEDIATE")
-        except BaseException as error:
-            self._release()
-            _fail(connection, error, self._doing)
-            raise
+        self.connection.in_use.acquire()
         return self
 
     def __exit__(
@@ -112,15 +115,13 @@ class _Writing:
             if error is not None:
                 _fail(self.connection, error, self._doing)
                 return
-            _commit(self.connection, self._doing)
+            if self.connection.in_transaction:
+                _commit(self.connection, self._doing)
             if self.after_commit is not None:
                 self.after_commit()
         finally:
-            self._release()
-
-    def _release(self) -> None:
-        self.connection.give_back()
-        self._lock.release()
+            self.connection.give_back()
+            self._lock.release()
 
 
 def _commit(connection: _ThreadConnection, doing: str) -> None:
@@ -153,6 +154,8 @@ class DatabaseConnection:
             raise ValueError(f"synchronous is one of {', '.join(_SYNCHRONOUS)}, not {synchronous!r}")
         if str(db_path) == ":memory:":
             raise StorageError(":memory: would give every thread a database of its own; name a file")
+        if "\0" in str(db_path):
+            raise StorageError(f"{str(db_path)!r} holds a NUL, which no file name can")
         self.db_path = db_path
         self._synchronous = synchronous.upper()
         self._busy_timeout_s = busy_timeout_s
@@ -162,9 +165,14 @@ class DatabaseConnection:
         self._registry_lock = threading.Lock()
         # SQLite lets one writer in at a time and makes the others sleep and look again; waiting here is fair and quick.
         self._write_lock = threading.Lock()
-        Path(db_path).parent.mkdir(parents=True, exist_ok=True)
-        with translated(f"{db_path}: cannot open the database"):
-            bring_up_to_date(self._connection(), str(db_path))
+        doing = f"{db_path}: cannot open the database"
+        with disk_faults(doing), translated(doing):
+            Path(db_path).parent.mkdir(parents=True, exist_ok=True)
+            try:
+                bring_up_to_date(self._connection(), str(db_path))
+            except BaseException:
+                self.close()
+                raise
 
     def get_connection(self) -> sqlite3.Connection:
         """The calling thread's own connection, in autocommit mode, its rows readable by column name.
@@ -204,9 +212,13 @@ class DatabaseConnection:
         """A block for one query, which sees one state of the database; `doing` opens the message of a failure."""
         return _Reading(self._connection(), doing)
 
-    def writing(self, doing: str) -> "_Writing":
-        """A block that is written as one transaction, or not at all when it raises."""
-        return _Writing(self._connection(), doing, self._write_lock, self._busy_timeout_s)
+    def writing(self, doing: str) -> Writing:
+        """A block for one statement, or for several after its `begin()`; no other thread writes meanwhile."""
+        connection = self._connection()
+        with translated(doing):
+            if connection.in_transaction:
+                raise StorageError(f"{doing}: this thread has a transaction of its own open; commit it first")
+        return Writing(connection, doing, self._write_lock, self._busy_timeout_s)
 
     def execute_query(self, sql: str, params: Sequence[Any] = ()) -> list[sqlite3.Row]:
         """The rows of a query."""
@@ -215,21 +227,21 @@ class DatabaseConnection:
 
     def execute_update(self, sql: str, params: Sequence[Any] = ()) -> int:
         """How many rows a statement changed, written in a transaction of its own."""
-        with self.writing(sql) as transaction:
-            return transaction.connection.execute(sql, params).rowcount
+        with self.writing(sql) as writing:
+            return writing.connection.execute(sql, params).rowcount
 
     def execute_transaction(self, statements: Sequence[tuple[str, Sequence[Any]]]) -> bool:
         """All statements or none; True, or StorageError."""
-        with self.writing(f"{len(statements)} statements") as transaction:
+        with self.writing(f"{len(statements)} statements") as writing:
+            writing.begin()
             for sql, params in statements:
-                transaction.connection.execute(sql, params)
+                writing.connection.execute(sql, params)
         return True
 
     def vacuum(self) -> None:
         """Rebuild the file without the space of deleted rows; SQLite allows it outside transactions only."""
-        connection = self._connection()
-        with self._write_lock, connection.in_use, translated("vacuum"):
-            connection.execute("VACUUM")
+        with self.writing("vacuum") as writing:
+            writing.connection.execute("VACUUM")
 
     def close(self) -> None:
         """Close every thread's connection; a second call does nothing.

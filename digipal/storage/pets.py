@@ -12,6 +12,7 @@ from typing import Any
 
 from digipal.core.models import DigiPal, Interaction
 from digipal.errors import StalePetError, StorageError
+from digipal.storage.database import Writing
 from digipal.storage.rows import (
     INTERACTION_COLUMNS,
     PET_COLUMNS,
@@ -57,16 +58,23 @@ def fetch_pets(connection: sqlite3.Connection, file: str, sql: str, key: str) ->
     return [_read(row, file) for row in connection.execute(sql, (key,)).fetchall()]
 
 
-def write_pet(connection: sqlite3.Connection, pet: DigiPal, file: str) -> Callable[[], None]:
+def write_pet(writing: Writing, pet: DigiPal, file: str) -> Callable[[], None]:
     """Insert or update the pet and add what is new in its history; call what is returned after the commit.
+
+    A pet without news is one statement, and so a transaction by itself.
 
     StalePetError when the stored pet was saved by someone else since this one was loaded or saved.
     """
     try:
         known = pet.storage_mark[1] if pet.storage_mark and pet.storage_mark[0] == file else None
+        new = _unsaved(pet, file)
+        connection = writing.connection
+        if new:
+            writing.begin()
         if isinstance(known, int) and _update(connection, pet, pet.user_id, known):
-            revision, new = known + 1, _unsaved(pet, file)
+            revision = known + 1
         else:
+            writing.begin()
             revision, new = _write_unfamiliar(connection, pet, known)
         for interaction in new:
             connection.execute(_INSERT_INTERACTION, (*interaction_values(interaction), pet.id, pet.user_id))

@@ -4,7 +4,7 @@ import json
 import sqlite3
 from datetime import datetime
 from functools import lru_cache
-from math import isfinite
+from math import isfinite, isnan
 from typing import Any
 
 from digipal.core.enums import AttributeType, EggType, InteractionResult, LifeStage
@@ -47,6 +47,10 @@ INTERACTION_COLUMNS = (
     "success",
     "result",
 )
+
+_USUAL_TYPES = (str,) * 3 + (int,) * 12 + (str,) * 2 + (float,) + (str,) * 4 + (float,)
+"""Of PET_COLUMNS."""
+_UNKNOWN_TIME = datetime(1970, 1, 1)
 
 # What nearly every save writes is a handful of numbers under these names, and json takes three times as long for it.
 _KEYS = {
@@ -107,8 +111,8 @@ def decode_changes(text: str | None) -> dict[str, int]:
 
 
 def pet_values(pet: DigiPal) -> tuple[Any, ...]:
-    """What PET_COLUMNS hold for this pet."""
-    return (
+    """What PET_COLUMNS hold for this pet; TypeError for a value that would not come back as it is."""
+    values = (
         pet.name,
         pet.egg_type.value,
         pet.life_stage.value,
@@ -133,6 +137,24 @@ def pet_values(pet: DigiPal) -> tuple[Any, ...]:
         pet.image_generation_prompt,
         pet.decayed_seconds,
     )
+    if tuple(map(type, values)) != _USUAL_TYPES or isnan(pet.evolution_timer + pet.decayed_seconds):
+        _refuse_unfit(values)
+    return values
+
+
+def _refuse_unfit(values: tuple[Any, ...]) -> None:
+    """SQLite would take text for a number, and would take NaN for nothing at all."""
+    for name, value, usual in zip(PET_COLUMNS, values, _USUAL_TYPES, strict=True):
+        if not isinstance(value, str if usual is str else int | float) or value != value:
+            raise TypeError(f"{name} is {value!r}")
+
+
+def _filled(values: list[Any]) -> tuple[Any, ...]:
+    """The values with those of a new pet for what another engine left out."""
+    new = pet_values(DigiPal())
+    filled = tuple(default if value is None else value for value, default in zip(values, new, strict=True))
+    _refuse_unfit(filled)
+    return filled
 
 
 def read_pet(row: sqlite3.Row, history: list[Interaction]) -> DigiPal:
@@ -144,9 +166,9 @@ def read_pet(row: sqlite3.Row, history: list[Interaction]) -> DigiPal:
 
 
 def _field_values(row: sqlite3.Row, history: list[Interaction]) -> dict[str, Any]:
+    pet_id, user_id, *stored = row[:25]
+    values = stored if tuple(map(type, stored)) == _USUAL_TYPES else _filled(stored)
     (
-        pet_id,
-        user_id,
         name,
         egg_type,
         life_stage,
@@ -170,7 +192,7 @@ def _field_values(row: sqlite3.Row, history: list[Interaction]) -> dict[str, Any
         current_image_path,
         image_generation_prompt,
         decayed_seconds,
-    ) = row[:25]
+    ) = values
     return {
         "id": pet_id,
         "user_id": user_id,
@@ -189,18 +211,24 @@ def _field_values(row: sqlite3.Row, history: list[Interaction]) -> dict[str, Any
         "weight": weight,
         "care_mistakes": care_mistakes,
         "energy": energy,
-        "birth_time": datetime.fromisoformat(birth_time),
-        "last_interaction": datetime.fromisoformat(last_interaction),
+        "birth_time": _read_time(birth_time),
+        "last_interaction": _read_time(last_interaction),
         "evolution_timer": evolution_timer,
         "conversation_history": history,
         "learned_commands": set(json.loads(learned_commands))
         if learned_commands and learned_commands != "[]"
         else set(),
         "personality_traits": decode_dict(personality_traits),
-        "current_image_path": current_image_path or "",
-        "image_generation_prompt": image_generation_prompt or "",
+        "current_image_path": current_image_path,
+        "image_generation_prompt": image_generation_prompt,
         "decayed_seconds": decayed_seconds,
     }
+
+
+def _read_time(text: str) -> datetime:
+    """A naive local time, whatever zone another engine may have written it in."""
+    time = datetime.fromisoformat(text)
+    return time if time.tzinfo is None else time.astimezone().replace(tzinfo=None)
 
 
 def interaction_values(interaction: Interaction) -> tuple[Any, ...]:
@@ -225,12 +253,12 @@ def read_history(text: str, place: tuple[str, str]) -> list[Interaction]:
     try:
         history = [
             Interaction(
-                datetime.fromisoformat(timestamp),
+                _read_time(timestamp) if timestamp is not None else _UNKNOWN_TIME,
                 user_input,
                 interpreted_command or "",
                 pet_response or "",
                 decode_changes(changes),
-                bool(success),
+                success is None or bool(success),
                 _RESULTS[result] if result is not None else InteractionResult.SUCCESS,
             )
             for _, timestamp, user_input, interpreted_command, pet_response, changes, success, result in sorted(

@@ -1,13 +1,16 @@
 """The tables, and how a file written by an earlier engine comes to have them all."""
 
+import os
 import sqlite3
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 
-from digipal.errors import SchemaVersionError
+from digipal.errors import SchemaVersionError, StorageError
 from digipal.storage.faults import translated
 
+_TABLE_NAMES = "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite~_%' ESCAPE '~'"
+_CHECKED_BYTES = 64 * 2**20
 LIVE_PET_MESSAGE = "the user already has a live pet"
 
 _TABLES = {
@@ -153,21 +156,36 @@ def _columns(connection: sqlite3.Connection, table: str) -> set[str]:
 def _recorded_version(connection: sqlite3.Connection) -> int:
     if not _columns(connection, "schema_migrations"):
         return 0
-    (version,) = connection.execute("SELECT MAX(version) FROM schema_migrations").fetchone()
+    (version,) = connection.execute("SELECT MAX(CAST(version AS INTEGER)) FROM schema_migrations").fetchone()
     return version or 0
 
 
-def bring_up_to_date(connection: sqlite3.Connection, path: str) -> None:
-    """Give the open file every table; refuse one that a newer engine wrote. Callers translate sqlite3's errors."""
+def _refuse_unfit(connection: sqlite3.Connection, path: str) -> None:
+    """Refuse a file of a newer engine, of another program, or damaged, before anything is written to it."""
+    tables = {name for (name,) in connection.execute(_TABLE_NAMES)}
+    if tables and tables.isdisjoint(_TABLES):
+        raise StorageError(f"{path}: a database of another program, with the tables {', '.join(sorted(tables))}")
     version = _recorded_version(connection)
     if version > DatabaseSchema.CURRENT_VERSION:
         raise SchemaVersionError(
             f"{path}: schema version {version} is newer than {DatabaseSchema.CURRENT_VERSION}, "
             "the newest this engine knows; use a newer engine"
         )
-    connection.execute("PRAGMA journal_mode = WAL")
-    if version == DatabaseSchema.CURRENT_VERSION and _columns(connection, "digipals").issuperset(_ADDED_COLUMNS):
-        return
+    if os.path.getsize(path) <= _CHECKED_BYTES:
+        (verdict,) = connection.execute("PRAGMA quick_check(1)").fetchone()
+        if verdict != "ok":
+            raise StorageError(
+                f"{path}: the database is damaged ({verdict.splitlines()[-1]}); put a backup in its place"
+            )
+
+
+def _is_up_to_date(connection: sqlite3.Connection) -> bool:
+    if _recorded_version(connection) != DatabaseSchema.CURRENT_VERSION:
+        return False
+    return _columns(connection, "digipals").issuperset(_ADDED_COLUMNS)
+
+
+def _migrate(connection: sqlite3.Connection) -> None:
     connection.execute("BEGIN IMMEDIATE")
     try:
         for number, description, migrate in _MIGRATIONS:
@@ -180,6 +198,18 @@ def bring_up_to_date(connection: sqlite3.Connection, path: str) -> None:
     except BaseException:
         connection.execute("ROLLBACK")
         raise
+
+
+def bring_up_to_date(connection: sqlite3.Connection, path: str) -> None:
+    """Give the open file every table; refuse one that is newer, foreign or damaged, and leave that as it is.
+
+    Damage is looked for in files up to 64 MB, which takes a fraction of a second; in a larger one it is the call
+    that meets it that fails. Callers translate sqlite3's errors.
+    """
+    _refuse_unfit(connection, path)
+    if not _is_up_to_date(connection):
+        _migrate(connection)
+    connection.execute("PRAGMA journal_mode = WAL")
 
 
 class DatabaseSchema:

@@ -9,7 +9,8 @@ from typing import Any
 from digipal.core.actions import CareAction
 from digipal.core.models import DigiPal, Interaction
 from digipal.errors import StorageError
-from digipal.storage import pets
+from digipal.storage import assets, pets, user_backups
+from digipal.storage.backup_manager import BackupManager
 from digipal.storage.database import DatabaseConnection
 from digipal.storage.rows import INTERACTION_COLUMNS, decode_dict, encode_dict, interaction_values
 
@@ -18,6 +19,8 @@ _INSERT_INTERACTION = (
     f"INSERT INTO interactions (digipal_id, user_id, {', '.join(INTERACTION_COLUMNS)}) "
     f"VALUES (?, ?, {', '.join('?' * len(INTERACTION_COLUMNS))})"
 )
+_AUTOMATIC = "automatic"
+_AUTOMATIC_KEPT = 10
 
 
 class StorageManager:
@@ -25,7 +28,8 @@ class StorageManager:
 
     Threads may share it. A failure of the database raises StorageError (DatabaseBusyError for a lock), a save that
     would overwrite what the caller has not seen PetConflictError. `synchronous` and `busy_timeout_s` are those of
-    DatabaseConnection. Nothing is written outside `db_path`; `assets_path` is made when the first asset is saved.
+    DatabaseConnection. Nothing is written outside `db_path` and `assets_path`, which is made with the first asset or
+    backup. `backup_manager` makes backups of the whole database, on demand and on a schedule.
     """
 
     def __init__(
@@ -39,6 +43,7 @@ class StorageManager:
         self.db_path = db_path
         self.assets_path = Path(assets_path)
         self.db = DatabaseConnection(db_path, synchronous=synchronous, busy_timeout_s=busy_timeout_s)
+        self.backup_manager = BackupManager(self.db, self._backups_path)
         self._file = str(Path(db_path).resolve())
 
     def create_user(self, user_id: str, username: str, huggingface_token: str = "") -> bool:
@@ -77,8 +82,8 @@ class StorageManager:
 
         PetConflictError when the stored pet is newer than this one, or when its user has another live pet.
         """
-        with self.db.writing("save_pet") as transaction:
-            transaction.after_commit = pets.write_pet(transaction.connection, pet, self._file)
+        with self.db.writing("save_pet") as writing:
+            writing.after_commit = pets.write_pet(writing, pet, self._file)
         return True
 
     def load_pet(self, user_id: str) -> DigiPal | None:
@@ -115,9 +120,10 @@ class StorageManager:
 
     def save_interaction_history(self, interactions: Sequence[Interaction | dict[str, Any]]) -> bool:
         """Add interactions without their pet: plain, or dicts as get_interaction_history gives them."""
-        with self.db.writing("save_interaction_history") as transaction:
+        with self.db.writing("save_interaction_history") as writing:
+            writing.begin()
             for entry in interactions:
-                transaction.connection.execute(_INSERT_INTERACTION, _loose_values(entry))
+                writing.connection.execute(_INSERT_INTERACTION, _loose_values(entry))
         return True
 
     def clear_interaction_history(self, pet_id: str) -> bool:
@@ -155,6 +161,48 @@ class StorageManager:
         )
         return [_with_json(row, "attribute_changes") for row in rows]
 
+    def create_backup(self, user_id: str, backup_type: str = "manual", pet_id: str | None = None) -> bool:
+        """Keep the user's data, with one pet or all, as JSON in the database and in a file.
+
+        False for a user who is unknown and has no pet, and for a pet that is not the user's.
+        """
+        return user_backups.create(self.db, self._backups_path, user_id, backup_type, pet_id)
+
+    def get_backups(self, user_id: str, limit: int = 10) -> list[dict[str, Any]]:
+        """The user's backups, newest first: id, user_id, digipal_id, backup_type, created_at, file_path."""
+        return user_backups.listed(self.db, user_id, limit)
+
+    def restore_backup(self, user_id: str, backup_id: int | None = None) -> bool:
+        """Put a backup back, the newest without an id: the user, and its pets with all that was said and done to them.
+
+        False when there is no such backup. What is stored of them is replaced, all or nothing; no other user's data is
+        touched. The user's live pet is the one of the backup afterwards, and what others have in memory of it stale.
+        """
+        return user_backups.restore(self.db, user_id, backup_id)
+
+    def create_automatic_backup(self, user_id: str) -> bool:
+        """A backup of type "automatic", of which the newest ten are kept; False for an unknown user."""
+        if not self.create_backup(user_id, _AUTOMATIC):
+            return False
+        user_backups.drop_old(self.db, self._backups_path, user_id, _AUTOMATIC_KEPT, _AUTOMATIC)
+        return True
+
+    def delete_old_backups(self, user_id: str, keep_count: int = 5) -> bool:
+        """Drop all but the user's newest backups, whatever their type, and their files."""
+        user_backups.drop_old(self.db, self._backups_path, user_id, keep_count, None)
+        return True
+
+    def save_asset(self, user_id: str, filename: str, content: bytes) -> str:
+        """Write a file into the user's own folder, whole or not at all; its path.
+
+        AssetNameError for a name with a path in it, or none; any user id has a folder that is only its own.
+        """
+        return str(assets.save_asset(self.assets_path, user_id, filename, content))
+
+    def get_user_assets(self, user_id: str) -> list[dict[str, Any]]:
+        """The user's pictures by name: filename, path, size in bytes, modified (naive local time)."""
+        return assets.list_assets(self.assets_path, user_id)
+
     def vacuum_database(self) -> bool:
         """Give the space of deleted rows back to the file system."""
         self.db.vacuum()
@@ -167,7 +215,7 @@ class StorageManager:
         stats: dict[str, Any] = dict(self.db.execute_query(f"SELECT {columns}")[0])
         sizes = {
             "database": sum(_file_size(Path(f"{self.db_path}{suffix}")) for suffix in ("", "-wal")),
-            "assets": sum(_file_size(path) for path in self.assets_path.rglob("*")),
+            "assets": assets.folder_size_bytes(self.assets_path),
         }
         for name, size in sizes.items():
             stats[f"{name}_size_bytes"] = size
@@ -175,8 +223,16 @@ class StorageManager:
         return stats
 
     def close(self) -> None:
-        """Close every thread's connection; a second call does nothing, any other call raises StorageError."""
+        """End the schedule of backups and close every thread's connection, within a second.
+
+        A second call does nothing; any other call that needs the database raises StorageError from now on.
+        """
+        self.backup_manager.stop_schedule()
         self.db.close()
+
+    @property
+    def _backups_path(self) -> Path:
+        return self.assets_path / assets.BACKUPS_FOLDER
 
     def _pets(self, sql: str, key: str) -> list[DigiPal]:
         with self.db.reading("reading pets") as connection:
@@ -190,7 +246,7 @@ def _with_json(row: sqlite3.Row, column: str) -> dict[str, Any]:
     except ValueError as error:
         raise StorageError(f"row {entry['id']!r} holds unreadable {column}: {error}") from error
     if "success" in entry:
-        entry["success"] = bool(entry["success"])
+        entry["success"] = entry["success"] is None or bool(entry["success"])
     return entry
 
 

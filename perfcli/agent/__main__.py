@@ -6,6 +6,7 @@ import os
 import shutil
 import signal
 import sys
+from contextlib import suppress
 from multiprocessing.connection import Connection
 from pathlib import Path
 
@@ -26,9 +27,9 @@ def main(arguments: list[str]) -> None:
 
     def make_target() -> Target:
         # imported only now: the harness's own memory is measured before the engine is there
-        from perfcli.targets.embedded import EmbeddedTarget
+        from perfcli.targets.choice import make_target
 
-        return EmbeddedTarget(plan, database_file)
+        return make_target(plan, database_file)
 
     threads = SystemThreads(plan.scenario.load.vus)
     Session(plan, link, SystemClock(link.stop), threads).run(make_target)
@@ -38,7 +39,14 @@ def main(arguments: list[str]) -> None:
 
 
 def _leave_no_trace(directory: Path) -> None:
-    """The tool was killed: nobody else will remove the run's directory."""
+    """The tool was killed: nobody else will end what this process started, and remove the run's directory."""
+    import psutil
+
+    servers = psutil.Process().children(recursive=True)
+    for server in servers:
+        with suppress(psutil.NoSuchProcess):
+            server.kill()
+    psutil.wait_procs(servers, timeout=5)
     shutil.rmtree(directory, ignore_errors=True)
     os._exit(1)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import traceback
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from functools import partial
 from threading import Barrier
 from typing import Protocol
@@ -14,11 +14,12 @@ from perfcli.agent.link import Link
 from perfcli.agent.outcomes import Outcomes
 from perfcli.agent.vu import VirtualUser
 from perfcli.clock import Clock
+from perfcli.errors import PerfError, UsageError
 from perfcli.executors import Schedule
 from perfcli.executors.constant_vus import ConstantVusSchedule
 from perfcli.plan import ExecutionPlan
 from perfcli.recorder import Recorder
-from perfcli.targets.protocol import Target
+from perfcli.targets.protocol import EngineGone, Target
 from perfcli.workload import Stream, Workload
 
 
@@ -35,11 +36,16 @@ class SystemThreads:
     def __init__(self, vus: int) -> None:
         self._executor = ThreadPoolExecutor(vus, thread_name_prefix="vu")
         barrier = Barrier(vus)
-        self.run([barrier.wait] * vus)
+        try:
+            self.run([barrier.wait] * vus)
+        except RuntimeError as error:
+            barrier.abort()
+            raise UsageError(f"this system does not let a process have {vus} threads: {error}") from error
 
     def run(self, jobs: Sequence[Callable[[], object]]) -> None:
         """Do all jobs at once, each in a thread of its own; raise what one of them raised."""
-        for future in [self._executor.submit(job) for job in jobs]:
+        futures = [self._executor.submit(job) for job in jobs]
+        for future in wait(futures, return_when=FIRST_EXCEPTION).done:
             future.result()
 
 
@@ -59,21 +65,22 @@ class Session:
         """Go through all phases; a failure ends the session and is told to the tool."""
         try:
             self._phases(make_target)
+        except (EngineGone, PerfError) as error:
+            self._failed(str(error))
         except Exception as error:
-            self._link.event(
-                "failed",
-                stage=self._stage,
-                message=f"{type(error).__name__}: {error}",
-                traceback=traceback.format_exc(),
-            )
+            self._failed(f"{type(error).__name__}: {error}", traceback.format_exc())
         else:
             self._link.event("done")
+
+    def _failed(self, message: str, where: str = "") -> None:
+        self._link.event("failed", stage=self._stage, message=message, traceback=where)
 
     def _phases(self, make_target: Callable[[], Target]) -> None:
         self._checkpoint("harness")
         self._begin("open")
         target = make_target()
-        self._link.event("opened", version=target.open())
+        version = target.open(lambda pid: self._link.event("engine", pid=pid))
+        self._link.event("opened", version=version)
         self._checkpoint("opened")
         self._begin("set-up")
         target.set_up()
@@ -87,8 +94,8 @@ class Session:
         self._link.event("measured", at_ns=self._clock.now_ns(), active_pets=target.active_pets())
         self._checkpoint("end")
         self._begin("clean-up")
-        target.clean_up()
-        self._checkpoint("cleanup")
+        if target.clean_up():
+            self._checkpoint("cleanup")
         self._begin("close")
         target.close()
 

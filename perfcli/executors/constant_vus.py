@@ -29,6 +29,11 @@ class ConstantVus(LoadSettings):
         """When the last iteration may start, in ns after the first."""
         return parse_duration_ns(self.duration)
 
+    @property
+    def planned_iterations(self) -> None:
+        """How many iterations the load consists of; unknown, as only time ends it."""
+        return None
+
     def share_done(self, iterations: int, elapsed_ns: int) -> float:
         """How much of the load is done, 0..1, after so many iterations and so much time."""
         return min(1.0, elapsed_ns / self.longest_ns)

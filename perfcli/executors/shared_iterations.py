@@ -35,6 +35,11 @@ class SharedIterations(LoadSettings):
         """When the last iteration may start, in ns after the first."""
         return parse_duration_ns(self.max_duration)
 
+    @property
+    def planned_iterations(self) -> int:
+        """How many iterations the load consists of."""
+        return self.iterations
+
     def share_done(self, iterations: int, elapsed_ns: int) -> float:
         """How much of the load is done, 0..1, after so many iterations and so much time."""
         return min(1.0, iterations / self.iterations)

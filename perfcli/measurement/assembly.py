@@ -33,7 +33,14 @@ def assemble(measurement: Measurement, ending: Ending, started_at: datetime, not
     measuring_began = measurement.began_ns is not None
     thresholds = judge_thresholds(plan.scenario, observations) if measuring_began else []
     as_planned = all(work.agrees(plan, vu) for vu, work in measurement.performed.items())
-    verdict, reasons = reach_verdict(ending, thresholds, ok=samples.ok, failed=samples.failed, as_planned=as_planned)
+    verdict, reasons = reach_verdict(
+        ending,
+        thresholds,
+        ok=samples.ok,
+        failed=samples.failed,
+        dropped_iterations=measurement.dropped_iterations,
+        as_planned=as_planned,
+    )
     return RunResult(
         name=plan.scenario.name,
         description=plan.scenario.description,
@@ -45,7 +52,9 @@ def assemble(measurement: Measurement, ending: Ending, started_at: datetime, not
         duration_ns=measurement.duration_ns,
         verdict=verdict,
         reasons=[*reasons, *notes],
+        details=ending.details,
         iterations=measurement.iterations,
+        dropped_iterations=measurement.dropped_iterations,
         warmup_iterations=sum(measurement.warmup_iterations.values()),
         total=_operation(TOTAL, "", measurement, observations),
         operations=[_operation(label, label, measurement, observations) for label in samples.operations],
@@ -161,13 +170,13 @@ def _seconds(measurement: Measurement) -> list[SecondOfLoad]:
         return []
     return [
         SecondOfLoad(
-            second=second,
-            ok=len(latencies),
-            failed=failed,
-            mean_ns=sum(latencies) / len(latencies) if latencies else None,
-            max_ns=max(latencies, default=None),
+            second=number,
+            ok=second.ok,
+            failed=second.failed,
+            mean_ns=second.latency_sum_ns / second.ok if second.ok else None,
+            max_ns=second.latency_max_ns if second.ok else None,
         )
-        for second, (latencies, failed) in measurement.samples.by_second(measurement.began_ns).items()
+        for number, second in measurement.samples.by_second(measurement.began_ns).items()
     ]
 
 

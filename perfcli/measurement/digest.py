@@ -11,32 +11,33 @@ from perfcli.plan import ExecutionPlan
 from perfcli.results import VuWork
 from perfcli.workload import Workload, pauses, unpack
 
-PLANNED_OPERATIONS: Final = 1_000
-"""Operations of each vu in the digest of the plan."""
+PLANNED_STEPS: Final = 1_000
+"""Steps of each vu in the digest of the plan, pauses included."""
 
-PERFORMED_OPERATIONS: Final = 100_000
-"""Operations of each vu that are held against the plan; more would cost more time than the run itself."""
+_PERFORMED_OPERATIONS: Final = 200_000
+"""Operations of all vus that are held against the plan; more would take longer than the run itself."""
 
 
 def planned_digest(plan: ExecutionPlan) -> str:
-    """The digest of the first operations that the seed prescribes to each vu, whatever the machine's speed."""
+    """The digest of the first steps that the seed prescribes to each vu, whatever the machine's speed."""
     digest = _new_digest()
     for vu in range(plan.scenario.load.vus):
-        digest.update(prescribed(plan, vu, PLANNED_OPERATIONS))
+        digest.update(array("q", islice(Workload(plan.scenario, plan.seed, vu).steps(), PLANNED_STEPS)))
     return digest.hexdigest()
 
 
 def prescribed(plan: ExecutionPlan, vu: int, operations: int) -> array[int]:
-    """The first packed draws of one vu, pauses left out."""
+    """The packed draws of one vu's first operations: its steps without the pauses."""
     skipped = pauses(plan.scenario)
-    drawn = Workload(plan.scenario, plan.seed, vu).operations()
-    return array("q", islice((draw for draw in drawn if unpack(draw)[0] not in skipped), operations))
+    steps = Workload(plan.scenario, plan.seed, vu).steps()
+    return array("q", islice((step for step in steps if unpack(step)[0] not in skipped), operations))
 
 
 class PerformedWork:
-    """The operations one vu performed, in their order."""
+    """The operations that one of `vus` performed, in their order."""
 
-    def __init__(self) -> None:
+    def __init__(self, vus: int) -> None:
+        self._most = max(1_000, _PERFORMED_OPERATIONS // vus)
         self._digest = _new_digest()
         self._hashed = 0
         self.operations = 0
@@ -44,7 +45,7 @@ class PerformedWork:
 
     def add(self, packed: array[int]) -> None:
         """Take in the next operations, as packed draws."""
-        room = PERFORMED_OPERATIONS - self._hashed
+        room = self._most - self._hashed
         head = packed[:room]
         self._digest.update(head)
         self._hashed += len(head)

@@ -15,13 +15,15 @@ from typing import Final
 from perfcli.recorder import FIELDS, OK, Frame
 from perfcli.results import Integrity
 from perfcli.scenario.models import Scenario
-from perfcli.scenario.steps import Care, CreatePet, Interact, SavePet
-from perfcli.targets.naming import created_user, set_up_user
+from perfcli.scenario.operation import CareSettings, CreationSettings, TalkSettings
+from perfcli.scenario.steps import SavePet
+from perfcli.targets.naming import created_user, saves_in, set_up_user
 from perfcli.workload import CREATED_PET, unpack
 
 _MOST_EXAMPLES: Final = 5
+_WRITES: Final = (CreationSettings, SavePet, TalkSettings, CareSettings)
 
-_PETS = "SELECT user_id, image_generation_prompt FROM digipals WHERE is_active = 1"
+_PETS = "SELECT user_id, name FROM digipals WHERE is_active = 1"
 _INTERACTIONS = "SELECT user_id, COUNT(*) FROM interactions GROUP BY user_id"
 
 
@@ -30,12 +32,14 @@ class Ledger:
 
     def __init__(self, scenario: Scenario) -> None:
         self._flow = scenario.flow
+        # vus that share a pet overwrite each other's count of its saves: those cannot be held to account
+        self._saves_alone = scenario.users == "own" and scenario.load.vus <= scenario.setup.pets
         self._pets = {set_up_user(index) for index in range(scenario.setup.pets)}
         self._interactions: Counter[str] = Counter()
         self._saves: Counter[str] = Counter()
         self._tried: Counter[int] = Counter()
         self._newest: dict[int, str] = {}
-        self._writes = any(isinstance(step, (CreatePet, SavePet, Interact, Care)) for step in self._flow)
+        self._writes = any(isinstance(step, _WRITES) for step in self._flow)
 
     @property
     def acknowledged(self) -> int:
@@ -49,11 +53,11 @@ class Ledger:
         for packed, outcome in zip(frame.rows[::FIELDS], frame.rows[1::FIELDS], strict=True):
             place, user, _ = unpack(packed)
             match self._flow[place]:
-                case CreatePet():
+                case CreationSettings():
                     self._create(frame.vu, acknowledged=outcome == OK)
-                case SavePet() if outcome == OK:
+                case SavePet() if outcome == OK and self._saves_alone:
                     self._saves[self._user(frame.vu, user)] += 1
-                case Interact() | Care() if outcome == OK:
+                case TalkSettings() | CareSettings() if outcome == OK:
                     self._interactions[self._user(frame.vu, user)] += 1
 
     def verify(self, database: Path) -> Integrity:
@@ -97,7 +101,7 @@ class Ledger:
                 yield acknowledged - stored, f"{user}: {acknowledged} interactions acknowledged, {stored} stored"
         for user, acknowledged in self._saves.items():
             # the target counts a pet's saves in the pet itself, before it saves it: more may be stored, never fewer
-            stored = int(pets.get(user) or 0)
+            stored = saves_in(pets.get(user))
             if stored < acknowledged:
                 yield (
                     acknowledged - stored,

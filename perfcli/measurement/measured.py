@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from perfcli.measurement.digest import PerformedWork
 from perfcli.measurement.integrity import Ledger
 from perfcli.measurement.samples import Samples
@@ -24,7 +26,8 @@ class Measurement:
         self.readings: list[Reading] = []
         self.began_ns: int | None = None
         self.ended_ns: int | None = None
-        self.active_pets = 0
+        self.cut_short = False
+        self.active_pets: int | None = None
         self.engine_version = ""
         self.integrity: Integrity | None = None
 
@@ -34,15 +37,28 @@ class Measurement:
         if not frame.measured:
             self.warmup_iterations[frame.vu] = frame.iterations
             return
-        work = self.performed.setdefault(frame.vu, PerformedWork())
+        work = self.performed.setdefault(frame.vu, PerformedWork(self.plan.scenario.load.vus))
         work.add(frame.column(0))
         work.iterations = frame.iterations
         self.samples.add(frame)
+
+    def check_integrity(self, database: Path) -> None:
+        """Hold the database to what was acknowledged, where the run has a database of its own."""
+        if self.plan.scenario.target.starts_engine:
+            self.integrity = self.ledger.verify(database)
 
     @property
     def iterations(self) -> int:
         """Iterations completed by all vus."""
         return sum(work.iterations for work in self.performed.values())
+
+    @property
+    def dropped_iterations(self) -> int:
+        """Iterations that the load prescribes but time did not allow; none where it was stopped on purpose."""
+        planned = self.plan.scenario.load.planned_iterations
+        if planned is None or self.ended_ns is None or self.cut_short:
+            return 0
+        return max(0, planned - self.iterations)
 
     @property
     def duration_ns(self) -> int | None:

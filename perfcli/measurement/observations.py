@@ -4,23 +4,31 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import cached_property
-from itertools import pairwise
+from itertools import chain
 from typing import Final
 
 from perfcli.measurement.measured import Measurement
 from perfcli.metrics.degradation import overall_degradation
 from perfcli.metrics.memory import theil_sen_slope
 from perfcli.metrics.statistics import Distribution
-from perfcli.monitor import Reading, cpu_use
+from perfcli.monitor import Reading, cpu_use, highest_cpu_use
 from perfcli.thresholds import Threshold
 from perfcli.units import NS_PER_S
 
+LEAST_READINGS: Final = 10
+"""Readings with different operation counts that a memory slope needs."""
+
 
 class Observations:
-    """Metrics of a measurement as it stands; a metric without samples is None, never 0."""
+    """Metrics of a measurement as it stands; a metric without samples is None, never 0.
 
-    def __init__(self, measurement: Measurement) -> None:
+    Args:
+        elapsed_ns: how long the load has lasted, while it goes on.
+    """
+
+    def __init__(self, measurement: Measurement, *, elapsed_ns: int | None = None) -> None:
         self._measurement = measurement
+        self._duration_ns = elapsed_ns if measurement.duration_ns is None else measurement.duration_ns
         self._samples = measurement.samples
         self._distributions: dict[tuple[str, str], Distribution] = {}
 
@@ -36,10 +44,13 @@ class Observations:
 
     def distribution(self, metric: str, label: str) -> Distribution:
         """All latencies or service times of an operation; of all operations where the label is empty."""
+        labels = self._samples.operations
+        if not label and len(labels) == 1:
+            (label,) = labels
         if (metric, label) not in self._distributions:
             chosen = self._samples.select(label)
             samples = (s.latencies if metric == "latency" else s.service_times for s in chosen)
-            self._distributions[metric, label] = Distribution.of(sample for part in samples for sample in part)
+            self._distributions[metric, label] = Distribution.of(chain.from_iterable(samples))
         return self._distributions[metric, label]
 
     def success_rate(self, label: str = "") -> float | None:
@@ -51,12 +62,14 @@ class Observations:
 
     def error_rate(self, label: str = "") -> float | None:
         """The share of operations that failed."""
-        rate = self.success_rate(label)
-        return None if rate is None else 1 - rate
+        chosen = self._samples.select(label)
+        failed = sum(s.failed for s in chosen)
+        tried = failed + sum(s.ok for s in chosen)
+        return failed / tried if tried else None
 
     def throughput(self, label: str = "") -> float | None:
         """Successful operations per second of measured time."""
-        duration_ns = self._measurement.duration_ns
+        duration_ns = self._duration_ns
         if not duration_ns or self.success_rate(label) is None:
             return None
         return sum(s.ok for s in self._samples.select(label)) / (duration_ns / NS_PER_S)
@@ -81,12 +94,12 @@ class Observations:
         return None if self._measurement.began_ns is None else self._measurement.iterations
 
     def dropped_iterations(self) -> float | None:
-        """Iterations that were due but never started: none in a closed model, where each waits for the one before."""
-        return None if self._measurement.began_ns is None else 0
+        """Iterations that were due but never started, as max_duration was over."""
+        return None if self._measurement.began_ns is None else self._measurement.dropped_iterations
 
     def duration(self) -> float | None:
         """Measured time."""
-        return self._measurement.duration_ns
+        return self._duration_ns
 
     def lost_writes(self) -> float | None:
         """Acknowledged writes that are not stored."""
@@ -109,8 +122,10 @@ class Observations:
         return (end.rss - opened.rss) / pets if opened and end and pets else None
 
     def memory_slope(self) -> float | None:
-        """RSS over operations."""
-        return theil_sen_slope([(r.operations, r.rss) for r in self._measurement.measured_readings()])
+        """RSS over operations; None for a run of under a second, in which first touches look like growth."""
+        # the baseline itself is left out: what the first operation touches is not what each one adds
+        points = [(r.operations, r.rss) for r in self._measurement.measured_readings() if r.operations]
+        return theil_sen_slope(points) if len({x for x, _ in points}) >= LEAST_READINGS else None
 
     def memory_after_cleanup(self) -> float | None:
         """RSS above the baseline once the cache is cleared."""
@@ -123,9 +138,8 @@ class Observations:
         return cpu_use(readings[0], readings[-1]) if len(readings) > 1 else None
 
     def cpu_max(self) -> float | None:
-        """The highest CPU use between two readings."""
-        pairs = pairwise(self._measurement.measured_readings())
-        return max((use for use in (cpu_use(*pair) for pair in pairs) if use is not None), default=None)
+        """The highest CPU use over half a second; the mean where the load was shorter."""
+        return highest_cpu_use(self._measurement.measured_readings())
 
     def _mark(self, name: str) -> Reading | None:
         return self._measurement.marks.get(name)

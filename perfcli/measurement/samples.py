@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from perfcli.recorder import FIELDS, OK, Frame
 from perfcli.scenario.models import Scenario
+from perfcli.units import NS_PER_S
 from perfcli.workload import unpack
 
 
@@ -26,9 +27,13 @@ class OperationSamples:
 
     starts: array[int] = field(default_factory=lambda: array("q"))
     latencies: array[int] = field(default_factory=lambda: array("q"))
-    service_times: array[int] = field(default_factory=lambda: array("q"))
     failed_starts: array[int] = field(default_factory=lambda: array("q"))
     failures: Counter[int] = field(default_factory=Counter)
+
+    @property
+    def service_times(self) -> array[int]:
+        """From the actual start: in a closed model, where nothing is due before it starts, the latencies themselves."""
+        return self.latencies
 
     @property
     def ok(self) -> int:
@@ -44,6 +49,16 @@ class OperationSamples:
         """Latencies in the order of their start, also where several vus sent them."""
         order = sorted(range(len(self.starts)), key=self.starts.__getitem__)
         return [self.latencies[i] for i in order]
+
+
+@dataclass(slots=True)
+class Second:
+    """What began within one second."""
+
+    ok: int = 0
+    failed: int = 0
+    latency_sum_ns: int = 0
+    latency_max_ns: int = 0
 
 
 class Samples:
@@ -67,7 +82,6 @@ class Samples:
             if outcome == OK:
                 operation.starts.append(start_ns)
                 operation.latencies.append(end_ns - intended_ns)
-                operation.service_times.append(end_ns - start_ns)
             else:
                 operation.failed_starts.append(start_ns)
                 operation.failures[outcome] += 1
@@ -98,15 +112,18 @@ class Samples:
         failures = self._failures(operations)
         return sum(count for number, count in failures.items() if self._kinds[number].category == category)
 
-    def by_second(self, origin_ns: int) -> dict[int, tuple[list[int], int]]:
-        """For each second since the origin: the latencies of the operations that began in it, and the failures."""
-        latencies: defaultdict[int, list[int]] = defaultdict(list)
-        failures: Counter[int] = Counter()
+    def by_second(self, origin_ns: int) -> dict[int, Second]:
+        """What began in each second since the origin."""
+        seconds: defaultdict[int, Second] = defaultdict(Second)
         for operation in self.operations.values():
-            for start, latency in zip(operation.starts, operation.latencies, strict=True):
-                latencies[(start - origin_ns) // 1_000_000_000].append(latency)
-            failures.update((start - origin_ns) // 1_000_000_000 for start in operation.failed_starts)
-        return {second: (latencies[second], failures[second]) for second in sorted({*latencies, *failures})}
+            for start_ns, latency_ns in zip(operation.starts, operation.latencies, strict=True):
+                second = seconds[(start_ns - origin_ns) // NS_PER_S]
+                second.ok += 1
+                second.latency_sum_ns += latency_ns
+                second.latency_max_ns = max(second.latency_max_ns, latency_ns)
+            for start_ns in operation.failed_starts:
+                seconds[(start_ns - origin_ns) // NS_PER_S].failed += 1
+        return dict(sorted(seconds.items()))
 
     @staticmethod
     def _failures(operations: Iterable[OperationSamples]) -> Counter[int]:

@@ -58,7 +58,7 @@ _ALL = (
         per_operation=True,
     ),
     Metric("cpu.mean", Unit.PERCENTAGE, "mean CPU use of the engine process; 100% is one core"),
-    Metric("cpu.max", Unit.PERCENTAGE, "highest CPU use of the engine process between two samples"),
+    Metric("cpu.max", Unit.PERCENTAGE, "highest CPU use of the engine process over half a second"),
     Metric("lost_writes", Unit.COUNT, "writes the engine acknowledged that its database does not hold"),
     Metric("db_errors", Unit.COUNT, "operations that failed in the database, busy answers apart"),
 )

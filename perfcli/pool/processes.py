@@ -6,9 +6,12 @@ import os
 import socket
 import subprocess
 import sys
+from contextlib import suppress
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Final
+
+import psutil
 
 import perfcli
 from perfcli.plan import ExecutionPlan
@@ -41,13 +44,43 @@ class EngineProcess:
             )
         leftovers.register_group(self._process.pid)
         self.pid = self._process.pid
+        self._groups = [self.pid]
+        self._children: set[psutil.Process] = set()
+        self._left: list[str] = []
         self.connection = Connection(ours.detach())
+
+    def adopt(self, pid: int) -> None:
+        """Have another process, which this one started in a session of its own, end with it."""
+        leftovers.register_group(pid)
+        self._groups.append(pid)
+
+    def note_children(self) -> None:
+        """Remember the processes it has started, so that they end with it even where they leave its group."""
+        with suppress(psutil.Error):
+            self._children.update(psutil.Process(self.pid).children(recursive=True))
+
+    def leftovers(self) -> str:
+        """What it left running, in words; "" for nothing."""
+        return f"the engine left processes running, which were ended: {', '.join(self._left)}" if self._left else ""
 
     def kill(self) -> None:
         """End it now, with everything it started."""
-        leftovers.end_group(self.pid)
+        self.note_children()
+        for group in self._groups:
+            leftovers.end_group(group)
         self._process.wait()
+        for child in self._children:
+            self._end_stray(child)
         self.connection.close()
+
+    def _end_stray(self, child: psutil.Process) -> None:
+        if child.pid in self._groups:
+            return
+        with suppress(psutil.Error):
+            name = child.name()  # checks that the pid is still this process's
+            if child.status() != psutil.STATUS_ZOMBIE:
+                child.kill()
+                self._left.append(name)
 
     def wait(self, timeout_s: float) -> int | None:
         """Its exit code, negative for the signal that ended it; None where it still runs after that time."""
@@ -74,5 +107,7 @@ class ProcessPool:
 def _environment() -> dict[str, str]:
     """This process's environment, in which the same perfcli is found even where it is not installed."""
     home = str(Path(perfcli.__file__).resolve().parent.parent)
-    path = os.pathsep.join(filter(None, (home, os.environ.get("PYTHONPATH"))))
+    # relative entries would mean another place, as the engine has a working directory of its own
+    given = [os.path.abspath(entry) for entry in os.environ.get("PYTHONPATH", "").split(os.pathsep) if entry]
+    path = os.pathsep.join([*given, home])
     return {**os.environ, "PYTHONPATH": path, "PYTHONFAULTHANDLER": "1"}

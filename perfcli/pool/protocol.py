@@ -15,6 +15,15 @@ class EngineHandle(Protocol):
     connection: Connection
     pid: int
 
+    def adopt(self, pid: int) -> None:
+        """Have another process, which this one started in a session of its own, end with it."""
+
+    def note_children(self) -> None:
+        """Remember the processes it has started, so that they end with it even where they leave its group."""
+
+    def leftovers(self) -> str:
+        """What it left running, in words; "" for nothing."""
+
     def kill(self) -> None:
         """End it now, with everything it started; no harm where it has ended."""
 

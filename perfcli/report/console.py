@@ -44,15 +44,14 @@ def render_result(result: RunResult) -> RenderableType:
 
 
 def render_summary(results: Sequence[RunResult]) -> RenderableType:
-    """One line for each scenario: what did not pass first, then by the share of an upper limit used.
+    """One line for each scenario: what did not pass first, then the slowest by mean latency.
 
-    A share, because the durations of scenarios say nothing to each other: one is told to take 10 s, another fails
-    at 1 s. Upper limits only (times, memory, degradation): a success rate of 100 % against 95 % looks close to its
-    limit, and is perfect.
+    The last column names the limit that is nearest. Upper limits only (times, memory, degradation): a success rate of
+    100 % against 95 % looks close to its limit, and is perfect.
     """
     ordered = sorted(results, key=_concern)
     table = FittingTable(_SUMMARY_COLUMNS, list(map(_summary_row, ordered)), first_to_go=_SUMMARY_FIRST_TO_GO)
-    order = Text("what did not pass first, then by the share of a limit that was used", QUIET)
+    order = Text("what did not pass first, then the slowest by mean latency", QUIET)
     return Group(table, Hanging(Text(INDENT), order), Text(), _tally(results))
 
 
@@ -97,10 +96,9 @@ def _measured(result: RunResult) -> Text:
     return Text("; ".join(parts))
 
 
-def _concern(result: RunResult) -> tuple[int, float, float]:
-    nearest = _nearest_limit(result)
-    used = -1.0 if nearest is None else nearest[0]
-    return _FAILED_FIRST.index(result.verdict), -used, -(result.duration_ns or 0)
+def _concern(result: RunResult) -> tuple[int, float]:
+    latency = result.total.latency
+    return _FAILED_FIRST.index(result.verdict), -(latency.mean_ns if latency else 0.0)
 
 
 def _nearest_limit(result: RunResult) -> tuple[float, str] | None:

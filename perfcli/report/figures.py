@@ -37,6 +37,11 @@ def name(text: str, style: str = "") -> Text:
     return Text(one_line(text), style)
 
 
+def name_as_is(line: str) -> Text:
+    """A line of somebody else's output, its spaces kept."""
+    return Text("".join(char if char.isprintable() else " " for char in line), QUIET)
+
+
 def figure(value: float | None, write: Callable[[float], str], style: str = "") -> Text:
     """A measured value, or the sign for one that is not known."""
     return Text(UNKNOWN, QUIET) if value is None else Text(write(value), style)

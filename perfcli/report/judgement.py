@@ -11,7 +11,19 @@ from rich.text import Text
 
 from perfcli import units
 from perfcli.errors import Verdict
-from perfcli.report.figures import BAD, GOOD, QUIET, counted, figure, name, one_line, share, signed, verdict_word
+from perfcli.report.figures import (
+    BAD,
+    GOOD,
+    QUIET,
+    counted,
+    figure,
+    name,
+    name_as_is,
+    one_line,
+    share,
+    signed,
+    verdict_word,
+)
 from perfcli.report.layout import INDENT, PROSE_WIDTH, Column, FittingTable, Hanging, labelled, listed
 from perfcli.report.operations import slowest_first
 from perfcli.results import RunResult, ThresholdResult
@@ -40,6 +52,8 @@ def render_verdict(result: RunResult) -> Iterator[RenderableType]:
     yield _verdict(result, text)
     if several:
         yield from listed([name(reason) for reason in result.reasons])
+    for line in result.details.splitlines():
+        yield Text(INDENT * 2, QUIET).append_text(name_as_is(line))
 
 
 def verdict_line(result: RunResult) -> RenderableType:

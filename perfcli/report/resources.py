@@ -12,7 +12,7 @@ from rich.text import Text
 from perfcli import units
 from perfcli.report.figures import BAD, GOOD, QUIET, UNKNOWN, counted, figure, name, share, signed
 from perfcli.report.layout import Column, FittingTable, labelled
-from perfcli.results import Integrity, MemoryResult, ResourceResult, RunResult
+from perfcli.results import MemoryResult, ResourceResult, RunResult
 
 _CHANGE: Final = signed(units.format_size)
 _COLUMNS: Final = (
@@ -22,8 +22,6 @@ _COLUMNS: Final = (
     Column(""),
 )
 
-_NOT_REACHED: Final = "not measured: the run did not get that far"
-
 Fact = tuple[str, Text]
 
 
@@ -31,7 +29,7 @@ def render_resources(result: RunResult) -> Iterator[RenderableType]:
     """Memory and other resources side by side."""
     memory, resources = _memory(result.memory), _resources(result.resources)
     if all(value.plain == UNKNOWN for _, value in (*memory, *resources)):
-        yield from labelled([("memory and resources", Text(_NOT_REACHED, QUIET))])
+        yield from labelled([("memory and resources", _why_not(result, "measured"))])
         return
     nothing = ("", Text())
     rows = [
@@ -43,7 +41,7 @@ def render_resources(result: RunResult) -> Iterator[RenderableType]:
 
 def render_stability(result: RunResult) -> Iterator[RenderableType]:
     """Degradation, integrity, and where the database was kept."""
-    lines = [("degradation", _degradation(result)), ("integrity", _integrity(result.integrity))]
+    lines = [("degradation", _degradation(result)), ("integrity", _integrity(result))]
     if result.kept_database:
         lines.append(("database", Text.assemble("kept at ", name(result.kept_database))))
     yield from labelled(lines)
@@ -83,7 +81,7 @@ def _less(value: int | None, part: int | None) -> int | None:
 def _degradation(result: RunResult) -> Text:
     overall = result.total.degradation
     if result.duration_ns is None:
-        return Text(_NOT_REACHED, QUIET)
+        return _why_not(result, "measured")
     if overall is None:
         return Text("not known: too few operations to tell", QUIET)
     text = Text.assemble(signed(share)(overall), (", the last fifth of the operations against the first", QUIET))
@@ -94,9 +92,16 @@ def _degradation(result: RunResult) -> Text:
     return text
 
 
-def _integrity(integrity: Integrity | None) -> Text:
+def _why_not(result: RunResult, done: str) -> Text:
+    """Why something is not known: the run broke off, or it was an engine that only answers."""
+    why = "the run did not get that far" if result.duration_ns is None else "the engine is none that this run started"
+    return Text(f"not {done}: {why}", QUIET)
+
+
+def _integrity(result: RunResult) -> Text:
+    integrity = result.integrity
     if integrity is None:
-        return Text("not checked: the run did not get that far", QUIET)
+        return _why_not(result, "checked")
     acknowledged = counted(integrity.acknowledged, "acknowledged write")
     if integrity.lost == 0:
         return Text(f"{acknowledged}, none lost", GOOD if integrity.acknowledged else "")

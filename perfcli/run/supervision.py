@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import shutil
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from multiprocessing.connection import wait
+from functools import partial
 from pathlib import Path
 from typing import Final
 
-from perfcli.errors import UsageError
 from perfcli.measurement.assembly import assemble
 from perfcli.measurement.measured import Measurement
 from perfcli.measurement.observations import Observations
-from perfcli.measurement.verdict import Ending, judge_threshold
-from perfcli.monitor import Monitor, Probe, ProcessProbe
+from perfcli.measurement.verdict import Ending, describe_failure, judge_threshold
+from perfcli.monitor import Probe, ProcessProbe
 from perfcli.observer import Observer, Progress, SilentObserver
 from perfcli.plan import ExecutionPlan
 from perfcli.pool.leftovers import scratch_directory
@@ -24,16 +22,15 @@ from perfcli.pool.processes import ProcessPool
 from perfcli.pool.protocol import EngineHandle, WorkerPool
 from perfcli.results import RunResult
 from perfcli.run.conversation import Conversation
+from perfcli.run.inbox import Inbox
+from perfcli.run.keeping import keep_database
+from perfcli.run.patience import Patience
 from perfcli.units import format_duration
 
 TICK_S: Final = 0.1
 UPDATE_INTERVAL_S: Final = 0.25
 ABORT_CHECK_INTERVAL_S: Final = 1.0
-STOP_GRACE_S: Final = 5.0
-LOAD_GRACE_S: Final = 30.0
 
-_LIMITS_S: Final = {"set-up": 900.0}
-_LIMIT_S: Final = 60.0
 _BEFORE_MEASURING: Final = ("starting", "open", "set-up", "warm-up")
 
 MakeProbe = Callable[[int, Path, Callable[[], int]], Probe]
@@ -72,9 +69,12 @@ def run_scenario(
         finally:
             engine.kill()
         if measurement.integrity is None and measurement.began_ns is not None:
-            measurement.integrity = measurement.ledger.verify(database)
-        kept = _keep(database, keep_database_in, plan.scenario.name) if keep_database_in else ""
-    return assemble(measurement, ending, started_at).model_copy(update={"kept_database": kept})
+            measurement.check_integrity(database)
+        kept, complaint = (
+            keep_database(database, keep_database_in, plan.scenario.name) if keep_database_in else ("", "")
+        )
+    notes = [note for note in (complaint, engine.leftovers()) if note]
+    return assemble(measurement, ending, started_at, notes).model_copy(update={"kept_database": kept})
 
 
 class _Supervision:
@@ -87,12 +87,16 @@ class _Supervision:
         self._engine = engine
         self._measurement = measurement
         self._samples = measurement.samples
-        self._monitor = Monitor(make_probe(engine.pid, database, lambda: self._samples.ok + self._samples.failed))
-        measurement.readings = self._monitor.readings
-        self._conversation = Conversation(engine, measurement, self._monitor, database)
+        self._conversation = Conversation(engine, measurement, partial(self._probe, make_probe, database), database)
+        self._monitor = self._conversation.monitor
         self._stopped_at_s: float | None = None
         self._ending_of_stop = Ending()
-        self._next_update_s = self._next_abort_check_s = 0.0
+        self._next_update_s = 0.0
+        self._next_abort_check_s = ABORT_CHECK_INTERVAL_S
+        self._patience = Patience(plan)
+        self._inbox = Inbox(engine.connection)
+        self._heard_at_s = time.monotonic()
+        self._quiet_ticks_since_exit = 0
 
     def follow(self, observer: Observer, stop: StopRequest) -> Ending:
         """Listen until the process has said all, died, or run out of time."""
@@ -100,22 +104,43 @@ class _Supervision:
         self._monitor.start()
         try:
             while not conversation.finished:
-                if wait([self._engine.connection], TICK_S):
-                    conversation.hear()
-                if stop.reason and self._stopped_at_s is None:
+                self._listen()
+                if stop.reason and not self._ending_of_stop.interrupted:
                     self._stop(Ending(interrupted=stop.reason))
                 self._check_thresholds_that_abort()
                 self._check_time()
                 self._show(observer)
         finally:
             self._monitor.stop()
-        if conversation.ending.error and self._measurement.ended_ns is None:
+        if self._measurement.began_ns is not None and self._measurement.ended_ns is None:
             self._measurement.ended_ns = time.perf_counter_ns()
-        return self._ending_of_stop if conversation.ending == Ending() else conversation.ending
+        if conversation.ending == Ending() or self._ending_of_stop.interrupted:
+            return self._ending_of_stop
+        return conversation.ending
+
+    def _probe(self, make_probe: MakeProbe, database: Path, pid: int) -> Probe:
+        return make_probe(pid, database, lambda: self._samples.ok + self._samples.failed)
+
+    def _listen(self) -> None:
+        try:
+            message = self._inbox.take(TICK_S)
+        except EOFError:
+            self._conversation.engine_is_gone()
+            return
+        if message is not None:
+            self._conversation.hear(message)
+            self._heard_at_s = time.monotonic()
+            self._quiet_ticks_since_exit = 0
+        elif self._engine.wait(0) is not None:
+            # a child that the engine left behind can hold the connection open: its silence is no sign of life
+            self._quiet_ticks_since_exit += 1
+            if self._quiet_ticks_since_exit > 1:
+                self._conversation.engine_is_gone()
 
     def _stop(self, ending: Ending) -> None:
         self._stopped_at_s = time.monotonic()
         self._ending_of_stop = ending
+        self._measurement.cut_short = True
         if self._conversation.phase in _BEFORE_MEASURING:
             self._conversation.finish(ending)
         else:
@@ -123,38 +148,34 @@ class _Supervision:
 
     def _check_thresholds_that_abort(self) -> None:
         rules = [rule for rule in self._plan.scenario.thresholds if rule.abort_on_fail]
-        if not rules or self._conversation.phase != "measuring" or self._stopped_at_s is not None:
+        conversation = self._conversation
+        if not rules or conversation.phase != "measuring" or self._stopped_at_s is not None:
             return
-        if time.monotonic() < self._next_abort_check_s:
+        elapsed_s = conversation.phase_lasted_s
+        if elapsed_s < self._next_abort_check_s:
             return
-        self._next_abort_check_s = time.monotonic() + ABORT_CHECK_INTERVAL_S
-        observations = Observations(self._measurement)
+        began_s = time.monotonic()
+        observations = Observations(self._measurement, elapsed_ns=round(elapsed_s * 1e9))
         for result in (judge_threshold(rule, observations) for rule in rules):
             if not result.passed and result.observed is not None:
-                self._stop(Ending(aborted_by=result.expr))
+                self._stop(Ending(aborted_by=describe_failure(result)))
                 return
+        # statistics of all samples take the longer, the more there are: never more than a tenth of the time
+        self._next_abort_check_s = elapsed_s + max(ABORT_CHECK_INTERVAL_S, 10 * (time.monotonic() - began_s))
 
     def _check_time(self) -> None:
-        conversation = self._conversation
-        phase, lasted_s = conversation.phase, conversation.phase_lasted_s
-        load = self._plan.scenario.load
-        if self._stopped_at_s is not None and phase == "measuring":
-            late = time.monotonic() - self._stopped_at_s > STOP_GRACE_S
-        elif phase == "measuring":
-            late = lasted_s > load.longest_ns / 1e9 + LOAD_GRACE_S
-        elif phase == "warm-up":
-            late = lasted_s > load.warmup_ns / 1e9 + LOAD_GRACE_S
-        else:
-            late = lasted_s > _LIMITS_S.get(phase, _LIMIT_S)
-        if late and not conversation.finished:
-            self._measurement.ended_ns = self._measurement.ended_ns or time.perf_counter_ns()
-            conversation.finish(self._overdue(phase, lasted_s))
-
-    def _overdue(self, phase: str, lasted_s: float) -> Ending:
-        if self._ending_of_stop.interrupted:
-            return self._ending_of_stop
-        lasted = format_duration(lasted_s * 1e9)
-        return Ending(error=f"the engine did not get through {phase!r} within {lasted}: it hangs, and was ended")
+        conversation, now_s = self._conversation, time.monotonic()
+        if conversation.finished:
+            return
+        if self._stopped_at_s is not None:
+            interrupted = bool(self._ending_of_stop.interrupted)
+            if self._patience.is_over_after_stop(now_s - self._stopped_at_s, interrupted=interrupted):
+                conversation.finish(self._ending_of_stop)
+        elif self._patience.is_over(conversation.phase, conversation.phase_lasted_s, now_s - self._heard_at_s):
+            lasted = format_duration((now_s - self._heard_at_s) * 1e9)
+            conversation.finish(
+                Ending(error=f"the engine hangs: nothing was heard of it for {lasted} while {conversation.doing}")
+            )
 
     def _show(self, observer: Observer) -> None:
         now_s = time.monotonic()
@@ -179,21 +200,3 @@ class _Supervision:
 
     def _share_done(self, elapsed_s: float) -> float:
         return self._plan.scenario.load.share_done(self._measurement.iterations, round(elapsed_s * 1e9))
-
-
-def _keep(database: Path, directory: Path, name: str) -> str:
-    """Move the database, with what SQLite keeps beside it, into a directory; an older one there is not overwritten."""
-    try:
-        directory.mkdir(parents=True, exist_ok=True)
-        kept = directory / f"{name}.db"
-        number = 1
-        while kept.exists():
-            number += 1
-            kept = directory / f"{name}-{number}.db"
-        for suffix in ("", "-wal", "-shm"):
-            file = database.with_name(database.name + suffix)
-            if file.exists():
-                shutil.move(file, kept.with_name(kept.name + suffix))
-    except OSError as error:
-        raise UsageError(f"--keep-db {directory}: cannot keep the database there: {error.strerror}") from error
-    return str(kept)

@@ -9,7 +9,9 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationIn
 from perfcli import units
 from perfcli.executors import Load
 from perfcli.executors.base import DurationText
-from perfcli.scenario.steps import NAME_PATTERN, Sleep, Step
+from perfcli.scenario.operation import NAME_PATTERN
+from perfcli.scenario.steps import Sleep, Step
+from perfcli.scenario.target import EmbeddedSettings, Target
 from perfcli.thresholds import Threshold, parse_threshold
 
 MOST_PETS: Final = 1_000_000
@@ -68,8 +70,9 @@ class ThresholdRule(_Section):
     @classmethod
     def _can_be_judged_early(cls, abort: bool, seen: ValidationInfo) -> bool:
         threshold = parse_threshold(seen.data["expr"]) if abort and "expr" in seen.data else None
-        if threshold and threshold.metric.name == "iterations" and threshold.op not in ("<", "<="):
-            raise ValueError("iterations begin at 0: this limit would end the load at once; judge it at the end")
+        if threshold and threshold.metric.name in ("iterations", "duration") and threshold.op not in ("<", "<="):
+            name = threshold.metric.name
+            raise ValueError(f"{name} begins at 0: this limit would end the load at once; judge it at the end")
         return abort
 
 
@@ -83,6 +86,7 @@ class Scenario(_Section):
     name: str = Field(pattern=NAME_PATTERN, description="name in tables, results and on the command line")
     description: str = Field(default="", max_length=1_000)
     tags: list[Annotated[str, Field(pattern=NAME_PATTERN)]] = Field(default=[], description="for --tag")
+    target: Target = Field(default=EmbeddedSettings(), description="what is driven")
     engine: Engine = Engine()
     setup: Setup = Setup()
     load: Load

@@ -6,11 +6,16 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
+from pydantic import TypeAdapter
+
+from perfcli.scenario.operation import CreationSettings
 from perfcli.scenario.problems import KeyPath, Place, Problem, legible, shown
 from perfcli.scenario.steps import STEP_MODELS, spread
+from perfcli.scenario.target import EmbeddedSettings, McpSettings, Target, TargetSettings
 from perfcli.scenario.written import Written
 from perfcli.thresholds import ThresholdError, did_you_mean, parse_threshold
 
+_TARGET: Final[TypeAdapter[EmbeddedSettings | McpSettings]] = TypeAdapter(Target)
 _MOST_READ: Final = 500  # steps, and thresholds; more are a mistake of their own
 
 
@@ -33,6 +38,14 @@ class _ReadStep:
     @property
     def needs_pet(self) -> bool:
         return self.operation in STEP_MODELS and STEP_MODELS[self.operation].needs_pet
+
+    @property
+    def creates_pet(self) -> bool:
+        return issubclass(STEP_MODELS.get(self.operation, object), CreationSettings)
+
+    def belongs_to(self, target: TargetSettings) -> bool:
+        """Whether the target has this operation; one that is unknown is a mistake of its own."""
+        return self.operation not in STEP_MODELS or target.name in STEP_MODELS[self.operation].targets
 
 
 @dataclass(frozen=True)
@@ -62,6 +75,49 @@ def rule_problems(root: Written) -> Iterator[Problem]:
     if flow.steps and flow.is_whole and not flow.measured:
         yield flow.steps[0].place.problem(("flow",), "only sleeps, so nothing is measured: add an operation")
     yield from _threshold_operations(flow, root)
+    target = _read_target(root)
+    if target is not None:
+        yield from _operations_of_target(flow, target)
+        yield from _settings_without_use(target, root)
+        yield from _unknowable_metrics(target, root)
+
+
+def _read_target(root: Written) -> TargetSettings | None:
+    written = root.find("target")
+    try:
+        return _TARGET.validate_python(written.plain()) if written else EmbeddedSettings()
+    except ValueError:
+        return None
+
+
+def _operations_of_target(flow: _Flow, target: TargetSettings) -> Iterator[Problem]:
+    own = [name for name, model in STEP_MODELS.items() if target.name in model.targets]
+    for step in flow.steps:
+        if not step.belongs_to(target):
+            (other,) = STEP_MODELS[step.operation].targets
+            meant = did_you_mean([step.operation], own) or f": it has {', '.join(own)}"
+            message = f"{step.operation} goes with target: {other}, not with {target.name}{meant}"
+            yield step.place.problem(step.path, message)
+
+
+def _settings_without_use(target: TargetSettings, root: Written) -> Iterator[Problem]:
+    if target.starts_engine:
+        return
+    for path in (("engine",), ("target", "mcp", "transport"), ("target", "transport")):
+        written = root.find(*path)
+        if written is not None:
+            message = "does not go with the url of a server that runs already: remove it"
+            yield written.key_place.problem(path, message)
+
+
+def _unknowable_metrics(target: TargetSettings, root: Written) -> Iterator[Problem]:
+    for path, written in _threshold_texts(root):
+        try:
+            metric = parse_threshold(str(written.value)).metric.name
+        except ThresholdError:
+            continue
+        if metric in target.unknowable:
+            yield written.place.problem(path, f"{metric} cannot be measured: {target.unknowable[metric]}")
 
 
 def _read_flow(root: Written) -> _Flow:
@@ -125,13 +181,21 @@ def _pets(flow: _Flow, root: Written) -> Iterator[Problem]:
     if (setup and not isinstance(setup.value, dict)) or (pets and pets.value != 0) or not flow.is_whole:
         return
     for step in flow.steps:
-        if step.operation == "create_pet" and not flow.is_mix:
+        if step.creates_pet and not flow.is_mix:
             return
         if step.needs_pet:
-            before = "" if flow.is_mix else ", or put create_pet before it"
+            before = "" if flow.is_mix else f", or put {_creation_like(step)} before it"
             message = f"{step.operation} needs pets that exist: set setup.pets to 1 or more{before}"
             yield pets.place.problem(("setup", "pets"), message) if pets else step.place.problem(step.path, message)
             return
+
+
+def _creation_like(step: _ReadStep) -> str:
+    """The operation that makes a pet, of the target that the step belongs to."""
+    targets = STEP_MODELS[step.operation].targets
+    return next(
+        name for name, model in STEP_MODELS.items() if issubclass(model, CreationSettings) and model.targets == targets
+    )
 
 
 def _threshold_operations(flow: _Flow, root: Written) -> Iterator[Problem]:

@@ -1,99 +1,22 @@
-"""The steps of a flow: one model per operation, with what it can be told."""
+"""The steps of a flow: those of the embedded engine, and the table of all."""
 
 from __future__ import annotations
 
-import re
-from typing import Annotated, Any, ClassVar, Final, Literal
+from typing import Annotated, Any, ClassVar, Final, Literal, get_args
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, field_validator
+from pydantic import BaseModel, BeforeValidator, Field
 
 from perfcli.executors.base import PositiveDurationText
-from perfcli.metrics.catalog import METRICS
-from perfcli.thresholds import did_you_mean
+from perfcli.scenario.operation import CareSettings, CreationSettings, StepSettings, TalkSettings
+from perfcli.scenario.target import TARGET_MODELS
+from perfcli.scenario.tool_steps import ToolStep
 from perfcli.units import parse_duration_ns
 
-Order = Literal["in_order", "random"]
-EggType = Literal["red", "blue", "green"]
-CARE_ACTIONS: Final = (
-    "strength_training",
-    "defense_training",
-    "speed_training",
-    "brain_training",
-    "endurance_training",
-    "agility_training",
-    "meat",
-    "fish",
-    "vegetables",
-    "protein_shake",
-    "energy_drink",
-    "praise",
-    "scold",
-    "rest",
-    "play",
-)
-NAME_PATTERN: Final = r"^[a-zA-Z][a-zA-Z0-9_-]{0,63}$"
 
-
-def _known_action(action: str) -> str:
-    if action not in CARE_ACTIONS:
-        meant = did_you_mean([action], CARE_ACTIONS) or f": use one of {', '.join(CARE_ACTIONS)}"
-        raise ValueError(f"unknown care action {action!r:.60}{meant}")
-    return action
-
-
-CareActionName = Annotated[str, AfterValidator(_known_action)]
-
-
-class StepSettings(BaseModel):
-    """What any step can be told."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
-    needs_pet: ClassVar[bool] = True
-
-    name: str = Field(default="", max_length=64, description="name in tables and thresholds; the operation by default")
-    weight: float | None = Field(
-        default=None, gt=0, le=1e9, allow_inf_nan=False, description="share of a mix; on every step or on none"
-    )
-
-    @field_validator("name")
-    @classmethod
-    def _plain(cls, name: str) -> str:
-        if name and not re.fullmatch(NAME_PATTERN, name):
-            raise ValueError("a name holds letters, digits, _ and - only, and begins with a letter")
-        if name in METRICS:
-            raise ValueError(f"{name!r} is a metric: thresholds could not tell them apart")
-        return name
-
-    @property
-    def label(self) -> str:
-        """The name samples are recorded under."""
-        operation: str = self.operation  # type: ignore[attr-defined]
-        return self.name or operation
-
-    @property
-    def choices(self) -> int:
-        """How many variants the step chooses from (texts, actions); 1 where there is nothing to choose."""
-        return 1
-
-    @property
-    def picks_at_random(self) -> bool:
-        """Whether the variant is drawn at random instead of taken in order."""
-        return getattr(self, "order", "in_order") == "random"
-
-
-class CreatePet(StepSettings):
+class CreatePet(CreationSettings):
     """A new user and a new pet; later steps of the same iteration act on it."""
 
-    needs_pet: ClassVar[bool] = False
-
     operation: Literal["create_pet"] = "create_pet"
-    egg_types: list[EggType] = Field(default=["red", "blue", "green"], min_length=1, max_length=1_000)
-    order: Order = "in_order"
-
-    @property
-    def choices(self) -> int:
-        """One per egg type given."""
-        return len(self.egg_types)
 
 
 class LoadPet(StepSettings):
@@ -109,41 +32,16 @@ class SavePet(StepSettings):
     operation: Literal["save_pet"] = "save_pet"
 
 
-class Interact(StepSettings):
+class Interact(TalkSettings):
     """Something the user says to the pet."""
 
     operation: Literal["interact"] = "interact"
-    texts: list[str] = Field(
-        default=["good job", "eat some food", "time to sleep", "well done"], min_length=1, max_length=10_000
-    )
-    order: Order = "in_order"
-    accept_refusal: bool = Field(default=False, description="count a pet that does not obey as a success")
-
-    @field_validator("texts")
-    @classmethod
-    def _say_something(cls, texts: list[str]) -> list[str]:
-        if any(not text.strip() for text in texts):
-            raise ValueError("a text to say cannot be empty")
-        return texts
-
-    @property
-    def choices(self) -> int:
-        """One per text."""
-        return len(self.texts)
 
 
-class Care(StepSettings):
+class Care(CareSettings):
     """A care action."""
 
     operation: Literal["care"] = "care"
-    actions: list[CareActionName] = Field(default=["meat", "rest", "praise", "play"], min_length=1, max_length=1_000)
-    order: Order = "in_order"
-    accept_refusal: bool = Field(default=False, description="count an action the pet is too tired for as a success")
-
-    @property
-    def choices(self) -> int:
-        """One per action."""
-        return len(self.actions)
 
 
 class Status(StepSettings):
@@ -168,6 +66,7 @@ class Sleep(StepSettings):
     """A pause of the vu; not an operation of the engine, so never a sample."""
 
     needs_pet: ClassVar[bool] = False
+    targets: ClassVar[tuple[str, ...]] = tuple(TARGET_MODELS)
 
     operation: Literal["sleep"] = "sleep"
     duration: PositiveDurationText
@@ -178,9 +77,10 @@ class Sleep(StepSettings):
         return parse_duration_ns(self.duration)
 
 
+_AnyStep = CreatePet | LoadPet | SavePet | Interact | Care | Status | Statistics | Evict | ToolStep | Sleep
+
 STEP_MODELS: Final[dict[str, type[StepSettings]]] = {
-    model.model_fields["operation"].default: model
-    for model in (CreatePet, LoadPet, SavePet, Interact, Care, Status, Statistics, Evict, Sleep)
+    model.model_fields["operation"].default: model for model in get_args(_AnyStep)
 }
 OPERATIONS: Final = tuple(STEP_MODELS)
 
@@ -224,8 +124,4 @@ def _crowded(step: dict[Any, Any]) -> str:
     return f"a step holds one operation, not {len(step)}: start each with its own dash"
 
 
-Step = Annotated[
-    CreatePet | LoadPet | SavePet | Interact | Care | Status | Statistics | Evict | Sleep,
-    Field(discriminator="operation"),
-    BeforeValidator(spread),
-]
+Step = Annotated[_AnyStep, Field(discriminator="operation"), BeforeValidator(spread)]

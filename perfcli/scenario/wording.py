@@ -11,8 +11,8 @@ from pydantic_core import ErrorDetails
 
 from perfcli.executors import EXECUTORS
 from perfcli.scenario.models import Scenario
+from perfcli.scenario.operation import NAME_PATTERN
 from perfcli.scenario.problems import KeyPath, Place, Problem, first_problems, shown
-from perfcli.scenario.steps import NAME_PATTERN
 from perfcli.scenario.written import Written
 from perfcli.thresholds import did_you_mean
 

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import re
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
-from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -18,13 +16,14 @@ from digipal.storage import StorageManager
 from perfcli import units
 from perfcli.plan import ExecutionPlan
 from perfcli.scenario import steps
+from perfcli.scenario.operation import StepSettings
 from perfcli.targets import checks
-from perfcli.targets.naming import PetRef, created_user, set_up_user
-from perfcli.targets.protocol import Call, Failure, StepImpossible
-from perfcli.workload import CREATED_PET
+from perfcli.targets.kinds import kind_of_error
+from perfcli.targets.naming import PetRef, save_name, saves_in, set_up_user
+from perfcli.targets.pets import VuPets
+from perfcli.targets.protocol import Call, Failure, LivesIn, StepImpossible
 
 _BUSY_CODES = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
-_VARYING = re.compile(r"'[^']*'|\"[^\"]*\"|\b[0-9a-f-]{8,}\b|\d+")
 
 
 class EmbeddedTarget:
@@ -36,7 +35,7 @@ class EmbeddedTarget:
         self._database = database
         self._pets: list[PetRef] = []
 
-    def open(self) -> str:
+    def open(self, lives_in: LivesIn) -> str:
         """Open the engine on a new database."""
         ai = self._scenario.engine.ai
         self._storage = StorageManager(str(self._database), str(self._database.parent / "assets"))
@@ -63,21 +62,21 @@ class EmbeddedTarget:
 
     def calls(self, vu: int) -> list[Call | None]:
         """The scenario's steps for one vu."""
-        bound = _VuCalls(vu, self._core, self._storage, self._pets, self._create)
+        bound = _VuCalls(VuPets(vu, self._pets), self._core, self._storage, self._create)
         return [bound.bind(step) for step in self._scenario.flow]
 
-    def classify(self, error: Exception) -> Failure:
+    def classify(self, error: BaseException) -> Failure:
         """Kinds are the type and message, without the parts that differ from case to case."""
-        message = _VARYING.sub("…", str(error).partition("\n")[0])[:80]
-        return Failure(f"{type(error).__name__}: {message}".rstrip(": "), _category(error))
+        return Failure(kind_of_error(error), _category(error))
 
     def active_pets(self) -> int:
         """Pets in the core's cache."""
         return len(self._core.active_pets)
 
-    def clean_up(self) -> None:
+    def clean_up(self) -> bool:
         """Empty the core's cache."""
         self._core.active_pets.clear()
+        return True
 
     def close(self) -> None:
         """Shut down the core, then close the database."""
@@ -90,25 +89,17 @@ class EmbeddedTarget:
 
 
 class _VuCalls:
-    """Binds steps to one vu, and remembers the pet it created in this iteration."""
+    """Binds steps to one vu."""
 
     def __init__(
-        self,
-        vu: int,
-        core: DigiPalCore,
-        storage: StorageManager,
-        pets: list[PetRef],
-        create: Callable[[str, EggType], DigiPal],
+        self, pets: VuPets, core: DigiPalCore, storage: StorageManager, create: Callable[[str, EggType], DigiPal]
     ) -> None:
-        self._vu = vu
+        self._pets = pets
         self._core = core
         self._storage = storage
-        self._pets = pets
         self._create = create
-        self._created: PetRef | None = None
-        self._numbers = count()
 
-    def bind(self, step: steps.StepSettings) -> Call | None:
+    def bind(self, step: StepSettings) -> Call | None:
         core, on_pet = self._core, self._user_arguments
         match step:
             case steps.CreatePet():
@@ -132,15 +123,8 @@ class _VuCalls:
                 return Call(on_pet, lambda user: core.active_pets.pop(user, None), lambda *_: "")
         return None
 
-    def _pet(self, user: int) -> PetRef:
-        if user != CREATED_PET:
-            return self._pets[user]
-        if self._created is None:
-            raise StepImpossible("skipped: create_pet failed")
-        return self._created
-
     def _user_arguments(self, user: int, choice: int) -> tuple[str]:
-        self._acted_on = self._pet(user)
+        self._acted_on = self._pets.of(user)
         return (self._acted_on.user_id,)
 
     def _check(self, check: Callable[[PetRef, Any], str]) -> Callable[[tuple[Any, ...], Any], str]:
@@ -148,41 +132,49 @@ class _VuCalls:
 
     def _talk(self, invoke: Callable[..., Any], words: Sequence[str], field: str, accept_refusal: bool) -> Call:
         return Call(
-            lambda user, choice: (self._pet(user).user_id, words[choice]),
+            lambda user, choice: (self._pets.of(user).user_id, words[choice]),
             invoke,
             lambda said, answer: checks.interaction(said[1], field, answer, accept_refusal=accept_refusal),
         )
 
     def _newcomer(self, eggs: list[EggType], user: int, choice: int) -> tuple[str, EggType]:
-        self._created = None
-        return created_user(self._vu, next(self._numbers)), eggs[choice]
+        return self._pets.newcomer(), eggs[choice]
 
     def _welcome(self, asked: tuple[Any, ...], answer: Any) -> str:
         user_id, egg = asked
         problem = checks.created(user_id, egg.value, answer)
         if not problem:
-            self._created = PetRef(user_id, answer.id)
+            self._pets.welcome(PetRef(user_id, answer.id))
         return problem
 
     def _changed_pet(self, user: int, choice: int) -> tuple[DigiPal]:
-        reference = self._pet(user)
+        reference = self._pets.of(user)
         pet = self._core.load_existing_pet(reference.user_id)
         if pet is None:
             raise StepImpossible("skipped: no pet to save")
-        # a free text of the pet counts its saves: the tool looks for the count in the database after the load
-        pet.image_generation_prompt = str(int(pet.image_generation_prompt or 0) + 1)
+        # the pet's name, which no engine changes by itself, counts its saves: the tool looks for it after the load
+        pet.name = save_name(saves_in(pet.name) + 1)
         return (pet,)
 
 
-def _category(error: BaseException | None) -> str:
-    """What the exception, or the one that caused it, says of the database or the clock."""
-    while error is not None:
-        if isinstance(error, TimeoutError):
+def _category(error: BaseException) -> str:
+    """What the exception, or one that caused it, says of the database or the clock."""
+    names = {base.__name__ for base in type(error).__mro__}
+    if "PetConflictError" in names:
+        return ""  # a refusal to overwrite what others saved: the database is well
+    for cause in _causes(error):
+        if isinstance(cause, TimeoutError):
             return "timeout"
-        if isinstance(error, sqlite3.Error):
-            code = getattr(error, "sqlite_errorcode", None)
+        if isinstance(cause, sqlite3.Error):
+            code = getattr(cause, "sqlite_errorcode", None)
             return "busy" if code is not None and code & 0xFF in _BUSY_CODES else "database"
-        if any(base.__name__ == "StorageError" for base in type(error).__mro__) and error.__cause__ is None:
-            return "database"
+    return "database" if "StorageError" in names else ""
+
+
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    """The exception and what it was raised from; each once, as an exception can be its own cause."""
+    seen: set[int] = set()
+    while error is not None and id(error) not in seen:
+        seen.add(id(error))
+        yield error
         error = error.__cause__
-    return ""

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, Protocol
 
+Check = Callable[[tuple[Any, ...], Any], str]
+"""(arguments, answer) → "" where the answer is right, else the kind of failure."""
+
 
 class Call(NamedTuple):
     """One step, bound to one vu: only `invoke` is timed."""
@@ -15,8 +18,8 @@ class Call(NamedTuple):
     invoke: Callable[..., Any]
     """The engine's own function."""
 
-    check: Callable[[tuple[Any, ...], Any], str]
-    """(arguments, answer) → "" where the answer is right, else the kind of failure."""
+    check: Check
+    """Whether the answer is right."""
 
 
 class Failure(NamedTuple):
@@ -30,11 +33,23 @@ class StepImpossible(Exception):  # noqa: N818 not an error of the engine: the s
     """A step cannot be tried, because one it builds upon failed; the text is the kind of failure."""
 
 
+class EngineGone(Exception):  # noqa: N818 not a failure of an operation: there is nothing left to operate on
+    """The engine is no longer there, so the run is over; the text says how that was noticed."""
+
+
+LivesIn = Callable[[int | None], None]
+"""Told the process that an engine lives in; None where that is out of sight."""
+
+
 class Target(Protocol):
     """An engine to drive. Called from the agent's main thread, but for what `calls` returns."""
 
-    def open(self) -> str:
-        """Import and open the engine; return its version."""
+    def open(self, lives_in: LivesIn) -> str:
+        """Import and open the engine; return its version.
+
+        Args:
+            lives_in: to be called as soon as the engine has a process, unless that is the agent's own.
+        """
 
     def set_up(self) -> None:
         """Make what the scenario's `setup` asks for."""
@@ -42,14 +57,14 @@ class Target(Protocol):
     def calls(self, vu: int) -> Sequence[Call | None]:
         """The scenario's steps bound to one vu, each used by that vu's thread alone; None for a pause."""
 
-    def classify(self, error: Exception) -> Failure:
+    def classify(self, error: BaseException) -> Failure:
         """The kind and category of an exception that a call raised."""
 
-    def active_pets(self) -> int:
-        """Pets in the engine's active cache."""
+    def active_pets(self) -> int | None:
+        """Pets in the engine's active cache; None where it does not tell."""
 
-    def clean_up(self) -> None:
-        """Clear the engine's cache, as an engine under memory pressure would."""
+    def clean_up(self) -> bool:
+        """Clear the engine's cache, as an engine under memory pressure would; False where that cannot be done."""
 
     def close(self) -> None:
         """Shut the engine down in good order."""

@@ -201,7 +201,8 @@ def test_a_storage_that_is_dropped_closes_its_connections(db_path: Path) -> None
 def test_a_lock_is_a_busy_error(storage: StorageManager, db_path: Path) -> None:
     storage.save_pet(DigiPal(user_id="u"))
     hasty = StorageManager(db_path, busy_timeout_s=0.01)
-    with storage.db.writing("hold"):
+    with storage.db.writing("hold") as writing:
+        writing.begin()
         assert hasty.load_pet("u") is not None
         with pytest.raises(DatabaseBusyError):
             hasty.create_user("v", "Bob")
@@ -218,7 +219,8 @@ def test_another_thread_that_keeps_writing_is_a_busy_error(db_path: Path) -> Non
         with pytest.raises(DatabaseBusyError):
             storage.create_user("v", "Bob")
 
-    with storage.db.writing("hold"):
+    with storage.db.writing("hold") as writing:
+        writing.begin()
         in_threads(1, work)
     storage.close()
 

@@ -1,6 +1,7 @@
 """Random lives of pets in two engines on one file, against a plain model in memory."""
 
 import tempfile
+from copy import deepcopy
 from pathlib import Path
 
 from hypothesis import settings
@@ -26,7 +27,7 @@ class Engines(RuleBasedStateMachine):
         super().__init__()
         self.folder = tempfile.TemporaryDirectory()
         path = Path(self.folder.name) / "pets.db"
-        self.storages = [StorageManager(path) for _ in range(2)]
+        self.storages = [StorageManager(path, Path(self.folder.name) / "assets") for _ in range(2)]
         self.cores = [
             DigiPalCore(storage, SimulatedAI(latency_ms=0), max_active_pets=room)
             for storage, room in zip(self.storages, (len(USERS), 1), strict=True)
@@ -34,6 +35,8 @@ class Engines(RuleBasedStateMachine):
         self.reference = AttributeEngine()
         self.pets: dict[str, DigiPal] = {}
         self.said: dict[str, list[str]] = {}
+        self.owners: dict[str, str] = {}
+        self.backups: dict[str, tuple[DigiPal | None, dict[str, list[str]]]] = {}
 
     def teardown(self) -> None:
         for core, storage in zip(self.cores, self.storages, strict=True):
@@ -56,6 +59,7 @@ class Engines(RuleBasedStateMachine):
             assert user not in self.pets
             self.pets[user] = DigiPal.from_dict(pet.to_dict())
             self.said[pet.id] = []
+            self.owners[pet.id] = user
 
     @rule(engine=engines, user=users, action=actions)
     def care(self, engine: int, user: str, action: str) -> None:
@@ -88,6 +92,26 @@ class Engines(RuleBasedStateMachine):
             assert self.storages[engine].delete_pet(self.pets.pop(user).id)
             for core in self.cores:
                 core.active_pets.pop(user, None)
+
+    @rule(engine=engines, user=users)
+    def back_up(self, engine: int, user: str) -> None:
+        known = user in self.owners.values()
+        assert self.storages[engine].create_backup(user) is known
+        if known:
+            said = {pet_id: list(said) for pet_id, said in self.said.items() if self.owners[pet_id] == user}
+            self.backups[user] = (deepcopy(self.pets.get(user)), said)
+
+    @rule(engine=engines, user=users)
+    def restore(self, engine: int, user: str) -> None:
+        assert self.storages[engine].restore_backup(user) is (user in self.backups)
+        if user not in self.backups:
+            return
+        pet, said = self.backups[user]
+        self.said.update(deepcopy(said))
+        if pet is not None:
+            self.pets[user] = deepcopy(pet)
+        elif user in self.pets and self.pets[user].id in said:
+            del self.pets[user]
 
     @rule(engine=engines)
     def evict(self, engine: int) -> None:

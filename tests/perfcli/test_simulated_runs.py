@@ -10,6 +10,7 @@ import pytest
 from perfcli.errors import Verdict
 from perfcli.results import RunResult
 from perfcli.run import StopRequest
+from perfcli.targets.protocol import Call
 from perfcli.testing import Behaviour, simulate
 
 MS = 1_000_000
@@ -51,7 +52,7 @@ def test_think_time_and_pauses_are_no_latency(make_plan: Any) -> None:
     result = simulate(plan, lambda label, call: Behaviour(takes_ns=MS))
     assert result.total.latency is not None
     assert result.total.latency.max_ns == MS
-    assert result.duration_ns == 10 * 26 * MS
+    assert result.duration_ns == (10 * 26 - 20) * MS  # nobody thinks after the last one
     assert [operation.name for operation in result.operations] == ["status"]
 
 
@@ -124,14 +125,70 @@ def test_degradation_is_seen(make_plan: Any) -> None:
     assert result.verdict is Verdict.FAIL
 
 
-def test_memory_growth_slope_and_peak(make_plan: Any) -> None:
+def test_memory_growth_and_peak(make_plan: Any) -> None:
     plan = make_plan(["status"], **PETS, load={"iterations": 1000}, thresholds=["memory.growth < 50MB"])
     result = simulate(plan, rss=lambda operations: 50_000_000 + 64_000 * operations)
     assert result.memory.growth == 64_000_000
-    assert result.memory.slope_bytes_per_operation == 64_000
+    assert result.memory.slope_bytes_per_operation is None  # too few readings to tell a slope from a first touch
     assert result.memory.peak == 64_000_000
     assert result.memory.per_pet == 16_000_000
     assert failed(result) == ["memory.growth < 50MB"]
+
+
+def test_an_aborted_load_fails_even_where_its_threshold_holds_again(make_plan: Any) -> None:
+    plan = make_plan(
+        ["status"],
+        **PETS,
+        load={"executor": "constant-vus", "duration": "9h"},
+        thresholds=[{"expr": "throughput > 100000/s", "abort_on_fail": True}],
+    )
+    result = simulate(plan, lambda label, call: Behaviour(takes_ns=MS))
+    assert result.verdict is Verdict.FAIL
+    assert result.reasons[0].startswith("the load was stopped early by throughput > 100000/s")
+
+
+def test_load_that_was_not_delivered_is_invalid(make_plan: Any) -> None:
+    cut_off = {"iterations": 1000, "max_duration": "100ms"}
+    plan = make_plan(["status"], **PETS, load=cut_off, thresholds=["success_rate == 100%"])
+    result = simulate(plan)
+    assert (result.iterations, result.dropped_iterations) == (100, 900)
+    assert result.verdict is Verdict.INVALID
+    assert result.reasons == ["900 iterations were not begun within max_duration: give it more, or ask for fewer"]
+    judged = simulate(make_plan(["status"], **PETS, load=cut_off, thresholds=["dropped_iterations <= 900"]))
+    assert judged.verdict is Verdict.PASS
+    assert failed(simulate(make_plan(["status"], **PETS, load=cut_off, thresholds=["dropped_iterations == 0"]))) == [
+        "dropped_iterations == 0"
+    ]
+
+
+@pytest.mark.parametrize("error", [SystemExit(3), KeyboardInterrupt(), GeneratorExit()])
+def test_whatever_an_engine_raises_is_the_operations_failure(make_plan: Any, error: BaseException) -> None:
+    plan = make_plan(["status"], **PETS)
+    result = simulate(plan, lambda label, call: Behaviour(raises=error if call == 3 else None))
+    assert (result.total.ok, result.total.errors) == (19, {type(error).__name__: 1})
+
+
+def test_an_answer_that_cannot_be_read_is_a_wrong_answer(make_plan: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    def calls(self: Any, vu: int) -> list[Call]:
+        return [Call(lambda user, choice: (), lambda: None, lambda _, answer: answer.user_id)]
+
+    monkeypatch.setattr("perfcli.testing.ScriptedTarget.calls", calls)
+    result = simulate(make_plan(["status"], **PETS))
+    assert result.total.errors == {"wrong answer: NoneType (AttributeError on reading it)": 20}
+    assert result.verdict is Verdict.INVALID
+
+
+def test_error_rates_are_exact(make_plan: Any) -> None:
+    plan = make_plan(["status"], **PETS, thresholds=["error_rate <= 5%", "success_rate >= 95%"])
+    result = simulate(plan, lambda label, call: Behaviour(problem="no" if call == 7 else ""))
+    assert result.verdict is Verdict.PASS
+
+
+def test_a_mix_of_almost_only_pauses_ends(make_plan: Any) -> None:
+    flow = [{"sleep": {"duration": "1ms", "weight": 1e9}}, {"load_pet": {"weight": 1e-6}}]
+    result = simulate(make_plan(flow, **PETS))
+    assert (result.iterations, result.total.ok) == (20, 0)
+    assert result.verdict is Verdict.INVALID
 
 
 def test_an_aborting_threshold_ends_the_load(make_plan: Any) -> None:
@@ -143,7 +200,7 @@ def test_an_aborting_threshold_ends_the_load(make_plan: Any) -> None:
     )
     result = simulate(plan, lambda label, call: Behaviour(takes_ns=10 * MS))
     assert result.verdict is Verdict.FAIL
-    assert result.reasons[0] == "the load was stopped early by latency.max < 5ms"
+    assert result.reasons[0] == "the load was stopped early by latency.max < 5ms: 10.0 ms"
 
 
 def test_a_stop_request_interrupts_with_a_partial_report(make_plan: Any) -> None:
@@ -254,5 +311,6 @@ def test_an_engine_that_fails_to_close_is_an_error_with_all_its_figures(
     monkeypatch.setattr("perfcli.testing.ScriptedTarget.close", fail)
     result = simulate(make_plan(["status"], **PETS))
     assert result.verdict is Verdict.ERROR
-    assert result.reasons[0].startswith("the engine failed at close: RuntimeError: stuck")
+    assert result.reasons == ["the engine failed at close: RuntimeError: stuck"]
+    assert "Traceback" in result.details
     assert result.total.ok == 20

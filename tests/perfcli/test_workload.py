@@ -13,7 +13,7 @@ from perfcli.workload import CREATED_PET, NO_PET, Workload, pack, pauses, unpack
 
 
 def draws(plan: ExecutionPlan, vu: int, count: int, stream: Any = "load") -> list[tuple[int, int, int]]:
-    return [unpack(p) for p in islice(Workload(plan.scenario, plan.seed, vu, stream).operations(), count)]
+    return [unpack(p) for p in islice(Workload(plan.scenario, plan.seed, vu, stream).steps(), count)]
 
 
 @given(st.integers(0, 499), st.integers(-2, 1_000_000), st.integers(0, 10_000))

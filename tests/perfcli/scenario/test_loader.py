@@ -95,7 +95,8 @@ max_duration
 25:5: flow[6]: 'save_pet' is already the name of a save_pet step: samples of two operations cannot share one name
 25:30: flow[6].create_pet.egg_types[0]: unknown value 'blu' (did you mean 'blue'?)
 26:5: flow[7]: unknown operation 'frobnicate': use one of create_pet, load_pet, save_pet, interact, care, status, \
-statistics, evict, sleep
+statistics, evict, get_pet_status, interact_with_pet, apply_care_action, create_new_pet, get_pet_statistics, \
+trigger_evolution, get_available_actions, sleep
 27:4: flow[8]: has no value: write one, or remove it
 28:5: flow[9]: sleep needs its time: write sleep: 50ms
 29:14: flow[10].status.texts: does not go with status: use one of name, weight, operation
@@ -225,9 +226,10 @@ def test_shipped_scenarios_load_and_bear_the_names_of_their_files() -> None:
 def test_a_limit_that_would_abort_every_load_is_refused(mistakes: Mistakes) -> None:
     told = mistakes(
         "name: x\nsetup: {pets: 1}\nload: {executor: shared-iterations, iterations: 5}\nflow: [status]\n"
-        "thresholds:\n  - {expr: iterations >= 5, abort_on_fail: true}\n  - {expr: iterations < 9, abort_on_fail: true}\n"
+        "thresholds:\n  - {expr: iterations >= 5, abort_on_fail: true}\n"
+        "  - {expr: iterations < 9, abort_on_fail: true}\n"
     )
     assert told == [
         "s.yaml:6:44: thresholds[0].abort_on_fail: "
-        "iterations begin at 0: this limit would end the load at once; judge it at the end"
+        "iterations begins at 0: this limit would end the load at once; judge it at the end"
     ]

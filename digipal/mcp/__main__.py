@@ -1,0 +1,184 @@
+"""`python -m digipal.mcp --db FILE`: the engine on one database, served over stdio or HTTP."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import signal
+import sys
+from collections.abc import Callable, Sequence
+from threading import Thread
+from typing import TYPE_CHECKING, Final
+
+from digipal.ai.communication import AICommunication
+from digipal.ai.simulated import SimulatedAI
+from digipal.core.digipal_core import DigiPalCore
+from digipal.errors import StorageError
+from digipal.storage import StorageManager
+
+if TYPE_CHECKING:
+    from digipal.mcp.server import MCPServer
+
+_TOKEN_VARIABLE: Final = "DIGIPAL_MCP_TOKEN"
+_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
+
+_log = logging.getLogger(__name__)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Serve until standard input (stdio) or a signal ends it; the exit code."""
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(asctime)s %(name)s: %(message)s")
+    try:
+        from digipal.mcp.server import MCPServer
+    except ModuleNotFoundError as error:
+        parser.error(f"the package {error.name} is missing: pip install 'digipal-perf[mcp]'")
+    engine = _Engine(options)
+    served = True
+    try:
+        server = MCPServer(engine.core)
+        if options.http is None:
+            _serve_stdio(server, engine.close)
+        else:
+            served = _serve_http(server, options)
+    finally:
+        closed = engine.close()
+    if not served:
+        return 2
+    return 0 if closed else 1
+
+
+class _Engine:
+    """The core and its storage, opened as the options say."""
+
+    def __init__(self, options: argparse.Namespace) -> None:
+        folder = os.path.dirname(os.path.abspath(options.db))
+        if not os.path.isdir(folder):
+            # a folder is not made, as StorageManager would: the path may be mistyped, or just have been removed
+            raise SystemExit(f"digipal.mcp: --db {options.db}: there is no folder {folder}")
+        try:
+            ai = _ai(options)
+            self._storage = StorageManager(options.db, options.assets)
+        except ValueError as error:
+            raise SystemExit(f"digipal.mcp: {error}") from error
+        except StorageError as error:
+            raise SystemExit(f"digipal.mcp: --db {options.db}: {error}") from error
+        self.core = DigiPalCore(self._storage, ai)
+
+    def close(self) -> bool:
+        """Save all pets and close the database; whether all could be saved."""
+        try:
+            self.core.shutdown()
+        except StorageError:
+            _log.exception("not every pet could be saved")
+            return False
+        finally:
+            self._storage.close()
+        return True
+
+
+def _ai(options: argparse.Namespace) -> AICommunication:
+    if not options.simulated_ai:
+        return AICommunication()
+    return SimulatedAI(options.ai_seed, options.ai_latency_ms, options.ai_jitter_ms, options.ai_error_rate)
+
+
+def _serve_stdio(server: MCPServer, close: Callable[[], bool]) -> None:
+    import anyio
+    from mcp.server.stdio import stdio_server
+
+    async def leave_on_signal() -> None:
+        with anyio.open_signal_receiver(*_SIGNALS) as signals:
+            async for _ in signals:
+                closed = await anyio.to_thread.run_sync(close)
+                # nothing can interrupt the thread that waits for standard input: leave without it
+                os._exit(0 if closed else 1)
+
+    async def serve() -> None:
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(leave_on_signal)
+            async with stdio_server() as (read, write):
+                await server.server.run(read, write, server.server.create_initialization_options())
+            tasks.cancel_scope.cancel()
+
+    anyio.run(serve)
+
+
+def _serve_http(server: MCPServer, options: argparse.Namespace) -> bool:
+    """Serve until a signal, or the end of input where that is asked for; False where it cannot be served so."""
+    import anyio
+
+    for number in _SIGNALS:
+        signal.signal(number, lambda *_: server.shutdown())
+    if options.until_eof:
+        Thread(target=_shut_down_at_eof, args=(server,), daemon=True).start()
+
+    async def serve() -> None:
+        await server.start_server(
+            options.host,
+            options.http,
+            token=options.token,
+            reached_as=options.reached_as,
+            listening=lambda url: print(url, flush=True),
+        )
+
+    try:
+        anyio.run(serve)
+    except (ValueError, OSError) as error:
+        print(f"digipal.mcp: cannot serve at {options.host}:{options.http}: {error}", file=sys.stderr)
+        return False
+    return True
+
+
+def _shut_down_at_eof(server: MCPServer) -> None:
+    while os.read(sys.stdin.fileno(), 4096):
+        pass
+    server.shutdown()
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m digipal.mcp",
+        description="Serve DigiPal over MCP: on standard input and output, or with --http as streamable HTTP.",
+    )
+    add = parser.add_argument
+    add("--db", required=True, metavar="FILE", help="the database; made where there is none")
+    add("--assets", default="assets", metavar="DIR", help="folder of images and backups, made when one is saved")
+    http = parser.add_argument_group("over HTTP")
+    add = http.add_argument
+    add("--http", type=_port, metavar="PORT", help="serve at http://HOST:PORT/mcp; 0 for a free port; prints the URL")
+    add("--host", default="127.0.0.1", help="address to listen at (default: %(default)s, for this machine alone)")
+    add(
+        "--token",
+        default=os.environ.get(_TOKEN_VARIABLE, ""),
+        help="what every request must bear (Authorization: Bearer TOKEN); needed where HOST is not loopback; "
+        f"better given in the environment, as {_TOKEN_VARIABLE}, where other users cannot read it",
+    )
+    add(
+        "--reached-as",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="a name that clients reach the server by, besides HOST; may be repeated",
+    )
+    add("--until-eof", action="store_true", help="end when standard input does, as over stdio")
+    ai = parser.add_argument_group("simulated AI, for load tests")
+    add = ai.add_argument
+    add("--simulated-ai", action="store_true", help="answer by rule, after a delay")
+    add("--ai-latency-ms", type=float, default=50.0, metavar="MS", help="mean delay (default: %(default)s)")
+    add("--ai-jitter-ms", type=float, default=0.0, metavar="MS", help="standard deviation of it (default: %(default)s)")
+    add("--ai-error-rate", type=float, default=0.0, metavar="SHARE", help="answers that fail, 0 to 1")
+    add("--ai-seed", type=int, default=0, metavar="N", help="the delays and failures of one seed are always the same")
+    return parser
+
+
+def _port(text: str) -> int:
+    if not text.isdecimal() or int(text) > 65535:
+        raise argparse.ArgumentTypeError(f"{text!r} is no port: use 0 to 65535")
+    return int(text)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

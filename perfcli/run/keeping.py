@@ -1,0 +1,44 @@
+"""Keeps the database of a run where the user wants it."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+_SUFFIXES = ("", "-wal", "-shm")
+
+
+def keep_database(database: Path, directory: Path, name: str) -> tuple[str, str]:
+    """Move a database, with what SQLite keeps beside it, into a directory, where nothing is overwritten.
+
+    Returns:
+        The path it is kept at, and "" or why it could not be kept.
+    """
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        kept = _reserve(directory, name)
+        try:
+            for suffix in _SUFFIXES:
+                file = database.with_name(database.name + suffix)
+                if file.exists():
+                    shutil.move(file, kept.with_name(kept.name + suffix))
+        except OSError:
+            for suffix in _SUFFIXES:
+                kept.with_name(kept.name + suffix).unlink(missing_ok=True)
+            raise
+    except OSError as error:
+        return "", f"the database could not be kept in {directory}: {error.strerror or error}"
+    return str(kept), ""
+
+
+def _reserve(directory: Path, name: str) -> Path:
+    """A new empty file: of two runs that want one name at once, each gets its own."""
+    number = 1
+    while True:
+        kept = directory / (f"{name}.db" if number == 1 else f"{name}-{number}.db")
+        try:
+            kept.open("x").close()
+        except FileExistsError:
+            number += 1
+        else:
+            return kept

@@ -1,0 +1,42 @@
+"""Which pets a vu acts on: those of the setup, and the one it created in this iteration."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import count
+
+from perfcli.targets.naming import PetRef, created_user
+from perfcli.targets.protocol import StepImpossible
+from perfcli.workload import CREATED_PET
+
+
+class VuPets:
+    """The pets of one vu.
+
+    Args:
+        prefix: what the names of created users begin with.
+    """
+
+    def __init__(self, vu: int, set_up: Sequence[PetRef], prefix: str = "") -> None:
+        self._vu = vu
+        self._set_up = set_up
+        self._prefix = prefix
+        self._created: PetRef | None = None
+        self._numbers = count()
+
+    def of(self, user: int) -> PetRef:
+        """The pet of a user index; StepImpossible where it should have been created and was not."""
+        if user != CREATED_PET:
+            return self._set_up[user]
+        if self._created is None:
+            raise StepImpossible("skipped: the pet was not created")
+        return self._created
+
+    def newcomer(self) -> str:
+        """A user who has no pet yet."""
+        self._created = None
+        return self._prefix + created_user(self._vu, next(self._numbers))
+
+    def welcome(self, pet: PetRef) -> None:
+        """The newcomer's pet is there."""
+        self._created = pet

@@ -1,0 +1,71 @@
+"""Metrics from readings of the engine process: what is too little to tell is not told."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from perfcli.measurement.measured import Measurement
+from perfcli.measurement.observations import Observations
+from perfcli.monitor import Reading, cpu_use, highest_cpu_use
+
+MS = 1_000_000
+
+
+def reading(at_ms: int, *, cpu_ms: int = 0, rss: int = 0, operations: int = 0) -> Reading:
+    return Reading(at_ms * MS, rss, cpu_ms * MS, threads=1, open_files=1, operations=operations)
+
+
+def observed(plan: Any, readings: list[Reading]) -> Observations:
+    measurement = Measurement(plan)
+    measurement.readings = readings
+    measurement.marks = {"harness": reading(-1), "opened": readings[0], "baseline": readings[0], "end": readings[-1]}
+    return Observations(measurement)
+
+
+def test_a_leak_has_a_slope(make_plan: Any) -> None:
+    readings = [reading(100 * n, rss=64 * 1000 * n, operations=1000 * n) for n in range(20)]
+    assert observed(make_plan(["create_pet"]), readings).memory_slope() == 64
+
+
+def test_a_first_touch_is_no_slope(make_plan: Any) -> None:
+    readings = [reading(100 * n, rss=500_000 if n else 0, operations=1000 * n) for n in range(20)]
+    assert observed(make_plan(["create_pet"]), readings).memory_slope() == 0
+
+
+def test_few_readings_have_no_slope(make_plan: Any) -> None:
+    readings = [reading(100 * n, rss=64 * 1000 * n, operations=1000 * n) for n in range(10)]
+    assert observed(make_plan(["create_pet"]), readings).memory_slope() is None
+
+
+def test_memory_of_each_mark(make_plan: Any) -> None:
+    measurement = Measurement(make_plan(["create_pet"]))
+    rss_of = {"harness": 30, "opened": 32, "baseline": 40, "end": 72, "cleanup": 45}
+    measurement.marks = {name: reading(n, rss=rss) for n, (name, rss) in enumerate(rss_of.items())}
+    measurement.readings = [reading(2, rss=40), reading(2, rss=90), reading(3, rss=72), reading(4, rss=400)]
+    measurement.active_pets = 10
+    observations = Observations(measurement)
+    assert observations.memory_growth() == 32
+    assert observations.memory_per_pet() == 4
+    assert observations.memory_after_cleanup() == 5
+    assert observations.memory_peak() == 60  # what came after the end is not the load's
+
+
+def test_cpu_use_of_too_short_a_time_is_not_known() -> None:
+    assert cpu_use(reading(0), reading(99, cpu_ms=99)) is None
+    assert cpu_use(reading(0), reading(200, cpu_ms=100)) == 0.5
+
+
+@pytest.mark.parametrize(
+    ("readings", "highest"),
+    [
+        ([], None),
+        ([reading(0)], None),
+        ([reading(0), reading(200, cpu_ms=50)], 0.25),
+        ([reading(100 * n, cpu_ms=10 * n if n < 10 else 90 + 100 * (n - 9)) for n in range(20)], 1.0),
+        ([reading(100 * n, cpu_ms=100 if n > 5 else 0) for n in range(20)], 0.2),
+    ],
+)
+def test_the_highest_cpu_use_is_that_of_half_a_second(readings: list[Reading], highest: float | None) -> None:
+    assert highest_cpu_use(readings) == highest

@@ -1,0 +1,158 @@
+"""Which target a scenario drives: how it is written, and what does not go together with it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from perfcli.plan import ExecutionPlan, plan_run
+from perfcli.scenario.loader import load_scenario
+from perfcli.scenario.operation import CareSettings, CreationSettings, TalkSettings
+from perfcli.scenario.overrides import parse_set
+from perfcli.scenario.steps import OPERATIONS, STEP_MODELS
+from perfcli.scenario.target import EmbeddedSettings, McpSettings
+
+Mistakes = Callable[..., list[str]]
+URL = "http://127.0.0.1:8000/mcp"
+
+
+def scenario(target: str, flow: str = "[get_pet_status]", *thresholds: str, more: str = "") -> str:
+    load = "load: {executor: shared-iterations, iterations: 1}"
+    judged = ", ".join(thresholds)
+    return f"name: x\n{target}\n{load}\nsetup: {{pets: 1}}\nflow: {flow}\nthresholds: [{judged}]\n{more}"
+
+
+@pytest.mark.parametrize(
+    ("target", "settings"),
+    [
+        ("target: mcp", McpSettings()),
+        ("target: {mcp: {transport: http}}", McpSettings(transport="http")),
+        ("target: {target: mcp, transport: http}", McpSettings(transport="http")),
+        (f"target: {{mcp: {{url: '{URL}'}}}}", McpSettings(url=URL)),
+        ("target: {mcp: }", McpSettings()),
+    ],
+)
+def test_written(target: str, settings: McpSettings, written: Callable[[str], Path]) -> None:
+    loaded = load_scenario(written(scenario(target)))
+    assert loaded.target == settings
+    assert ExecutionPlan.model_validate_json(plan_run(loaded).model_dump_json(), strict=False).scenario == loaded
+
+
+def test_the_engine_in_process_is_the_default(written: Callable[[str], Path]) -> None:
+    assert load_scenario(written(scenario("", "[status]"))).target == EmbeddedSettings()
+    assert load_scenario(written(scenario("target: embedded", "[status]"))).target == EmbeddedSettings()
+
+
+def test_an_option_can_choose_it(written: Callable[[str], Path]) -> None:
+    loaded = load_scenario(written(scenario("")), [parse_set("target={mcp: {transport: http}}")])
+    assert loaded.target == McpSettings(transport="http")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (scenario("target: mpc"), "2:9: target: unknown target 'mpc' (did you mean 'mcp'?)"),
+        (scenario("target: {mpc: {transport: http}}"), "2:10: target: unknown target 'mpc' (did you mean 'mcp'?)"),
+        (
+            scenario("target: {mcp: {transport: htp}}"),
+            "2:27: target.mcp.transport: unknown value 'htp' (did you mean 'http'?)",
+        ),
+        (
+            scenario("target: {mcp: {host: a}}"),
+            "2:16: target.mcp.host: unknown key: use one of target, transport, url",
+        ),
+        (
+            scenario("target: {mcp: {url: '127.0.0.1:8000'}}"),
+            "2:21: target.mcp.url: expected a URL such as http://127.0.0.1:8000/mcp, not '127.0.0.1:8000'",
+        ),
+        (
+            scenario("target: {mcp: {url: 'http://me:secret@host/mcp'}}"),
+            "2:21: target.mcp.url: a file is no place for a password: "
+            "put a token into the environment, as DIGIPAL_MCP_TOKEN",
+        ),
+        (
+            scenario("target: {mcp: http}"),
+            "2:9: target: mcp: expected settings such as {transport: http}, not 'http'",
+        ),
+        (
+            scenario("target: {mcp: {}, embedded: {}}"),
+            "2:9: target: a target is its name, alone or with its settings: mcp: {transport: http}",
+        ),
+        (
+            scenario("target: mcp", "[get_pet_status, load_pet]"),
+            "5:24: flow[1]: load_pet goes with target: embedded, not with mcp: it has get_pet_status, "
+            "interact_with_pet, apply_care_action, create_new_pet, get_pet_statistics, trigger_evolution, "
+            "get_available_actions, sleep",
+        ),
+        (
+            scenario("", "[statistics, get_pet_statistics]"),
+            "5:20: flow[1]: get_pet_statistics goes with target: mcp, not with embedded (did you mean 'statistics'?)",
+        ),
+        (
+            scenario("target: mcp", "[get_pet_status]", "memory.per_pet < 1MB"),
+            "6:14: thresholds[0]: memory.per_pet cannot be measured: "
+            "no tool tells how many pets are in the engine's cache, or clears it",
+        ),
+        (
+            scenario(f"target: {{mcp: {{url: '{URL}'}}}}", "[get_pet_status]", "lost_writes == 0"),
+            "6:14: thresholds[0]: lost_writes cannot be measured: "
+            "of a server that runs already, only the answers are seen",
+        ),
+        (
+            scenario(f"target: {{mcp: {{url: '{URL}', transport: http}}}}"),
+            "2:50: target.mcp.transport: does not go with the url of a server that runs already: remove it",
+        ),
+        (
+            scenario(f"target: {{mcp: {{url: '{URL}'}}}}", more="engine: {ai: {latency: 0ms}}"),
+            "7:1: engine: does not go with the url of a server that runs already: remove it",
+        ),
+        (
+            scenario("target: mcp").replace("pets: 1", "pets: 0"),
+            "4:15: setup.pets: get_pet_status needs pets that exist: "
+            "set setup.pets to 1 or more, or put create_new_pet before it",
+        ),
+        (
+            scenario("target: mcp", "[apply_care_action: {actions: [fly]}, interact_with_pet: {texts: ['']}]"),
+            "5:38: flow[0].apply_care_action.actions[0]: unknown care action 'fly'",
+        ),
+    ],
+)
+def test_mistakes(text: str, message: str, mistakes: Mistakes) -> None:
+    told = mistakes(text)
+    assert told
+    assert told[0].startswith(f"s.yaml:{message}")
+
+
+def test_every_operation_has_its_target() -> None:
+    by_target: dict[str, list[str]] = {"embedded": [], "mcp": []}
+    for name in OPERATIONS:
+        for target in STEP_MODELS[name].targets:
+            by_target[target].append(name)
+    assert set(by_target["embedded"]) & set(by_target["mcp"]) == {"sleep"}
+    assert len(by_target["mcp"]) == 7 + 1
+
+
+@pytest.mark.parametrize(
+    ("embedded", "tool", "shared"),
+    [
+        ("create_pet", "create_new_pet", CreationSettings),
+        ("interact", "interact_with_pet", TalkSettings),
+        ("care", "apply_care_action", CareSettings),
+    ],
+)
+def test_what_means_the_same_is_told_the_same(embedded: str, tool: str, shared: Any) -> None:
+    assert issubclass(STEP_MODELS[embedded], shared)
+    assert issubclass(STEP_MODELS[tool], shared)
+    assert STEP_MODELS[embedded].model_fields.keys() == STEP_MODELS[tool].model_fields.keys()
+
+
+def test_the_plan_says_what_is_driven(make_plan: Callable[..., ExecutionPlan]) -> None:
+    pets = {"setup": {"pets": 1}}
+    over_stdio = make_plan(["interact_with_pet"], target="mcp", **pets).describe()
+    assert over_stdio.endswith("through MCP over stdio; 1 pet set up; AI 50ms")
+    found = make_plan(["interact_with_pet"], target={"mcp": {"url": URL}}, **pets).describe()
+    assert found.endswith(f"the MCP server at {URL}; 1 pet set up")
+    assert "MCP" not in make_plan(["status"], **pets).describe()

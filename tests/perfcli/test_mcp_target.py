@@ -1,0 +1,324 @@
+"""The target `mcp`: whole runs through true servers, what it takes for a right answer, and that no server is left."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from threading import Thread
+from typing import Any
+
+import mcp_types as types
+import psutil
+import pytest
+from mcp.server.lowlevel import Server
+
+from digipal.ai import SimulatedAI
+from digipal.core.digipal_core import DigiPalCore
+from digipal.mcp.http import HttpListener
+from digipal.mcp.server import MCPServer
+from digipal.storage import StorageManager
+from perfcli.errors import PerfError, UsageError, Verdict
+from perfcli.plan import ExecutionPlan
+from perfcli.run import run_scenario
+from perfcli.targets import tool_checks as checks
+from perfcli.targets.choice import make_target
+from perfcli.targets.kinds import kind_of
+from perfcli.targets.mcp import McpTarget, ToolError
+from perfcli.targets.naming import PetRef
+
+ROOT = Path(__file__).parents[2]
+MakePlan = Callable[..., ExecutionPlan]
+QUIET_AI = {"engine": {"ai": {"latency": "0ms"}}}
+EVERY_TOOL = [
+    "create_new_pet",
+    {"interact_with_pet": {"texts": ["good job", "eat some food"]}},
+    {"apply_care_action": {"actions": ["meat", "rest"]}},
+    "get_pet_status",
+    "get_pet_statistics",
+    {"trigger_evolution": {"accept_refusal": True}},
+    "get_available_actions",
+]
+ENDLESS = """
+name: endless
+target: {mcp: {transport: http}}
+setup: {pets: 2}
+engine: {ai: {latency: 1ms}}
+load: {executor: constant-vus, vus: 2, duration: 10m}
+flow: [interact_with_pet]
+"""
+
+
+def servers(parent: int) -> list[psutil.Process]:
+    """The MCP servers that a process has started, or what it has started."""
+    return [p for p in psutil.Process(parent).children(recursive=True) if "digipal.mcp" in p.cmdline()]
+
+
+def until(condition: Callable[[], Any]) -> Any:
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline:
+        if found := condition():
+            return found
+        time.sleep(0.02)
+    raise AssertionError("it did not happen within 30 s")
+
+
+class Listening:
+    """A server in a thread of this process."""
+
+    def __init__(self, server: Server[Any], token: str = "") -> None:
+        self._listener = HttpListener(server, "127.0.0.1", 0, token=token)
+        self.url = self._listener.url
+        self._thread = Thread(target=asyncio.run, args=(self._listener.serve(),))
+        self._thread.start()
+
+    def close(self) -> None:
+        self._listener.stop()
+        self._thread.join()
+
+
+@pytest.fixture
+def found(tmp_path: Path) -> Iterator[Callable[..., str]]:
+    """Start a server that the runs did not start, and tell its URL."""
+    storage = StorageManager(tmp_path / "theirs.db")
+    started: list[Listening] = []
+
+    def start(server: Server[Any] | None = None, **options: str) -> str:
+        core = DigiPalCore(storage, SimulatedAI(latency_ms=0))
+        started.append(Listening(server or MCPServer(core).server, **options))
+        return started[-1].url
+
+    yield start
+    for listening in started:
+        listening.close()
+    storage.close()
+
+
+@pytest.fixture
+def opened(make_plan: MakePlan, tmp_path: Path) -> Iterator[Callable[..., McpTarget]]:
+    """A target on a server at a URL, open and set up in this process."""
+    targets: list[McpTarget] = []
+
+    def make(url: str, flow: list[Any], pets: int = 1) -> McpTarget:
+        plan = make_plan(flow, target={"mcp": {"url": url}}, setup={"pets": pets})
+        target = make_target(plan, tmp_path / "none.db")
+        assert isinstance(target, McpTarget)
+        targets.append(target)
+        target.open(lambda pid: None)
+        target.set_up()
+        return target
+
+    yield make
+    for target in targets:
+        target.close()
+
+
+@pytest.mark.end_to_end
+class TestRuns:
+    """Whole runs, each with processes of its own."""
+
+    def test_every_tool_over_stdio(self, make_plan: MakePlan) -> None:
+        plan = make_plan(
+            EVERY_TOOL,
+            target="mcp",
+            setup={"pets": 2},
+            load={"executor": "per-vu-iterations", "vus": 2, "iterations": 3},
+            thresholds=["success_rate == 100%", "lost_writes == 0", "memory.growth < 1GB"],
+            **QUIET_AI,
+        )
+        result = run_scenario(plan)
+        assert (result.verdict, result.reasons) == (Verdict.PASS, [])
+        assert {operation.name: operation.ok for operation in result.operations} == dict.fromkeys(
+            (operation if isinstance(operation, str) else next(iter(operation)) for operation in EVERY_TOOL), 6
+        )
+        assert result.integrity is not None
+        assert (result.integrity.acknowledged, result.integrity.lost) == (2 + 6 + 6 + 6, 0)
+        assert result.memory.harness_rss == 0
+        assert result.memory.end_rss
+        assert (result.memory.active_pets, result.memory.per_pet, result.memory.after_cleanup) == (None, None, None)
+        assert servers(os.getpid()) == []
+
+    def test_sessions_of_their_own_over_http(self, make_plan: MakePlan) -> None:
+        plan = make_plan(
+            [{"get_pet_status": {"weight": 1}}, {"interact_with_pet": {"weight": 1}}],
+            target={"mcp": {"transport": "http"}},
+            setup={"pets": 3},
+            load={"vus": 3, "iterations": 30},
+            thresholds=["success_rate == 100%", "lost_writes == 0"],
+            **QUIET_AI,
+        )
+        result = run_scenario(plan)
+        assert (result.verdict, result.reasons) == (Verdict.PASS, [])
+        assert result.total.ok == 30
+        assert servers(os.getpid()) == []
+
+    def test_a_server_that_is_killed(self, make_plan: MakePlan) -> None:
+        load = {"executor": "constant-vus", "duration": "10m", "vus": 2}
+        plan = make_plan(["get_pet_status", "interact_with_pet"], target="mcp", setup={"pets": 2}, load=load)
+        killed: list[int] = []
+
+        class Assassin:
+            def update(self, progress: Any) -> None:
+                if progress.ok and not killed:
+                    (server,) = servers(os.getpid())
+                    killed.append(server.pid)
+                    server.kill()
+
+        result = run_scenario(plan, observer=Assassin())
+        assert result.verdict is Verdict.ERROR
+        assert result.reasons == ["the engine failed at measuring: the MCP server ended"]
+        assert result.total.ok > 0
+        assert result.integrity is not None
+        assert result.integrity.lost == 0
+        until(lambda: not psutil.pid_exists(killed[0]))
+
+    def test_a_tool_that_is_killed_leaves_no_server(self, tmp_path: Path) -> None:
+        (tmp_path / "endless.yaml").write_text(ENDLESS, encoding="utf-8")
+        tool = subprocess.Popen(
+            [sys.executable, "-m", "perfcli", "run", "endless.yaml"],
+            cwd=tmp_path,
+            env={**os.environ, "PYTHONPATH": str(ROOT), "TMPDIR": str(tmp_path)},
+            stdout=subprocess.DEVNULL,
+        )
+        (server,) = until(lambda: servers(tool.pid))
+        tool.send_signal(signal.SIGKILL)
+        tool.wait()
+        until(lambda: not server.is_running())
+        until(lambda: not list(tmp_path.glob("digipal-perf-*")))
+
+    def test_a_server_that_runs_already(
+        self, found: Callable[..., str], make_plan: MakePlan, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("DIGIPAL_MCP_TOKEN", "secret")
+        url = found(token="secret")
+        plan = make_plan(
+            ["create_new_pet", "interact_with_pet"],
+            target={"mcp": {"url": url}},
+            setup={"pets": 1},
+            thresholds=["success_rate == 100%"],
+        )
+        result = run_scenario(plan)
+        assert (result.verdict, result.reasons) == (Verdict.PASS, [])
+        assert result.integrity is None
+        assert (result.memory.end_rss, result.memory.growth, result.resources.cpu_mean) == (None, None, None)
+        assert result.monitor == []
+        assert "secret" not in result.model_dump_json()
+
+
+class TestOpening:
+    """What stands in the way of a run is told before it begins."""
+
+    def test_nobody_answers(self, opened: Callable[..., McpTarget]) -> None:
+        with pytest.raises(PerfError, match=r"the MCP server at http://127.0.0.1:9/mcp does not answer: "):
+            opened("http://127.0.0.1:9/mcp", ["get_pet_status"])
+
+    def test_a_server_of_something_else(self, found: Callable[..., str], opened: Callable[..., McpTarget]) -> None:
+        async def listed(*_: Any) -> types.ListToolsResult:
+            return types.ListToolsResult(tools=[types.Tool(name="sing", input_schema={"type": "object"})])
+
+        with pytest.raises(PerfError, match="the MCP server has no tool get_pet_status: it offers sing"):
+            opened(found(Server("choir", on_list_tools=listed)), ["get_pet_status"])
+
+    def test_the_sdk_is_missing(self, make_plan: MakePlan, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+        for name in [name for name in sys.modules if name.startswith(("perfcli.targets.mcp", "mcp"))]:
+            monkeypatch.delitem(sys.modules, name)
+        monkeypatch.setitem(sys.modules, "mcp", None)
+        plan = make_plan(["get_pet_status"], target="mcp", setup={"pets": 1})
+        with pytest.raises(UsageError, match=r"needs the package mcp.*: pip install 'digipal-perf\[mcp\]'"):
+            make_target(plan, tmp_path / "pets.db")
+
+
+class TestFailures:
+    """What a tool's error is counted as."""
+
+    def test_tool_errors_by_what_they_say(self, found: Callable[..., str], opened: Callable[..., McpTarget]) -> None:
+        target = opened(found(), [{"trigger_evolution": {"force": False}}])
+        call = target.calls(0)[0]
+        assert call is not None
+        with pytest.raises(ToolError) as caught:
+            call.invoke(*call.arguments(0, 0))
+        assert target.classify(caught.value) == ("Evolution requirements not met: min_age", "")
+
+    def test_refusals_that_are_accepted(self, found: Callable[..., str], opened: Callable[..., McpTarget]) -> None:
+        target = opened(found(), [{"trigger_evolution": {"accept_refusal": True}}])
+        call = target.calls(0)[0]
+        assert call is not None
+        asked = call.arguments(0, 0)
+        assert call.check(asked, call.invoke(*asked)) == ""
+
+    @pytest.mark.parametrize(
+        ("error", "category"),
+        [("DatabaseBusyError", "busy"), ("StorageError", "database"), ("SimulatedAIError", ""), (None, "")],
+    )
+    def test_categories(
+        self, error: str | None, category: str, found: Callable[..., str], opened: Callable[..., McpTarget]
+    ) -> None:
+        target = opened(found(), ["get_pet_status"])
+        assert target.classify(ToolError("it failed", {"error": error})) == ("it failed", category)
+
+    def test_users_of_two_runs_do_not_meet(self, found: Callable[..., str], opened: Callable[..., McpTarget]) -> None:
+        url = found()
+        users = {opened(url, ["get_pet_status"]).calls(0)[0].arguments(0, 0)[0]["user_id"] for _ in range(2)}  # type: ignore[union-attr]
+        assert len(users) == 2
+
+
+PET = PetRef("u", "p")
+RIGHT = {"user_id": "u", "id": "p", "attributes": {"hp": 1}}
+SAID = {"user_id": "u", "user_input": "hi", "response": "Hello!", "success": True, "result": "success"}
+
+
+class TestChecks:
+    """Answers are checked, not only timed."""
+
+    @pytest.mark.parametrize(
+        ("problem", "expected"),
+        [
+            (checks.status(PET, RIGHT), ""),
+            (checks.status(PET, {}), "wrong answer: no state"),
+            (checks.status(PET, {**RIGHT, "user_id": "v"}), "wrong answer: another user's pet"),
+            (checks.status(PET, {**RIGHT, "id": "q"}), "wrong answer: another pet"),
+            (checks.statistics(PET, {"basic_info": {"id": "p"}}), ""),
+            (checks.statistics(PET, {"basic_info": {"id": "q"}}), "wrong answer: another pet"),
+            (checks.statistics(PET, {}), "wrong answer: no statistics"),
+            (checks.actions(PET, {"user_id": "u", "actions": ["meat"]}), ""),
+            (checks.actions(PET, {"user_id": "u", "actions": []}), "wrong answer: no actions"),
+            (checks.evolution(PET, {"user_id": "u", "old_stage": "egg", "new_stage": "baby"}), ""),
+            (checks.evolution(PET, {"user_id": "u"}), "wrong answer: no stages"),
+            (checks.evolution(PET, {}), "wrong answer: another user's pet"),
+            (checks.created("u", "red", RIGHT | {"egg_type": "red"}), ""),
+            (
+                checks.created("u", "red", {"id": "p", "user_id": "u", "egg_type": "blue"}),
+                "wrong answer: another egg type",
+            ),
+            (checks.created("u", "red", {"user_id": "u"}), "wrong answer: no pet"),
+        ],
+    )
+    def test_right_or_not(self, problem: str, expected: str) -> None:
+        assert problem == expected
+
+    @pytest.mark.parametrize(
+        ("changed", "expected"),
+        [
+            ({}, ""),
+            ({"user_id": "v"}, "wrong answer: another user's pet"),
+            ({"user_input": "ho"}, "wrong answer: an interaction about something else"),
+            ({"response": ""}, "wrong answer: an empty response"),
+            ({"success": False, "result": "failure"}, "refused: failure"),
+        ],
+    )
+    def test_interactions(self, changed: dict[str, Any], expected: str) -> None:
+        answer = {**SAID, **changed}
+        assert checks.interaction("u", "hi", "user_input", answer, accept_refusal=False) == expected
+
+    def test_a_refusal_can_be_right(self) -> None:
+        refused = {**SAID, "success": False}
+        assert checks.interaction("u", "hi", "user_input", refused, accept_refusal=True) == ""
+
+    def test_kinds_leave_out_what_varies(self) -> None:
+        first, second = (kind_of(f"No DigiPal found for user 'user-{n}': pet 0{n}a1b2c3d4\nmore") for n in (1, 2))
+        assert first == second == "No DigiPal found for user …: pet …"
