@@ -6,6 +6,7 @@ import os
 import shutil
 import signal
 import sys
+import traceback
 from contextlib import suppress
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -31,11 +32,20 @@ def main(arguments: list[str]) -> None:
 
         return make_target(plan, database_file)
 
-    threads = SystemThreads(plan.scenario.load.vus)
-    Session(plan, link, SystemClock(link.stop), threads).run(make_target)
+    exit_code = 0
+    try:
+        threads = SystemThreads(plan.scenario.load.vus)
+        Session(plan, link, SystemClock(link.stop), threads).run(make_target)
+    except OSError:
+        # the tool is gone: the link's thread sees it too, but may not live long enough to clear up
+        _leave_no_trace(plan_file.parent)
+    except BaseException:
+        traceback.print_exc()
+        exit_code = 1
     sys.stdout.flush()
     sys.stderr.flush()
-    os._exit(0)
+    # never by the interpreter's own way out, which waits for every thread that was left
+    os._exit(exit_code)
 
 
 def _leave_no_trace(directory: Path) -> None:
