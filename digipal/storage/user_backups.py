@@ -136,13 +136,12 @@ def _put_back(writing: Writing, user_id: str, data: Row) -> None:
         for table in _HISTORIES:
             connection.execute(f"DELETE FROM {table} WHERE digipal_id = ?", (pet["id"],))
         changes = {"user_id": user_id, "is_active": pet["id"] in live[-1:], "revision": revision}
-        _insert(connection, "digipals", pet | changes)
+        _insert(connection, "digipals", [pet | changes])
     for table in _HISTORIES:
-        for row in data[table]:
-            _insert(connection, table, row)
+        _insert(connection, table, data[table])
     if data["user"] is not None:
         connection.execute("DELETE FROM users WHERE id = ?", (user_id,))
-        _insert(connection, "users", data["user"] | {"id": user_id})
+        _insert(connection, "users", [data["user"] | {"id": user_id}])
 
 
 def _next_revision(connection: sqlite3.Connection, user_id: str, pet: Row) -> int:
@@ -158,13 +157,14 @@ def _next_revision(connection: sqlite3.Connection, user_id: str, pet: Row) -> in
     return max(least, int(row[1]) + 1)
 
 
-def _insert(connection: sqlite3.Connection, table: str, row: Row) -> None:
+def _insert(connection: sqlite3.Connection, table: str, rows: list[Row]) -> None:
     present = [column[1] for column in connection.execute(f"PRAGMA table_info({table})")]
-    names = [name for name in present if name in row]
-    connection.execute(
-        f"INSERT INTO {table} ({', '.join(names)}) VALUES ({', '.join('?' * len(names))})",
-        [row[name] for name in names],
-    )
+    for row in rows:
+        names = [name for name in present if name in row]
+        connection.execute(
+            f"INSERT INTO {table} ({', '.join(names)}) VALUES ({', '.join('?' * len(names))})",
+            [row[name] for name in names],
+        )
 
 
 def _rows(connection: sqlite3.Connection, sql: str, *params: str) -> list[Row]:
