@@ -154,8 +154,8 @@ class TestReadme:
 
     def test_counts_the_quick_scenarios(self) -> None:
         quick = [path for path in shipped_scenarios() if "quick" in load_scenario(path).tags]
-        assert len(quick) == 12
-        assert "twelve scenarios tagged `quick`" in README
+        assert len(quick) == 11
+        assert "eleven scenarios tagged `quick`" in README
 
 
 class TestLinks:
