@@ -25,3 +25,9 @@ def storage(db_path: Path, tmp_path: Path) -> Iterator[StorageManager]:
 @pytest.fixture
 def core(storage: StorageManager) -> DigiPalCore:
     return DigiPalCore(storage, SimulatedAI(latency_ms=0))
+
+
+@pytest.fixture(autouse=True)
+def folder_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A storage without a folder for its assets makes one where it is: never in the project."""
+    monkeypatch.chdir(tmp_path)

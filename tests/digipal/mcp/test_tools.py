@@ -24,6 +24,8 @@ from digipal.mcp.server import MCPServer
 from digipal.mcp.tools import TOOLS
 from digipal.storage import StorageManager
 
+ROOT = Path(__file__).parents[3]
+
 ARGUMENTS: dict[str, dict[str, Any]] = {
     "interact_with_pet": {"message": "good"},
     "apply_care_action": {"action": "meat"},
@@ -313,9 +315,9 @@ class TestProtocol:
 
 def test_the_engine_itself_does_not_need_the_sdk(tmp_path: Path) -> None:
     code = "import sys, digipal.core.digipal_core, digipal.storage, digipal.ai; sys.exit('mcp' in sys.modules)"
-    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 0
     without = "import sys; sys.modules['mcp'] = sys.modules['mcp_types'] = None; "
     code = without + f"from digipal.mcp.__main__ import main; main(['--db', {str(tmp_path / 'p.db')!r}])"
-    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    told = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
     assert told.returncode == 2
     assert "pip install 'digipal-perf[mcp]'" in told.stderr
