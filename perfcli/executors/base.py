@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from typing import Annotated, Final, Protocol
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
@@ -60,3 +61,26 @@ class LoadSettings(BaseModel):
     def _pauses(self) -> str:
         think = f", {self.think_time} between iterations" if self.think_time_ns else ""
         return think + (f", after {self.warmup} of warm-up" if self.warmup_ns else "")
+
+
+class CountedLoad(LoadSettings):
+    """The settings of executors that count iterations, and give up when time is over."""
+
+    max_duration: PositiveDurationText = Field(default=LONGEST, description="no iteration starts after this")
+
+    @property
+    @abstractmethod
+    def planned_iterations(self) -> int:
+        """How many iterations the load consists of."""
+
+    @property
+    def longest_ns(self) -> int:
+        """When the last iteration may start, in ns after the first."""
+        return units.parse_duration_ns(self.max_duration)
+
+    def share_done(self, iterations: int, elapsed_ns: int) -> float:
+        """How much of the load is done, 0..1, after so many iterations and so much time."""
+        return min(1.0, iterations / self.planned_iterations)
+
+    def _bound(self) -> str:
+        return "" if self.max_duration == LONGEST else f" (at most {self.max_duration})"

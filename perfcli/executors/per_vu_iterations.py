@@ -6,42 +6,28 @@ from typing import Literal
 
 from pydantic import Field
 
-from perfcli.executors.base import LONGEST, MOST_ITERATIONS, LoadSettings, PositiveDurationText, Schedule
-from perfcli.units import parse_duration_ns
+from perfcli.executors.base import MOST_ITERATIONS, CountedLoad, Schedule
 
 
-class PerVuIterations(LoadSettings):
+class PerVuIterations(CountedLoad):
     """`iterations` by each of `vus`, so every vu's work is known in advance."""
 
     executor: Literal["per-vu-iterations"]
     iterations: int = Field(ge=1, le=MOST_ITERATIONS, description="iterations of each vu")
-    max_duration: PositiveDurationText = Field(default=LONGEST, description="no iteration starts after this")
 
     def schedule(self) -> Schedule:
         """A fresh schedule for one run."""
-        return PerVuIterationsSchedule(self.vus, self.iterations, parse_duration_ns(self.max_duration))
+        return PerVuIterationsSchedule(self.vus, self.iterations, self.longest_ns)
 
     def describe(self) -> str:
         """What will run, in one line."""
         each = f" by each of {self.vus} vus" if self.vus > 1 else " by 1 vu"
         return f"{self.iterations:,} iterations{each}{self._pauses()}{self._bound()}"
 
-    def _bound(self) -> str:
-        return "" if self.max_duration == LONGEST else f" (at most {self.max_duration})"
-
-    @property
-    def longest_ns(self) -> int:
-        """When the last iteration may start, in ns after the first."""
-        return parse_duration_ns(self.max_duration)
-
     @property
     def planned_iterations(self) -> int:
         """How many iterations the load consists of."""
         return self.iterations * self.vus
-
-    def share_done(self, iterations: int, elapsed_ns: int) -> float:
-        """How much of the load is done, 0..1, after so many iterations and so much time."""
-        return min(1.0, iterations / (self.iterations * self.vus))
 
 
 class PerVuIterationsSchedule:

@@ -7,42 +7,28 @@ from typing import Literal
 
 from pydantic import Field
 
-from perfcli.executors.base import LONGEST, MOST_ITERATIONS, LoadSettings, PositiveDurationText, Schedule
-from perfcli.units import parse_duration_ns
+from perfcli.executors.base import MOST_ITERATIONS, CountedLoad, Schedule
 
 
-class SharedIterations(LoadSettings):
+class SharedIterations(CountedLoad):
     """`iterations` in all, shared by `vus`: a fast vu does more of them."""
 
     executor: Literal["shared-iterations"]
     iterations: int = Field(ge=1, le=MOST_ITERATIONS, description="iterations in all")
-    max_duration: PositiveDurationText = Field(default=LONGEST, description="no iteration starts after this")
 
     def schedule(self) -> Schedule:
         """A fresh schedule for one run."""
-        return SharedIterationsSchedule(self.iterations, parse_duration_ns(self.max_duration))
+        return SharedIterationsSchedule(self.iterations, self.longest_ns)
 
     def describe(self) -> str:
         """What will run, in one line."""
         shared = f" shared by {self.vus} vus" if self.vus > 1 else " by 1 vu"
         return f"{self.iterations:,} iterations{shared}{self._pauses()}{self._bound()}"
 
-    def _bound(self) -> str:
-        return "" if self.max_duration == LONGEST else f" (at most {self.max_duration})"
-
-    @property
-    def longest_ns(self) -> int:
-        """When the last iteration may start, in ns after the first."""
-        return parse_duration_ns(self.max_duration)
-
     @property
     def planned_iterations(self) -> int:
         """How many iterations the load consists of."""
         return self.iterations
-
-    def share_done(self, iterations: int, elapsed_ns: int) -> float:
-        """How much of the load is done, 0..1, after so many iterations and so much time."""
-        return min(1.0, iterations / self.iterations)
 
 
 class SharedIterationsSchedule:

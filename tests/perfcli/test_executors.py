@@ -102,7 +102,7 @@ def test_all_mistakes_are_found_at_once() -> None:
     assert [error["loc"][-1] for error in caught.value.errors()] == [
         "vus",
         "think_time",
-        "iterations",
         "max_duration",
+        "iterations",
         "extra",
     ]
