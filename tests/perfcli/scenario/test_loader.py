@@ -77,8 +77,8 @@ TOLD = """\
 12:3: load.iterations: written twice: first on line 11
 13:17: load.max_duration: '0s' is no time at all: write more than 0
 14:3: load.warmpu: unknown key (did you mean 'warmup'?)
-15:3: load.duration: does not go with shared-iterations: use one of vus, think_time, warmup, executor, iterations, \
-max_duration
+15:3: load.duration: does not go with shared-iterations: use one of vus, think_time, warmup, max_duration, executor, \
+iterations
 16:8: users: unknown value 'everyone': use one of own, uniform
 18:5: flow[0]: unknown operation 'lod_pet' (did you mean 'load_pet'?)
 18:23: flow[0].load_pet.weight: expected a number, not 'heavy'
