@@ -158,11 +158,15 @@ class DigiPalCore:
     def apply_care_action(self, user_id: str, action_name: str) -> tuple[bool, Interaction]:
         """Care for the pet. Saved when anything changed: trying without the energy for it is a mistake that counts."""
 
+        done = False
+
         def care(pet: DigiPal) -> tuple[bool, Interaction]:
+            nonlocal done
             done, interaction = self.attribute_engine.apply_care_action(pet, action_name)
             return done or interaction.result is InteractionResult.INSUFFICIENT_ENERGY, interaction
 
-        return self._answered(user_id, action_name, care)
+        _, interaction = self._answered(user_id, action_name, care)
+        return done, interaction
 
     def get_pet_statistics(self, user_id: str) -> dict[str, Any]:
         """Everything about the pet in one dict; empty without a pet."""

@@ -45,14 +45,19 @@ def clean_interaction(answer: Any, text: str, pet: DigiPal) -> Interaction:
     """The answer as an Interaction fit to be stored, recorded last in the pet's history.
 
     An AI may answer with any object; what is missing or of the wrong kind in it takes a plain value. A proper
-    Interaction stays the same object.
+    Interaction stays the same object, unless it has been said before: an AI that gives one object twice means two
+    interactions.
     """
-    interaction = answer if _is_proper(answer) else _rebuilt(answer, text)
     history = pet.conversation_history
-    if not history or history[-1] is not answer:
-        history.append(interaction)
-    else:
+    recorded = bool(history) and history[-1] is answer and answer.storage_mark is None
+    interaction = answer if _is_proper(answer) else _rebuilt(answer, text)
+    if interaction.storage_mark is not None:
+        interaction = interaction.copy()
+    interaction.user_input = interaction.user_input or text
+    if recorded:
         history[-1] = interaction
+    else:
+        history.append(interaction)
     return interaction
 
 

@@ -385,3 +385,45 @@ def test_background_updates_start_and_stop(core: DigiPalCore) -> None:
     core.stop_background_updates()
     assert core._stop_updates
     assert not thread.is_alive()
+
+
+class OneAnswerAI(SimulatedAI):
+    """Gives one and the same Interaction every time, as mocks do."""
+
+    def __init__(self, answer: Interaction) -> None:
+        super().__init__(latency_ms=0)
+        self.answer = answer
+
+    def process_speech(self, audio: bytes, sample_rate: int | None = None) -> str:
+        return "hello"
+
+    def process_interaction(self, text: str, pet: DigiPal) -> Interaction:
+        return self.answer
+
+
+def test_an_answer_given_twice_is_two_interactions(storage: StorageManager) -> None:
+    core = DigiPalCore(storage, OneAnswerAI(Interaction(user_input="x", pet_response="Hi")))
+    core.create_new_pet(EggType.RED, "u")
+    for _ in range(5):
+        core.process_interaction("u", "x")
+        core.apply_care_action("u", "meat")
+    assert len(storage.get_interaction_history("u", limit=100)) == 10
+    assert len(core.active_pets["u"].conversation_history) == 10
+
+
+def test_a_spoken_word_hatches_whatever_the_answer_says_of_it(storage: StorageManager) -> None:
+    core = DigiPalCore(storage, OneAnswerAI(Interaction(pet_response="Hi")))
+    core.create_new_pet(EggType.RED, "u")
+    success, interaction = core.process_speech_interaction("u", b"sound")
+    assert success
+    assert "hatched" in interaction.pet_response
+    assert core.active_pets["u"].life_stage is LifeStage.BABY
+    assert [row["user_input"] for row in storage.get_interaction_history("u")] == ["hello"]
+
+
+def test_care_answers_with_what_the_attribute_engine_said(core: DigiPalCore, monkeypatch: pytest.MonkeyPatch) -> None:
+    core.create_new_pet(EggType.RED, "u")
+    refused = (False, Interaction(pet_response="no"))
+    monkeypatch.setattr(core.attribute_engine, "apply_care_action", lambda pet, name: refused)
+    assert core.apply_care_action("u", "meat") == refused
+    assert core.apply_care_action("nobody", "meat")[0] is False
