@@ -3,13 +3,14 @@
 import os
 import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from datetime import datetime
 from pathlib import Path
 
 from digipal.errors import SchemaVersionError, StorageError
 from digipal.storage.faults import translated
 
-_TABLE_NAMES = "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite~_%' ESCAPE '~'"
+_TABLE_NAMES = "SELECT name FROM sqlite_master WHERE type IN ('table', 'view') AND name NOT LIKE 'sqlite~_%' ESCAPE '~'"
 _CHECKED_BYTES = 64 * 2**20
 LIVE_PET_MESSAGE = "the user already has a live pet"
 
@@ -165,6 +166,8 @@ def _refuse_unfit(connection: sqlite3.Connection, path: str) -> None:
     tables = {name for (name,) in connection.execute(_TABLE_NAMES)}
     if tables and tables.isdisjoint(_TABLES):
         raise StorageError(f"{path}: a database of another program, with the tables {', '.join(sorted(tables))}")
+    if lacking := _lacking_columns(connection, tables):
+        raise StorageError(f"{path}: a database of another program: it lacks {', '.join(lacking)}")
     version = _recorded_version(connection)
     if version > DatabaseSchema.CURRENT_VERSION:
         raise SchemaVersionError(
@@ -177,6 +180,17 @@ def _refuse_unfit(connection: sqlite3.Connection, path: str) -> None:
             raise StorageError(
                 f"{path}: the database is damaged ({verdict.splitlines()[-1]}); put a backup in its place"
             )
+
+
+def _lacking_columns(connection: sqlite3.Connection, tables: set[str]) -> list[str]:
+    """Columns that tables of our names would have, were they ours; every engine so far has made them all."""
+    with closing(sqlite3.connect(":memory:")) as ours:
+        _create_tables(ours)
+        return [
+            f"{table}.{column}"
+            for table in sorted(tables.intersection(_TABLES))
+            for column in sorted(_columns(ours, table) - _columns(connection, table))
+        ]
 
 
 def _is_up_to_date(connection: sqlite3.Connection) -> bool:

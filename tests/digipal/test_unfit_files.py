@@ -107,6 +107,21 @@ def test_damage_in_a_large_file_is_met_by_the_call_that_reads_it(filled: Path, m
         StorageManager(filled).get_database_stats()
 
 
+@pytest.mark.parametrize(
+    "made",
+    [
+        "CREATE TABLE users (id INTEGER, email TEXT); CREATE TABLE posts (id INTEGER)",
+        "CREATE TABLE people (id, username); CREATE VIEW users AS SELECT * FROM people",
+    ],
+    ids=["table", "view"],
+)
+def test_a_table_of_our_name_in_another_programs_file(db_path: Path, made: str) -> None:
+    connection = sqlite3.connect(db_path)
+    connection.executescript(made)
+    connection.close()
+    assert_refused(db_path)
+
+
 def test_a_file_of_a_newer_engine(filled: Path) -> None:
     connection = sqlite3.connect(filled)
     connection.execute("INSERT INTO schema_migrations (version) VALUES (99)")
