@@ -31,7 +31,7 @@ $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
 
 $(VENV)/installed: $(BIN)/python pyproject.toml constraints.txt
-	$(INSTALL) --editable .
+	$(INSTALL) --editable '.[mcp]'
 	@touch $@
 
 $(VENV)/installed-for-tests: $(BIN)/python pyproject.toml constraints.txt
