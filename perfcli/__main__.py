@@ -31,12 +31,12 @@ def _exit_code(arguments: list[str]) -> int:
     except click.ClickException as error:
         error.show()
         return error.exit_code
+    except BrokenPipeError:
+        # the reader of a pipe has left; Python must not fail once more when it flushes at exit
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return ExitCode.INTERNAL
     except OSError as error:
-        if isinstance(error, BrokenPipeError):
-            # the reader of a pipe has left; Python must not fail once more when it flushes at exit
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        else:
-            click.echo(f"Error: {error}", err=True)
+        click.echo(f"Error: {error}", err=True)
         return ExitCode.INTERNAL
     except PerfError as error:
         click.echo(f"Error: {error.message}" + (f"\nHint: {error.hint}" if error.hint else ""), err=True)

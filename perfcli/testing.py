@@ -113,7 +113,7 @@ class ScriptedTarget:
         self._script = script
         self._called: Counter[str] = Counter()
         self._created: Counter[int] = Counter()
-        self._saved: Counter[int] = Counter()
+        self._saved: Counter[str] = Counter()
         self.performed: dict[int, list[tuple[str, int, int]]] = {}
 
     def open(self, lives_in: LivesIn) -> str:
@@ -170,12 +170,16 @@ class ScriptedTarget:
                 self._write("INSERT INTO digipals VALUES (?, '', 1)", created_user(vu, self._created[vu]))
                 self._created[vu] += 1
             case TalkSettings() | CareSettings():
-                owner = created_user(vu, self._created[vu] - 1) if user == CREATED_PET else set_up_user(user)
+                owner = self._owner(vu, user)
                 self._write("INSERT INTO interactions VALUES (?)", owner)
             case SavePet():
-                self._saved[user] += 1
-                name, owner = save_name(self._saved[user]), set_up_user(user)
+                owner = self._owner(vu, user)
+                self._saved[owner] += 1
+                name = save_name(self._saved[owner])
                 self._write("UPDATE digipals SET name = ? WHERE user_id = ?", name, owner)
+
+    def _owner(self, vu: int, user: int) -> str:
+        return created_user(vu, self._created[vu] - 1) if user == CREATED_PET else set_up_user(user)
 
     def _write(self, statement: str, *values: Any) -> None:
         with closing(sqlite3.connect(self._database)) as connection, connection:

@@ -66,9 +66,8 @@ class VirtualUser:
                 start_ns = now_ns()
                 answer = invoke(*arguments)
                 end_ns = now_ns()
-            except (
-                BaseException
-            ) as error:  # an engine may raise anything, SystemExit too: it is the operation's failure
+            except BaseException as error:
+                # an engine may raise anything, SystemExit too: it is the operation's failure
                 end_ns = now_ns()
                 start_ns = start_ns or end_ns
                 outcome = self._failure(error)

@@ -55,7 +55,7 @@ class Ledger:
             match self._flow[place]:
                 case CreationSettings():
                     self._create(frame.vu, acknowledged=outcome == OK)
-                case SavePet() if outcome == OK and self._saves_alone:
+                case SavePet() if outcome == OK and (self._saves_alone or user == CREATED_PET):
                     self._saves[self._user(frame.vu, user)] += 1
                 case TalkSettings() | CareSettings() if outcome == OK:
                     self._interactions[self._user(frame.vu, user)] += 1

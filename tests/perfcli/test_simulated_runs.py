@@ -244,6 +244,14 @@ def test_creations_and_saves_are_held_to_account(make_plan: Any) -> None:
     assert dropped.integrity.lost == 4
 
 
+def test_saves_of_created_pets_are_held_to_account(make_plan: Any) -> None:
+    plan = make_plan(["create_pet", "save_pet"], load={"iterations": 6, "vus": 2}, thresholds=["lost_writes == 0"])
+    assert simulate(plan).verdict is Verdict.PASS
+    dropped = simulate(plan, lambda label, call: Behaviour(stores=label != "save_pet" or call != 3))
+    assert dropped.integrity is not None
+    assert (dropped.integrity.acknowledged, dropped.integrity.lost) == (12, 1)
+
+
 def test_database_errors_are_a_metric_of_their_own(make_plan: Any) -> None:
     plan = make_plan(["status"], **PETS, thresholds=["db_errors == 0"])
     broken = simulate(plan, lambda label, call: Behaviour(raises=sqlite3.OperationalError() if call == 5 else None))
