@@ -2,6 +2,7 @@
 
 import os
 import sqlite3
+import time
 from collections.abc import Callable
 from contextlib import closing
 from datetime import datetime
@@ -12,6 +13,7 @@ from digipal.storage.faults import translated
 
 _TABLE_NAMES = "SELECT name FROM sqlite_master WHERE type IN ('table', 'view') AND name NOT LIKE 'sqlite~_%' ESCAPE '~'"
 _CHECKED_BYTES = 64 * 2**20
+_WAL_RETRY_S = 0.005
 LIVE_PET_MESSAGE = "the user already has a live pet"
 
 _TABLES = {
@@ -223,7 +225,25 @@ def bring_up_to_date(connection: sqlite3.Connection, path: str) -> None:
     _refuse_unfit(connection, path)
     if not _is_up_to_date(connection):
         _migrate(connection)
-    connection.execute("PRAGMA journal_mode = WAL")
+    _write_ahead(connection)
+
+
+def _write_ahead(connection: sqlite3.Connection) -> None:
+    """Put the file in WAL mode, waiting as long as any write would for others who are opening it too.
+
+    SQLite does not call its busy handler for this change (https://sqlite.org/wal.html, "Sometimes Queries Return
+    SQLITE_BUSY"), so the waiting is ours.
+    """
+    (patience_ms,) = connection.execute("PRAGMA busy_timeout").fetchone()
+    deadline = time.monotonic() + patience_ms / 1000
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+            return
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+                raise
+            time.sleep(_WAL_RETRY_S)
 
 
 class DatabaseSchema:
