@@ -9,6 +9,10 @@ class DatabaseBusyError(StorageError):
     """Another connection kept the database locked for longer than the busy timeout; the call may be repeated."""
 
 
+class EngineClosedError(StorageError):
+    """The engine was shut down before the call; nothing was read or written."""
+
+
 class SchemaVersionError(StorageError):
     """The file was written by a newer engine; it has been left untouched."""
 

@@ -31,9 +31,14 @@ _MILDEST_FIRST = (
 )
 
 
-def worst(codes: Iterable[ExitCode]) -> ExitCode:
-    """The gravest of several exit codes; PASS when there are none."""
-    return max(codes, key=_MILDEST_FIRST.index, default=ExitCode.PASS)
+def worst(codes: Iterable[int]) -> int:
+    """The gravest of several exit codes; PASS when there are none. A threshold's own code outranks the common one."""
+    return max(codes, key=_gravity, default=ExitCode.PASS)
+
+
+def _gravity(code: int) -> float:
+    known = code in _MILDEST_FIRST
+    return _MILDEST_FIRST.index(ExitCode(code)) if known else _MILDEST_FIRST.index(ExitCode.THRESHOLD_FAILED) + 0.5
 
 
 class Verdict(StrEnum):

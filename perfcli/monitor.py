@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from threading import Event, Lock, Thread
 from typing import Final, Protocol
@@ -32,6 +32,10 @@ class Reading:
     database_bytes: int = 0
     wal_bytes: int = 0
     operations: int = 0
+    waited_ns: int | None = None
+    """How long its threads were ready to run and had no CPU; where the system tells, in whole readings."""
+    machine_busy_ns: int | None = None
+    """CPU time of all processes on all CPUs, and what was taken from a virtual machine; in whole readings."""
 
 
 def cpu_use(earlier: Reading, later: Reading) -> float | None:
@@ -100,9 +104,41 @@ class ProcessProbe:
                     database_bytes=_size(self._database),
                     wal_bytes=_size(self._wal),
                     operations=self._operations(),
+                    waited_ns=_waited_ns(process.pid) if whole else None,
+                    machine_busy_ns=_machine_busy_ns() if whole else None,
                 )
         except (psutil.NoSuchProcess, psutil.AccessDenied):
             return None
+
+
+class JointProbe:
+    """Reads several processes that share one database as if they were one: what each uses is added up."""
+
+    def __init__(self, probes: Sequence[Probe]) -> None:
+        self._probes = probes
+
+    def read(self, *, whole: bool = False) -> Reading | None:
+        """A reading of all; None where one of them is gone."""
+        readings = [reading for probe in self._probes if (reading := probe.read(whole=whole))]
+        if len(readings) < len(self._probes):
+            return None
+        first = readings[0]
+        return replace(
+            first,
+            rss=sum(r.rss for r in readings),
+            cpu_ns=sum(r.cpu_ns for r in readings),
+            threads=sum(r.threads for r in readings),
+            open_files=sum(r.open_files for r in readings),
+            uss=_added([r.uss for r in readings]),
+            read_bytes=_added([r.read_bytes for r in readings]),
+            written_bytes=_added([r.written_bytes for r in readings]),
+            waited_ns=_added([r.waited_ns for r in readings]),
+        )
+
+
+def _added(figures: Sequence[int | None]) -> int | None:
+    known = [figure for figure in figures if figure is not None]
+    return sum(known) if len(known) == len(figures) else None
 
 
 class Monitor:
@@ -143,6 +179,22 @@ class Monitor:
     def _watch(self) -> None:
         while not self._ended.wait(self._interval_s):
             self.look(whole=False)
+
+
+def _waited_ns(pid: int) -> int | None:
+    """From the second figure of /proc/PID/task/*/schedstat (Documentation/scheduler/sched-stats.rst of Linux)."""
+    try:
+        tasks = list(Path(f"/proc/{pid}/task").iterdir())
+        return sum(int((task / "schedstat").read_text(encoding="ascii").split()[1]) for task in tasks)
+    except (OSError, IndexError):
+        return None
+
+
+def _machine_busy_ns() -> int:
+    times = psutil.cpu_times()
+    # guest time is part of user time already
+    busy_s = sum(times[:8]) - times.idle - getattr(times, "iowait", 0.0)
+    return round(busy_s * 1e9)
 
 
 def _size(file: Path) -> int:

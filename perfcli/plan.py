@@ -1,18 +1,58 @@
-"""A scenario made ready to run: with its seed, and the line that says what will happen."""
+"""A scenario made ready to run: with its seed, its vus numbered, and a line for what each phase will do."""
 
 from __future__ import annotations
 
 import secrets
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from perfcli.scenario.models import Scenario
+from perfcli.executors import Load
+from perfcli.scenario.models import Phase, Scenario
 from perfcli.scenario.operation import TalkSettings
-from perfcli.scenario.steps import Sleep
+from perfcli.scenario.steps import Sleep, Step
 from perfcli.units import parse_duration_ns
 
 _SEED_BITS = 32  # short enough to copy from a terminal by hand
 _JITTER_AT_MOST = 10  # standard deviations: no normal draw goes beyond in a lifetime of runs
+
+
+@dataclass(frozen=True)
+class PlannedPhase:
+    """A phase with its place in the run: the vus of a run are numbered through all its phases."""
+
+    index: int
+    wave: int
+    first_vu: int
+    phase: Phase
+    pets: int
+
+    @property
+    def name(self) -> str:
+        """The phase's name."""
+        return self.phase.name
+
+    @property
+    def load(self) -> Load:
+        """The phase's load."""
+        return self.phase.load
+
+    @property
+    def flow(self) -> Sequence[Step]:
+        """The phase's steps."""
+        return self.phase.flow
+
+    @property
+    def vus(self) -> range:
+        """The numbers of its vus."""
+        return range(self.first_vu, self.first_vu + self.load.vu_count)
+
+    @property
+    def ends_after_ns(self) -> int:
+        """When its last iteration may start, in ns since its wave began, warm-up left out."""
+        return (self.load.start_after_ns or 0) + self.load.longest_ns
 
 
 class ExecutionPlan(BaseModel):
@@ -23,28 +63,86 @@ class ExecutionPlan(BaseModel):
     scenario: Scenario
     seed: int = Field(ge=0, lt=2**63)
 
-    def describe(self) -> str:
-        """What will run, in one line."""
-        scenario = self.scenario
-        what = "a mix of " if scenario.is_mix else ""
-        parts = [scenario.load.describe(), what + _joined(scenario.labels)]
-        if driven := scenario.target.describe():
-            parts.append(driven)
-        if scenario.setup.pets:
-            parts.append(f"{scenario.setup.pets:,} {'pet' if scenario.setup.pets == 1 else 'pets'} set up")
-        if _uses_ai(scenario):
-            parts.append(f"AI {scenario.engine.ai.latency}")
-        return "; ".join(parts)
+    @cached_property
+    def phases(self) -> Sequence[PlannedPhase]:
+        """What runs, in the order of the file."""
+        return tuple(_planned(self.scenario))
+
+    @cached_property
+    def waves(self) -> Sequence[Sequence[PlannedPhase]]:
+        """Phases that run at the same time; a wave begins when the one before it has ended."""
+        waves = range(self.phases[-1].wave + 1)
+        return tuple(tuple(phase for phase in self.phases if phase.wave == wave) for wave in waves)
 
     @property
-    def iteration_own_time_s(self) -> float:
-        """What one iteration takes by the scenario's own wish: pauses, think time and the AI's answers, in seconds."""
+    def vus(self) -> int:
+        """The vus of all phases."""
+        return self.phases[-1].vus.stop
+
+    @cached_property
+    def _phase_of_vu(self) -> Sequence[PlannedPhase]:
+        return tuple(phase for phase in self.phases for _ in phase.vus)
+
+    def phase_of(self, vu: int) -> PlannedPhase:
+        """The phase a vu belongs to."""
+        return self._phase_of_vu[vu]
+
+    def flow_of(self, vu: int) -> Sequence[Step]:
+        """The steps a vu's packed draws speak of."""
+        return self._phase_of_vu[vu].flow
+
+    def users_alone(self, vu: int) -> bool:
+        """Whether no other vu acts on this vu's pets of the setup while it does."""
+        phase = self._phase_of_vu[vu]
+        return (
+            phase.phase.users == "own"
+            and phase.load.vu_count <= self.scenario.setup.pets
+            and len(self.waves[phase.wave]) == 1
+        )
+
+    def process_of(self, vu: int) -> int:
+        """The engine process a vu runs in, counted from 0."""
+        return (vu - self._phase_of_vu[vu].first_vu) % self.scenario.pool.processes
+
+    def describe(self) -> str:
+        """What will run, in one line."""
+        if len(self.phases) == 1:
+            parts = [self.describe_phase(self.phases[0])]
+        else:
+            parts = [f"{len(self.phases)} phases: {_joined([phase.name for phase in self.phases])}"]
+        return "; ".join([*parts, *self.describe_engine()])
+
+    def describe_phase(self, planned: PlannedPhase) -> str:
+        """What one phase does, in one line."""
+        what = "a mix of " if planned.phase.is_mix else ""
+        start = f"after {planned.load.start_after}: " if planned.load.start_after else ""
+        return f"{start}{planned.load.describe()}; {what}{_joined(planned.phase.labels)}"
+
+    def describe_engine(self) -> Iterator[str]:
+        """What it runs on: the target, its processes, pets and AI."""
         scenario = self.scenario
-        ai = scenario.engine.ai
+        if driven := scenario.target.describe():
+            yield driven
+        if scenario.pool.processes > 1:
+            yield f"over {scenario.pool.processes} engine processes on one database"
+        if scenario.setup.pets:
+            yield f"{scenario.setup.pets:,} {'pet' if scenario.setup.pets == 1 else 'pets'} set up"
+        if self._uses_ai:
+            yield f"AI {scenario.engine.ai.latency}"
+
+    def iteration_own_time_s(self, planned: PlannedPhase) -> float:
+        """What one iteration takes by the scenario's own wish: pauses, think time and the AI's answers, in seconds."""
+        ai = self.scenario.engine.ai
         answer_ns = parse_duration_ns(ai.latency) + _JITTER_AT_MOST * parse_duration_ns(ai.jitter)
-        pauses_ns = sum(step.duration_ns for step in scenario.flow if isinstance(step, Sleep))
-        answers_ns = sum(answer_ns for step in scenario.flow if isinstance(step, TalkSettings))
-        return (scenario.load.think_time_ns + pauses_ns + answers_ns) / 1e9
+        pauses_ns = sum(step.duration_ns for step in planned.flow if isinstance(step, Sleep))
+        answers_ns = sum(answer_ns for step in planned.flow if isinstance(step, TalkSettings))
+        return (planned.load.think_time.longest_ns + pauses_ns + answers_ns) / 1e9
+
+    @property
+    def _uses_ai(self) -> bool:
+        scenario = self.scenario
+        answers = any(isinstance(step, TalkSettings) for phase in self.phases for step in phase.flow)
+        return answers and scenario.target.starts_engine and parse_duration_ns(scenario.engine.ai.latency) > 0
 
 
 def plan_run(scenario: Scenario, seed: int | None = None) -> ExecutionPlan:
@@ -52,9 +150,14 @@ def plan_run(scenario: Scenario, seed: int | None = None) -> ExecutionPlan:
     return ExecutionPlan(scenario=scenario, seed=secrets.randbits(_SEED_BITS) if seed is None else seed)
 
 
-def _uses_ai(scenario: Scenario) -> bool:
-    answers = any(isinstance(step, TalkSettings) for step in scenario.flow)
-    return answers and scenario.target.starts_engine and parse_duration_ns(scenario.engine.ai.latency) > 0
+def _planned(scenario: Scenario) -> Iterator[PlannedPhase]:
+    """The phases with their vus; one that says `start_after` joins the wave of those before it."""
+    wave = first_vu = 0
+    for index, phase in enumerate(scenario.phases_to_run):
+        if index and phase.load.start_after is None:
+            wave += 1
+        yield PlannedPhase(index, wave, first_vu, phase, scenario.setup.pets)
+        first_vu += phase.load.vu_count
 
 
 def _joined(labels: list[str], most: int = 6) -> str:

@@ -5,46 +5,83 @@ from __future__ import annotations
 import struct
 from array import array
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 OK: Final = 0
 """The outcome of an operation that answered rightly; every kind of failure has a number of its own."""
 
-FIELDS: Final = 5
-"""Integers a sample has: packed draw, outcome, intended start, start and end, the last three in ns."""
+SKIPPED: Final = -1
+"""The outcome of a step that was not tried, as the scenario makes it depend on one that failed."""
 
 FLUSH_INTERVAL_NS: Final = 250_000_000
 _MOST_SAMPLES: Final = 2_048
 _SAMPLES_OF_ALL_VUS: Final = 65_536
-_HEADER: Final = struct.Struct("<BIQ")
+_HEADER: Final = struct.Struct("<B3xIIIQQ")
+_OPEN, _MEASURED = 1, 2
+# an int takes its place in memory when it is first made: filled so, the buffer never grows once the run has begun
+_FILLING: Final = 10**15
+
+
+def _empty() -> array[int]:
+    return array("q")
 
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """Samples of one vu in the order they were taken, and the iterations it had completed by then."""
+    """Samples of one vu in the order they were taken, as columns of equal length."""
 
     vu: int
     measured: bool
     iterations: int
-    rows: array[int]
+    """Iterations the vu had completed by then."""
+    draws: array[int]
+    """Packed draws."""
+    starts: array[int]
+    """In ns, as `ends`."""
+    ends: array[int]
+    lags: array[int] = field(default_factory=_empty)
+    """How long after its intended start each began, in ns; empty where every start was as intended."""
+    failures: dict[int, int] = field(default_factory=dict)
+    """Outcomes by index; all others are OK."""
+    reference_ns: int = 0
+    """What the reference kernel took just before; 0 where it was not run."""
 
-    def column(self, field: int) -> array[int]:
-        """One field of every sample: 0 packed draw, 1 outcome, 2 intended start, 3 start, 4 end."""
-        return self.rows[field::FIELDS]
+    @property
+    def size_bytes(self) -> int:
+        """Its size as bytes."""
+        numbers = 3 * len(self.draws) + len(self.lags) + 2 * len(self.failures)
+        return _HEADER.size + self.draws.itemsize * numbers
 
 
 def encode_frame(frame: Frame) -> bytes:
     """A frame as bytes; `decode_frame` is the inverse on the same machine."""
-    return _HEADER.pack(frame.measured, frame.vu, frame.iterations) + frame.rows.tobytes()
+    flags = (_OPEN if frame.lags else 0) | (_MEASURED if frame.measured else 0)
+    header = _HEADER.pack(flags, frame.vu, len(frame.draws), len(frame.failures), frame.iterations, frame.reference_ns)
+    failures = array("q", [number for pair in frame.failures.items() for number in pair])
+    columns = (frame.draws, frame.starts, frame.ends, frame.lags, failures)
+    return header + b"".join(column.tobytes() for column in columns)
 
 
 def decode_frame(data: bytes) -> Frame:
     """The frame in `data`."""
-    measured, vu, iterations = _HEADER.unpack_from(data)
-    rows = array("q")
-    rows.frombytes(memoryview(data)[_HEADER.size :])
-    return Frame(vu, bool(measured), iterations, rows)
+    flags, vu, samples, failed, iterations, reference_ns = _HEADER.unpack_from(data)
+    numbers = array("q")
+    numbers.frombytes(memoryview(data)[_HEADER.size :])
+    columns = [numbers[at : at + samples] for at in range(0, samples * (4 if flags & _OPEN else 3), samples or 1)]
+    draws, starts, ends, *lags = columns or [_empty()] * 3
+    pairs = numbers[len(numbers) - 2 * failed :]
+    return Frame(
+        vu,
+        bool(flags & _MEASURED),
+        iterations,
+        draws,
+        starts,
+        ends,
+        lags[0] if lags else _empty(),
+        dict(zip(pairs[::2], pairs[1::2], strict=True)),
+        reference_ns,
+    )
 
 
 class Recorder:
@@ -52,36 +89,49 @@ class Recorder:
 
     Args:
         send: takes a frame; called between operations, never during one.
+        reference_ns: runs the reference kernel, where it is time for that, and says what it took; called likewise.
     """
 
-    def __init__(self, vu: int, vus: int, send: Callable[[Frame], None]) -> None:
+    def __init__(
+        self, vu: int, vus: int, send: Callable[[Frame], None], reference_ns: Callable[[], int] = lambda: 0
+    ) -> None:
         self._vu = vu
         self._send = send
-        capacity = max(64, min(_MOST_SAMPLES, _SAMPLES_OF_ALL_VUS // vus))
-        self._rows = array("q", bytes(8 * FIELDS * capacity))
-        self._end = len(self._rows)
+        self._reference_ns = reference_ns
+        self._capacity = max(64, min(_MOST_SAMPLES, _SAMPLES_OF_ALL_VUS // vus))
+        self._draws, self._starts, self._ends, self._lags = (
+            [_FILLING + place for place in range(self._capacity)] for _ in range(4)
+        )
         self._used = 0
+        self._failures: dict[int, int] = {}
         self._flush_at_ns = 0
         self._measured = False
+        self._open = False
         self._iterations = 0
 
-    def begin(self, *, measured: bool, now_ns: int) -> None:
+    def begin(self, *, measured: bool, now_ns: int, is_open: bool = False) -> None:
         """A phase begins: samples from now on are measured, or discarded as warm-up."""
         self._measured = measured
+        self._open = is_open
         self._iterations = 0
         self._flush_at_ns = now_ns + FLUSH_INTERVAL_NS
 
-    def record(self, packed: int, outcome: int, intended_ns: int, start_ns: int, end_ns: int) -> None:
-        """Store one sample."""
-        rows, used = self._rows, self._used
-        rows[used] = packed
-        rows[used + 1] = outcome
-        rows[used + 2] = intended_ns
-        rows[used + 3] = start_ns
-        rows[used + 4] = end_ns
-        self._used = used + FIELDS
-        if self._used == self._end or end_ns >= self._flush_at_ns:
+    def record(self, packed: int, start_ns: int, end_ns: int, lag_ns: int = 0) -> None:
+        """Store one sample that is OK."""
+        used = self._used
+        self._draws[used] = packed
+        self._starts[used] = start_ns
+        self._ends[used] = end_ns
+        if self._open:
+            self._lags[used] = lag_ns
+        self._used = used = used + 1
+        if end_ns >= self._flush_at_ns or used == self._capacity:
             self.flush(end_ns)
+
+    def record_failure(self, packed: int, outcome: int, start_ns: int, end_ns: int, lag_ns: int = 0) -> None:
+        """Store one sample of another outcome."""
+        self._failures[self._used] = outcome
+        self.record(packed, start_ns, end_ns, lag_ns)
 
     def complete_iteration(self) -> None:
         """An iteration is over."""
@@ -89,6 +139,19 @@ class Recorder:
 
     def flush(self, now_ns: int) -> None:
         """Send what is stored."""
-        self._send(Frame(self._vu, self._measured, self._iterations, self._rows[: self._used]))
+        used = self._used
+        frame = Frame(
+            self._vu,
+            self._measured,
+            self._iterations,
+            array("q", self._draws[:used]),
+            array("q", self._starts[:used]),
+            array("q", self._ends[:used]),
+            array("q", self._lags[:used] if self._open else ()),
+            self._failures,
+            self._reference_ns(),
+        )
         self._used = 0
+        self._failures = {}
+        self._send(frame)
         self._flush_at_ns = now_ns + FLUSH_INTERVAL_NS

@@ -14,7 +14,7 @@ from typing import Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from perfcli.errors import ExitCode, UsageError, Verdict
+from perfcli.errors import UsageError, Verdict
 from perfcli.units import Unit
 
 SCHEMA_VERSION: Final = 1
@@ -26,7 +26,10 @@ class _Record(BaseModel):
 
 
 class LatencySummary(_Record):
-    """Exact statistics of the successful samples of an operation, in nanoseconds."""
+    """Statistics of the successful samples of an operation, in nanoseconds."""
+
+    count: int = 0
+    exact: bool = Field(default=True, description="of all samples; else percentiles are right to 0.1 %")
 
     min_ns: int
     mean_ns: float
@@ -39,6 +42,15 @@ class LatencySummary(_Record):
     stddev_ns: float
 
 
+class GrowthResult(_Record):
+    """How the cost of an operation grows with what is stored."""
+
+    over: Literal["pets", "interactions"]
+    ratio: float = Field(description="median latency of the last tenth over the first")
+    exponent: float | None = Field(description="cost ~ size^exponent: 0 is constant, 1 is linear; None: too few sizes")
+    points: list[tuple[float, float]] = Field(default=[], description="(size, median latency in ns) of each tenth")
+
+
 class OperationResult(_Record):
     """One operation, or all of them together."""
 
@@ -49,8 +61,11 @@ class OperationResult(_Record):
     throughput_per_s: float = 0.0
     latency: LatencySummary | None = Field(default=None, description="from the intended start; None without a success")
     service_time: LatencySummary | None = Field(default=None, description="from the actual start")
+    skipped: int = Field(default=0, description="steps that were not tried, as one they build upon had failed")
     degradation: float | None = Field(default=None, description="last fifth against first fifth; 0.5 is 50 % slower")
-    histogram_ns: dict[int, int] = Field(default={}, description="latency: count by bucket floor, 8 bits of precision")
+    raw_degradation: float | None = Field(default=None, description="the same, whatever the machine's speed did")
+    growth: GrowthResult | None = None
+    histogram_ns: dict[int, int] = Field(default={}, description="latency: count by bucket floor, 10 bits of precision")
 
     @property
     def attempts(self) -> int:
@@ -61,6 +76,16 @@ class OperationResult(_Record):
     def success_rate(self) -> float | None:
         """The share that answered rightly; None where nothing was tried."""
         return self.ok / self.attempts if self.attempts else None
+
+
+class LeakResult(_Record):
+    """What the rule for leaks saw; docs/methodology.md has the rule."""
+
+    slope: float = Field(description="bytes an operation, as the following ones")
+    lower_bound: float
+    second_half_slope: float
+    growth_bytes: float
+    judged: float = Field(description="the lower bound where all three parts of the rule agree, else 0")
 
 
 class MemoryResult(_Record):
@@ -78,6 +103,7 @@ class MemoryResult(_Record):
     per_pet: float | None = None
     after_cleanup: int | None = None
     slope_bytes_per_operation: float | None = None
+    leak: LeakResult | None = None
 
 
 class ResourceResult(_Record):
@@ -130,14 +156,57 @@ class ThresholdResult(_Record):
     passed: bool
     reason: str = Field(default="", description="why it failed where the figures do not say so: no samples")
     abort_on_fail: bool = False
+    strict: bool = Field(default=True, description="false: shown, not counted")
+    exit_code: int | None = None
+    phase: str = Field(default="", description="the phase it judges; empty for the whole run")
 
 
 class Integrity(_Record):
     """What the engine acknowledged against what its database holds, read afresh after the load."""
 
     acknowledged: int = Field(description="pets set up, and writes of the load, warm-up included")
-    lost: int
+    lost: int = Field(description="acknowledged writes that are not stored")
+    duplicates: int | None = Field(default=None, description="writes stored more often than asked for; None: not known")
+    damaged: str = Field(default="", description="what SQLite's own check found wrong with the file")
+    lost_updates: int | None = Field(default=None, description="changes of pets' numbers that do not add up")
+    differences: int | None = Field(default=None, description="fields of pets that a new process reads otherwise")
+    torn: int = Field(default=0, description="answers that were partly one save of a pet and partly another")
     examples: list[str] = []
+
+
+class Inspection(_Record):
+    """What was seen from inside the engine's processes; None and empty where nobody looked."""
+
+    shutdown_ns: int | None = None
+    threads_left: list[str] = []
+    connections_left: int | None = None
+    files_left: list[str] = []
+    log_errors: dict[str, int] = Field(default={}, description="ERROR records by logger")
+    log_examples: dict[str, str] = {}
+    statements_per_operation: dict[str, float] = {}
+    written_per_operation: float | None = Field(default=None, description="bytes of write calls, ours left out")
+    fsyncs_per_operation: float | None = None
+    fsyncs_not_told: str = Field(default="", description="why they could not be counted, where a threshold asked")
+    printed_bytes: int | None = Field(default=None, description="what the engine wrote to stdout and stderr")
+
+
+class PhaseResult(_Record):
+    """One phase of a run."""
+
+    name: str
+    plan: str
+    vus: int
+    began_ns: int | None = Field(default=None, description="since measuring began; None where it never did")
+    duration_ns: int | None = None
+    iterations: int = 0
+    dropped_iterations: int = 0
+    interrupted_iterations: int = 0
+    warmup_iterations: int = 0
+    offered_per_s: float | None = Field(default=None, description="of an open model: iterations that were due")
+    achieved_per_s: float | None = None
+    schedule_lag: LatencySummary | None = Field(default=None, description="of an open model: how late starts were")
+    total: OperationResult
+    operations: list[OperationResult] = []
 
 
 class VuWork(_Record):
@@ -180,8 +249,13 @@ class RunResult(_Record):
     iterations: int = 0
     dropped_iterations: int = 0
     warmup_iterations: int = 0
+    interrupted_iterations: int = 0
+    processes: int = Field(default=1, description="engine processes on the one database")
+    engine: str = Field(default="", description="the checkout or revision that ran, where it was not the installed one")
     total: OperationResult
-    operations: list[OperationResult] = []
+    operations: list[OperationResult] = Field(default=[], description="of all phases together")
+    phases: list[PhaseResult] = []
+    inspection: Inspection = Inspection()
     memory: MemoryResult = MemoryResult()
     resources: ResourceResult = ResourceResult()
     thresholds: list[ThresholdResult] = []
@@ -195,14 +269,15 @@ class RunResult(_Record):
     kept_database: str = ""
 
     @property
-    def exit_code(self) -> ExitCode:
-        """The exit code of this run."""
-        return self.verdict.exit_code
+    def exit_code(self) -> int:
+        """The exit code of this run; a threshold's own where that failed."""
+        own = [threshold.exit_code for threshold in self.failed_thresholds if threshold.exit_code is not None]
+        return own[0] if own and self.verdict is Verdict.FAIL else self.verdict.exit_code
 
     @property
     def failed_thresholds(self) -> list[ThresholdResult]:
-        """The thresholds that do not hold."""
-        return [threshold for threshold in self.thresholds if not threshold.passed]
+        """The thresholds that do not hold, and count."""
+        return [threshold for threshold in self.thresholds if not threshold.passed and threshold.strict]
 
 
 def save_results(results: Sequence[RunResult], path: Path) -> None:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
 from rich.console import Console
 
-from perfcli.errors import ExitCode, UsageError, worst
+from perfcli.errors import UsageError, worst
 from perfcli.plan import ExecutionPlan
+from perfcli.pool.checkout import resolve_engine
 from perfcli.report.console import render_result, render_summary, render_verdict_line
 from perfcli.report.live import LiveProgress
 from perfcli.results import RunResult, save_results
@@ -25,9 +27,10 @@ class SuiteOptions:
     json_file: Path | None = None
     quiet: bool = False
     keep_database_in: Path | None = None
+    engine: str = ""
 
 
-def run_suite(plans: Sequence[ExecutionPlan], options: SuiteOptions, console: Console) -> ExitCode:
+def run_suite(plans: Sequence[ExecutionPlan], options: SuiteOptions, console: Console) -> int:
     """Run all plans; after the first Ctrl-C report what is known and run no more.
 
     Raises:
@@ -37,18 +40,25 @@ def run_suite(plans: Sequence[ExecutionPlan], options: SuiteOptions, console: Co
     interrupts = Interrupts()
     interrupts.install()
     results: list[RunResult] = []
-    for plan in plans:
-        if interrupts.exit_code is not None:
-            break
-        with LiveProgress(console) as live:
-            result = run_scenario(plan, observer=live, stop=interrupts.stop, keep_database_in=options.keep_database_in)
-        results.append(result)
-        console.print(render_verdict_line(result) if options.quiet else render_result(result))
-        if not options.quiet:
-            console.print()
-        if options.json_file:
-            # after every scenario, so that a crash of a later one loses nothing
-            save_results(results, options.json_file)
+    with resolve_engine(options.engine) if options.engine else nullcontext() as engine:
+        for plan in plans:
+            if interrupts.exit_code is not None:
+                break
+            with LiveProgress(console) as live:
+                result = run_scenario(
+                    plan,
+                    observer=live,
+                    stop=interrupts.stop,
+                    keep_database_in=options.keep_database_in,
+                    engine=engine,
+                )
+            results.append(result)
+            console.print(render_verdict_line(result) if options.quiet else render_result(result))
+            if not options.quiet:
+                console.print()
+            if options.json_file:
+                # after every scenario, so that a crash of a later one loses nothing
+                save_results(results, options.json_file)
     if len(plans) > 1 and not options.quiet:
         console.print(render_summary(results))
     if len(results) < len(plans):

@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass
+from functools import partial
 from heapq import heappop, heappush
 from itertools import count
 from multiprocessing import Pipe
@@ -19,6 +20,8 @@ from pathlib import Path
 from threading import Event, Thread
 from typing import Any
 
+from perfcli.agent.hands import Hands, TimedOut
+from perfcli.agent.inspection.inside import Inside
 from perfcli.agent.link import Link
 from perfcli.agent.session import Session
 from perfcli.monitor import Reading
@@ -28,15 +31,18 @@ from perfcli.run import StopRequest, run_scenario
 from perfcli.scenario.operation import CareSettings, CreationSettings, StepSettings, TalkSettings
 from perfcli.scenario.steps import SavePet, Sleep
 from perfcli.targets.naming import created_user, save_name, set_up_user
-from perfcli.targets.protocol import Call, Failure, LivesIn
+from perfcli.targets.protocol import Call, Failure, LivesIn, call_within
+from perfcli.units import format_duration
 from perfcli.workload import CREATED_PET
 
 
 class SimulatedTime:
-    """A clock that moves only when every vu waits; it is the `Clock` and the `VuThreads` of a session."""
+    """A clock that moves only when every vu waits; it is the `Clock` and the `Threads` of a session."""
 
-    def __init__(self, start_ns: int = 1_000_000_000) -> None:
+    def __init__(self, start_ns: int = 1_000_000_000, reference_ns: Callable[[int], int] = lambda now_ns: 0) -> None:
+        self.stuck: set[Thread] = set()
         self._now_ns = start_ns
+        self.reference_ns = reference_ns
         self._turns: list[tuple[int, int, Event]] = []
         self._order = count()
         self._running = False
@@ -77,6 +83,14 @@ class SimulatedTime:
         if failures:
             raise failures[0]
 
+    def hands(self, name: str) -> Hands:
+        """What does the calls of one vu that have a timeout, in simulated time."""
+        return _SimulatedHands(self)
+
+    def time_reference_ns(self) -> int:
+        """What the reference kernel takes now."""
+        return self.reference_ns(self._now_ns)
+
     def _take_a_turn(self, at_ns: int) -> Event:
         turn = Event()
         heappush(self._turns, (at_ns, next(self._order), turn))
@@ -87,6 +101,23 @@ class SimulatedTime:
             at_ns, _, turn = heappop(self._turns)
             self._now_ns = max(self._now_ns, at_ns)
             turn.set()
+
+
+class _SimulatedHands(Hands):
+    """Calls take their simulated time, or as much of it as they may."""
+
+    def __init__(self, time: SimulatedTime) -> None:
+        self._time = time
+        self.start_ns = self.end_ns = 0
+
+    def do(self, invoke: Callable[..., Any], arguments: tuple[Any, ...], timeout_ns: int) -> tuple[int, int, Any]:
+        """Call; one that takes longer is over, as a failure, only when it returns."""
+        self.start_ns = self._time.now_ns()
+        answer = invoke(*arguments)
+        self.end_ns = self._time.now_ns()
+        if self.end_ns - self.start_ns > timeout_ns:
+            raise TimedOut(f"no answer within {format_duration(timeout_ns)}")
+        return self.start_ns, self.end_ns, answer
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +138,7 @@ class ScriptedTarget:
     """An engine that does what a script says, in simulated time, on a real database file."""
 
     def __init__(self, plan: ExecutionPlan, time: SimulatedTime, database: Path, script: Script) -> None:
+        self._plan = plan
         self._scenario = plan.scenario
         self._time = time
         self._database = database
@@ -119,7 +151,7 @@ class ScriptedTarget:
     def open(self, lives_in: LivesIn) -> str:
         """Make the tables the tool looks into."""
         self._write("CREATE TABLE digipals (user_id TEXT, name TEXT, is_active INTEGER)")
-        self._write("CREATE TABLE interactions (user_id TEXT)")
+        self._write("CREATE TABLE interactions (user_id TEXT, user_input TEXT, success INTEGER)")
         return "scripted"
 
     def set_up(self) -> None:
@@ -127,14 +159,21 @@ class ScriptedTarget:
         for index in range(self._scenario.setup.pets):
             self._write("INSERT INTO digipals VALUES (?, '', 1)", set_up_user(index))
 
+    def join(self) -> None:
+        """All is in one process."""
+
     def calls(self, vu: int) -> list[Call | None]:
         """The scenario's steps, scripted."""
-        return [None if isinstance(step, Sleep) else self._call(vu, step) for step in self._scenario.flow]
+        flow = self._plan.flow_of(vu)
+        return [call_within(step, None if isinstance(step, Sleep) else self._call(vu, step)) for step in flow]
 
     def classify(self, error: BaseException) -> Failure:
         """The type's name; TimeoutError and sqlite3's errors have their categories."""
         categories: dict[type[BaseException], str] = {TimeoutError: "timeout", sqlite3.OperationalError: "database"}
         return Failure(type(error).__name__, categories.get(type(error), ""))
+
+    def write_answers(self, file: Path, *, of_setup: bool) -> None:
+        """There is no engine to ask in another process."""
 
     def active_pets(self) -> int:
         """The pets of the setup."""
@@ -159,19 +198,20 @@ class ScriptedTarget:
             if behaviour.raises is not None:
                 raise behaviour.raises
             if behaviour.stores and not behaviour.problem:
-                self._store(vu, step, user)
+                self._store(vu, step, user, choice)
             return behaviour
 
         return Call(arguments, invoke, lambda _, behaviour: behaviour.problem)
 
-    def _store(self, vu: int, step: StepSettings, user: int) -> None:
+    def _store(self, vu: int, step: StepSettings, user: int, choice: int) -> None:
         match step:
             case CreationSettings():
                 self._write("INSERT INTO digipals VALUES (?, '', 1)", created_user(vu, self._created[vu]))
                 self._created[vu] += 1
             case TalkSettings() | CareSettings():
                 owner = self._owner(vu, user)
-                self._write("INSERT INTO interactions VALUES (?)", owner)
+                words = step.texts if isinstance(step, TalkSettings) else step.actions
+                self._write("INSERT INTO interactions VALUES (?, ?, 1)", owner, words[choice])
             case SavePet():
                 owner = self._owner(vu, user)
                 self._saved[owner] += 1
@@ -194,15 +234,20 @@ class SimulatedPool:
         self._time = time
         self.target: ScriptedTarget | None = None
 
-    def start(self, plan: ExecutionPlan, directory: Path, database: Path) -> _SimulatedEngine:
-        """Start a session; `directory` and `database` are as for a real one."""
+    def start(self, plan: ExecutionPlan, directory: Path, database: Path, process: int) -> _SimulatedEngine:
+        """Start a session; the arguments are as for a real one."""
         ours, theirs = Pipe()
         self.target = target = ScriptedTarget(plan, self._time, database, self._script)
 
         def work() -> None:
             with theirs:
                 link = Link(theirs, orphaned=lambda: None)
-                Session(plan, link, self._time, self._time).run(lambda: target)
+                make_inside = partial(Inside, is_real=False)
+                # the garbage of this process is not the engine's
+                session = Session(
+                    plan, process, database, link, self._time, self._time, make_inside=make_inside, collect=lambda: 0
+                )
+                session.run(lambda: target)
 
         thread = Thread(target=work)
         thread.start()
@@ -232,6 +277,9 @@ class _SimulatedEngine:
     def wait(self, timeout_s: float) -> int | None:
         self._thread.join(timeout_s)
         return None if self._thread.is_alive() else 0
+
+    def printed_bytes(self) -> int:
+        return 0
 
     def output(self) -> str:
         return ""
@@ -267,9 +315,10 @@ def simulate(
     *,
     rss: Callable[[int], int] = lambda _: 50_000_000,
     stop: StopRequest | None = None,
+    time: SimulatedTime | None = None,
 ) -> RunResult:
     """Run a plan in simulated time against a scripted engine."""
-    time = SimulatedTime()
+    time = time or SimulatedTime()
     return run_scenario(
         plan,
         pool=SimulatedPool(script, time),

@@ -1,10 +1,13 @@
-"""Thresholds: `[operation.]metric[.statistic] OP value`, parsed, described and judged.
+"""Thresholds: `[operation.]metric[.statistic] OP value [for|within duration]`, parsed, described and judged.
 
-threshold  = left OP value
+threshold  = left OP value [window]
 left       = [operation "."] metric ["." statistic]
 statistic  = "min" | "mean" | "median" | "max" | "stddev" | "p" number
 OP         = "<" | "<=" | ">" | ">=" | "==" | "!="
-value      = a quantity in the metric's unit: 100ms, 50MB, 95%, 10/s, 300
+value      = a quantity in the metric's unit: 100ms, 50MB, 95%, 10/s, 300, 1.5
+window     = ("for" | "within") duration
+
+What a window means stands in perfcli/metrics/windows.py.
 """
 
 from __future__ import annotations
@@ -18,6 +21,7 @@ from typing import Final
 
 from perfcli import units
 from perfcli.metrics.catalog import METRICS, STATISTICS, Metric, is_statistic
+from perfcli.metrics.windows import WINDOWED, Window
 
 OPERATORS: Final[dict[str, Callable[[float, float], bool]]] = {
     "<=": operator.le,
@@ -29,7 +33,10 @@ OPERATORS: Final[dict[str, Callable[[float, float], bool]]] = {
 }
 _LONGEST: Final = 250
 _SIDES = re.compile(r"(?P<left>[^<>=!]*)(?P<op><=|>=|==|!=|<|>)(?P<value>[^<>=!]*)")
-_SHARES: Final = ("success_rate", "error_rate")
+_WINDOW = re.compile(r"(?:(?P<value>.*)\s)?\s*(?P<kind>for|within)\b\s*(?P<length>.*)", re.DOTALL)
+_OTHER_WORD = re.compile(r"\S.*?\s(?P<word>[a-z]{2,})\s+(?P<length>\d[\w.]*)", re.DOTALL)
+_SHORTEST_WINDOW_NS: Final = units.NS_PER_S
+_SHARES: Final = ("success_rate", "error_rate", "delivery")
 
 
 class ThresholdError(ValueError):
@@ -46,6 +53,7 @@ class Threshold:
     statistic: str
     op: str
     limit: float
+    window: Window | None = None
 
     @property
     def subject(self) -> str:
@@ -80,13 +88,49 @@ def parse_threshold(text: str) -> Threshold:
             "e.g. load_pet.latency.p99 < 100ms"
         )
     operation, metric, statistic = _subject(sides["left"].strip())
+    written, window = _split_window(sides["value"].strip(), metric)
+    limit = _limit(metric, written)
+    return Threshold(text.strip(), operation, metric, statistic, sides["op"], limit, window)
+
+
+def _split_window(value: str, metric: Metric) -> tuple[str, Window | None]:
+    match = _WINDOW.fullmatch(value)
+    if match is None:
+        other = _OTHER_WORD.fullmatch(value)
+        if other and other["word"] not in ("us", "ms", "ns"):
+            raise ThresholdError(
+                f"a window begins with 'for' or 'within', not with {other['word']!r:.40}: "
+                f"write within {other['length']:.20}"
+            )
+        return value, None
+    if metric.name not in WINDOWED:
+        raise ThresholdError(
+            f"{metric.name} is known of the load as a whole: leave out {match['kind']!r}, which goes with "
+            f"{', '.join(WINDOWED)}"
+        )
+    if not match["value"]:
+        raise ThresholdError(f"the limit is missing before {match['kind']!r}: write {metric.unit.form}")
+    return match["value"].strip(), _window(match["kind"], match["length"])
+
+
+def _window(kind: str, length: str) -> Window:
     try:
-        limit = units.parse(metric.unit, sides["value"].strip())
+        length_ns = units.parse_duration_ns(length)
+    except units.UnitError as error:
+        raise ThresholdError(f"{kind}: {error}") from error
+    if length_ns < _SHORTEST_WINDOW_NS:
+        raise ThresholdError(f"{kind} {length:.40}: a window is at least 1s long")
+    return Window("for" if kind == "for" else "within", length_ns)
+
+
+def _limit(metric: Metric, written: str) -> float:
+    try:
+        limit = units.parse(metric.unit, written)
     except units.UnitError as error:
         raise ThresholdError(f"{metric.name}: {error}") from error
     if metric.name in _SHARES and not 0 <= limit <= 1:
-        raise ThresholdError(f"{metric.name} is always between 0% and 100%, never near {sides['value']}")
-    return Threshold(text.strip(), operation, metric, statistic, sides["op"], limit)
+        raise ThresholdError(f"{metric.name} is always between 0% and 100%, never near {written}")
+    return limit
 
 
 def _subject(left: str) -> tuple[str, Metric, str]:

@@ -1,4 +1,4 @@
-"""Durations, sizes, rates and percentages: parse what people write, print what they read."""
+"""Durations, sizes, rates, percentages and plain numbers: parse what people write, print what they read."""
 
 from __future__ import annotations
 
@@ -50,6 +50,7 @@ class Unit(StrEnum):
     RATE = "rate"
     PERCENTAGE = "percentage"
     COUNT = "count"
+    NUMBER = "number"
 
     @property
     def form(self) -> str:
@@ -64,6 +65,7 @@ _EXAMPLES: Final = {
     Unit.RATE: "10/s",
     Unit.PERCENTAGE: "95%",
     Unit.COUNT: "300",
+    Unit.NUMBER: "1.5",
 }
 
 
@@ -110,6 +112,15 @@ def parse_count(text: object) -> int:
     return int(_bounded(int(match[1]), text))
 
 
+def parse_number(text: object) -> float:
+    """A plain number without a unit, such as 1.5."""
+    written = str(text)
+    match = re.fullmatch(rf"\s*({_NUMBER})\s*", written, re.ASCII) if len(written) <= _LONGEST else None
+    if isinstance(text, bool) or match is None:
+        raise UnitError(_misread(written, Unit.NUMBER))
+    return _bounded(float(match[1]), text)
+
+
 _PARSERS: Final = {
     Unit.DURATION: parse_duration_ns,
     Unit.SIZE: parse_size_bytes,
@@ -117,6 +128,7 @@ _PARSERS: Final = {
     Unit.RATE: parse_rate_per_s,
     Unit.PERCENTAGE: parse_fraction,
     Unit.COUNT: parse_count,
+    Unit.NUMBER: parse_number,
 }
 
 
@@ -154,6 +166,12 @@ def format_count(count: float) -> str:
     return f"{count:,.0f}"
 
 
+def format_number(number: float) -> str:
+    """A plain number at three significant digits, e.g. "1.5", "0.07"."""
+    digits = _digits(number)
+    return digits.rstrip("0").rstrip(".") if "." in digits else digits
+
+
 def format_size_per_operation(bytes_per_operation: float) -> str:
     """Bytes per operation, e.g. "16 B/op"."""
     return f"{format_size(bytes_per_operation)}/op"
@@ -166,6 +184,7 @@ _FORMATTERS: Final = {
     Unit.RATE: format_rate,
     Unit.PERCENTAGE: format_percentage,
     Unit.COUNT: format_count,
+    Unit.NUMBER: format_number,
 }
 
 
@@ -206,7 +225,7 @@ def _factor(suffix: str, factors: dict[str, float] | dict[str, int], written: st
 
 def _misread(written: str, unit: Unit) -> str:
     bare = re.fullmatch(rf"\s*{_NUMBER}\s*", written, re.ASCII)
-    if bare and unit is not Unit.COUNT:
+    if bare and unit not in (Unit.COUNT, Unit.NUMBER):
         return f"{written.strip()!r:.60} has no unit: write {unit.form}"
     return f"{written!r:.60} is not {unit.form}"
 

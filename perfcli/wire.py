@@ -22,11 +22,14 @@ EventName = Literal[
     "engine",  # lives in the process `pid`, not in the agent's; None where that is out of sight
     "opened",  # the engine is open, in `version`
     "outcome",  # failures of `kind` and `category` are recorded as `index`
+    "wave",  # the phases of a wave begin, at `at_ns`
+    "phase_over",  # a phase ended at `at_ns`, with `interrupted` iterations cut off
     "measured",  # the load is over, at `at_ns`, with `active_pets` in the cache; None where that is not known
     "failed",  # at `stage`, with `message` and `traceback`; nothing follows
+    "inspected",  # what was seen of the engine from inside, as the fields of an Inspection
     "done",  # all is said
     # from the tool
-    "go",
+    "go",  # on from a checkpoint, at `at_ns`; 0 for at once
     "stop",
 ]
 

@@ -5,15 +5,20 @@ Only `random.Random.random()` is drawn from, whose sequence for a seed is the sa
 
 from __future__ import annotations
 
+from array import array
 from bisect import bisect
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from functools import lru_cache
 from itertools import accumulate, cycle, repeat
+from math import lcm
+from operator import rshift
 from random import Random
 from typing import Final, Literal
 
-from perfcli.scenario.models import Scenario
+from perfcli.plan import PlannedPhase
 from perfcli.scenario.operation import CreationSettings, StepSettings
 from perfcli.scenario.steps import Sleep
+from perfcli.scenario.users import Zipf
 
 CREATED_PET: Final = -1
 """The user index of the pet that the same iteration created."""
@@ -23,9 +28,10 @@ NO_PET: Final = -2
 
 _USER_SHIFT: Final = 24
 _STEP_SHIFT: Final = 50
+_MOST_REPEATED: Final = 512  # draws of one vu that are kept
 _USER_OFFSET: Final = 2  # CREATED_PET and NO_PET are packed as 1 and 0
 
-Stream = Literal["warm-up", "load"]
+Stream = Literal["warm-up", "load", "counting"]
 
 
 Draw = tuple[int, int, int, int]
@@ -43,6 +49,11 @@ def unpack(packed: int) -> tuple[int, int, int]:
     return packed >> _STEP_SHIFT, user, packed & (1 << _USER_SHIFT) - 1
 
 
+def places(packed: array[int]) -> Iterator[int]:
+    """The steps of packed draws, one after another."""
+    return map(rshift, packed, repeat(_STEP_SHIFT))
+
+
 class Workload:
     """The endless sequence of iterations that a seed prescribes to one vu.
 
@@ -50,19 +61,24 @@ class Workload:
     warm-up came.
     """
 
-    def __init__(self, scenario: Scenario, seed: int, vu: int, stream: Stream = "load") -> None:
+    def __init__(self, planned: PlannedPhase, seed: int, vu: int, stream: Stream = "load") -> None:
+        self._phase = planned.phase
         self._random = Random(f"{seed}/{stream}/{vu}").random
-        follows_creation = _follows_creation(scenario)
+        flow = planned.flow
+        follows_creation = _follows_creation(planned)
         self._steps = [
-            (place, pack(place, 0, 0), follows_creation[place], self._chooser(step))
-            for place, step in enumerate(scenario.flow)
+            (place, pack(place, 0, 0), follows_creation[place], self._chooser(step)) for place, step in enumerate(flow)
         ]
-        self._next_user = self._user_chooser(scenario, vu)
-        self._next_step = self._step_chooser(scenario) if scenario.is_mix else None
-
-    def next_iteration(self) -> list[Draw]:
+        self._next_user = self._user_chooser(planned, vu)
+        self._next_step = self._step_chooser() if planned.phase.is_mix else None
+        period = self._period(planned, vu)
+        # what comes back soon is drawn once: this is asked for before every iteration
+        self.next_iteration: Callable[[], Sequence[Draw]] = (
+            cycle([self._draw() for _ in range(period)]).__next__ if period else self._draw
+        )
         """The steps of the vu's next iteration, in order."""
-        # a hot path, once an iteration: hence no call a step but the choosers
+
+    def _draw(self) -> Sequence[Draw]:
         iteration_user = self._next_user()
         draws = []
         for place, packed_place, follows_creation, choose in (
@@ -79,6 +95,18 @@ class Workload:
             for *_, packed in self.next_iteration():
                 yield packed
 
+    def _period(self, planned: PlannedPhase, vu: int) -> int:
+        """After how many iterations they come back, the same ones; 0 where chance decides, or after too many."""
+        flow, pets = planned.flow, planned.pets
+        if (
+            planned.phase.is_mix
+            or any(step.picks_at_random for step in flow)
+            or (pets and planned.phase.users != "own")
+        ):
+            return 0
+        period = lcm(len(_own(planned, vu)), *(step.choices for step in flow))
+        return period if period * len(flow) <= _MOST_REPEATED else 0
+
     def _chooser(self, step: StepSettings) -> Callable[[], int]:
         choices, random = step.choices, self._random
         if choices == 1:
@@ -87,31 +115,50 @@ class Workload:
             return lambda: int(random() * choices)
         return cycle(range(choices)).__next__
 
-    def _user_chooser(self, scenario: Scenario, vu: int) -> Callable[[], int]:
-        pets, random = scenario.setup.pets, self._random
+    def _user_chooser(self, planned: PlannedPhase, vu: int) -> Callable[[], int]:
+        pets, random, users = planned.pets, self._random, planned.phase.users
         if pets == 0:
             return repeat(NO_PET).__next__
-        if scenario.users == "uniform":
+        if users == "uniform":
             return lambda: int(random() * pets)
-        own = range(vu, pets, scenario.load.vus) or (vu % pets,)
-        return cycle(own).__next__
+        if isinstance(users, Zipf):
+            return _zipf(pets, users.zipf, random)
+        return cycle(_own(planned, vu)).__next__
 
-    def _step_chooser(self, scenario: Scenario) -> Callable[[], int]:
-        edges = list(accumulate(step.weight or 0.0 for step in scenario.flow))
+    def _step_chooser(self) -> Callable[[], int]:
+        edges = list(accumulate(step.weight or 0.0 for step in self._phase.flow))
         total, last, random = edges[-1], len(edges) - 1, self._random
         return lambda: min(bisect(edges, random() * total), last)
 
 
-def pauses(scenario: Scenario) -> frozenset[int]:
+def _own(planned: PlannedPhase, vu: int) -> Sequence[int]:
+    """The pets of one vu where each has its own; of fewer pets than vus, one that it shares."""
+    place, pets = vu - planned.first_vu, planned.pets
+    return range(place, pets, planned.load.vu_count) or ((place % pets,) if pets else (NO_PET,))
+
+
+def _zipf(pets: int, exponent: float, random: Callable[[], float]) -> Callable[[], int]:
+    """Pet k (from 0) with a probability in proportion to 1 / (k + 1)^exponent (Zipf 1949)."""
+    edges = _zipf_edges(pets, exponent)
+    total, last = edges[-1], pets - 1
+    return lambda: min(bisect(edges, random() * total), last)
+
+
+@lru_cache(maxsize=4)
+def _zipf_edges(pets: int, exponent: float) -> list[float]:
+    return list(accumulate((rank + 1) ** -exponent for rank in range(pets)))
+
+
+def pauses(planned: PlannedPhase) -> frozenset[int]:
     """The places in the flow that are pauses, not operations."""
-    return frozenset(place for place, step in enumerate(scenario.flow) if isinstance(step, Sleep))
+    return frozenset(place for place, step in enumerate(planned.flow) if isinstance(step, Sleep))
 
 
-def _follows_creation(scenario: Scenario) -> list[bool]:
+def _follows_creation(planned: PlannedPhase) -> list[bool]:
     """For each step of an ordered flow, whether a step before it creates the pet it acts on."""
-    if scenario.is_mix:
-        return [False] * len(scenario.flow)
+    if planned.phase.is_mix:
+        return [False] * len(planned.flow)
     created: Iterator[bool] = accumulate(
-        (isinstance(step, CreationSettings) for step in scenario.flow), lambda before, now: before or now
+        (isinstance(step, CreationSettings) for step in planned.flow), lambda before, now: before or now
     )
-    return [False, *created][: len(scenario.flow)]
+    return [False, *created][: len(planned.flow)]

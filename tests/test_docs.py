@@ -30,7 +30,7 @@ from perfcli.executors.base import LoadSettings
 from perfcli.metrics.catalog import METRICS
 from perfcli.scenario.library import shipped_scenarios
 from perfcli.scenario.loader import ScenarioFileError, load_scenario
-from perfcli.scenario.models import Engine, Scenario, Setup, SimulatedAi, ThresholdRule
+from perfcli.scenario.models import Engine, Growth, Phase, Pool, Scenario, Setup, SimulatedAi, ThresholdRule
 from perfcli.scenario.operation import CARE_ACTIONS, StepSettings
 from perfcli.scenario.steps import STEP_MODELS
 from perfcli.scenario.target import TARGET_MODELS, TargetSettings
@@ -222,6 +222,9 @@ KEYS = {
     "`engine`": own_fields(Engine),
     "`engine.ai`": own_fields(SimulatedAi),
     "`setup`": own_fields(Setup),
+    "`pool`": own_fields(Pool),
+    "`phases`": own_fields(Phase),
+    "`growth`": own_fields(Growth),
     "`load`": own_fields(LoadSettings),
     **{f"`{name}`": own_fields(model, LoadSettings) for name, model in LOAD_MODELS.items()},
     "Every step": own_fields(StepSettings),
@@ -298,7 +301,9 @@ def json_type(schema: dict[str, Any]) -> str:
         return name if name in RECORDS else "string"
     if "anyOf" in schema:
         return " or ".join(map(json_type, schema["anyOf"]))
-    return f"array of {json_type(schema['items'])}" if schema["type"] == "array" else str(schema["type"])
+    if schema["type"] == "array":
+        return f"array of {json_type(schema['items'])}" if "items" in schema else "array"
+    return str(schema["type"])
 
 
 class TestResults:
@@ -367,7 +372,7 @@ class TestHouse:
         assert newest[1] == project["project"]["version"]
 
 
-def test_the_complete_example_shows_every_key_and_explains_itself() -> None:
-    (example,) = blocks(SCENARIOS, "yaml")
-    assert example.count("#") >= 10
-    assert set(yaml.safe_load(example)) == set(Scenario.model_fields)
+def test_the_complete_examples_show_every_key_and_explain_themselves() -> None:
+    alone, in_phases = blocks(SCENARIOS, "yaml")
+    assert alone.count("#") >= 10
+    assert set(yaml.safe_load(alone)) | set(yaml.safe_load(in_phases)) == set(Scenario.model_fields)

@@ -90,6 +90,25 @@ class TestMCPServerPerformance:
         run_shipped("mcp_tools")
 
 
+class TestWhatAnEngineCanHide:
+    """Costs that grow, updates that get lost, pets that a restart changes."""
+
+    def test_cost_against_pets_stored(self) -> None:
+        run_shipped("crowd")
+
+    def test_cost_against_session_length(self) -> None:
+        run_shipped("marathon")
+
+    def test_one_pet_under_many_threads(self) -> None:
+        run_shipped("hot_pet")
+
+    def test_fidelity_after_a_restart(self) -> None:
+        run_shipped("restart")
+
+    def test_scaling(self) -> None:
+        run_shipped("scaling")
+
+
 def test_every_shipped_scenario_is_in_this_suite() -> None:
     run_here = set()
     for line in Path(__file__).read_text(encoding="utf-8").splitlines():

@@ -20,7 +20,6 @@ _ANSWERS: Mapping[CommandType, str] = {
 }
 
 _VOICES: Mapping[LifeStage, str] = {
-    S.EGG: "*the egg wobbles*",
     S.BABY: "Goo goo! {answer}",
     S.CHILD: "Hee hee! {answer}",
     S.TEEN: "{answer}",
@@ -29,6 +28,8 @@ _VOICES: Mapping[LifeStage, str] = {
     S.ELDERLY: "Ah, my friend. {answer}",
 }
 
+_HATCHING = "*the egg cracks open: it has hatched!*"
+_UNTOUCHED = "*the egg wobbles*"
 _TOO_YOUNG = "I am too little for that."
 _TIRED_BELOW = 20
 _TIRED = " *yawns* I am very tired."
@@ -38,7 +39,12 @@ class ResponseGenerator:
     """Answers as a pet of its stage would."""
 
     def generate_response(self, text: str, pet: DigiPal, command: Command | None = None) -> str:
-        """What the pet answers to the command it understood (None: to talk without one); never empty."""
+        """What the pet answers to the command it understood (None: to talk without one); never empty.
+
+        An egg hatches at the first words, whatever they are.
+        """
+        if pet.life_stage is S.EGG:
+            return _HATCHING if text.strip() else _UNTOUCHED
         kind = command.command_type if command is not None else T.UNKNOWN
         if command is not None and kind is not T.UNKNOWN and not command.stage_appropriate:
             answer = _TOO_YOUNG

@@ -100,7 +100,9 @@ class ActivePets(MutableMapping[str, DigiPal]):
             return list(self._pets.items())
 
     def note_saved(self, user_id: str, pet: DigiPal) -> None:
-        """Note that storage holds this pet as it is now."""
+        """Note that storage holds this pet as it is now; what only stands in for a pet counts as changed for ever."""
+        if type(pet) is not DigiPal:
+            return
         state = state_of(pet)
         with self._lock:
             if self._pets.get(user_id) is pet:

@@ -75,22 +75,21 @@ class AttributeEngine:
         pet.conversation_history.append(interaction)
         return done, interaction
 
-    def apply_time_decay(self, pet: DigiPal, hours: float) -> dict[str, int]:
-        """What `hours` without care cost: the changes applied, without those that came to nothing."""
+    def apply_time_decay(self, pet: DigiPal, hours: float, paid_hours: float = 0.0) -> dict[str, int]:
+        """What `hours` without care cost: the changes applied, without those that came to nothing.
+
+        The first `paid_hours` of them have been taken before, so that only the difference is due.
+        """
+        hours = max(hours, paid_hours)
         changes = {}
-        losses = (
-            (A.ENERGY, int(hours * self.ENERGY_DECAY_RATE)),
-            (A.HAPPINESS, int(hours * self.HAPPINESS_DECAY_RATE)),
-        )
-        for attribute, loss in losses:
-            if loss > 0:
-                pet.modify_attribute(attribute, -loss)
-                changes[attribute.value] = -loss
-        if hours > 0 and pet.energy < _TIRED_BELOW:
-            loss = max(1, int(hours / 2))
-            pet.modify_attribute(A.WEIGHT, -loss)
-            changes[A.WEIGHT.value] = -loss
-        return changes
+        for attribute, rate in ((A.ENERGY, self.ENERGY_DECAY_RATE), (A.HAPPINESS, self.HAPPINESS_DECAY_RATE)):
+            changes[attribute] = int(paid_hours * rate) - int(hours * rate)
+        paid_weight = _weight_lost(pet, paid_hours)
+        pet.modify_attribute(A.ENERGY, changes[A.ENERGY])
+        pet.modify_attribute(A.HAPPINESS, changes[A.HAPPINESS])
+        changes[A.WEIGHT] = paid_weight - _weight_lost(pet, hours)
+        pet.modify_attribute(A.WEIGHT, changes[A.WEIGHT])
+        return {attribute.value: change for attribute, change in changes.items() if change < 0}
 
     def calculate_care_mistake(self, pet: DigiPal, action_type: CareActionType) -> bool:
         """Whether this care goes wrong, by chance: the worse the pet's state, the likelier."""
@@ -145,3 +144,8 @@ class AttributeEngine:
             changes[name] = changes.get(name, 0) + modifier.change
         pet.modify_attributes(changes)
         return done, changes
+
+
+def _weight_lost(pet: DigiPal, hours: float) -> int:
+    """What `hours` cost a pet of this energy in weight."""
+    return max(1, int(hours / 2)) if hours > 0 and pet.energy < _TIRED_BELOW else 0

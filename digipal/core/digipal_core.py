@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from digipal.core.attribute_engine import AttributeEngine
+from digipal.core.decay import Decay
 from digipal.core.enums import EggType, InteractionResult, LifeStage
 from digipal.core.evolution_controller import EvolutionController
 from digipal.core.evolution_rules import EvolutionResult
@@ -33,16 +34,21 @@ _COMMAND_ACTIONS = {
     "play": "play",
 }
 _UPDATE_INTERVAL_S = 60.0
-_JOIN_S = 0.3
+_JOIN_S = 0.2
 
 _log = logging.getLogger(__name__)
 
 
 class _StopFlag(threading.Event):
-    """An event that is as true as it is set."""
+    """An event that is as true as it is set, and equal to that truth."""
+
+    __hash__ = threading.Event.__hash__
 
     def __bool__(self) -> bool:
         return self.is_set()
+
+    def __eq__(self, other: object) -> bool:
+        return self.is_set() is other if isinstance(other, bool) else self is other
 
 
 class DigiPalCore:
@@ -74,9 +80,13 @@ class DigiPalCore:
         self._update_thread: threading.Thread | None = None
         self._stop_updates = _StopFlag()
 
-    def create_new_pet(self, egg_type: EggType, user_id: str, name: str = "DigiPal") -> DigiPal:
-        """A new egg, saved. RuntimeError when the user has a live pet already or storage refuses it."""
-        pet = DigiPal(user_id=user_id, name=name, egg_type=egg_type)
+    def create_new_pet(self, egg_type: EggType | str, user_id: str, name: str = "DigiPal") -> DigiPal:
+        """A new egg, saved; its type as EggType or that one's value.
+
+        ValueError for an egg of no type, RuntimeError when the user has a live pet already or storage refuses it.
+        """
+        pet = DigiPal(user_id=user_id, name=name, egg_type=_egg_type(egg_type))
+        pet.decay = Decay(pet.last_interaction)
         self._keeper.add(pet)
         return pet
 
@@ -85,7 +95,7 @@ class DigiPalCore:
         return self._keeper.fetch(user_id)
 
     def get_pet_state(self, user_id: str) -> PetState | None:
-        """The pet as it is now; None when there is none."""
+        """The pet as it is now, or as it was before the answer it is still thinking of; None when there is none."""
         return self._keeper.look(user_id, lambda pet: PetState(pet, self.evolution_controller))
 
     def process_interaction(self, user_id: str, text: str) -> tuple[bool, Interaction]:
@@ -93,6 +103,7 @@ class DigiPalCore:
         first: dict[LifeStage, Interaction] = {}
 
         def talk(pet: DigiPal) -> tuple[bool, Interaction]:
+            self._settle_account(pet)
             stage = pet.life_stage
             if stage in first:
                 # Another process saved this pet meanwhile: the answer stands, the pet it is given to is a newer one.
@@ -113,11 +124,13 @@ class DigiPalCore:
         """Speak to the pet; `sample_rate` in Hz. What is not understood changes nothing."""
 
         def listen(pet: DigiPal) -> tuple[bool, Interaction]:
+            settled = self._settle_account(pet)
             was_egg = pet.life_stage is LifeStage.EGG
             interaction = self.interaction_processor.process_speech_interaction(audio, pet, sample_rate)
             if not interaction.user_input:
-                return False, interaction
-            self._take_effect(pet, interaction, hatches=was_egg and interaction.success)
+                return settled, interaction
+            if self._take_effect(pet, interaction, hatches=was_egg and interaction.success):
+                interaction.pet_response = f"{interaction.pet_response} {pet.name} has hatched!"
             return True, interaction
 
         return self._answered(user_id, "", listen)
@@ -130,12 +143,10 @@ class DigiPalCore:
         )
 
     def update_pet_state(self, user_id: str, force_save: bool = False) -> bool:
-        """Let the hours since the last interaction take effect, whole hours only; False without a pet."""
+        """Let the time since the last interaction take effect, by the half-hour; False without a pet."""
 
         def age(pet: DigiPal) -> tuple[bool, bool]:
-            hours = settle_time(pet, self.attribute_engine, datetime.now())
-            self.evolution_controller.update_evolution_timer(pet, hours)
-            return hours > 0 or force_save, True
+            return self._settle(pet) or force_save, True
 
         return self._keeper.change(user_id, age) is not None
 
@@ -143,8 +154,9 @@ class DigiPalCore:
         """Make the pet grow by one stage if it may, or if forced."""
 
         def grow(pet: DigiPal) -> tuple[bool, EvolutionResult]:
+            settled = self._settle_account(pet)
             result = self.evolution_controller.trigger_evolution(pet, force=force)
-            return result.success, result
+            return settled or result.success, result
 
         result = self._keeper.change(user_id, grow)
         if result is None:
@@ -162,8 +174,9 @@ class DigiPalCore:
 
         def care(pet: DigiPal) -> tuple[bool, Interaction]:
             nonlocal done
+            settled = self._settle_account(pet)
             done, interaction = self.attribute_engine.apply_care_action(pet, action_name)
-            return done or interaction.result is InteractionResult.INSUFFICIENT_ENERGY, interaction
+            return settled or done or interaction.result is InteractionResult.INSUFFICIENT_ENERGY, interaction
 
         _, interaction = self._answered(user_id, action_name, care)
         return done, interaction
@@ -176,34 +189,38 @@ class DigiPalCore:
         """What the pet remembers and how it feels about it; empty without a pet."""
         return self._keeper.look(user_id, self._memory_statistics) or {}
 
-    def get_performance_statistics(self) -> dict[str, Any]:
-        """How full the engine's memory is and what runs in the background."""
-        return {
+    def get_performance_statistics(self, user_id: str | None = None) -> dict[str, Any]:
+        """How full the engine's memory is and what runs in the background; whether this user's pet is in memory."""
+        statistics = {
             "optimization_enabled": self.enable_performance_optimization,
             "active_pets": len(self.active_pets),
             "max_active_pets": self.active_pets.limit,
             "background_updates_running": self._update_thread is not None and self._update_thread.is_alive(),
         }
+        if user_id is not None:
+            statistics["pet_is_active"] = user_id in self.active_pets
+        return statistics
 
-    def optimize_performance(self) -> dict[str, Any]:
-        """Forget the old memories of the pets in memory, unless the engine was built without optimization."""
+    def optimize_performance(self, user_id: str | None = None) -> dict[str, Any]:
+        """Forget old memories of this user's pet, or of all pets in memory; nothing where optimization is off."""
         removed = 0
         if self.enable_performance_optimization:
-            for _, pet in self.active_pets.snapshot():
-                removed += self.enhanced_memory_manager.cleanup_old_memories(pet.id)
+            for owner, pet in self.active_pets.snapshot():
+                if user_id in (None, owner):
+                    removed += self.enhanced_memory_manager.cleanup_old_memories(pet.id)
         return {"optimized": self.enable_performance_optimization, "memories_removed": removed}
 
     def clear_conversation_history(self, user_id: str) -> bool:
         """Forget what was said to the pet, in storage too and for good; False without a pet."""
 
-        def forget(pet: DigiPal) -> bool:
+        def forget(pet: DigiPal) -> tuple[bool, bool]:
             self.storage_manager.clear_interaction_history(pet.id)
             pet.conversation_history.clear()
             pet.unsaved = ()
             self.enhanced_memory_manager.forget_pet(pet.id)
-            return True
+            return True, True
 
-        return self._keeper.look(user_id, forget) is not None
+        return self._keeper.change(user_id, forget) is not None
 
     def start_background_updates(self) -> None:
         """Let time take effect on the pets in memory once a minute; a second call does nothing."""
@@ -220,16 +237,30 @@ class DigiPalCore:
             self._update_thread.join(_JOIN_S)
 
     def shutdown(self) -> None:
-        """Save every pet in memory once, let them go and end every thread. The storage stays its owner's to close.
+        """Save every pet in memory once, let them go and end every thread, within a second.
 
-        When a pet cannot be saved the others still are; that pet stays in memory and its error is raised at the end.
+        Calls that come meanwhile wait, and are refused afterwards with EngineClosedError. The storage stays its owner's
+        to close. When a pet cannot be saved the others still are, and StorageError is raised at the end: that pet stays
+        in memory, and the engine open, so that shutdown can be repeated.
         """
-        self.stop_background_updates()
-        failures = self._keeper.release_all()
-        self.enhanced_memory_manager.shutdown()
-        self.ai_communication.unload_all_models()
-        if failures:
-            raise failures[0]
+        self._stop_updates.set()
+        try:
+            self._keeper.release_all()
+        finally:
+            self.stop_background_updates()
+            self.enhanced_memory_manager.shutdown()
+            self.ai_communication.unload_all_models()
+
+    def _settle_account(self, pet: DigiPal) -> bool:
+        """Settle before something happens to a pet, unless that is what its account begins with; as _settle."""
+        return pet.decay is not None and self._settle(pet)
+
+    def _settle(self, pet: DigiPal) -> bool:
+        """Let the time that has passed take effect; whether it had any."""
+        hours = settle_time(pet, self.attribute_engine, datetime.now())
+        if hours:
+            self.evolution_controller.update_evolution_timer(pet, hours)
+        return hours > 0
 
     def _answered(self, user_id: str, text: str, change: Change[Interaction]) -> tuple[bool, Interaction]:
         interaction = self._keeper.change(user_id, change)
@@ -242,26 +273,32 @@ class DigiPalCore:
             )
         return interaction.success, interaction
 
-    def _take_effect(self, pet: DigiPal, interaction: Interaction, hatches: bool) -> None:
-        """Let what was said change the pet, beyond what the AI did."""
-        if hatches:
-            self._hatch(pet, interaction)
-        elif interaction.success and interaction.interpreted_command in _COMMAND_ACTIONS:
-            action_name = _COMMAND_ACTIONS[interaction.interpreted_command]
-            _, care = self.attribute_engine.apply_care_action(pet, action_name)
-            if pet.conversation_history[-1] is care:
-                pet.conversation_history.pop()  # one thing said is one interaction
-            interaction.attribute_changes.update(numbers_of(care.attribute_changes))
+    def _take_effect(self, pet: DigiPal, interaction: Interaction, hatches: bool) -> bool:
+        """Let what was said change the pet, beyond what the AI did; whether it hatched."""
+        hatched = hatches and self._hatch(pet, interaction)
+        if not hatches and interaction.success and interaction.interpreted_command in _COMMAND_ACTIONS:
+            self._obey(pet, interaction)
         pet.touch(datetime.now())
+        return hatched
 
-    def _hatch(self, pet: DigiPal, interaction: Interaction) -> None:
+    def _hatch(self, pet: DigiPal, interaction: Interaction) -> bool:
         evolution = self.evolution_controller.trigger_evolution(pet, force=True)
-        if not evolution.success:
-            return
-        interaction.attribute_changes.update(numbers_of(evolution.attribute_changes))
-        interaction.pet_response = f"{interaction.pet_response} {pet.name} has hatched!"
-        interaction.success = True
-        interaction.result = InteractionResult.SUCCESS
+        if evolution.success:
+            interaction.attribute_changes.update(numbers_of(evolution.attribute_changes))
+            interaction.success = True
+            interaction.result = InteractionResult.SUCCESS
+        return evolution.success
+
+    def _obey(self, pet: DigiPal, interaction: Interaction) -> None:
+        action_name = _COMMAND_ACTIONS[interaction.interpreted_command]
+        done, care = self.attribute_engine.apply_care_action(pet, action_name)
+        if pet.conversation_history[-1] is care:
+            pet.conversation_history.pop()  # one thing said is one interaction
+        interaction.attribute_changes.update(numbers_of(care.attribute_changes))
+        if not done:
+            interaction.pet_response = care.pet_response
+            interaction.success = False
+            interaction.result = care.result
 
     def _update_regularly(self) -> None:
         while not self._stop_updates.wait(_UPDATE_INTERVAL_S):
@@ -271,6 +308,8 @@ class DigiPalCore:
                 try:
                     self.update_pet_state(user_id)
                 except StorageError:
+                    if self._stop_updates:
+                        return
                     _log.exception("the pet of user %r could not be updated; the next round tries again", user_id)
 
     def _forget(self, pet: DigiPal) -> None:
@@ -288,6 +327,14 @@ class DigiPalCore:
             "conversation_history": len(pet.conversation_history),
             "emotional_state": memories.get_emotional_state_summary(pet.id),
         }
+
+
+def _egg_type(given: EggType | str) -> EggType:
+    try:
+        return EggType(given)
+    except ValueError:
+        choices = ", ".join(repr(egg.value) for egg in EggType)
+        raise ValueError(f"{given!r} is no type of egg: use an EggType, or one of {choices}") from None
 
 
 def _no_pet(user_id: str) -> str:

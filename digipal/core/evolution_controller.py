@@ -1,6 +1,6 @@
 """A pet's way through the stages of its life, and what it leaves to the next one."""
 
-import random  # noqa: F401  - callers patch digipal.core.evolution_controller.random
+import random
 
 from digipal.core.enums import AttributeType, EggType, LifeStage
 from digipal.core.evolution_rules import (
@@ -101,7 +101,7 @@ class EvolutionController:
 
     def apply_inheritance(self, offspring: DigiPal, dna: DNAInheritance) -> None:
         """Give the offspring its legacy, with a random variation of up to 2 on each primary attribute."""
-        inherit(offspring, dna)
+        inherit(offspring, dna, random.randint)
 
     def _get_next_life_stage(self, stage: LifeStage) -> LifeStage | None:
         return None if stage is _STAGES[-1] else _STAGES[_STAGES.index(stage) + 1]
@@ -124,7 +124,7 @@ class EvolutionController:
         pet.learned_commands.update(STAGE_COMMANDS[stage])
 
     def _calculate_inheritance_bonuses(self, parent: DigiPal, care_quality: str) -> dict[AttributeType, int]:
-        return inheritance_bonuses(parent, care_quality)
+        return inheritance_bonuses(parent, care_quality, random.choice, random.randint)
 
 
 def _check(pet: DigiPal, needs: EvolutionRequirement) -> dict[str, bool]:

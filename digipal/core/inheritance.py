@@ -1,6 +1,6 @@
 """What a parent hands on to its offspring."""
 
-import random
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Self
 
@@ -51,7 +51,12 @@ class DNAInheritance:
         return cls(**known)
 
 
-def inheritance_bonuses(parent: DigiPal, care_quality: str) -> Numbers:
+def inheritance_bonuses(
+    parent: DigiPal,
+    care_quality: str,
+    choice: Callable[[Sequence[AttributeType]], AttributeType],
+    randint: Callable[[int, int], int],
+) -> Numbers:
     """What each primary attribute of the offspring gains; perfect care adds a stroke of luck."""
     rate = _RATES.get(care_quality, _RATES["fair"])
     bonuses: dict[AttributeType, int] = {}
@@ -60,17 +65,17 @@ def inheritance_bonuses(parent: DigiPal, care_quality: str) -> Numbers:
         if surplus > 0:
             bonuses[attribute] = max(1, int(surplus * rate))
     if care_quality == "perfect":
-        lucky = random.choice(PRIMARY_ATTRIBUTES)
-        bonuses[lucky] = bonuses.get(lucky, 0) + random.randint(*_LUCK)
+        lucky = choice(PRIMARY_ATTRIBUTES)
+        bonuses[lucky] = bonuses.get(lucky, 0) + randint(*_LUCK)
     return bonuses
 
 
-def inherit(offspring: DigiPal, dna: DNAInheritance) -> None:
+def inherit(offspring: DigiPal, dna: DNAInheritance, randint: Callable[[int, int], int]) -> None:
     """Give the offspring its generation, its bonuses and a little variation."""
     offspring.generation = dna.generation
     for attribute, bonus in dna.inheritance_bonuses.items():
         offspring.modify_attribute(attribute, bonus)
     for attribute in PRIMARY_ATTRIBUTES:
-        offspring.modify_attribute(attribute, random.randint(*_VARIATION))
+        offspring.modify_attribute(attribute, randint(*_VARIATION))
     offspring.personality_traits["inherited"] = True
     offspring.personality_traits["parent_care_quality"] = dna.parent_care_quality

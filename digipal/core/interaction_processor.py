@@ -1,7 +1,7 @@
 """From what reaches a pet to an interaction of known shape."""
 
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeGuard
 
 from digipal.core.attribute_engine import AttributeEngine
 from digipal.core.enums import InteractionResult, LifeStage
@@ -64,7 +64,7 @@ def clean_interaction(answer: Any, text: str, pet: DigiPal) -> Interaction:
 def _is_proper(answer: Any) -> bool:
     return (
         type(answer) is Interaction
-        and isinstance(answer.timestamp, datetime)
+        and _is_local_time(answer.timestamp)
         and isinstance(answer.user_input, str)
         and isinstance(answer.interpreted_command, str)
         and isinstance(answer.pet_response, str)
@@ -80,7 +80,7 @@ def _rebuilt(answer: Any, text: str) -> Interaction:
     result = getattr(answer, "result", None)
     plain = InteractionResult.SUCCESS if success else InteractionResult.FAILURE
     return Interaction(
-        timestamp=timestamp if isinstance(timestamp, datetime) else datetime.now(),
+        timestamp=timestamp if _is_local_time(timestamp) else datetime.now(),
         user_input=_text(getattr(answer, "user_input", None), text),
         interpreted_command=_text(getattr(answer, "interpreted_command", None), ""),
         pet_response=_text(getattr(answer, "pet_response", None), _SPEECHLESS),
@@ -88,6 +88,10 @@ def _rebuilt(answer: Any, text: str) -> Interaction:
         success=success,
         result=result if isinstance(result, InteractionResult) else plain,
     )
+
+
+def _is_local_time(value: object) -> TypeGuard[datetime]:
+    return isinstance(value, datetime) and value.tzinfo is None
 
 
 def _text(value: object, default: str) -> str:

@@ -11,6 +11,7 @@ from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 from digipal.core.emotional_memory import EmotionalMemory
+from digipal.core.interaction_processor import numbers_of
 from digipal.core.memory_cache import MemoryCache
 from digipal.core.memory_retrieval import SimpleRAG
 from digipal.core.models import DigiPal, Interaction
@@ -27,6 +28,7 @@ _PLAIN_IMPORTANCE = 0.3
 _KEPT_WHATEVER_AGE = 0.8
 """Memories of at least this importance outlive cleanup_old_memories."""
 _CLEANUP_INTERVAL_S = 3600.0
+_JOIN_S = 0.2
 
 
 class EnhancedMemoryManager:
@@ -74,18 +76,21 @@ class EnhancedMemoryManager:
         )
 
     def add_interaction_memory(self, pet: DigiPal, interaction: Interaction) -> str:
-        """Remember an interaction; the stronger the feeling it left, the more important. The memory's id."""
-        command = interaction.interpreted_command
+        """Remember an interaction; the stronger the feeling it left, the more important. The memory's id.
+
+        What is missing from the interaction, or of the wrong kind in it, counts as plain or as empty.
+        """
+        command, when = interaction.interpreted_command, interaction.timestamp
         feeling = _FEELINGS.get(command, 0.0) if interaction.success else _FEELING_OF_FAILURE
         return self._remember(
             pet.id,
-            interaction.timestamp,
+            when if isinstance(when, datetime) else datetime.now(),
             f"{interaction.user_input} -> {interaction.pet_response}",
             "interaction",
             feeling,
             min(1.0, _PLAIN_IMPORTANCE + abs(feeling) / 2),
-            {command} if command else set(),
-            dict(interaction.attribute_changes),
+            {command} if command and isinstance(command, str) else set(),
+            numbers_of(interaction.attribute_changes),
         )
 
     def get_relevant_memories(
@@ -164,7 +169,7 @@ class EnhancedMemoryManager:
         """End that thread."""
         self._stop_cleanup.set()
         if self._cleanup_thread is not None:
-            self._cleanup_thread.join()
+            self._cleanup_thread.join(_JOIN_S)
 
     def shutdown(self) -> None:
         """End the thread and forget everything."""
@@ -204,21 +209,27 @@ class EnhancedMemoryManager:
             when,
         )
         with self._lock:
-            self.pet_memories.setdefault(pet_id, []).append(memory)
+            memories = self.pet_memories.setdefault(pet_id, [])
+            memories.append(memory)
             heapq.heappush(self._least.setdefault(pet_id, []), (importance, number, memory))
+            while len(memories) > self.max_memories_per_pet:
+                _remove(memories, self._least_important(pet_id, memories))
             self._changes += 1
-            self._keep_bound(pet_id)
         return memory.id
 
-    def _keep_bound(self, pet_id: str) -> None:
-        memories = self.pet_memories[pet_id]
-        while len(memories) > self.max_memories_per_pet:
-            heap = self._least[pet_id]
-            if len(heap) < len(memories):
-                # Someone put memories into the list directly.
-                heap[:] = [(memory.importance, next(self._numbers), memory) for memory in memories]
-                heapq.heapify(heap)
-            _remove(memories, heapq.heappop(heap)[-1])
+    def _least_important(self, pet_id: str, memories: list[EmotionalMemory]) -> EmotionalMemory:
+        heap = self._least[pet_id]
+        if len(heap) < len(memories):
+            # Someone put memories into the list directly.
+            heap[:] = [(memory.importance, next(self._numbers), memory) for memory in memories]
+            heapq.heapify(heap)
+        importance, number, memory = heap[0]
+        while memory.importance > importance:
+            # It has gained importance since.
+            heapq.heapreplace(heap, (memory.importance, number, memory))
+            importance, number, memory = heap[0]
+        heapq.heappop(heap)
+        return memory
 
 
 def _remove(memories: list[EmotionalMemory], memory: EmotionalMemory) -> None:

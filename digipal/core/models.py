@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any, Self
 
 from digipal.core.actions import AttributeModifier, CareAction, Command
+from digipal.core.decay import Decay
 from digipal.core.enums import AttributeType, EggType, InteractionResult, LifeStage
 from digipal.core.species import EGG_NUMBERS, PRIMARY_ATTRIBUTES, STAGE_COMMANDS, clamp
 
@@ -59,8 +60,8 @@ class Interaction(_Kept):
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> Self:
-        """The inverse of to_dict; `data` is left alone, what it lacks takes its default."""
-        known = dict(data)
+        """The inverse of to_dict; `data` is left alone, what it lacks takes its default, other keys are ignored."""
+        known = {name: value for name, value in data.items() if name in cls.__dataclass_fields__}
         if "timestamp" in known:
             known["timestamp"] = datetime.fromisoformat(known["timestamp"])
         if "result" in known:
@@ -72,6 +73,17 @@ class Interaction(_Kept):
 class _KeptPet(_Kept):
     unsaved: Sequence[Interaction] = ()
     """Interactions that left the history before a storage had seen them."""
+    decay: Decay | None = None
+    """As of the last settlement or interaction, None before the first; decay_so_far() reads it."""
+    copy_mark: tuple[object, ...] | None = None
+    """The storage_mark of the pet that this one was copied from by way of a dict."""
+
+
+class _PetDict(dict[str, Any]):
+    """A pet's values, with what is known of the pet beside them: a copy of a stale pet is stale as well."""
+
+    storage_mark: tuple[object, ...] | None = None
+    decay: Decay | None = None
 
 
 @dataclass
@@ -107,8 +119,6 @@ class DigiPal(_KeptPet):
     personality_traits: dict[str, Any] = field(default_factory=dict)
     current_image_path: str = ""
     image_generation_prompt: str = ""
-    decayed_seconds: float = 0.0
-    """How much of the time since `last_interaction` has been paid for in energy and happiness; see `touch`."""
 
     def __post_init__(self) -> None:
         if self.life_stage is LifeStage.EGG:
@@ -155,9 +165,18 @@ class DigiPal(_KeptPet):
         return any(command == learned.lower() for learned in self.learned_commands)
 
     def touch(self, now: datetime) -> None:
-        """Note that something happened to the pet at `now`; the decay it owes for the time before stays owed."""
-        self.decayed_seconds -= (now - self.last_interaction).total_seconds()
+        """Note that something happened to the pet at `now`; the decay it owes for the time before stays owed.
+
+        Where nobody has kept an account of that yet, it begins here.
+        """
+        self.decay = Decay(now) if self.decay is None else self.decay_so_far().touched(now)
         self.last_interaction = now
+
+    def decay_so_far(self) -> Decay:
+        """What is paid for the time since `last_interaction`, whoever set that: nothing, where no account is kept."""
+        if self.decay is None:
+            return Decay(self.last_interaction)
+        return self.decay.as_of(self.last_interaction)
 
     def trim_history(self, limit: int) -> None:
         """Keep the last `limit` interactions in memory; those that are not stored yet wait for the next save."""
@@ -173,7 +192,8 @@ class DigiPal(_KeptPet):
 
     def to_dict(self) -> dict[str, Any]:
         """A JSON-ready copy; enums as values, times as ISO text, the commands as a sorted list."""
-        data = {name: getattr(self, name) for name in self.__dataclass_fields__}
+        data = _PetDict({name: getattr(self, name) for name in self.__dataclass_fields__})
+        data.storage_mark, data.decay = self.storage_mark or self.copy_mark, self.decay
         data.update(
             egg_type=self.egg_type.value,
             life_stage=self.life_stage.value,
@@ -194,6 +214,8 @@ class DigiPal(_KeptPet):
                 known[name] = read(known[name])
         pet = cls(**known)
         pet.__dict__.update(known)
+        if isinstance(data, _PetDict):
+            pet.copy_mark, pet.decay = data.storage_mark, data.decay
         return pet
 
 

@@ -30,6 +30,7 @@ class HttpListener:
     def __init__(
         self, server: Server[Any], host: str, port: int, *, token: str = "", reached_as: Sequence[str] = ()
     ) -> None:
+        host = host.strip("[]")
         if not token and not is_loopback(host):
             raise ValueError(f"others can reach {host!r}: a token is needed, that every request must bear")
         self._socket = _bound(host, port)

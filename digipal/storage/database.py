@@ -7,7 +7,7 @@ import weakref
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Literal, Self, TypeVar
 
 from digipal.errors import DatabaseBusyError, StorageError
 from digipal.storage.faults import FAULTS, storage_error, translated
@@ -17,20 +17,90 @@ from digipal.storage.schema import DatabaseSchema, bring_up_to_date
 __all__ = ["DatabaseConnection", "DatabaseSchema"]
 
 _CLOSE_PATIENCE_S = 0.5
+_NAP_S = 0.1
+"""How long SQLite waits for a lock before it lets us look whether waiting on is still wanted."""
 _CACHE_KB = 1024
 """SQLite's own cache, for each connection: half its default, since the system caches the file for all of them."""
+C = TypeVar("C", bound=sqlite3.Cursor)
 _SYNCHRONOUS = ("OFF", "NORMAL", "FULL", "EXTRA")
 
 
+class _Patience:
+    """How long to wait for other writers: one for all connections of a database, and it may change meanwhile."""
+
+    __slots__ = ("seconds",)
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds = seconds
+
+
+class _PatientCursor(sqlite3.Cursor):
+    """A cursor that waits for locks as its connection does."""
+
+    connection: "_ThreadConnection"
+
+    def execute(self, sql: str, parameters: Any = (), /) -> Self:
+        """As sqlite3's own."""
+        return self.connection.patiently(super().execute, sql, parameters)
+
+
 class _ThreadConnection(sqlite3.Connection):
-    """A connection that knows whether it was closed and whether a statement of ours is running in it."""
+    """A connection that knows whether it was closed and whether a statement of ours is running in it.
+
+    In a `with` block of its own it opens transactions, commits and rolls back as sqlite3's connections do; otherwise
+    it leaves them alone.
+    """
 
     closed = False
     retired = False
+    patience = _Patience(0.0)
 
     def __init__(self, *args: Any, **settings: Any) -> None:
         super().__init__(*args, **settings)
         self.in_use = threading.Lock()
+
+    def cursor(self, factory: Any = None) -> Any:
+        """A cursor that waits for locks as execute() does."""
+        return super().cursor(factory or _PatientCursor)
+
+    def execute(self, sql: str, parameters: Any = (), /) -> sqlite3.Cursor:
+        """As sqlite3's own, waiting for a lock as long as the patience lasts."""
+        return self.patiently(super().execute, sql, parameters)
+
+    def patiently(self, execute: Callable[[str, Any], C], sql: str, parameters: Any) -> C:
+        """Execute the statement, again and again while another writer keeps it out and waiting is still wanted."""
+        try:
+            return execute(sql, parameters)
+        except sqlite3.OperationalError as error:
+            if not self._may_wait_on(error, _NAP_S):
+                raise
+        begun = time.monotonic() - _NAP_S
+        while True:
+            try:
+                return execute(sql, parameters)
+            except sqlite3.OperationalError as error:
+                if not self._may_wait_on(error, time.monotonic() - begun):
+                    raise
+
+    def _may_wait_on(self, error: sqlite3.Error, waited_s: float) -> bool:
+        # What is busy within a transaction stays so until the transaction ends.
+        return (
+            getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_BUSY
+            and waited_s + _NAP_S < self.patience.seconds
+            and not (self.retired or self.closed or self.in_transaction)
+        )
+
+    def __enter__(self) -> Self:
+        self.isolation_level = "DEFERRED"
+        return super().__enter__()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> Literal[False]:
+        try:
+            return super().__exit__(kind, error, trace)
+        finally:
+            self.isolation_level = None
 
     def close(self) -> None:
         """Close for good; the thread it belonged to gets a new one when it asks."""
@@ -88,13 +158,12 @@ class Writing:
     together when the block ends, or not at all when it raises.
     """
 
-    __slots__ = ("_doing", "_lock", "_timeout_s", "after_commit", "connection")
+    __slots__ = ("_doing", "_lock", "after_commit", "connection")
 
-    def __init__(self, connection: _ThreadConnection, doing: str, lock: threading.Lock, timeout_s: float) -> None:
+    def __init__(self, connection: _ThreadConnection, doing: str, lock: threading.Lock) -> None:
         self.connection = connection
         self._doing = doing
         self._lock = lock
-        self._timeout_s = timeout_s
         self.after_commit: Callable[[], None] | None = None
 
     def begin(self) -> None:
@@ -103,8 +172,9 @@ class Writing:
             self.connection.execute("BEGIN IMMEDIATE")
 
     def __enter__(self) -> Self:
-        if not self._lock.acquire(timeout=self._timeout_s):
-            raise DatabaseBusyError(f"{self._doing}: another thread kept writing for {self._timeout_s} s")
+        patience_s = self.connection.patience.seconds
+        if not self._lock.acquire(timeout=patience_s):
+            raise DatabaseBusyError(f"{self._doing}: another thread kept writing for {patience_s} s")
         self.connection.in_use.acquire()
         return self
 
@@ -158,7 +228,7 @@ class DatabaseConnection:
             raise StorageError(f"{str(db_path)!r} holds a NUL, which no file name can")
         self.db_path = db_path
         self._synchronous = synchronous.upper()
-        self._busy_timeout_s = busy_timeout_s
+        self._patience = _Patience(busy_timeout_s)
         self._closed = False
         self._local = threading.local()
         self._leases: weakref.WeakSet[_Lease] = weakref.WeakSet()
@@ -177,7 +247,8 @@ class DatabaseConnection:
     def get_connection(self) -> sqlite3.Connection:
         """The calling thread's own connection, in autocommit mode, its rows readable by column name.
 
-        It may be closed by the caller, who then gets a new one; whatever stays open is closed by close().
+        A `with` block of it is a transaction: committed at its end, rolled back when it raises. It may be closed by
+        the caller, who then gets a new one; whatever stays open is closed by close().
         """
         return self._connection()
 
@@ -194,13 +265,14 @@ class DatabaseConnection:
             with translated(f"{self.db_path}: cannot open the database"):
                 connection = sqlite3.connect(
                     self.db_path,
-                    timeout=self._busy_timeout_s,
+                    timeout=min(self._patience.seconds, _NAP_S),
                     isolation_level=None,
                     check_same_thread=False,
                     factory=_ThreadConnection,
                 )
                 lease = _Lease(connection)
                 weakref.finalize(lease, connection.close)
+                connection.patience = self._patience
                 connection.row_factory = sqlite3.Row
                 connection.execute(f"PRAGMA cache_size = -{_CACHE_KB}")
                 connection.execute(f"PRAGMA synchronous = {self._synchronous}")
@@ -218,7 +290,7 @@ class DatabaseConnection:
         with translated(doing):
             if connection.in_transaction:
                 raise StorageError(f"{doing}: this thread has a transaction of its own open; commit it first")
-        return Writing(connection, doing, self._write_lock, self._busy_timeout_s)
+        return Writing(connection, doing, self._write_lock)
 
     def execute_query(self, sql: str, params: Sequence[Any] = ()) -> list[sqlite3.Row]:
         """The rows of a query."""
@@ -242,6 +314,11 @@ class DatabaseConnection:
         """Rebuild the file without the space of deleted rows; SQLite allows it outside transactions only."""
         with self.writing("vacuum") as writing:
             writing.connection.execute("VACUUM")
+
+    def set_busy_timeout(self, busy_timeout_s: float) -> float:
+        """Wait so long for other writers from now on, in waits that have begun too; the timeout until now."""
+        before, self._patience.seconds = self._patience.seconds, busy_timeout_s
+        return before
 
     def close(self) -> None:
         """Close every thread's connection; a second call does nothing.

@@ -50,12 +50,19 @@ _INSERT_INTERACTION = (
     f"INSERT INTO interactions ({', '.join(INTERACTION_COLUMNS)}, digipal_id, user_id) "
     f"VALUES ({', '.join('?' * len(INTERACTION_COLUMNS))}, ?, ?)"
 )
+_SELECT_CURRENT = "SELECT 1 FROM digipals WHERE id = ? AND revision = ? AND is_active = 1"
 _FIRST_REVISION = 1
 
 
 def fetch_pets(connection: sqlite3.Connection, file: str, sql: str, key: str) -> list[DigiPal]:
     """The pets of one of the SELECTs above, marked as stored."""
     return [_read(row, file) for row in connection.execute(sql, (key,)).fetchall()]
+
+
+def is_current(connection: sqlite3.Connection, pet: DigiPal, file: str) -> bool:
+    """Whether the stored pet is live and as this one was when it was read or written; True for one never stored."""
+    known = _known_revision(pet.storage_mark, file)
+    return known is None or connection.execute(_SELECT_CURRENT, (pet.id, known)).fetchone() is not None
 
 
 def write_pet(writing: Writing, pet: DigiPal, file: str) -> Callable[[], None]:
@@ -66,15 +73,17 @@ def write_pet(writing: Writing, pet: DigiPal, file: str) -> Callable[[], None]:
     StalePetError when the stored pet was saved by someone else since this one was loaded or saved.
     """
     try:
-        known = pet.storage_mark[1] if pet.storage_mark and pet.storage_mark[0] == file else None
+        known = _known_revision(pet.storage_mark, file)
         new = _unsaved(pet, file)
         connection = writing.connection
         if new:
             writing.begin()
-        if isinstance(known, int) and _update(connection, pet, pet.user_id, known):
+        if known is not None and _update(connection, pet, pet.user_id, known):
             revision = known + 1
         else:
             writing.begin()
+            if known is None:
+                known = _known_revision(pet.copy_mark, file)
             revision, new = _write_unfamiliar(connection, pet, known)
         for interaction in new:
             connection.execute(_INSERT_INTERACTION, (*interaction_values(interaction), pet.id, pet.user_id))
@@ -100,15 +109,16 @@ def _read(row: sqlite3.Row, file: str) -> DigiPal:
     return pet
 
 
+def _known_revision(mark: tuple[object, ...] | None, file: str) -> int | None:
+    if mark is None or mark[0] != file or not isinstance(mark[1], int):
+        return None
+    return mark[1]
+
+
 def _unsaved(pet: DigiPal, file: str) -> list[Interaction]:
-    """What is new, found from the end, so that the cost is that of the news and not of the history."""
-    new = []
-    for interaction in reversed(pet.conversation_history):
-        mark = interaction.storage_mark
-        if mark is not None and mark[0] == file and mark[1] == pet.id:
-            break
-        new.append(interaction)
-    new.reverse()
+    """What is new, wherever in the history it stands: histories in memory are short."""
+    place = (file, pet.id)
+    new = [interaction for interaction in pet.conversation_history if interaction.storage_mark != place]
     return [*pet.unsaved, *new] if pet.unsaved else new
 
 
@@ -117,7 +127,7 @@ def _update(connection: sqlite3.Connection, pet: DigiPal, user_id: str, revision
     return connection.execute(_UPDATE, values).rowcount == 1
 
 
-def _write_unfamiliar(connection: sqlite3.Connection, pet: DigiPal, known: object) -> tuple[int, list[Interaction]]:
+def _write_unfamiliar(connection: sqlite3.Connection, pet: DigiPal, known: int | None) -> tuple[int, list[Interaction]]:
     """Write a pet that is new to this file, was moved to another user, or is a copy made outside storage."""
     row = connection.execute("SELECT user_id, revision FROM digipals WHERE id = ?", (pet.id,)).fetchone()
     history = [*pet.unsaved, *pet.conversation_history]

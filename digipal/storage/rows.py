@@ -2,11 +2,12 @@
 
 import json
 import sqlite3
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import lru_cache
-from math import isfinite, isnan
+from math import isfinite
 from typing import Any
 
+from digipal.core.decay import Decay
 from digipal.core.enums import AttributeType, EggType, InteractionResult, LifeStage
 from digipal.core.models import DigiPal, Interaction
 from digipal.errors import StorageError
@@ -35,6 +36,7 @@ PET_COLUMNS = (
     "current_image_path",
     "image_generation_prompt",
     "decayed_seconds",
+    "decay_spell_seconds",
 )
 """What a save writes anew, in the order of pet_values; id, user_id and revision stand apart."""
 
@@ -48,8 +50,10 @@ INTERACTION_COLUMNS = (
     "result",
 )
 
-_USUAL_TYPES = (str,) * 3 + (int,) * 12 + (str,) * 2 + (float,) + (str,) * 4 + (float,)
+_USUAL_TYPES = (str,) * 3 + (int,) * 12 + (str,) * 2 + (float,) + (str,) * 4 + (float,) * 2
 """Of PET_COLUMNS."""
+_NO_ACCOUNT_S = -1.0
+"""The spell of a pet whose decay nobody has kept account of yet, as it is by default for one of another engine."""
 _UNKNOWN_TIME = datetime(1970, 1, 1)
 
 # What nearly every save writes is a handful of numbers under these names, and json takes three times as long for it.
@@ -59,7 +63,7 @@ _KEYS = {
 }
 _encode = json.JSONEncoder().encode
 _LONGEST_USUAL = 200
-_UNREADABLE = (KeyError, ValueError, TypeError)
+_UNREADABLE = (KeyError, ValueError, TypeError, OverflowError)
 
 _EGG_TYPES = {egg.value: egg for egg in EggType}
 _STAGES = {stage.value: stage for stage in LifeStage}
@@ -67,15 +71,23 @@ _RESULTS = {result.value: result for result in InteractionResult}
 
 
 def encode_dict(value: dict[str, Any]) -> str:
-    """The dict as JSON text."""
+    """The dict as JSON text; TypeError for what would come back as something else, such as a key that is no text."""
     parts = []
     for name, number in value.items():
         key = _KEYS.get(name)
         kind = type(number)
         if key is None or not (kind is int or (kind is float and isfinite(number))):
-            return _encode(value)
+            return _encode_faithfully(value)
         parts.append(f"{key}{number!r}")
     return f"{{{', '.join(parts)}}}"
+
+
+def _encode_faithfully(value: dict[str, Any]) -> str:
+    text = _encode(value)
+    # By what they print as, since NaN is not equal to itself.
+    if repr(json.loads(text)) != repr(value):
+        raise TypeError(f"{value!r:.200} would come back from JSON as {text:.200}")
+    return text
 
 
 def decode_dict(text: str | None) -> dict[str, Any]:
@@ -88,6 +100,8 @@ def decode_dict(text: str | None) -> dict[str, Any]:
 @lru_cache(maxsize=256)
 def _encode_commands(commands: frozenset[str]) -> str:
     """Pets of one stage mostly know the same commands, and every save writes them."""
+    if strange := [command for command in commands if not isinstance(command, str)]:
+        raise TypeError(f"learned_commands holds {strange[0]!r}, which is no text")
     return _encode(sorted(commands))
 
 
@@ -112,6 +126,7 @@ def decode_changes(text: str | None) -> dict[str, int]:
 
 def pet_values(pet: DigiPal) -> tuple[Any, ...]:
     """What PET_COLUMNS hold for this pet; TypeError for a value that would not come back as it is."""
+    decay = pet.decay_so_far()
     values = (
         pet.name,
         pet.egg_type.value,
@@ -128,24 +143,31 @@ def pet_values(pet: DigiPal) -> tuple[Any, ...]:
         pet.weight,
         pet.care_mistakes,
         pet.energy,
-        pet.birth_time.isoformat(),
-        pet.last_interaction.isoformat(),
+        _naive_text(pet.birth_time),
+        _naive_text(pet.last_interaction),
         pet.evolution_timer,
         _encode_commands(frozenset(pet.learned_commands)),
         encode_dict(pet.personality_traits),
         pet.current_image_path,
         pet.image_generation_prompt,
-        pet.decayed_seconds,
+        decay.paid.total_seconds(),
+        _NO_ACCOUNT_S if pet.decay is None else decay.spell.total_seconds(),
     )
-    if tuple(map(type, values)) != _USUAL_TYPES or isnan(pet.evolution_timer + pet.decayed_seconds):
+    if tuple(map(type, values)) != _USUAL_TYPES or not isfinite(pet.evolution_timer):
         _refuse_unfit(values)
     return values
+
+
+def _naive_text(time: datetime) -> str:
+    if time.tzinfo is not None:
+        raise TypeError(f"{time!r} has a time zone, and times here are local without one")
+    return time.isoformat()
 
 
 def _refuse_unfit(values: tuple[Any, ...]) -> None:
     """SQLite would take text for a number, and would take NaN for nothing at all."""
     for name, value, usual in zip(PET_COLUMNS, values, _USUAL_TYPES, strict=True):
-        if not isinstance(value, str if usual is str else int | float) or value != value:
+        if not (isinstance(value, str) if usual is str else isinstance(value, int | float) and isfinite(value)):
             raise TypeError(f"{name} is {value!r}")
 
 
@@ -166,7 +188,7 @@ def read_pet(row: sqlite3.Row, history: list[Interaction]) -> DigiPal:
 
 
 def _field_values(row: sqlite3.Row, history: list[Interaction]) -> dict[str, Any]:
-    pet_id, user_id, *stored = row[:25]
+    pet_id, user_id, *stored = row[: 2 + len(PET_COLUMNS)]
     values = stored if tuple(map(type, stored)) == _USUAL_TYPES else _filled(stored)
     (
         name,
@@ -192,7 +214,9 @@ def _field_values(row: sqlite3.Row, history: list[Interaction]) -> dict[str, Any
         current_image_path,
         image_generation_prompt,
         decayed_seconds,
+        decay_spell_seconds,
     ) = values
+    interacted = _read_time(last_interaction)
     return {
         "id": pet_id,
         "user_id": user_id,
@@ -212,17 +236,28 @@ def _field_values(row: sqlite3.Row, history: list[Interaction]) -> dict[str, Any
         "care_mistakes": care_mistakes,
         "energy": energy,
         "birth_time": _read_time(birth_time),
-        "last_interaction": _read_time(last_interaction),
+        "last_interaction": interacted,
         "evolution_timer": evolution_timer,
         "conversation_history": history,
-        "learned_commands": set(json.loads(learned_commands))
-        if learned_commands and learned_commands != "[]"
-        else set(),
+        "learned_commands": _decode_commands(learned_commands),
         "personality_traits": decode_dict(personality_traits),
         "current_image_path": current_image_path,
         "image_generation_prompt": image_generation_prompt,
-        "decayed_seconds": decayed_seconds,
+        "decay": _read_decay(interacted, decayed_seconds, decay_spell_seconds),
     }
+
+
+def _read_decay(interaction: datetime, paid_s: float, spell_s: float) -> Decay | None:
+    if spell_s < 0:
+        return None
+    return Decay(interaction, timedelta(seconds=paid_s), timedelta(seconds=spell_s))
+
+
+def _decode_commands(text: str) -> set[str]:
+    commands = json.loads(text) if text and text != "[]" else []
+    if not isinstance(commands, list):
+        raise ValueError(f"learned_commands is no JSON list: {text!r:.200}")
+    return set(commands)
 
 
 def _read_time(text: str) -> datetime:
@@ -238,7 +273,7 @@ def interaction_values(interaction: Interaction) -> tuple[Any, ...]:
         if not isinstance(word, str):
             raise TypeError(f"an interaction holds {word!r} where text belongs")
     return (
-        interaction.timestamp.isoformat(),
+        _naive_text(interaction.timestamp),
         *words,
         encode_dict(interaction.attribute_changes),
         interaction.success,

@@ -113,7 +113,9 @@ _INDEXES = (
 _ADDED_COLUMNS = {
     # Counts the saves of a pet: a save that names an older count is stale.
     "revision": "ALTER TABLE digipals ADD COLUMN revision INTEGER NOT NULL DEFAULT 0",
+    # How far the pet has paid for the time since its last interaction: digipal.core.decay.
     "decayed_seconds": "ALTER TABLE digipals ADD COLUMN decayed_seconds REAL NOT NULL DEFAULT 0.0",
+    "decay_spell_seconds": "ALTER TABLE digipals ADD COLUMN decay_spell_seconds REAL NOT NULL DEFAULT -1.0",
 }
 
 _ANOTHER_LIVE_PET = f"""
@@ -239,11 +241,12 @@ def _write_ahead(connection: sqlite3.Connection) -> None:
     while True:
         try:
             connection.execute("PRAGMA journal_mode = WAL")
-            return
         except sqlite3.OperationalError as error:
             if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
                 raise
             time.sleep(_WAL_RETRY_S)
+        else:
+            return
 
 
 class DatabaseSchema:

@@ -71,9 +71,13 @@ class StorageManager:
 
     def update_user_session(self, user_id: str, session_data: dict[str, Any]) -> bool:
         """Replace the user's session data and note the login; False for an unknown user."""
+        try:
+            text = encode_dict(session_data)
+        except (TypeError, ValueError) as error:
+            raise StorageError(f"the session data of user {user_id!r} cannot be stored: {error}") from error
         changed = self.db.execute_update(
             "UPDATE users SET session_data = ?, last_login = ? WHERE id = ?",
-            (encode_dict(session_data), datetime.now().isoformat(), user_id),
+            (text, datetime.now().isoformat(), user_id),
         )
         return changed == 1
 
@@ -95,6 +99,11 @@ class StorageManager:
         """The pet of that id, live or deleted, with its last 100 interactions; None for an unknown id."""
         found = self._pets(pets.SELECT_BY_ID, pet_id)
         return found[0] if found else None
+
+    def is_current(self, pet: DigiPal) -> bool:
+        """Whether a pet that was read from here, or saved here, is live and as it is stored by now."""
+        with self.db.reading("is_current") as connection:
+            return pets.is_current(connection, pet, self._file)
 
     def delete_pet(self, pet_id: str) -> bool:
         """Take the pet out of its user's life; everything about it stays stored. False for an unknown id."""
@@ -221,6 +230,10 @@ class StorageManager:
             stats[f"{name}_size_bytes"] = size
             stats[f"{name}_size_mb"] = size / 2**20
         return stats
+
+    def set_busy_timeout(self, busy_timeout_s: float) -> float:
+        """Let writes wait so long for other writers from now on, those that wait already too; the timeout until now."""
+        return self.db.set_busy_timeout(busy_timeout_s)
 
     def close(self) -> None:
         """End the schedule of backups and close every thread's connection, within a second.

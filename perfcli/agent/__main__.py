@@ -1,4 +1,4 @@
-"""`python -m perfcli.agent FD PLAN DATABASE`: the engine process. Started by perfcli.pool, of no use by itself."""
+"""`python -m perfcli.agent FD PLAN DATABASE PROCESS [ENGINE]`: an engine process, as perfcli.pool starts it."""
 
 from __future__ import annotations
 
@@ -11,8 +11,11 @@ from contextlib import suppress
 from multiprocessing.connection import Connection
 from pathlib import Path
 
+from perfcli.agent.inspection.inside import Inside
 from perfcli.agent.link import Link
-from perfcli.agent.session import Session, SystemThreads
+from perfcli.agent.other_engine import use_engine
+from perfcli.agent.session import Session
+from perfcli.agent.threads import SystemThreads
 from perfcli.clock import SystemClock
 from perfcli.plan import ExecutionPlan
 from perfcli.targets.protocol import Target
@@ -23,22 +26,28 @@ def main(arguments: list[str]) -> None:
     # the tool decides when the load ends: Ctrl-C in its terminal must not end it here
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     descriptor, plan_file, database_file = int(arguments[0]), Path(arguments[1]), Path(arguments[2])
+    process = int(arguments[3])
     plan = ExecutionPlan.model_validate_json(plan_file.read_text(encoding="utf-8"), strict=False)
-    link = Link(Connection(descriptor), orphaned=lambda: _leave_no_trace(plan_file.parent))
+    link = Link(Connection(descriptor), orphaned=lambda: _leave_no_trace(plan_file.parent.parent))
 
     def make_target() -> Target:
         # imported only now: the harness's own memory is measured before the engine is there
         from perfcli.targets.choice import make_target
 
-        return make_target(plan, database_file)
+        if len(arguments) == 4:
+            return make_target(plan, database_file)
+        with use_engine(Path(arguments[4])):
+            return make_target(plan, database_file)
 
     exit_code = 0
     try:
-        threads = SystemThreads(plan.scenario.load.vus)
-        Session(plan, link, SystemClock(link.stop), threads).run(make_target)
+        threads = SystemThreads(_threads_needed(plan, process))
+        Session(plan, process, database_file, link, SystemClock(link.stop), threads, make_inside=Inside).run(
+            make_target
+        )
     except OSError:
         # the tool is gone: the link's thread sees it too, but may not live long enough to clear up
-        _leave_no_trace(plan_file.parent)
+        _leave_no_trace(plan_file.parent.parent)
     except BaseException:
         traceback.print_exc()
         exit_code = 1
@@ -46,6 +55,11 @@ def main(arguments: list[str]) -> None:
     sys.stderr.flush()
     # never by the interpreter's own way out, which waits for every thread that was left
     os._exit(exit_code)
+
+
+def _threads_needed(plan: ExecutionPlan, process: int) -> int:
+    """The most vus of this process that work at once."""
+    return max(sum(plan.process_of(vu) == process for phase in wave for vu in phase.vus) for wave in plan.waves)
 
 
 def _leave_no_trace(directory: Path) -> None:

@@ -24,6 +24,7 @@ class Link:
         self._orphaned = orphaned
         self._sending = Lock()
         self._go = Event()
+        self._go_at_ns = 0
         Thread(target=self._listen, name="digipal-perf-link", daemon=True).start()
 
     def event(self, name: wire.EventName, /, **fields: Any) -> None:
@@ -36,11 +37,12 @@ class Link:
         with self._sending:
             wire.send_frame(self._connection, frame)
 
-    def checkpoint(self, name: str, **fields: Any) -> None:
-        """Stand still until the tool has looked at the process."""
+    def checkpoint(self, name: str, **fields: Any) -> int:
+        """Stand still until the tool has looked at the process; return when to go on, 0 for at once."""
         self._go.clear()
         self.event("checkpoint", name=name, **fields)
         self._go.wait()
+        return self._go_at_ns
 
     def _listen(self) -> None:
         try:
@@ -48,7 +50,8 @@ class Link:
                 message = wire.receive(self._connection)
                 if isinstance(message, wire.Event) and message.name == "stop":
                     self.stop.set()
-                else:
+                elif isinstance(message, wire.Event):
+                    self._go_at_ns = message.fields["at_ns"]
                     self._go.set()
         except (EOFError, OSError):
             self._orphaned()

@@ -4,67 +4,80 @@ from __future__ import annotations
 
 import gc
 import traceback
-from collections.abc import Callable, Sequence
-from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from functools import partial
-from threading import Barrier
-from typing import Protocol
+from pathlib import Path
+from random import Random
+from threading import Thread
+from typing import Final
 
+from perfcli.agent.hands import Hands
+from perfcli.agent.inspection.counting import OPERATIONS
+from perfcli.agent.inspection.inside import Inside
 from perfcli.agent.link import Link
 from perfcli.agent.outcomes import Outcomes
+from perfcli.agent.threads import Threads
 from perfcli.agent.vu import VirtualUser
 from perfcli.clock import Clock
-from perfcli.errors import PerfError, UsageError
+from perfcli.errors import PerfError
 from perfcli.executors import Schedule
+from perfcli.executors.arrivals import LATE_START_NS
+from perfcli.executors.base import Share
 from perfcli.executors.constant_vus import ConstantVusSchedule
-from perfcli.plan import ExecutionPlan
+from perfcli.executors.per_vu_iterations import PerVuIterationsSchedule
+from perfcli.plan import ExecutionPlan, PlannedPhase
 from perfcli.recorder import Recorder
-from perfcli.targets.protocol import EngineGone, Target
+from perfcli.targets.naming import answers_of
+from perfcli.targets.protocol import Call, EngineGone, Target
 from perfcli.workload import Stream, Workload
 
+_REFERENCE_INTERVAL_NS: Final = 100_000_000
+_COUNTING_NS: Final = 5_000_000_000
 
-class VuThreads(Protocol):
-    """Where vus run."""
-
-    def run(self, jobs: Sequence[Callable[[], None]]) -> None:
-        """Do all jobs at once, each in a thread of its own; raise what one of them raised."""
-
-
-class SystemThreads:
-    """Threads of this process, all started here, so that their memory is not taken for the engine's."""
-
-    def __init__(self, vus: int) -> None:
-        self._executor = ThreadPoolExecutor(vus, thread_name_prefix="vu")
-        barrier = Barrier(vus)
-        try:
-            self.run([barrier.wait] * vus)
-        except RuntimeError as error:
-            barrier.abort()
-            raise UsageError(f"this system does not let a process have {vus} threads: {error}") from error
-
-    def run(self, jobs: Sequence[Callable[[], object]]) -> None:
-        """Do all jobs at once, each in a thread of its own; raise what one of them raised."""
-        futures = [self._executor.submit(job) for job in jobs]
-        for future in wait(futures, return_when=FIRST_EXCEPTION).done:
-            future.result()
+Job = Callable[[], None]
 
 
 class Session:
-    """The phases of a run, in their order."""
+    """The steps of a run, in their order.
 
-    def __init__(self, plan: ExecutionPlan, link: Link, clock: Clock, threads: VuThreads) -> None:
+    Args:
+        process: which of the scenario's engine processes this is, from 0.
+        make_inside: called right before the engine is imported.
+        collect: collects the process's garbage.
+    """
+
+    def __init__(
+        self,
+        plan: ExecutionPlan,
+        process: int,
+        database: Path,
+        link: Link,
+        clock: Clock,
+        threads: Threads,
+        *,
+        make_inside: Callable[[ExecutionPlan, Path], Inside],
+        collect: Callable[[], object] = gc.collect,
+    ) -> None:
         self._plan = plan
-        self._load = plan.scenario.load
+        self._process = process
+        self._database = database
         self._link = link
         self._clock = clock
         self._threads = threads
-        self._recorders = [Recorder(vu, self._load.vus, link.frame) for vu in range(self._load.vus)]
+        self._make_inside = make_inside
+        self._collect = collect
+        self._recorders = {
+            vu: Recorder(vu, plan.vus, link.frame, self._reference_timer())
+            for vu in range(plan.vus)
+            if plan.process_of(vu) == process
+        }
         self._stage = "open"
 
     def run(self, make_target: Callable[[], Target]) -> None:
-        """Go through all phases; a failure ends the session and is told to the tool."""
+        """Go through all steps; a failure ends the session and is told to the tool."""
         try:
-            self._phases(make_target)
+            self._steps(make_target)
         except (EngineGone, PerfError) as error:
             self._failed(str(error))
         except Exception as error:
@@ -75,62 +88,152 @@ class Session:
     def _failed(self, message: str, where: str = "") -> None:
         self._link.event("failed", stage=self._stage, message=message, traceback=where)
 
-    def _phases(self, make_target: Callable[[], Target]) -> None:
+    def _steps(self, make_target: Callable[[], Target]) -> None:
         self._checkpoint("harness")
         self._begin("open")
+        inside = self._make_inside(self._plan, self._database)
         target = make_target()
         version = target.open(lambda pid: self._link.event("engine", pid=pid))
         self._link.event("opened", version=version)
         self._checkpoint("opened")
         self._begin("set-up")
-        target.set_up()
-        vus = self._virtual_users(target)
-        if self._load.warmup_ns:
-            self._begin("warm-up")
-            self._work(vus, ConstantVusSchedule(self._load.warmup_ns), "warm-up")
-        self._checkpoint("baseline")
-        self._begin("measuring")
-        self._work(vus, self._load.schedule(), "load")
-        self._link.event("measured", at_ns=self._clock.now_ns(), active_pets=target.active_pets())
+        if self._process == 0:
+            target.set_up()
+            self._checkpoint("set up")
+        else:
+            self._checkpoint("set up")
+            target.join()
+        users = self._virtual_users(target)
+        self._load(target, users)
         self._checkpoint("end")
+        self._count_costs(users, inside)
+        self._checkpoint("account")
+        if self._plan.scenario.asks_for("fidelity.differences"):
+            self._begin("writing down answers")
+            target.write_answers(answers_of(self._database, self._process), of_setup=self._process == 0)
         self._begin("clean-up")
         if target.clean_up():
             self._checkpoint("cleanup")
         self._begin("close")
-        target.close()
+        self._link.event("inspected", **inside.leave(target.close, self._harness_threads(users)))
 
-    def _virtual_users(self, target: Target) -> list[VirtualUser]:
+    def _load(self, target: Target, users: dict[int, VirtualUser]) -> None:
+        for number, wave in enumerate(self._plan.waves):
+            warmed = [phase for phase in wave if phase.load.warmup_ns]
+            if warmed:
+                self._begin("warm-up")
+                self._threads.run(list(self._warm_up(users, warmed)))
+            began_ns = self._checkpoint("wave" if number else "baseline")
+            self._begin("measuring")
+            origin_ns = max(began_ns, self._clock.now_ns())
+            self._link.event("wave", number=number, at_ns=origin_ns)
+            self._threads.run(list(self._measure(users, wave, origin_ns)))
+            for phase in wave:
+                mine = [users[vu] for vu in phase.vus if vu in users]
+                ended_ns = max((user.ended_ns for user in mine), default=origin_ns)
+                interrupted = sum(user.interrupted for user in mine)
+                self._link.event("phase_over", index=phase.index, at_ns=ended_ns, interrupted=interrupted)
+        self._link.event("measured", at_ns=self._clock.now_ns(), active_pets=target.active_pets())
+
+    def _count_costs(self, users: dict[int, VirtualUser], inside: Inside) -> None:
+        """Let the first vu of each phase do some more iterations, counted and not timed, where a threshold asks."""
+        if self._process > 0 or not inside.costs.is_wanted:
+            return
+        for phase in self._plan.phases:
+            job = partial(self._count_costs_of, users[phase.first_vu], phase, inside)
+            self._threads.run([job])
+
+    def _count_costs_of(self, user: VirtualUser, phase: PlannedPhase, inside: Inside) -> None:
+        iterations = -(-OPERATIONS // (1 if phase.phase.is_mix else len(phase.flow)))
+        schedule = PerVuIterationsSchedule(phase.load.vu_count, iterations, _COUNTING_NS)
+        now_ns = self._clock.now_ns()
+        user.recorder.begin(measured=False, now_ns=now_ns)
+        ends_ns = now_ns + _COUNTING_NS
+
+        def do(calls: Sequence[Call | None]) -> None:
+            workload = Workload(phase, self._plan.seed, user.vu, "counting")
+            replace(user, calls=calls).run(schedule, workload, None, now_ns, ends_ns, ends_ns)
+
+        inside.costs.count(user.calls, [step.label for step in phase.flow], do)
+
+    def _harness_threads(self, users: dict[int, VirtualUser]) -> list[Thread]:
+        return [*self._threads.stuck, *(user.hands.thread for user in users.values() if user.hands)]
+
+    def _virtual_users(self, target: Target) -> dict[int, VirtualUser]:
         outcomes = Outcomes(
             lambda number, kind, category: self._link.event("outcome", index=number, kind=kind, category=category)
         )
-        return [
-            VirtualUser(
+        return {
+            vu: VirtualUser(
                 vu,
-                self._plan.scenario,
+                vu - self._plan.phase_of(vu).first_vu,
+                self._plan.flow_of(vu),
                 target,
                 target.calls(vu),
                 recorder,
                 outcomes,
+                self._hands(vu),
                 self._clock,
                 self._link.stop,
             )
-            for vu, recorder in enumerate(self._recorders)
-        ]
+            for vu, recorder in self._recorders.items()
+        }
 
-    def _work(self, vus: Sequence[VirtualUser], schedule: Schedule, stream: Stream) -> None:
-        workloads = [Workload(self._plan.scenario, self._plan.seed, user.vu, stream) for user in vus]
+    def _hands(self, vu: int) -> Hands | None:
+        has_timeouts = any(step.timeout for step in self._plan.flow_of(vu))
+        return self._threads.hands(f"vu {vu}") if has_timeouts else None
+
+    def _warm_up(self, users: dict[int, VirtualUser], phases: Sequence[PlannedPhase]) -> Iterator[Job]:
         origin_ns = self._clock.now_ns()
-        for recorder in self._recorders:
-            recorder.begin(measured=stream == "load", now_ns=origin_ns)
-        self._threads.run(
-            [partial(user.run, schedule, workload, origin_ns) for user, workload in zip(vus, workloads, strict=True)]
-        )
+        for phase in phases:
+            schedule = ConstantVusSchedule(phase.load.warmup_ns)
+            yield from self._jobs(users, phase, schedule, "warm-up", origin_ns, origin_ns + phase.load.warmup_ns)
+
+    def _measure(self, users: dict[int, VirtualUser], wave: Sequence[PlannedPhase], origin_ns: int) -> Iterator[Job]:
+        share = Share(self._process, self._plan.scenario.pool.processes)
+        for phase in wave:
+            load = phase.load
+            begins_ns = origin_ns + (load.start_after_ns or 0)
+            yield from self._jobs(users, phase, load.schedule(share), "load", begins_ns, begins_ns + load.longest_ns)
+
+    def _jobs(
+        self,
+        users: dict[int, VirtualUser],
+        phase: PlannedPhase,
+        schedule: Schedule,
+        stream: Stream,
+        begins_ns: int,
+        ends_ns: int,
+    ) -> Iterator[Job]:
+        measured = stream == "load"
+        cut_off_ns = ends_ns + phase.load.graceful_stop_ns
+        for user in (users[vu] for vu in phase.vus if vu in users):
+            workload = Workload(phase, self._plan.seed, user.vu, stream)
+            user.recorder.begin(measured=measured, now_ns=begins_ns, is_open=measured and phase.load.is_open)
+            random = Random(f"{self._plan.seed}/think/{stream}/{user.vu}").random
+            thinking = phase.load.think_time
+            pause_after = thinking.pause_after(random) if thinking.longest_ns else None
+            yield partial(user.run, schedule, workload, pause_after, begins_ns, ends_ns + LATE_START_NS, cut_off_ns)
+
+    def _reference_timer(self) -> Callable[[], int]:
+        """Times the reference kernel for one vu, now and then."""
+        due_ns = 0
+
+        def timer() -> int:
+            nonlocal due_ns
+            now_ns = self._clock.now_ns()
+            if now_ns < due_ns:
+                return 0
+            due_ns = now_ns + _REFERENCE_INTERVAL_NS
+            return self._clock.time_reference_ns()
+
+        return timer
 
     def _begin(self, phase: str) -> None:
         self._stage = phase
         self._link.event("phase", name=phase, at_ns=self._clock.now_ns())
 
-    def _checkpoint(self, name: str) -> None:
+    def _checkpoint(self, name: str) -> int:
         # garbage that waits to be collected is nobody's leak
-        gc.collect()
-        self._link.checkpoint(name)
+        self._collect()
+        return self._link.checkpoint(name)

@@ -3,84 +3,124 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import Annotated, Final, Protocol
+from dataclasses import dataclass
+from typing import Final, Protocol
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from perfcli import units
+from perfcli.executors.durations import DurationText as DurationText
+from perfcli.executors.durations import PositiveDurationText as PositiveDurationText
+from perfcli.executors.think_time import ThinkTime
 
 MOST_VUS: Final = 1_000
-MOST_ITERATIONS: Final = 100_000_000
-LONGEST: Final = "10m"
-
-
-def _written_duration(value: object) -> str:
-    units.parse_duration_ns(value)
-    return str(value).strip()
-
-
-DurationText = Annotated[str, BeforeValidator(_written_duration)]
-"""A duration kept as it was written ("50ms"), known to parse."""
-
-
-def _positive_duration(value: object) -> str:
-    if units.parse_duration_ns(value) == 0:
-        raise units.UnitError(f"{value!r} is no time at all: write more than 0")
-    return str(value).strip()
-
-
-PositiveDurationText = Annotated[str, BeforeValidator(_positive_duration)]
 
 
 class Schedule(Protocol):
     """When iterations start: asked by every vu before each iteration, from its own thread."""
 
     def next_start_ns(self, vu: int, now_ns: int) -> int | None:
-        """The intended start of this vu's next iteration, in ns since the phase began; None when it is done."""
+        """The intended start of this vu's next iteration, in ns since the phase began; None when it is done.
+
+        A start that lies in the past is one that is late: the vu is to begin at once.
+
+        Args:
+            vu: its number within the phase, from 0; only vus of the schedule's own share ask.
+            now_ns: since the phase began.
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """The part of a load that one of several engine processes carries: its numbers leave `index` modulo `of`."""
+
+    index: int
+    of: int
+
+    def among(self, vus: int) -> Share:
+        """The share of work that is dealt out to vus: processes without a vu get none, for nobody would do it."""
+        return Share(self.index, min(self.of, vus))
+
+    def part_of(self, total: int) -> range:
+        """Its numbers among 0 … total - 1."""
+        return range(self.index, total, self.of)
+
+
+WHOLE: Final = Share(0, 1)
+"""The share of the one engine process that carries all."""
 
 
 class LoadSettings(BaseModel):
-    """The settings that every executor takes."""
+    """The settings that every executor takes, and what can be asked of any load."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
-    vus: int = Field(default=1, ge=1, le=MOST_VUS, description="virtual users, each a thread with its own seed")
-    think_time: DurationText = Field(default="0s", description="pause of a vu after each iteration")
+    think_time: ThinkTime = Field(default="0s", validate_default=True, description="pause of a vu after each iteration")
     warmup: DurationText = Field(default="0s", description="time the flow runs first, its samples discarded")
+    start_after: DurationText | None = Field(
+        default=None, description="when to start, counted from the start of the phases before it, beside which it runs"
+    )
+    graceful_stop: DurationText = Field(
+        default="30s", description="how long iterations may go on after the end; then they are cut off between steps"
+    )
 
     @property
-    def think_time_ns(self) -> int:
-        """The pause after each iteration, in nanoseconds."""
-        return units.parse_duration_ns(self.think_time)
+    @abstractmethod
+    def vu_count(self) -> int:
+        """How many vus there are; not to be asked of a list of numbers, but of each phase it is spelt out into."""
+
+    @property
+    @abstractmethod
+    def longest_ns(self) -> int:
+        """When the schedule ends, in ns after the phase began: no iteration is due then or later."""
+
+    @abstractmethod
+    def schedule(self, share: Share = WHOLE) -> Schedule:
+        """A fresh schedule for one run, or for the share of it that one engine process carries."""
+
+    @abstractmethod
+    def describe(self) -> str:
+        """What will run, in one line."""
+
+    @property
+    def is_open(self) -> bool:
+        """Whether iterations arrive when it is their time, however long those before them take."""
+        return False
+
+    @property
+    def offered_per_s(self) -> float | None:
+        """How many iterations a second arrive in the mean; None where the engine's own pace decides."""
+        return None
+
+    @property
+    def planned_iterations(self) -> int | None:
+        """How many iterations the load consists of; None where only time ends it."""
+        return None
+
+    def due_before(self, elapsed_ns: int) -> int | None:
+        """How many iterations arrive before a time, in ns after the phase began; None where they do not arrive."""
+        return None
+
+    def share_done(self, iterations: int, elapsed_ns: int) -> float:
+        """How much of the load is done, 0..1, after so many iterations and so much time."""
+        return min(1.0, elapsed_ns / self.longest_ns)
 
     @property
     def warmup_ns(self) -> int:
         """The warm-up, in nanoseconds."""
         return units.parse_duration_ns(self.warmup)
 
+    @property
+    def start_after_ns(self) -> int | None:
+        """When it starts beside others, in nanoseconds; None where it waits for the phases before it to end."""
+        return None if self.start_after is None else units.parse_duration_ns(self.start_after)
+
+    @property
+    def graceful_stop_ns(self) -> int:
+        """How long iterations may go on after the end, in nanoseconds."""
+        return units.parse_duration_ns(self.graceful_stop)
+
     def _pauses(self) -> str:
-        think = f", {self.think_time} between iterations" if self.think_time_ns else ""
+        thinking = self.think_time.describe()
+        think = f", {thinking}" if thinking else ""
         return think + (f", after {self.warmup} of warm-up" if self.warmup_ns else "")
-
-
-class CountedLoad(LoadSettings):
-    """The settings of executors that count iterations, and give up when time is over."""
-
-    max_duration: PositiveDurationText = Field(default=LONGEST, description="no iteration starts after this")
-
-    @property
-    @abstractmethod
-    def planned_iterations(self) -> int:
-        """How many iterations the load consists of."""
-
-    @property
-    def longest_ns(self) -> int:
-        """When the last iteration may start, in ns after the first."""
-        return units.parse_duration_ns(self.max_duration)
-
-    def share_done(self, iterations: int, elapsed_ns: int) -> float:
-        """How much of the load is done, 0..1, after so many iterations and so much time."""
-        return min(1.0, iterations / self.planned_iterations)
-
-    def _bound(self) -> str:
-        return "" if self.max_duration == LONGEST else f" (at most {self.max_duration})"

@@ -6,37 +6,30 @@ from typing import Literal
 
 from pydantic import Field
 
-from perfcli.executors.base import LoadSettings, PositiveDurationText, Schedule
+from perfcli.executors.base import WHOLE, Schedule, Share
+from perfcli.executors.durations import PositiveDurationText
+from perfcli.executors.fixed_vus import FixedVus
 from perfcli.units import parse_duration_ns
 
 
-class ConstantVus(LoadSettings):
+class ConstantVus(FixedVus):
     """`vus` that iterate as fast as the engine and their think time let them, for `duration`."""
 
     executor: Literal["constant-vus"]
     duration: PositiveDurationText = Field(description="no iteration starts after this")
 
-    def schedule(self) -> Schedule:
-        """A fresh schedule for one run."""
+    def schedule(self, share: Share = WHOLE) -> Schedule:
+        """A fresh schedule for one run, or for the share of it that one engine process carries."""
         return ConstantVusSchedule(parse_duration_ns(self.duration))
 
     def describe(self) -> str:
         """What will run, in one line."""
-        return f"{self.vus} {'vus' if self.vus > 1 else 'vu'} for {self.duration}{self._pauses()}"
+        return f"{self._vus()} for {self.duration}{self._pauses()}"
 
     @property
     def longest_ns(self) -> int:
-        """When the last iteration may start, in ns after the first."""
+        """When the schedule ends, in ns after the phase began: no iteration is due then or later."""
         return parse_duration_ns(self.duration)
-
-    @property
-    def planned_iterations(self) -> None:
-        """How many iterations the load consists of; unknown, as only time ends it."""
-        return None
-
-    def share_done(self, iterations: int, elapsed_ns: int) -> float:
-        """How much of the load is done, 0..1, after so many iterations and so much time."""
-        return min(1.0, elapsed_ns / self.longest_ns)
 
 
 class ConstantVusSchedule:

@@ -6,7 +6,8 @@ from typing import Literal
 
 from pydantic import Field
 
-from perfcli.executors.base import MOST_ITERATIONS, CountedLoad, Schedule
+from perfcli.executors.base import WHOLE, Schedule, Share
+from perfcli.executors.fixed_vus import MOST_ITERATIONS, CountedLoad
 
 
 class PerVuIterations(CountedLoad):
@@ -15,19 +16,19 @@ class PerVuIterations(CountedLoad):
     executor: Literal["per-vu-iterations"]
     iterations: int = Field(ge=1, le=MOST_ITERATIONS, description="iterations of each vu")
 
-    def schedule(self) -> Schedule:
-        """A fresh schedule for one run."""
-        return PerVuIterationsSchedule(self.vus, self.iterations, self.longest_ns)
+    def schedule(self, share: Share = WHOLE) -> Schedule:
+        """A fresh schedule for one run, or for the share of it that one engine process carries."""
+        return PerVuIterationsSchedule(self.vu_count, self.iterations, self.longest_ns)
 
     def describe(self) -> str:
         """What will run, in one line."""
-        each = f" by each of {self.vus} vus" if self.vus > 1 else " by 1 vu"
-        return f"{self.iterations:,} iterations{each}{self._pauses()}{self._bound()}"
+        each = "" if self.vu_count == 1 else "each of "
+        return f"{self.iterations:,} iterations by {each}{self._vus()}{self._pauses()}{self._bound()}"
 
     @property
     def planned_iterations(self) -> int:
         """How many iterations the load consists of."""
-        return self.iterations * self.vus
+        return self.iterations * self.vu_count
 
 
 class PerVuIterationsSchedule:

@@ -7,7 +7,8 @@ from typing import Literal
 
 from pydantic import Field
 
-from perfcli.executors.base import MOST_ITERATIONS, CountedLoad, Schedule
+from perfcli.executors.base import WHOLE, Schedule, Share
+from perfcli.executors.fixed_vus import MOST_ITERATIONS, CountedLoad
 
 
 class SharedIterations(CountedLoad):
@@ -16,14 +17,14 @@ class SharedIterations(CountedLoad):
     executor: Literal["shared-iterations"]
     iterations: int = Field(ge=1, le=MOST_ITERATIONS, description="iterations in all")
 
-    def schedule(self) -> Schedule:
-        """A fresh schedule for one run."""
-        return SharedIterationsSchedule(self.iterations, self.longest_ns)
+    def schedule(self, share: Share = WHOLE) -> Schedule:
+        """A fresh schedule for one run, or for the share of it that one engine process carries."""
+        return SharedIterationsSchedule(len(share.among(self.vu_count).part_of(self.iterations)), self.longest_ns)
 
     def describe(self) -> str:
         """What will run, in one line."""
-        shared = f" shared by {self.vus} vus" if self.vus > 1 else " by 1 vu"
-        return f"{self.iterations:,} iterations{shared}{self._pauses()}{self._bound()}"
+        shared = "" if self.vu_count == 1 else "shared "
+        return f"{self.iterations:,} iterations {shared}by {self._vus()}{self._pauses()}{self._bound()}"
 
     @property
     def planned_iterations(self) -> int:

@@ -3,25 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from datetime import datetime
 
 from perfcli.measurement.digest import planned_digest
 from perfcli.measurement.environment import describe_environment
 from perfcli.measurement.measured import Measurement
 from perfcli.measurement.observations import Observations
+from perfcli.measurement.process import ProcessFigures
 from perfcli.measurement.verdict import Ending, judge_thresholds, reach_verdict
-from perfcli.metrics.histogram import histogram
 from perfcli.metrics.statistics import Distribution
 from perfcli.monitor import Reading, cpu_use
+from perfcli.plan import PlannedPhase
 from perfcli.results import (
+    Integrity,
     LatencySummary,
+    LeakResult,
     MemoryResult,
     MonitorSample,
     OperationResult,
+    PhaseResult,
     ResourceResult,
     RunResult,
     SecondOfLoad,
 )
+from perfcli.units import NS_PER_S
 
 TOTAL = "all operations"
 
@@ -31,16 +37,9 @@ def assemble(measurement: Measurement, ending: Ending, started_at: datetime, not
     plan, samples = measurement.plan, measurement.samples
     observations = Observations(measurement)
     measuring_began = measurement.began_ns is not None
-    thresholds = judge_thresholds(plan.scenario, observations) if measuring_began else []
+    thresholds = judge_thresholds(measurement) if measuring_began else []
     as_planned = all(work.agrees(plan, vu) for vu, work in measurement.performed.items())
-    verdict, reasons = reach_verdict(
-        ending,
-        thresholds,
-        ok=samples.ok,
-        failed=samples.failed,
-        dropped_iterations=measurement.dropped_iterations,
-        as_planned=as_planned,
-    )
+    verdict, reasons = reach_verdict(measurement, ending, thresholds, as_planned=as_planned)
     return RunResult(
         name=plan.scenario.name,
         description=plan.scenario.description,
@@ -55,13 +54,22 @@ def assemble(measurement: Measurement, ending: Ending, started_at: datetime, not
         details=ending.details,
         iterations=measurement.iterations,
         dropped_iterations=measurement.dropped_iterations,
+        interrupted_iterations=measurement.interrupted_iterations,
         warmup_iterations=sum(measurement.warmup_iterations.values()),
+        processes=plan.scenario.pool.processes,
         total=_operation(TOTAL, "", measurement, observations),
-        operations=[_operation(label, label, measurement, observations) for label in samples.operations],
-        memory=_memory(measurement, observations),
-        resources=_resources(measurement, observations),
+        operations=[_operation(label, label, measurement, observations) for label in samples.labels],
+        phases=[_phase(phase, measurement) for phase in plan.phases],
+        inspection=measurement.inspection.model_copy(
+            update={
+                "written_per_operation": observations.process.written_per_operation(),
+                "printed_bytes": measurement.printed_bytes,
+            }
+        ),
+        memory=_memory(measurement, observations.process),
+        resources=_resources(measurement, observations.process),
         thresholds=thresholds,
-        integrity=measurement.integrity,
+        integrity=_integrity(measurement, observations),
         digest=planned_digest(plan),
         performed_as_planned=as_planned,
         vus=[work.of(vu) for vu, work in sorted(measurement.performed.items())],
@@ -71,19 +79,49 @@ def assemble(measurement: Measurement, ending: Ending, started_at: datetime, not
     )
 
 
+def _integrity(measurement: Measurement, observations: Observations) -> Integrity | None:
+    found = measurement.integrity
+    return found and found.model_copy(update={"torn": round(observations.failures_of("torn") or 0)})
+
+
+def _phase(planned: PlannedPhase, measurement: Measurement) -> PhaseResult:
+    observations = Observations(measurement, planned)
+    times = measurement.phases[planned.index]
+    return PhaseResult(
+        name=planned.name,
+        plan=measurement.plan.describe_phase(planned),
+        vus=planned.load.vu_count,
+        began_ns=_difference(measurement.began_ns, times.began_ns),
+        duration_ns=measurement.duration_of(planned),
+        iterations=measurement.iterations_of(planned),
+        dropped_iterations=measurement.dropped_in(planned),
+        interrupted_iterations=times.interrupted,
+        warmup_iterations=sum(measurement.warmup_iterations.get(vu, 0) for vu in planned.vus),
+        offered_per_s=observations.offered_rate(),
+        achieved_per_s=observations.achieved_rate(),
+        schedule_lag=_summary(observations.distribution("schedule_lag")),
+        total=_operation(TOTAL, "", measurement, observations),
+        operations=[_operation(label, label, measurement, observations) for label in planned.phase.labels],
+    )
+
+
 def _operation(name: str, label: str, measurement: Measurement, observations: Observations) -> OperationResult:
-    chosen = measurement.samples.select(label)
+    chosen = observations.select(label)
     latency = observations.distribution("latency", label)
+    degradation, growth = observations.degradation(label), observations.growth(label)
     return OperationResult(
         name=name,
         ok=sum(s.ok for s in chosen),
         failed=sum(s.failed for s in chosen),
+        skipped=sum(s.skipped for s in chosen),
         errors=measurement.samples.errors(chosen),
         throughput_per_s=observations.throughput(label) or 0.0,
         latency=_summary(latency),
         service_time=_summary(observations.distribution("service_time", label)),
-        degradation=observations.degradation(label),
-        histogram_ns=histogram(latency.ordered),
+        degradation=degradation and degradation.judged,
+        raw_degradation=degradation and degradation.raw,
+        growth=growth,
+        histogram_ns=latency.histogram().to_counts(),
     )
 
 
@@ -91,20 +129,22 @@ def _summary(distribution: Distribution) -> LatencySummary | None:
     if not len(distribution):
         return None
     return LatencySummary(
-        min_ns=distribution.ordered[0],
+        count=len(distribution),
+        exact=distribution.is_exact,
+        min_ns=distribution.minimum,
         mean_ns=distribution.mean,
         p50_ns=distribution.percentile(0.5),
         p90_ns=distribution.percentile(0.9),
         p95_ns=distribution.percentile(0.95),
         p99_ns=distribution.percentile(0.99),
         p99_9_ns=distribution.percentile(0.999),
-        max_ns=distribution.ordered[-1],
+        max_ns=distribution.maximum,
         stddev_ns=distribution.stddev,
     )
 
 
-def _memory(measurement: Measurement, observations: Observations) -> MemoryResult:
-    marks = measurement.marks
+def _memory(measurement: Measurement, figures: ProcessFigures) -> MemoryResult:
+    marks, found = measurement.marks, figures.memory_leak()
     harness, baseline, end, cleanup = (marks.get(name) for name in ("harness", "baseline", "end", "cleanup"))
     return MemoryResult(
         harness_rss=harness and harness.rss,
@@ -114,22 +154,23 @@ def _memory(measurement: Measurement, observations: Observations) -> MemoryResul
         baseline_uss=baseline and baseline.uss,
         end_uss=end and end.uss,
         active_pets=measurement.active_pets,
-        growth=_whole(observations.memory_growth()),
-        peak=_whole(observations.memory_peak()),
-        per_pet=observations.memory_per_pet(),
-        after_cleanup=_whole(observations.memory_after_cleanup()),
-        slope_bytes_per_operation=observations.memory_slope(),
+        growth=_whole(figures.memory_growth()),
+        peak=_whole(figures.memory_peak()),
+        per_pet=figures.memory_per_pet(),
+        after_cleanup=_whole(figures.memory_after_cleanup()),
+        slope_bytes_per_operation=figures.memory_slope(),
+        leak=LeakResult(**asdict(found), judged=found.judged) if found else None,
     )
 
 
-def _resources(measurement: Measurement, observations: Observations) -> ResourceResult:
+def _resources(measurement: Measurement, figures: ProcessFigures) -> ResourceResult:
     readings = measurement.measured_readings()
     if not readings:
         return ResourceResult()
     first, last = readings[0], readings[-1]
     return ResourceResult(
-        cpu_mean=observations.cpu_mean(),
-        cpu_max=observations.cpu_max(),
+        cpu_mean=figures.cpu_mean(),
+        cpu_max=figures.cpu_max(),
         threads_max=max(r.threads for r in readings),
         open_files_max=max(r.open_files for r in readings),
         read_bytes=_difference(first.read_bytes, last.read_bytes),
@@ -166,17 +207,16 @@ def _monitor(measurement: Measurement) -> list[MonitorSample]:
 
 
 def _seconds(measurement: Measurement) -> list[SecondOfLoad]:
-    if measurement.began_ns is None:
-        return []
+    timeline = Observations(measurement).timeline()
     return [
         SecondOfLoad(
-            second=number,
-            ok=second.ok,
-            failed=second.failed,
-            mean_ns=second.latency_sum_ns / second.ok if second.ok else None,
-            max_ns=second.latency_max_ns if second.ok else None,
+            second=begins_ns // NS_PER_S,
+            ok=interval.ok,
+            failed=interval.failed,
+            mean_ns=interval.latency_sum_ns / interval.ok if interval.ok else None,
+            max_ns=interval.latency_max_ns if interval.ok else None,
         )
-        for number, second in measurement.samples.by_second(measurement.began_ns).items()
+        for begins_ns, interval in timeline.seconds()
     ]
 
 

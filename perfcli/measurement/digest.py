@@ -21,15 +21,15 @@ _PERFORMED_OPERATIONS: Final = 200_000
 def planned_digest(plan: ExecutionPlan) -> str:
     """The digest of the first steps that the seed prescribes to each vu, whatever the machine's speed."""
     digest = _new_digest()
-    for vu in range(plan.scenario.load.vus):
-        digest.update(array("q", islice(Workload(plan.scenario, plan.seed, vu).steps(), PLANNED_STEPS)))
+    for vu in range(plan.vus):
+        digest.update(array("q", islice(Workload(plan.phase_of(vu), plan.seed, vu).steps(), PLANNED_STEPS)))
     return digest.hexdigest()
 
 
 def prescribed(plan: ExecutionPlan, vu: int, operations: int) -> array[int]:
     """The packed draws of one vu's first operations: its steps without the pauses."""
-    skipped = pauses(plan.scenario)
-    steps = Workload(plan.scenario, plan.seed, vu).steps()
+    skipped = pauses(plan.phase_of(vu))
+    steps = Workload(plan.phase_of(vu), plan.seed, vu).steps()
     return array("q", islice((step for step in steps if unpack(step)[0] not in skipped), operations))
 
 

@@ -2,26 +2,78 @@
 
 from __future__ import annotations
 
+import os
+import time
+from array import array
+from collections import Counter
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any, Final, Literal
 
+from perfcli.measurement.conservation import Conservation
 from perfcli.measurement.digest import PerformedWork
+from perfcli.measurement.fidelity import Fidelity
 from perfcli.measurement.integrity import Ledger
 from perfcli.measurement.samples import Samples
+from perfcli.measurement.starvation import starvation
+from perfcli.measurement.stock import Stock
+from perfcli.metrics.timeline import Timeline
 from perfcli.monitor import Reading
-from perfcli.plan import ExecutionPlan
+from perfcli.plan import ExecutionPlan, PlannedPhase
 from perfcli.recorder import Frame
-from perfcli.results import Integrity
+from perfcli.results import Inspection, Integrity
+from perfcli.scenario.operation import CareSettings, CreationSettings, TalkSettings
+from perfcli.workload import places
+
+_MOST_REFERENCES: Final = 20_000
+
+
+@dataclass(slots=True)
+class PhaseTimes:
+    """When a phase ran, as readings of the clock; None until it is known."""
+
+    began_ns: int | None = None
+    ended_ns: int | None = None
+    interrupted: int = 0
+    over_in: int = 0  # engine processes in which it is over
+
+
+@dataclass(slots=True)
+class References:
+    """What the reference kernel took, and when since the phase began; of 20,000 times every second one is dropped."""
+
+    at_ns: array[int] = field(default_factory=lambda: array("q"))
+    took_ns: array[int] = field(default_factory=lambda: array("q"))
+
+    def add(self, at_ns: int, took_ns: int) -> None:
+        """It took so long at that time."""
+        if len(self.at_ns) == _MOST_REFERENCES:
+            self.at_ns, self.took_ns = self.at_ns[::2], self.took_ns[::2]
+        self.at_ns.append(at_ns)
+        self.took_ns.append(took_ns)
+
+    def during(self, begins_ns: int, ends_ns: int) -> list[int]:
+        """What it took within a span of time; where it was not run then, what it took at the nearest time."""
+        times = list(zip(self.at_ns, self.took_ns, strict=True))
+        inside = [took_ns for at_ns, took_ns in times if begins_ns <= at_ns <= ends_ns]
+        if inside or not times:
+            return inside
+        middle_ns = (begins_ns + ends_ns) // 2
+        return [min(times, key=lambda each: abs(each[0] - middle_ns))[1]]
 
 
 class Measurement:
-    """What is known of a run; grows while it goes on."""
+    """What is known of a run; grows while it goes on, but for long runs within bounds."""
 
     def __init__(self, plan: ExecutionPlan) -> None:
         self.plan = plan
-        self.samples = Samples(plan.scenario)
-        self.ledger = Ledger(plan.scenario)
+        self.samples = Samples(plan)
+        self.ledger = Ledger(plan)
+        self.references = [References() for _ in plan.phases]
         self.performed: dict[int, PerformedWork] = {}
         self.warmup_iterations: dict[int, int] = {}
+        self._warmed_up: list[Counter[int]] = [Counter() for _ in plan.phases]
+        self.phases = [PhaseTimes() for _ in plan.phases]
         self.marks: dict[str, Reading] = {}
         self.readings: list[Reading] = []
         self.began_ns: int | None = None
@@ -30,42 +82,203 @@ class Measurement:
         self.active_pets: int | None = None
         self.engine_version = ""
         self.integrity: Integrity | None = None
+        self.inspection = Inspection()
+        self.printed_bytes: int | None = None
+        self.frame_bytes = 0
+        self._conservation: Conservation | None = None
+        self._tool_cpu_ns: dict[str, int] = {}
 
     def add(self, frame: Frame) -> None:
         """Take in a frame of samples."""
         self.ledger.add(frame)
+        phase = self.plan.phase_of(frame.vu)
         if not frame.measured:
+            if self.phases[phase.index].began_ns is not None:
+                return  # the pass that counts statements, after the load
             self.warmup_iterations[frame.vu] = frame.iterations
+            self._warmed_up[phase.index].update(places(frame.draws))
             return
-        work = self.performed.setdefault(frame.vu, PerformedWork(self.plan.scenario.load.vus))
-        work.add(frame.column(0))
+        began_ns = self.phases[phase.index].began_ns
+        assert began_ns is not None
+        work = self.performed.setdefault(frame.vu, PerformedWork(self.plan.vus))
+        work.add(frame.draws)
         work.iterations = frame.iterations
-        self.samples.add(frame)
+        if frame.reference_ns and frame.ends:
+            self.references[phase.index].add(frame.ends[-1] - began_ns, frame.reference_ns)
+        self.samples.add(frame, began_ns)
+        self.frame_bytes += frame.size_bytes
 
-    def check_integrity(self, database: Path) -> None:
-        """Hold the database to what was acknowledged, where the run has a database of its own."""
-        if self.plan.scenario.target.starts_engine:
-            self.integrity = self.ledger.verify(database)
+    def begin_wave(self, number: int, at_ns: int) -> None:
+        """The phases of a wave begin; in which process first, does not matter."""
+        if self.began_ns is None:
+            self.began_ns = at_ns
+        for phase in self.plan.waves[number]:
+            times = self.phases[phase.index]
+            if times.began_ns is None:
+                times.began_ns = at_ns + (phase.load.start_after_ns or 0)
+
+    def end_phase(self, index: int, at_ns: int, interrupted: int) -> None:
+        """A phase is over in one of the engine processes."""
+        times = self.phases[index]
+        times.interrupted += interrupted
+        times.over_in += 1
+        times.ended_ns = max(at_ns, times.ended_ns or 0)
+
+    def end(self, at_ns: int, active_pets: int | None) -> None:
+        """The load is over in one of the engine processes, with so many pets in its cache."""
+        self.ended_ns = max(at_ns, self.ended_ns or 0)
+        if active_pets is not None:
+            self.active_pets = (self.active_pets or 0) + active_pets
+
+    def add_inspection(self, fields: dict[str, Any]) -> None:
+        """What was seen inside one of the engine processes; of several, the worst of each."""
+        seen, now = self.inspection, Inspection.model_validate(fields)
+        if now.shutdown_ns is None:
+            return
+        self.inspection = seen.model_copy(
+            update={
+                "shutdown_ns": max(seen.shutdown_ns or 0, now.shutdown_ns),
+                "threads_left": seen.threads_left + now.threads_left,
+                "connections_left": (seen.connections_left or 0) + (now.connections_left or 0),
+                "files_left": sorted({*seen.files_left, *now.files_left}),
+                "log_errors": dict(Counter(seen.log_errors) + Counter(now.log_errors)),
+                "log_examples": now.log_examples | seen.log_examples,
+                "statements_per_operation": seen.statements_per_operation or now.statements_per_operation,
+                "fsyncs_per_operation": seen.fsyncs_per_operation or now.fsyncs_per_operation,
+                "fsyncs_not_told": seen.fsyncs_not_told or now.fsyncs_not_told,
+            }
+        )
+
+    def mark(self, name: str, reading: Reading) -> None:
+        """Keep the reading of a checkpoint."""
+        self.marks[name] = reading
+        self._tool_cpu_ns[name] = time.process_time_ns()
+
+    @property
+    def starved(self) -> str:
+        """Why the figures are not the engine's alone; "" where they are."""
+        before, after = self.marks.get("baseline"), self.marks.get("end")
+        if before is None or after is None:
+            return ""
+        tool_cpu_ns = self._tool_cpu_ns["end"] - self._tool_cpu_ns["baseline"]
+        return starvation(before, after, tool_cpu_ns=tool_cpu_ns, cpus=os.cpu_count() or 1)
+
+    def begin_account(self, database: Path) -> None:
+        """Note what is stored before the load, where a threshold asks what became of it."""
+        if self.plan.scenario.asks_for("lost_updates"):
+            conservation = Conservation(self.ledger)
+            conservation.begin(database)
+            self._conservation = conservation
+
+    def check_integrity(self, database: Path, *, complete: bool = True) -> None:
+        """Hold the database to what was acknowledged, where the run has a database of its own.
+
+        Args:
+            complete: whether all samples are known.
+        """
+        if not self.plan.scenario.target.starts_engine:
+            return
+        self.integrity = self._worse(self.integrity, self.ledger.verify(database, complete=complete))
+        if self._conservation is not None and self.integrity.lost_updates is None and complete:
+            balance = self._conservation.verify(database)
+            examples = [*self.integrity.examples, *balance.examples]
+            update = {"lost_updates": balance.lost_updates, "examples": examples}
+            self.integrity = self.integrity.model_copy(update=update)
+
+    def add_fidelity(self, fidelity: Fidelity) -> None:
+        """What a new process found in the database, against what the engine had answered."""
+        if self.integrity is not None:
+            examples = [*self.integrity.examples, *fidelity.examples]
+            update = {"differences": fidelity.differences, "examples": examples}
+            self.integrity = self.integrity.model_copy(update=update)
+
+    @staticmethod
+    def _worse(before: Integrity | None, now: Integrity) -> Integrity:
+        """Of what was found before and after the engine shut down."""
+        if before is None:
+            return now
+        worse = max(before, now, key=lambda found: found.lost + (found.duplicates or 0))
+        kept = {"damaged": before.damaged or now.damaged, "lost_updates": before.lost_updates}
+        return worse.model_copy(update=kept)
 
     @property
     def iterations(self) -> int:
         """Iterations completed by all vus."""
         return sum(work.iterations for work in self.performed.values())
 
+    def iterations_of(self, phase: PlannedPhase) -> int:
+        """Iterations completed by the vus of a phase."""
+        return sum(self.performed[vu].iterations for vu in phase.vus if vu in self.performed)
+
+    @property
+    def interrupted_iterations(self) -> int:
+        """Iterations that were cut off."""
+        return sum(times.interrupted for times in self.phases)
+
     @property
     def dropped_iterations(self) -> int:
-        """Iterations that the load prescribes but time did not allow; none where it was stopped on purpose."""
-        planned = self.plan.scenario.load.planned_iterations
+        """Iterations that the loads prescribe but time did not allow; none where they were stopped on purpose."""
+        return sum(self.dropped_in(phase) for phase in self.plan.phases)
+
+    def dropped_in(self, phase: PlannedPhase) -> int:
+        """The same, of one phase."""
+        planned = phase.load.planned_iterations
         if planned is None or self.ended_ns is None or self.cut_short:
             return 0
-        return max(0, planned - self.iterations)
+        return max(0, planned - self.iterations_of(phase) - self.phases[phase.index].interrupted)
 
     @property
     def duration_ns(self) -> int | None:
         """Measured time; None until the load has ended."""
         if self.began_ns is None or self.ended_ns is None:
             return None
-        return self.ended_ns - self.began_ns
+        ends = [times.ended_ns for times in self.phases]
+        # what the agent does once the last vu is done is no load
+        ended_ns = max((ns for ns in ends if ns is not None), default=self.ended_ns) if all(ends) else self.ended_ns
+        return ended_ns - self.began_ns
+
+    def duration_of(self, phase: PlannedPhase) -> int | None:
+        """How long a phase lasted, or has lasted when the load ended; None where it never began."""
+        times = self.phases[phase.index]
+        ended_ns = times.ended_ns or self.ended_ns
+        if times.began_ns is None or ended_ns is None:
+            return None
+        return max(0, ended_ns - times.began_ns)
+
+    def stored(self, phase: PlannedPhase, what: Literal["pets", "interactions"]) -> Stock:
+        """How many pets or interactions were stored at any time of a phase."""
+        stores = CreationSettings if what == "pets" else (TalkSettings, CareSettings)
+        before = self.plan.scenario.setup.pets if what == "pets" else 0
+        for earlier in self.plan.phases[: phase.index + 1]:
+            warmed_up = self._warmed_up[earlier.index]
+            before += sum(warmed_up[place] for place, step in enumerate(earlier.flow) if isinstance(step, stores))
+            labels = {step.label for step in earlier.flow if isinstance(step, stores)}
+            operations = [samples for label in labels for samples in self.samples.select(label, earlier.index)]
+            if earlier.index < phase.index:
+                before += sum(samples.ok for samples in operations)
+        return Stock.of(before, [samples.timeline for samples in operations])
+
+    def timeline(self) -> Timeline:
+        """When all operations were, in ns since measuring began."""
+        whole = Timeline()
+        for phase in range(len(self.phases)):
+            for samples in self.samples.select(phase=phase):
+                whole.merge(samples.timeline, later_ns=self.offset_ns(phase))
+        return whole
+
+    def offset_ns(self, phase: int) -> int:
+        """How long after measuring began a phase did; 0 where it has not."""
+        began_ns = self.phases[phase].began_ns
+        return 0 if began_ns is None or self.began_ns is None else began_ns - self.began_ns
+
+    def share_done(self, phase: PlannedPhase, now_ns: int) -> float:
+        """How much of a phase is done, 0..1."""
+        times = self.phases[phase.index]
+        if times.began_ns is None:
+            return 0.0
+        if times.over_in:
+            return 1.0
+        return phase.load.share_done(self.iterations_of(phase), max(0, now_ns - times.began_ns))
 
     def measured_readings(self) -> list[Reading]:
         """The monitor's readings from the baseline to the end of the load."""

@@ -1,4 +1,4 @@
-"""The samples of a run as the tool collects them: by operation, every one kept, so that statistics are exact."""
+"""The samples of a run as the tool collects them, by phase and operation, within bounded memory."""
 
 from __future__ import annotations
 
@@ -6,16 +6,19 @@ from array import array
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from itertools import repeat
+from operator import add, sub
 
-from perfcli.recorder import FIELDS, OK, Frame
-from perfcli.scenario.models import Scenario
-from perfcli.units import NS_PER_S
-from perfcli.workload import unpack
+from perfcli.metrics.statistics import Distribution
+from perfcli.metrics.timeline import Timeline
+from perfcli.plan import ExecutionPlan
+from perfcli.recorder import OK, SKIPPED, Frame
+from perfcli.workload import places
 
 
 @dataclass(frozen=True, slots=True)
 class FailureKind:
-    """A kind of failure, and what it says of the engine: "timeout", "busy", "database" or ""."""
+    """A kind of failure, and what it says of the engine: "timeout", "busy", "database", "torn" or ""."""
 
     kind: str
     category: str
@@ -23,82 +26,106 @@ class FailureKind:
 
 @dataclass(slots=True)
 class OperationSamples:
-    """The samples of one operation. Starts and latencies in ns, in the order frames arrived."""
+    """The samples of one operation in one phase."""
 
-    starts: array[int] = field(default_factory=lambda: array("q"))
-    latencies: array[int] = field(default_factory=lambda: array("q"))
-    failed_starts: array[int] = field(default_factory=lambda: array("q"))
+    is_open: bool = False
+    ok: int = 0
+    """Operations that answered rightly."""
+    timeline: Timeline = field(default_factory=Timeline)
+    """Of latencies, as is `service_timeline` of service times; in ns since the phase began."""
     failures: Counter[int] = field(default_factory=Counter)
+    skipped: int = 0
+    _service_timeline: Timeline = field(default_factory=Timeline)
 
     @property
-    def service_times(self) -> array[int]:
-        """From the actual start: in a closed model, where nothing is due before it starts, the latencies themselves."""
-        return self.latencies
-
-    @property
-    def ok(self) -> int:
-        """Operations that answered rightly."""
-        return len(self.latencies)
+    def service_timeline(self) -> Timeline:
+        """From the actual starts: in a closed model, where nothing is due before it starts, the same."""
+        return self._service_timeline if self.is_open else self.timeline
 
     @property
     def failed(self) -> int:
         """Operations that did not."""
-        return len(self.failed_starts)
+        return self.failures.total()
 
-    def in_order(self) -> list[int]:
-        """Latencies in the order of their start, also where several vus sent them."""
-        order = sorted(range(len(self.starts)), key=self.starts.__getitem__)
-        return [self.latencies[i] for i in order]
+    def add(self, starts: array[int], service_times: array[int], lags: array[int]) -> None:
+        """Take in operations that answered rightly, ascending by start; starts in ns since the phase began."""
+        latencies = array("q", map(add, service_times, lags)) if lags else service_times
+        self.ok += len(latencies)
+        self.timeline.add(starts, latencies)
+        if self.is_open:
+            self._service_timeline.add(starts, service_times)
 
-
-@dataclass(slots=True)
-class Second:
-    """What began within one second."""
-
-    ok: int = 0
-    failed: int = 0
-    latency_sum_ns: int = 0
-    latency_max_ns: int = 0
+    def add_failures(self, starts: array[int], outcomes: Iterable[int]) -> None:
+        """Take in operations that did not."""
+        self.timeline.add_failures(starts)
+        if self.is_open:
+            self._service_timeline.add_failures(starts)
+        self.failures.update(outcomes)
 
 
 class Samples:
-    """All measured samples of a run, by the label of their step."""
+    """All measured samples of a run, by the index of their phase and the label of their step."""
 
-    def __init__(self, scenario: Scenario) -> None:
-        self.operations: dict[str, OperationSamples] = {label: OperationSamples() for label in scenario.labels}
-        self._of_step = [self.operations.get(step.label) for step in scenario.flow]
+    def __init__(self, plan: ExecutionPlan) -> None:
+        self._plan = plan
+        self.phases: list[dict[str, OperationSamples]] = [
+            {label: OperationSamples(phase.load.is_open) for label in phase.phase.labels} for phase in plan.phases
+        ]
+        self.lags = [Distribution() for _ in plan.phases]
         self._kinds: dict[int, FailureKind] = {}
 
     def learn(self, outcome: int, kind: FailureKind) -> None:
         """The meaning of an outcome's number."""
         self._kinds[outcome] = kind
 
-    def add(self, frame: Frame) -> None:
-        """Take in the samples of a frame."""
-        fields = iter(frame.rows)
-        for packed, outcome, intended_ns, start_ns, end_ns in zip(*[fields] * FIELDS, strict=True):
-            operation = self._of_step[unpack(packed)[0]]
-            assert operation is not None
+    def add(self, frame: Frame, origin_ns: int) -> None:
+        """Take in the samples of a frame; `origin_ns` is the clock's reading when the phase began."""
+        phase = self._plan.phase_of(frame.vu)
+        operations = self.phases[phase.index]
+        starts = array("q", map(sub, frame.starts, repeat(origin_ns)))
+        service_times = array("q", map(sub, frame.ends, frame.starts))
+        if frame.lags:
+            self.lags[phase.index].add(frame.lags)
+        if len(operations) == 1 and not frame.failures:
+            next(iter(operations.values())).add(starts, service_times, frame.lags)
+            return
+        of_step = [operations.get(step.label) for step in phase.flow]
+        chosen: defaultdict[int, list[int]] = defaultdict(list)
+        for index, place in enumerate(places(frame.draws)):
+            outcome = frame.failures.get(index, OK)
             if outcome == OK:
-                operation.starts.append(start_ns)
-                operation.latencies.append(end_ns - intended_ns)
+                chosen[place].append(index)
+                continue
+            operation = of_step[place]
+            assert operation is not None
+            if outcome == SKIPPED:
+                operation.skipped += 1
             else:
-                operation.failed_starts.append(start_ns)
-                operation.failures[outcome] += 1
+                operation.add_failures(starts[index : index + 1], [outcome])
+        for place, indexes in chosen.items():
+            operation = of_step[place]
+            assert operation is not None
+            operation.add(_pick(starts, indexes), _pick(service_times, indexes), _pick(frame.lags, indexes))
 
     @property
     def ok(self) -> int:
-        """Operations of all labels that answered rightly."""
-        return sum(operation.ok for operation in self.operations.values())
+        """Operations that answered rightly."""
+        return sum(operation.ok for operation in self.select())
 
     @property
     def failed(self) -> int:
-        """Operations of all labels that did not."""
-        return sum(operation.failed for operation in self.operations.values())
+        """Operations that did not."""
+        return sum(operation.failed for operation in self.select())
 
-    def select(self, label: str) -> Sequence[OperationSamples]:
-        """One operation's samples, or those of all where the label is empty."""
-        return [self.operations[label]] if label else list(self.operations.values())
+    @property
+    def labels(self) -> list[str]:
+        """The labels of all phases, each once."""
+        return list(dict.fromkeys(label for phase in self.phases for label in phase))
+
+    def select(self, label: str = "", phase: int | None = None) -> Sequence[OperationSamples]:
+        """The samples of one label, or of all where it is empty; of one phase, or of all."""
+        chosen = self.phases if phase is None else [self.phases[phase]]
+        return [samples for operations in chosen for name, samples in operations.items() if not label or name == label]
 
     def errors(self, operations: Iterable[OperationSamples]) -> dict[str, int]:
         """Failures by kind, the most frequent first."""
@@ -112,19 +139,10 @@ class Samples:
         failures = self._failures(operations)
         return sum(count for number, count in failures.items() if self._kinds[number].category == category)
 
-    def by_second(self, origin_ns: int) -> dict[int, Second]:
-        """What began in each second since the origin."""
-        seconds: defaultdict[int, Second] = defaultdict(Second)
-        for operation in self.operations.values():
-            for start_ns, latency_ns in zip(operation.starts, operation.latencies, strict=True):
-                second = seconds[(start_ns - origin_ns) // NS_PER_S]
-                second.ok += 1
-                second.latency_sum_ns += latency_ns
-                second.latency_max_ns = max(second.latency_max_ns, latency_ns)
-            for start_ns in operation.failed_starts:
-                seconds[(start_ns - origin_ns) // NS_PER_S].failed += 1
-        return dict(sorted(seconds.items()))
-
     @staticmethod
     def _failures(operations: Iterable[OperationSamples]) -> Counter[int]:
         return sum((operation.failures for operation in operations), Counter())
+
+
+def _pick(column: array[int], indexes: list[int]) -> array[int]:
+    return array("q", map(column.__getitem__, indexes)) if column else column

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from perfcli.errors import Verdict
+from perfcli.measurement.measured import Measurement
 from perfcli.measurement.observations import Observations
+from perfcli.metrics.catalog import percentile_of
+from perfcli.metrics.statistics import LEAST_BEYOND
 from perfcli.results import ThresholdResult
-from perfcli.scenario.models import Scenario, ThresholdRule
-from perfcli.thresholds import parse_threshold
+from perfcli.scenario.models import ThresholdRule
+from perfcli.thresholds import Threshold, parse_threshold
 from perfcli.units import format_quantity
 
 NO_SAMPLES = "no samples"
+LEAST_DELIVERY = 0.98
+"""Achieved over offered rate, below which a load was not the one that was asked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,35 +31,53 @@ class Ending:
     details: str = ""  # of an error: a traceback, or what the engine printed last
 
 
-def judge_thresholds(scenario: Scenario, observations: Observations) -> list[ThresholdResult]:
-    """Every threshold of a scenario against what was observed; one without samples fails and says so."""
-    return [judge_threshold(rule, observations) for rule in scenario.thresholds]
+def judge_thresholds(measurement: Measurement) -> list[ThresholdResult]:
+    """Every threshold of a scenario and its phases against what was observed."""
+    scenario = measurement.plan.scenario
+    whole = Observations(measurement)
+    results = [judge_threshold(rule, whole) for rule in scenario.thresholds]
+    for phase in measurement.plan.phases:
+        seen = Observations(measurement, phase)
+        results += [judge_threshold(rule, seen, phase.name) for rule in phase.phase.thresholds]
+    return results
 
 
-def judge_threshold(rule: ThresholdRule, observations: Observations) -> ThresholdResult:
-    """One threshold against what was observed."""
+def judge_threshold(rule: ThresholdRule, observations: Observations, phase: str = "") -> ThresholdResult:
+    """One threshold against what was observed; one without samples, or with too few of them, fails and says so."""
     threshold = parse_threshold(rule.expr)
     observed = observations.observe(threshold)
+    complaint = NO_SAMPLES if observed is None else "" if rule.allow_thin else _thin(threshold, observations)
     return ThresholdResult(
         expr=threshold.text,
         unit=threshold.metric.unit,
         observed=observed,
         limit=threshold.limit,
         margin=None if observed is None else threshold.margin(observed),
-        passed=observed is not None and threshold.holds(observed),
-        reason=NO_SAMPLES if observed is None else "",
+        passed=observed is not None and not complaint and threshold.holds(observed),
+        reason=complaint,
         abort_on_fail=rule.abort_on_fail,
+        strict=rule.strict,
+        exit_code=rule.exit_code,
+        phase=phase,
+    )
+
+
+def _thin(threshold: Threshold, observations: Observations) -> str:
+    """Why a percentile says nothing: too few samples lie beyond it."""
+    quantile = percentile_of(threshold.statistic)
+    if quantile is None or quantile in (0, 0.5, 1) or threshold.window is not None:
+        return ""
+    beyond = observations.distribution(threshold.metric.name, threshold.operation).beyond(quantile)
+    if beyond >= LEAST_BEYOND:
+        return ""
+    return (
+        f"not supported: {beyond} samples beyond {threshold.statistic}, {LEAST_BEYOND} are needed; "
+        "measure more, or say allow_thin: true"
     )
 
 
 def reach_verdict(
-    ending: Ending,
-    thresholds: Sequence[ThresholdResult],
-    *,
-    ok: int,
-    failed: int,
-    dropped_iterations: int,
-    as_planned: bool,
+    measurement: Measurement, ending: Ending, thresholds: Sequence[ThresholdResult], *, as_planned: bool
 ) -> tuple[Verdict, list[str]]:
     """The verdict of a run, with its reasons.
 
@@ -62,7 +85,8 @@ def reach_verdict(
     even if every threshold holds, so that nothing passes by doing nothing; and so is one whose load was not delivered,
     unless a threshold says how much of it may be missing.
     """
-    exceeded = [describe_failure(threshold) for threshold in thresholds if not threshold.passed]
+    ok, failed = measurement.samples.ok, measurement.samples.failed
+    exceeded = [describe_failure(threshold) for threshold in thresholds if not threshold.passed and threshold.strict]
     if ending.error:
         return Verdict.ERROR, [ending.error]
     if ending.setup_error:
@@ -76,20 +100,45 @@ def reach_verdict(
     if ending.aborted_by:
         # also where the threshold holds again by the end: the load it was set for was not delivered
         return Verdict.FAIL, [f"the load was stopped early by {ending.aborted_by}", *exceeded]
+    if measurement.integrity and measurement.integrity.damaged:
+        return Verdict.FAIL, [measurement.integrity.damaged, *exceeded]
     if exceeded:
         return Verdict.FAIL, exceeded
     if ok == 0:
         return Verdict.INVALID, ["nothing was measured: every operation failed"]
-    drops_are_judged = any(threshold.expr.startswith("dropped_iterations") for threshold in thresholds)
-    if dropped_iterations and not drops_are_judged:
-        return Verdict.INVALID, [
-            f"{dropped_iterations:,} iterations were not begun within max_duration: give it more, or ask for fewer"
-        ]
-    return Verdict.PASS, []
+    doubts = list(_doubts(measurement, thresholds))
+    return (Verdict.INVALID, doubts) if doubts else (Verdict.PASS, [])
+
+
+def _doubts(measurement: Measurement, thresholds: Sequence[ThresholdResult]) -> Iterator[str]:
+    """Why the load was not the one that was asked for."""
+    judged = {threshold.phase for threshold in thresholds if _judges_delivery(threshold)}
+    for phase in measurement.plan.phases:
+        if judged & {"", phase.name}:
+            continue
+        where = f"{phase.name}: " if len(measurement.plan.phases) > 1 else ""
+        dropped, interrupted = measurement.dropped_in(phase), measurement.phases[phase.index].interrupted
+        seen = Observations(measurement, phase)
+        delivery = seen.delivery()
+        if delivery is not None and delivery < LEAST_DELIVERY:
+            yield (
+                f"{where}{seen.achieved_rate():.1f} of {seen.offered_rate():.1f} iterations/s were delivered, "
+                f"{dropped:,} dropped: give the load more vus or a lower rate, "
+                "or say with a threshold on dropped_iterations how many may be missing"
+            )
+        elif delivery is None and phase.load.planned_iterations and (left := dropped + interrupted):
+            yield f"{where}{left:,} iterations were not done within max_duration: give it more, or ask for fewer"
+    if measurement.starved:
+        yield measurement.starved
+
+
+def _judges_delivery(threshold: ThresholdResult) -> bool:
+    return parse_threshold(threshold.expr).metric.name in ("dropped_iterations", "delivery", "interrupted_iterations")
 
 
 def describe_failure(threshold: ThresholdResult) -> str:
     """A threshold that does not hold, with what was observed."""
-    if threshold.observed is None:
-        return f"{threshold.expr}: {threshold.reason}"
-    return f"{threshold.expr}: {format_quantity(threshold.unit, threshold.observed)}"
+    where = f"{threshold.phase}: " if threshold.phase else ""
+    if threshold.reason:
+        return f"{where}{threshold.expr}: {threshold.reason}"
+    return f"{where}{threshold.expr}: {format_quantity(threshold.unit, threshold.observed or 0.0)}"

@@ -1,31 +1,93 @@
-"""Exact statistics of a set of samples."""
+"""Statistics of samples: exact while they are few, from a histogram when they are many."""
 
 from __future__ import annotations
 
 import math
 from array import array
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable
+from typing import Final
 
 from perfcli.metrics.catalog import percentile_of
+from perfcli.metrics.histogram import Histogram
 
-REPORTED_PERCENTILES = ("p50", "p90", "p95", "p99", "p99.9")
+EXACT_MOST: Final = 50_000
+LEAST_BEYOND: Final = 10
+REPORTED_PERCENTILES: Final = ("p50", "p90", "p95", "p99", "p99.9")
 
 
-@dataclass(frozen=True, slots=True)
+def beyond(quantile: float, count: int) -> int:
+    """How many of `count` samples lie beyond a percentile, on the side of its tail: 10 of 1,000 beyond p99."""
+    tail = min(quantile, 1 - quantile)
+    # rounded, as (1 - 0.9) * 100 is 9.999999999999998
+    return math.floor(round(tail * count, 6))
+
+
+def is_thin(statistic: str, count: int) -> bool:
+    """Whether a percentile of `count` samples rests on a handful of them: fewer than 10 lie beyond it.
+
+    A median needs 20 samples, p95 200, p99 1,000. The extremes p0 and p100 are single samples by their meaning, and
+    never thin; nor is min, mean, max or stddev.
+    """
+    quantile = percentile_of(statistic)
+    return quantile is not None and 0 < quantile < 1 and beyond(quantile, count) < LEAST_BEYOND
+
+
 class Distribution:
-    """Samples in ascending order, with the statistics of all of them (no sampling, no buckets)."""
+    """Samples in ns, whole numbers of 0 to 2⁶³ - 1.
 
-    ordered: Sequence[int]
+    Up to 50,000 of them are kept, and every statistic is exact. Beyond, they are folded into a histogram: count, mean,
+    stddev, min and max stay exact, percentiles are off by a tenth of a percent at most, and memory stays bounded.
+    """
+
+    def __init__(self) -> None:
+        self._values: array[int] | None = array("q")
+        self._ordered = True
+        self._histogram: Histogram | None = None
 
     @classmethod
     def of(cls, samples: Iterable[int]) -> Distribution:
-        """The distribution of samples, whole numbers of up to 64 bits, given in any order."""
-        # an array: a list would take five times the memory for as long as the distribution lives
-        return cls(array("q", sorted(samples)))
+        """The distribution of samples given in any order."""
+        distribution = cls()
+        distribution.add(array("q", samples))
+        return distribution
+
+    @classmethod
+    def folded(cls, histogram: Histogram) -> Distribution:
+        """The distribution of what a histogram has counted, which is then its own."""
+        distribution = cls()
+        distribution._values, distribution._histogram = None, histogram
+        return distribution
 
     def __len__(self) -> int:
-        return len(self.ordered)
+        return self.histogram().count if self._values is None else len(self._values)
+
+    @property
+    def is_exact(self) -> bool:
+        """Whether every sample is still known."""
+        return self._values is not None
+
+    def add(self, values: array[int]) -> None:
+        """Take in samples, an array of 64-bit integers in any order, none below 0."""
+        if self._values is not None and len(self._values) + len(values) <= EXACT_MOST:
+            self._values.extend(values)
+            self._ordered = False
+            self._histogram = None
+        else:
+            self._fold().add_all(values)
+
+    def merge(self, other: Distribution) -> None:
+        """Take in all samples of another one, which is not changed."""
+        if other._values is not None:
+            self.add(other._values)
+        else:
+            self._fold().merge(other.histogram())
+
+    def histogram(self) -> Histogram:
+        """The samples by bucket. It is the distribution's own: to be read, saved or merged, not to be changed."""
+        if self._histogram is None:
+            self._histogram = Histogram()
+            self._histogram.add_all(self._values or array("q"))
+        return self._histogram
 
     def statistic(self, name: str) -> float:
         """The statistic called min, mean, median, max, stddev or pN.
@@ -33,42 +95,58 @@ class Distribution:
         Raises:
             ValueError: there are no samples, or no such statistic.
         """
-        if not self.ordered:
-            raise ValueError("no samples")
         quantile = percentile_of(name)
-        if quantile is not None:
-            return self.percentile(quantile)
-        if name == "min":
-            return self.ordered[0]
-        if name == "max":
-            return self.ordered[-1]
-        if name == "mean":
-            return self.mean
-        if name == "stddev":
-            return self.stddev
-        raise ValueError(f"no statistic is called {name!r}")
+        return self.histogram().statistic(name) if quantile is None else self.percentile(quantile)
+
+    @property
+    def minimum(self) -> int:
+        """The smallest sample; 0 where there is none."""
+        return self.histogram().min
+
+    @property
+    def maximum(self) -> int:
+        """The largest sample; 0 where there is none."""
+        return self.histogram().max
 
     @property
     def mean(self) -> float:
         """The arithmetic mean, from an exact sum."""
-        return sum(self.ordered) / len(self.ordered)
+        return self.histogram().mean
 
     @property
     def stddev(self) -> float:
-        """The sample standard deviation (n - 1); 0 for a single sample."""
-        if len(self.ordered) < 2:
-            return 0.0
-        mean = self.mean
-        return math.sqrt(math.fsum((x - mean) ** 2 for x in self.ordered) / (len(self.ordered) - 1))
+        """The sample standard deviation (n - 1), from exact sums; 0 for a single sample."""
+        return self.histogram().stddev
 
     def percentile(self, quantile: float) -> float:
         """Linear interpolation between order statistics, position (n - 1)·q.
 
         Source: Hyndman & Fan (1996), "Sample quantiles in statistical packages", definition 7.
+
+        Raises:
+            ValueError: there are no samples.
         """
-        position = (len(self.ordered) - 1) * quantile
+        ordered = self._in_order()
+        if not ordered:
+            return self.histogram().percentile(quantile)
+        position = (len(ordered) - 1) * quantile
         below = math.floor(position)
         share = position - below
-        low = self.ordered[below]
+        low = ordered[below]
         # one sample is returned as it is: interpolating with itself could round
-        return low if share == 0 else low + (self.ordered[below + 1] - low) * share
+        return low if share == 0 else low + (ordered[below + 1] - low) * share
+
+    def beyond(self, quantile: float) -> int:
+        """How many samples lie beyond a percentile: fewer than LEAST_BEYOND make it thin."""
+        return beyond(quantile, len(self))
+
+    def _in_order(self) -> array[int] | None:
+        if self._values and not self._ordered:
+            self._values = array("q", sorted(self._values))
+            self._ordered = True
+        return self._values
+
+    def _fold(self) -> Histogram:
+        histogram = self.histogram()
+        self._values = None
+        return histogram

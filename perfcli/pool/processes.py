@@ -18,24 +18,30 @@ from perfcli.plan import ExecutionPlan
 from perfcli.pool import leftovers
 
 _MOST_OUTPUT_BYTES: Final = 4_000
+_SENT_AHEAD_BYTES: Final = 4 * 2**20
 _OUTPUT = "output.txt"
 
 
 class EngineProcess:
     """A running `python -m perfcli.agent`, in a session of its own: a Ctrl-C in the terminal does not reach it."""
 
-    def __init__(self, plan: ExecutionPlan, directory: Path, database: Path) -> None:
+    def __init__(
+        self, plan: ExecutionPlan, directory: Path, database: Path, process: int, engine: Path | None = None
+    ) -> None:
         plan_file = directory / "plan.json"
         plan_file.write_text(plan.model_dump_json(), encoding="utf-8")
         self._output = directory / _OUTPUT
         working_directory = directory / "cwd"
         working_directory.mkdir()
         ours, theirs = socket.socketpair()
+        # the engine must not wait for a tool that is busy for a moment
+        theirs.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SENT_AHEAD_BYTES)
+        arguments = [str(theirs.fileno()), str(plan_file), str(database), str(process)]
         with theirs, self._output.open("wb") as output:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "perfcli.agent", str(theirs.fileno()), str(plan_file), str(database)],
+                [sys.executable, "-m", "perfcli.agent", *arguments, *([str(engine)] if engine else [])],
                 cwd=working_directory,
-                env=_environment(),
+                env=engine_environment(),
                 pass_fds=[theirs.fileno()],
                 stdin=subprocess.DEVNULL,
                 stdout=output,
@@ -89,6 +95,10 @@ class EngineProcess:
         except subprocess.TimeoutExpired:
             return None
 
+    def printed_bytes(self) -> int:
+        """How much it printed."""
+        return self._output.stat().st_size
+
     def output(self) -> str:
         """The end of what it printed."""
         with self._output.open("rb") as file:
@@ -97,14 +107,21 @@ class EngineProcess:
 
 
 class ProcessPool:
-    """Starts engine processes on this machine."""
+    """Starts engine processes on this machine.
 
-    def start(self, plan: ExecutionPlan, directory: Path, database: Path) -> EngineProcess:
-        """Start one, with `directory` as its own and `database` as its database file."""
-        return EngineProcess(plan, directory, database)
+    Args:
+        engine: the directory to import the engine from, where it is not the one this tool came with.
+    """
+
+    def __init__(self, engine: Path | None = None) -> None:
+        self._engine = engine
+
+    def start(self, plan: ExecutionPlan, directory: Path, database: Path, process: int) -> EngineProcess:
+        """Start the one of this number, with `directory` as its own and `database` as the database of all of them."""
+        return EngineProcess(plan, directory, database, process, self._engine)
 
 
-def _environment() -> dict[str, str]:
+def engine_environment() -> dict[str, str]:
     """This process's environment, in which the same perfcli is found even where it is not installed."""
     home = str(Path(perfcli.__file__).resolve().parent.parent)
     # relative entries would mean another place, as the engine has a working directory of its own

@@ -30,6 +30,9 @@ class EngineHandle(Protocol):
     def wait(self, timeout_s: float) -> int | None:
         """Its exit code (negative: the signal that ended it); None where it still runs after that time."""
 
+    def printed_bytes(self) -> int:
+        """How much it printed."""
+
     def output(self) -> str:
         """The end of what it printed."""
 
@@ -37,5 +40,5 @@ class EngineHandle(Protocol):
 class WorkerPool(Protocol):
     """Starts engine processes."""
 
-    def start(self, plan: ExecutionPlan, directory: Path, database: Path) -> EngineHandle:
-        """Start one, with `directory` as its own and `database` as its database file (not yet there)."""
+    def start(self, plan: ExecutionPlan, directory: Path, database: Path, process: int) -> EngineHandle:
+        """Start the one of this number, with `directory` as its own and `database` as the database of all of them."""

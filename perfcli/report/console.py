@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import chain
 from typing import Final
 
 from rich.console import Group, RenderableType
@@ -11,10 +12,15 @@ from rich.text import Text
 from perfcli import units
 from perfcli.errors import Verdict
 from perfcli.report.figures import QUIET, counted, figure, name, one_line, share, verdict_word
-from perfcli.report.judgement import limit_used, outcome, render_thresholds, render_verdict, verdict_line
-from perfcli.report.layout import INDENT, Column, FittingTable, Hanging, labelled
-from perfcli.report.operations import render_errors, render_operations
-from perfcli.report.resources import render_resources, render_stability
+from perfcli.report.footnotes import render_footnotes
+from perfcli.report.headline import render_headline
+from perfcli.report.judgement import outcome, render_verdict, verdict_line
+from perfcli.report.layout import INDENT, Column, FittingTable, Hanging
+from perfcli.report.operations import is_open, render_errors, render_operations
+from perfcli.report.phases import render_phases
+from perfcli.report.resources import render_resources
+from perfcli.report.stability import render_stability
+from perfcli.report.thresholds import describe, limit_used, render_thresholds
 from perfcli.results import RunResult
 from perfcli.scenario.models import Scenario
 
@@ -31,14 +37,9 @@ _LONGEST_NAME: Final = 28
 
 def render_result(result: RunResult) -> RenderableType:
     """All of one scenario: what ran, its operations, resources, thresholds, and last its verdict."""
-    sections = [_headline(result)]
+    sections = [render_headline(result)]
     if result.duration_ns is not None or result.total.attempts:
-        sections += [
-            render_operations(result),
-            render_errors(result.operations),
-            render_resources(result),
-            render_stability(result),
-        ]
+        sections += [*_load(result), render_resources(result), render_stability(result)]
     sections += [render_thresholds(result), render_verdict(result)]
     return Group(*_spaced(sections))
 
@@ -76,24 +77,16 @@ def _spaced(sections: Sequence[Iterator[RenderableType]]) -> Iterator[Renderable
         yield from parts
 
 
-def _headline(result: RunResult) -> Iterator[RenderableType]:
-    yield Hanging(name(result.name, "bold").append(INDENT), name(result.description))
-    seed = Text.assemble(str(result.seed), (f"  (repeat with --seed {result.seed})", QUIET))
-    yield from labelled([("plan", name(result.plan)), ("seed", seed), ("measured", _measured(result))])
-
-
-def _measured(result: RunResult) -> Text:
-    if result.duration_ns is None:
-        return Text("nothing: the run ended before measuring began", QUIET)
-    parts = [f"{counted(result.iterations, 'iteration')} in {units.format_duration(result.duration_ns)}"]
-    rate = result.total.success_rate
-    if rate is not None:
-        parts.append(f"{units.format_percentage(rate)} of {counted(result.total.attempts, 'operation')} succeeded")
-    if result.warmup_iterations:
-        parts.append(f"{counted(result.warmup_iterations, 'iteration')} of warm-up left out")
-    if result.dropped_iterations:
-        parts.append(f"{counted(result.dropped_iterations, 'iteration')} dropped")
-    return Text("; ".join(parts))
+def _load(result: RunResult) -> Iterator[Iterator[RenderableType]]:
+    """Phases in tables of their own; a single one is the run itself."""
+    arrives = any(map(is_open, result.phases))
+    if len(result.phases) > 1:
+        yield from render_phases(result.phases)
+        yield render_footnotes(result.phases, from_due_time=arrives)
+    else:
+        table = render_operations(result, from_due_time=arrives)
+        yield chain(table, render_footnotes([result], from_due_time=arrives))
+    yield render_errors(result.operations)
 
 
 def _concern(result: RunResult) -> tuple[int, float]:
@@ -102,7 +95,8 @@ def _concern(result: RunResult) -> tuple[int, float]:
 
 
 def _nearest_limit(result: RunResult) -> tuple[float, str] | None:
-    shares = [(used, each.expr) for each in result.thresholds if (used := limit_used(each)) is not None]
+    counting = [threshold for threshold in result.thresholds if threshold.strict]
+    shares = [(used, describe(each)) for each in counting if (used := limit_used(each)) is not None]
     return max(shares, default=None)
 
 

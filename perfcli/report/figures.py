@@ -9,9 +9,13 @@ from rich.text import Text
 
 from perfcli import units
 from perfcli.errors import Verdict
+from perfcli.results import RunResult
 
 UNKNOWN: Final = "–"
 """What stands where nothing was measured; never 0."""
+
+HINT: Final = "~"
+"""What stands before a figure that rests on too few samples."""
 
 GOOD: Final = "green"
 BAD: Final = "red"
@@ -67,9 +71,15 @@ def share(fraction: float) -> str:
     return units.format_percentage(round(fraction, 3))
 
 
-def counted(count: int, noun: str) -> str:
+def counted(count: int, noun: str, plural: str = "") -> str:
     """ "1 vu", "2 vus", "1,200 iterations"."""
-    return f"{units.format_count(count)} {noun}{'' if count == 1 else 's'}"
+    return f"{units.format_count(count)} {noun if count == 1 else plural or noun + 's'}"
+
+
+def why_not(result: RunResult, done: str) -> Text:
+    """Why something is not known: the run broke off, or it was an engine that only answers."""
+    why = "the run did not get that far" if result.duration_ns is None else "the engine is none that this run started"
+    return Text(f"not {done}: {why}", QUIET)
 
 
 def verdict_word(verdict: Verdict) -> Text:

@@ -44,7 +44,10 @@ class Column:
 
 
 class FittingTable:
-    """A table that leaves out columns, the least telling first, until every figure fits the width."""
+    """A table that leaves out columns, the least telling first, until every figure fits the width.
+
+    A column with nothing in it is left out too. The last rows, as many as `totals` says, stand below a rule.
+    """
 
     def __init__(
         self,
@@ -52,12 +55,12 @@ class FittingTable:
         rows: Sequence[Sequence[Text]],
         *,
         first_to_go: Sequence[str] = (),
-        last_is_total: bool = False,
+        totals: int = 0,
     ) -> None:
         self._columns = columns
         self._rows = rows
         self._first_to_go = first_to_go
-        self._last_is_total = last_is_total
+        self._totals = totals
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         """The table as far as it fits, indented, without blanks at the ends of lines."""
@@ -81,13 +84,13 @@ class FittingTable:
                 overflow="fold",
             )
         for index, row in enumerate(self._rows, start=1):
-            closes_section = self._last_is_total and index == len(self._rows) - 1
+            closes_section = index == len(self._rows) - self._totals
             table.add_row(*(row[place] for place in places), end_section=closes_section)
         return table
 
     def _places_that_fit(self, width: int) -> list[int]:
-        kept = list(range(len(self._columns)))
-        least = [self._least_width(place) for place in kept]
+        least = list(map(self._least_width, range(len(self._columns))))
+        kept = [place for place in range(len(self._columns)) if any(row[place] for row in self._rows)]
         for title in self._first_to_go:
             if sum(least[place] + _GAP for place in kept) - _GAP <= width:
                 break
@@ -118,7 +121,10 @@ class Hanging:
         self._widest = widest
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        """The paragraph; a lead too long to stand beside has lines of its own."""
+        """The paragraph; a lead too long to stand beside has lines of its own. Unbroken where nothing may wrap."""
+        if options.no_wrap:
+            yield Text.assemble(self._lead, self._body)
+            return
         width = max(1, min(options.max_width, self._widest))
         lead = self._lead
         if lead.cell_len > width // 2:

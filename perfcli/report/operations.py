@@ -1,4 +1,4 @@
-"""The operations of a run, slowest first, and what went wrong with them."""
+"""The operations of a run or of one of its phases, slowest first, and what went wrong with them."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from rich.console import RenderableType
 from rich.text import Text
 
 from perfcli import units
-from perfcli.metrics.catalog import percentile_of
-from perfcli.report.figures import BAD, QUIET, figure, name
-from perfcli.report.layout import INDENT, Column, FittingTable, Hanging
-from perfcli.results import LatencySummary, OperationResult, RunResult
+from perfcli.metrics.statistics import is_thin
+from perfcli.report.figures import BAD, HINT, QUIET, figure, name
+from perfcli.report.layout import INDENT, Column, FittingTable
+from perfcli.results import LatencySummary, OperationResult, PhaseResult, RunResult
 
-_STATISTICS: Final = {
+STATISTICS: Final = {
     "mean": "mean_ns",
     "p50": "p50_ns",
     "p90": "p90_ns",
@@ -28,14 +28,18 @@ _STATISTICS: Final = {
 _FIRST_TO_GO: Final = ("stddev", "min", "p90", "p99.9", "p50", "p95", "rate", "p99", "failed", "max", "ok")
 _COLUMNS: Final = (
     Column("operation", "prose", least=14),
-    *map(Column, ("ok", "failed", "rate", *_STATISTICS)),
+    *map(Column, ("ok", "failed", "skipped", "rate", *STATISTICS)),
 )
-
-LEAST_BEYOND: Final = 10
-"""Samples that must lie beyond a percentile for it to be more than a hint."""
-
-_HINT: Final = "~"
+_SERVICE_TIME: Final = f"{INDENT}service time"
 _TELLING_DIFFERENCE: Final = 0.05
+
+Measured = RunResult | PhaseResult
+"""What has operations, iterations and a duration: a whole run, or a phase of it."""
+
+
+def is_open(phase: PhaseResult) -> bool:
+    """Whether iterations arrived at their own time, however long those before them took."""
+    return phase.offered_per_s is not None or phase.schedule_lag is not None
 
 
 def slowest_first(operations: Sequence[OperationResult]) -> list[OperationResult]:
@@ -49,19 +53,22 @@ def slowest_first(operations: Sequence[OperationResult]) -> list[OperationResult
     return sorted(operations, key=slowness, reverse=True)
 
 
-def render_operations(result: RunResult) -> Iterator[RenderableType]:
-    """The table of operations, with their total where there are several."""
-    several = len(result.operations) > 1
-    shown = [*slowest_first(result.operations), *([result.total] if several else [])]
+def render_operations(part: Measured, *, from_due_time: bool = False) -> Iterator[RenderableType]:
+    """The table of operations, with their total where there are several.
+
+    Args:
+        from_due_time: whether their latency counts from a time they were due at: then the service time is shown too.
+    """
+    several = len(part.operations) > 1
+    shown = [*slowest_first(part.operations), *([part.total] if several else [])]
     rows: list[list[Text]] = []
     for operation in shown:
-        is_total = operation is result.total
-        rows.append(_row(operation, "total" if is_total else operation.name, measured=result.duration_ns is not None))
-        if operation.service_time and _differs(operation.latency, operation.service_time):
-            rows.append(_service_time_row(operation.service_time, operation.ok))
-    yield FittingTable(_COLUMNS, rows, first_to_go=_FIRST_TO_GO, last_is_total=several)
-    if any(cell.plain.startswith(_HINT) for row in rows for cell in row[1:]):
-        yield _hint_explained()
+        label = "total" if operation is part.total else operation.name
+        rows.append(_row(operation, label, measured=part.duration_ns is not None))
+        if operation.service_time and (from_due_time or waiting_shows(operation)):
+            rows.append(_service_time_row(operation, operation.service_time))
+    totals = 0 if not several else 2 if rows[-1][0].plain == _SERVICE_TIME else 1
+    yield FittingTable(_COLUMNS, rows, first_to_go=_FIRST_TO_GO, totals=totals)
 
 
 def render_errors(operations: Sequence[OperationResult]) -> Iterator[RenderableType]:
@@ -73,45 +80,45 @@ def render_errors(operations: Sequence[OperationResult]) -> Iterator[RenderableT
         yield FittingTable((Column("failed operation", "prose"), Column("error", "prose"), Column("count")), rows)
 
 
+def latency(statistic: str, summary: LatencySummary | None, samples: int = 0) -> Text:
+    """One statistic of a summary, marked as a hint where too few samples lie beyond it.
+
+    Args:
+        samples: how many there are, of a result whose summaries do not tell.
+    """
+    if summary is None:
+        return figure(None, units.format_duration)
+    value_ns = getattr(summary, STATISTICS[statistic])
+    if is_thin(statistic, summary.count or samples):
+        return Text(HINT + units.format_duration(value_ns), QUIET)
+    return figure(value_ns, units.format_duration)
+
+
+def waiting_shows(operation: OperationResult) -> bool:
+    """Whether waiting for a vu shows: below 5 % of the mean and of p99 latency and service time are the same to us."""
+    waited, served = operation.latency, operation.service_time
+    if waited is None or served is None:
+        return False
+    pairs = ((waited.mean_ns, served.mean_ns), (waited.p99_ns, served.p99_ns))
+    return any(abs(longer - shorter) > _TELLING_DIFFERENCE * longer for longer, shorter in pairs)
+
+
 def _row(operation: OperationResult, label: str, *, measured: bool) -> list[Text]:
     rate = operation.throughput_per_s if measured and operation.attempts else None
     return [
         name(label),
         figure(operation.ok, units.format_count),
         figure(operation.failed, units.format_count, BAD if operation.failed else ""),
+        Text(units.format_count(operation.skipped)) if operation.skipped else Text(),
         figure(rate, units.format_rate),
-        *_latencies(operation.latency, operation.ok),
+        *(latency(statistic, operation.latency, operation.ok) for statistic in STATISTICS),
     ]
 
 
-def _service_time_row(service_time: LatencySummary, samples: int) -> list[Text]:
-    return [Text(f"{INDENT}service time", QUIET), Text(), Text(), Text(), *_latencies(service_time, samples)]
-
-
-def _latencies(summary: LatencySummary | None, samples: int) -> list[Text]:
-    return [_latency(title, getattr(summary, field, None), samples) for title, field in _STATISTICS.items()]
-
-
-def _latency(statistic: str, value_ns: float | None, samples: int) -> Text:
-    if value_ns is None or is_supported(statistic, samples):
-        return figure(value_ns, units.format_duration)
-    return Text(_HINT + units.format_duration(value_ns), QUIET)
-
-
-def is_supported(statistic: str, samples: int) -> bool:
-    """Whether enough samples lie beyond a percentile: 20 samples for a p50, 1,000 for a p99."""
-    quantile = percentile_of(statistic)
-    return quantile is None or round(samples * (1 - quantile), 6) >= LEAST_BEYOND
-
-
-def _hint_explained() -> Hanging:
-    meaning = f"a hint only: fewer than {LEAST_BEYOND} samples lie beyond this percentile"
-    return Hanging(Text(f"{INDENT}{_HINT} ", QUIET), Text(meaning, QUIET))
-
-
-def _differs(latency: LatencySummary | None, service_time: LatencySummary) -> bool:
-    """Whether waiting for a vu shows: below 5 % of the mean and of p99 the two are the same to a reader."""
-    if latency is None:
-        return False
-    pairs = ((latency.mean_ns, service_time.mean_ns), (latency.p99_ns, service_time.p99_ns))
-    return any(abs(waited - served) > _TELLING_DIFFERENCE * waited for waited, served in pairs)
+def _service_time_row(operation: OperationResult, service_time: LatencySummary) -> list[Text]:
+    blank = [Text()] * (len(_COLUMNS) - len(STATISTICS) - 1)
+    return [
+        Text(_SERVICE_TIME, QUIET),
+        *blank,
+        *(latency(statistic, service_time, operation.ok) for statistic in STATISTICS),
+    ]

@@ -5,47 +5,68 @@ from __future__ import annotations
 import signal
 import time
 from collections.abc import Callable
-from dataclasses import replace
-from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from perfcli import wire
 from perfcli.measurement.measured import Measurement
 from perfcli.measurement.samples import FailureKind
 from perfcli.measurement.verdict import Ending
-from perfcli.monitor import Monitor, Probe
 from perfcli.pool.protocol import EngineHandle
 from perfcli.recorder import Frame
 
 
 class Conversation:
-    """Listens to one engine process, and keeps the measurement up to date."""
+    """Listens to one engine process, and keeps the measurement up to date.
+
+    Args:
+        arrive: told the name of the checkpoint that the engine waits at.
+        live_elsewhere: told the process an engine lives in, where that is not the one listened to.
+    """
 
     def __init__(
         self,
         engine: EngineHandle,
         measurement: Measurement,
-        make_probe: Callable[[int], Probe],
-        database: Path,
+        arrive: Callable[[str], None],
+        live_elsewhere: Callable[[int | None], None],
     ) -> None:
-        self._engine = engine
+        self.engine = engine
         self._measurement = measurement
-        self._make_probe = make_probe
-        self.monitor = Monitor(make_probe(engine.pid))
-        measurement.readings = self.monitor.readings
-        self._database = database
+        self._arrive = arrive
+        self._live_elsewhere = live_elsewhere
         self.phase = "starting"
-        self.phase_began_s = time.monotonic()
+        self.phase_began_s = self.heard_at_s = time.monotonic()
+        self.waits_at = ""
         self.finished = False
         self.ending = Ending()
+        self._quiet_ticks_since_exit = 0
 
     def hear(self, message: wire.Event | Frame) -> None:
         """Take in a message."""
+        self.heard_at_s = time.monotonic()
+        self._quiet_ticks_since_exit = 0
         if isinstance(message, Frame):
             self._measurement.add(message)
             return
         try:
             getattr(self, f"_on_{message.name}")(**message.fields)
+        except OSError:
+            self.engine_is_gone()
+
+    def hear_nothing(self) -> None:
+        """A tick has passed in which no engine said anything."""
+        if not self.finished and self.engine.wait(0) is not None:
+            # a child that the engine left behind can hold the connection open: its silence is no sign of life
+            self._quiet_ticks_since_exit += 1
+            if self._quiet_ticks_since_exit > 1:
+                self.engine_is_gone()
+
+    def go(self, at_ns: int) -> None:
+        """Let the engine go on from its checkpoint."""
+        self.waits_at = ""
+        self.phase_began_s = self.heard_at_s = time.monotonic()
+        try:
+            wire.send_event(self.engine.connection, "go", at_ns=at_ns)
         except OSError:
             self.engine_is_gone()
 
@@ -57,7 +78,7 @@ class Conversation:
     def ask_to_stop(self) -> None:
         """Have the vus begin nothing new."""
         try:
-            wire.send_event(self._engine.connection, "stop")
+            wire.send_event(self.engine.connection, "stop")
         except OSError:
             self.engine_is_gone()
 
@@ -76,60 +97,60 @@ class Conversation:
         """Time since the phase began."""
         return time.monotonic() - self.phase_began_s
 
+    @property
+    def silent_s(self) -> float:
+        """Time since the engine last said something."""
+        return time.monotonic() - self.heard_at_s
+
     def _on_phase(self, name: str, at_ns: int) -> None:
         self.phase = name
         self.phase_began_s = time.monotonic()
-        if name == "measuring":
-            self._measurement.began_ns = at_ns
 
     def _on_checkpoint(self, name: str) -> None:
-        reading = self.monitor.look()
-        if reading is not None:
-            self._measurement.marks[name] = reading
-        self._engine.note_children()
-        if name == "end":
-            # before the engine shuts down: what it stores only then was not stored when it said so
-            self._measurement.check_integrity(self._database)
-        wire.send_event(self._engine.connection, "go")
+        self.engine.note_children()
+        self.waits_at = name
+        self._arrive(name)
 
     def _on_opened(self, version: str) -> None:
         self._measurement.engine_version = version
 
     def _on_engine(self, pid: int | None) -> None:
-        harness = self._measurement.marks.pop("harness", None)
-        if pid is None:
-            self.monitor.watch(None)
-            return
-        self._engine.adopt(pid)
-        self.monitor.watch(self._make_probe(pid))
-        if harness is not None:
-            # of the harness itself there is nothing in that process
-            self._measurement.marks["harness"] = replace(harness, rss=0, uss=0)
+        if pid is not None:
+            self.engine.adopt(pid)
+        self._live_elsewhere(pid)
+
+    def _on_wave(self, number: int, at_ns: int) -> None:
+        self._measurement.begin_wave(number, at_ns)
+
+    def _on_phase_over(self, index: int, at_ns: int, interrupted: int) -> None:
+        self._measurement.end_phase(index, at_ns, interrupted)
 
     def _on_outcome(self, index: int, kind: str, category: str) -> None:
         self._measurement.samples.learn(index, FailureKind(kind, category))
 
     def _on_measured(self, at_ns: int, active_pets: int | None) -> None:
-        self._measurement.ended_ns = at_ns
-        self._measurement.active_pets = active_pets
+        self._measurement.end(at_ns, active_pets)
 
     def _on_failed(self, stage: str, message: str, traceback: str) -> None:
         # where there is no traceback, the engine is a process that may have had something to say
-        details = traceback or self._engine.output()
+        details = traceback or self.engine.output()
         if stage in ("open", "set-up"):
             self.finish(Ending(setup_error=f"the engine's {stage} failed: {message}", details=details))
         else:
             self.finish(Ending(error=f"the engine failed at {stage}: {message}", details=details))
+
+    def _on_inspected(self, **fields: Any) -> None:
+        self._measurement.add_inspection(fields)
 
     def _on_done(self) -> None:
         self.finish(Ending())
 
     def _obituary(self) -> tuple[str, str]:
         """How the engine process ended, and what it said last."""
-        code = self._engine.wait(timeout_s=2.0)
+        code = self.engine.wait(timeout_s=2.0)
         how = "stopped answering" if code is None else _ended(code)
         unsent = "; samples of its last 250 ms may be missing" if self.phase == "measuring" else ""
-        return f"the engine process {how} while {self.doing}{unsent}", self._engine.output()
+        return f"the engine process {how} while {self.doing}{unsent}", self.engine.output()
 
 
 _DOING: Final = {

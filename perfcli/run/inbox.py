@@ -1,7 +1,8 @@
-"""Messages from an engine process, read in a thread of their own: half a message must not stop the tool."""
+"""Messages from engine processes, each read in a thread of its own: half a message must not stop the tool."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from multiprocessing.connection import Connection
 from queue import Empty, Queue
 from threading import Thread
@@ -17,30 +18,26 @@ _MOST_WAITING: Final = 256
 
 
 class Inbox:
-    """What a connection brings, in its order."""
+    """What several connections bring, each in its own order."""
 
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
-        self._messages: Queue[Message | None] = Queue(_MOST_WAITING)
-        Thread(target=self._read, name="digipal-perf-inbox", daemon=True).start()
+    def __init__(self, connections: Sequence[Connection]) -> None:
+        self._messages: Queue[tuple[int, Message | None]] = Queue(_MOST_WAITING)
+        for number, connection in enumerate(connections):
+            Thread(target=self._read, args=(number, connection), name="digipal-perf-inbox", daemon=True).start()
 
-    def take(self, timeout_s: float) -> Message | None:
-        """The next message; None where none came in time.
+    def take(self, timeout_s: float) -> tuple[int, Message | None] | None:
+        """The next message with the number of its connection; None where none came in time.
 
-        Raises:
-            EOFError: nothing will come any more.
+        The message is None where nothing will come any more by that connection.
         """
         try:
-            message = self._messages.get(timeout=timeout_s)
+            return self._messages.get(timeout=timeout_s)
         except Empty:
             return None
-        if message is None:
-            raise EOFError
-        return message
 
-    def _read(self) -> None:
+    def _read(self, number: int, connection: Connection) -> None:
         try:
             while True:
-                self._messages.put(wire.receive(self._connection))
+                self._messages.put((number, wire.receive(connection)))
         except (EOFError, OSError):
-            self._messages.put(None)
+            self._messages.put((number, None))

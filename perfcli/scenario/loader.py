@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 
@@ -9,14 +10,17 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from perfcli.errors import UsageError
+from perfcli.scenario.data import put_in_data
 from perfcli.scenario.document import read_document
+from perfcli.scenario.extends import with_bases
 from perfcli.scenario.meant import take_executor_as_meant, take_operation_as_meant
 from perfcli.scenario.models import Scenario
 from perfcli.scenario.overrides import Override, apply_overrides
-from perfcli.scenario.problems import KeyPath, Problem, ScenarioFileError, first_problems, in_order, shown
+from perfcli.scenario.problems import KeyPath, Place, Problem, ScenarioFileError, first_problems, in_order, shown
 from perfcli.scenario.rules import rule_problems
 from perfcli.scenario.source import read_text
-from perfcli.scenario.wording import names_no_model, problems_of
+from perfcli.scenario.variables import put_in_variables, unused_variables
+from perfcli.scenario.wording import is_missing, names_no_model, problems_of, take_as_text
 from perfcli.scenario.written import Written
 from perfcli.thresholds import did_you_mean
 
@@ -27,18 +31,31 @@ def load_scenario(path: Path, overrides: Sequence[Override] = ()) -> Scenario:
     """The scenario in a file, with `overrides` in the place of what the file says.
 
     Raises:
-        ScenarioFileError: with every mistake of the file and of the overrides.
+        ScenarioFileError: with every mistake of the file, of those it brings in, and of the overrides.
     """
+    root, problems = _read(path)
+    root, mistakes, is_whole = with_bases(root)
+    problems += mistakes
+    problems += apply_overrides(root, overrides)
+    problems += unused_variables(root) if is_whole else []
+    mistakes, holes = put_in_variables(root, os.environ)
+    problems += mistakes
+    problems += put_in_data(root)
+    scenario, mistakes = _validated(root, is_whole)
+    mistakes += first_problems(rule_problems(root)) if is_whole else []
+    # what has no value, as told, is not told again for what its value should have been
+    problems += [each for each in mistakes if Place(each.file, each.line, each.column) not in holes]
+    if scenario is None or problems:
+        raise ScenarioFileError(in_order(problems, str(path)))
+    return scenario
+
+
+def _read(path: Path) -> tuple[Written, list[Problem]]:
     root, problems = read_document(read_text(path), str(path))
     if not isinstance(root.value, dict):
         message = f"expected keys such as name, load and flow, not {shown(root.plain())}"
         raise ScenarioFileError([*problems, root.place.problem((), message)])
-    problems += apply_overrides(root, overrides)
-    scenario = _validated(root, problems)
-    problems += first_problems(rule_problems(root))
-    if scenario is None or problems:
-        raise ScenarioFileError(in_order(problems))
-    return scenario
+    return root, problems
 
 
 def load_scenarios(
@@ -56,8 +73,7 @@ def load_scenarios(
     for path in paths:
         try:
             if tags:
-                # by the file alone: an option may not fit the scenarios that are left out
-                own = load_scenario(path).tags
+                own = _tags_of(path, overrides)
                 known.update(own)
                 if set(tags).isdisjoint(own):
                     continue
@@ -71,36 +87,51 @@ def load_scenarios(
     return scenarios
 
 
+def _tags_of(path: Path, overrides: Sequence[Override]) -> list[str]:
+    """By the file alone, as an option may not fit the scenarios that are left out; but some files need the options."""
+    try:
+        return load_scenario(path).tags
+    except ScenarioFileError:
+        return load_scenario(path, overrides).tags
+
+
 def _no_such_tag(tags: Collection[str], known: list[str]) -> UsageError:
     hint = f"tags in use: {', '.join(known)}" if known else "none of the scenarios has tags"
     return UsageError(f"no scenario has the tag {' or '.join(map(repr, tags))}{did_you_mean(tags, known)}", hint=hint)
 
 
-def _validated(root: Written, problems: list[Problem]) -> Scenario | None:
-    try:
-        return Scenario.model_validate(root.plain())
-    except ValidationError as error:
-        mistakes = error.errors(include_url=False)
-    problems += problems_of(mistakes, root)
+def _validated(root: Written, is_whole: bool) -> tuple[Scenario | None, list[Problem]]:
+    """The scenario of a tree, or what is wrong; of a tree that is not whole, nothing that is missing."""
+    scenario, mistakes = _validate(root)
+    if take_as_text(mistakes, root):
+        scenario, mistakes = _validate(root)
+    told = [mistake for mistake in mistakes if is_whole or not is_missing(mistake)]
+    problems = problems_of(told, root)
     unknown = [mistake["loc"] for mistake in mistakes if names_no_model(mistake)]
-    if unknown:
-        problems += _problems_beneath(root, unknown)
-    return None
+    return scenario, problems + (_problems_beneath(root, unknown) if unknown else [])
+
+
+def _validate(root: Written) -> tuple[Scenario | None, list[ErrorDetails]]:
+    try:
+        return Scenario.model_validate(root.plain()), []
+    except ValidationError as error:
+        return None, error.errors(include_url=False)
 
 
 def _problems_beneath(root: Written, unknown: list[KeyPath]) -> list[Problem]:
     """What else is wrong once unknown executors and operations are taken for those that were likely meant."""
-    executor_is_guessed = ("load",) in unknown and not take_executor_as_meant(root)
-    for step in (root.find(*loc) for loc in unknown if loc[0] == "flow"):
-        take_operation_as_meant(step)
-    try:
-        Scenario.model_validate(root.plain())
-    except ValidationError as error:
-        mistakes = error.errors(include_url=False)
-        # what a mere guess would require is not a mistake
-        return problems_of([m for m in mistakes if not (executor_is_guessed and _lacks_load_key(m))], root)
-    return []
+    guessed: list[KeyPath] = []
+    for loc in unknown:
+        written = root.find(*loc)
+        if loc[-1] == "load" and not take_executor_as_meant(written):
+            guessed.append(loc)
+        elif "flow" in loc:
+            take_operation_as_meant(written)
+    _, mistakes = _validate(root)
+    # what a mere guess would require is not a mistake
+    return problems_of([each for each in mistakes if not any(_lacks_key_of(loc, each) for loc in guessed)], root)
 
 
-def _lacks_load_key(mistake: ErrorDetails) -> bool:
-    return mistake["type"] == "missing" and mistake["loc"][0] == "load" and len(mistake["loc"]) > 1
+def _lacks_key_of(load: KeyPath, mistake: ErrorDetails) -> bool:
+    loc = mistake["loc"]
+    return is_missing(mistake) and loc[: len(load)] == load and len(loc) > len(load)

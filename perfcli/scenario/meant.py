@@ -24,13 +24,12 @@ def take_operation_as_meant(step: Written | None) -> None:
         step.value = _nearest(step.value, OPERATIONS) or step.value
 
 
-def take_executor_as_meant(root: Written) -> bool:
+def take_executor_as_meant(load: Written | None) -> bool:
     """Put the nearest executor in the place of an unknown one, else the one that takes most of the keys.
 
     Returns:
         Whether one was near; if not, the keys that only other executors take are dropped.
     """
-    load = root.find("load")
     if load is None or not isinstance(load.value, dict):
         return False
     keys = load.value.keys()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, field_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from perfcli import units
 from perfcli.executors import Load
@@ -12,9 +12,16 @@ from perfcli.executors.base import DurationText
 from perfcli.scenario.operation import NAME_PATTERN
 from perfcli.scenario.steps import Sleep, Step
 from perfcli.scenario.target import EmbeddedSettings, Target
+from perfcli.scenario.users import OWN, Users
 from perfcli.thresholds import Threshold, parse_threshold
 
 MOST_PETS: Final = 1_000_000
+MOST_PROCESSES: Final = 64
+MOST_PHASES: Final = 100
+MOST_STEPS: Final = 500
+MOST_THRESHOLDS: Final = 500
+OWN_EXIT_CODES: Final = (10, 125)
+"""The exit codes that thresholds may have: those below are the tool's, those above the shell's and the signals'."""
 
 
 class _Section(BaseModel):
@@ -60,41 +67,52 @@ class Setup(_Section):
     pets: int = Field(default=0, ge=0, le=MOST_PETS, description="users with a hatched pet each")
 
 
+class Pool(_Section):
+    """Where the vus run: threads in one engine process, or spread over several that share the database."""
+
+    processes: int = Field(default=1, ge=1, le=MOST_PROCESSES, description="engine processes on one database")
+
+
+class Growth(_Section):
+    """What the cost of operations is held against, to see whether it grows with it."""
+
+    over: Literal["pets", "interactions"] = Field(description="the pets stored, or the interactions of a pet")
+
+
 class ThresholdRule(_Section):
     """A threshold with more to say than its expression."""
 
     expr: ThresholdText
+    strict: bool = Field(default=True, description="count it; false shows it alone")
+    allow_thin: bool = Field(default=False, description="judge a percentile with fewer than 10 samples beyond it too")
+    exit_code: int | None = Field(
+        default=None, ge=OWN_EXIT_CODES[0], le=OWN_EXIT_CODES[1], description="to leave with when it fails"
+    )
     abort_on_fail: bool = Field(default=False, description="stop the load as soon as the threshold fails")
+    delay_abort_eval: DurationText | None = Field(default=None, description="time before it is judged first")
 
-    @field_validator("abort_on_fail")
-    @classmethod
-    def _can_be_judged_early(cls, abort: bool, seen: ValidationInfo) -> bool:
-        threshold = parse_threshold(seen.data["expr"]) if abort and "expr" in seen.data else None
-        if threshold and threshold.metric.name in ("iterations", "duration") and threshold.op not in ("<", "<="):
-            name = threshold.metric.name
-            raise ValueError(f"{name} begins at 0: this limit would end the load at once; judge it at the end")
-        return abort
+    @property
+    def delay_abort_eval_ns(self) -> int:
+        """How long after measuring began it may stop the load, in nanoseconds."""
+        return units.parse_duration_ns(self.delay_abort_eval) if self.delay_abort_eval else 0
 
 
 def _spread_threshold(value: Any) -> Any:
     return value if isinstance(value, (dict, BaseModel)) else {"expr": value}
 
 
-class Scenario(_Section):
-    """One load test: what exists, what runs, when, and what must hold."""
+Rules = list[Annotated[ThresholdRule, BeforeValidator(_spread_threshold)]]
 
-    name: str = Field(pattern=NAME_PATTERN, description="name in tables, results and on the command line")
-    description: str = Field(default="", max_length=1_000)
-    tags: list[Annotated[str, Field(pattern=NAME_PATTERN)]] = Field(default=[], description="for --tag")
-    target: Target = Field(default=EmbeddedSettings(), description="what is driven")
-    engine: Engine = Engine()
-    setup: Setup = Setup()
-    load: Load
-    users: Literal["own", "uniform"] = Field(
-        default="own", description="whose pet an iteration acts on: the vu's own ones in turn, or any at random"
-    )
-    flow: list[Step] = Field(min_length=1, max_length=500)
-    thresholds: list[Annotated[ThresholdRule, BeforeValidator(_spread_threshold)]] = Field(default=[], max_length=500)
+
+class Phase(_Section):
+    """A part of the load: when, what and on whose pets, with thresholds of its own."""
+
+    name: str = Field(pattern=NAME_PATTERN, description="name in tables and results")
+    load: Load = Field(description="when iterations start, and how many")
+    flow: list[Step] = Field(default=[], max_length=MOST_STEPS, description="the scenario's own where none is given")
+    users: Users | None = Field(default=None, description="the scenario's own where none is given")
+    growth: Growth | None = Field(default=None, description="the scenario's own where none is given")
+    thresholds: Rules = Field(default=[], max_length=MOST_THRESHOLDS)
 
     @property
     def is_mix(self) -> bool:
@@ -106,6 +124,55 @@ class Scenario(_Section):
         """The names operations are recorded under, in the order of the flow, each once."""
         return list(dict.fromkeys(step.label for step in self.flow if not isinstance(step, Sleep)))
 
+    def spelt_out(self, **inherited: Any) -> list[Phase]:
+        """The phases it stands for, each with a single number of vus; `inherited` is what it does not say itself."""
+        own = {key: getattr(self, key) or value for key, value in inherited.items()}
+        whole = self.model_copy(update=own)
+        if not isinstance(self.load.vus, list):
+            return [whole]
+        return [
+            whole.model_copy(update={"name": f"{self.name}-{vus}", "load": self.load.model_copy(update={"vus": vus})})
+            for vus in self.load.vus
+        ]
+
+
+class Scenario(_Section):
+    """One load test: what exists, what runs, when, and what must hold."""
+
+    name: str = Field(pattern=NAME_PATTERN, description="name in tables, results and on the command line")
+    description: str = Field(default="", max_length=1_000)
+    tags: list[Annotated[str, Field(pattern=NAME_PATTERN)]] = Field(default=[], description="for --tag")
+    extends: str = Field(default="", description="the scenario it was made from, already merged into this one")
+    vars: dict[str, str | int | float | bool] = Field(default={}, description="variables, already put in their places")
+    target: Target = Field(default=EmbeddedSettings(), description="what is driven")
+    engine: Engine = Engine()
+    setup: Setup = Setup()
+    pool: Pool = Pool()
+    load: Load | None = Field(default=None, description="of the one phase, where there are no phases")
+    phases: list[Phase] = Field(default=[], max_length=MOST_PHASES, description="several parts, each with its own load")
+    users: Users = Field(default=OWN, description="whose pet an iteration acts on")
+    flow: list[Step] = Field(default=[], max_length=MOST_STEPS, description="what an iteration does")
+    growth: Growth | None = Field(default=None, description="what the cost of operations is held against")
+    thresholds: Rules = Field(default=[], max_length=MOST_THRESHOLDS)
+
+    @property
+    def phases_to_run(self) -> list[Phase]:
+        """What runs, each with its flow and users and a single number of vus; a plain `load` is the phase "load"."""
+        written = self.phases or [Phase.model_validate({"name": "load", "load": self.load})]
+        return [
+            each for phase in written for each in phase.spelt_out(flow=self.flow, users=self.users, growth=self.growth)
+        ]
+
+    @property
+    def labels(self) -> list[str]:
+        """The names operations are recorded under in any phase, in the order of the file, each once."""
+        return list(dict.fromkeys(label for phase in self.phases_to_run for label in phase.labels))
+
+    def asks_for(self, metric_name: str) -> bool:
+        """Whether a threshold, of the whole or of a phase, names the metric; what nobody asks for need not be found."""
+        rules = [*self.thresholds, *(rule for phase in self.phases for rule in phase.thresholds)]
+        return any(parse_threshold(rule.expr).metric.name == metric_name for rule in rules)
+
     def parsed_thresholds(self) -> list[Threshold]:
-        """The thresholds, ready to be judged, in the order of the file."""
+        """The thresholds of the whole, ready to be judged, in the order of the file."""
         return [parse_threshold(rule.expr) for rule in self.thresholds]

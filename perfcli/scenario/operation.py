@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import Annotated, ClassVar, Final, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator
 
+from perfcli.executors.base import PositiveDurationText
 from perfcli.metrics.catalog import METRICS
 from perfcli.thresholds import did_you_mean
+from perfcli.units import parse_duration_ns
 
 Order = Literal["in_order", "random"]
 EggType = Literal["red", "blue", "green"]
@@ -29,6 +32,7 @@ CARE_ACTIONS: Final = (
     "rest",
     "play",
 )
+MOST_CHOICES: Final = 10_000  # as many as a CSV file may have rows
 NAME_PATTERN: Final = r"^[a-zA-Z][a-zA-Z0-9_-]{0,63}$"
 
 
@@ -42,6 +46,15 @@ def _known_action(action: str) -> str:
 CareActionName = Annotated[str, AfterValidator(_known_action)]
 
 
+def _something_to_say(text: str) -> str:
+    if not text.strip():
+        raise ValueError("a text to say cannot be empty")
+    return text
+
+
+SpokenText = Annotated[str, AfterValidator(_something_to_say)]
+
+
 class StepSettings(BaseModel):
     """What any step can be told."""
 
@@ -53,6 +66,8 @@ class StepSettings(BaseModel):
     weight: float | None = Field(
         default=None, gt=0, le=1e9, allow_inf_nan=False, description="share of a mix; on every step or on none"
     )
+    only_if: str = Field(default="", description="do it only if this step of the same iteration succeeded")
+    timeout: PositiveDurationText | None = Field(default=None, description="give up on the operation after so long")
 
     @field_validator("name")
     @classmethod
@@ -62,6 +77,11 @@ class StepSettings(BaseModel):
         if name in METRICS:
             raise ValueError(f"{name!r} is a metric: thresholds could not tell them apart")
         return name
+
+    @property
+    def timeout_ns(self) -> int | None:
+        """How long the operation may take, in nanoseconds; None without a limit."""
+        return parse_duration_ns(self.timeout) if self.timeout else None
 
     @property
     def label(self) -> str:
@@ -80,12 +100,25 @@ class StepSettings(BaseModel):
         return getattr(self, "order", "in_order") == "random"
 
 
+def needed_steps(flow: Sequence[StepSettings]) -> list[int | None]:
+    """For each step of a flow, the place of the one it is done only after; None where it needs none.
+
+    Of several steps with the same label it is the last one before.
+    """
+    latest: dict[str, int] = {}
+    needed = []
+    for place, step in enumerate(flow):
+        needed.append(latest.get(step.only_if))
+        latest[step.label] = place
+    return needed
+
+
 class CreationSettings(StepSettings):
     """A new user and a new pet; later steps of the same iteration act on it."""
 
     needs_pet: ClassVar[bool] = False
 
-    egg_types: list[EggType] = Field(default=["red", "blue", "green"], min_length=1, max_length=1_000)
+    egg_types: list[EggType] = Field(default=["red", "blue", "green"], min_length=1, max_length=MOST_CHOICES)
     order: Order = "in_order"
 
     @property
@@ -97,18 +130,11 @@ class CreationSettings(StepSettings):
 class TalkSettings(StepSettings):
     """Something the user says to the pet."""
 
-    texts: list[str] = Field(
-        default=["good job", "eat some food", "time to sleep", "well done"], min_length=1, max_length=10_000
+    texts: list[SpokenText] = Field(
+        default=["good job", "eat some food", "time to sleep", "well done"], min_length=1, max_length=MOST_CHOICES
     )
     order: Order = "in_order"
     accept_refusal: bool = Field(default=False, description="count a pet that does not obey as a success")
-
-    @field_validator("texts")
-    @classmethod
-    def _say_something(cls, texts: list[str]) -> list[str]:
-        if any(not text.strip() for text in texts):
-            raise ValueError("a text to say cannot be empty")
-        return texts
 
     @property
     def choices(self) -> int:
@@ -119,7 +145,9 @@ class TalkSettings(StepSettings):
 class CareSettings(StepSettings):
     """A care action."""
 
-    actions: list[CareActionName] = Field(default=["meat", "rest", "praise", "play"], min_length=1, max_length=1_000)
+    actions: list[CareActionName] = Field(
+        default=["meat", "rest", "praise", "play"], min_length=1, max_length=MOST_CHOICES
+    )
     order: Order = "in_order"
     accept_refusal: bool = Field(default=False, description="count an action the pet is too tired for as a success")
 

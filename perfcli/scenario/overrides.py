@@ -24,6 +24,7 @@ class Override:
     value: Any  # plain data
     origin: str  # the option as it was typed
     executor: str = ""  # to change to where the scenario's own executor does not take this key
+    every_phase: bool = False  # of a scenario with phases, the load of each is meant
 
 
 def parse_set(text: str) -> Override:
@@ -48,17 +49,19 @@ def parse_set(text: str) -> Override:
 
 def workers(count: int) -> Override:
     """What --workers asks for: so many vus."""
-    return Override(("load", "vus"), count, f"--workers {count}")
+    return Override(("load", "vus"), count, f"--workers {count}", every_phase=True)
 
 
 def iterations(count: int) -> Override:
     """What --iterations asks for: so many, by shared-iterations where the scenario's executor counts none."""
-    return Override(("load", "iterations"), count, f"--iterations {count}", executor="shared-iterations")
+    path, origin = ("load", "iterations"), f"--iterations {count}"
+    return Override(path, count, origin, executor="shared-iterations", every_phase=True)
 
 
 def duration(text: str) -> Override:
     """What --duration asks for: load for so long, by constant-vus where the scenario's executor counts iterations."""
-    return Override(("load", "duration"), text, f"--duration {legible(text)}", executor="constant-vus")
+    path, origin = ("load", "duration"), f"--duration {legible(text)}"
+    return Override(path, text, origin, executor="constant-vus", every_phase=True)
 
 
 def apply_overrides(root: Written, overrides: Sequence[Override]) -> list[Problem]:
@@ -77,20 +80,32 @@ def _reconciled(overrides: Sequence[Override]) -> Iterator[Override]:
 
 
 def _apply(root: Written, override: Override) -> Iterator[Problem]:
-    try:
-        _put(root, override.path, Written.at(Place(override.origin), override.value))
-        if override.executor:
-            _change_executor(root, override)
-    except _NoPlaceError as error:
-        yield Place(override.origin).problem((), str(error))
+    place = Place(override.origin)
+    if override.path[0] == "extends":
+        yield place.problem((), "extends is read from the file, before the options: change it there")
+        return
+    for section in _meant_sections(root, override):
+        try:
+            _put(section, override.path, Written.at(place, override.value))
+            if override.executor:
+                _change_executor(section, override)
+        except _NoPlaceError as error:
+            yield place.problem((), str(error))
+
+
+def _meant_sections(root: Written, override: Override) -> list[Written]:
+    phases = root.child("phases")
+    if override.every_phase and phases and isinstance(phases.value, list):
+        return [phase for phase in phases.value if isinstance(phase.value, dict)]
+    return [root]
 
 
 class _NoPlaceError(Exception):
     """A path that leads nowhere."""
 
 
-def _put(root: Written, path: tuple[str, ...], value: Written) -> None:
-    here = root
+def _put(section: Written, path: tuple[str, ...], value: Written) -> None:
+    here = section
     for depth, (part, following) in enumerate(pairwise(path), start=1):
         child = here.child(_index(part) if isinstance(here.value, list) else part)
         if child is None or child.value is None:
@@ -119,8 +134,8 @@ def _index(part: str) -> int:
     return int(part) if part.isdecimal() and len(part) < 10 else -1
 
 
-def _change_executor(root: Written, override: Override) -> None:
-    load, executor = root.find("load"), root.find("load", "executor")
+def _change_executor(section: Written, override: Override) -> None:
+    load, executor = section.find("load"), section.find("load", "executor")
     if load is None or not isinstance(load.value, dict):
         return
     current = LOAD_MODELS.get(executor.value) if executor and isinstance(executor.value, str) else None

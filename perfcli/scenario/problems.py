@@ -57,12 +57,17 @@ class ScenarioFileError(UsageError):
         super().__init__("\n".join(map(str, self.problems)))
 
 
-def in_order(problems: Iterable[Problem]) -> list[Problem]:
-    """The problems of one scenario, each once, in the order of the file, those of options last; the first 100."""
-    ordered = sorted(dict.fromkeys(problems), key=lambda problem: (not problem.line, problem.line, problem.column))
+def in_order(problems: Iterable[Problem], file: str) -> list[Problem]:
+    """The problems of one scenario, each once: those of its file, of others it brings in, of options; the first 100."""
+
+    def order(problem: Problem) -> tuple[bool, bool, str, int, int]:
+        other_file = problem.file if problem.line else ""  # options stay in the order they were typed in
+        return not problem.line, problem.file != file, other_file, problem.line, problem.column
+
+    ordered = sorted(dict.fromkeys(problems), key=order)
     if len(ordered) <= MOST_PROBLEMS:
         return ordered
-    more = Problem(ordered[0].file, 0, 0, "", f"has more mistakes: these are the first {MOST_PROBLEMS}")
+    more = Problem(file, 0, 0, "", f"has more mistakes: these are the first {MOST_PROBLEMS}")
     return [*ordered[:MOST_PROBLEMS], more]
 
 

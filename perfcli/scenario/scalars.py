@@ -28,6 +28,13 @@ def is_plain_tag(node: yaml.Node) -> bool:
     return node.tag.startswith(_YAML) and node.tag.removeprefix(_YAML) in _KINDS[type(node)]
 
 
+def typed(text: str) -> Scalar:
+    """The value that a text would have if it stood in a file without quotes; an empty one stays text."""
+    if text.lower() in ("true", "false"):
+        return text.lower() == "true"
+    return _number(text)
+
+
 def scalar(node: yaml.ScalarNode) -> Scalar:
     """The value of a scalar node."""
     kind, text = node.tag.removeprefix(_YAML), str(node.value)
@@ -35,8 +42,14 @@ def scalar(node: yaml.ScalarNode) -> Scalar:
         return None
     if kind == "bool" and text.lower() in ("true", "false"):
         return text.lower() == "true"
-    if kind == "int" and _WHOLE.fullmatch(text):
+    if kind in ("int", "float"):
+        return _number(text)
+    return text
+
+
+def _number(text: str) -> int | float | str:
+    if _WHOLE.fullmatch(text):
         return int(text.replace("_", ""))
-    if kind == "float" and _DECIMAL.fullmatch(text):
+    if _DECIMAL.fullmatch(text):
         return float(text.replace("_", ""))
     return text

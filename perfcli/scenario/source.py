@@ -1,28 +1,37 @@
-"""The text of a scenario file: read without blocking, bounded, and known to be text."""
+"""The text of a file: read without blocking, bounded, and known to be text."""
 
 from __future__ import annotations
 
 import codecs
 import stat
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 from perfcli.scenario.problems import Place, ScenarioFileError, place_at
 from perfcli.thresholds import did_you_mean
 
-MOST_BYTES: Final = 256 * 1024
+
+class FileKind(NamedTuple):
+    """What a file is expected to be."""
+
+    noun: str
+    suffixes: tuple[str, ...]
+    most_bytes: int
 
 
-def read_text(path: Path) -> str:
-    """The text of a regular file of at most 256 KiB, in UTF-8 with or without a byte order mark.
+SCENARIO_FILE: Final = FileKind("scenario file", (".yaml", ".yml"), 256 * 1024)
+
+
+def read_text(path: Path, kind: FileKind = SCENARIO_FILE) -> str:
+    """The text of a regular file, not larger than its kind may be, in UTF-8 with or without a byte order mark.
 
     Raises:
         ScenarioFileError: it is not that; the message says what it is instead.
     """
     try:
-        content = _read_bytes(path)
+        content = _read_bytes(path, kind)
     except FileNotFoundError:
-        raise _unusable(path, f"no such file{did_you_mean([path.name], _neighbours(path))}") from None
+        raise _unusable(path, f"no such file{did_you_mean([path.name], _neighbours(path, kind))}") from None
     except OSError as error:
         raise _unusable(path, f"cannot be read: {error.strerror}") from error
     except ValueError:  # a NUL in the path
@@ -30,7 +39,7 @@ def read_text(path: Path) -> str:
     return _decoded(path, content)
 
 
-def _read_bytes(path: Path) -> bytes:
+def _read_bytes(path: Path, kind: FileKind) -> bytes:
     status = path.stat()
     if stat.S_ISDIR(status.st_mode):
         raise _unusable(path, "is a directory: name a file in it")
@@ -38,9 +47,9 @@ def _read_bytes(path: Path) -> bytes:
     if not stat.S_ISREG(status.st_mode):
         raise _unusable(path, "is not a regular file")
     with path.open("rb") as file:
-        content = file.read(MOST_BYTES + 1)
-    if len(content) > MOST_BYTES:
-        raise _unusable(path, f"is too large: a scenario file has at most {MOST_BYTES // 1024} KiB")
+        content = file.read(kind.most_bytes + 1)
+    if len(content) > kind.most_bytes:
+        raise _unusable(path, f"is too large: a {kind.noun} has at most {kind.most_bytes // 1024} KiB")
     return content
 
 
@@ -61,8 +70,8 @@ def _unusable(path: Path, message: str) -> ScenarioFileError:
     return ScenarioFileError([Place(str(path)).problem((), message)])
 
 
-def _neighbours(path: Path) -> list[str]:
+def _neighbours(path: Path, kind: FileKind) -> list[str]:
     try:
-        return [neighbour.name for neighbour in path.parent.iterdir() if neighbour.suffix in (".yaml", ".yml")]
+        return [neighbour.name for neighbour in path.parent.iterdir() if neighbour.suffix in kind.suffixes]
     except OSError:
         return []

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, ClassVar, Final, Literal, get_args
 
-from pydantic import BaseModel, BeforeValidator, Field
+from pydantic import BaseModel, BeforeValidator, Field, field_validator
 
 from perfcli.executors.base import PositiveDurationText
 from perfcli.scenario.operation import CareSettings, CreationSettings, StepSettings, TalkSettings
@@ -30,6 +30,7 @@ class SavePet(StepSettings):
     """A pet, changed a little, into the database."""
 
     operation: Literal["save_pet"] = "save_pet"
+    history: bool = Field(default=False, description="save a new interaction with it, which bears the same mark")
 
 
 class Interact(TalkSettings):
@@ -69,7 +70,14 @@ class Sleep(StepSettings):
     targets: ClassVar[tuple[str, ...]] = tuple(TARGET_MODELS)
 
     operation: Literal["sleep"] = "sleep"
-    duration: PositiveDurationText
+    duration: PositiveDurationText = Field(description="how long")
+
+    @field_validator("timeout")
+    @classmethod
+    def _needs_none(cls, timeout: str | None) -> str | None:
+        if timeout is not None:
+            raise ValueError("a sleep has its duration: a timeout goes with operations")
+        return timeout
 
     @property
     def duration_ns(self) -> int:

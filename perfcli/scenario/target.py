@@ -10,11 +10,20 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from perfcli.metrics.catalog import METRICS
 
-_NOT_TOLD_BY_TOOLS: Final = dict.fromkeys(
-    ("memory.per_pet", "memory.after_cleanup"), "no tool tells how many pets are in the engine's cache, or clears it"
-)
-_NOT_SEEN_AT_A_URL: Final = dict.fromkeys(
-    ("lost_writes", *(name for name in METRICS if name.startswith(("memory.", "cpu.")))),
+_INSIDE: Final = ("engine.", "log.", "statements", "io.fsyncs")
+_NOT_TOLD_BY_TOOLS: Final = {
+    **dict.fromkeys(
+        ("memory.per_pet", "memory.after_cleanup"),
+        "no tool tells how many pets are in the engine's cache, or clears it",
+    ),
+    **dict.fromkeys(
+        (name for name in METRICS if name.startswith(_INSIDE)), "the engine lives in the server, out of sight"
+    ),
+    "fidelity.differences": "the tools answer in words for people, which cannot be compared field by field",
+}
+_STORED: Final = ("lost_writes", "duplicate_writes", "lost_updates", "stray_output")
+_NOT_SEEN_AT_A_URL: Final = _NOT_TOLD_BY_TOOLS | dict.fromkeys(
+    (*_STORED, *(name for name in METRICS if name.startswith(("memory.", "cpu.", "io.")))),
     "of a server that runs already, only the answers are seen",
 )
 

@@ -23,6 +23,7 @@ _EXPECTED: Final = {
     "bool_type": "true or false",
     "string_type": "text",
     "list_type": "a list",
+    "dict_type": "a section with keys",
     "model_type": "a section with keys",
     "model_attributes_type": "a section with keys",
 }
@@ -45,9 +46,23 @@ def problems_of(details: Iterable[ErrorDetails], root: Written) -> list[Problem]
     return [place.problem(_path(detail, root), _words(detail)) for place, detail in first_problems(located)]
 
 
+def is_missing(detail: ErrorDetails) -> bool:
+    """Whether the mistake is a key that is not there."""
+    return detail["type"] in ("missing", "union_tag_not_found")
+
+
 def names_no_model(detail: ErrorDetails) -> bool:
     """Whether the mistake is an executor or operation that is unknown or missing, so that nothing below was read."""
     return detail["type"] in ("union_tag_invalid", "union_tag_not_found")
+
+
+def take_as_text(mistakes: Iterable[ErrorDetails], root: Written) -> bool:
+    """Let variables be text where that is asked for, as `${BUILD}` may be 7; returns whether there were any."""
+    traced = [_trace(root, mistake["loc"])[1] for mistake in mistakes if mistake["type"] == "string_type"]
+    meant = [written for written in traced if written.text is not None and not isinstance(written.value, str)]
+    for written in meant:
+        written.value = written.text
+    return bool(meant)
 
 
 def _order(place: Place) -> tuple[bool, int, int]:

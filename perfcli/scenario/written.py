@@ -16,6 +16,9 @@ class Written:
     value: dict[str, Written] | list[Written] | Scalar
     place: Place
     key_place: Place
+    text: str | None = (
+        None  # of a value that a variable put here: it may have been meant as text, whatever it looks like
+    )
 
     @classmethod
     def at(cls, place: Place, value: Any) -> Written:
@@ -48,3 +51,12 @@ class Written:
         for part in path:
             here = here.child(part) if here is not None else None
         return here
+
+    def over(self, base: Written) -> Written:
+        """This in the place of `base`: sections are merged key by key, lists and single values replaced."""
+        if not isinstance(self.value, dict) or not isinstance(base.value, dict):
+            return self
+        merged = dict(base.value)
+        for key, child in self.value.items():
+            merged[key] = child.over(merged[key]) if key in merged else child
+        return Written(merged, self.place, self.key_place)

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+from perfcli.targets.marks import Marks
 from perfcli.targets.naming import PetRef
 
 WRONG = "wrong answer: "
+TORN = WRONG + "torn read"
+"""The kind of failure whose count is the metric `torn_reads`."""
 
 
 def pet(expected: PetRef, answer: Any) -> str:
@@ -14,6 +17,11 @@ def pet(expected: PetRef, answer: Any) -> str:
     if answer is None:
         return WRONG + "no pet"
     return identity(expected, answer.user_id, answer.id)
+
+
+def torn(marks: Marks, expected: PetRef, answer: Any) -> str:
+    """A pet must be as a save left it: not partly as one save and partly as another."""
+    return TORN if marks.are_torn(expected.user_id, answer) else ""
 
 
 def identity(expected: PetRef, user_id: Any, pet_id: Any) -> str:

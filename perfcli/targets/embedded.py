@@ -5,23 +5,26 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 import digipal
-from digipal.ai.simulated import SimulatedAI
-from digipal.core import DigiPal, EggType
+from digipal.core import DigiPal, EggType, Interaction
 from digipal.core.digipal_core import DigiPalCore
 from digipal.storage import StorageManager
-from perfcli import units
 from perfcli.plan import ExecutionPlan
 from perfcli.scenario import steps
 from perfcli.scenario.operation import StepSettings
 from perfcli.targets import checks
+from perfcli.targets.answers import write_answers
 from perfcli.targets.kinds import kind_of_error
-from perfcli.targets.naming import PetRef, save_name, saves_in, set_up_user
+from perfcli.targets.marks import Marking, Marks, count_save, marking_of
+from perfcli.targets.naming import PetRef, assets_of, set_up_user
 from perfcli.targets.pets import VuPets
-from perfcli.targets.protocol import Call, Failure, LivesIn, StepImpossible
+from perfcli.targets.protocol import Call, Check, EngineGone, Failure, LivesIn, StepImpossible, call_within
+from perfcli.targets.simulated_ai import SimulatedAI
+from perfcli.workload import CREATED_PET
 
 _BUSY_CODES = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
 
@@ -30,24 +33,17 @@ class EmbeddedTarget:
     """DigiPalCore on a SQLite file, with the simulated AI."""
 
     def __init__(self, plan: ExecutionPlan, database: Path) -> None:
+        self._plan = plan
         self._scenario = plan.scenario
-        self._seed = plan.seed
         self._database = database
         self._pets: list[PetRef] = []
+        self._pets_of_vus: list[VuPets] = []
+        self._marks = Marks(marking_of(plan))
 
     def open(self, lives_in: LivesIn) -> str:
         """Open the engine on a new database."""
-        ai = self._scenario.engine.ai
-        self._storage = StorageManager(str(self._database), str(self._database.parent / "assets"))
-        self._core = DigiPalCore(
-            self._storage,
-            SimulatedAI(
-                seed=self._seed,
-                latency_ms=units.parse_duration_ns(ai.latency) / 1e6,
-                jitter_ms=units.parse_duration_ns(ai.jitter) / 1e6,
-                error_rate=units.parse_fraction(ai.error_rate),
-            ),
-        )
+        self._storage = StorageManager(str(self._database), str(assets_of(self._database)))
+        self._core = DigiPalCore(self._storage, SimulatedAI(self._scenario.engine.ai, self._plan.seed))
         # not part of the public API: an engine without one has no version to show
         return str(getattr(digipal, "__version__", ""))
 
@@ -60,10 +56,21 @@ class EmbeddedTarget:
             self._core.trigger_evolution(user, force=True)
             self._pets.append(PetRef(user, pet.id))
 
+    def join(self) -> None:
+        """Read whose pets they are; straight from the database, so that this engine's cache stays cold."""
+        for index in range(self._scenario.setup.pets):
+            user = set_up_user(index)
+            pet = self._storage.load_pet(user)
+            if pet is None:
+                raise EngineGone(f"the pet of {user}, set up in another process, is not in the database")
+            self._pets.append(PetRef(user, pet.id))
+
     def calls(self, vu: int) -> list[Call | None]:
         """The scenario's steps for one vu."""
-        bound = _VuCalls(VuPets(vu, self._pets), self._core, self._storage, self._create)
-        return [bound.bind(step) for step in self._scenario.flow]
+        pets = VuPets(vu, self._pets)
+        self._pets_of_vus.append(pets)
+        bound = _VuCalls(pets, self._marks, self._core, self._storage, self._create)
+        return [call_within(step, bound.bind(step)) for step in self._plan.flow_of(vu)]
 
     def classify(self, error: BaseException) -> Failure:
         """Kinds are the type and message, without the parts that differ from case to case."""
@@ -72,6 +79,19 @@ class EmbeddedTarget:
     def active_pets(self) -> int:
         """Pets in the core's cache."""
         return len(self._core.active_pets)
+
+    def write_answers(self, file: Path, *, of_setup: bool) -> None:
+        """Write down what the engine answers about the pets that vus of this process created, and of the setup."""
+        newcomers = chain.from_iterable(pets.newcomers() for pets in self._pets_of_vus)
+        set_up = (pet.user_id for pet in self._pets) if of_setup else ()
+        write_answers(self._ask, chain(set_up, newcomers), file)
+
+    def _ask(self, user: str) -> DigiPal | None:
+        shared = self._plan.scenario.pool.processes > 1 or self._marks.marking is Marking.ON_COPIES
+        if shared:
+            # others may have saved it behind this cache's back, which is no fault of the engine
+            self._core.active_pets.pop(user, None)
+        return self._core.load_existing_pet(user)
 
     def clean_up(self) -> bool:
         """Empty the core's cache."""
@@ -92,9 +112,16 @@ class _VuCalls:
     """Binds steps to one vu."""
 
     def __init__(
-        self, pets: VuPets, core: DigiPalCore, storage: StorageManager, create: Callable[[str, EggType], DigiPal]
+        self,
+        pets: VuPets,
+        marks: Marks,
+        core: DigiPalCore,
+        storage: StorageManager,
+        create: Callable[[str, EggType], DigiPal],
     ) -> None:
         self._pets = pets
+        self._marks = marks
+        self._unsaved = ""
         self._core = core
         self._storage = storage
         self._create = create
@@ -108,15 +135,16 @@ class _VuCalls:
                 )
             case steps.LoadPet():
                 load = self._storage.load_pet if step.source == "database" else core.load_existing_pet
-                return Call(on_pet, load, self._check(checks.pet))
+                return Call(on_pet, load, self._check_pet())
             case steps.SavePet():
-                return Call(self._changed_pet, self._storage.save_pet, lambda _, answer: checks.saved(answer))
+                note = Interaction if step.history else None
+                return Call(partial(self._changed_pet, note), self._storage.save_pet, self._saved)
             case steps.Interact():
                 return self._talk(core.process_interaction, step.texts, "user_input", step.accept_refusal)
             case steps.Care():
                 return self._talk(core.apply_care_action, step.actions, "interpreted_command", step.accept_refusal)
             case steps.Status():
-                return Call(on_pet, core.get_pet_state, self._check(checks.pet))
+                return Call(on_pet, core.get_pet_state, self._check_pet())
             case steps.Statistics():
                 return Call(on_pet, core.get_pet_statistics, self._check(checks.statistics))
             case steps.Evict():
@@ -129,6 +157,18 @@ class _VuCalls:
 
     def _check(self, check: Callable[[PetRef, Any], str]) -> Callable[[tuple[Any, ...], Any], str]:
         return lambda _, answer: check(self._acted_on, answer)
+
+    def _check_pet(self) -> Check:
+        marks, looks_for_marks = self._marks, self._marks.marking is not Marking.NAME_ONLY
+
+        def check(_: tuple[Any, ...], answer: Any) -> str:
+            expected = self._acted_on
+            # the plain case by itself: it is most of what the harness does beside the engine
+            if answer is not None and answer.user_id == expected.user_id and answer.id == expected.pet_id:
+                return checks.torn(marks, expected, answer) if looks_for_marks else ""
+            return checks.pet(expected, answer)
+
+        return check
 
     def _talk(self, invoke: Callable[..., Any], words: Sequence[str], field: str, accept_refusal: bool) -> Call:
         return Call(
@@ -147,14 +187,27 @@ class _VuCalls:
             self._pets.welcome(PetRef(user_id, answer.id))
         return problem
 
-    def _changed_pet(self, user: int, choice: int) -> tuple[DigiPal]:
+    def _changed_pet(self, note: Callable[..., Interaction] | None, user: int, choice: int) -> tuple[DigiPal]:
         reference = self._pets.of(user)
+        if self._unsaved:
+            # somebody else saved it first: what this engine has in memory is older
+            self._core.active_pets.pop(self._unsaved, None)
         pet = self._core.load_existing_pet(reference.user_id)
         if pet is None:
             raise StepImpossible("skipped: no pet to save")
-        # the pet's name, which no engine changes by itself, counts its saves: the tool looks for it after the load
-        pet.name = save_name(saves_in(pet.name) + 1)
-        return (pet,)
+        if user == CREATED_PET:
+            return (count_save(pet),)
+        marked = self._marks.leave(pet, reference.user_id, self._pets.vu, note)
+        self._unsaved = "" if marked is pet else reference.user_id
+        return (marked,)
+
+    def _saved(self, asked: tuple[Any, ...], answer: Any) -> str:
+        problem = checks.saved(answer)
+        if self._unsaved and not problem:
+            (marked,) = asked
+            self._core.active_pets[self._unsaved] = marked
+            self._unsaved = ""
+        return problem
 
 
 def _category(error: BaseException) -> str:

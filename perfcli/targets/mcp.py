@@ -21,7 +21,7 @@ from perfcli.targets.mcp_server import HttpServer, server_arguments
 from perfcli.targets.mcp_sessions import Sessions, is_cut_off
 from perfcli.targets.naming import PetRef, set_up_user
 from perfcli.targets.pets import VuPets
-from perfcli.targets.protocol import Call, EngineGone, Failure, LivesIn
+from perfcli.targets.protocol import Call, EngineGone, Failure, LivesIn, call_within
 
 _EGGS: Final = ("red", "blue", "green")
 _CATEGORIES: Final = {
@@ -61,7 +61,8 @@ class McpTarget:
         """Start the server, or find it, and see that it has the tools of the flow."""
         client = self._first_session(lives_in)
         offered = {tool.name for tool in self._sessions.tools(client)}
-        needed = {step.operation for step in self._plan.scenario.flow if not isinstance(step, Sleep)}
+        flows = [phase.flow for phase in self._plan.phases]
+        needed = {step.operation for flow in flows for step in flow if not isinstance(step, Sleep)}
         if missing := sorted(needed - offered):
             raise PerfError(f"the MCP server has no tool {', '.join(missing)}: it offers {', '.join(sorted(offered))}")
         self._client = client
@@ -76,11 +77,18 @@ class McpTarget:
             self._call(self._client, "trigger_evolution", {"user_id": user, "force": True})
             self._pets.append(PetRef(user, pet["id"]))
 
+    def join(self) -> None:
+        """Refuse: a scenario cannot ask for several processes of this target."""
+        raise EngineGone("the target mcp has one process")
+
+    def write_answers(self, file: Path, *, of_setup: bool) -> None:
+        """Write nothing: a tool's answer is a text for people."""
+
     def calls(self, vu: int) -> list[Call | None]:
         """The scenario's steps for one vu: over HTTP in a session of its own, over stdio in the only one."""
         client = self._sessions.over_http(self._url) if self._url else self._client
         bound = _VuTools(VuPets(vu, self._pets, self._prefix), lambda *call: self._call(client, *call))
-        return [bound.bind(step) for step in self._plan.scenario.flow]
+        return [call_within(step, bound.bind(step)) for step in self._plan.flow_of(vu)]
 
     def classify(self, error: BaseException) -> Failure:
         """Kinds are what the server said, without the parts that differ from case to case.

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from itertools import count
+from collections.abc import Iterator, Sequence
 
 from perfcli.targets.naming import PetRef, created_user
 from perfcli.targets.protocol import StepImpossible
@@ -18,11 +17,11 @@ class VuPets:
     """
 
     def __init__(self, vu: int, set_up: Sequence[PetRef], prefix: str = "") -> None:
-        self._vu = vu
+        self.vu = vu
         self._set_up = set_up
         self._prefix = prefix
         self._created: PetRef | None = None
-        self._numbers = count()
+        self._tried = 0
 
     def of(self, user: int) -> PetRef:
         """The pet of a user index; StepImpossible where it should have been created and was not."""
@@ -35,8 +34,16 @@ class VuPets:
     def newcomer(self) -> str:
         """A user who has no pet yet."""
         self._created = None
-        return self._prefix + created_user(self._vu, next(self._numbers))
+        self._tried += 1
+        return self._newcomer(self._tried - 1)
 
     def welcome(self, pet: PetRef) -> None:
         """The newcomer's pet is there."""
         self._created = pet
+
+    def newcomers(self) -> Iterator[str]:
+        """All users for whom it tried to create a pet, whether they got one or not."""
+        return map(self._newcomer, range(self._tried))
+
+    def _newcomer(self, number: int) -> str:
+        return self._prefix + created_user(self.vu, number)

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any, NamedTuple, Protocol
+
+from perfcli.scenario.operation import StepSettings
 
 Check = Callable[[tuple[Any, ...], Any], str]
 """(arguments, answer) → "" where the answer is right, else the kind of failure."""
@@ -20,6 +23,14 @@ class Call(NamedTuple):
 
     check: Check
     """Whether the answer is right."""
+
+    timeout_ns: int = 0
+    """How long `invoke` may take; 0 for as long as it likes."""
+
+
+def call_within(step: StepSettings, call: Call | None) -> Call | None:
+    """The call of a step, with the step's timeout."""
+    return None if call is None else call._replace(timeout_ns=step.timeout_ns or 0)
 
 
 class Failure(NamedTuple):
@@ -54,8 +65,18 @@ class Target(Protocol):
     def set_up(self) -> None:
         """Make what the scenario's `setup` asks for."""
 
+    def join(self) -> None:
+        """Find what another process, which shares the database, has set up."""
+
     def calls(self, vu: int) -> Sequence[Call | None]:
         """The scenario's steps bound to one vu, each used by that vu's thread alone; None for a pause."""
+
+    def write_answers(self, file: Path, *, of_setup: bool) -> None:
+        """Ask the engine for the pets this process acted on, and write down what it answers.
+
+        Args:
+            of_setup: also for those of the setup.
+        """
 
     def classify(self, error: BaseException) -> Failure:
         """The kind and category of an exception that a call raised."""

@@ -329,22 +329,11 @@ def test_decay_is_not_repeated_after_a_reload_nor_lost_by_talking(core: DigiPalC
     core.active_pets.clear()
     assert core.update_pet_state("u")
     pet = core.active_pets["u"]
-    assert pet.energy == 96
+    assert pet.energy == 95
     core.process_interaction("u", "blah")
     pet.last_interaction -= timedelta(minutes=21)
     core.update_pet_state("u")
     assert pet.energy == 94
-
-
-def test_a_clock_set_back_does_no_harm(core: DigiPalCore) -> None:
-    pet = hatched(core)
-    pet.last_interaction -= timedelta(hours=5)
-    core.update_pet_state("u")
-    pet.last_interaction += timedelta(hours=1)
-    core.update_pet_state("u")
-    pet.last_interaction -= timedelta(hours=1)
-    core.update_pet_state("u")
-    assert pet.energy == 100 - 2 * 6
 
 
 def test_a_pet_neglected_for_ages_is_at_its_floor(core: DigiPalCore) -> None:
@@ -427,3 +416,46 @@ def test_care_answers_with_what_the_attribute_engine_said(core: DigiPalCore, mon
     monkeypatch.setattr(core.attribute_engine, "apply_care_action", lambda pet, name: refused)
     assert core.apply_care_action("u", "meat") == refused
     assert core.apply_care_action("nobody", "meat")[0] is False
+
+
+def test_a_pet_deleted_or_restored_while_it_is_active(core: DigiPalCore, storage: StorageManager) -> None:
+    pet = core.create_new_pet(EggType.RED, "u")
+    storage.create_backup("u")
+    core.process_interaction("u", "hello")
+    storage.restore_backup("u")
+    restored = core.load_existing_pet("u")
+    assert restored is not None
+    assert restored.life_stage is LifeStage.EGG
+    assert restored is not pet
+    storage.delete_pet(pet.id)
+    assert core.get_pet_state("u") is None
+    assert core.load_existing_pet("u") is None
+
+
+def test_an_egg_by_its_name(core: DigiPalCore) -> None:
+    assert core.create_new_pet("blue", "u").egg_type is EggType.BLUE
+    with pytest.raises(ValueError, match="'BLUE' is no type of egg: use an EggType, or one of 'red', 'blue', 'green'"):
+        core.create_new_pet("BLUE", "v")
+
+
+def test_performance_of_everyone_or_of_one(core: DigiPalCore) -> None:
+    for user in "uv":
+        core.create_new_pet(EggType.RED, user)
+        memories = core.enhanced_memory_manager.pet_memories
+        core.enhanced_memory_manager.add_memory(core.active_pets[user].id, "old", "note")
+    for remembered in memories.values():
+        remembered[0].timestamp = datetime(2020, 1, 1)
+    assert core.get_performance_statistics("u")["pet_is_active"] is True
+    assert core.get_performance_statistics("w")["pet_is_active"] is False
+    assert "pet_is_active" not in core.get_performance_statistics()
+    assert core.optimize_performance("u")["memories_removed"] == 1
+    assert core.optimize_performance()["memories_removed"] == 1
+
+
+def test_the_flag_compares_as_the_truth_it_is(core: DigiPalCore) -> None:
+    flag = core._stop_updates
+    assert (flag == False, flag == True, bool(flag)) == (True, False, False)  # noqa: E712
+    flag.set()
+    assert (flag == False, flag == True, bool(flag)) == (False, True, True)  # noqa: E712
+    assert flag in {flag}
+    assert flag != 1

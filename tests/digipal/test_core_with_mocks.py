@@ -1,5 +1,6 @@
 """The core on stand-ins for storage and AI, as callers' own tests use it."""
 
+from datetime import UTC, datetime
 from typing import Any
 from unittest.mock import Mock, patch
 
@@ -9,6 +10,7 @@ from digipal.ai import AICommunication
 from digipal.core import DigiPal, EggType, Interaction, InteractionResult, LifeStage
 from digipal.core.attribute_engine import AttributeEngine
 from digipal.core.digipal_core import DigiPalCore, InteractionProcessor
+from digipal.core.evolution_controller import EvolutionResult
 from digipal.errors import StorageError
 from digipal.storage import StorageManager
 from digipal.storage.rows import interaction_values
@@ -151,3 +153,53 @@ def test_a_failed_try_of_care_is_saved_and_an_unknown_one_is_not(mocked: DigiPal
     mock_storage.save_pet.assert_not_called()
     mocked.apply_care_action("u", "play")
     mock_storage.save_pet.assert_called_once()
+
+
+def test_a_stand_in_for_a_pet_is_handed_on(mocked: DigiPalCore, mock_storage: Any) -> None:
+    pet = mock_storage.load_pet.return_value = Mock(spec=DigiPal)
+    assert mocked.load_existing_pet("u") is pet
+    assert mocked.load_existing_pet("u") is pet
+    mock_storage.load_pet.assert_called_once_with("u")
+
+
+def test_written_words_hatch_an_egg_and_leave_the_answer_alone(mocked: DigiPalCore, mock_ai: Any) -> None:
+    mock_ai.process_interaction.return_value = Mock(pet_response="Hi!", success=True, attribute_changes={})
+    pet = mocked.create_new_pet(EggType.RED, "u")
+    assert mocked.process_interaction("u", "hello")[1].pet_response == "Hi!"
+    assert pet.life_stage is LifeStage.BABY
+
+
+def test_a_voice_hatches_whoever_makes_it_grow(mocked: DigiPalCore, mock_ai: Any) -> None:
+    mocked.active_pets["u"] = DigiPal(user_id="u")
+    mock_ai.process_speech.return_value = "hello"
+    grown = EvolutionResult(True, LifeStage.EGG, LifeStage.BABY)
+    with patch.object(mocked.evolution_controller, "trigger_evolution", return_value=grown):
+        assert "hatched" in mocked.process_speech_interaction("u", b"audio")[1].pet_response
+
+
+@pytest.mark.parametrize(("command", "mistakes"), [("train", 1), ("play", 1)])
+def test_a_pet_too_tired_for_a_command(
+    mocked: DigiPalCore, mock_storage: Any, mock_ai: Any, command: str, mistakes: int
+) -> None:
+    pet = mocked.active_pets["u"] = DigiPal(user_id="u", life_stage=LifeStage.CHILD, energy=3)
+    mock_ai.process_interaction.return_value = Interaction(interpreted_command=command, pet_response="Yes!")
+    success, interaction = mocked.process_interaction("u", command)
+    assert success is interaction.success is False
+    assert interaction.result is InteractionResult.INSUFFICIENT_ENERGY
+    assert "too tired" in interaction.pet_response
+    assert interaction.attribute_changes == {"care_mistakes": mistakes}
+    assert (pet.care_mistakes, pet.energy, pet.conversation_history) == (mistakes, 3, [interaction])
+    mock_storage.save_pet.assert_called_once_with(pet)
+
+
+def test_clearing_the_conversation_saves(mocked: DigiPalCore, mock_storage: Any) -> None:
+    pet = mocked.active_pets["u"] = DigiPal(user_id="u", conversation_history=[Interaction()])
+    assert mocked.clear_conversation_history("u") is True
+    assert pet.conversation_history == []
+    mock_storage.save_pet.assert_called_once_with(pet)
+
+
+def test_times_with_a_zone_never_reach_the_database(mocked: DigiPalCore, mock_ai: Any) -> None:
+    mocked.active_pets["u"] = DigiPal(user_id="u", life_stage=LifeStage.BABY)
+    mock_ai.process_interaction.return_value = Interaction(timestamp=datetime(2020, 1, 1, tzinfo=UTC))
+    assert mocked.process_interaction("u", "hi")[1].timestamp.tzinfo is None

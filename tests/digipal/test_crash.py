@@ -39,7 +39,7 @@ def live(life):
             if number % 10 == 9:
                 storage.create_user(name, name)
                 say("user", name)
-            elif number % 25 == 24:
+            elif number % 10 == 3:
                 storage.create_backup("u")
                 say("backup", name)
             else:

@@ -4,6 +4,7 @@ import gc
 import sqlite3
 import threading
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -302,3 +303,39 @@ def test_close_does_not_wait_for_ever_for_what_runs(db_path: Path) -> None:
         assert connection.execute("SELECT 1").fetchone()[0] == 1
     with pytest.raises(sqlite3.ProgrammingError):
         connection.execute("SELECT 1")
+
+
+def test_a_with_block_of_a_connection_is_a_transaction(storage: StorageManager) -> None:
+    connection, insert = storage.db.get_connection(), "INSERT INTO users (id) VALUES (?)"
+
+    def fail_half_way() -> None:
+        with connection:
+            connection.execute(insert, ("a",))
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        fail_half_way()
+    assert storage.get_user("a") is None
+    with connection:
+        connection.cursor().execute(insert, ("b",))
+        assert connection.in_transaction
+    connection.execute(insert, ("c",))
+    assert not connection.in_transaction
+    assert len(storage.db.execute_query("SELECT * FROM users")) == 2
+
+
+@pytest.mark.parametrize("busy_timeout_s", [0.0, 0.25])
+def test_how_long_to_wait_can_be_changed(storage: StorageManager, busy_timeout_s: float) -> None:
+    assert storage.set_busy_timeout(busy_timeout_s) == 10.0
+    delete = "DELETE FROM users"
+    with closing(sqlite3.connect(storage.db_path, isolation_level=None, check_same_thread=False)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(DatabaseBusyError):
+            storage.db.execute_update(delete)
+        with pytest.raises(sqlite3.OperationalError, match="locked"):
+            storage.db.get_connection().cursor().execute(delete)
+        assert storage.set_busy_timeout(30.0) == busy_timeout_s
+        release = threading.Timer(0.3, other.execute, ["ROLLBACK"])
+        release.start()
+        assert storage.db.execute_update(delete) == 0
+        release.join()

@@ -116,3 +116,14 @@ def test_requirements_and_results_as_dicts() -> None:
     assert EvolutionRequirement.from_dict(requirement.to_dict()) == requirement
     result = EvolutionResult(True, LifeStage.EGG, LifeStage.BABY)
     assert result.to_dict()["new_stage"] == "baby"
+
+
+def test_the_whole_module_of_chance_may_be_replaced() -> None:
+    with patch("digipal.core.evolution_controller.random") as chance:
+        chance.randint.return_value = 2
+        chance.choice.return_value = A.SPEED
+        dna = RULES.create_inheritance_dna(DigiPal(life_stage=LifeStage.ADULT), "perfect")
+        offspring = DigiPal()
+        RULES.apply_inheritance(offspring, dna)
+    assert dna.inheritance_bonuses == {A.SPEED: 2}
+    assert offspring.speed == 12 + 2 + 2

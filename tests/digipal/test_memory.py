@@ -2,6 +2,7 @@
 
 import random
 from datetime import datetime, timedelta
+from unittest.mock import Mock
 
 from digipal.core import DigiPal, Interaction
 from digipal.core.memory_manager import EmotionalMemory, EnhancedMemoryManager, MemoryCache, SimpleRAG
@@ -86,3 +87,23 @@ def test_background_cleanup_starts_and_stops() -> None:
     assert thread.is_alive()
     manager.shutdown()
     assert not thread.is_alive()
+
+
+def test_importance_that_was_changed_since_counts() -> None:
+    manager = EnhancedMemoryManager(None, max_memories_per_pet=2)
+    for content, importance in (("a", 0.1), ("b", 0.5)):
+        manager.add_memory("p", content, "note", importance=importance)
+    manager.pet_memories["p"][0].importance = 1.0
+    manager.add_memory("p", "c", "note", importance=0.6)
+    assert [each.content for each in manager.pet_memories["p"]] == ["a", "c"]
+
+
+def test_stand_ins_are_remembered_too() -> None:
+    manager, pet = EnhancedMemoryManager(None), Mock()
+    answer = Mock(pet_response="Hi", success=True, attribute_changes={"hp": 1})
+    for interaction in (answer, Mock()):
+        manager.add_interaction_memory(pet, interaction)
+    first, second = manager.get_relevant_memories(pet.id, "Hi", {})
+    assert {first.content.endswith("Hi"), second.content.endswith("Hi")} == {True, False}
+    assert first.tags == second.tags == set()
+    assert manager.get_memory_statistics(pet.id)["total_memories"] == 2

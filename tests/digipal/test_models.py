@@ -2,6 +2,7 @@
 
 import copy
 import pickle
+from dataclasses import fields
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -190,3 +191,15 @@ def test_small_values_survive_their_dicts() -> None:
         [AttributeModifier(AttributeType.CARE_MISTAKES, 1)],
     )
     assert CareAction.from_dict(action.to_dict()) == action
+
+
+def test_an_interaction_ignores_what_it_does_not_know() -> None:
+    interaction = Interaction(user_input="hi", attribute_changes={"hp": 1})
+    assert Interaction.from_dict({**interaction.to_dict(), "id": 3, "digipal_id": "p"}) == interaction
+
+
+def test_bookkeeping_stays_out_of_a_dict() -> None:
+    pet = DigiPal()
+    assert set(pet.to_dict()) == {field.name for field in fields(pet)}
+    assert not {"decay", "storage_mark", "copy_mark", "unsaved"} & set(pet.to_dict())
+    assert len(pet.to_dict()) == 25

@@ -3,7 +3,7 @@
 import copy
 import math
 import pickle
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -301,3 +301,64 @@ def test_nothing_is_written_beside_the_database(storage: StorageManager, db_path
     storage.save_pet(DigiPal(user_id="u"))
     storage.close()
     assert [path.name for path in db_path.parent.iterdir()] == [db_path.name]
+
+
+def test_a_copy_by_way_of_a_dict_is_as_stale_as_the_pet_it_is_of(storage: StorageManager) -> None:
+    pet = say(DigiPal(user_id="u"), "a")
+    storage.save_pet(pet)
+    fresh, stale = DigiPal.from_dict(pet.to_dict()), DigiPal.from_dict(copy.deepcopy(pet.to_dict()))
+    storage.save_pet(say(fresh, "b"))
+    assert said(storage, pet) == ["a", "b"]
+    with pytest.raises(StalePetError):
+        storage.save_pet(stale)
+    storage.save_pet(DigiPal.from_dict(dict(pet.to_dict())))  # plain values from elsewhere are nobody's copy
+
+
+def test_what_was_put_in_before_stored_words_is_stored_too(storage: StorageManager) -> None:
+    pet = say(DigiPal(user_id="u"), "b", "d")
+    storage.save_pet(pet)
+    pet.conversation_history.insert(1, Interaction(user_input="c"))
+    pet.conversation_history.insert(0, Interaction(user_input="a"))
+    storage.save_pet(pet)
+    storage.save_pet(pet)
+    assert sorted(said(storage, pet)) == ["a", "b", "c", "d"]
+
+
+def test_whether_a_pet_is_current(storage: StorageManager) -> None:
+    pet = DigiPal(user_id="u")
+    assert storage.is_current(pet)
+    storage.save_pet(pet)
+    other = storage.load_pet("u")
+    assert other is not None
+    assert storage.is_current(other)
+    storage.save_pet(other)
+    assert storage.is_current(other)
+    assert not storage.is_current(pet)
+    storage.delete_pet(pet.id)
+    assert not storage.is_current(other)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("personality_traits", {1: 0.5}),
+        ("personality_traits", {"a": (1, 2)}),
+        ("learned_commands", {("a",)}),
+        ("birth_time", datetime(2020, 1, 1, tzinfo=UTC)),
+        ("last_interaction", datetime(2020, 1, 1, tzinfo=UTC)),
+        ("conversation_history", [Interaction(timestamp=datetime(2020, 1, 1, tzinfo=UTC))]),
+        ("conversation_history", [Interaction(attribute_changes={1: 2})]),  # type: ignore[dict-item]
+    ],
+)
+def test_what_would_come_back_as_something_else_is_refused(storage: StorageManager, name: str, value: Any) -> None:
+    pet = DigiPal(user_id="u")
+    setattr(pet, name, value)
+    with pytest.raises(StorageError, match="cannot be stored"):
+        storage.save_pet(pet)
+    assert storage.load_pet("u") is None
+
+
+def test_session_data_that_json_cannot_hold(storage: StorageManager) -> None:
+    storage.create_user("u", "u")
+    with pytest.raises(StorageError, match="session data of user 'u'"):
+        storage.update_user_session("u", {"when": datetime(2020, 1, 1)})

@@ -4,7 +4,6 @@ import threading
 import time
 from collections.abc import Callable
 from datetime import timedelta
-from pathlib import Path
 
 import psutil
 import pytest
@@ -12,7 +11,7 @@ import pytest
 from digipal.ai import SimulatedAI
 from digipal.core import EggType, LifeStage
 from digipal.core.digipal_core import DigiPalCore
-from digipal.errors import DatabaseBusyError, StorageError
+from digipal.errors import StorageError
 from digipal.storage import StorageManager
 
 THREADS = 8
@@ -178,19 +177,3 @@ def test_shutdown_does_not_wait_for_an_ai_that_thinks(storage: StorageManager) -
     assert storage.load_pet("busy").life_stage is LifeStage.BABY  # type: ignore[union-attr]
     core.shutdown()
     assert len(core.active_pets) == 0
-
-
-def test_shutdown_beside_a_lock_waits_once_and_can_be_repeated(storage: StorageManager, db_path: Path) -> None:
-    hasty = StorageManager(db_path, busy_timeout_s=0.05)
-    core = DigiPalCore(hasty, SimulatedAI(latency_ms=0))
-    for number in range(50):
-        core.create_new_pet(EggType.RED, f"u{number}")
-    with storage.db.writing("hold") as writing:
-        writing.begin()
-        began = time.monotonic()
-        with pytest.raises(DatabaseBusyError):
-            core.shutdown()
-        assert time.monotonic() - began < 1
-    core.shutdown()
-    assert len(core.active_pets) == 0
-    hasty.close()

@@ -15,12 +15,13 @@ MakePlan = Callable[..., ExecutionPlan]
 
 @pytest.fixture
 def make_plan() -> MakePlan:
-    """A plan: `flow` and any other key of a scenario; the load is 20 iterations of one vu unless given."""
+    """A plan: `flow` and any other keys of a scenario; without `load` or `phases`, 20 iterations of one vu."""
 
     def make(flow: list[Any], *, seed: int = 1, load: dict[str, Any] | None = None, **keys: Any) -> ExecutionPlan:
         load = {"executor": "shared-iterations", "iterations": 20, **(load or {})}
-        if load["executor"] == "constant-vus":
+        if load["executor"] not in ("shared-iterations", "per-vu-iterations"):
             del load["iterations"]
-        return plan_run(Scenario.model_validate({"name": "test", "load": load, "flow": flow, **keys}), seed)
+        timing = {} if "phases" in keys else {"load": load}
+        return plan_run(Scenario.model_validate({"name": "test", **timing, "flow": flow, **keys}), seed)
 
     return make

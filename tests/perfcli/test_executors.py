@@ -77,6 +77,35 @@ def test_every_run_gets_a_fresh_schedule() -> None:
             {"executor": "constant-vus", "vus": 3, "duration": "10s", "think_time": "50ms", "warmup": "2s"},
             "3 vus for 10s, 50ms between iterations, after 2s of warm-up",
         ),
+        (
+            {
+                "executor": "ramping-vus",
+                "stages": [{"target": 20, "duration": "10s"}, {"target": 0, "duration": "20s"}],
+            },
+            "ramping 1 → 20 → 0 vus over 30s",
+        ),
+        (
+            {"executor": "ramping-vus", "stages": [{"target": 1, "duration": "1m30s"}], "think_time": {"paced": "1s"}},
+            "ramping 1 → 1 vu over 90s, an iteration of each vu every 1s",
+        ),
+        (
+            {"executor": "ramping-vus", "stages": [{"target": place, "duration": "1ms"} for place in range(2, 50)]},
+            "ramping 1 → 2 → 3 → 4 → 5 → 6 → … → 49 vus over 48ms",
+        ),
+        (
+            {"executor": "constant-arrival-rate", "rate": "100/s", "duration": "10s"},
+            "100/s for 10s by at most 10 vus",
+        ),
+        (
+            {
+                "executor": "ramping-arrival-rate",
+                "vus": 1,
+                "start_rate": "60/m",
+                "stages": [{"target": "200/s", "duration": "2h"}, {"target": "200/s", "duration": "1ns"}],
+                "warmup": "2s",
+            },
+            "ramping 60/m → 200/s → 200/s over 7200000000001ns by 1 vu, after 2s of warm-up",
+        ),
     ],
 )
 def test_describes_itself_in_one_line(settings: dict[str, object], line: str) -> None:
@@ -90,18 +119,74 @@ def test_describes_itself_in_one_line(settings: dict[str, object], line: str) ->
         ({"executor": "per-vu-iterations", "vus": 2, "iterations": 8}, 4, 0, 0.25),
         ({"executor": "constant-vus", "duration": "4ms"}, 100, 1 * MS, 0.25),
         ({"executor": "constant-vus", "duration": "4ms"}, 100, 9 * MS, 1.0),
+        ({"executor": "ramping-vus", "stages": [{"target": 1, "duration": "4ms"}]}, 100, 1 * MS, 0.25),
+        ({"executor": "constant-arrival-rate", "rate": "9/s", "duration": "400ms"}, 0, 100 * MS, 0.25),
     ],
 )
 def test_tells_how_much_is_done(settings: dict[str, object], iterations: int, elapsed_ns: int, share: float) -> None:
     assert load(**settings).share_done(iterations, elapsed_ns) == share
 
 
+def test_vus_are_a_number_or_several() -> None:
+    settings = load(executor="constant-vus", duration="1s", vus=[1, 5, 16])
+    assert settings.vus == [1, 5, 16]
+    assert settings.model_copy(update={"vus": 5}).describe() == "5 vus for 1s"
+
+
+@pytest.mark.parametrize(
+    ("vus", "places"),
+    [
+        ([], [("list",)]),
+        ([4, 4], [("list",)]),
+        ([1, 0, 1001, "2"], [("list", 1), ("list", 2), ("list", 3)]),
+        (True, [("number",)]),
+        (None, [("number",)]),
+        ({}, [("number",)]),
+    ],
+)
+def test_vus_that_are_none(vus: object, places: list[tuple[object, ...]]) -> None:
+    with pytest.raises(ValidationError) as caught:
+        load(executor="constant-vus", duration="1s", vus=vus)
+    assert [error["loc"] for error in caught.value.errors()] == [("constant-vus", "vus", *place) for place in places]
+
+
+@pytest.mark.parametrize(
+    ("written", "start_after_ns", "graceful_stop_ns"),
+    [
+        ({}, None, 30_000 * MS),
+        ({"start_after": None}, None, 30_000 * MS),
+        ({"start_after": "0s", "graceful_stop": "0s"}, 0, 0),
+        ({"start_after": "2s", "graceful_stop": "1m"}, 2_000 * MS, 60_000 * MS),
+    ],
+)
+def test_start_and_stop(written: dict[str, object], start_after_ns: int | None, graceful_stop_ns: int) -> None:
+    settings = load(executor="constant-vus", duration="1s", **written)
+    assert (settings.start_after_ns, settings.graceful_stop_ns) == (start_after_ns, graceful_stop_ns)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"executor": "shared-iterations", "vus": [1, 2], "iterations": 3, "think_time": {"paced": "1s"}},
+        {"executor": "per-vu-iterations", "iterations": 3, "think_time": {"uniform": ["1s", "3s"]}},
+        {"executor": "constant-vus", "duration": "1s", "think_time": {"normal": {"mean": "1s", "stddev": "1ms"}}},
+        {"executor": "ramping-vus", "stages": [{"target": 3, "duration": "1s"}], "think_time": "1s"},
+        {"executor": "constant-arrival-rate", "rate": "10/s", "duration": "1s"},
+        {"executor": "ramping-arrival-rate", "stages": [{"target": "10/s", "duration": "1s"}], "start_after": "1s"},
+    ],
+)
+def test_a_load_survives_its_way_to_the_engine_process(settings: dict[str, object]) -> None:
+    written = load(**settings)
+    assert LOAD.validate_json(written.model_dump_json()) == written
+    assert written.model_dump(include=set(settings)) == settings
+
+
 def test_all_mistakes_are_found_at_once() -> None:
     with pytest.raises(ValidationError) as caught:
         load(executor="shared-iterations", vus=0, iterations=True, max_duration="0s", think_time=5, extra=1)
     assert [error["loc"][-1] for error in caught.value.errors()] == [
-        "vus",
-        "think_time",
+        "pause",
+        "number",
         "max_duration",
         "iterations",
         "extra",

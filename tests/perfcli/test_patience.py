@@ -14,10 +14,10 @@ def test_the_scenarios_own_pauses_are_no_hang(make_plan: Any) -> None:
         engine={"ai": {"latency": "8s", "jitter": "1s"}},
         load={"executor": "constant-vus", "duration": "1s", "think_time": "20s"},
     )
-    assert plan.iteration_own_time_s == 8 + 10 + 40 + 20
+    assert plan.iteration_own_time_s(plan.phases[0]) == 8 + 10 + 40 + 20
     patience = Patience(plan)
     assert not patience.is_over("measuring", 78, 78)
-    assert patience.is_over("measuring", 79 + GRACE_S + 1, 0)
+    assert patience.is_over("measuring", 79 + 30 + STOP_GRACE_S + 1, 0)  # 30 s of graceful_stop
     assert patience.is_over("measuring", 1, 78 + GRACE_S + 1)
 
 

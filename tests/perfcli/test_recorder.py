@@ -7,45 +7,91 @@ from array import array
 from hypothesis import given
 from hypothesis import strategies as st
 
-from perfcli.recorder import FLUSH_INTERVAL_NS, Frame, Recorder, decode_frame, encode_frame
+from perfcli.recorder import FLUSH_INTERVAL_NS, SKIPPED, Frame, Recorder, decode_frame, encode_frame
 
 INT64 = st.integers(-(2**63), 2**63 - 1)
 
 
-@given(st.integers(0, 2**32 - 1), st.booleans(), st.integers(0, 2**63), st.lists(INT64))
-def test_a_frame_survives_its_way(vu: int, measured: bool, iterations: int, rows: list[int]) -> None:
-    frame = Frame(vu, measured, iterations, array("q", rows))
-    assert decode_frame(encode_frame(frame)) == frame
+@st.composite
+def frames(draw: st.DrawFn) -> Frame:
+    length = draw(st.integers(0, 20))
+    column = st.lists(INT64, min_size=length, max_size=length).map(lambda values: array("q", values))
+    failures = draw(st.dictionaries(st.integers(0, length - 1), INT64)) if length else {}
+    lags = draw(column) if draw(st.booleans()) else array("q")
+    return Frame(
+        draw(st.integers(0, 2**32 - 1)),
+        draw(st.booleans()),
+        draw(st.integers(0, 2**63)),
+        draw(column),
+        draw(column),
+        draw(column),
+        lags,
+        failures,
+        draw(st.integers(0, 2**63)),
+    )
 
 
-@given(st.integers(1, 2_000), st.integers(0, 5_000))
-def test_every_sample_arrives_once_in_its_order(vus: int, samples: int) -> None:
-    frames: list[Frame] = []
-    recorder = Recorder(7, vus, frames.append)
-    recorder.begin(measured=True, now_ns=0)
-    for number in range(samples):
-        recorder.record(number, 0, number, number, number + 1)
+@given(frames())
+def test_a_frame_survives_its_way(frame: Frame) -> None:
+    data = encode_frame(frame)
+    assert decode_frame(data) == frame
+    assert frame.size_bytes == len(data)
+
+
+@given(st.integers(1, 2_000), st.lists(st.integers(-1, 3), max_size=5_000))
+def test_every_sample_arrives_once_in_its_order(vus: int, outcomes: list[int]) -> None:
+    sent: list[Frame] = []
+    recorder = Recorder(7, vus, sent.append)
+    recorder.begin(measured=True, now_ns=0, is_open=True)
+    for number, outcome in enumerate(outcomes):
+        if outcome:
+            recorder.record_failure(number, outcome, number, number + 1, 2 * number)
+        else:
+            recorder.record(number, number, number + 1, 2 * number)
         recorder.complete_iteration()
-    recorder.flush(samples)
-    assert [packed for frame in frames for packed in frame.column(0)] == list(range(samples))
-    assert [end for frame in frames for end in frame.column(4)] == list(range(1, samples + 1))
-    assert frames[-1].iterations == samples
-    assert {(frame.vu, frame.measured) for frame in frames} == {(7, True)}
+    recorder.flush(len(outcomes))
+    assert [packed for frame in sent for packed in frame.draws] == list(range(len(outcomes)))
+    assert [start for frame in sent for start in frame.starts] == list(range(len(outcomes)))
+    assert [end for frame in sent for end in frame.ends] == list(range(1, len(outcomes) + 1))
+    assert [lag for frame in sent for lag in frame.lags] == list(range(0, 2 * len(outcomes), 2))
+    found = [frame.failures.get(index, 0) for frame in sent for index in range(len(frame.draws))]
+    assert found == outcomes
+    assert sent[-1].iterations == len(outcomes)
+    assert {(frame.vu, frame.measured) for frame in sent} == {(7, True)}
+
+
+def test_a_closed_model_sends_no_lags() -> None:
+    sent: list[Frame] = []
+    recorder = Recorder(0, 1, sent.append)
+    recorder.begin(measured=True, now_ns=0)
+    recorder.record(1, 2, 3)
+    recorder.record_failure(1, SKIPPED, 3, 3)
+    recorder.flush(4)
+    assert [(len(frame.draws), len(frame.lags), frame.failures) for frame in sent] == [(2, 0, {1: SKIPPED})]
 
 
 def test_samples_do_not_wait_for_a_full_buffer() -> None:
-    frames: list[Frame] = []
-    recorder = Recorder(0, 1, frames.append)
+    sent: list[Frame] = []
+    recorder = Recorder(0, 1, sent.append)
     recorder.begin(measured=False, now_ns=1_000)
-    recorder.record(1, 0, 0, 0, 1_000 + FLUSH_INTERVAL_NS - 1)
-    assert frames == []
-    recorder.record(2, 0, 0, 0, 1_000 + FLUSH_INTERVAL_NS)
-    assert [list(frame.column(0)) for frame in frames] == [[1, 2]]
+    recorder.record(1, 0, 1_000 + FLUSH_INTERVAL_NS - 1)
+    assert sent == []
+    recorder.record(2, 0, 1_000 + FLUSH_INTERVAL_NS)
+    assert [list(frame.draws) for frame in sent] == [[1, 2]]
+
+
+def test_the_reference_kernel_travels_with_the_samples() -> None:
+    sent: list[Frame] = []
+    times = iter([21, 0])
+    recorder = Recorder(0, 1, sent.append, lambda: next(times))
+    recorder.flush(1)
+    recorder.flush(2)
+    assert [frame.reference_ns for frame in sent] == [21, 0]
 
 
 def test_a_new_phase_counts_its_own_iterations() -> None:
-    frames: list[Frame] = []
-    recorder = Recorder(0, 1, frames.append)
+    sent: list[Frame] = []
+    recorder = Recorder(0, 1, sent.append)
     recorder.begin(measured=False, now_ns=0)
     recorder.complete_iteration()
     recorder.flush(1)
@@ -53,4 +99,4 @@ def test_a_new_phase_counts_its_own_iterations() -> None:
     recorder.complete_iteration()
     recorder.complete_iteration()
     recorder.flush(3)
-    assert [(frame.measured, frame.iterations) for frame in frames] == [(False, 1), (True, 2)]
+    assert [(frame.measured, frame.iterations) for frame in sent] == [(False, 1), (True, 2)]

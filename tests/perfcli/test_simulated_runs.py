@@ -153,7 +153,7 @@ def test_load_that_was_not_delivered_is_invalid(make_plan: Any) -> None:
     result = simulate(plan)
     assert (result.iterations, result.dropped_iterations) == (100, 900)
     assert result.verdict is Verdict.INVALID
-    assert result.reasons == ["900 iterations were not begun within max_duration: give it more, or ask for fewer"]
+    assert result.reasons == ["900 iterations were not done within max_duration: give it more, or ask for fewer"]
     judged = simulate(make_plan(["status"], **PETS, load=cut_off, thresholds=["dropped_iterations <= 900"]))
     assert judged.verdict is Verdict.PASS
     assert failed(simulate(make_plan(["status"], **PETS, load=cut_off, thresholds=["dropped_iterations == 0"]))) == [

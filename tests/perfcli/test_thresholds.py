@@ -8,8 +8,9 @@ from hypothesis import strategies as st
 
 from perfcli import units
 from perfcli.metrics.catalog import METRICS, STATISTICS
+from perfcli.metrics.windows import WINDOWED, Window
 from perfcli.thresholds import OPERATORS, Threshold, ThresholdError, did_you_mean, parse_threshold
-from perfcli.units import Unit
+from perfcli.units import NS_PER_S, Unit
 
 LIMITS = {
     Unit.DURATION: ("100ms", 100_000_000),
@@ -18,6 +19,7 @@ LIMITS = {
     Unit.RATE: ("10/s", 10),
     Unit.PERCENTAGE: ("95%", 0.95),
     Unit.COUNT: ("300", 300),
+    Unit.NUMBER: ("1.5", 1.5),
 }
 
 
@@ -36,6 +38,13 @@ LIMITS = {
         ("duration < 1m30s", "", "duration", "", "<", 90_000_000_000),
         ("care.degradation < 50%", "care", "degradation", "", "<", 0.5),
         ("cpu.mean > 5%", "", "cpu.mean", "", ">", 0.05),
+        ("memory.leak < 16B/op", "", "memory.leak", "", "<", 16),
+        ("load_pet.growth.exponent < 0.5", "load_pet", "growth.exponent", "", "<", 0.5),
+        ("growth.ratio <= 2", "", "growth.ratio", "", "<=", 2),
+        ("schedule_lag.p99 < 10ms", "", "schedule_lag", "p99", "<", 10_000_000),
+        ("delivery >= 98%", "", "delivery", "", ">=", 0.98),
+        ("engine.shutdown_time < 2s", "", "engine.shutdown_time", "", "<", 2_000_000_000),
+        ("statements_per_op < 3", "", "statements_per_op", "", "<", 3),
     ],
 )
 def test_thresholds_are_read(text: str, operation: str, metric: str, statistic: str, op: str, limit: float) -> None:
@@ -43,8 +52,41 @@ def test_thresholds_are_read(text: str, operation: str, metric: str, statistic: 
 
 
 @pytest.mark.parametrize(
+    ("text", "kind", "seconds"),
+    [
+        ("latency.p95 < 100ms within 30s", "within", 30),
+        ("load_pet.error_rate < 5 % for 10s", "for", 10),
+        ("throughput > 10/s  within  1m30s ", "within", 90),
+        ("service_time.max<1s for 1s", "for", 1),
+        ("success_rate >= 99% within 1h", "within", 3_600),
+    ],
+)
+def test_windows_are_read(text: str, kind: str, seconds: int) -> None:
+    threshold = parse_threshold(text)
+    assert threshold.window == Window(kind, seconds * NS_PER_S)  # type: ignore[arg-type]
+    assert (threshold.text, threshold.limit) == (text.strip(), parse_threshold(text.split(f" {kind}")[0]).limit)
+
+
+def test_without_a_word_there_is_no_window() -> None:
+    assert parse_threshold("latency.p95 < 1m 30s").window is None
+
+
+@pytest.mark.parametrize(
     ("text", "message"),
     [
+        ("latency.p95 < 100ms over 30s", "a window begins with 'for' or 'within', not with 'over': write within 30s"),
+        ("error_rate < 5% in 10s", "a window begins with 'for' or 'within', not with 'in': write within 10s"),
+        ("latency.p95 < 100ms within 30", "within: '30' has no unit: write a duration (50ms, 2s, 1m30s)"),
+        ("latency.p95 < 100ms for", "for: '' is not a duration (50ms, 2s, 1m30s)"),
+        ("latency.p95 < 100ms for 500ms", "for 500ms: a window is at least 1s long"),
+        ("latency.p95 < 100 within 30s", "latency: '100' has no unit: write a duration (50ms, 2s, 1m30s)"),
+        ("latency.p95 < for 30s", "the limit is missing before 'for': write a duration (50ms, 2s, 1m30s)"),
+        (
+            "memory.growth < 5MB within 30s",
+            "memory.growth is known of the load as a whole: leave out 'within', which goes with latency, service_time,",
+        ),
+        ("latency.p95 < 1s for 5s within 9s", "latency: '1s for 5s' is not a duration (50ms, 2s, 1m30s)"),
+        ("growth.ratio < 2x", "growth.ratio: '2x' is not a number (1.5)"),
         ("latncy.mean < 5ms", "unknown metric 'latncy.mean' (did you mean 'latency'?)"),
         ("memory.grwth < 5MB", "unknown metric 'memory.grwth' (did you mean 'memory.growth'?)"),
         ("xyzzy < 5", "unknown metric 'xyzzy'"),
@@ -109,6 +151,15 @@ def test_margin_is_the_share_of_the_limit_that_is_left(text: str, observed: floa
     assert parse_threshold(text).margin(observed) == margin
 
 
+@given(st.sampled_from(WINDOWED), st.sampled_from(["for", "within"]), st.integers(1_000, 10**9))
+def test_a_window_reads_back(name: str, kind: str, length_ms: int) -> None:
+    metric = METRICS[name]
+    subject = f"{name}.p99" if metric.needs_statistic else name
+    threshold = parse_threshold(f"{subject} < {LIMITS[metric.unit][0]} {kind} {length_ms}ms")
+    assert (threshold.subject, threshold.limit) == (subject, LIMITS[metric.unit][1])
+    assert threshold.window == Window("for" if kind == "for" else "within", length_ms * 1_000_000)
+
+
 @given(st.sampled_from(sorted(METRICS)), st.sampled_from(STATISTICS), st.sampled_from(sorted(OPERATORS)), st.data())
 def test_what_is_written_reads_back(name: str, statistic: str, op: str, data: st.DataObject) -> None:
     metric = METRICS[name]
@@ -123,7 +174,17 @@ def test_what_is_written_reads_back(name: str, statistic: str, op: str, data: st
 @given(
     st.text()
     | st.lists(
-        st.sampled_from(["latency", "memory", "growth", "p99", "mean", ".", "<", ">=", "=", " ", "5", "ms", "%", "x"])
+        st.sampled_from(
+            [
+                "latency.p99 < 5ms",
+                "error_rate",
+                "throughput",
+                *("memory", "growth", "p99", "mean", ".", "<", ">=", "=", "5", "ms", "%", "x", "s"),
+                " ",
+                " for ",
+                " within ",
+            ]
+        )
     ).map("".join)
 )
 def test_nothing_but_a_threshold_or_its_error_comes_out(text: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from itertools import islice
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -13,7 +14,7 @@ from perfcli.workload import CREATED_PET, NO_PET, Workload, pack, pauses, unpack
 
 
 def draws(plan: ExecutionPlan, vu: int, count: int, stream: Any = "load") -> list[tuple[int, int, int]]:
-    return [unpack(p) for p in islice(Workload(plan.scenario, plan.seed, vu, stream).steps(), count)]
+    return [unpack(p) for p in islice(Workload(plan.phase_of(vu), plan.seed, vu, stream).steps(), count)]
 
 
 @given(st.integers(0, 499), st.integers(-2, 1_000_000), st.integers(0, 10_000))
@@ -64,4 +65,28 @@ def test_uniform_users_are_all_pets(make_plan: Any) -> None:
 def test_steps_after_a_creation_act_on_the_created_pet(make_plan: Any) -> None:
     plan = make_plan(["create_pet", {"sleep": "1ms"}, "status"])
     assert [user for _, user, _ in draws(plan, 0, 3)] == [NO_PET, CREATED_PET, CREATED_PET]
-    assert pauses(plan.scenario) == {1}
+    assert pauses(plan.phases[0]) == {1}
+
+
+def test_zipf_users_are_drawn_by_their_rank(make_plan: Any) -> None:
+    plan = make_plan(["status"], setup={"pets": 1_000}, users={"zipf": 1})
+    users = [user for _, user, _ in draws(plan, 0, 20_000)]
+    harmonic = sum(1 / rank for rank in range(1, 1_001))
+    for rank in (1, 2, 4):
+        assert users.count(rank - 1) / len(users) == pytest.approx(1 / rank / harmonic, rel=0.15)
+    assert set(users) <= set(range(1_000))
+
+
+def test_vus_of_another_phase_have_sequences_of_their_own(make_plan: Any) -> None:
+    load = {"executor": "per-vu-iterations", "vus": 2, "iterations": 5}
+    plan = make_plan(["status"], setup={"pets": 4}, load=None, phases=[{"name": n, "load": load} for n in "ab"])
+    assert [phase.vus for phase in plan.phases] == [range(2), range(2, 4)]
+    assert [user for _, user, _ in draws(plan, 3, 3)] == [1, 3, 1]
+
+
+def test_phases_that_start_beside_others_join_their_wave(make_plan: Any) -> None:
+    load = {"executor": "constant-vus", "duration": "1s"}
+    beside = {**load, "start_after": "100ms"}
+    phases = [{"name": name, "load": each} for name, each in zip("abcd", [load, beside, load, beside], strict=True)]
+    plan = make_plan(["status"], setup={"pets": 4}, load=None, phases=phases)
+    assert [[phase.name for phase in wave] for wave in plan.waves] == [["a", "b"], ["c", "d"]]

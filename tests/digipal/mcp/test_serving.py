@@ -13,6 +13,7 @@ from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 from threading import Thread
 from typing import Any
+from unittest.mock import Mock
 
 import httpx2
 import pytest
@@ -23,7 +24,7 @@ from mcp.shared._httpx_utils import create_mcp_http_client
 from digipal.core import EggType
 from digipal.core.digipal_core import DigiPalCore
 from digipal.mcp.__main__ import main
-from digipal.mcp.http import is_loopback
+from digipal.mcp.http import HttpListener, is_loopback
 from digipal.mcp.server import MCPServer
 from digipal.storage import StorageManager
 
@@ -274,3 +275,10 @@ def test_wrong_options_are_told(
     with pytest.raises(SystemExit) as ended:
         main(options)
     assert words in capsys.readouterr().err + str(ended.value.code)
+
+
+@pytest.mark.parametrize("host", ["::1", "[::1]"])
+def test_the_url_of_an_ipv6_address(host: str) -> None:
+    listener = HttpListener(MCPServer(Mock(spec=DigiPalCore)).server, host, 0)
+    with listener._socket as bound:
+        assert listener.url == f"http://[::1]:{bound.getsockname()[1]}/mcp"

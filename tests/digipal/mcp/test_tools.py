@@ -158,7 +158,7 @@ class TestRefusals:
         assert result.content[0].text.startswith("apply_care_action failed: ")
         assert result.structured_content == {"error": "StorageError"}
         assert "apply_care_action failed: StorageError" in caplog.text
-        assert answer(server, "get_pet_status", user_id="u")["attributes"]["weight"] == 20
+        assert server.digipal_core.active_pets["u"].weight == 20
 
     def test_an_ai_that_fails(self, storage: StorageManager) -> None:
         core = DigiPalCore(storage, SimulatedAI(latency_ms=0, error_rate=1))

@@ -13,10 +13,14 @@ from perfcli.errors import Verdict
 from perfcli.metrics.statistics import Distribution
 from perfcli.results import (
     Environment,
+    GrowthResult,
+    Inspection,
     Integrity,
     LatencySummary,
+    LeakResult,
     MemoryResult,
     OperationResult,
+    PhaseResult,
     ResourceResult,
     RunResult,
     ThresholdResult,
@@ -28,41 +32,63 @@ def summary(*samples_ns: int) -> LatencySummary:
     """The statistics of given samples."""
     of = Distribution.of(samples_ns)
     return LatencySummary(
-        min_ns=of.ordered[0],
+        count=len(of),
+        exact=of.is_exact,
+        min_ns=of.minimum,
         mean_ns=of.mean,
         p50_ns=of.percentile(0.5),
         p90_ns=of.percentile(0.9),
         p95_ns=of.percentile(0.95),
         p99_ns=of.percentile(0.99),
         p99_9_ns=of.percentile(0.999),
-        max_ns=of.ordered[-1],
+        max_ns=of.maximum,
         stddev_ns=of.stddev,
     )
 
 
-def spread(typical_ns: int) -> LatencySummary:
-    """A latency with a long tail: 95 % near `typical_ns`, the slowest forty times that."""
-    return summary(*(typical_ns * (100 + i) // 100 for i in range(95)), *(typical_ns * n for n in (2, 3, 5, 12, 40)))
+def spread(typical_ns: int, count: int = 100) -> LatencySummary:
+    """A latency with a long tail: 95 % near `typical_ns`, the slowest forty times that; as of `count` samples."""
+    samples = [*(typical_ns * (100 + i) // 100 for i in range(95)), *(typical_ns * n for n in (2, 3, 5, 12, 40))]
+    return summary(*samples).model_copy(update={"count": count, "exact": count <= 50_000})
 
 
 def operation(name: str, typical_ns: int | None, ok: int, failed: int = 0, **more: Any) -> OperationResult:
     """One operation; without a typical latency, one that has none."""
-    latency = None if typical_ns is None else spread(typical_ns)
-    return OperationResult(name=name, ok=ok, failed=failed, latency=latency, **more)
+    latency = None if typical_ns is None else spread(typical_ns, ok)
+    return OperationResult(**{"name": name, "ok": ok, "failed": failed, "latency": latency} | more)
+
+
+def phase(name: str, vus: int, *operations: OperationResult, **more: Any) -> PhaseResult:
+    """One phase of a second, of operations that are made with `operation`; their total is like the first of them."""
+    summed = ("ok", "failed", "skipped", "throughput_per_s")
+    of_all = {field: sum(getattr(each, field) for each in operations) for field in summed}
+    ok = of_all["ok"]
+    planned: dict[str, Any] = {
+        "name": name,
+        "plan": f"{ok:,} iterations by {vus} vus; {', '.join(each.name for each in operations)}",
+        "vus": vus,
+        "began_ns": 0,
+        "duration_ns": 1_000_000_000,
+        "iterations": ok,
+        "total": operations[0].model_copy(update={"name": "all operations", **of_all}),
+        "operations": list(operations),
+    }
+    return PhaseResult(**planned | more)
 
 
 def judged(expr: str, observed: float | None, **more: Any) -> ThresholdResult:
     """A threshold judged on an observed value."""
     threshold = parse_threshold(expr)
-    return ThresholdResult(
-        expr=expr,
-        unit=threshold.metric.unit,
-        observed=observed,
-        limit=threshold.limit,
-        margin=None if observed is None else threshold.margin(observed),
-        passed=observed is not None and threshold.holds(observed),
-        **({"reason": "no samples" if observed is None else ""} | more),
-    )
+    known: dict[str, Any] = {
+        "expr": expr,
+        "unit": threshold.metric.unit,
+        "observed": observed,
+        "limit": threshold.limit,
+        "margin": None if observed is None else threshold.margin(observed),
+        "passed": observed is not None and threshold.holds(observed),
+        "reason": "no samples" if observed is None else "",
+    }
+    return ThresholdResult(**known | more)
 
 
 _MEMORY = MemoryResult(
@@ -101,6 +127,7 @@ _PLAIN_RUN: dict[str, Any] = {
     "verdict": Verdict.PASS,
     "iterations": 2_000,
     "warmup_iterations": 7_812,
+    "phases": [phase("load", 5, operation("load_pet", 7_420, 1_598), operation("save_pet", 51_300, 402))],
     "total": operation("total", 9_000, 2_000, throughput_per_s=3_846.2, degradation=0.021),
     "operations": [
         operation("load_pet", 7_420, 1_598, throughput_per_s=3_073.1, degradation=0.012),
@@ -108,7 +135,7 @@ _PLAIN_RUN: dict[str, Any] = {
     ],
     "memory": _MEMORY,
     "resources": _RESOURCES,
-    "integrity": Integrity(acknowledged=402, lost=0),
+    "integrity": Integrity(acknowledged=402, lost=0, duplicates=0),
     "digest": "0" * 32,
     "performed_as_planned": True,
     "environment": Environment(
@@ -140,6 +167,32 @@ _NOTHING_MEASURED: dict[str, Any] = {
     "integrity": None,
 }
 
+_THIN = "not supported: 5 samples beyond p99.9, 10 are needed; measure more, or say allow_thin: true"
+_ARRIVALS = phase(
+    "steady",
+    20,
+    operation("load_pet", 7_420, 8_720, service_time=spread(6_900, 8_720), throughput_per_s=872.0),
+    operation("save_pet", 51_300, 1_000, service_time=spread(50_100, 1_000), throughput_per_s=100.0),
+    plan="1000/s for 10s by at most 20 vus; a mix of load_pet, save_pet",
+    duration_ns=10_000_000_000,
+    warmup_iterations=2_000,
+    dropped_iterations=280,
+    interrupted_iterations=2,
+    offered_per_s=1_000.0,
+    achieved_per_s=972.0,
+    schedule_lag=spread(310_000, 9_720),
+)
+_SCALING = [
+    phase(
+        f"ramp-{vus}",
+        vus,
+        operation("load_pet", 7_420 * vus, 1_600 * vus // (vus + 1), throughput_per_s=3_100.0 / (1 + vus / 10)),
+        operation("save_pet", 51_300 * vus, 402, vus // 10, skipped=vus // 8, throughput_per_s=770.0),
+        plan=f"2,000 iterations by {vus} vu{'s' if vus > 1 else ''}; a mix of load_pet, save_pet",
+    )
+    for vus in (1, 5, 16)
+]
+
 RESULTS: dict[str, RunResult] = {
     "passed": run_result(),
     "failed": run_result(
@@ -157,6 +210,110 @@ RESULTS: dict[str, RunResult] = {
             operation("save_pet", 51_300, 401, 1, throughput_per_s=771.1, errors={"database is locked": 1}),
         ],
         integrity=Integrity(acknowledged=401, lost=2, examples=["pet of user-7: level 3, not 4"]),
+    ),
+    "open_model": run_result(
+        plan=_ARRIVALS.plan,
+        phases=[_ARRIVALS],
+        total=_ARRIVALS.total,
+        operations=_ARRIVALS.operations,
+        duration_ns=_ARRIVALS.duration_ns,
+        iterations=9_718,
+        warmup_iterations=2_000,
+        dropped_iterations=280,
+        interrupted_iterations=2,
+        verdict=Verdict.INVALID,
+        reasons=["972.0 of 1000.0 iterations/s were delivered, 280 dropped"],
+    ),
+    "phases": run_result(
+        plan="6 phases: warm, ramp-1, ramp-5, ramp-16, steady, last",
+        duration_ns=14_100_000_000,
+        iterations=134_564,
+        warmup_iterations=2_000,
+        dropped_iterations=280,
+        interrupted_iterations=2,
+        processes=4,
+        engine="revision 1a2b3c4 (feature/faster-saves)",
+        phases=[
+            phase("warm", 2, operation("create_pet", 90_000, 120_000, throughput_per_s=1.2e5)),
+            *_SCALING,
+            _ARRIVALS,
+            phase("last", 2, operation("load_pet", None, 0), duration_ns=None, began_ns=None, iterations=0),
+        ],
+        verdict=Verdict.FAIL,
+        reasons=[
+            "steady: latency.p95 < 1ms for 10s: 1.51 ms",
+            f"warm: latency.p99.9 < 5ms: {_THIN}",
+        ],
+        total=operation("total", 9_000, 136_430, 1, throughput_per_s=3_846.2, degradation=0.021),
+        thresholds=[
+            *_THRESHOLDS[:2],
+            judged("latency.p99 < 10us", 11_100.0, strict=False),
+            judged("latency.p95 < 1ms for 10s", 1_510_000.0, phase="steady", exit_code=42),
+            judged("throughput > 500/s within 30s", 873.0, phase="steady", strict=False),
+            judged(
+                "latency.p99.9 < 5ms",
+                3_600_000.0,
+                phase="warm",
+                passed=False,
+                reason=_THIN,
+            ),
+        ],
+    ),
+    "in_trouble": run_result(
+        verdict=Verdict.FAIL,
+        reasons=["lost_writes == 0: 3"],
+        thresholds=[judged("lost_writes == 0", 3)],
+        interrupted_iterations=1,
+        operations=[
+            operation(
+                "load_pet",
+                7_420,
+                1_598,
+                throughput_per_s=3_073.1,
+                degradation=0.4,
+                growth=GrowthResult(over="pets", ratio=8.7, exponent=0.98, points=[(110.0, 7e3), (1_000.0, 61e3)]),
+            ),
+            operation(
+                "save_pet",
+                51_300,
+                402,
+                throughput_per_s=773.1,
+                skipped=3,
+                growth=GrowthResult(over="pets", ratio=1.02, exponent=None),
+            ),
+        ],
+        total=operation(
+            "total", 9_000, 2_000, throughput_per_s=3_846.2, skipped=3, degradation=0.12, raw_degradation=0.43
+        ),
+        memory=_MEMORY.model_copy(
+            update={
+                "leak": LeakResult(
+                    slope=70.1, lower_bound=64.2, second_half_slope=69.0, growth_bytes=3_200_000, judged=64.2
+                )
+            }
+        ),
+        integrity=Integrity(
+            acknowledged=402,
+            lost=3,
+            duplicates=1,
+            damaged="row 7 missing from index by_user",
+            lost_updates=2,
+            differences=5,
+            torn=1,
+            examples=["user-7: 4 interactions 'hello' acknowledged, 3 stored", "user-9 has 2 live pets stored"],
+        ),
+        inspection=Inspection(
+            shutdown_ns=5_012_000_000,
+            threads_left=["cleaner", *(f"worker-{n}" for n in range(7))],
+            connections_left=2,
+            files_left=["cache.tmp"],
+            log_errors={"digipal.storage": 12, "digipal.core": 1},
+            log_examples={"digipal.storage": "could not save the pet of user-7: database is locked"},
+            statements_per_operation={"load_pet": 1.0, "save_pet": 3.5},
+            written_per_operation=8_192.0,
+            fsyncs_per_operation=0.25,
+            printed_bytes=1_204,
+        ),
     ),
     "no_thresholds": run_result(thresholds=[], kept_database="kept/database_load"),
     "no_samples": run_result(
@@ -218,6 +375,12 @@ def make_result() -> Callable[..., RunResult]:
 def make_operation() -> Callable[..., OperationResult]:
     """The factory of operations."""
     return operation
+
+
+@pytest.fixture
+def make_phase() -> Callable[..., PhaseResult]:
+    """The factory of phases."""
+    return phase
 
 
 @pytest.fixture(name="judged")

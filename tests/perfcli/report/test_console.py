@@ -8,9 +8,10 @@ import pytest
 
 from perfcli.errors import Verdict
 from perfcli.report.console import render_result, render_summary
-from perfcli.report.judgement import example_threshold, limit_used
-from perfcli.report.operations import is_supported, slowest_first
-from perfcli.results import Integrity, OperationResult, RunResult, ThresholdResult
+from perfcli.report.judgement import outcome
+from perfcli.report.operations import slowest_first
+from perfcli.report.thresholds import example_threshold, limit_used
+from perfcli.results import OperationResult, RunResult, ThresholdResult
 from perfcli.thresholds import parse_threshold
 
 Printed = Callable[..., str]
@@ -22,16 +23,15 @@ MakeOperation = Callable[..., OperationResult]
 class TestOperations:
     """Which rows and figures the table of operations shows."""
 
-    @pytest.mark.parametrize(
-        ("statistic", "least"), [("p50", 20), ("p90", 100), ("p95", 200), ("p99", 1_000), ("p99.9", 10_000)]
-    )
-    def test_a_percentile_needs_ten_samples_beyond_it(self, statistic: str, least: int) -> None:
-        assert is_supported(statistic, least)
-        assert not is_supported(statistic, least - 1)
-
-    @pytest.mark.parametrize("statistic", ["mean", "max", "min", "stddev"])
-    def test_other_statistics_need_none(self, statistic: str) -> None:
-        assert is_supported(statistic, 1)
+    @pytest.mark.parametrize(("samples", "is_hint"), [(199, True), (200, False)])
+    def test_a_percentile_of_too_few_samples_is_marked_and_explained(
+        self, samples: int, is_hint: bool, make_result: MakeResult, make_operation: MakeOperation, printed: Printed
+    ) -> None:
+        operation = make_operation("load_pet", 10_000, samples)
+        text = printed(render_result(make_result(operations=[operation], total=operation)), 160)
+        assert ("~19.4 µs" in text) == is_hint
+        # p99.9 is a hint in both
+        assert "  ~  a hint only: fewer than 10 samples" in text
 
     def test_operations_stand_slowest_first(self, make_operation: MakeOperation) -> None:
         operations = [
@@ -66,29 +66,13 @@ class TestOperations:
 
 
 class TestResources:
-    """Memory and integrity."""
+    """Memory."""
 
     def test_memory_leaves_the_harness_out(self, make_result: MakeResult, printed: Printed) -> None:
         memory = make_result().memory.model_copy(update={"baseline_rss": 50_000_000, "harness_rss": 30_000_000})
         text = printed(render_result(make_result(memory=memory)))
         baseline = next(line for line in text.splitlines() if line.startswith("  baseline"))
         assert baseline.split()[1:3] == ["20.0", "MB"]
-
-    @pytest.mark.parametrize(
-        ("integrity", "words"),
-        [
-            (None, "not checked: the engine is none that this run started"),
-            (Integrity(acknowledged=0, lost=0), "0 acknowledged writes, none lost"),
-            (
-                Integrity(acknowledged=9, lost=1, examples=["pet 3"]),
-                "1 of 9 acknowledged writes lost: pet 3",
-            ),
-        ],
-    )
-    def test_integrity_in_words(
-        self, integrity: Integrity | None, words: str, make_result: MakeResult, printed: Printed
-    ) -> None:
-        assert f"integrity    {words}" in printed(render_result(make_result(integrity=integrity)), 160)
 
 
 class TestThresholds:
@@ -128,14 +112,66 @@ class TestThresholds:
         result = make_result(thresholds=[], scenario={"thresholds": [{"expr": "duration < 1s"}]}, verdict=Verdict.ERROR)
         assert "thresholds  not judged: the run did not get that far" in printed(render_result(result))
 
+    def test_a_reason_that_the_verdict_tells_is_told_once(
+        self, make_result: MakeResult, judged: Judged, printed: Printed
+    ) -> None:
+        threshold = judged("latency.p99 < 5ms", 3e6, passed=False, reason="not supported: 5 samples beyond p99")
+        reasons = ["latency.p99 < 5ms: not supported: 5 samples beyond p99"]
+        text = printed(render_result(make_result(thresholds=[threshold], reasons=reasons, verdict=Verdict.FAIL)), 160)
+        assert text.count("not supported") == 1
+        assert "FAIL  latency.p99  ~3.00 ms  < 5.00 ms       –" in text
+
+    def test_a_window_stands_with_its_limit(self, make_result: MakeResult, judged: Judged, printed: Printed) -> None:
+        thresholds = [judged("latency.p95 < 5ms for 10s", 3e6)]
+        assert "< 5.00 ms for 10.0 s" in printed(render_result(make_result(thresholds=thresholds)))
+
+    def test_a_soft_threshold_is_missed_and_does_not_fail(
+        self, make_result: MakeResult, judged: Judged, printed: Printed
+    ) -> None:
+        thresholds = [judged("iterations > 9", 20), judged("duration < 1s", 2e9, strict=False)]
+        text = printed(render_result(make_result(thresholds=thresholds)))
+        assert "miss  duration (soft)" in text
+        assert "FAIL" not in text
+        assert text.endswith("pass  database_load  the threshold holds, 1 soft one missed\n")
+
+    def test_soft_thresholds_alone_judge_nothing(self, make_result: MakeResult, judged: Judged) -> None:
+        assert outcome(make_result(thresholds=[judged("duration < 1s", 0.5e9, strict=False)])) == (
+            "only soft thresholds: not judged"
+        )
+
+    def test_an_exit_code_of_its_own_is_told(self, make_result: MakeResult, judged: Judged, printed: Printed) -> None:
+        thresholds = [judged("iterations > 9", 3, exit_code=42)]
+        text = printed(render_result(make_result(thresholds=thresholds, verdict=Verdict.FAIL)))
+        assert "FAIL  iterations (exit code 42)" in text
+        assert text.endswith("1 of 1 threshold failed (exit code 42)\n")
+
+    def test_thresholds_of_a_phase_stand_under_its_name(
+        self, make_result: MakeResult, judged: Judged, printed: Printed
+    ) -> None:
+        thresholds = [
+            judged("iterations > 1", 3),
+            judged("iterations > 2", 3, phase="late"),
+            judged("duration < 1s", 2e9, phase="late"),
+        ]
+        lines = printed(render_result(make_result(thresholds=thresholds))).splitlines()
+        start = lines.index("        phase late")
+        assert lines[start - 1].split()[:2] == ["pass", "iterations"]
+        assert [line.split()[:2] for line in lines[start + 1 : start + 3]] == [
+            ["FAIL", "duration"],
+            ["pass", "iterations"],
+        ]
+
+    @pytest.mark.parametrize(("samples", "statistic"), [(100, "mean"), (1_000, "p95")])
     @pytest.mark.parametrize("typical_ns", [1, 7, 420, 99_999, 1_234_567, 50_000_000, 7_000_000_000])
     def test_the_example_is_a_threshold_that_would_have_held(
-        self, typical_ns: int, make_result: MakeResult, make_operation: MakeOperation
+        self, typical_ns: int, samples: int, statistic: str, make_result: MakeResult, make_operation: MakeOperation
     ) -> None:
-        operation = make_operation("load_pet", typical_ns, 100)
+        operation = make_operation("load_pet", typical_ns, samples)
         threshold = parse_threshold(example_threshold(make_result(operations=[operation])))
+        assert threshold.statistic == statistic
         assert operation.latency is not None
-        assert 2 * operation.latency.p95_ns <= threshold.limit <= 5 * max(1, operation.latency.p95_ns)
+        observed_ns = getattr(operation.latency, f"{statistic}_ns")
+        assert 2 * observed_ns <= threshold.limit <= 5 * max(1, observed_ns)
 
     def test_the_example_without_a_latency_is_a_threshold_too(self, make_result: MakeResult) -> None:
         assert parse_threshold(example_threshold(make_result(operations=[]))).subject == "success_rate"
@@ -171,6 +207,16 @@ class TestSummary:
         lines = printed(render_summary(results), 200).splitlines()[2:6]
         assert [line.split()[1] for line in lines] == ["too_slow", "stopped", "slow", "fast"]
         assert "90% of latency.mean < 100ms" in lines[2]
+
+    def test_a_soft_threshold_is_no_nearest_limit(
+        self, make_result: MakeResult, judged: Judged, printed: Printed
+    ) -> None:
+        thresholds = [
+            judged("duration < 10s", 9e9, strict=False),
+            judged("duration < 10s", 5e9, phase="late"),
+            judged("duration < 10s", 1e9),
+        ]
+        assert "50% of late: duration < 10s" in printed(render_summary([make_result(thresholds=thresholds)]), 160)
 
     def test_a_partial_report_is_marked(self, all_results: Mapping[str, RunResult], printed: Printed) -> None:
         last = printed(render_result(all_results["interrupted"]), 160).splitlines()[-1]

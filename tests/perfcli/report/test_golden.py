@@ -39,7 +39,19 @@ class TestReports:
 
     @pytest.mark.parametrize("width", [80, PIPED])
     @pytest.mark.parametrize(
-        "ending", ["passed", "failed", "no_thresholds", "no_samples", "broken_off", "interrupted", "nothing_measured"]
+        "ending",
+        [
+            "passed",
+            "failed",
+            "open_model",
+            "phases",
+            "in_trouble",
+            "no_thresholds",
+            "no_samples",
+            "broken_off",
+            "interrupted",
+            "nothing_measured",
+        ],
     )
     def test_result(
         self,

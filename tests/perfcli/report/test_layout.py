@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable, Mapping
 
 import pytest
 from rich.cells import cell_len
+from rich.console import Console
 from rich.text import Text
 
 from perfcli.report.console import render_result, render_summary, render_verdict_line
 from perfcli.report.layout import Column, FittingTable, Hanging
-from perfcli.results import OperationResult, RunResult
+from perfcli.results import Inspection, Integrity, OperationResult, PhaseResult, RunResult, ThresholdResult
 
 Printed = Callable[..., str]
 HOSTILE = [
@@ -61,6 +63,15 @@ class TestFit:
             27: ["name", "third"],
         }
 
+    def test_a_column_with_nothing_in_it_is_left_out(self, printed: Printed) -> None:
+        columns = [Column("name", "prose"), Column("skipped"), Column("ok")]
+        rows = [[Text("one"), Text(), Text("1")], [Text("two"), Text(), Text()]]
+        assert printed(FittingTable(columns, rows)).splitlines()[0].split() == ["name", "ok"]
+
+    def test_the_last_rows_stand_below_a_rule(self, printed: Printed) -> None:
+        table = FittingTable([Column("n")], [[Text(str(number))] for number in range(4)], totals=2)
+        assert [line.strip()[0] for line in printed(table).splitlines()] == ["n", "-", "0", "1", "-", "2", "3"]
+
 
 class TestParagraphs:
     """Text beside its lead."""
@@ -71,20 +82,49 @@ class TestParagraphs:
     def test_a_lead_too_long_for_its_place_stands_alone(self, printed: Printed) -> None:
         assert printed(Hanging(Text("a_long_lead"), Text("one two")), 14) == "a_long_lead\n    one two\n"
 
+    def test_a_paragraph_that_may_not_wrap_stays_on_its_line(self) -> None:
+        console = Console(file=io.StringIO(), width=10)
+        with console.capture() as captured:
+            console.print(Hanging(Text("lead  "), Text("one two three")), soft_wrap=True)
+        assert captured.get() == "lead  one two three\n"
+
 
 class TestTextFromOutside:
     """Names, descriptions and errors that files and engines bring."""
 
     @pytest.mark.parametrize("text", HOSTILE)
     def test_text_from_outside_is_shown_and_never_obeyed(
-        self, text: str, make_result: Callable[..., RunResult], printed: Printed
+        self,
+        text: str,
+        make_result: Callable[..., RunResult],
+        make_phase: Callable[..., PhaseResult],
+        judged: Callable[..., ThresholdResult],
+        printed: Printed,
     ) -> None:
         operations = [
             OperationResult(name=text, ok=0, failed=1, errors={text: 1}),
             OperationResult(name="load_pet", ok=1, failed=0),
         ]
         result = make_result(
-            name=text, description=text, plan=text, reasons=[text, text], operations=operations, kept_database=text
+            name=text,
+            description=text,
+            plan=text,
+            engine=text,
+            reasons=[text, text],
+            operations=operations,
+            phases=[make_phase(text, vus, *operations, plan=text) for vus in (1, 2)],
+            integrity=Integrity(acknowledged=1, lost=1, damaged=text, examples=[text]),
+            inspection=Inspection(
+                shutdown_ns=1,
+                threads_left=[text],
+                files_left=[text],
+                log_errors={text: 1},
+                log_examples={text: text},
+                statements_per_operation={text: 1.0},
+                fsyncs_not_told=text,
+            ),
+            thresholds=[judged("iterations > 9", 3, phase=text, reason=text)],
+            kept_database=text,
         )
         for width in (40, 80, 160):
             for renderable in (render_result(result), render_summary([result]), render_verdict_line(result)):

@@ -8,14 +8,15 @@ from pathlib import Path
 import pytest
 
 from perfcli.errors import ExitCode, UsageError
+from perfcli.executors import EXECUTORS
 from perfcli.scenario.library import shipped_scenarios
 from perfcli.scenario.loader import ScenarioFileError, load_scenario, load_scenarios
-from perfcli.scenario.overrides import workers
+from perfcli.scenario.overrides import parse_set, workers
 
 Mistakes = Callable[..., list[str]]
 Write = Callable[[str], Path]
 
-NONE_OF = "expected one of shared-iterations, per-vu-iterations, constant-vus"
+NONE_OF = f"expected one of {', '.join(EXECUTORS)}"
 TERRIBLE = """\
 name: 9 lives
 descripton: everything is wrong here
@@ -77,9 +78,9 @@ TOLD = """\
 12:3: load.iterations: written twice: first on line 11
 13:17: load.max_duration: '0s' is no time at all: write more than 0
 14:3: load.warmpu: unknown key (did you mean 'warmup'?)
-15:3: load.duration: does not go with shared-iterations: use one of vus, think_time, warmup, max_duration, executor, \
-iterations
-16:8: users: unknown value 'everyone': use one of own, uniform
+15:3: load.duration: does not go with shared-iterations: use one of think_time, warmup, start_after, graceful_stop, \
+vus, max_duration, executor, iterations
+16:8: users: unknown value 'everyone': use one of own, uniform or {zipf: 1.1}
 18:5: flow[0]: unknown operation 'lod_pet' (did you mean 'load_pet'?)
 18:23: flow[0].load_pet.weight: expected a number, not 'heavy'
 18:30: flow[0].load_pet.sauce: unknown key (did you mean 'source'?)
@@ -99,7 +100,7 @@ statistics, evict, get_pet_status, interact_with_pet, apply_care_action, create_
 trigger_evolution, get_available_actions, sleep
 27:4: flow[8]: has no value: write one, or remove it
 28:5: flow[9]: sleep needs its time: write sleep: 50ms
-29:14: flow[10].status.texts: does not go with status: use one of name, weight, operation
+29:14: flow[10].status.texts: does not go with status: use one of name, weight, only_if, timeout, operation
 30:5: flow[11]: load_pet: expected settings such as {weight: 8}, not 3
 32:5: thresholds[0]: no step of the flow is called 'lod_pet' (did you mean 'load_pet'?): it has load_pet, save_pet, \
 a b, interact, frobnicate, status
@@ -121,12 +122,9 @@ load_pet.latency.p99 < 100ms
 
 def test_the_example_of_the_design_loads(written: Write, valid: str) -> None:
     scenario = load_scenario(written(valid))
-    assert (scenario.name, scenario.setup.pets, scenario.load.vus, scenario.is_mix) == (
-        "database_under_load",
-        50,
-        5,
-        True,
-    )
+    (phase,) = scenario.phases_to_run
+    assert (scenario.name, scenario.setup.pets) == ("database_under_load", 50)
+    assert (phase.name, phase.load.vus, phase.is_mix) == ("load", 5, True)
     assert scenario.labels == ["load_pet", "save_pet"]
     assert [rule.abort_on_fail for rule in scenario.thresholds] == [False, False, False, False, True]
 
@@ -215,6 +213,11 @@ def test_tags_choose_among_scenarios(written: Write, valid: str) -> None:
     with pytest.raises(UsageError, match=r"no scenario has the tag 'quik' \(did you mean 'quick'\?\)") as caught:
         load_scenarios(paths, tags=["quik"])
     assert caught.value.hint == "tags in use: full, quick, scalability"
+
+
+def test_tags_are_read_from_the_file_alone_unless_it_needs_the_options(written: Write, valid: str) -> None:
+    needy = written(valid.replace("pets: 50", "pets: '${pets}'"))
+    assert [each.setup.pets for each in load_scenarios([needy], [parse_set("vars.pets=7")], tags=["quick"])] == [7]
 
 
 def test_shipped_scenarios_load_and_bear_the_names_of_their_files() -> None:

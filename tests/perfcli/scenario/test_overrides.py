@@ -135,13 +135,40 @@ def test_iterations_and_duration_together_are_a_count_with_a_limit(
         assert changed(f"load={{executor: {executor}, {settings}}}", *options).load == expected
 
 
+def test_shortcuts_mean_the_load_of_every_phase(written: Write) -> None:
+    path = written(
+        "name: x\nflow: [create_pet]\nphases:\n"
+        "  - {name: a, load: {executor: constant-vus, duration: 3s, vus: [1, 2]}}\n"
+        "  - {name: b, load: {executor: constant-arrival-rate, rate: 5/s, duration: 3s}}\n"
+    )
+    first, second = load_scenario(path, [workers(7), duration("9s")]).phases
+    assert (first.load.vus, first.load.longest_ns) == (7, 9_000_000_000)
+    assert (second.load.vus, second.load.planned_iterations) == (7, 45)
+    assert {phase.load.executor for phase in load_scenario(path, [iterations(4)]).phases} == {"shared-iterations"}
+
+
+def test_set_reaches_into_phases(written: Write) -> None:
+    path = written(
+        "name: x\nflow: [create_pet]\nphases:\n  - {name: a, load: {executor: constant-vus, duration: 3s}}\n"
+    )
+    assert load_scenario(path, [parse_set("phases.0.load.vus=3")]).phases[0].load.vus == 3
+    assert load_scenario(path, [parse_set("phases.0.load={executor: constant-vus, duration: 1s}"), workers(2)])
+
+
+def test_an_option_cannot_change_what_a_scenario_is_made_from(mistakes: Mistakes, valid: str) -> None:
+    assert mistakes(valid, parse_set("extends=pet_creation")) == [
+        "--set extends=pet_creation: extends is read from the file, before the options: change it there"
+    ]
+
+
 def test_shortcuts_leave_an_unknown_executor_to_be_told(mistakes: Mistakes, valid: str) -> None:
     told = mistakes(
         valid.replace("shared-iterations", "constnt-vus").replace("iterations: 2000", "x: 1"), duration("3")
     )
     assert told == [
         "s.yaml:9:13: load.executor: unknown executor 'constnt-vus' (did you mean 'constant-vus'?)",
-        "s.yaml:11:3: load.x: unknown key: use one of vus, think_time, warmup, executor, duration",
+        "s.yaml:11:3: load.x: unknown key: use one of think_time, warmup, start_after, graceful_stop, vus, executor, "
+        "duration",
         "--duration 3: load.duration: '3' has no unit: write a duration (50ms, 2s, 1m30s)",
     ]
 

@@ -83,8 +83,8 @@ def test_rules_are_told_beside_mistakes_of_single_keys(mistakes: Mistakes) -> No
     told = mistakes("nme: x\nflow: [lod_pet: {weight: x}, status]\nthresholds: [foo.latency.max < 1s]\n")
     assert told == [
         "s.yaml:1:1: name: required key is missing (name in tables, results and on the command line)",
-        "s.yaml:1:1: load: required key is missing",
         "s.yaml:1:1: nme: unknown key (did you mean 'name'?)",
+        "s.yaml:1:1: load: required key is missing (when iterations start, and how many): write a load, or phases",
         "s.yaml:2:8: flow[0]: unknown operation 'lod_pet' (did you mean 'load_pet'?)",
         "s.yaml:2:8: flow[0]: load_pet needs pets that exist: set setup.pets to 1 or more",
         "s.yaml:2:26: flow[0].load_pet.weight: expected a number, not 'x'",

@@ -1,4 +1,4 @@
-"""Metrics from readings of the engine process: what is too little to tell is not told."""
+"""Metrics from readings of the engine processes: what is too little to tell is not told."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from perfcli.measurement.measured import Measurement
-from perfcli.measurement.observations import Observations
+from perfcli.measurement.process import ProcessFigures
 from perfcli.monitor import Reading, cpu_use, highest_cpu_use
 
 MS = 1_000_000
@@ -17,11 +17,11 @@ def reading(at_ms: int, *, cpu_ms: int = 0, rss: int = 0, operations: int = 0) -
     return Reading(at_ms * MS, rss, cpu_ms * MS, threads=1, open_files=1, operations=operations)
 
 
-def observed(plan: Any, readings: list[Reading]) -> Observations:
+def observed(plan: Any, readings: list[Reading]) -> ProcessFigures:
     measurement = Measurement(plan)
     measurement.readings = readings
     measurement.marks = {"harness": reading(-1), "opened": readings[0], "baseline": readings[0], "end": readings[-1]}
-    return Observations(measurement)
+    return ProcessFigures(measurement)
 
 
 def test_a_leak_has_a_slope(make_plan: Any) -> None:
@@ -45,11 +45,11 @@ def test_memory_of_each_mark(make_plan: Any) -> None:
     measurement.marks = {name: reading(n, rss=rss) for n, (name, rss) in enumerate(rss_of.items())}
     measurement.readings = [reading(2, rss=40), reading(2, rss=90), reading(3, rss=72), reading(4, rss=400)]
     measurement.active_pets = 10
-    observations = Observations(measurement)
-    assert observations.memory_growth() == 32
-    assert observations.memory_per_pet() == 4
-    assert observations.memory_after_cleanup() == 5
-    assert observations.memory_peak() == 60  # what came after the end is not the load's
+    figures = ProcessFigures(measurement)
+    assert figures.memory_growth() == 32
+    assert figures.memory_per_pet() == 4
+    assert figures.memory_after_cleanup() == 5
+    assert figures.memory_peak() == 60  # what came after the end is not the load's
 
 
 def test_cpu_use_of_too_short_a_time_is_not_known() -> None:

@@ -1,0 +1,1 @@
+"""An AI that nobody asks."""

@@ -1,0 +1,30 @@
+"""constant-arrival-rate: iterations start at even distances, whatever time each takes."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from perfcli.executors.arrivals import ArrivalRate, Arrivals, RateStage
+from perfcli.executors.durations import PositiveDurationText
+from perfcli.executors.rates import PositiveRateText, exact_rate_per_s
+from perfcli.units import parse_duration_ns
+
+
+class ConstantArrivalRate(ArrivalRate):
+    """Iterations that start at `rate` for `duration`, at most `vus` of them at once."""
+
+    executor: Literal["constant-arrival-rate"]
+    rate: PositiveRateText = Field(description="iterations that start in a time")
+    duration: PositiveDurationText = Field(description="no iteration is due after this")
+
+    @property
+    def arrivals(self) -> Arrivals:
+        """When iterations arrive."""
+        rate_per_s = exact_rate_per_s(self.rate)
+        return Arrivals([RateStage(rate_per_s, rate_per_s, parse_duration_ns(self.duration))])
+
+    def describe(self) -> str:
+        """What will run, in one line."""
+        return f"{self.rate} for {self.duration} {self._at_most()}{self._pauses()}"

@@ -1,0 +1,55 @@
+"""ramping-arrival-rate: iterations start at a rate that rises and falls by stages."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import Literal
+
+from pydantic import Field, ValidationInfo, field_validator
+
+from perfcli.executors.arrivals import ArrivalRate, Arrivals, RateStage
+from perfcli.executors.durations import duration_text
+from perfcli.executors.rates import RateText, exact_rate_per_s
+from perfcli.executors.stages import Stage, Stages, path_text, total_ns
+
+
+class ArrivalStage(Stage):
+    """A change of the rate."""
+
+    target: RateText = Field(description="the rate at its end")
+
+
+class RampingArrivalRate(ArrivalRate):
+    """Iterations that start at a rate which goes linearly from `start_rate` to the target of each stage in turn."""
+
+    executor: Literal["ramping-arrival-rate"]
+    start_rate: RateText = Field(default="0/s", description="the rate at the start")
+    stages: Stages[ArrivalStage] = Field(description="where the rate goes, and how fast")
+
+    @field_validator("stages")
+    @classmethod
+    def _let_something_arrive(cls, stages: list[ArrivalStage], seen: ValidationInfo) -> list[ArrivalStage]:
+        if "start_rate" in seen.data and not _arrivals(seen.data["start_rate"], stages).due_before(total_ns(stages)):
+            raise ValueError("the rate is 0/s at all times, so nothing would run: give one a target of more than 0/s")
+        return stages
+
+    @property
+    def arrivals(self) -> Arrivals:
+        """When iterations arrive."""
+        return _arrivals(self.start_rate, self.stages)
+
+    def describe(self) -> str:
+        """What will run, in one line."""
+        path = path_text([self.start_rate, *(stage.target for stage in self.stages)])
+        return f"ramping {path} over {duration_text(total_ns(self.stages))} {self._at_most()}{self._pauses()}"
+
+
+def _arrivals(start_rate: str, stages: Sequence[ArrivalStage]) -> Arrivals:
+    rates_per_s = map(exact_rate_per_s, [start_rate, *(stage.target for stage in stages)])
+    return Arrivals(
+        [
+            RateStage(before, after, stage.duration_ns)
+            for (before, after), stage in zip(pairwise(rates_per_s), stages, strict=True)
+        ]
+    )

@@ -1,0 +1,102 @@
+"""ramping-vus: a number of vus that rises and falls by stages."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
+from typing import Literal
+
+from pydantic import Field, ValidationInfo, field_validator
+
+from perfcli.executors.base import MOST_VUS, WHOLE, LoadSettings, Schedule, Share
+from perfcli.executors.durations import duration_text
+from perfcli.executors.stages import Stage, Stages, path_text, total_ns
+
+Span = tuple[int, int]
+"""A time in which a vu works: from the first ns up to the second, since the phase began."""
+
+
+class VuStage(Stage):
+    """A change of the number of vus."""
+
+    target: int = Field(ge=0, le=MOST_VUS, description="vus at its end")
+
+
+class RampingVus(LoadSettings):
+    """Vus that iterate as fast as the engine lets them; their number goes from `start_vus` to each target in turn."""
+
+    executor: Literal["ramping-vus"]
+    start_vus: int = Field(default=1, ge=0, le=MOST_VUS, description="vus at the start")
+    stages: Stages[VuStage] = Field(description="where the number of vus goes, and how fast")
+
+    @field_validator("stages")
+    @classmethod
+    def _need_a_vu(cls, stages: list[VuStage], seen: ValidationInfo) -> list[VuStage]:
+        if seen.data.get("start_vus") == 0 and not any(stage.target for stage in stages):
+            raise ValueError("all go to 0 vus from 0, so nothing would run: give one a target of 1 or more")
+        return stages
+
+    @property
+    def vus(self) -> int:
+        """The most vus there are at any time."""
+        return max(self._levels())
+
+    @property
+    def vu_count(self) -> int:
+        """The most vus there are at any time."""
+        return self.vus
+
+    @property
+    def longest_ns(self) -> int:
+        """When the schedule ends, in ns after the phase began: no iteration is due then or later."""
+        return total_ns(self.stages)
+
+    def schedule(self, share: Share = WHOLE) -> Schedule:
+        """A fresh schedule for one run, or for the share of it that one engine process carries."""
+        return RampingVusSchedule([list(self.spans(vu)) for vu in range(self.vus)])
+
+    def spans(self, vu: int) -> Iterator[Span]:
+        """When a vu works, by k6's steps.
+
+        On the way up it begins when the ramp has reached it, on the way down it ends when the ramp has left it: from 0
+        to 2 in 2 s, the first begins after 1 s; from 2 to 0, the second ends after 1 s.
+        """
+        begin_ns = 0 if self.start_vus > vu else None
+        ends_ns = 0
+        for (before, after), stage in zip(pairwise(self._levels()), self.stages, strict=True):
+            ends_ns += stage.duration_ns
+            if before <= vu < after:
+                begin_ns = ends_ns - stage.duration_ns * (after - vu - 1) // (after - before)
+            elif after <= vu < before and begin_ns is not None:
+                end_ns = ends_ns - stage.duration_ns * (vu - after) // (before - after)
+                if begin_ns < end_ns:
+                    yield begin_ns, end_ns
+                begin_ns = None
+        if begin_ns is not None and begin_ns < ends_ns:
+            yield begin_ns, ends_ns
+
+    def describe(self) -> str:
+        """What will run, in one line."""
+        unit = "vu" if self.vus == 1 else "vus"
+        return f"ramping {path_text(self._levels())} {unit} over {duration_text(self.longest_ns)}{self._pauses()}"
+
+    def _levels(self) -> list[int]:
+        return [self.start_vus, *(stage.target for stage in self.stages)]
+
+
+class RampingVusSchedule:
+    """Lets every vu start in its spans; a vu only ever touches its own."""
+
+    def __init__(self, spans: Sequence[Sequence[Span]]) -> None:
+        self._to_come = [list(reversed(of_vu)) for of_vu in spans]
+
+    def next_start_ns(self, vu: int, now_ns: int) -> int | None:
+        """Now, while this vu is needed, or else when it will be."""
+        to_come = self._to_come[vu]
+        while to_come:
+            begin_ns, end_ns = to_come[-1]
+            if now_ns < end_ns:
+                # a hot path: max() takes twice as long
+                return now_ns if now_ns > begin_ns else begin_ns
+            to_come.pop()
+        return None

@@ -1,0 +1,115 @@
+"""The account of a run's writes: what its samples say must be stored, by user."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping, Sequence, Set
+from typing import NamedTuple
+
+from perfcli.measurement.conservation import CareCounts, Cared
+from perfcli.measurement.tallies import Entry, FlowTallies, Newcomers, Spoken, Tally, proof_of, words_of
+from perfcli.plan import ExecutionPlan
+from perfcli.recorder import Frame
+from perfcli.scenario.operation import CareSettings, TalkSettings
+from perfcli.scenario.steps import SavePet
+from perfcli.targets.marks import Marking, marking_of
+from perfcli.targets.naming import created_user, set_up_user
+
+
+class Expected(NamedTuple):
+    """The interactions of one user with some texts."""
+
+    texts: Set[str]
+    tally: Tally
+
+
+class Account:
+    """What was acknowledged, kept small: by draw for pets of the setup, in a few bytes for each that was created."""
+
+    def __init__(self, plan: ExecutionPlan) -> None:
+        self._plan = plan
+        self._flows: list[FlowTallies] = []
+        self._of_vu: dict[int, FlowTallies] = {}
+        self._newcomers: dict[int, Newcomers] = {}
+        marking = marking_of(plan)
+        # a name counts all saves of its pet only where nobody saves an older copy of that pet meanwhile
+        self._saves_count = marking is Marking.IN_PLACE and (plan.scenario.pool.processes == 1 or len(plan.waves) == 1)
+        self._notes_count = marking is not Marking.NAME_ONLY
+
+    def add(self, frame: Frame) -> None:
+        """Take in the samples of a frame."""
+        tallies = self._of_vu.get(frame.vu) or self._open(frame.vu)
+        if tallies.writes:
+            tallies.add(frame.draws, frame.failures)
+        if tallies.creates:
+            self._newcomers[frame.vu].add(frame.draws, frame.failures)
+
+    def pets(self) -> Iterator[str]:
+        """The users whose pet must be stored."""
+        yield from map(set_up_user, range(self._plan.scenario.setup.pets))
+        for vu, newcomers in self._newcomers.items():
+            yield from (created_user(vu, number) for number, created in enumerate(newcomers.created) if created)
+
+    def saves(self) -> Iterator[tuple[str, int]]:
+        """How many saves a user's pet must count at least."""
+        if self._saves_count:
+            saves: Counter[int] = Counter()
+            for entry in self._entries():
+                if isinstance(entry.step, SavePet):
+                    saves[entry.user] += entry.right
+            yield from ((set_up_user(user), count) for user, count in saves.items())
+        for vu, newcomers in self._newcomers.items():
+            yield from ((created_user(vu, number), count) for number, count in enumerate(newcomers.saves) if count)
+
+    def notes(self) -> Mapping[str, int]:
+        """How many saves of a user's pet must each have stored an interaction of its own."""
+        notes: Counter[str] = Counter()
+        for entry in self._entries() if self._notes_count else ():
+            if isinstance(entry.step, SavePet) and entry.step.history:
+                notes[set_up_user(entry.user)] += entry.right
+        return notes
+
+    def interactions(self) -> Iterator[tuple[str, Sequence[Expected]]]:
+        """The interactions of every user: of the setup by text, of newcomers all together."""
+        by_user: defaultdict[int, defaultdict[str, Tally]] = defaultdict(lambda: defaultdict(Tally))
+        for entry in self._entries():
+            if isinstance(entry.step, Spoken):
+                text = words_of(entry.step)[entry.choice]
+                by_user[entry.user][text].add(proof_of(entry.step, entry.choice), entry.right, entry.unsure)
+        for user, tallies in by_user.items():
+            yield set_up_user(user), [Expected({text}, tally) for text, tally in tallies.items()]
+        for vu, newcomers in self._newcomers.items():
+            for number in range(len(newcomers.created)):
+                yield created_user(vu, number), [Expected(newcomers.words, newcomers.interactions(number))]
+
+    def cared(self) -> Cared:
+        """The care of pets of the setup, by user and action; without users who were talked to."""
+        by_user: defaultdict[str, defaultdict[str, Tally]] = defaultdict(lambda: defaultdict(Tally))
+        talked_to = set()
+        for entry in self._entries():
+            user = set_up_user(entry.user)
+            if isinstance(entry.step, TalkSettings):
+                talked_to.add(user)
+            elif isinstance(entry.step, CareSettings):
+                action = entry.step.actions[entry.choice]
+                by_user[user][action].add(proof_of(entry.step, entry.choice), entry.right, entry.unsure)
+        return {
+            user: {action: CareCounts(tally.acknowledged, tally.unsure) for action, tally in tallies.items()}
+            for user, tallies in by_user.items()
+            if user not in talked_to
+        }
+
+    def _open(self, vu: int) -> FlowTallies:
+        flow = self._plan.flow_of(vu)
+        tallies = next((known for known in self._flows if known.flow is flow), None)
+        if tallies is None:
+            tallies = FlowTallies(flow)
+            self._flows.append(tallies)
+        if tallies.creates:
+            self._newcomers[vu] = Newcomers(flow)
+        self._of_vu[vu] = tallies
+        return tallies
+
+    def _entries(self) -> Iterator[Entry]:
+        for tallies in self._flows:
+            yield from tallies.entries()

@@ -1,0 +1,93 @@
+"""Fidelity: after a restart, is every pet what the engine said it was? A new process opens the database and looks."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from perfcli.pool import leftovers
+
+_MODULE: Final = "perfcli.agent.fidelity"
+_PATIENCE_S: Final = 60.0
+_PATIENCE_PER_PET_S: Final = 0.01
+
+
+class Fidelity(NamedTuple):
+    """What a new process found."""
+
+    compared: int
+    """Pets whose answers were compared."""
+    differences: int
+    """Fields that differ; every pet counts one where the process came to no result."""
+    examples: list[str]
+
+
+def compare_afresh(
+    database: Path,
+    answers: Sequence[Path],
+    directory: Path,
+    environment: Mapping[str, str],
+    engine_path: Path | None = None,
+    patience_s: float | None = None,
+) -> Fidelity:
+    """Have a new process hold what is stored against what was answered before the engine shut down.
+
+    Args:
+        answers: files that `perfcli.targets.answers.write_answers` wrote.
+        directory: for what the process prints and reports, and to work in.
+        environment: of the process; perfcli must be found with it.
+        engine_path: the directory with the `digipal` package that ran; None for the one at hand.
+        patience_s: how long it may take; a minute, and 10 ms for each pet, by default.
+    """
+    asked = sum(_count_lines(file) for file in answers)
+    report = directory / "fidelity.json"
+    report.unlink(missing_ok=True)
+    arguments = [database, report, engine_path or "", *answers]
+    how_it_ended = _run(
+        [sys.executable, "-m", _MODULE, *map(str, arguments)],
+        directory,
+        environment,
+        _PATIENCE_S + asked * _PATIENCE_PER_PET_S if patience_s is None else patience_s,
+    )
+    if not report.exists():
+        return Fidelity(asked, max(1, asked), [f"the new process {how_it_ended}: {_last_words(directory)}"])
+    outcome = json.loads(report.read_text(encoding="utf-8"))
+    if "error" in outcome:
+        return Fidelity(asked, max(1, asked), [f"a new process cannot read the database: {outcome['error']}"])
+    return Fidelity(outcome["compared"], outcome["differences"], outcome["examples"])
+
+
+def _run(command: list[str], directory: Path, environment: Mapping[str, str], patience_s: float) -> str:
+    """Run a command in a session of its own; how it ended."""
+    with (directory / "fidelity.txt").open("wb") as output:
+        process = subprocess.Popen(
+            command,
+            cwd=directory,
+            env=dict(environment),
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    leftovers.register_group(process.pid)
+    try:
+        return f"ended with code {process.wait(patience_s)}"
+    except subprocess.TimeoutExpired:
+        return f"was not done after {patience_s:.0f} s"
+    finally:
+        leftovers.end_group(process.pid)
+        process.wait()
+
+
+def _count_lines(file: Path) -> int:
+    with file.open("rb") as lines:
+        return sum(1 for _ in lines)
+
+
+def _last_words(directory: Path) -> str:
+    lines = (directory / "fidelity.txt").read_text(encoding="utf-8", errors="replace").strip().splitlines()
+    return lines[-1][:200] if lines else "it printed nothing"

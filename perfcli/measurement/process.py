@@ -1,0 +1,87 @@
+"""What the engine's processes used: memory, CPU and I/O, from the monitor's readings."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from perfcli.measurement.measured import Measurement
+from perfcli.measurement.stock import Stock
+from perfcli.metrics.memory import Leak, leak, theil_sen_slope
+from perfcli.monitor import Reading, cpu_use, highest_cpu_use
+
+LEAST_READINGS: Final = 10
+"""Readings with different operation counts that a memory slope needs."""
+
+
+class ProcessFigures:
+    """Figures of the engine's processes as they stand; None where the readings do not tell."""
+
+    def __init__(self, measurement: Measurement) -> None:
+        self._measurement = measurement
+
+    def memory_growth(self) -> float | None:
+        """RSS at the end over RSS at the baseline; while the load goes on, the newest RSS over it."""
+        baseline, now = self._mark("baseline"), self._mark("end") or self._newest()
+        return now.rss - baseline.rss if baseline and now else None
+
+    def memory_peak(self) -> float | None:
+        """The highest RSS while measuring, less the harness's own."""
+        harness, readings = self._mark("harness"), self._measurement.measured_readings()
+        return max(r.rss for r in readings) - harness.rss if harness and readings else None
+
+    def memory_per_pet(self) -> float | None:
+        """RSS added since the engine opened, per pet in its cache at the end."""
+        opened, end, pets = self._mark("opened"), self._mark("end"), self._measurement.active_pets
+        return (end.rss - opened.rss) / pets if opened and end and pets else None
+
+    def memory_slope(self) -> float | None:
+        """RSS over operations; None for a run of under a second, in which first touches look like growth."""
+        points = self._points()
+        return theil_sen_slope(points) if len({x for x, _ in points}) >= LEAST_READINGS else None
+
+    def memory_leak(self) -> Leak | None:
+        """The rule for leaks, applied to RSS over operations."""
+        return leak(self._points())
+
+    def memory_after_cleanup(self) -> float | None:
+        """RSS above the baseline once the cache is cleared."""
+        baseline, cleanup = self._mark("baseline"), self._mark("cleanup")
+        return cleanup.rss - baseline.rss if baseline and cleanup else None
+
+    def cpu_mean(self) -> float | None:
+        """CPU time of the engine's processes over measured time."""
+        readings = self._measurement.measured_readings()
+        return cpu_use(readings[0], readings[-1]) if len(readings) > 1 else None
+
+    def cpu_max(self) -> float | None:
+        """The highest CPU use over half a second; the mean where the load was shorter."""
+        return highest_cpu_use(self._measurement.measured_readings())
+
+    def written_per_operation(self) -> float | None:
+        """Bytes of write calls per operation, without the samples that the harness sent."""
+        readings, operations = self._measurement.measured_readings(), self._measurement.samples.ok
+        if len(readings) < 2 or not operations:
+            return None
+        first, last = readings[0].written_bytes, readings[-1].written_bytes
+        if first is None or last is None:
+            return None
+        return max(0, last - first - self._measurement.frame_bytes) / operations
+
+    def _points(self) -> list[tuple[float, float]]:
+        """(operations done, RSS) of each reading, the baseline left out: what the first operation touches is not what
+        each one adds.
+        """
+        began_ns = self._measurement.began_ns
+        readings = [reading for reading in self._measurement.measured_readings() if reading.operations]
+        if began_ns is None:
+            return [(reading.operations, reading.rss) for reading in readings]
+        # what a reading says of operations is what had been heard of by then, up to a quarter of a second old
+        done = Stock.of(0, [self._measurement.timeline()])
+        return [(done.at(reading.at_ns - began_ns), reading.rss) for reading in readings]
+
+    def _mark(self, name: str) -> Reading | None:
+        return self._measurement.marks.get(name)
+
+    def _newest(self) -> Reading | None:
+        readings = self._measurement.measured_readings()
+        return readings[-1] if readings else None

@@ -1,0 +1,166 @@
+"""What vus did to stored pets, counted from their packed draws: what must be stored, and what may be."""
+
+from __future__ import annotations
+
+from array import array
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from enum import Enum, auto
+from typing import Final, NamedTuple
+
+from perfcli.measurement.conservation import NEEDS_ENERGY
+from perfcli.recorder import OK, SKIPPED
+from perfcli.scenario.operation import CareSettings, CreationSettings, StepSettings, TalkSettings
+from perfcli.scenario.steps import SavePet
+from perfcli.workload import CREATED_PET, places, unpack
+
+Spoken = TalkSettings | CareSettings
+_WRITES: Final = (CreationSettings, SavePet, TalkSettings, CareSettings)
+
+
+class Proof(Enum):
+    """What a right answer to an interaction proves."""
+
+    SUCCEEDED = auto()  # it is stored, as a success
+    STORED = auto()  # it is stored, as a success or a refusal
+    NOTHING = auto()  # it may have been a refusal that the engine need not store
+
+
+@dataclass(slots=True)
+class Tally:
+    """Interactions of one user with one text, or with any.
+
+    What was not acknowledged (the call raised, was refused or timed out) may be stored or not: it is neither lost
+    nor stored twice. It hides a loss only of the same user and text, and only if it was stored as a success itself.
+    """
+
+    succeeded: int = 0
+    stored: int = 0  # beside those that succeeded
+    unsure: int = 0
+
+    @property
+    def acknowledged(self) -> int:
+        """Those that must be stored."""
+        return self.succeeded + self.stored
+
+    def add(self, proof: Proof, acknowledged: int, unsure: int = 0) -> None:
+        """Count interactions that were answered rightly, and others that were only tried."""
+        match proof:
+            case Proof.SUCCEEDED:
+                self.succeeded += acknowledged
+            case Proof.STORED:
+                self.stored += acknowledged
+            case Proof.NOTHING:
+                self.unsure += acknowledged
+        self.unsure += unsure
+
+    def lost(self, succeeded: int, refused: int) -> int:
+        """How many are missing, where so many are stored."""
+        return max(self.succeeded - succeeded, self.acknowledged - succeeded - refused, 0)
+
+    def surplus(self, succeeded: int, refused: int) -> int:
+        """How many are stored that nobody asked for."""
+        return max(succeeded + refused - self.acknowledged - self.unsure, 0)
+
+
+class Entry(NamedTuple):
+    """What was done to one pet of the setup with one variant of one step."""
+
+    step: StepSettings
+    user: int
+    choice: int
+    right: int  # answered rightly
+    unsure: int  # only tried
+
+
+class FlowTallies:
+    """The writing draws of one flow on pets of the setup, by their packed form: as many numbers as there are draws."""
+
+    def __init__(self, flow: Sequence[StepSettings]) -> None:
+        self.flow = flow
+        self.writes = any(isinstance(step, _WRITES) for step in flow)
+        self.creates = any(isinstance(step, CreationSettings) for step in flow)
+        self._writing = frozenset(place for place, step in enumerate(flow) if isinstance(step, _WRITES))
+        self._right: Counter[int] = Counter()
+        self._unsure: Counter[int] = Counter()
+
+    def add(self, draws: array[int], failures: Mapping[int, int]) -> None:
+        """Count the samples of a frame."""
+        writing = self._writing
+        if len(writing) == len(self.flow):
+            self._right.update(draws)
+        else:
+            self._right.update(draw for draw, place in zip(draws, places(draws), strict=True) if place in writing)
+        for index, outcome in failures.items():
+            draw = draws[index]
+            if unpack(draw)[0] in writing:
+                self._right[draw] -= 1
+                self._unsure[draw] += outcome != SKIPPED
+
+    def entries(self) -> Iterator[Entry]:
+        """All that was done to pets of the setup."""
+        for draw, right in self._right.items():
+            place, user, choice = unpack(draw)
+            if user >= 0 and not isinstance(self.flow[place], CreationSettings):
+                yield Entry(self.flow[place], user, choice, right, self._unsure[draw])
+
+
+class Newcomers:
+    """The pets that one vu tried to create, in their order, with what was done to each: 21 bytes a pet."""
+
+    def __init__(self, flow: Sequence[StepSettings]) -> None:
+        self.words = frozenset(word for step in flow if isinstance(step, Spoken) for word in words_of(step))
+        self.created = array("b")
+        self.saves = array("l")
+        self._proven = {proof: array("i") for proof in Proof}
+        self._columns = [self._columns_of(step) for step in flow]
+
+    def add(self, draws: array[int], failures: Mapping[int, int]) -> None:
+        """Count the samples of a frame."""
+        created, unsure = self.created, self._proven[Proof.NOTHING]
+        for index, (draw, place) in enumerate(zip(draws, places(draws), strict=True)):
+            outcome = failures.get(index, OK)
+            columns = self._columns[place]
+            if not columns or outcome == SKIPPED:
+                continue
+            _, user, choice = unpack(draw)
+            if columns[0] is created:
+                self._try_another(right=outcome == OK)
+            elif user == CREATED_PET and created:
+                column = columns[choice] if outcome == OK else unsure
+                column[-1] += 1
+
+    def interactions(self, number: int) -> Tally:
+        """Those of the n-th pet, whatever the text: one vu alone acts on it, in one iteration."""
+        proven = self._proven
+        return Tally(*(proven[proof][number] for proof in (Proof.SUCCEEDED, Proof.STORED, Proof.NOTHING)))
+
+    def _columns_of(self, step: StepSettings) -> Sequence[array[int]]:
+        """Where a right answer counts, by choice; nowhere for steps that store nothing."""
+        match step:
+            case CreationSettings():
+                return [self.created]
+            case SavePet():
+                return [self.saves]
+            case TalkSettings() | CareSettings():
+                return [self._proven[proof_of(step, choice)] for choice in range(step.choices)]
+        return []
+
+    def _try_another(self, *, right: bool) -> None:
+        for column in (self.saves, *self._proven.values()):
+            column.append(0)
+        self.created.append(right)
+
+
+def proof_of(step: Spoken, choice: int) -> Proof:
+    """What a right answer proves: talk is stored whatever the pet makes of it, care where it was carried out."""
+    if not step.accept_refusal:
+        return Proof.SUCCEEDED
+    tires = isinstance(step, CareSettings) and step.actions[choice] in NEEDS_ENERGY
+    return Proof.NOTHING if tires else Proof.STORED
+
+
+def words_of(step: Spoken) -> Sequence[str]:
+    """What the interactions of a step are stored with as `user_input`, by choice."""
+    return step.texts if isinstance(step, TalkSettings) else step.actions

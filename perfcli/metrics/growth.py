@@ -1,0 +1,72 @@
+"""How cost grows with size: with the pets that are stored, or with the length of a session.
+
+The model is cost = a + c·sizeᵇ, with a fixed part a ≥ 0. Where a is 0, b is the slope of log cost over log size. With a
+fixed part that slope is too low: 100 µs of fixed cost hide a linear search of 1 µs a pet until there are hundreds. So
+several shares of the smallest cost are tried as a, and one is taken where it leaves less than a third of the error of
+a = 0. Otherwise the figures do not tell a fixed part from noise, and the plain slope is given: of constant cost 0, of
+growing cost the power with which it grew over the sizes that were seen.
+
+Slopes are Theil–Sen's and the largest error is left out, so that one noisy decile changes little.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from statistics import median
+from typing import Final
+
+from perfcli.metrics.memory import theil_sen_slope
+
+Point = tuple[float, float]
+"""A size, and the median cost (in ns) there."""
+
+_LEAST_POINTS: Final = 5
+_LEAST_SPAN: Final = 2.0
+_FIXED_SHARES: Final = tuple(1 - 0.8**step for step in range(1, 31))  # 20 % to 99.9 %, denser towards all
+_MUCH_BETTER: Final = 1 / 3
+
+
+@dataclass(frozen=True, slots=True)
+class Growth:
+    """Cost at the largest sizes over cost at the smallest, and the exponent b; None where size hardly changed."""
+
+    ratio: float
+    exponent: float | None
+
+
+def growth(points: Sequence[Point]) -> Growth | None:
+    """The growth of cost over size.
+
+    Args:
+        points: in ascending order of size, one for each decile.
+
+    Returns:
+        None with fewer than 5 points of a size and a cost above 0. The exponent is None where the largest size is not
+        at least twice the smallest: noise would decide it.
+    """
+    usable = [(size, cost) for size, cost in points if size > 0 and cost > 0]
+    if len(usable) < _LEAST_POINTS:
+        return None
+    (smallest, first_cost), (largest, last_cost) = usable[0], usable[-1]
+    exponent = _exponent(usable) if largest >= _LEAST_SPAN * smallest else None
+    return Growth(last_cost / first_cost, exponent)
+
+
+def _exponent(points: Sequence[Point]) -> float:
+    lowest = min(cost for _, cost in points)
+    plain_error, plain = _fit(points, 0.0)
+    error, exponent = min(_fit(points, share * lowest) for share in _FIXED_SHARES)
+    return exponent if error < _MUCH_BETTER * plain_error else plain
+
+
+def _fit(points: Sequence[Point], fixed: float) -> tuple[float, float]:
+    """The mean relative error of the model with that fixed part, its largest one left out, and the exponent."""
+    logs = [(math.log(size), math.log(cost - fixed)) for size, cost in points]
+    slope = theil_sen_slope(logs) or 0.0
+    height = median(y - slope * x for x, y in logs)
+    errors = sorted(
+        abs(fixed + math.exp(height + slope * x) - cost) / cost for (x, _), (_, cost) in zip(logs, points, strict=True)
+    )
+    return sum(errors[:-1]) / (len(errors) - 1), slope

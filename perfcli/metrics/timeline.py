@@ -1,0 +1,223 @@
+"""What happened when: a phase cut into intervals, in memory that does not grow with its length."""
+
+from __future__ import annotations
+
+from array import array
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from itertools import accumulate, pairwise
+from statistics import median
+from typing import Final
+
+from perfcli.metrics.histogram import Histogram
+from perfcli.metrics.statistics import EXACT_MOST, Distribution
+from perfcli.units import NS_PER_S
+
+INTERVAL_NS: Final = 100_000_000
+MOST_INTERVALS: Final = 1_200
+_LOOSE_INTERVALS: Final = 20  # the newest stay ready for additions: frames of several vus overlap
+
+
+@dataclass(slots=True)
+class Interval:
+    """What began within a stretch of time. Latencies are those of operations that answered rightly."""
+
+    failed: int = 0
+    histogram: Histogram = field(default_factory=Histogram)
+
+    @property
+    def ok(self) -> int:
+        """Operations that answered rightly."""
+        return self.histogram.count
+
+    @property
+    def latency_sum_ns(self) -> int:
+        """All latencies together."""
+        return self.histogram.total
+
+    @property
+    def latency_max_ns(self) -> int:
+        """The longest latency; 0 where there is none."""
+        return self.histogram.max
+
+    def merge(self, other: Interval) -> None:
+        """Add what another one holds."""
+        self.failed += other.failed
+        self.histogram.merge(other.histogram)
+
+    def remove(self, other: Interval) -> None:
+        """Take out what was merged in before (see Histogram.remove)."""
+        self.failed -= other.failed
+        self.histogram.remove(other.histogram)
+
+
+@dataclass(frozen=True, slots=True)
+class Slice:
+    """A part of all operations in the order of their start, from `start_ns` to before `end_ns`."""
+
+    start_ns: int
+    end_ns: int
+    count: int
+    median_ns: float
+
+
+class Timeline:
+    """The operations of one phase by the time of their start, in ns since the phase began.
+
+    Intervals are 100 ms long at first. When more than 1,200 would be needed, neighbours merge and the interval
+    doubles, as often as it takes: a load of two minutes is known to the 100 ms, one of a day to less than two minutes.
+    """
+
+    def __init__(self, interval_ns: int = INTERVAL_NS, most: int = MOST_INTERVALS) -> None:
+        self.interval_ns = interval_ns
+        self._most = most
+        self._intervals: dict[int, Interval] = {}
+        self._loose: set[int] = set()
+        self._samples: _Samples | None = _Samples()
+
+    def add(self, starts_ns: array[int], latencies_ns: array[int]) -> None:
+        """Take in operations that answered rightly: starts, ascending, and the latency of each."""
+        for interval, first, end in self._cut(starts_ns):
+            interval.histogram.add_all(latencies_ns[first:end])
+        if self._samples is not None and not self._samples.take(starts_ns, latencies_ns):
+            self._samples = None
+
+    def add_failures(self, starts_ns: array[int]) -> None:
+        """Take in the starts, ascending, of operations that failed."""
+        for interval, first, end in self._cut(starts_ns):
+            interval.failed += end - first
+
+    def merge(self, other: Timeline, *, later_ns: int = 0) -> None:
+        """Add what another one of the same first interval holds, to the coarser interval of the two.
+
+        Args:
+            later_ns: how long after this one's beginning the other one began.
+        """
+        while self.interval_ns < other.interval_ns:
+            self._double()
+        for start_ns, interval in other.intervals():
+            self._interval_at(start_ns + later_ns).merge(interval)
+        self._pack_before(self._most)
+        if self._samples is not None and not (other._samples and other._samples.pour_into(self._samples, later_ns)):
+            self._samples = None
+
+    def intervals(self) -> list[tuple[int, Interval]]:
+        """The intervals in which something began, each with its start."""
+        return [(index * self.interval_ns, interval) for index, interval in sorted(self._intervals.items())]
+
+    def window(self, from_ns: int, to_ns: int) -> Interval:
+        """All intervals that lie, also in part, between two times."""
+        indexes = range(from_ns // self.interval_ns, -(-to_ns // self.interval_ns))
+        return _merged(self._intervals[index] for index in indexes if index in self._intervals)
+
+    @property
+    def second_ns(self) -> int:
+        """The length of what `seconds` gives: one second, or as many intervals as first make one."""
+        return -(-NS_PER_S // self.interval_ns) * self.interval_ns
+
+    def seconds(self) -> list[tuple[int, Interval]]:
+        """The seconds in which something began, each with its start (longer ones where an interval is longer)."""
+        starts = dict.fromkeys(start_ns // self.second_ns * self.second_ns for start_ns, _ in self.intervals())
+        return [(start_ns, self.window(start_ns, start_ns + self.second_ns)) for start_ns in starts]
+
+    def distribution(self) -> Distribution:
+        """All latencies, whenever they were: exact up to 50,000 of them."""
+        if self._samples is not None:
+            return Distribution.of(self._samples.columns[1])
+        return Distribution.folded(_merged(self._intervals.values()).histogram)
+
+    def slices(self, parts: int) -> list[Slice]:
+        """All operations that answered rightly, cut into parts of nearly equal count in the order of their start.
+
+        Up to 50,000 operations are cut exactly; more are cut between intervals, and an interval that holds more than
+        a part's share leaves fewer parts than were asked for.
+        """
+        if self._samples is not None:
+            return self._samples.slices(parts)
+        intervals = [each for each in self.intervals() if each[1].ok]
+        ends = list(accumulate(interval.ok for _, interval in intervals))
+        grouped: dict[int, list[tuple[int, Interval]]] = {}
+        for (start_ns, interval), end in zip(intervals, ends, strict=True):
+            # an interval belongs to the part that its middle operation falls into
+            grouped.setdefault((2 * end - interval.ok) * parts // (2 * ends[-1]), []).append((start_ns, interval))
+        return [self._slice(group) for group in grouped.values()]
+
+    def _slice(self, group: list[tuple[int, Interval]]) -> Slice:
+        whole = _merged(interval for _, interval in group).histogram
+        return Slice(group[0][0], group[-1][0] + self.interval_ns, whole.count, whole.percentile(0.5))
+
+    def _cut(self, starts_ns: array[int]) -> Iterator[tuple[Interval, int, int]]:
+        """Each interval that starts fall into, with the first of them and the one after its last."""
+        first = 0
+        while first < len(starts_ns):
+            interval = self._interval_at(starts_ns[first])
+            end = bisect_left(starts_ns, self._end_of_interval(starts_ns[first]), first)
+            yield interval, first, end
+            first = end
+
+    def _end_of_interval(self, at_ns: int) -> int:
+        return (max(0, at_ns) // self.interval_ns + 1) * self.interval_ns
+
+    def _interval_at(self, at_ns: int) -> Interval:
+        """The interval of a time; what began before the phase counts to its first one."""
+        while at_ns >= self._most * self.interval_ns:
+            self._double()
+        index = max(0, at_ns) // self.interval_ns
+        if index not in self._intervals:
+            self._intervals[index] = Interval()
+            self._pack_before(index - _LOOSE_INTERVALS)
+        self._loose.add(index)
+        return self._intervals[index]
+
+    def _double(self) -> None:
+        finer, self._intervals, self._loose = self._intervals, {}, set()
+        self.interval_ns *= 2
+        for index in sorted({index // 2 for index in finer}):
+            self._intervals[index] = _merged(finer.pop(half) for half in (2 * index, 2 * index + 1) if half in finer)
+            self._intervals[index].histogram.pack()
+
+    def _pack_before(self, newest: int) -> None:
+        settled = {index for index in self._loose if index < newest}
+        for index in settled:
+            self._intervals[index].histogram.pack()
+        self._loose -= settled
+
+
+class _Samples:
+    """Start and latency of each operation, while they are few enough to be kept."""
+
+    def __init__(self) -> None:
+        self.columns = array("q"), array("q")
+
+    def take(self, starts_ns: array[int], latencies_ns: array[int]) -> bool:
+        """Keep more of them, unless they become too many."""
+        starts, latencies = self.columns
+        if len(starts) + len(starts_ns) > EXACT_MOST:
+            return False
+        starts.extend(starts_ns)
+        latencies.extend(latencies_ns)
+        return True
+
+    def pour_into(self, others: _Samples, later_ns: int) -> bool:
+        """Have others keep these too, as so much later, unless they become too many."""
+        starts, latencies = self.columns
+        return others.take(array("q", [start_ns + later_ns for start_ns in starts]), latencies)
+
+    def slices(self, parts: int) -> list[Slice]:
+        """Cut where each part has the same count, or one more."""
+        starts, latencies = self.columns
+        order = sorted(range(len(starts)), key=starts.__getitem__)
+        cuts = [part * len(order) // parts for part in range(parts + 1)]
+        chosen = [order[first:end] for first, end in pairwise(cuts) if end > first]
+        return [
+            Slice(starts[part[0]], starts[part[-1]] + 1, len(part), median([latencies[i] for i in part]))
+            for part in chosen
+        ]
+
+
+def _merged(intervals: Iterable[Interval]) -> Interval:
+    whole = Interval()
+    for interval in intervals:
+        whole.merge(interval)
+    return whole

@@ -1,0 +1,139 @@
+"""Every threshold with what was observed; and for a run without any, one to begin with."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+from rich.console import RenderableType
+from rich.text import Text
+
+from perfcli import units
+from perfcli.metrics.statistics import is_thin
+from perfcli.report.figures import BAD, DOUBTFUL, GOOD, HINT, QUIET, UNKNOWN, figure, name, one_line, share, signed
+from perfcli.report.layout import INDENT, Column, FittingTable, labelled, listed
+from perfcli.report.operations import slowest_first
+from perfcli.results import RunResult, ThresholdResult
+from perfcli.thresholds import Threshold, ThresholdError, parse_threshold
+
+NO_SAMPLES: Final = "no samples"
+_COLUMNS: Final = (Column("", "word"), Column("threshold", "prose"), *map(Column, ("observed", "limit", "margin")))
+_UPPER_LIMITS: Final = ("<", "<=")
+
+
+def render_thresholds(result: RunResult) -> Iterator[RenderableType]:
+    """The thresholds of the run, then each phase's under its name, the failed ones first; or how to have one."""
+    if not result.thresholds:
+        yield from _invitation(result)
+        return
+    phases = dict.fromkeys(threshold.phase for threshold in result.thresholds)
+    failed_first = sorted(result.thresholds, key=lambda threshold: (threshold.passed, not threshold.strict))
+    rows = [row for phase in phases for row in _group(phase, [each for each in failed_first if each.phase == phase])]
+    yield FittingTable(_COLUMNS, rows, first_to_go=("margin",))
+    remarks = [f"{describe(each)}: {each.reason}" for each in failed_first if each.reason not in ("", NO_SAMPLES)]
+    # the verdict lists its reasons by itself
+    yield from listed([name(remark) for remark in remarks if remark not in result.reasons])
+
+
+def describe(threshold: ThresholdResult) -> str:
+    """The expression, after the name of the phase it judges."""
+    return f"{threshold.phase}: {threshold.expr}" if threshold.phase else threshold.expr
+
+
+def limit_used(threshold: ThresholdResult) -> float | None:
+    """The share of an upper limit that was used; None for lower limits, of which a perfect run uses nearly all."""
+    parsed = _parsed(threshold)
+    is_upper = parsed is not None and parsed.op in _UPPER_LIMITS
+    return 1 - threshold.margin if is_upper and threshold.margin is not None else None
+
+
+def example_threshold(result: RunResult) -> str:
+    """A threshold that this run would have kept with room to spare, ready to be pasted."""
+    for operation in slowest_first(result.operations):
+        latency = operation.latency
+        if latency is None:
+            continue
+        thin = is_thin("p95", latency.count or operation.ok)
+        statistic, observed_ns = ("mean", latency.mean_ns) if thin else ("p95", latency.p95_ns)
+        return f"{one_line(operation.name)}.latency.{statistic} < {_roomy_limit(observed_ns)}"
+    return "success_rate >= 95%"
+
+
+def _group(phase: str, thresholds: Sequence[ThresholdResult]) -> Iterator[list[Text]]:
+    if phase:
+        yield [Text(), Text.assemble(("phase ", QUIET), name(phase, "bold")), Text(), Text(), Text()]
+    yield from map(_row, thresholds)
+
+
+def _row(threshold: ThresholdResult) -> list[Text]:
+    parsed = _parsed(threshold)
+    limit = units.format_quantity(threshold.unit, threshold.limit)
+    style = "" if threshold.passed else BAD if threshold.strict else DOUBTFUL
+    return [
+        _word(threshold),
+        Text.assemble(name(parsed.subject if parsed else threshold.expr), (_conditions(threshold), QUIET)),
+        Text(_observed(threshold, limit), style),
+        Text(_limit(parsed, limit)),
+        Text(UNKNOWN, QUIET) if threshold.reason else figure(threshold.margin, signed(share), style),
+    ]
+
+
+def _word(threshold: ThresholdResult) -> Text:
+    if threshold.passed:
+        return Text("pass", GOOD)
+    return Text("FAIL", f"bold {BAD}") if threshold.strict else Text("miss", DOUBTFUL)
+
+
+def _conditions(threshold: ThresholdResult) -> str:
+    """That it is not counted, and the exit code of its own."""
+    own_code = None if threshold.exit_code is None else f"exit code {threshold.exit_code}"
+    said = ", ".join(filter(None, ("" if threshold.strict else "soft", own_code)))
+    return f" ({said})" if said else ""
+
+
+def _limit(parsed: Threshold | None, limit: str) -> str:
+    if parsed is None:
+        return limit
+    window = parsed.window
+    lasting = f" {window.kind} {units.format_duration(window.length_ns)}" if window else ""
+    return f"{parsed.op} {limit}{lasting}"
+
+
+def _parsed(threshold: ThresholdResult) -> Threshold | None:
+    """The threshold's parts; None for an expression that this version cannot read."""
+    try:
+        return parse_threshold(threshold.expr)
+    except ThresholdError:
+        return None
+
+
+def _observed(threshold: ThresholdResult, limit: str) -> str:
+    if threshold.observed is None:
+        return NO_SAMPLES
+    written = units.format_quantity(threshold.unit, threshold.observed)
+    if threshold.reason:
+        # what was observed says too little to be judged
+        return HINT + written
+    if written != limit or threshold.observed == threshold.limit:
+        return written
+    # three digits do not tell 100.02 ms from 100 ms, but the verdict does
+    return f"just {'over' if threshold.observed > threshold.limit else 'under'} {limit}"
+
+
+def _invitation(result: RunResult) -> Iterator[RenderableType]:
+    if result.scenario.get("thresholds"):
+        yield from labelled([("thresholds", Text("not judged: the run did not get that far", QUIET))])
+        return
+    yield from labelled([("thresholds", Text("none, so nothing is judged; to have one, add to the file:"))])
+    yield Text(f"{INDENT * 2}thresholds:")
+    yield Text.assemble(INDENT * 2, "  - ", example_threshold(result))
+
+
+def _roomy_limit(observed_ns: float) -> str:
+    """The next 1, 2 or 5 times a power of ten above twice the value."""
+    wanted = max(1.0, 2 * observed_ns)
+    limit_ns = next(n * 10**power for power in range(20) for n in (1, 2, 5) if n * 10**power >= wanted)
+    for unit, factor in (("s", 10**9), ("ms", 10**6), ("us", 10**3)):
+        if limit_ns >= factor:
+            return f"{limit_ns // factor}{unit}"
+    return f"{limit_ns}ns"

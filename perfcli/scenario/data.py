@@ -1,0 +1,143 @@
+"""Lists of a step that stand elsewhere: `{csv: words.csv, column: text}` in the place of the words themselves."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator
+from io import StringIO
+from pathlib import Path
+from typing import Any, Final
+
+from perfcli.scenario.operation import MOST_CHOICES
+from perfcli.scenario.outline import settings_of, settings_path, steps_of
+from perfcli.scenario.problems import KeyPath, Place, Problem, ScenarioFileError, legible, shown
+from perfcli.scenario.source import FileKind, read_text
+from perfcli.scenario.written import Written
+from perfcli.thresholds import did_you_mean
+
+CSV_FILE: Final = FileKind("CSV file", (".csv",), 1024 * 1024)
+LISTS: Final = ("texts", "actions", "egg_types")
+_KEYS: Final = ("list", "csv", "column")
+_FORMS: Final = "write a list, {list: [...]}, or {csv: FILE, column: NAME}"
+
+
+def put_in_data(root: Written) -> list[Problem]:
+    """Put the lists that steps refer to in their places, where every item keeps the line it was read from.
+
+    A CSV file is looked for beside the file that names it. A list that cannot be read is taken away, so that it is
+    told once.
+    """
+    problems: list[Problem] = []
+    for path, settings in _settings_of_steps(root):
+        assert isinstance(settings.value, dict)
+        for key in LISTS:
+            source = settings.child(key)
+            if source is None or not isinstance(source.value, dict):
+                continue
+            try:
+                settings.value[key] = Written(_items(source), source.place, source.key_place)
+            except _UnusableError as error:
+                problems += error.at((*path, key))
+                del settings.value[key]
+    return problems
+
+
+def _settings_of_steps(root: Written) -> Iterator[tuple[KeyPath, Written]]:
+    phases = root.child("phases")
+    items = phases.value if phases and isinstance(phases.value, list) else []
+    sections: list[tuple[KeyPath, Written]] = [((), root), *((("phases", at), item) for at, item in enumerate(items))]
+    for path, section in sections:
+        for step_path, step in steps_of(section, path):
+            settings = settings_of(step)
+            if settings:
+                yield settings_path(step_path, step), settings
+
+
+class _UnusableError(Exception):
+    """Why a list cannot be had: at places of files of their own, or at one below the key of the list."""
+
+    def __init__(self, place: Place, below: KeyPath, message: str) -> None:
+        super().__init__(message)
+        self._place, self._below, self._message = place, below, message
+
+    def at(self, path: KeyPath) -> list[Problem]:
+        return [self._place.problem((*path, *self._below), self._message)]
+
+
+def _items(source: Written) -> list[Written]:
+    assert isinstance(source.value, dict)
+    for key, child in source.value.items():
+        if key not in _KEYS:
+            raise _UnusableError(child.key_place, (key,), f"unknown key{did_you_mean([key], _KEYS)}: {_FORMS}")
+    match source.value:
+        case {"list": written, **others} if not others:
+            return _plain_list(written)
+        case {"csv": name, **others} if "list" not in others:
+            return _column_of_file(name, others.get("column"))
+    raise _UnusableError(source.place, (), f"is neither a list nor a column of a file: {_FORMS}")
+
+
+def _plain_list(written: Written) -> list[Written]:
+    if not isinstance(written.value, list):
+        raise _UnusableError(written.place, ("list",), f"expected a list, not {shown(written.plain())}")
+    return written.value
+
+
+def _column_of_file(name: Written, column: Written | None) -> list[Written]:
+    for key, written in (("csv", name), ("column", column)):
+        if written is not None and not (isinstance(written.value, str) and written.value):
+            raise _UnusableError(written.place, (key,), f"expected a name, not {shown(written.plain())}")
+    path = (Path(name.place.source).parent if name.place.line else Path()) / str(name.value)
+    try:
+        text = read_text(path, CSV_FILE)
+    except ScenarioFileError as error:
+        (problem,) = error.problems
+        where = legible(f"{problem.file}:{problem.line}" if problem.line else problem.file)
+        raise _UnusableError(name.place, ("csv",), f"{where}: {problem.message}") from None
+    return _column(_rows(path, text), str(path), name, column)
+
+
+def _rows(path: Path, text: str) -> Iterator[tuple[int, list[str]]]:
+    """The rows that are not blank, each with the line it begins on."""
+    reader = csv.reader(StringIO(text, newline=""), strict=True)
+    begins = 1
+    try:
+        for row in reader:
+            if row:
+                yield begins, row
+            begins = reader.line_num + 1
+    except csv.Error as error:
+        raise _UnusableError(Place(str(path), begins, 1), (), f"not CSV: {error}") from None
+
+
+def _column(rows: Iterator[tuple[int, list[str]]], file: str, name: Written, column: Written | None) -> list[Written]:
+    first, header = next(rows, (0, []))
+    if not header:
+        raise _UnusableError(name.place, ("csv",), f"{file} is empty: it needs a header and rows below it")
+    index = _index(header, Place(file, first, 1), column)
+    values: list[Written] = []
+    for line, row in rows:
+        place = Place(file, line, 1)
+        if len(row) != len(header):
+            raise _UnusableError(place, (), f"has {_fields(row)}, but the header has {len(header)}")
+        if len(values) == MOST_CHOICES:
+            raise _UnusableError(place, (), f"has more rows than the {MOST_CHOICES:,} that a step can choose from")
+        values.append(Written(row[index], place, place))
+    return values
+
+
+def _index(header: list[str], place: Place, column: Written | None) -> int:
+    listing = ", ".join(map(legible, header[:10]))
+    if column is not None:
+        if column.value not in header:
+            meant = did_you_mean([str(column.value)], header)
+            message = f"{place.source} has no column {shown(column.value)}{meant}: its header is {listing}"
+            raise _UnusableError(column.place, ("column",), message)
+        return header.index(str(column.value))
+    if len(header) > 1:
+        raise _UnusableError(place, (), f"has several columns: choose one of them, as in column: {legible(header[0])}")
+    return 0
+
+
+def _fields(row: list[Any]) -> str:
+    return f"{len(row)} {'field' if len(row) == 1 else 'fields'}"

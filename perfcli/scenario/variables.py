@@ -1,0 +1,187 @@
+"""Variables: `${name}` stands for a value under `vars`, or for one of the environment."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Final, NamedTuple
+
+from perfcli.scenario.problems import KeyPath, Place, Problem, shown
+from perfcli.scenario.scalars import Scalar, typed
+from perfcli.scenario.written import Written
+from perfcli.thresholds import did_you_mean
+
+MOST_CHARACTERS: Final = 10_000  # of one value
+_MOST_IN_ALL: Final = 1024 * 1024
+_MOST_IN_A_ROW: Final = 50
+_REFERENCE: Final = re.compile(r"\$(?P<escaped>\$\{)|\$\{(?P<inside>[^}]*)(?P<end>\}?)")
+_INSIDE: Final = re.compile(r"(?P<name>[A-Za-z_][A-Za-z0-9_]*)(?::-(?P<default>.*))?", re.DOTALL)
+_NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_HOW: Final = "write ${name} or ${NAME:-default}; $${ stands for ${ itself"
+
+
+def put_in_variables(root: Written, environment: Mapping[str, str]) -> tuple[list[Problem], set[Place]]:
+    """Put the values of variables in their places.
+
+    A scalar that is one `${name}` from end to end gets the type of the value; elsewhere it is text among text.
+
+    Returns:
+        The mistakes, and the places that are left without a value.
+    """
+    variables = _Variables(root, environment)
+    for path, written in _scalars(root, ()):
+        if path[0] != "vars":
+            variables.put_into(written, path)
+    variables.settle_all()
+    return variables.problems, variables.holes
+
+
+def unused_variables(root: Written) -> Iterator[Problem]:
+    """Variables of a scenario's own file, or of options, that nothing names: those of a base are free to be left out.
+
+    To be asked before they are put in.
+    """
+    named = {
+        inside["name"]
+        for _, written in _scalars(root, ())
+        for match in _REFERENCE.finditer(written.value if isinstance(written.value, str) else "")
+        if (inside := _INSIDE.fullmatch(match["inside"] or ""))
+    }
+    section = root.child("vars")
+    for name, written in section.value.items() if section and isinstance(section.value, dict) else ():
+        place = written.key_place
+        if name not in named and (place.source == root.place.source or not place.line):
+            yield place.problem(("vars", name), f"${{{name}}} stands nowhere{did_you_mean([name], named)}")
+
+
+def _scalars(here: Written, path: KeyPath) -> Iterator[tuple[KeyPath, Written]]:
+    if isinstance(here.value, dict):
+        for key, child in here.value.items():
+            yield from _scalars(child, (*path, key))
+    elif isinstance(here.value, list):
+        for index, child in enumerate(here.value):
+            yield from _scalars(child, (*path, index))
+    else:
+        yield path, here
+
+
+class _Value(NamedTuple):
+    value: Scalar
+    text: str
+
+
+class _Unknown(Exception):  # noqa: N818 - never leaves this module
+    """A variable without a value; the text says why, or nothing where that is told already."""
+
+
+class _Variables:
+    def __init__(self, root: Written, environment: Mapping[str, str]) -> None:
+        self.problems: list[Problem] = []
+        self.holes: set[Place] = set()
+        self._environment = environment
+        self._broken: set[str] = set()
+        self._own = dict(self._readable(root))
+        self._settled: set[str] = set()
+        self._settling: list[str] = []
+        self._characters = 0
+
+    def put_into(self, written: Written, path: KeyPath) -> bool:
+        """Put in what is named, and tell whether all of it has a value."""
+        if not isinstance(written.value, str) or "${" not in written.value:
+            return True
+        try:
+            written.value, written.text = self._filled(written.value)
+        except _Unknown as unknown:
+            self.holes.add(written.place)
+            if str(unknown):
+                self.problems.append(written.place.problem(path, str(unknown)))
+            return False
+        return True
+
+    def settle_all(self) -> None:
+        """Put variables into variables, those that nothing has named too."""
+        for name in self._own:
+            self._settle(name)
+
+    def _settle(self, name: str) -> None:
+        """Put its own variables into a variable; what is wrong with it is told once, where it stands."""
+        if name in self._settled:
+            return
+        if name in self._settling:
+            raise _Unknown(f"leads back to itself: {' → '.join([*self._settling, name])}")
+        if len(self._settling) >= _MOST_IN_A_ROW:
+            raise _Unknown(f"leads from variable to variable, more than {_MOST_IN_A_ROW} in a row")
+        self._settling.append(name)
+        if not self.put_into(self._own[name], ("vars", name)):
+            self._broken.add(name)
+        self._settling.pop()
+        self._settled.add(name)
+
+    def _readable(self, root: Written) -> Iterator[tuple[str, Written]]:
+        section = root.child("vars")
+        for name, written in section.value.items() if section and isinstance(section.value, dict) else ():
+            if not _NAME.fullmatch(name):
+                message = "a variable's name holds letters, digits and _ only, and does not begin with a digit"
+                self._is_broken(name, written.key_place, message)
+            elif isinstance(written.value, (dict, list)) or written.value is None:
+                message = f"expected text, a number, true or false, not {shown(written.plain())}"
+                self._is_broken(name, written.place, message)
+            else:
+                yield name, written
+
+    def _is_broken(self, name: str, place: Place, message: str) -> None:
+        self._broken.add(name)
+        self.holes.add(place)
+        self.problems.append(place.problem(("vars", name), message))
+
+    def _filled(self, text: str) -> _Value:
+        whole = _REFERENCE.fullmatch(text)
+        if whole and not whole["escaped"]:
+            return self._counted(self._named(whole))
+        parts, length, end = [], 0, 0
+        for match in _REFERENCE.finditer(text):
+            value = "${" if match["escaped"] else self._named(match).text
+            parts += [text[end : match.start()], value]
+            length, end = length + len(value), match.end()
+            if length > MOST_CHARACTERS:
+                raise _Unknown(f"the variables make more than {MOST_CHARACTERS:,} characters of it")
+        filled = "".join([*parts, text[end:]])
+        return self._counted(_Value(filled, filled))
+
+    def _counted(self, value: _Value) -> _Value:
+        self._characters += len(value.text)
+        if self._characters > _MOST_IN_ALL:
+            raise _Unknown("the variables make more of the file than a scenario can hold")
+        return value
+
+    def _named(self, match: re.Match[str]) -> _Value:
+        if not match["end"]:
+            raise _Unknown(f"a ${{ is never closed: {_HOW}")
+        inside = _INSIDE.fullmatch(match["inside"])
+        if inside is None or "${" in match["inside"]:
+            raise _Unknown(f"{shown('${' + match['inside'] + '}')} is no variable: {_HOW}")
+        name, default = inside["name"], inside["default"]
+        if name in self._own or name in self._broken:
+            return self._value_of_own(name)
+        text = self._environment.get(name)
+        # as a shell has it, `:-` stands in for what is set to nothing too
+        text = default if default is not None and not text else text
+        if text is None:
+            raise _Unknown(self._unset(name))
+        return _Value(typed(text), text)
+
+    def _value_of_own(self, name: str) -> _Value:
+        if name in self._own:
+            self._settle(name)
+        if name in self._broken:
+            raise _Unknown("")
+        written = self._own[name]
+        assert not isinstance(written.value, (dict, list))
+        text = str(written.value).lower() if isinstance(written.value, bool) else str(written.value)
+        return _Value(written.value, text if written.text is None else written.text)
+
+    def _unset(self, name: str) -> str:
+        return (
+            f"the variable {shown(name)} is not set{did_you_mean([name], self._own)}: write it under vars, "
+            f"set it in the environment, or give a default, ${{{name[:60]}:-…}}"
+        )

@@ -1,0 +1,101 @@
+"""What goes to the disk: bytes by the system's own account, syncs by strace."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Callable
+from contextlib import closing
+from multiprocessing import Pipe
+from pathlib import Path
+from threading import Thread
+
+import pytest
+
+from perfcli.agent.inspection import written
+from perfcli.agent.inspection.syncs import NotTold, counting_syncs
+from perfcli.agent.inspection.written import written_bytes
+
+SIZE = 1_000_000
+
+needs_the_account = pytest.mark.skipif(written_bytes() is None, reason="the system keeps no account of bytes")
+
+
+def bytes_by(write: Callable[[], object]) -> int:
+    before = written_bytes()
+    write()
+    after = written_bytes()
+    assert before is not None
+    assert after is not None
+    return after - before
+
+
+@needs_the_account
+def test_bytes_are_counted_however_they_are_written(tmp_path: Path) -> None:
+    file = tmp_path / "file"
+    assert bytes_by(lambda: file.write_bytes(bytes(SIZE))) == SIZE
+    assert bytes_by(lambda: shutil.copyfile(file, tmp_path / "copy")) == SIZE
+    assert bytes_by(lambda: subprocess.run(["cp", file, tmp_path / "another"], check=True)) >= SIZE
+    assert bytes_by(file.read_bytes) == 0
+
+
+@needs_the_account
+def test_a_message_to_the_tool_weighs_four_bytes_more_than_its_length() -> None:
+    ours, theirs = Pipe()
+    with ours, theirs:
+        assert bytes_by(lambda: ours.send_bytes(bytes(1_000))) == 1_004
+        reader = Thread(target=theirs.recv_bytes)
+        theirs.recv_bytes()
+        reader.start()
+        assert bytes_by(lambda: ours.send_bytes(bytes(SIZE))) == SIZE + 4
+        reader.join()
+
+
+def test_no_account_is_no_figure(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(written, "_ACCOUNT", tmp_path / "absent")
+    assert written_bytes() is None
+
+
+def strace_works() -> bool:
+    try:
+        with counting_syncs():
+            return True
+    except NotTold:
+        return False
+
+
+@pytest.mark.skipif(not shutil.which("strace") or not strace_works(), reason="strace cannot look into this process")
+def test_syncs_of_all_threads_are_counted(tmp_path: Path) -> None:
+    with closing(sqlite3.connect(tmp_path / "pets.db", isolation_level=None)) as connection:
+        connection.executescript("PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; CREATE TABLE pets (name)")
+        with counting_syncs() as syncs, (tmp_path / "file").open("wb") as file:
+            assert syncs() == 0
+            for number in range(1, 4):
+                connection.execute("INSERT INTO pets VALUES ('a')")
+                assert syncs() == number
+            thread = Thread(target=os.fsync, args=[file.fileno()])
+            thread.start()
+            thread.join()
+            assert syncs() == 4
+            assert Path("/proc/self/status").read_text(encoding="utf-8").count("TracerPid:\t0\n") == 0
+    assert Path("/proc/self/status").read_text(encoding="utf-8").count("TracerPid:\t0\n") == 1
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="strace is Linux's")
+def test_a_system_without_strace_says_so(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(NotTold, match="strace, which counts them, cannot be started: No such file"), counting_syncs():
+        pytest.fail("nothing can be counted")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="strace is Linux's")
+def test_a_system_that_lets_nobody_trace_says_so(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    strace = tmp_path / "strace"
+    strace.write_text("#!/bin/sh\necho 'strace: attach: Operation not permitted' >&2\nexit 1\n", encoding="utf-8")
+    strace.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    with pytest.raises(NotTold, match="may not: strace: attach: Operation not permitted"), counting_syncs():
+        pytest.fail("nothing can be counted")

@@ -1,0 +1,32 @@
+"""Checkouts of faulty engines: ours, with its storage replaced by that of one of the modules beside this one.
+
+Each of those modules holds a `StorageManager` over the sound one. Tests may use it directly; a checkout is for whatever
+takes the path of an engine, and holds a `digipal` package of its own.
+"""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+FAULTS = (
+    "stores_nothing",
+    "loses_writes",
+    "wrong_pet",
+    "copies_database",
+    "stores_twice",
+    "forgets_updates",
+    "tears_reads",
+)
+_ENGINE = Path(__file__).parents[3] / "digipal"
+
+
+def make_checkout(directory: Path, fault: str = "") -> Path:
+    """A directory with an engine that has one fault, or none; to be given to --engine."""
+    package = directory / "digipal"
+    shutil.copytree(_ENGINE, package, ignore=shutil.ignore_patterns("__pycache__"))
+    if fault:
+        shutil.copy(Path(__file__).with_name(f"{fault}.py"), package / "storage" / "faulty.py")
+        with (package / "storage" / "__init__.py").open("a", encoding="utf-8") as room:
+            room.write("\nfrom digipal.storage.faulty import StorageManager  # noqa\n")
+    return directory

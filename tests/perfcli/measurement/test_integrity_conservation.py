@@ -1,0 +1,151 @@
+"""N acknowledged changes of +k end as +N·k: under threads, with a cold cache, and where two engines share the file."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+from digipal.core.attribute_engine import AttributeEngine
+from perfcli.measurement.conservation import ADDING, GAINS, NEEDS_ENERGY, Balance, CareCounts, Conservation
+from perfcli.plan import ExecutionPlan
+from tests.perfcli.faulty import forgets_updates
+from tests.perfcli.faulty.driving import Driven, drive_with
+
+FEEDING = {"care": {"actions": ["fish", "vegetables", "energy_drink"]}}
+MakePlan = Callable[..., ExecutionPlan]
+Drive = Callable[..., Driven]
+
+
+class Books:
+    """An account that a test writes."""
+
+    def __init__(self) -> None:
+        self.entries: dict[str, dict[str, CareCounts]] = {}
+
+    def cared(self) -> dict[str, dict[str, CareCounts]]:
+        return {user: dict(actions) for user, actions in self.entries.items()}
+
+
+@pytest.fixture
+def drive(make_plan: MakePlan, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Drive]:
+    """Drive a faulty engine, or a sound one for None, on one pet."""
+    opened: list[Driven] = []
+
+    def start(fault: ModuleType | None, flow: list[Any], vus: int = 1) -> Driven:
+        plan = make_plan(flow, setup={"pets": 1}, load={"vus": vus}, engine={"ai": {"latency": "0ms"}})
+        opened.append(drive_with(monkeypatch, fault, plan, tmp_path / "digipal.db"))
+        return opened[-1]
+
+    yield start
+    for engine in opened:
+        engine.target.close()
+
+
+@pytest.fixture
+def pet(tmp_path: Path) -> Callable[..., Path]:
+    """Store the numbers of one pet, in place of those before."""
+    database = tmp_path / "one.db"
+
+    def store(stage: str = "baby", **numbers: int) -> Path:
+        columns = dict.fromkeys(ADDING, 10) | numbers
+        with closing(sqlite3.connect(database)) as connection, connection:
+            connection.execute("DROP TABLE IF EXISTS digipals")
+            connection.execute(f"CREATE TABLE digipals (user_id, is_active, life_stage, {', '.join(columns)})")
+            marks = ", ".join("?" * len(columns))
+            connection.execute(f"INSERT INTO digipals VALUES ('user-0', 1, ?, {marks})", (stage, *columns.values()))
+        return database
+
+    return store
+
+
+def balance(books: Books, before: Path, store: Callable[..., Path], after: dict[str, Any]) -> Balance:
+    conservation = Conservation(books)
+    conservation.begin(before)
+    books.entries.setdefault("user-0", {})["fish"] = CareCounts(10, 2)
+    return conservation.verify(store(**after))
+
+
+def test_the_table_is_that_of_the_engine() -> None:
+    actions = AttributeEngine().get_all_care_actions()
+    for name, action in actions.items():
+        added = {m.attribute.value: m.change for m in action.attribute_modifiers if m.attribute.value in ADDING}
+        assert added == GAINS.get(name, {}), name
+    assert {name for name, action in actions.items() if action.energy_cost > 0} == NEEDS_ENERGY
+
+
+@pytest.mark.parametrize(
+    ("stored", "lost"),
+    [(20, 0), (21, 0), (22, 0), (19, 1), (10, 10), (23, 1)],
+    ids=["all", "one tried took effect", "both did", "one lost", "all lost", "one too many"],
+)
+def test_numbers_must_add_up(pet: Callable[..., Path], stored: int, lost: int) -> None:
+    assert balance(Books(), pet(), pet, {"brains": stored, "mp": stored}).lost_updates == lost
+
+
+def test_a_loss_is_told_in_words(pet: Callable[..., Path]) -> None:
+    told = balance(Books(), pet(), pet, {"brains": 19, "mp": 20})
+    assert told == Balance(1, ["user-0: brains 19 stored, 20 to 22 by what was acknowledged"])
+
+
+def test_what_was_acknowledged_before_is_in_the_numbers_already(pet: Callable[..., Path]) -> None:
+    books = Books()
+    books.entries["user-0"] = {"fish": CareCounts(4, 0)}
+    assert balance(books, pet(), pet, {"brains": 16, "mp": 16}).lost_updates == 0
+
+
+def test_what_may_have_been_clamped_is_not_judged(pet: Callable[..., Path]) -> None:
+    assert balance(Books(), pet(brains=995, mp=10), pet, {"brains": 999, "mp": 19}).lost_updates == 1
+    assert balance(Books(), pet(brains=995, mp=995), pet, {"brains": 999, "mp": 999}).lost_updates is None
+
+
+def test_a_pet_that_evolved_is_not_judged(pet: Callable[..., Path]) -> None:
+    assert balance(Books(), pet(), pet, {"stage": "child", "brains": 90}).lost_updates is None
+
+
+def test_a_pet_that_was_talked_to_is_not_judged(drive: Drive) -> None:
+    engine = drive(None, [{"interact": {"texts": ["eat"]}}, FEEDING])
+    conservation = Conservation(engine.ledger)
+    conservation.begin(engine.database)
+    engine.iterate(times=3)
+    assert conservation.verify(engine.database).lost_updates is None
+
+
+@pytest.mark.parametrize("flow", [[FEEDING], ["evict", FEEDING], [FEEDING, "evict", "status"]])
+def test_a_sound_engine_loses_nothing_under_threads(drive: Drive, flow: list[Any]) -> None:
+    engine = drive(None, flow, vus=8)
+    conservation = Conservation(engine.ledger)
+    conservation.begin(engine.database)
+    with ThreadPoolExecutor(8) as threads:
+        list(threads.map(lambda vu: engine.iterate(vu, 10), range(8)))
+    assert not engine.failures
+    assert conservation.verify(engine.database) == Balance(0, [])
+
+
+def test_a_sound_engine_loses_nothing_beside_another_on_the_same_file(drive: Drive) -> None:
+    one = drive(None, ["evict", FEEDING], vus=4)
+    conservation = Conservation(one.ledger)
+    conservation.begin(one.database)
+    other = Driven(one.plan, one.database, beside=one)
+    with ThreadPoolExecutor(4) as threads:
+        list(threads.map(lambda vu: (other if vu % 2 else one).iterate(vu, 15), range(4)))
+    other.target.close()
+    assert not one.failures + other.failures
+    assert conservation.verify(one.database) == Balance(0, [])
+
+
+def test_an_engine_that_forgets_updates_is_found(drive: Drive) -> None:
+    engine = drive(forgets_updates, [{"care": {"actions": ["fish"]}}])
+    conservation = Conservation(engine.ledger)
+    conservation.begin(engine.database)
+    engine.iterate(times=60)
+    assert engine.ledger.verify(engine.database).lost == 0
+    found = conservation.verify(engine.database)
+    assert found.lost_updates == 3
+    assert found.examples[0].startswith("user-0: brains ")

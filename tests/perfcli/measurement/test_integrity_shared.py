@@ -1,0 +1,92 @@
+"""Pets that several vus save and read at once, through the target: a sound engine is never accused, a faulty one is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
+from itertools import chain
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+from perfcli.plan import ExecutionPlan
+from perfcli.targets.answers import compare_answers
+from perfcli.targets.checks import TORN
+from perfcli.targets.storage import open_storage
+from tests.perfcli.faulty import tears_reads, wrong_pet
+from tests.perfcli.faulty.driving import Driven, drive_with
+
+SAVES_AND_LOADS = [{"save_pet": {"weight": 1, "history": True}}, {"load_pet": {"weight": 3}}, {"status": {"weight": 1}}]
+
+
+@pytest.fixture
+def drive(
+    make_plan: Callable[..., ExecutionPlan], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> Iterator[Callable[..., Driven]]:
+    opened: list[Driven] = []
+
+    def start(fault: ModuleType | None, flow: list[Any], **keys: Any) -> Driven:
+        plan = make_plan(flow, **{"users": "uniform", "load": {"vus": 4}, "setup": {"pets": 2}, **keys})
+        opened.append(drive_with(monkeypatch, fault, plan, tmp_path / "digipal.db"))
+        return opened[-1]
+
+    yield start
+    for engine in opened:
+        engine.target.close()
+
+
+def all_at_once(*engines: Driven, times: int = 40) -> None:
+    with ThreadPoolExecutor(4) as threads:
+        list(threads.map(lambda vu: engines[vu % len(engines)].iterate(vu, times), range(4)))
+
+
+def differences(engine: Driven, file: Path) -> list[str]:
+    engine.target.write_answers(file, of_setup=True)
+    engine.target.close()
+    storage = open_storage(engine.database)
+    found = list(chain.from_iterable(compare_answers(storage.load_pet, [file], datetime.now)))
+    storage.close()
+    return found
+
+
+def test_a_sound_engine_is_not_accused(drive: Callable[..., Driven], tmp_path: Path) -> None:
+    engine = drive(None, SAVES_AND_LOADS)
+    all_at_once(engine)
+    assert engine.failures.keys() <= {"StalePetError"}
+    integrity = engine.ledger.verify(engine.database)
+    assert (integrity.lost, integrity.duplicates) == (0, 0)
+    assert integrity.acknowledged > 10
+    assert differences(engine, tmp_path / "answers.jsonl") == []
+
+
+def test_two_sound_engines_on_one_file_are_not_accused(drive: Callable[..., Driven]) -> None:
+    one = drive(None, SAVES_AND_LOADS, pool={"processes": 2})
+    other = Driven(one.plan, one.database, beside=one)
+    all_at_once(one, other)
+    other.target.close()
+    assert (one.failures + other.failures).keys() <= {"StalePetError"}
+    assert one.ledger.verify(one.database).lost == 0
+
+
+def test_one_writer_of_a_pet_is_never_refused(drive: Callable[..., Driven]) -> None:
+    engine = drive(None, ["save_pet", "load_pet"], users="own", load={"vus": 2})
+    engine.iterate(0, 20)
+    engine.iterate(1, 20)
+    assert not engine.failures
+    assert engine.ledger.verify(engine.database).lost == 0
+
+
+def test_torn_reads_are_failures_of_a_kind(drive: Callable[..., Driven]) -> None:
+    engine = drive(tears_reads, SAVES_AND_LOADS, setup={"pets": 1})
+    engine.iterate(0, 600)
+    assert engine.failures[TORN] >= 1
+    assert engine.failures.keys() == {TORN}
+
+
+def test_another_users_pet_is_a_wrong_answer(drive: Callable[..., Driven]) -> None:
+    engine = drive(wrong_pet, ["load_pet"])
+    engine.iterate(0, 100)
+    assert engine.failures == {"wrong answer: another user's pet": 2}

@@ -1,0 +1,137 @@
+"""What a report says of leak, degradation, growth and integrity, and of the engine as seen from inside."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from perfcli.report.console import render_result
+from perfcli.results import GrowthResult, Inspection, Integrity, LeakResult, OperationResult, RunResult
+
+MakeResult = Callable[..., RunResult]
+MakeOperation = Callable[..., OperationResult]
+Said = Callable[..., str]
+
+
+@pytest.fixture
+def said(make_result: MakeResult, printed: Callable[..., str]) -> Said:
+    """A report without its line breaks, of a run with the changes given."""
+    return lambda **changes: " ".join(printed(render_result(make_result(**changes)), 160).split())
+
+
+class TestIntegrity:
+    """One line when all is well, else every trouble."""
+
+    @pytest.mark.parametrize(
+        ("integrity", "words"),
+        [
+            (None, "not checked: the engine is none that this run started"),
+            (Integrity(acknowledged=0, lost=0), "no write was acknowledged"),
+            (Integrity(acknowledged=9, lost=0), "9 writes acknowledged: all stored"),
+            (
+                Integrity(acknowledged=1, lost=0, duplicates=0, lost_updates=0, differences=0),
+                "1 write acknowledged: all stored, once each; every change adds up; "
+                "a new process reads what was answered",
+            ),
+            (
+                Integrity(acknowledged=9, lost=1, torn=2, examples=["the pet of user-3 is not stored"]),
+                "1 of 9 acknowledged writes lost 2 torn reads - the pet of user-3 is not stored",
+            ),
+            (Integrity(acknowledged=9, lost=0, duplicates=1), "1 write stored twice"),
+            (Integrity(acknowledged=9, lost=0, lost_updates=4), "4 updates of pets lost"),
+            (Integrity(acknowledged=9, lost=0, differences=5), "5 fields differ in a new process"),
+            (Integrity(acknowledged=9, lost=0, damaged="no index"), "the database is damaged: no index"),
+        ],
+    )
+    def test_integrity_in_words(self, integrity: Integrity | None, words: str, said: Said) -> None:
+        # the table of thresholds follows: nothing else is said
+        assert f" integrity {words} threshold observed" in said(integrity=integrity)
+
+
+class TestMemory:
+    """The rule for leaks."""
+
+    @pytest.mark.parametrize(
+        ("judged", "words"),
+        [
+            (64.2, "leak +64.2 B/op at least, at 99% confidence; slope +70.1 B/op, 3.20 MB in all"),
+            (0.0, "leak none proven: slope +70.1 B/op, its lower bound +64.2 B/op"),
+        ],
+    )
+    def test_a_leak_in_words(self, judged: float, words: str, make_result: MakeResult, said: Said) -> None:
+        leak = LeakResult(slope=70.1, lower_bound=64.2, second_half_slope=1.0, growth_bytes=3.2e6, judged=judged)
+        assert words in said(memory=make_result().memory.model_copy(update={"leak": leak}))
+
+    def test_what_was_not_judged_is_not_told(self, said: Said) -> None:
+        assert " leak " not in said()
+
+
+class TestDegradation:
+    """The raw figure beside the judged one, where it says something else."""
+
+    @pytest.mark.parametrize(
+        ("raw", "words"), [(None, ""), (0.14, ""), (0.43, "; +43% raw, as the machine changed its pace")]
+    )
+    def test_the_raw_figure_is_told_where_it_differs(
+        self, raw: float | None, words: str, make_operation: MakeOperation, said: Said
+    ) -> None:
+        total = make_operation("total", 9_000, 99, degradation=0.12, raw_degradation=raw)
+        text = said(total=total, operations=[total])
+        assert f" degradation +12%, the last fifth of the operations against the first{words} integrity" in text
+
+
+class TestGrowth:
+    """Cost against size."""
+
+    def test_the_steepest_stands_first(self, make_operation: MakeOperation, said: Said) -> None:
+        flat = GrowthResult(over="interactions", ratio=1.02, exponent=0.01, points=[(10, 1e3), (1_000, 1.02e3)])
+        steep = GrowthResult(over="interactions", ratio=8.7, exponent=0.98, points=[(10, 1e3), (1_000, 8.7e3)])
+        operations = [make_operation("status", 9, 9, growth=flat), make_operation("interact", 9, 9, growth=steep)]
+        assert (
+            " growth interact 8.7x over 10 to 1,000 interactions of a session; cost ~ size^0.98 "
+            "status 1.02x over 10 to 1,000 interactions of a session; cost ~ size^0.01 "
+        ) in said(operations=operations)
+
+    def test_an_exponent_that_is_not_known_is_not_made_up(self, make_operation: MakeOperation, said: Said) -> None:
+        growth = GrowthResult(over="pets", ratio=1.1, exponent=None)
+        text = said(operations=[make_operation("status", 9, 9, growth=growth)])
+        assert "growth status 1.1x over pets stored; no exponent: the size hardly changed" in text
+
+
+class TestInspection:
+    """The engine as seen from inside."""
+
+    def test_where_nobody_looked_nothing_is_said(self, said: Said) -> None:
+        text = said(inspection=Inspection())
+        assert not any(word in text for word in ("shutdown", "per operation", " log ", " output "))
+
+    def test_a_clean_end_is_one_line(self, said: Said) -> None:
+        text = said(inspection=Inspection(shutdown_ns=1_200_000, connections_left=0, printed_bytes=0))
+        assert " shutdown in 1.20 ms, nothing left behind threshold" in text
+
+    def test_what_is_left_is_named(self, said: Said) -> None:
+        threads = [f"worker-{number}" for number in range(7)]
+        inspection = Inspection(shutdown_ns=5e9, threads_left=threads, connections_left=2, files_left=["a.tmp"])
+        assert (
+            "shutdown in 5.00 s, 7 threads left: worker-0, worker-1, worker-2, worker-3, worker-4, 2 more; "
+            "2 connections left; 1 file left: a.tmp"
+        ) in said(inspection=inspection)
+
+    def test_errors_that_were_logged_stand_by_logger_with_an_example(self, said: Said) -> None:
+        logged = Inspection(log_errors={"core": 1, "storage": 12}, log_examples={"storage": "database is locked"})
+        assert " log 13 records of level ERROR or above storage 12: database is locked core 1 " in said(
+            inspection=logged
+        )
+
+    def test_the_cost_of_an_operation_is_told_as_far_as_it_is_known(self, said: Said) -> None:
+        known = Inspection(written_per_operation=8_192.0, statements_per_operation={"load_pet": 1.0, "save_pet": 3.5})
+        assert " per operation 8.19 kB written; statements: save_pet 3.5, load_pet 1 " in said(inspection=known)
+
+    def test_why_a_cost_is_not_known_is_told(self, said: Said) -> None:
+        inspection = Inspection(fsyncs_not_told="strace is not installed")
+        assert " per operation fsyncs not known: strace is not installed " in said(inspection=inspection)
+
+    def test_what_the_engine_printed_is_told(self, said: Said) -> None:
+        printed = Inspection(printed_bytes=1_204)
+        assert " output 1.20 kB printed by the engine to stdout and stderr " in said(inspection=printed)

@@ -1,0 +1,116 @@
+"""What a step can be told: to wait for another, to give up, to save more."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from perfcli.scenario.loader import load_scenario
+from perfcli.scenario.operation import needed_steps
+from perfcli.scenario.steps import SavePet
+
+Mistakes = Callable[..., list[str]]
+Write = Callable[[str], Path]
+
+
+def scenario(flow: str, *thresholds: str) -> str:
+    load = "load: {executor: shared-iterations, iterations: 5}"
+    return f"name: x\nsetup: {{pets: 5}}\n{load}\nflow: {flow}\nthresholds: [{', '.join(thresholds)}]"
+
+
+def test_a_step_waits_for_the_last_one_of_that_name_before_it(written: Write) -> None:
+    talk, pause = "interact: {name: talk}", "sleep: {duration: 1ms, only_if: care}"
+    flow = f"[{talk}, care: {{only_if: talk}}, {talk}, status: {{only_if: talk}}, {pause}]"
+    assert needed_steps(load_scenario(written(scenario(flow))).flow) == [None, 0, None, 2, 1]
+
+
+def test_timeouts_and_histories(written: Write) -> None:
+    save, status = load_scenario(written(scenario("[save_pet: {timeout: 2s, history: true}, status]"))).flow
+    assert isinstance(save, SavePet)
+    assert (save.timeout_ns, save.history, status.timeout_ns) == (2_000_000_000, True, None)
+
+
+@pytest.mark.parametrize(
+    ("flow", "told"),
+    [
+        (
+            "[status, interact: {only_if: statsu}]",
+            "4:36: flow[1].interact.only_if: no step before this one is called 'statsu' (did you mean 'status'?)",
+        ),
+        (
+            "[status, load_pet, interact: {only_if: talk}]",
+            "4:46: flow[2].interact.only_if: no step before this one is called 'talk': before it come status, load_pet",
+        ),
+        ("[status: {only_if: talk}]", "4:26: flow[0].status.only_if: no step before this one is called 'talk'"),
+        (
+            "[status: {only_if: care}, care]",
+            "4:26: flow[0].status.only_if: 'care' does not come before this step: move it up",
+        ),
+        (
+            "[status: {only_if: status}]",
+            "4:26: flow[0].status.only_if: 'status' does not come before this step: move it up",
+        ),
+        (
+            "[sleep: 1ms, status: {only_if: sleep}]",
+            "4:38: flow[1].status.only_if: 'sleep' is a sleep, which neither succeeds nor fails",
+        ),
+        (
+            "[load_pet: {weight: 1}, status: {weight: 1, only_if: load_pet}]",
+            "4:60: flow[1].status.only_if: a mix draws one step for each iteration, so no other has run before: "
+            "remove the weights, or only_if",
+        ),
+        ("[status: {timeout: 2}]", "4:26: flow[0].status.timeout: 2 has no unit: write a duration (50ms, 2s, 1m30s)"),
+        ("[status: {timeout: 0s}]", "4:26: flow[0].status.timeout: '0s' is no time at all: write more than 0"),
+        (
+            "[status, sleep: {duration: 1s, timeout: 2s}]",
+            "4:47: flow[1].sleep.timeout: a sleep has its duration: a timeout goes with operations",
+        ),
+        ("[save_pet: {history: 1}]", "4:28: flow[0].save_pet.history: expected true or false, not 1"),
+        ("[status: {only_if: [a]}]", "4:26: flow[0].status.only_if: expected text, not a list"),
+    ],
+)
+def test_mistakes(mistakes: Mistakes, flow: str, told: str) -> None:
+    assert mistakes(scenario(flow)) == [f"s.yaml:{told}"]
+
+
+def test_a_step_that_cannot_be_read_may_be_the_one_that_is_waited_for(mistakes: Mistakes) -> None:
+    assert mistakes(scenario("[{care: {}, name: feed}, status: {only_if: feed}]")) == [
+        "s.yaml:4:8: flow[0]: 'name' stands beside care: indent it below, to be one of its settings"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("rule", "told"),
+    [
+        ("strict: false, allow_thin: true", []),
+        ("exit_code: 10", []),
+        ("abort_on_fail: true, delay_abort_eval: 5s, exit_code: 125", []),
+        ("exit_code: 9", ["exit_code: must be at least 10, not 9"]),
+        ("exit_code: 126", ["exit_code: must be at most 125, not 126"]),
+        ("strict: no", ["strict: expected true or false, not 'no'"]),
+        ("abort_on_fail: true, delay_abort_eval: 5", ["delay_abort_eval: 5 has no unit: write a duration (50ms"]),
+        ("delay_abort_eval: 5s", ["delay_abort_eval: needs abort_on_fail: true beside it: a threshold that ends "]),
+        (
+            "strict: false, abort_on_fail: true, exit_code: 10",
+            [
+                "abort_on_fail: a threshold that is shown and not counted (strict: false) cannot end the load",
+                "exit_code: a threshold that is shown and not counted (strict: false) has no say in the exit code",
+            ],
+        ),
+    ],
+)
+def test_settings_of_a_threshold(mistakes: Mistakes, rule: str, told: list[str]) -> None:
+    found = [
+        line.partition(".")[2].partition("].")[2]
+        for line in mistakes(scenario("[status]", f"{{expr: latency.p50 < 1s, {rule}}}"))
+    ]
+    assert [line[: len(start)] for line, start in zip(found, told, strict=True)] == told
+
+
+def test_a_limit_that_needs_time_can_be_judged_after_a_while(mistakes: Mistakes, written: Write) -> None:
+    rule = "{expr: iterations >= 5, abort_on_fail: true, delay_abort_eval: 10s}"
+    assert mistakes(scenario("[status]", rule)) == []
+    (loaded,) = load_scenario(Path("s.yaml")).thresholds
+    assert loaded.delay_abort_eval_ns == 10_000_000_000
