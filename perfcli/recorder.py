@@ -38,8 +38,9 @@ class Frame:
     draws: array[int]
     """Packed draws."""
     starts: array[int]
-    """In ns, as `ends`."""
-    ends: array[int]
+    """In ns, of the engine process's clock."""
+    durations: array[int]
+    """From start to end, in ns."""
     lags: array[int] = field(default_factory=_empty)
     """How long after its intended start each began, in ns; empty where every start was as intended."""
     failures: dict[int, int] = field(default_factory=dict)
@@ -59,7 +60,7 @@ def encode_frame(frame: Frame) -> bytes:
     flags = (_OPEN if frame.lags else 0) | (_MEASURED if frame.measured else 0)
     header = _HEADER.pack(flags, frame.vu, len(frame.draws), len(frame.failures), frame.iterations, frame.reference_ns)
     failures = array("q", [number for pair in frame.failures.items() for number in pair])
-    columns = (frame.draws, frame.starts, frame.ends, frame.lags, failures)
+    columns = (frame.draws, frame.starts, frame.durations, frame.lags, failures)
     return header + b"".join(column.tobytes() for column in columns)
 
 
@@ -69,7 +70,7 @@ def decode_frame(data: bytes) -> Frame:
     numbers = array("q")
     numbers.frombytes(memoryview(data)[_HEADER.size :])
     columns = [numbers[at : at + samples] for at in range(0, samples * (4 if flags & _OPEN else 3), samples or 1)]
-    draws, starts, ends, *lags = columns or [_empty()] * 3
+    draws, starts, durations, *lags = columns or [_empty()] * 3
     pairs = numbers[len(numbers) - 2 * failed :]
     return Frame(
         vu,
@@ -77,7 +78,7 @@ def decode_frame(data: bytes) -> Frame:
         iterations,
         draws,
         starts,
-        ends,
+        durations,
         lags[0] if lags else _empty(),
         dict(zip(pairs[::2], pairs[1::2], strict=True)),
         reference_ns,
@@ -99,7 +100,7 @@ class Recorder:
         self._send = send
         self._reference_ns = reference_ns
         self._capacity = max(64, min(_MOST_SAMPLES, _SAMPLES_OF_ALL_VUS // vus))
-        self._draws, self._starts, self._ends, self._lags = (
+        self._draws, self._starts, self._durations, self._lags = (
             [_FILLING + place for place in range(self._capacity)] for _ in range(4)
         )
         self._used = 0
@@ -107,13 +108,14 @@ class Recorder:
         self._flush_at_ns = 0
         self._measured = False
         self._open = False
-        self._iterations = 0
+        self.iterations = 0
+        """Iterations completed in this phase; its vu counts them."""
 
     def begin(self, *, measured: bool, now_ns: int, is_open: bool = False) -> None:
         """A phase begins: samples from now on are measured, or discarded as warm-up."""
         self._measured = measured
         self._open = is_open
-        self._iterations = 0
+        self.iterations = 0
         self._flush_at_ns = now_ns + FLUSH_INTERVAL_NS
 
     def record(self, packed: int, start_ns: int, end_ns: int, lag_ns: int = 0) -> None:
@@ -121,7 +123,7 @@ class Recorder:
         used = self._used
         self._draws[used] = packed
         self._starts[used] = start_ns
-        self._ends[used] = end_ns
+        self._durations[used] = end_ns - start_ns
         if self._open:
             self._lags[used] = lag_ns
         self._used = used = used + 1
@@ -133,20 +135,16 @@ class Recorder:
         self._failures[self._used] = outcome
         self.record(packed, start_ns, end_ns, lag_ns)
 
-    def complete_iteration(self) -> None:
-        """An iteration is over."""
-        self._iterations += 1
-
     def flush(self, now_ns: int) -> None:
         """Send what is stored."""
         used = self._used
         frame = Frame(
             self._vu,
             self._measured,
-            self._iterations,
+            self.iterations,
             array("q", self._draws[:used]),
             array("q", self._starts[:used]),
-            array("q", self._ends[:used]),
+            array("q", self._durations[:used]),
             array("q", self._lags[:used] if self._open else ()),
             self._failures,
             self._reference_ns(),

@@ -103,8 +103,8 @@ class Measurement:
         work = self.performed.setdefault(frame.vu, PerformedWork(self.plan.vus))
         work.add(frame.draws)
         work.iterations = frame.iterations
-        if frame.reference_ns and frame.ends:
-            self.references[phase.index].add(frame.ends[-1] - began_ns, frame.reference_ns)
+        if frame.reference_ns and frame.starts:
+            self.references[phase.index].add(frame.starts[-1] - began_ns, frame.reference_ns)
         self.samples.add(frame, began_ns)
         self.frame_bytes += frame.size_bytes
 

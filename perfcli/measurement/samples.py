@@ -6,8 +6,7 @@ from array import array
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from itertools import repeat
-from operator import add, sub
+from operator import add
 
 from perfcli.metrics.statistics import Distribution
 from perfcli.metrics.timeline import Timeline
@@ -47,19 +46,19 @@ class OperationSamples:
         """Operations that did not."""
         return self.failures.total()
 
-    def add(self, starts: array[int], service_times: array[int], lags: array[int]) -> None:
-        """Take in operations that answered rightly, ascending by start; starts in ns since the phase began."""
+    def add(self, starts: array[int], service_times: array[int], lags: array[int], origin_ns: int) -> None:
+        """Take in operations that answered rightly, ascending by start; `origin_ns` is when the phase began."""
         latencies = array("q", map(add, service_times, lags)) if lags else service_times
         self.ok += len(latencies)
-        self.timeline.add(starts, latencies)
+        self.timeline.add(starts, latencies, origin_ns=origin_ns)
         if self.is_open:
-            self._service_timeline.add(starts, service_times)
+            self._service_timeline.add(starts, service_times, origin_ns=origin_ns)
 
-    def add_failures(self, starts: array[int], outcomes: Iterable[int]) -> None:
+    def add_failures(self, starts: array[int], outcomes: Iterable[int], origin_ns: int) -> None:
         """Take in operations that did not."""
-        self.timeline.add_failures(starts)
+        self.timeline.add_failures(starts, origin_ns=origin_ns)
         if self.is_open:
-            self._service_timeline.add_failures(starts)
+            self._service_timeline.add_failures(starts, origin_ns=origin_ns)
         self.failures.update(outcomes)
 
 
@@ -82,12 +81,11 @@ class Samples:
         """Take in the samples of a frame; `origin_ns` is the clock's reading when the phase began."""
         phase = self._plan.phase_of(frame.vu)
         operations = self.phases[phase.index]
-        starts = array("q", map(sub, frame.starts, repeat(origin_ns)))
-        service_times = array("q", map(sub, frame.ends, frame.starts))
+        starts, service_times = frame.starts, frame.durations
         if frame.lags:
             self.lags[phase.index].add(frame.lags)
         if len(operations) == 1 and not frame.failures:
-            next(iter(operations.values())).add(starts, service_times, frame.lags)
+            next(iter(operations.values())).add(starts, service_times, frame.lags, origin_ns)
             return
         of_step = [operations.get(step.label) for step in phase.flow]
         chosen: defaultdict[int, list[int]] = defaultdict(list)
@@ -101,11 +99,11 @@ class Samples:
             if outcome == SKIPPED:
                 operation.skipped += 1
             else:
-                operation.add_failures(starts[index : index + 1], [outcome])
+                operation.add_failures(starts[index : index + 1], [outcome], origin_ns)
         for place, indexes in chosen.items():
             operation = of_step[place]
             assert operation is not None
-            operation.add(_pick(starts, indexes), _pick(service_times, indexes), _pick(frame.lags, indexes))
+            operation.add(_pick(starts, indexes), _pick(service_times, indexes), _pick(frame.lags, indexes), origin_ns)
 
     @property
     def ok(self) -> int:

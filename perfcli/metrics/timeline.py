@@ -76,16 +76,20 @@ class Timeline:
         self._loose: set[int] = set()
         self._samples: _Samples | None = _Samples()
 
-    def add(self, starts_ns: array[int], latencies_ns: array[int]) -> None:
-        """Take in operations that answered rightly: starts, ascending, and the latency of each."""
-        for interval, first, end in self._cut(starts_ns):
+    def add(self, starts_ns: array[int], latencies_ns: array[int], *, origin_ns: int = 0) -> None:
+        """Take in operations that answered rightly: starts, ascending, and the latency of each.
+
+        Args:
+            origin_ns: when the phase began, on the clock of the starts.
+        """
+        for interval, first, end in self._cut(starts_ns, origin_ns):
             interval.histogram.add_all(latencies_ns[first:end])
-        if self._samples is not None and not self._samples.take(starts_ns, latencies_ns):
+        if self._samples is not None and not self._samples.take(starts_ns, latencies_ns, -origin_ns):
             self._samples = None
 
-    def add_failures(self, starts_ns: array[int]) -> None:
-        """Take in the starts, ascending, of operations that failed."""
-        for interval, first, end in self._cut(starts_ns):
+    def add_failures(self, starts_ns: array[int], *, origin_ns: int = 0) -> None:
+        """Take in the starts, ascending, of operations that failed; `origin_ns` as for `add`."""
+        for interval, first, end in self._cut(starts_ns, origin_ns):
             interval.failed += end - first
 
     def merge(self, other: Timeline, *, later_ns: int = 0) -> None:
@@ -99,7 +103,7 @@ class Timeline:
         for start_ns, interval in other.intervals():
             self._interval_at(start_ns + later_ns).merge(interval)
         self._pack_before(self._most)
-        if self._samples is not None and not (other._samples and other._samples.pour_into(self._samples, later_ns)):
+        if self._samples is not None and not (other._samples and self._samples.take(*other._samples.columns, later_ns)):
             self._samples = None
 
     def intervals(self) -> list[tuple[int, Interval]]:
@@ -147,12 +151,13 @@ class Timeline:
         whole = _merged(interval for _, interval in group).histogram
         return Slice(group[0][0], group[-1][0] + self.interval_ns, whole.count, whole.percentile(0.5))
 
-    def _cut(self, starts_ns: array[int]) -> Iterator[tuple[Interval, int, int]]:
+    def _cut(self, starts_ns: array[int], origin_ns: int) -> Iterator[tuple[Interval, int, int]]:
         """Each interval that starts fall into, with the first of them and the one after its last."""
         first = 0
         while first < len(starts_ns):
-            interval = self._interval_at(starts_ns[first])
-            end = bisect_left(starts_ns, self._end_of_interval(starts_ns[first]), first)
+            at_ns = starts_ns[first] - origin_ns
+            interval = self._interval_at(at_ns)
+            end = bisect_left(starts_ns, origin_ns + self._end_of_interval(at_ns), first)
             yield interval, first, end
             first = end
 
@@ -190,19 +195,14 @@ class _Samples:
     def __init__(self) -> None:
         self.columns = array("q"), array("q")
 
-    def take(self, starts_ns: array[int], latencies_ns: array[int]) -> bool:
-        """Keep more of them, unless they become too many."""
+    def take(self, starts_ns: array[int], latencies_ns: array[int], later_ns: int) -> bool:
+        """Keep more of them, each as so much later than it says, unless they become too many."""
         starts, latencies = self.columns
         if len(starts) + len(starts_ns) > EXACT_MOST:
             return False
-        starts.extend(starts_ns)
+        starts.extend(array("q", [start_ns + later_ns for start_ns in starts_ns]))
         latencies.extend(latencies_ns)
         return True
-
-    def pour_into(self, others: _Samples, later_ns: int) -> bool:
-        """Have others keep these too, as so much later, unless they become too many."""
-        starts, latencies = self.columns
-        return others.take(array("q", [start_ns + later_ns for start_ns in starts]), latencies)
 
     def slices(self, parts: int) -> list[Slice]:
         """Cut where each part has the same count, or one more."""

@@ -1,0 +1,147 @@
+"""What the tool itself costs, beside Locust: `python benchmarks/harness.py`. Locust must be importable (pip install locust).
+
+Both do the same operation, which does nothing, in one process with one user, by turns; the figures of a turn are
+ratios, so that a machine that changes its pace changes both. Then five million iterations show what the tool keeps.
+Exit code 1 where a limit is exceeded.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from statistics import median
+from typing import NamedTuple
+
+HERE = Path(__file__).resolve().parent
+SCENARIO = """
+name: nothing
+setup: {{pets: 1}}
+load: {{executor: shared-iterations, iterations: {iterations}}}
+flow: [status]
+"""
+LOCUST = """
+import sys, time
+import gevent
+from locust import User, constant, task
+from locust.env import Environment
+
+pets = {"user": "pet"}
+
+class Nothing(User):
+    wait_time = constant(0)
+
+    @task
+    def status(self):
+        start = time.perf_counter()
+        pets["user"]
+        took_ms = (time.perf_counter() - start) * 1000
+        self.environment.events.request.fire(
+            request_type="", name="status", response_time=took_ms, response_length=0, exception=None, context={}
+        )
+
+environment = Environment(user_classes=[Nothing])
+runner = environment.create_local_runner()
+began = time.perf_counter()
+runner.start(1, spawn_rate=1)
+gevent.spawn_later(float(sys.argv[1]), runner.quit)
+runner.greenlet.join()
+print(environment.stats.total.num_requests / (time.perf_counter() - began))
+"""
+
+
+class Turn(NamedTuple):
+    """One run of the tool."""
+
+    per_s: float
+    cpu_us: float
+    growth_bytes: int
+    tool_peak_bytes: int
+
+
+class Row(NamedTuple):
+    """A figure and its limit."""
+
+    what: str
+    figure: str
+    value: float
+    limit: float
+    at_least: bool = False
+
+    @property
+    def holds(self) -> bool:
+        """Whether the limit is kept."""
+        return self.value >= self.limit if self.at_least else self.value <= self.limit
+
+
+def ours(folder: Path, iterations: int) -> Turn:
+    """The tool as people start it, on an engine that does nothing."""
+    scenario, result = folder / "nothing.yaml", folder / "result.json"
+    scenario.write_text(SCENARIO.format(iterations=iterations), encoding="utf-8")
+    command = [sys.executable, "-m", "perfcli", "run", str(scenario), "--quiet", "--json", str(result)]
+    environment = {**os.environ, "PYTHONPATH": str(HERE.parent)}
+    tool = subprocess.Popen(
+        [*command, "--engine", str(HERE / "noop_engine")], env=environment, stdout=subprocess.DEVNULL
+    )
+    # what wait4 tells is the highest of the tool itself and of processes it waited for: no less than the tool's own
+    _, status, usage = os.wait4(tool.pid, 0)
+    if status:
+        raise SystemExit(f"the tool ended with status {status}")
+    run = json.loads(result.read_text(encoding="utf-8"))
+    seconds = run["duration_ns"] / 1e9
+    return Turn(
+        run["iterations"] / seconds,
+        run["resources"]["cpu_mean"] * seconds / run["iterations"] * 1e6,
+        run["memory"]["growth"],
+        usage.ru_maxrss * 1024,
+    )
+
+
+def locust(seconds: float) -> float:
+    """Iterations a second of Locust."""
+    command = [sys.executable, "-c", LOCUST, str(seconds)]
+    finished = subprocess.run(command, capture_output=True, text=True, check=True)
+    return float(finished.stdout.split()[-1])
+
+
+def rows(folder: Path, rounds: int, iterations: int, many: int) -> Iterator[Row]:
+    """The figures, in the order they become known."""
+    turns = [(ours(folder, iterations), locust(3.0)) for _ in range(rounds)]
+    ours_per_s, locust_per_s = median(own.per_s for own, _ in turns), median(theirs for _, theirs in turns)
+    ratio = median(own.per_s / theirs for own, theirs in turns)
+    yield Row("iterations/s against Locust's", f"{ours_per_s:,.0f} : {locust_per_s:,.0f}", ratio, 5, at_least=True)
+    cost = median(own.cpu_us for own, _ in turns)
+    yield Row("CPU of the engine's process, µs an operation", f"Locust {1e6 / locust_per_s:.1f}", cost, 2)
+    long = ours(folder, many)
+    operations = f"after {many:,} operations"
+    yield Row("growth of the engine's process, MB", operations, long.growth_bytes / 1e6, 2)
+    yield Row("the tool's own peak, MB", operations, long.tool_peak_bytes / 1e6, 80)
+
+
+def main() -> None:
+    """Print the figures, and fail where one exceeds its limit."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="fewer rounds and iterations: a look, no judgement")
+    quick = parser.parse_args().quick
+    if importlib.util.find_spec("locust") is None:
+        raise SystemExit("Locust is what the tool is measured against: pip install locust")
+    kept = True
+    with tempfile.TemporaryDirectory() as folder:
+        for row in rows(
+            Path(folder), 2 if quick else 5, 300_000 if quick else 1_000_000, 500_000 if quick else 5_000_000
+        ):
+            kept &= row.holds
+            sign = "≥" if row.at_least else "≤"
+            mark = "ok" if row.holds else "OVER"
+            print(f"{row.what:46} {row.value:7.2f} {sign} {row.limit:<4g} {mark:5} {row.figure}", flush=True)
+    raise SystemExit(0 if kept else 1)
+
+
+if __name__ == "__main__":
+    main()
