@@ -1,4 +1,4 @@
-"""What the tool itself costs, beside Locust: `python benchmarks/harness.py`. Locust must be importable (pip install locust).
+"""What the tool itself costs, beside Locust: `python benchmarks/harness.py`, after `pip install locust`.
 
 Both do the same operation, which does nothing, in one process with one user, by turns; the figures of a turn are
 ratios, so that a machine that changes its pace changes both. Then five million iterations show what the tool keeps.

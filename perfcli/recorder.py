@@ -11,6 +11,9 @@ from typing import Final
 OK: Final = 0
 """The outcome of an operation that answered rightly; every kind of failure has a number of its own."""
 
+NOT_DUE: Final = -1
+"""The lag of a step that began when the one before it was over."""
+
 SKIPPED: Final = -1
 """The outcome of a step that was not tried, as the scenario makes it depend on one that failed."""
 
@@ -42,7 +45,7 @@ class Frame:
     durations: array[int]
     """From start to end, in ns."""
     lags: array[int] = field(default_factory=_empty)
-    """How long after its intended start each began, in ns; empty where every start was as intended."""
+    """Of an open model, how long after its intended start each began, in ns, or NOT_DUE; else empty."""
     failures: dict[int, int] = field(default_factory=dict)
     """Outcomes by index; all others are OK."""
     reference_ns: int = 0
@@ -118,7 +121,7 @@ class Recorder:
         self.iterations = 0
         self._flush_at_ns = now_ns + FLUSH_INTERVAL_NS
 
-    def record(self, packed: int, start_ns: int, end_ns: int, lag_ns: int = 0) -> None:
+    def record(self, packed: int, start_ns: int, end_ns: int, lag_ns: int = NOT_DUE) -> None:
         """Store one sample that is OK."""
         used = self._used
         self._draws[used] = packed
@@ -130,7 +133,7 @@ class Recorder:
         if end_ns >= self._flush_at_ns or used == self._capacity:
             self.flush(end_ns)
 
-    def record_failure(self, packed: int, outcome: int, start_ns: int, end_ns: int, lag_ns: int = 0) -> None:
+    def record_failure(self, packed: int, outcome: int, start_ns: int, end_ns: int, lag_ns: int = NOT_DUE) -> None:
         """Store one sample of another outcome."""
         self._failures[self._used] = outcome
         self.record(packed, start_ns, end_ns, lag_ns)

@@ -10,9 +10,9 @@ from digipal.core.decay import Decay
 from digipal.core.enums import EggType, InteractionResult, LifeStage
 from digipal.core.evolution_controller import EvolutionController
 from digipal.core.evolution_rules import EvolutionResult
-from digipal.core.interaction_processor import InteractionProcessor, clean_interaction, numbers_of
+from digipal.core.interaction_processor import InteractionProcessor, clean_interaction
 from digipal.core.memory_manager import EnhancedMemoryManager
-from digipal.core.models import DigiPal, Interaction
+from digipal.core.models import DigiPal, Interaction, numbers_of
 from digipal.core.pet_keeper import Change, PetKeeper
 from digipal.core.pet_state import PetState
 from digipal.core.pet_statistics import pet_statistics

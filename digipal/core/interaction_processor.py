@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any, TypeGuard
 
 from digipal.core.attribute_engine import AttributeEngine
 from digipal.core.enums import InteractionResult, LifeStage
-from digipal.core.models import DigiPal, Interaction
+from digipal.core.models import DigiPal, Interaction, numbers_of
 
 if TYPE_CHECKING:
     from digipal.ai.communication import AICommunication
@@ -96,10 +96,3 @@ def _is_local_time(value: object) -> TypeGuard[datetime]:
 
 def _text(value: object, default: str) -> str:
     return value if isinstance(value, str) else default
-
-
-def numbers_of(changes: object) -> dict[str, int]:
-    """The entries that change a number by name."""
-    if not isinstance(changes, dict):
-        return {}
-    return {k: v for k, v in changes.items() if isinstance(k, str) and isinstance(v, int)}

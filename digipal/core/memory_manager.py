@@ -11,10 +11,9 @@ from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 from digipal.core.emotional_memory import EmotionalMemory
-from digipal.core.interaction_processor import numbers_of
 from digipal.core.memory_cache import MemoryCache
 from digipal.core.memory_retrieval import SimpleRAG
-from digipal.core.models import DigiPal, Interaction
+from digipal.core.models import DigiPal, Interaction, numbers_of
 
 if TYPE_CHECKING:
     from digipal.storage.storage_manager import StorageManager

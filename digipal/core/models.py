@@ -232,3 +232,10 @@ _READERS: dict[str, Callable[[Any], Any]] = {
     "learned_commands": set,
     "personality_traits": dict,
 }
+
+
+def numbers_of(changes: object) -> dict[str, int]:
+    """The entries that change a number by name."""
+    if not isinstance(changes, dict):
+        return {}
+    return {k: v for k, v in changes.items() if isinstance(k, str) and isinstance(v, int)}

@@ -11,7 +11,7 @@ from perfcli.agent.hands import Hands, TimedOut
 from perfcli.agent.outcomes import Outcomes
 from perfcli.clock import Clock
 from perfcli.executors import Schedule
-from perfcli.recorder import FLUSH_INTERVAL_NS, OK, SKIPPED, Recorder
+from perfcli.recorder import FLUSH_INTERVAL_NS, NOT_DUE, OK, SKIPPED, Recorder
 from perfcli.scenario.operation import StepSettings, needed_steps
 from perfcli.scenario.steps import Sleep
 from perfcli.targets.checks import TORN
@@ -133,7 +133,7 @@ class VirtualUser:
                 else:
                     outcome = self._wrong(problem) if problem else OK
                 passed_ns = end_ns
-                lag_ns = start_ns - intended_ns if intended_ns else 0
+                lag_ns = max(0, start_ns - intended_ns) if intended_ns else NOT_DUE
                 intended_ns = 0
                 if outcome == OK:
                     record(packed, start_ns, end_ns, lag_ns)

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import os
-import time
-from array import array
 from collections import Counter
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, Literal
 
 from perfcli.measurement.conservation import Conservation
 from perfcli.measurement.digest import PerformedWork
 from perfcli.measurement.fidelity import Fidelity
+from perfcli.measurement.inspections import joined
 from perfcli.measurement.integrity import Ledger
 from perfcli.measurement.samples import Samples
-from perfcli.measurement.starvation import starvation
+from perfcli.measurement.starvation import ToolTime, starvation
 from perfcli.measurement.stock import Stock
+from perfcli.measurement.times import PhaseTimes, References
 from perfcli.metrics.timeline import Timeline
 from perfcli.monitor import Reading
 from perfcli.plan import ExecutionPlan, PlannedPhase
@@ -24,42 +23,6 @@ from perfcli.recorder import Frame
 from perfcli.results import Inspection, Integrity
 from perfcli.scenario.operation import CareSettings, CreationSettings, TalkSettings
 from perfcli.workload import places
-
-_MOST_REFERENCES: Final = 20_000
-
-
-@dataclass(slots=True)
-class PhaseTimes:
-    """When a phase ran, as readings of the clock; None until it is known."""
-
-    began_ns: int | None = None
-    ended_ns: int | None = None
-    interrupted: int = 0
-    over_in: int = 0  # engine processes in which it is over
-
-
-@dataclass(slots=True)
-class References:
-    """What the reference kernel took, and when since the phase began; of 20,000 times every second one is dropped."""
-
-    at_ns: array[int] = field(default_factory=lambda: array("q"))
-    took_ns: array[int] = field(default_factory=lambda: array("q"))
-
-    def add(self, at_ns: int, took_ns: int) -> None:
-        """It took so long at that time."""
-        if len(self.at_ns) == _MOST_REFERENCES:
-            self.at_ns, self.took_ns = self.at_ns[::2], self.took_ns[::2]
-        self.at_ns.append(at_ns)
-        self.took_ns.append(took_ns)
-
-    def during(self, begins_ns: int, ends_ns: int) -> list[int]:
-        """What it took within a span of time; where it was not run then, what it took at the nearest time."""
-        times = list(zip(self.at_ns, self.took_ns, strict=True))
-        inside = [took_ns for at_ns, took_ns in times if begins_ns <= at_ns <= ends_ns]
-        if inside or not times:
-            return inside
-        middle_ns = (begins_ns + ends_ns) // 2
-        return [min(times, key=lambda each: abs(each[0] - middle_ns))[1]]
 
 
 class Measurement:
@@ -86,7 +49,7 @@ class Measurement:
         self.printed_bytes: int | None = None
         self.frame_bytes = 0
         self._conservation: Conservation | None = None
-        self._tool_cpu_ns: dict[str, int] = {}
+        self._tool_times: dict[str, ToolTime] = {}
 
     def add(self, frame: Frame) -> None:
         """Take in a frame of samples."""
@@ -131,28 +94,13 @@ class Measurement:
             self.active_pets = (self.active_pets or 0) + active_pets
 
     def add_inspection(self, fields: dict[str, Any]) -> None:
-        """What was seen inside one of the engine processes; of several, the worst of each."""
-        seen, now = self.inspection, Inspection.model_validate(fields)
-        if now.shutdown_ns is None:
-            return
-        self.inspection = seen.model_copy(
-            update={
-                "shutdown_ns": max(seen.shutdown_ns or 0, now.shutdown_ns),
-                "threads_left": seen.threads_left + now.threads_left,
-                "connections_left": (seen.connections_left or 0) + (now.connections_left or 0),
-                "files_left": sorted({*seen.files_left, *now.files_left}),
-                "log_errors": dict(Counter(seen.log_errors) + Counter(now.log_errors)),
-                "log_examples": now.log_examples | seen.log_examples,
-                "statements_per_operation": seen.statements_per_operation or now.statements_per_operation,
-                "fsyncs_per_operation": seen.fsyncs_per_operation or now.fsyncs_per_operation,
-                "fsyncs_not_told": seen.fsyncs_not_told or now.fsyncs_not_told,
-            }
-        )
+        """What was seen inside one of the engine processes."""
+        self.inspection = joined(self.inspection, Inspection.model_validate(fields))
 
     def mark(self, name: str, reading: Reading) -> None:
         """Keep the reading of a checkpoint."""
         self.marks[name] = reading
-        self._tool_cpu_ns[name] = time.process_time_ns()
+        self._tool_times[name] = ToolTime.now()
 
     @property
     def starved(self) -> str:
@@ -160,8 +108,8 @@ class Measurement:
         before, after = self.marks.get("baseline"), self.marks.get("end")
         if before is None or after is None:
             return ""
-        tool_cpu_ns = self._tool_cpu_ns["end"] - self._tool_cpu_ns["baseline"]
-        return starvation(before, after, tool_cpu_ns=tool_cpu_ns, cpus=os.cpu_count() or 1)
+        times = self._tool_times
+        return starvation(before, after, times["baseline"], times["end"], cpus=os.cpu_count() or 1)
 
     def begin_account(self, database: Path) -> None:
         """Note what is stored before the load, where a threshold asks what became of it."""

@@ -6,12 +6,13 @@ from array import array
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from itertools import repeat
 from operator import add
 
 from perfcli.metrics.statistics import Distribution
 from perfcli.metrics.timeline import Timeline
 from perfcli.plan import ExecutionPlan
-from perfcli.recorder import OK, SKIPPED, Frame
+from perfcli.recorder import NOT_DUE, OK, SKIPPED, Frame
 from perfcli.workload import places
 
 
@@ -48,7 +49,9 @@ class OperationSamples:
 
     def add(self, starts: array[int], service_times: array[int], lags: array[int], origin_ns: int) -> None:
         """Take in operations that answered rightly, ascending by start; `origin_ns` is when the phase began."""
-        latencies = array("q", map(add, service_times, lags)) if lags else service_times
+        # what was not due is as late as the step before it, whose latency has it
+        late = map(max, lags, repeat(0))
+        latencies = array("q", map(add, service_times, late)) if lags else service_times
         self.ok += len(latencies)
         self.timeline.add(starts, latencies, origin_ns=origin_ns)
         if self.is_open:
@@ -83,7 +86,7 @@ class Samples:
         operations = self.phases[phase.index]
         starts, service_times = frame.starts, frame.durations
         if frame.lags:
-            self.lags[phase.index].add(frame.lags)
+            self.lags[phase.index].add(array("q", filter(NOT_DUE.__ne__, frame.lags)))
         if len(operations) == 1 and not frame.failures:
             next(iter(operations.values())).add(starts, service_times, frame.lags, origin_ns)
             return

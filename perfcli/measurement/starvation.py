@@ -1,36 +1,54 @@
 """Did others take the CPU? Then the figures are those of a busy machine, not of the engine.
 
 Said only of plain cases, as a shared machine is never quite quiet: others, the machine's host included, used three
-quarters of all CPU time, and the engine's threads waited for a CPU longer than they had one, and for a fifth of the
-time at least.
+quarters of all CPU time, and the threads of the engine, or of the tool, waited for a CPU longer than they had one, and
+for a fifth of the time at least.
 """
 
 from __future__ import annotations
 
-from typing import Final
+import os
+import time
+from typing import Final, NamedTuple
 
-from perfcli.monitor import Reading
+from perfcli.monitor import Reading, waited_ns
 
 _OTHERS_SHARE: Final = 0.75
 _WAITING_SHARE: Final = 0.2
 
 
-def starvation(before: Reading, after: Reading, *, tool_cpu_ns: int, cpus: int) -> str:
-    """Why the engine was starved between two whole readings; "" where it was not, or that cannot be told.
+class ToolTime(NamedTuple):
+    """What the tool's own process has used and missed until a moment."""
 
-    Args:
-        tool_cpu_ns: CPU time of the tool's own process between them.
-    """
-    if None in (before.waited_ns, after.waited_ns, before.machine_busy_ns, after.machine_busy_ns):
-        return ""
+    cpu_ns: int
+    waited_ns: int | None
+
+    @classmethod
+    def now(cls) -> ToolTime:
+        """Until now."""
+        return cls(time.process_time_ns(), waited_ns(os.getpid()))
+
+
+def starvation(before: Reading, after: Reading, tool_before: ToolTime, tool_after: ToolTime, *, cpus: int) -> str:
+    """Why engine or tool were starved between two whole readings; "" where they were not, or that cannot be told."""
     elapsed_ns = after.at_ns - before.at_ns
-    ran_ns = after.cpu_ns - before.cpu_ns
-    waited_ns = (after.waited_ns or 0) - (before.waited_ns or 0)
-    others_ns = (after.machine_busy_ns or 0) - (before.machine_busy_ns or 0) - ran_ns - tool_cpu_ns
-    others_share = others_ns / (elapsed_ns * cpus) if elapsed_ns > 0 else 0.0
-    if others_share < _OTHERS_SHARE or waited_ns < max(ran_ns, _WAITING_SHARE * elapsed_ns):
+    busy_ns = _between(before.machine_busy_ns, after.machine_busy_ns)
+    if busy_ns is None or elapsed_ns <= 0:
+        return ""
+    ran_ns = {"the engine": after.cpu_ns - before.cpu_ns, "the tool": tool_after.cpu_ns - tool_before.cpu_ns}
+    waited = {
+        "the engine": _between(before.waited_ns, after.waited_ns) or 0,
+        "the tool": _between(tool_before.waited_ns, tool_after.waited_ns) or 0,
+    }
+    others_share = (busy_ns - sum(ran_ns.values())) / (elapsed_ns * cpus)
+    starved = [who for who in ran_ns if waited[who] >= max(ran_ns[who], _WAITING_SHARE * elapsed_ns)]
+    if others_share < _OTHERS_SHARE or not starved:
         return ""
     return (
-        f"the machine was busy with other work: it took {others_share:.0%} of all CPU time, and the engine waited "
-        f"{waited_ns / 1e9:.1f} s for a CPU in {elapsed_ns / 1e9:.1f} s; try again when it is quiet"
+        f"the machine was busy with other work: it took {others_share:.0%} of all CPU time, and {starved[0]} waited "
+        f"{waited[starved[0]] / 1e9:.1f} s for a CPU in {elapsed_ns / 1e9:.1f} s; try again when it is quiet"
     )
+
+
+def _between(before: int | None, after: int | None) -> int | None:
+    return None if before is None or after is None else after - before

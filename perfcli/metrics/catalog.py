@@ -77,7 +77,7 @@ _ALL = (
         "schedule_lag", Unit.DURATION, "from the time an iteration was due to its actual start", needs_statistic=True
     ),
     _of_phase("offered_rate", Unit.RATE, "iterations that were due per second, of an arrival rate"),
-    _of_phase("achieved_rate", Unit.RATE, "iterations that were started per second, of an arrival rate"),
+    _of_phase("achieved_rate", Unit.RATE, "iterations that were done per second, of an arrival rate"),
     _of_phase("delivery", Unit.PERCENTAGE, "achieved rate over offered rate"),
     _of_phase("duration", Unit.DURATION, "measured time, warm-up left out"),
     Metric("memory.growth", Unit.SIZE, "RSS after the load less RSS at the baseline after warm-up"),

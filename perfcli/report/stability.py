@@ -28,7 +28,7 @@ def render_stability(result: RunResult) -> Iterator[RenderableType]:
 
 def _lines(result: RunResult) -> Iterator[tuple[str, Text]]:
     if result.memory.leak:
-        yield "leak", _leak(result.memory.leak)
+        yield "leak", _leak(result.memory.leak, failed=_fails_for("memory.leak", result))
     yield "degradation", _degradation(result)
     if grown := [operation for operation in result.operations if operation.growth]:
         yield "growth", _growth(grown)
@@ -38,11 +38,16 @@ def _lines(result: RunResult) -> Iterator[tuple[str, Text]]:
         yield "database", Text.assemble("kept at ", name(result.kept_database))
 
 
-def _leak(leak: LeakResult) -> Text:
+def _fails_for(metric: str, result: RunResult) -> bool:
+    return any(metric in threshold.expr for threshold in result.failed_thresholds)
+
+
+def _leak(leak: LeakResult, *, failed: bool) -> Text:
     slope, bound = _SLOPE(leak.slope), _SLOPE(leak.lower_bound)
     if leak.judged:
         grown = units.format_size(leak.growth_bytes)
-        return Text(f"{bound} at least, at 99% confidence; slope {slope}, {grown} in all", BAD)
+        seen = f"{bound} at least, at 99% confidence; slope {slope}, {grown} in all"
+        return Text(seen, BAD) if failed else Text.assemble(seen, ("; a leak, or a cache that still fills", QUIET))
     return Text.assemble("none proven", (f": slope {slope}, its lower bound {bound}", QUIET))
 
 

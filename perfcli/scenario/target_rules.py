@@ -47,6 +47,9 @@ def _operations(target: TargetSettings, outline: Outline) -> Iterator[Problem]:
 
 
 def _settings_without_use(target: TargetSettings, root: Written) -> Iterator[Problem]:
+    pool = root.find("pool")
+    if target.starts_engine and isinstance(target, McpSettings) and pool is not None:
+        yield pool.key_place.problem(("pool",), "does not go with target mcp, whose server is one process: remove it")
     if target.starts_engine:
         return
     for path in _USELESS_AT_A_URL:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from perfcli.measurement.starvation import starvation
+from perfcli.measurement.starvation import ToolTime, starvation
 from perfcli.monitor import ProcessProbe, Reading
 
 S = 1_000_000_000
@@ -38,13 +38,18 @@ START = reading(0, 5, 1, 100)
     ],
 )
 def test_only_plain_cases_are_called_starved(after: Reading, starved: bool) -> None:
-    assert bool(starvation(START, after, tool_cpu_ns=S, cpus=2)) is starved
+    assert bool(starvation(START, after, ToolTime(0, 0), ToolTime(S, 0), cpus=2)) is starved
 
 
 def test_the_reason_has_its_figures() -> None:
-    reason = starvation(START, reading(10, 7, 4, 120), tool_cpu_ns=S, cpus=2)
+    reason = starvation(START, reading(10, 7, 4, 120), ToolTime(0, 0), ToolTime(S, 0), cpus=2)
     assert "85% of all CPU time" in reason
     assert "waited 3.0 s for a CPU in 10.0 s" in reason
+
+
+def test_a_tool_that_is_starved_is_told_too() -> None:
+    reason = starvation(START, reading(10, 7, 1, 120), ToolTime(0, 0), ToolTime(S, 3 * S), cpus=2)
+    assert "the tool waited 3.0 s" in reason
 
 
 @pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="only Linux tells how long threads wait")

@@ -156,3 +156,8 @@ def test_the_plan_says_what_is_driven(make_plan: Callable[..., ExecutionPlan]) -
     found = make_plan(["interact_with_pet"], target={"mcp": {"url": URL}}, **pets).describe()
     assert found.endswith(f"the MCP server at {URL}; 1 pet set up")
     assert "MCP" not in make_plan(["status"], **pets).describe()
+
+
+def test_a_pool_does_not_go_with_the_one_server(mistakes: Mistakes) -> None:
+    (mistake,) = mistakes(scenario("target: mcp", more="pool: {processes: 2}\n"))
+    assert mistake.endswith("pool: does not go with target mcp, whose server is one process: remove it")
