@@ -17,6 +17,12 @@ FAULTS = (
     "stores_twice",
     "forgets_updates",
     "tears_reads",
+    "leaks",
+    "grows",
+    "answers_busy",
+    "hangs",
+    "exits",
+    "leaves_things",
 )
 _ENGINE = Path(__file__).parents[3] / "digipal"
 

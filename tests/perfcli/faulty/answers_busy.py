@@ -1,0 +1,23 @@
+"""An engine whose database is locked now and then."""
+
+from __future__ import annotations
+
+import sqlite3
+from itertools import count
+from typing import Any
+
+from digipal.core.models import DigiPal
+from digipal.storage.storage_manager import StorageManager as Sound
+
+
+class StorageManager(Sound):
+    def __init__(self, *arguments: Any, **settings: Any) -> None:
+        super().__init__(*arguments, **settings)
+        self._calls = count(1)
+
+    def load_pet(self, user_id: str, **settings: Any) -> DigiPal | None:
+        if next(self._calls) % 20 == 0:
+            error = sqlite3.OperationalError("database is locked")
+            error.sqlite_errorcode = sqlite3.SQLITE_BUSY
+            raise error
+        return super().load_pet(user_id, **settings)

@@ -1,0 +1,154 @@
+"""Engines with one fault each, run as they come: the right metric and verdict name it, and a sound engine passes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from perfcli.errors import Verdict
+from perfcli.plan import plan_run
+from perfcli.pool.checkout import EngineSource
+from perfcli.results import RunResult
+from perfcli.run import patience, run_scenario
+from perfcli.scenario.models import Scenario
+from tests.perfcli.faulty.checkout import make_checkout
+
+CLEAN = [
+    "success_rate == 100%",
+    "lost_writes == 0",
+    "duplicate_writes == 0",
+    "torn_reads == 0",
+    "db_errors == 0",
+    "busy_errors == 0",
+    "timeouts == 0",
+]
+TIDY = [
+    "engine.threads_left == 0",
+    "engine.connections_left == 0",
+    "engine.files_left == 0",
+    "log.errors == 0",
+    "stray_output == 0B",
+    "engine.shutdown_time < 5s",
+]
+TALK = ["interact", {"save_pet": {"history": True}}, "load_pet"]
+READ: list[Any] = ["load_pet"]
+
+Run = Callable[..., RunResult]
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Run:
+    """Run a flow on an engine with a fault; its thresholds are CLEAN, unless others are given."""
+
+    def run(fault: str, flow: list[Any], *, thresholds: list[Any] | None = None, **keys: Any) -> RunResult:
+        iterations = keys.pop("iterations", 150)
+        load = {"executor": "per-vu-iterations", "iterations": iterations, **keys.pop("load", {})}
+        written = {"name": "faulty", "setup": {"pets": 3}, "engine": {"ai": {"latency": "0ms"}}, "load": load}
+        limits = CLEAN if thresholds is None else thresholds
+        scenario = Scenario.model_validate({**written, "flow": flow, "thresholds": limits, **keys})
+        engine = make_checkout(tmp_path, fault)
+        return run_scenario(plan_run(scenario, 1), engine=EngineSource(engine, fault))
+
+    return run
+
+
+def failed(result: RunResult) -> list[str]:
+    return [threshold.expr.split(" ")[0] for threshold in result.failed_thresholds]
+
+
+def test_a_sound_engine_passes(run: Run) -> None:
+    result = run("", TALK, thresholds=[*CLEAN, *TIDY, "fidelity.differences == 0", "statements_per_op < 20"])
+    assert (result.verdict, result.reasons, result.engine) == (Verdict.PASS, [], "")
+
+
+@pytest.mark.parametrize(
+    ("fault", "flow", "metrics"),
+    [
+        ("loses_writes", TALK, {"lost_writes"}),
+        ("stores_nothing", TALK, {"lost_writes"}),
+        ("stores_twice", TALK, {"duplicate_writes"}),
+        ("wrong_pet", TALK, {"success_rate"}),
+        ("answers_busy", READ, {"busy_errors", "success_rate"}),
+    ],
+)
+def test_each_fault_is_named_by_its_metric(run: Run, fault: str, flow: list[Any], metrics: set[str]) -> None:
+    result = run(fault, flow, iterations=600)
+    assert result.verdict is Verdict.FAIL
+    assert metrics <= set(failed(result))
+
+
+def test_a_leak_is_proven(run: Run) -> None:
+    flow = ["save_pet"]
+    result = run("leaks", flow, thresholds=["memory.leak == 0B/op"], iterations=15_000)
+    assert result.verdict is Verdict.FAIL
+    assert result.memory.leak is not None
+    assert result.memory.leak.judged > 500
+
+
+def test_cost_that_grows_with_a_session_is_seen(run: Run) -> None:
+    result = run(
+        "grows",
+        ["interact"],
+        setup={"pets": 1},
+        growth={"over": "interactions"},
+        thresholds=["interact.growth.ratio < 2.5"],
+        iterations=1_500,
+    )
+    assert failed(result) == ["interact.growth.ratio"]
+
+
+def test_a_copied_database_is_a_stray_file_and_too_much_written(run: Run) -> None:
+    result = run("copies_database", TALK, thresholds=["engine.files_left == 0", "io.written_per_op < 100kB"])
+    assert "engine.files_left" in failed(result)
+    assert result.inspection.files_left == ["digipal.copy"]
+
+
+def test_an_unclean_end_is_seen_in_all_its_parts(run: Run) -> None:
+    result = run("leaves_things", READ, thresholds=TIDY)
+    names = ["engine.threads_left", "engine.connections_left", "engine.files_left", "log.errors", "stray_output"]
+    assert failed(result) == names
+    assert result.inspection.threads_left == ["left behind"]
+    assert result.inspection.files_left == ["stray.txt"]
+    assert result.inspection.log_errors == {"digipal.storage": 1}
+
+
+def test_an_engine_that_exits_is_an_error(run: Run) -> None:
+    result = run("exits", READ)
+    assert (result.verdict, result.exit_code) == (Verdict.ERROR, 1)
+    assert "exited with code 7" in result.reasons[0]
+
+
+def test_an_engine_that_hangs_is_ended_at_its_deadline(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(patience, "GRACE_S", 1.0)
+    result = run("hangs", READ)
+    assert result.verdict is Verdict.ERROR
+    assert "the engine hangs" in result.reasons[0]
+
+
+def test_a_call_that_hangs_times_out_and_the_vu_goes_on(run: Run) -> None:
+    result = run("hangs", [{"load_pet": {"timeout": "500ms"}}], iterations=200)
+    assert (result.total.ok, result.total.failed, failed(result)) == (199, 1, ["success_rate", "timeouts"])
+
+
+def test_updates_lost_between_threads_do_not_add_up(run: Run) -> None:
+    care = {"care": {"actions": ["vegetables", "fish"]}}
+    result = run(
+        "forgets_updates",
+        [care],
+        setup={"pets": 1},
+        users="uniform",
+        thresholds=["lost_updates == 0"],
+        load={"vus": 4},
+        iterations=50,
+    )
+    assert failed(result) == ["lost_updates"]
+
+
+def test_several_processes_share_the_load_and_nothing_is_lost(run: Run) -> None:
+    result = run("", TALK, pool={"processes": 2}, load={"vus": 3}, iterations=40)
+    assert (result.verdict, result.reasons) == (Verdict.PASS, [])
+    assert (result.iterations, result.total.ok, result.processes) == (120, 360, 2)
+    assert [work.iterations for work in result.vus] == [40, 40, 40]
