@@ -21,13 +21,32 @@ class Clock(Protocol):
         """What the reference kernel takes now."""
 
 
+class StopSignal:
+    """Set once, when a run is being stopped. Vus look at `asked` before every iteration, so it is a mere attribute."""
+
+    __slots__ = ("_event", "asked")
+
+    def __init__(self) -> None:
+        self.asked = False
+        self._event = Event()
+
+    def set(self) -> None:
+        """Stop."""
+        self.asked = True
+        self._event.set()
+
+    def wait(self, duration_s: float) -> None:
+        """Wait that long, or until it is set."""
+        self._event.wait(duration_s)
+
+
 class SystemClock:
     """The monotonic clock of the system; its pauses end at once when `stop` is set.
 
     On Linux and macOS every process reads the same clock, so times of the engine process and of the tool compare.
     """
 
-    def __init__(self, stop: Event) -> None:
+    def __init__(self, stop: StopSignal) -> None:
         self.now_ns = time.perf_counter_ns
         self._stop = stop
 

@@ -8,6 +8,7 @@ from threading import Event, Lock, Thread
 from typing import Any
 
 from perfcli import wire
+from perfcli.clock import StopSignal
 from perfcli.recorder import Frame
 
 
@@ -19,7 +20,7 @@ class Link:
     """
 
     def __init__(self, connection: Connection, orphaned: Callable[[], None]) -> None:
-        self.stop = Event()
+        self.stop = StopSignal()
         self._connection = connection
         self._orphaned = orphaned
         self._sending = Lock()

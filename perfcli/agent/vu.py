@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from threading import Event
 from typing import Any, Final
 
 from perfcli.agent.hands import Hands, TimedOut
 from perfcli.agent.outcomes import Outcomes
-from perfcli.clock import Clock
+from perfcli.clock import Clock, StopSignal
 from perfcli.executors import Schedule
 from perfcli.recorder import FLUSH_INTERVAL_NS, NOT_DUE, OK, SKIPPED, Recorder
 from perfcli.scenario.operation import StepSettings, needed_steps
@@ -34,7 +33,7 @@ class VirtualUser:
     outcomes: Outcomes
     hands: Hands | None  # for calls with a timeout
     clock: Clock
-    stop: Event
+    stop: StopSignal
     interrupted: int = 0  # iterations that were cut off
     ended_ns: int = 0
     _cut_off_ns: int = _NEVER
@@ -61,23 +60,26 @@ class VirtualUser:
             cut_off_ns: the clock's reading at which an iteration that still goes on is cut off between two steps.
         """
         self._cut_off_ns = cut_off_ns
-        now_ns, stopped, place = self.clock.now_ns, self.stop.is_set, self.place
+        now_ns, stop, place = self.clock.now_ns, self.stop, self.place
         next_start_ns, next_iteration, iterate = schedule.next_start_ns, workload.next_iteration, self._iteration()
         now, thinking_ns = now_ns(), 0
         if now < origin_ns:
             self._wait(origin_ns - now)
             now = now_ns()
-        while not stopped():
+        while not stop.asked:
             ready_ns = now - origin_ns + thinking_ns
             start_ns = next_start_ns(place, ready_ns)
+            if start_ns == ready_ns and pause_after is None:
+                # as soon as possible: then the operation's own start is the intended one
+                now = iterate(next_iteration(), 0)
+                continue
             if start_ns is None:
                 break
             due_ns = origin_ns + start_ns
             if due_ns > now or thinking_ns:
                 self._wait(max(due_ns, origin_ns + ready_ns) - now_ns())
-                if stopped() or now_ns() > latest_ns:
+                if stop.asked or now_ns() > latest_ns:
                     break
-            # a start at "ready" means as soon as possible: then the operation's own start is the intended one
             began_ns, now = now, iterate(next_iteration(), 0 if start_ns == ready_ns else due_ns)
             if pause_after is not None:
                 now = now_ns()
@@ -87,9 +89,9 @@ class VirtualUser:
 
     def _iteration(self) -> Callable[[Sequence[Draw], int], int]:
         """What does the steps of one iteration, with all it needs at hand: it is the harness's hot path."""
-        now_ns, stopped, cut_off_ns, calls, hands = (
+        now_ns, stop, cut_off_ns, calls, hands = (
             self.clock.now_ns,
-            self.stop.is_set,
+            self.stop,
             self._cut_off_ns,
             self.calls,
             self.hands,
@@ -104,7 +106,7 @@ class VirtualUser:
             """
             passed_ns = failed = 0
             for place, user, choice, packed in draws:
-                if passed_ns and (passed_ns >= cut_off_ns or stopped()):
+                if passed_ns and (passed_ns >= cut_off_ns or stop.asked):
                     self.interrupted += 1
                     return passed_ns
                 call = calls[place]
