@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from perfcli.scenario.overrides import Override
 
 _EPILOG = """\b
-Exit codes: 0 pass · 1 internal error · 2 usage or invalid scenario · 3 a threshold failed ·
+Exit codes: 0 pass · 1 the engine died or hung · 2 usage or invalid scenario · 3 a threshold failed ·
 4 the run is invalid · 5 regression · 130 interrupted (143 by SIGTERM)"""
 
 
@@ -40,7 +40,7 @@ _WHAT_RUNS = (
     click.option(
         "--tag", "tags", multiple=True, metavar="T", help="Only scenarios with this tag (several: any of them)."
     ),
-    click.option("--workers", type=click.IntRange(min=1), metavar="N", help="Virtual users (load.vus)."),
+    click.option("--workers", "--vus", type=click.IntRange(min=1), metavar="N", help="Virtual users (load.vus)."),
     click.option("--iterations", type=click.IntRange(min=1), metavar="N", help="Iterations, whatever the executor."),
     click.option("--duration", metavar="D", help="Run for this long (30s, 2m), whatever the executor."),
     click.option(

@@ -59,7 +59,8 @@ def main(arguments: list[str]) -> None:
 
 def _threads_needed(plan: ExecutionPlan, process: int) -> int:
     """The most vus of this process that work at once."""
-    return max(sum(plan.process_of(vu) == process for phase in wave for vu in phase.vus) for wave in plan.waves)
+    at_once = (sum(plan.process_of(vu) == process for phase in wave for vu in phase.vus) for wave in plan.waves)
+    return max(1, *at_once)
 
 
 def _leave_no_trace(directory: Path) -> None:

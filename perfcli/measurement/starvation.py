@@ -15,6 +15,7 @@ from perfcli.monitor import Reading, waited_ns
 
 _OTHERS_SHARE: Final = 0.75
 _WAITING_SHARE: Final = 0.2
+_SHORTEST_NS: Final = 1_000_000_000  # a moment of a shared machine says nothing
 
 
 class ToolTime(NamedTuple):
@@ -33,7 +34,7 @@ def starvation(before: Reading, after: Reading, tool_before: ToolTime, tool_afte
     """Why engine or tool were starved between two whole readings; "" where they were not, or that cannot be told."""
     elapsed_ns = after.at_ns - before.at_ns
     busy_ns = _between(before.machine_busy_ns, after.machine_busy_ns)
-    if busy_ns is None or elapsed_ns <= 0:
+    if busy_ns is None or elapsed_ns < _SHORTEST_NS:
         return ""
     ran_ns = {"the engine": after.cpu_ns - before.cpu_ns, "the tool": tool_after.cpu_ns - tool_before.cpu_ns}
     waited = {

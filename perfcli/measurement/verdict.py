@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -16,6 +17,14 @@ from perfcli.thresholds import Threshold, parse_threshold
 from perfcli.units import format_quantity
 
 NO_SAMPLES = "no samples"
+_WHY_NONE = {
+    **dict.fromkeys(("delivery", "offered_rate", "achieved_rate", "schedule_lag"), "the load has no arrival rate"),
+    **dict.fromkeys(("memory.slope", "memory.leak"), "too few readings, let it run for some seconds"),
+    **dict.fromkeys(("growth.ratio", "growth.exponent"), "too few operations, or none of them stores anything"),
+    "degradation": "a fifth of the operations has fewer than 5",
+    "lost_updates": "no care was acknowledged whose effects only add",
+    "memory.per_pet": "no pet was in the engine's cache",
+}
 LEAST_DELIVERY = 0.98
 """Achieved over offered rate, below which a load was not the one that was asked for."""
 
@@ -46,7 +55,9 @@ def judge_threshold(rule: ThresholdRule, observations: Observations, phase: str 
     """One threshold against what was observed; one without samples, or with too few of them, fails and says so."""
     threshold = parse_threshold(rule.expr)
     observed = observations.observe(threshold)
-    complaint = NO_SAMPLES if observed is None else "" if rule.allow_thin else _thin(threshold, observations)
+    complaint = "" if rule.allow_thin else _thin(threshold, observations)
+    if observed is None:
+        complaint = ": ".join(filter(None, (NO_SAMPLES, _why_none(threshold, observations))))
     return ThresholdResult(
         expr=threshold.text,
         unit=threshold.metric.unit,
@@ -62,17 +73,25 @@ def judge_threshold(rule: ThresholdRule, observations: Observations, phase: str 
     )
 
 
+def _why_none(threshold: Threshold, observations: Observations) -> str:
+    if threshold.metric.name == "io.fsyncs_per_op":
+        return observations.inspection.fsyncs_not_told
+    return _WHY_NONE.get(threshold.metric.name, "")
+
+
 def _thin(threshold: Threshold, observations: Observations) -> str:
     """Why a percentile says nothing: too few samples lie beyond it."""
     quantile = percentile_of(threshold.statistic)
     if quantile is None or quantile in (0, 0.5, 1) or threshold.window is not None:
         return ""
-    beyond = observations.distribution(threshold.metric.name, threshold.operation).beyond(quantile)
-    if beyond >= LEAST_BEYOND:
+    samples = observations.distribution(threshold.metric.name, threshold.operation)
+    beyond = samples.beyond(quantile)
+    if beyond >= LEAST_BEYOND or not len(samples):
         return ""
+    needed = math.ceil(LEAST_BEYOND / min(quantile, 1 - quantile))
     return (
-        f"not supported: {beyond} samples beyond {threshold.statistic}, {LEAST_BEYOND} are needed; "
-        "measure more, or say allow_thin: true"
+        f"not supported: {beyond} of {len(samples):,} samples lie beyond {threshold.statistic}, {LEAST_BEYOND} are "
+        f"needed; measure {needed:,}, or say allow_thin: true"
     )
 
 
@@ -103,7 +122,7 @@ def reach_verdict(
     if measurement.integrity and measurement.integrity.damaged:
         return Verdict.FAIL, [measurement.integrity.damaged, *exceeded]
     if exceeded:
-        return Verdict.FAIL, exceeded
+        return Verdict.FAIL, [*exceeded, *filter(None, [measurement.starved])]
     if ok == 0:
         return Verdict.INVALID, ["nothing was measured: every operation failed"]
     doubts = list(_doubts(measurement, thresholds))

@@ -46,8 +46,10 @@ def _leak(leak: LeakResult, *, failed: bool) -> Text:
     slope, bound = _SLOPE(leak.slope), _SLOPE(leak.lower_bound)
     if leak.judged:
         grown = units.format_size(leak.growth_bytes)
-        seen = f"{bound} at least, at 99% confidence; slope {slope}, {grown} in all"
-        return Text(seen, BAD) if failed else Text.assemble(seen, ("; a leak, or a cache that still fills", QUIET))
+        if failed:
+            return Text(f"{bound} at least; slope {slope}, {grown} in all", BAD)
+        what = "; a leak, or caches and histories that still fill: a longer run tells"
+        return Text.assemble(f"memory still grew, by {slope}, {grown} in all", (what, QUIET))
     return Text.assemble("none proven", (f": slope {slope}, its lower bound {bound}", QUIET))
 
 
@@ -58,7 +60,9 @@ def _degradation(result: RunResult) -> Text:
     if total.degradation is None:
         return Text("not known: too few operations to tell", QUIET)
     how = ", the last fifth of the operations against the first"
-    return Text.assemble(_CHANGE(total.degradation), (how, QUIET), _raw(total), _most_degraded(result.operations))
+    return Text.assemble(
+        _CHANGE(total.degradation), (how, QUIET), _raw(total), _most_degraded(result.operations, total.degradation)
+    )
 
 
 def _raw(total: OperationResult) -> Text:
@@ -66,14 +70,16 @@ def _raw(total: OperationResult) -> Text:
     raw, judged = total.raw_degradation, total.degradation
     if raw is None or judged is None or abs(raw - judged) <= _TELLING_DRIFT:
         return Text()
-    return Text.assemble(f"; {_CHANGE(raw)} raw", (", as the machine changed its pace", QUIET))
+    return Text.assemble(f"; {_CHANGE(raw)} raw", (", before it is held against the machine's own pace", QUIET))
 
 
-def _most_degraded(operations: Sequence[OperationResult]) -> Text:
+def _most_degraded(operations: Sequence[OperationResult], total: float) -> Text:
     each = [(operation.degradation, operation.name) for operation in operations if operation.degradation]
     if len(each) < 2:
         return Text()
     most, operation = max(each)
+    if most * total <= 0:
+        return Text()
     return Text.assemble(("; most in ", QUIET), name(operation), f" {_CHANGE(most)}")
 
 

@@ -152,3 +152,8 @@ def test_several_processes_share_the_load_and_nothing_is_lost(run: Run) -> None:
     assert (result.verdict, result.reasons) == (Verdict.PASS, [])
     assert (result.iterations, result.total.ok, result.processes) == (120, 360, 2)
     assert [work.iterations for work in result.vus] == [40, 40, 40]
+
+
+def test_a_process_without_a_vu_stands_by(run: Run) -> None:
+    result = run("", READ, pool={"processes": 2}, iterations=40)
+    assert (result.verdict, result.iterations) == (Verdict.PASS, 40)

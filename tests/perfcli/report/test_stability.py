@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from perfcli.report.console import render_result
-from perfcli.results import GrowthResult, Inspection, Integrity, LeakResult, OperationResult, RunResult
+from perfcli.results import GrowthResult, Inspection, Integrity, LeakResult, OperationResult, RunResult, ThresholdResult
 
 MakeResult = Callable[..., RunResult]
 MakeOperation = Callable[..., OperationResult]
@@ -55,13 +55,26 @@ class TestMemory:
     @pytest.mark.parametrize(
         ("judged", "words"),
         [
-            (64.2, "leak +64.2 B/op at least, at 99% confidence; slope +70.1 B/op, 3.20 MB in all"),
+            (
+                64.2,
+                "leak memory still grew, by +70.1 B/op, 3.20 MB in all; a leak, or caches and histories that still fill",
+            ),
             (0.0, "leak none proven: slope +70.1 B/op, its lower bound +64.2 B/op"),
         ],
     )
     def test_a_leak_in_words(self, judged: float, words: str, make_result: MakeResult, said: Said) -> None:
         leak = LeakResult(slope=70.1, lower_bound=64.2, second_half_slope=1.0, growth_bytes=3.2e6, judged=judged)
         assert words in said(memory=make_result().memory.model_copy(update={"leak": leak}))
+
+    def test_a_leak_that_fails_is_called_one(
+        self, make_result: MakeResult, judged_threshold: Callable[..., ThresholdResult], said: Said
+    ) -> None:
+        leak = LeakResult(slope=70.1, lower_bound=64.2, second_half_slope=1.0, growth_bytes=3.2e6, judged=64.2)
+        memory = make_result().memory.model_copy(update={"leak": leak})
+        threshold = judged_threshold("memory.leak == 0B/op", 64.2)
+        assert "leak +64.2 B/op at least; slope +70.1 B/op, 3.20 MB in all" in said(
+            memory=memory, thresholds=[threshold]
+        )
 
     def test_what_was_not_judged_is_not_told(self, said: Said) -> None:
         assert " leak " not in said()
@@ -71,7 +84,8 @@ class TestDegradation:
     """The raw figure beside the judged one, where it says something else."""
 
     @pytest.mark.parametrize(
-        ("raw", "words"), [(None, ""), (0.14, ""), (0.43, "; +43% raw, as the machine changed its pace")]
+        ("raw", "words"),
+        [(None, ""), (0.14, ""), (0.43, "; +43% raw, before it is held against the machine's own pace")],
     )
     def test_the_raw_figure_is_told_where_it_differs(
         self, raw: float | None, words: str, make_operation: MakeOperation, said: Said
