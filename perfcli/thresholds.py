@@ -140,11 +140,12 @@ def _subject(left: str) -> tuple[str, Metric, str]:
         name, _, statistic = rest.partition(".")
         if name in METRICS and METRICS[name].needs_statistic:
             return _complete(operation, METRICS[name], statistic)
+    meant = did_you_mean(_metric_words(left), METRICS)
     operation, _, statistic = left.rpartition(".")
-    if is_statistic(statistic) and "." not in operation:
-        meant = ".".join(filter(None, (operation, "latency", statistic)))
-        raise ThresholdError(f"{left!r:.80} names a statistic and no metric: write {meant:.80}")
-    raise ThresholdError(f"unknown metric {left!r:.80}{did_you_mean(_metric_words(left), METRICS)}")
+    if is_statistic(statistic) and "." not in operation and not meant:
+        whole = ".".join(filter(None, (operation, "latency", statistic)))
+        raise ThresholdError(f"{left!r:.80} names a statistic and no metric: write {whole:.80}")
+    raise ThresholdError(f"unknown metric {left!r:.80}{meant}")
 
 
 def _splits(left: str) -> Iterable[tuple[str, str]]:

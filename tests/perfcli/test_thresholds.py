@@ -87,6 +87,7 @@ def test_without_a_word_there_is_no_window() -> None:
         ),
         ("latency.p95 < 1s for 5s within 9s", "latency: '1s for 5s' is not a duration (50ms, 2s, 1m30s)"),
         ("growth.ratio < 2x", "growth.ratio: '2x' is not a number (1.5)"),
+        ("load_pet.p95 < 5ms", "'load_pet.p95' names a statistic and no metric: write load_pet.latency.p95"),
         ("latncy.mean < 5ms", "unknown metric 'latncy.mean' (did you mean 'latency'?)"),
         ("memory.grwth < 5MB", "unknown metric 'memory.grwth' (did you mean 'memory.growth'?)"),
         ("xyzzy < 5", "unknown metric 'xyzzy'"),

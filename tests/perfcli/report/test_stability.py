@@ -67,11 +67,11 @@ class TestMemory:
         assert words in said(memory=make_result().memory.model_copy(update={"leak": leak}))
 
     def test_a_leak_that_fails_is_called_one(
-        self, make_result: MakeResult, judged_threshold: Callable[..., ThresholdResult], said: Said
+        self, make_result: MakeResult, judged: Callable[..., ThresholdResult], said: Said
     ) -> None:
         leak = LeakResult(slope=70.1, lower_bound=64.2, second_half_slope=1.0, growth_bytes=3.2e6, judged=64.2)
         memory = make_result().memory.model_copy(update={"leak": leak})
-        threshold = judged_threshold("memory.leak == 0B/op", 64.2)
+        threshold = judged("memory.leak == 0B/op", 64.2)
         assert "leak +64.2 B/op at least; slope +70.1 B/op, 3.20 MB in all" in said(
             memory=memory, thresholds=[threshold]
         )
