@@ -57,7 +57,7 @@ class TestMemory:
         [
             (
                 64.2,
-                "leak memory still grew, by +70.1 B/op, 3.20 MB in all; a leak, or caches and histories that still fill",
+                "leak memory still grew, by +70.1 B/op, 3.20 MB in all; a leak, or caches and histories that",
             ),
             (0.0, "leak none proven: slope +70.1 B/op, its lower bound +64.2 B/op"),
         ],
