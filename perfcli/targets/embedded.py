@@ -127,7 +127,7 @@ class _VuCalls:
         self._create = create
 
     def bind(self, step: StepSettings) -> Call | None:
-        core, on_pet = self._core, self._user_arguments
+        core, on_pet = self._core, self._user_arguments()
         match step:
             case steps.CreatePet():
                 return Call(
@@ -151,9 +151,14 @@ class _VuCalls:
                 return Call(on_pet, lambda user: core.active_pets.pop(user, None), lambda *_: "")
         return None
 
-    def _user_arguments(self, user: int, choice: int) -> tuple[str]:
-        self._acted_on = self._pets.of(user)
-        return (self._acted_on.user_id,)
+    def _user_arguments(self) -> Callable[[int, int], tuple[str]]:
+        set_up, of = self._pets.set_up, self._pets.of
+
+        def arguments(user: int, choice: int) -> tuple[str]:
+            self._acted_on = pet = set_up[user] if user >= 0 else of(user)
+            return (pet[0],)
+
+        return arguments
 
     def _check(self, check: Callable[[PetRef, Any], str]) -> Callable[[tuple[Any, ...], Any], str]:
         return lambda _, answer: check(self._acted_on, answer)
@@ -163,8 +168,9 @@ class _VuCalls:
 
         def check(_: tuple[Any, ...], answer: Any) -> str:
             expected = self._acted_on
-            # the plain case by itself: it is most of what the harness does beside the engine
-            if answer is not None and answer.user_id == expected.user_id and answer.id == expected.pet_id:
+            user_id, pet_id = expected
+            # the plain case by itself: it is much of what the harness does beside the engine
+            if answer is not None and answer.user_id == user_id and answer.id == pet_id:
                 return checks.torn(marks, expected, answer) if looks_for_marks else ""
             return checks.pet(expected, answer)
 

@@ -18,7 +18,7 @@ class VuPets:
 
     def __init__(self, vu: int, set_up: Sequence[PetRef], prefix: str = "") -> None:
         self.vu = vu
-        self._set_up = set_up
+        self.set_up = set_up
         self._prefix = prefix
         self._created: PetRef | None = None
         self._tried = 0
@@ -26,7 +26,7 @@ class VuPets:
     def of(self, user: int) -> PetRef:
         """The pet of a user index; StepImpossible where it should have been created and was not."""
         if user != CREATED_PET:
-            return self._set_up[user]
+            return self.set_up[user]
         if self._created is None:
             raise StepImpossible("skipped: the pet was not created")
         return self._created
