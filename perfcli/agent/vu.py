@@ -13,7 +13,7 @@ from perfcli.executors import Schedule
 from perfcli.recorder import FLUSH_INTERVAL_NS, NOT_DUE, OK, SKIPPED, Recorder
 from perfcli.scenario.operation import StepSettings, needed_steps
 from perfcli.scenario.steps import Sleep
-from perfcli.targets.checks import TORN
+from perfcli.targets.checks import CATEGORIES
 from perfcli.targets.protocol import Call, EngineGone, StepImpossible, Target
 from perfcli.workload import Draw, Workload
 
@@ -87,7 +87,7 @@ class VirtualUser:
         self.ended_ns = now_ns()
         self.recorder.flush(self.ended_ns)
 
-    def _iteration(self) -> Callable[[Sequence[Draw], int], int]:
+    def _iteration(self) -> Callable[[Sequence[Draw], int], int]:  # noqa: C901 a call more would cost what a step may
         """What does the steps of one iteration, with all it needs at hand: it is the harness's hot path."""
         now_ns, stop, cut_off_ns, calls, hands = (
             self.clock.now_ns,
@@ -133,6 +133,10 @@ class VirtualUser:
                     outcome = self._unreadable(answer, error) if end_ns else self._failure(error)
                     start_ns, end_ns = self._times(start_ns, end_ns, by_hands=bool(timeout_ns))
                 else:
+                    if not problem and not intended_ns:
+                        record(packed, start_ns, end_ns)
+                        passed_ns = end_ns
+                        continue
                     outcome = self._wrong(problem) if problem else OK
                 passed_ns = end_ns
                 lag_ns = max(0, start_ns - intended_ns) if intended_ns else NOT_DUE
@@ -153,7 +157,7 @@ class VirtualUser:
         return needed is not None and bool(failed >> needed & 1)
 
     def _wrong(self, problem: str) -> int:
-        return self.outcomes.number(problem, "torn" if problem == TORN else "")
+        return self.outcomes.number(problem, CATEGORIES.get(problem, ""))
 
     def _failure(self, error: BaseException) -> int:
         if isinstance(error, EngineGone):

@@ -18,6 +18,8 @@ from perfcli.metrics.windows import worst_window
 from perfcli.plan import PlannedPhase
 from perfcli.recorder import FLUSH_INTERVAL_NS
 from perfcli.results import GrowthResult, Inspection, Integrity
+from perfcli.scenario.steps import LoadPet, Status
+from perfcli.targets.marks import Marking, marking_of
 from perfcli.thresholds import Threshold
 from perfcli.units import NS_PER_S
 
@@ -176,6 +178,16 @@ class Observations:
         """What the comparison with the database showed."""
         return self._measurement.integrity
 
+    def lost_writes(self) -> float | None:
+        """Acknowledged writes that are not stored, and reads that did not show one."""
+        return None if self.integrity is None else self.integrity.lost + (self.failures_of("lost") or 0)
+
+    def torn_reads(self) -> float | None:
+        """Reads of partly another save; None where no pet bears marks, or none is read."""
+        plan = self._measurement.plan
+        reads = any(isinstance(step, LoadPet | Status) for phase in plan.phases for step in phase.flow)
+        return None if marking_of(plan) is Marking.NAME_ONLY or not reads else self.failures_of("torn")
+
     @property
     def inspection(self) -> Inspection:
         """What was seen from inside the engine's processes."""
@@ -277,11 +289,11 @@ _OF_RUN: Final[Mapping[str, Callable[[Observations], float | None]]] = {
     "offered_rate": Observations.offered_rate,
     "achieved_rate": Observations.achieved_rate,
     "delivery": Observations.delivery,
-    "lost_writes": lambda seen: _part(seen.integrity, "lost"),
+    "lost_writes": Observations.lost_writes,
     "duplicate_writes": lambda seen: _part(seen.integrity, "duplicates"),
     "lost_updates": lambda seen: _part(seen.integrity, "lost_updates"),
     "fidelity.differences": lambda seen: _part(seen.integrity, "differences"),
-    "torn_reads": lambda seen: seen.failures_of("torn"),
+    "torn_reads": Observations.torn_reads,
     "db_errors": lambda seen: seen.failures_of("database"),
     "busy_errors": lambda seen: seen.failures_of("busy"),
     "engine.shutdown_time": lambda seen: seen.inspection.shutdown_ns,

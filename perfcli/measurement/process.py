@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import Final
 
+from perfcli.executors import RampingVus
 from perfcli.measurement.measured import Measurement
 from perfcli.measurement.stock import Stock
 from perfcli.metrics.memory import Leak, leak, theil_sen_slope
 from perfcli.monitor import Reading, cpu_use, highest_cpu_use
 
+_NEVER: Final = 2**63
 LEAST_READINGS: Final = 10
 """Readings with different operation counts that a memory slope needs."""
 
@@ -40,8 +42,16 @@ class ProcessFigures:
         return theil_sen_slope(points) if len({x for x, _ in points}) >= LEAST_READINGS else None
 
     def memory_leak(self) -> Leak | None:
-        """The rule for leaks, applied to RSS over operations."""
-        return leak(self._points())
+        """The rule for leaks, applied to RSS over operations of the longest phase; None where its vus come and go.
+
+        Vus that begin to work bring connections and caches of their own, which are no leak.
+        """
+        plan, began_ns = self._measurement.plan, self._measurement.began_ns
+        longest = max(plan.phases, key=lambda phase: self._measurement.duration_of(phase) or 0)
+        if began_ns is None or isinstance(longest.load, RampingVus) or len(plan.waves[longest.wave]) > 1:
+            return None
+        begins_ns = began_ns + self._measurement.offset_ns(longest.index)
+        return leak(self._points(begins_ns, begins_ns + (self._measurement.duration_of(longest) or 0)))
 
     def memory_after_cleanup(self) -> float | None:
         """RSS above the baseline once the cache is cleared."""
@@ -67,12 +77,16 @@ class ProcessFigures:
             return None
         return max(0, last - first - self._measurement.frame_bytes) / operations
 
-    def _points(self) -> list[tuple[float, float]]:
+    def _points(self, begins_ns: int = 0, ends_ns: int = _NEVER) -> list[tuple[float, float]]:
         """(operations done, RSS) of each reading, the baseline left out: what the first operation touches is not what
         each one adds.
         """
         began_ns = self._measurement.began_ns
-        readings = [reading for reading in self._measurement.measured_readings() if reading.operations]
+        readings = [
+            reading
+            for reading in self._measurement.measured_readings()
+            if reading.operations and begins_ns <= reading.at_ns <= ends_ns
+        ]
         if began_ns is None:
             return [(reading.operations, reading.rss) for reading in readings]
         # what a reading says of operations is what had been heard of by then, up to a quarter of a second old

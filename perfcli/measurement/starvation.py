@@ -2,7 +2,7 @@
 
 Said only of plain cases, as a shared machine is never quite quiet: others, the machine's host included, used three
 quarters of all CPU time, and the threads of the engine, or of the tool, waited for a CPU longer than they had one, and
-for a fifth of the time at least.
+each of them for a fifth of the time in the mean.
 """
 
 from __future__ import annotations
@@ -42,7 +42,8 @@ def starvation(before: Reading, after: Reading, tool_before: ToolTime, tool_afte
         "the tool": _between(tool_before.waited_ns, tool_after.waited_ns) or 0,
     }
     others_share = (busy_ns - sum(ran_ns.values())) / (elapsed_ns * cpus)
-    starved = [who for who in ran_ns if waited[who] >= max(ran_ns[who], _WAITING_SHARE * elapsed_ns)]
+    threads = {"the engine": after.threads, "the tool": 1}
+    starved = [who for who in ran_ns if waited[who] >= max(ran_ns[who], _WAITING_SHARE * elapsed_ns * threads[who])]
     if others_share < _OTHERS_SHARE or not starved:
         return ""
     return (

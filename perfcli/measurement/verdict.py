@@ -23,6 +23,7 @@ _WHY_NONE = {
     **dict.fromkeys(("growth.ratio", "growth.exponent"), "too few operations, or none of them stores anything"),
     "degradation": "a fifth of the operations has fewer than 5",
     "lost_updates": "no care was acknowledged whose effects only add",
+    "torn_reads": "no pet is both saved with marks and read",
     "memory.per_pet": "no pet was in the engine's cache",
 }
 LEAST_DELIVERY = 0.98
@@ -152,7 +153,7 @@ def _doubts(measurement: Measurement, thresholds: Sequence[ThresholdResult]) -> 
 
 
 def _judges_delivery(threshold: ThresholdResult) -> bool:
-    return parse_threshold(threshold.expr).metric.name in ("dropped_iterations", "delivery", "interrupted_iterations")
+    return threshold.strict and parse_threshold(threshold.expr).metric.name in ("dropped_iterations", "delivery")
 
 
 def describe_failure(threshold: ThresholdResult) -> str:

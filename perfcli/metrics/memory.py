@@ -17,8 +17,8 @@ _SETTLING: Final = 0.3
 _BINS: Final = 20
 _LEAST_BINS: Final = 10
 _Z: Final = 2.326  # one-sided confidence of 99 %
-_LEAST_SLOPE: Final = 16.0  # bytes per operation: less than the smallest Python object
-_LEAST_GROWTH: Final = 2**20  # the size of an arena: Python's allocator asks the system for no less
+LEAST_SLOPE: Final = 16.0  # bytes per operation: less than the smallest Python object
+LEAST_GROWTH_BYTES: Final = 2**20  # the size of an arena: Python's allocator asks the system for no less
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,9 +37,9 @@ class Leak:
     def judged(self) -> float:
         """Bytes that each operation leaves behind, at 99 % confidence; 0 where a leak is not proven."""
         proven = (
-            self.lower_bound > _LEAST_SLOPE
-            and self.growth_bytes > _LEAST_GROWTH
-            and self.second_half_slope > _LEAST_SLOPE
+            self.lower_bound > LEAST_SLOPE
+            and self.growth_bytes > LEAST_GROWTH_BYTES
+            and self.second_half_slope > LEAST_SLOPE
         )
         return self.lower_bound if proven else 0.0
 

@@ -72,21 +72,17 @@ class EngineProcess:
     def kill(self) -> None:
         """End it now, with everything it started."""
         self.note_children()
+        strays = [child for child in self._children if child.pid not in self._groups]
+        if self._process.poll() is not None:
+            # it has ended by itself, in good order or not: whoever still runs was left by it
+            self._left += [name for child in strays if (name := _name_of_running(child))]
         for group in self._groups:
             leftovers.end_group(group)
         self._process.wait()
-        for child in self._children:
-            self._end_stray(child)
+        for child in strays:
+            with suppress(psutil.Error):
+                child.kill()  # checks that the pid is still this process's
         self.connection.close()
-
-    def _end_stray(self, child: psutil.Process) -> None:
-        if child.pid in self._groups:
-            return
-        with suppress(psutil.Error):
-            name = child.name()  # checks that the pid is still this process's
-            if child.status() != psutil.STATUS_ZOMBIE:
-                child.kill()
-                self._left.append(name)
 
     def wait(self, timeout_s: float) -> int | None:
         """Its exit code, negative for the signal that ended it; None where it still runs after that time."""
@@ -104,6 +100,13 @@ class EngineProcess:
         with self._output.open("rb") as file:
             file.seek(max(0, self._output.stat().st_size - _MOST_OUTPUT_BYTES))
             return file.read().decode(errors="replace").strip()
+
+
+def _name_of_running(process: psutil.Process) -> str:
+    """Its name; "" where it has ended."""
+    with suppress(psutil.Error):
+        return process.name() if process.is_running() and process.status() != psutil.STATUS_ZOMBIE else ""
+    return ""
 
 
 class ProcessPool:

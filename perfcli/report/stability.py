@@ -9,6 +9,7 @@ from rich.console import RenderableType
 from rich.text import Text
 
 from perfcli import units
+from perfcli.metrics.memory import LEAST_GROWTH_BYTES, LEAST_SLOPE
 from perfcli.report.figures import BAD, QUIET, name, share, signed, why_not
 from perfcli.report.inspection import inspection_lines
 from perfcli.report.integrity import describe_integrity
@@ -50,7 +51,11 @@ def _leak(leak: LeakResult, *, failed: bool) -> Text:
             return Text(f"{bound} at least; slope {slope}, {grown} in all", BAD)
         what = "; a leak, or caches and histories that still fill: a longer run tells"
         return Text.assemble(f"memory still grew, by {slope}, {grown} in all", (what, QUIET))
-    return Text.assemble("none proven", (f": slope {slope}, its lower bound {bound}", QUIET))
+    short = ""
+    if leak.lower_bound > LEAST_SLOPE and leak.growth_bytes <= LEAST_GROWTH_BYTES:
+        needed = units.format_size(LEAST_GROWTH_BYTES)
+        short = f"; {units.format_size(leak.growth_bytes)} of the {needed} that would prove it: run longer"
+    return Text.assemble("none proven", (f": slope {slope}, its lower bound {bound}{short}", QUIET))
 
 
 def _degradation(result: RunResult) -> Text:

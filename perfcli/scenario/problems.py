@@ -46,7 +46,9 @@ class Problem:
 
     def __str__(self) -> str:
         place = f"{self.file}:{self.line}:{self.column}" if self.line else self.file
-        return ": ".join(filter(None, (place, self.path, self.message)))
+        told = ": ".join(filter(None, (place, self.path, self.message)))
+        # what the file holds may be quoted anywhere in it: nothing of that may steer a terminal
+        return "".join(char if char.isprintable() else repr(char)[1:-1] for char in told)
 
 
 class ScenarioFileError(UsageError):

@@ -48,6 +48,7 @@ class Marks:
     def __init__(self, marking: Marking) -> None:
         self.marking = marking
         self._begun: dict[tuple[str, int], int] = {}
+        self._acknowledged: dict[str, int] = {}
 
     def leave(self, pet: Any, user_id: str, vu: int, note: Callable[..., Any] | None = None) -> Any:
         """The pet to save in place of this one of the setup, marked; itself or a copy.
@@ -69,6 +70,15 @@ class Marks:
             # one new list, never a shorter or longer old one, for whoever reads it now
             marked.conversation_history = [*pet.conversation_history, note(user_input=mark, pet_response=mark)]
         return marked
+
+    def acknowledge(self, pet: Any) -> None:
+        """A save of the pet was acknowledged. Held against later reads where nobody else saves it."""
+        if self.marking is Marking.IN_PLACE:
+            self._acknowledged[pet.user_id] = saves_in(pet.name)
+
+    def are_outdated(self, pet: Any) -> bool:
+        """Whether a pet that was read lacks a save that was acknowledged before."""
+        return saves_in(pet.name) < self._acknowledged.get(pet.user_id, 0)
 
     def are_torn(self, user_id: str, pet: Any) -> bool:
         """Whether a pet that was read, or its state, bears marks that no save left together."""

@@ -47,7 +47,8 @@ def run(tmp_path: Path) -> Run:
         iterations = keys.pop("iterations", 150)
         load = {"executor": "per-vu-iterations", "iterations": iterations, **keys.pop("load", {})}
         written = {"name": "faulty", "setup": {"pets": 3}, "engine": {"ai": {"latency": "0ms"}}, "load": load}
-        limits = CLEAN if thresholds is None else thresholds
+        saves = any("save_pet" in step for step in flow)
+        limits = [each for each in CLEAN if saves or "torn" not in each] if thresholds is None else thresholds
         scenario = Scenario.model_validate({**written, "flow": flow, "thresholds": limits, **keys})
         engine = make_checkout(tmp_path, fault)
         return run_scenario(plan_run(scenario, 1), engine=EngineSource(engine, fault))
@@ -71,6 +72,8 @@ def test_a_sound_engine_passes(run: Run) -> None:
         ("stores_nothing", TALK, {"lost_writes"}),
         ("stores_twice", TALK, {"duplicate_writes"}),
         ("wrong_pet", TALK, {"success_rate"}),
+        ("loses_saves", ["save_pet", "load_pet"], {"lost_writes", "success_rate"}),
+        ("tears_reads", ["save_pet", "load_pet"], {"torn_reads"}),
         ("answers_busy", READ, {"busy_errors", "success_rate"}),
     ],
 )
@@ -78,6 +81,11 @@ def test_each_fault_is_named_by_its_metric(run: Run, fault: str, flow: list[Any]
     result = run(fault, flow, iterations=600)
     assert result.verdict is Verdict.FAIL
     assert metrics <= set(failed(result))
+
+
+def test_what_nobody_looked_at_is_no_pass(run: Run) -> None:
+    result = run("tears_reads", READ, thresholds=["torn_reads == 0"])
+    assert result.reasons == ["torn_reads == 0: no samples: no pet is both saved with marks and read"]
 
 
 def test_a_leak_is_proven(run: Run) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import sqlite3
 import sys
+from functools import cache
 from itertools import count
 from types import FrameType
 from typing import Any, Final, Self
@@ -16,6 +17,21 @@ from typing import Any, Final, Self
 from perfcli.agent.inspection.connections import open_connections
 
 _MOST_EVENTS: Final = 100
+
+
+_active: Final[list[StatementCounter]] = []
+
+
+@cache
+def _hear_of_connections() -> None:
+    """Have every new connection told to who counts. Once in a process: no audit hook can be taken back."""
+
+    def hear(event: str, arguments: tuple[Any, ...]) -> None:
+        if event == "sqlite3.connect/handle":
+            for counter in _active:
+                counter.watch_soon(arguments[0])
+
+    sys.addaudithook(hear)
 
 
 class StatementCounter:
@@ -29,20 +45,19 @@ class StatementCounter:
         self.unwatched = 0
         """Connections, open before counting began, that only another thread may watch."""
 
-        self._counting = False
         self._ticks = count()
         self._last_tick = -1
 
     def __enter__(self) -> Self:
-        self._counting = True
-        sys.addaudithook(self._hear)
+        _active.append(self)
+        _hear_of_connections()
         self.unwatched = sum(not self._watch(connection) for connection in open_connections())
         return self
 
     def __exit__(self, *_: object) -> None:
         # Connections stay watched. To let go of one while another thread is inside it could wait for SQLite's lock
         # with Python's in hand, and that thread the other way round.
-        self._counting = False
+        _active.remove(self)
 
     def take(self) -> int:
         """Statements since the last call, or since counting began."""
@@ -59,11 +74,7 @@ class StatementCounter:
             return False
         return True
 
-    def _hear(self, event: str, arguments: tuple[Any, ...]) -> None:
-        if event == "sqlite3.connect/handle" and self._counting:
-            self._watch_soon(arguments[0])
-
-    def _watch_soon(self, connection: sqlite3.Connection) -> None:
+    def watch_soon(self, connection: sqlite3.Connection) -> None:
         """Watch a connection that is not quite there yet: a few calls and returns later, in its thread, it is."""
         profiled_by, events = sys.getprofile(), count(1)
 

@@ -18,6 +18,7 @@ FAULTS = (
     "forgets_updates",
     "tears_reads",
     "leaks",
+    "loses_saves",
     "grows",
     "answers_busy",
     "hangs",

@@ -66,6 +66,11 @@ class TestMemory:
         leak = LeakResult(slope=70.1, lower_bound=64.2, second_half_slope=1.0, growth_bytes=3.2e6, judged=judged)
         assert words in said(memory=make_result().memory.model_copy(update={"leak": leak}))
 
+    def test_too_little_to_prove_a_leak_says_how_much_is_needed(self, make_result: MakeResult, said: Said) -> None:
+        leak = LeakResult(slope=70.1, lower_bound=64.2, second_half_slope=70.0, growth_bytes=9.9e5, judged=0.0)
+        words = "none proven: slope +70.1 B/op, its lower bound +64.2 B/op; 990 kB of the 1.05 MB that would prove it"
+        assert words in said(memory=make_result().memory.model_copy(update={"leak": leak}))
+
     def test_a_leak_that_fails_is_called_one(
         self, make_result: MakeResult, judged: Callable[..., ThresholdResult], said: Said
     ) -> None:
