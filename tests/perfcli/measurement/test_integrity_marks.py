@@ -68,7 +68,7 @@ def test_a_pet_as_it_was_saved_is_whole(marking: Marking) -> None:
         assert save_mark(pet.name) == SaveMark(number, 0, noted=number != 2)
         assert not marks.are_torn(USER, pet)
         assert not marks.are_torn(USER, PetState(pet))
-    assert checks.torn(marks, PetRef(USER, pet.id), pet) == ""
+    assert checks.as_saved(marks, PetRef(USER, pet.id), pet) == ""
 
 
 @pytest.mark.parametrize("name", ["name", "current_image_path", "image_generation_prompt"])
@@ -79,7 +79,7 @@ def test_a_field_of_another_save_is_torn(name: str) -> None:
     saved(marks, pet)
     setattr(pet, name, older)
     assert marks.are_torn(USER, pet)
-    assert checks.torn(marks, PetRef(USER, pet.id), pet) == checks.TORN == "wrong answer: torn read"
+    assert checks.as_saved(marks, PetRef(USER, pet.id), pet) == checks.TORN == "wrong answer: torn read"
 
 
 def test_a_history_older_or_newer_than_its_pet_is_torn() -> None:
