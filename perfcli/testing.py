@@ -6,10 +6,11 @@ threads and the engine are made up. It is deterministic: one vu moves at a time,
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from collections import Counter
 from collections.abc import Callable, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from functools import partial
 from heapq import heappop, heappush
@@ -17,6 +18,7 @@ from itertools import count
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection
 from pathlib import Path
+from socket import SHUT_RDWR, socket
 from threading import Event, Thread
 from typing import Any
 
@@ -25,6 +27,7 @@ from perfcli.agent.inspection.inside import Inside
 from perfcli.agent.link import Link
 from perfcli.agent.session import Session
 from perfcli.monitor import Reading
+from perfcli.observer import Observer
 from perfcli.plan import ExecutionPlan
 from perfcli.results import RunResult
 from perfcli.run import StopRequest, run_scenario
@@ -240,7 +243,8 @@ class SimulatedPool:
         self.target = target = ScriptedTarget(plan, self._time, database, self._script)
 
         def work() -> None:
-            with theirs:
+            # once the tool has left, as it leaves a process that it kills, there is nobody to talk to
+            with theirs, suppress(OSError):
                 link = Link(theirs, orphaned=lambda: None)
                 make_inside = partial(Inside, is_real=False)
                 # the garbage of this process is not the engine's
@@ -271,6 +275,8 @@ class _SimulatedEngine:
         return ""
 
     def kill(self) -> None:
+        with socket(fileno=os.dup(self.connection.fileno())) as line:
+            line.shutdown(SHUT_RDWR)
         self._thread.join()
         self.connection.close()
 
@@ -316,6 +322,7 @@ def simulate(
     rss: Callable[[int], int] = lambda _: 50_000_000,
     stop: StopRequest | None = None,
     time: SimulatedTime | None = None,
+    observer: Observer | None = None,
 ) -> RunResult:
     """Run a plan in simulated time against a scripted engine."""
     time = time or SimulatedTime()
@@ -323,5 +330,6 @@ def simulate(
         plan,
         pool=SimulatedPool(script, time),
         stop=stop,
+        observer=observer,
         make_probe=lambda pid, database, operations: SteadyProbe(time, operations, rss),
     )

@@ -55,4 +55,6 @@ class Link:
                     self._go_at_ns = message.fields["at_ns"]
                     self._go.set()
         except (EOFError, OSError):
+            self.stop.set()
+            self._go.set()
             self._orphaned()

@@ -44,8 +44,9 @@ def run(tmp_path: Path) -> Run:
     """Run a flow on an engine with a fault; its thresholds are CLEAN, unless others are given."""
 
     def run(fault: str, flow: list[Any], *, thresholds: list[Any] | None = None, **keys: Any) -> RunResult:
-        iterations = keys.pop("iterations", 150)
-        load = {"executor": "per-vu-iterations", "iterations": iterations, **keys.pop("load", {})}
+        load = {"executor": "per-vu-iterations", "iterations": keys.pop("iterations", 150), **keys.pop("load", {})}
+        if "duration" in load:
+            del load["iterations"]
         written = {"name": "faulty", "setup": {"pets": 3}, "engine": {"ai": {"latency": "0ms"}}, "load": load}
         saves = any("save_pet" in step for step in flow)
         limits = [each for each in CLEAN if saves or "torn" not in each] if thresholds is None else thresholds
@@ -90,7 +91,8 @@ def test_what_nobody_looked_at_is_no_pass(run: Run) -> None:
 
 def test_a_leak_is_proven(run: Run) -> None:
     flow = ["save_pet"]
-    result = run("leaks", flow, thresholds=["memory.leak == 0B/op"], iterations=15_000)
+    load = {"executor": "constant-vus", "duration": "3s"}
+    result = run("leaks", flow, thresholds=["memory.leak == 0B/op"], load=load)
     assert result.verdict is Verdict.FAIL
     assert result.memory.leak is not None
     assert result.memory.leak.judged > 500

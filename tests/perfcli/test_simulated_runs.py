@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from perfcli.errors import Verdict
+from perfcli.observer import Progress
 from perfcli.results import RunResult
 from perfcli.run import StopRequest
 from perfcli.targets.protocol import Call
@@ -15,6 +16,18 @@ from perfcli.testing import Behaviour, simulate
 
 MS = 1_000_000
 PETS = {"setup": {"pets": 4}}
+
+
+class Impatient:
+    """Asks a run to stop as soon as it is seen to do something."""
+
+    def __init__(self, reason: str) -> None:
+        self.stop = StopRequest()
+        self._reason = reason
+
+    def update(self, progress: Progress) -> None:
+        if progress.ok > 100:
+            self.stop.reason = self._reason
 
 
 def failed(result: RunResult) -> list[str]:
@@ -204,15 +217,9 @@ def test_an_aborting_threshold_ends_the_load(make_plan: Any) -> None:
 
 
 def test_a_stop_request_interrupts_with_a_partial_report(make_plan: Any) -> None:
-    stop = StopRequest()
-
-    def stop_at_hundred(label: str, call: int) -> Behaviour:
-        if call == 100:
-            stop.reason = "interrupted by Ctrl-C"
-        return Behaviour()
-
+    person = Impatient("interrupted by Ctrl-C")
     plan = make_plan(["status"], **PETS, load={"executor": "constant-vus", "duration": "9h"})
-    result = simulate(plan, stop_at_hundred, stop=stop)
+    result = simulate(plan, observer=person, stop=person.stop)
     assert result.verdict is Verdict.INTERRUPTED
     assert result.reasons == ["interrupted by Ctrl-C"]
     assert result.total.ok > 100
@@ -279,16 +286,16 @@ def test_one_seed_gives_one_digest(make_plan: Any) -> None:
 
 
 def test_the_digest_of_a_run_cut_short_agrees_with_its_plan(make_plan: Any) -> None:
-    stop = StopRequest()
-
-    def stop_soon(label: str, call: int) -> Behaviour:
-        stop.reason = stop.reason or ("stop" if call == 10 else "")
-        return Behaviour()
-
+    person = Impatient("stop")
     plan = make_plan(
         ["status", "load_pet", "statistics"], **PETS, load={"executor": "constant-vus", "duration": "9h", "vus": 2}
     )
-    assert simulate(plan, stop_soon, stop=stop).performed_as_planned
+    assert simulate(plan, observer=person, stop=person.stop).performed_as_planned
+
+
+def test_a_stop_before_anything_is_measured_ends_the_engine(make_plan: Any) -> None:
+    result = simulate(make_plan(["status"], **PETS), stop=StopRequest("stop"))
+    assert (result.verdict, result.total.ok) == (Verdict.INTERRUPTED, 0)
 
 
 def test_the_time_series_covers_every_operation(make_plan: Any) -> None:
