@@ -54,9 +54,16 @@ flow: [interact_with_pet]
 """
 
 
+def _command(process: psutil.Process) -> list[str]:
+    try:
+        return process.cmdline()
+    except psutil.Error:
+        return []  # it has ended
+
+
 def servers(parent: int) -> list[psutil.Process]:
     """The MCP servers that a process has started, or what it has started."""
-    return [p for p in psutil.Process(parent).children(recursive=True) if "digipal.mcp" in p.cmdline()]
+    return [p for p in psutil.Process(parent).children(recursive=True) if "digipal.mcp" in _command(p)]
 
 
 def until(condition: Callable[[], Any]) -> Any:
