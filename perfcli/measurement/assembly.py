@@ -207,7 +207,6 @@ def _monitor(measurement: Measurement) -> list[MonitorSample]:
 
 
 def _seconds(measurement: Measurement) -> list[SecondOfLoad]:
-    timeline = Observations(measurement).timeline()
     return [
         SecondOfLoad(
             second=begins_ns // NS_PER_S,
@@ -216,7 +215,7 @@ def _seconds(measurement: Measurement) -> list[SecondOfLoad]:
             mean_ns=interval.latency_sum_ns / interval.ok if interval.ok else None,
             max_ns=interval.latency_max_ns if interval.ok else None,
         )
-        for begins_ns, interval in timeline.seconds()
+        for begins_ns, interval in measurement.timeline().seconds()
     ]
 
 

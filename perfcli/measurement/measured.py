@@ -206,12 +206,15 @@ class Measurement:
                 before += sum(samples.ok for samples in operations)
         return Stock.of(before, [samples.timeline for samples in operations])
 
-    def timeline(self) -> Timeline:
-        """When all operations were, in ns since measuring began."""
+    def timeline(
+        self, label: str = "", phase: PlannedPhase | None = None, *, by_service_time: bool = False
+    ) -> Timeline:
+        """When the operations of a label, or all, were; in ns since the phase began, or else since measuring did."""
         whole = Timeline()
-        for phase in range(len(self.phases)):
-            for samples in self.samples.select(phase=phase):
-                whole.merge(samples.timeline, later_ns=self.offset_ns(phase))
+        for index in range(len(self.phases)) if phase is None else [phase.index]:
+            for samples in self.samples.select(label, index):
+                timeline = samples.service_timeline if by_service_time else samples.timeline
+                whole.merge(timeline, later_ns=0 if phase else self.offset_ns(index))
         return whole
 
     def offset_ns(self, phase: int) -> int:

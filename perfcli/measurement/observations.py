@@ -13,7 +13,6 @@ from perfcli.measurement.samples import OperationSamples
 from perfcli.metrics.degradation import FIFTHS, Degradation, Fifths, degradation
 from perfcli.metrics.growth import growth
 from perfcli.metrics.statistics import Distribution
-from perfcli.metrics.timeline import Timeline
 from perfcli.metrics.windows import worst_window
 from perfcli.plan import PlannedPhase
 from perfcli.recorder import FLUSH_INTERVAL_NS
@@ -239,18 +238,10 @@ class Observations:
         if not self._duration_ns:
             return None
         by_service_time = threshold.metric.name == "service_time"
-        timeline = self.timeline(threshold.operation, by_service_time=by_service_time)
+        timeline = self._measurement.timeline(threshold.operation, self._phase, by_service_time=by_service_time)
         # while the load goes on, what the newest interval holds has not all arrived yet
         known_ns = max(0, self._duration_ns - FLUSH_INTERVAL_NS) if self._goes_on else self._duration_ns
         return worst_window(timeline, threshold, known_ns, since_ns=self._since_ns if self._goes_on else None)
-
-    def timeline(self, label: str = "", *, by_service_time: bool = False) -> Timeline:
-        """What happened when; in ns since the phase began, or since measuring did where it is about the whole run."""
-        whole = Timeline()
-        for phase, samples in self._by_phase(label):
-            timeline = samples.service_timeline if by_service_time else samples.timeline
-            whole.merge(timeline, later_ns=0 if self._phase else self._measurement.offset_ns(phase))
-        return whole
 
     def _by_phase(self, label: str) -> Iterator[tuple[int, OperationSamples]]:
         phases = range(len(self._samples.phases)) if self._phase is None else [self._phase.index]

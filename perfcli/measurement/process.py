@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Final
 
 from perfcli.executors import RampingVus
@@ -89,9 +90,12 @@ class ProcessFigures:
         ]
         if began_ns is None:
             return [(reading.operations, reading.rss) for reading in readings]
-        # what a reading says of operations is what had been heard of by then, up to a quarter of a second old
-        done = Stock.of(0, [self._measurement.timeline()])
-        return [(done.at(reading.at_ns - began_ns), reading.rss) for reading in readings]
+        return [(self._done.at(reading.at_ns - began_ns), reading.rss) for reading in readings]
+
+    @cached_property
+    def _done(self) -> Stock:
+        """Operations done by any time; what a reading says of them had been heard of by then, and is older."""
+        return Stock.of(0, [self._measurement.timeline()])
 
     def _mark(self, name: str) -> Reading | None:
         return self._measurement.marks.get(name)

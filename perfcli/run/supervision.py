@@ -102,10 +102,10 @@ def _look_at_what_is_left(
     if not complete or not all(file.exists() for file in answers):
         return
     directory = database.parent.parent
+    measurement.check_integrity(database)
     measurement.add_fidelity(
         compare_afresh(database, answers, directory, engine_environment(), engine.path if engine else None)
     )
-    measurement.check_integrity(database)
 
 
 class _Supervision:

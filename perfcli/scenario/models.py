@@ -8,7 +8,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from perfcli import units
 from perfcli.executors import Load
-from perfcli.executors.base import DurationText
+from perfcli.executors.durations import DurationText
 from perfcli.scenario.operation import NAME_PATTERN
 from perfcli.scenario.steps import Sleep, Step
 from perfcli.scenario.target import EmbeddedSettings, Target
