@@ -89,6 +89,13 @@ def test_what_nobody_looked_at_is_no_pass(run: Run) -> None:
     assert result.reasons == ["torn_reads == 0: no samples: no pet is both saved with marks and read"]
 
 
+def test_what_a_restart_finds_is_told_in_full(run: Run) -> None:
+    limits = ["lost_writes == 0", "fidelity.differences == 0"]
+    result = run("forgets_at_shutdown", ["interact"], thresholds=limits, iterations=10)
+    assert [threshold.expr for threshold in result.failed_thresholds] == limits
+    assert all(threshold.observed for threshold in result.failed_thresholds)
+
+
 def test_a_leak_is_proven(run: Run) -> None:
     flow = ["save_pet"]
     load = {"executor": "constant-vus", "duration": "3s"}

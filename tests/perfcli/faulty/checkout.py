@@ -18,6 +18,7 @@ FAULTS = (
     "forgets_updates",
     "tears_reads",
     "leaks",
+    "forgets_at_shutdown",
     "loses_saves",
     "grows",
     "answers_busy",
