@@ -1,62 +1,18 @@
-"""What goes to the disk: bytes by the system's own account, syncs by strace."""
+"""Syncs of the disk, counted by strace."""
 
 from __future__ import annotations
 
 import os
 import shutil
 import sqlite3
-import subprocess
 import sys
-from collections.abc import Callable
 from contextlib import closing
-from multiprocessing import Pipe
 from pathlib import Path
 from threading import Thread
 
 import pytest
 
-from perfcli.agent.inspection import written
 from perfcli.agent.inspection.syncs import NotTold, counting_syncs
-from perfcli.agent.inspection.written import written_bytes
-
-SIZE = 1_000_000
-
-needs_the_account = pytest.mark.skipif(written_bytes() is None, reason="the system keeps no account of bytes")
-
-
-def bytes_by(write: Callable[[], object]) -> int:
-    before = written_bytes()
-    write()
-    after = written_bytes()
-    assert before is not None
-    assert after is not None
-    return after - before
-
-
-@needs_the_account
-def test_bytes_are_counted_however_they_are_written(tmp_path: Path) -> None:
-    file = tmp_path / "file"
-    assert bytes_by(lambda: file.write_bytes(bytes(SIZE))) == SIZE
-    assert bytes_by(lambda: shutil.copyfile(file, tmp_path / "copy")) == SIZE
-    assert bytes_by(lambda: subprocess.run(["cp", file, tmp_path / "another"], check=True)) >= SIZE
-    assert bytes_by(file.read_bytes) == 0
-
-
-@needs_the_account
-def test_a_message_to_the_tool_weighs_four_bytes_more_than_its_length() -> None:
-    ours, theirs = Pipe()
-    with ours, theirs:
-        assert bytes_by(lambda: ours.send_bytes(bytes(1_000))) == 1_004
-        reader = Thread(target=theirs.recv_bytes)
-        theirs.recv_bytes()
-        reader.start()
-        assert bytes_by(lambda: ours.send_bytes(bytes(SIZE))) == SIZE + 4
-        reader.join()
-
-
-def test_no_account_is_no_figure(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(written, "_ACCOUNT", tmp_path / "absent")
-    assert written_bytes() is None
 
 
 def strace_works() -> bool:
