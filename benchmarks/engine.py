@@ -19,7 +19,6 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
 from datetime import datetime
 from itertools import count, cycle
 from multiprocessing import get_context
@@ -27,6 +26,7 @@ from pathlib import Path
 from statistics import median
 
 import psutil
+from rows import Row
 
 from digipal.ai.communication import AICommunication
 from digipal.core import DigiPal, EggType, Interaction
@@ -40,22 +40,6 @@ _INSERT_USER = (
     "INSERT INTO users (id, huggingface_token, username, created_at, last_login, session_data) "
     "VALUES (?, ?, ?, ?, ?, '{}')"
 )
-
-
-@dataclass(frozen=True)
-class Row:
-    """One line of the table: a figure, and the most it may be."""
-
-    what: str
-    figure: str
-    ratio: float
-    limit: float
-    at_least: bool = False
-
-    @property
-    def holds(self) -> bool:
-        """Whether the limit is kept."""
-        return self.ratio >= self.limit if self.at_least else self.ratio <= self.limit
 
 
 class InstantAI(AICommunication):
@@ -340,9 +324,7 @@ def main() -> int:
             rows = fresh.submit(measure, part, quick).result()
         for row in rows:
             exceeded |= not row.holds
-            sign = ">=" if row.at_least else "<="
-            verdict = "ok" if row.holds else "EXCEEDED"
-            print(f"{row.what:38} {row.figure:36} {row.ratio:6.2f}  {sign} {row.limit:<4} {verdict}")
+            print(row)
     return int(exceeded)
 
 

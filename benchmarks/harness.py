@@ -19,6 +19,8 @@ from pathlib import Path
 from statistics import median
 from typing import NamedTuple
 
+from rows import Row
+
 HERE = Path(__file__).resolve().parent
 SCENARIO = """
 name: nothing
@@ -63,21 +65,6 @@ class Turn(NamedTuple):
     cost_us: float
     growth_bytes: int
     tool_peak_bytes: int
-
-
-class Row(NamedTuple):
-    """A figure and its limit."""
-
-    what: str
-    figure: str
-    value: float
-    limit: float
-    at_least: bool = False
-
-    @property
-    def holds(self) -> bool:
-        """Whether the limit is kept."""
-        return self.value >= self.limit if self.at_least else self.value <= self.limit
 
 
 def ours(folder: Path, iterations: int) -> Turn:
@@ -137,9 +124,7 @@ def main() -> None:
             Path(folder), 2 if quick else 5, 300_000 if quick else 1_000_000, 500_000 if quick else 5_000_000
         ):
             kept &= row.holds
-            sign = "≥" if row.at_least else "≤"
-            mark = "ok" if row.holds else "OVER"
-            print(f"{row.what:46} {row.value:7.2f} {sign} {row.limit:<4g} {mark:5} {row.figure}", flush=True)
+            print(row, flush=True)
     raise SystemExit(0 if kept else 1)
 
 
