@@ -1,0 +1,71 @@
+"""Arguments and options that say what runs, the same for every command that runs something."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import reduce
+from typing import TYPE_CHECKING
+
+import click
+
+from perfcli.errors import UsageError
+
+if TYPE_CHECKING:
+    from perfcli.plan import ExecutionPlan
+    from perfcli.scenario.models import Scenario
+    from perfcli.scenario.overrides import Override
+
+_CHANGES = (
+    click.option("--workers", "--vus", type=click.IntRange(min=1), metavar="N", help="Virtual users (load.vus)."),
+    click.option("--iterations", type=click.IntRange(min=1), metavar="N", help="Iterations, whatever the executor."),
+    click.option("--duration", metavar="D", help="Run for this long (30s, 2m), whatever the executor."),
+    click.option(
+        "--set", "settings", multiple=True, metavar="KEY=VALUE", help="Change a key, e.g. engine.ai.latency=10ms."
+    ),
+    click.option("--seed", type=click.IntRange(min=0, max=2**63 - 1), metavar="N", help="Repeat a run's operations."),
+)
+WHICH = (
+    click.argument("scenarios", nargs=-1, metavar="[NAME|FILE|DIR]..."),
+    click.option(
+        "--tag", "tags", multiple=True, metavar="T", help="Only scenarios with this tag (several: any of them)."
+    ),
+)
+
+
+def with_options(*options: Callable[[Callable[..., None]], Callable[..., None]]) -> Callable[..., Callable[..., None]]:
+    """Give a command these arguments and options, in this order."""
+    return lambda command: reduce(lambda decorated, option: option(decorated), reversed(options), command)
+
+
+says_what_runs = with_options(*WHICH, *_CHANGES)
+"""Gives a command the arguments of `plans`."""
+
+
+def plans(
+    scenarios: Sequence[str],
+    tags: Sequence[str],
+    workers: int | None,
+    iterations: int | None,
+    duration: str | None,
+    settings: Sequence[str],
+    seed: int | None,
+) -> list[ExecutionPlan]:
+    """The plans of the scenarios that were named, with the changes that options ask for."""
+    from perfcli.plan import plan_run
+    from perfcli.scenario import overrides
+
+    if not scenarios and not tags:
+        raise UsageError("say what to run: a scenario's name, a file, a directory or --tag", hint="digipal-perf list")
+    changes = [overrides.parse_set(setting) for setting in settings]
+    changes += [overrides.workers(workers)] if workers else []
+    changes += [overrides.iterations(iterations)] if iterations else []
+    changes += [overrides.duration(duration)] if duration else []
+    return [plan_run(scenario, seed) for scenario in load(scenarios, tags, changes)]
+
+
+def load(references: Sequence[str], tags: Sequence[str], changes: Sequence[Override]) -> list[Scenario]:
+    """The scenarios that were named, checked as they will run."""
+    from perfcli.scenario.library import find_scenarios
+    from perfcli.scenario.loader import load_scenarios
+
+    return load_scenarios(find_scenarios(references), changes, tags=tags)

@@ -1,0 +1,95 @@
+"""Commands that run scenarios, or say what would run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from perfcli.cli.choosing import WHICH, load, plans, says_what_runs, with_options
+from perfcli.cli.group import EPILOG, cli
+
+
+@cli.command(epilog=EPILOG)
+@says_what_runs
+@click.option(
+    "--json", "json_file", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help="Write the results."
+)
+@click.option("--quiet", "-q", is_flag=True, help="One line per scenario.")
+@click.option(
+    "--keep-db", type=click.Path(path_type=Path, file_okay=False), metavar="DIR", help="Keep the databases there."
+)
+@click.option(
+    "--engine", default="", metavar="PATH|REV", help="Run this engine: a checkout, or a revision of this repository."
+)
+def run(json_file: Path | None, quiet: bool, keep_db: Path | None, engine: str, **what_runs: Any) -> None:
+    """Run scenarios: shipped ones by name, or files, or all files of a directory.
+
+    Without a name and with --tag, the shipped scenarios that carry the tag.
+
+    \b
+    Examples:
+      digipal-perf run pet_creation database_load
+      digipal-perf run scenarios/ --tag quick --json results.json
+      digipal-perf run typical_session --workers 20 --duration 30s
+      digipal-perf run long_session --set engine.ai.latency=0ms --seed 42
+    """
+    from perfcli.report.terminal import make_console
+    from perfcli.suite import SuiteOptions, run_suite
+
+    options = SuiteOptions(json_file=json_file, quiet=quiet, keep_database_in=keep_db, engine=engine)
+    raise click.exceptions.Exit(run_suite(plans(**what_runs), options, make_console()))
+
+
+@cli.command()
+@says_what_runs
+def plan(**what_runs: Any) -> None:
+    """Show what would run, a line for each phase, and run nothing.
+
+    Scenarios are chosen and changed as by `run`, and every mistake in them is told.
+
+    \b
+    Examples:
+      digipal-perf plan database_load
+      digipal-perf plan my.yaml --workers 20 --duration 30s
+      digipal-perf plan --tag quick
+    """
+    from perfcli.report.planned import render_plans
+    from perfcli.report.terminal import make_console
+
+    console = make_console()
+    # for a pipe a phase stays on its line, however long, so that grep finds it whole
+    console.print(render_plans(plans(**what_runs)), soft_wrap=not console.is_terminal)
+
+
+@cli.command(name="list")
+@with_options(*WHICH)
+def list_scenarios(scenarios: tuple[str, ...], tags: tuple[str, ...]) -> None:
+    """Show the shipped scenarios, or those of files and directories.
+
+    \b
+    Examples:
+      digipal-perf list
+      digipal-perf list --tag quick
+    """
+    from perfcli.plan import plan_run
+    from perfcli.report.console import render_list
+    from perfcli.report.terminal import make_console
+
+    found = load(scenarios, tags, [])
+    make_console().print(render_list([(scenario, plan_run(scenario, 0).describe()) for scenario in found]))
+
+
+@cli.command()
+@click.argument("files", nargs=-1, required=True, metavar="FILE...")
+def validate(files: tuple[str, ...]) -> None:
+    """Check scenario files, and report every mistake with its line and column.
+
+    \b
+    Examples:
+      digipal-perf validate my.yaml
+      digipal-perf validate scenarios/
+    """
+    for scenario in load(files, (), []):
+        click.echo(f"{scenario.name}: ok")

@@ -1,0 +1,1 @@
+"""Rank tests and estimates, pure Python, each named after its source."""

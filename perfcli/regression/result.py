@@ -1,0 +1,110 @@
+"""AbResult: all that is known of two engines compared. Reports read this and nothing else; `ab --json` writes it."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Final, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from perfcli.errors import ExitCode
+from perfcli.results import Environment
+
+AB_SCHEMA_VERSION: Final = 1
+
+
+class Change(StrEnum):
+    """What became of a metric."""
+
+    REGRESSION = "regression"
+    IMPROVEMENT = "improvement"
+    INCONCLUSIVE = "inconclusive"
+    NO_CHANGE = "no change"
+
+
+class _Record(BaseModel):
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+
+class MetricComparison(_Record):
+    """One metric of both engines; lower is better in all of them."""
+
+    name: str = Field(description="time, OPERATION.p50, OPERATION.p99, memory, database, statements or errors")
+    unit: Literal["ns", "bytes", "statements", "errors"] = Field(description="of base and candidate; per operation")
+    margin: float = Field(description="0.05: a change of less than 5 % is none")
+    base: float = Field(description="the median over pairs")
+    candidate: float
+    ratio: float = Field(description="candidate to base: Hodges–Lehmann estimate over pairs; 1.1 is 10 % slower")
+    lower: float = Field(description="the ratio's lower bound, one-sided confidence of 95 %")
+    upper: float = Field(description="the ratio's upper bound, likewise")
+    p_worse: float = Field(description="Holm-adjusted p of the one-sided signed-rank test that the candidate is worse")
+    p_better: float
+    change: Change
+    differences: list[float] = Field(description="of each pair: ln(candidate / base)")
+
+
+class EngineSide(_Record):
+    """One of the two engines."""
+
+    name: str = Field(description="the path or revision, as it was given")
+    version: str = Field(default="", description="digest of the engine's sources")
+    operations: int = Field(default=0, description="in all pairs, warm-up included")
+    errors: dict[str, int] = Field(default={}, description="failed operations by kind")
+    lost_writes: int = 0
+    problem: str = Field(default="", description="why it could not go on: it crashed, hung or does not open")
+
+    @property
+    def failed(self) -> int:
+        """Operations that failed."""
+        return sum(self.errors.values())
+
+    @property
+    def is_sound(self) -> bool:
+        """Whether every operation answered rightly and nothing was lost."""
+        return not (self.failed or self.lost_writes or self.problem)
+
+
+class Pairing(_Record):
+    """How the pairs were made."""
+
+    pairs: int
+    slices: int = Field(description="of each engine in each pair")
+    slice_ns: int = Field(description="median length of a slice of the base")
+    iterations: int = Field(description="of each vu in each slice")
+    vus: int
+    pinned: bool = Field(description="whether both engines of a pair had the same CPUs to themselves")
+    stopped_by: Literal["precision", "most pairs", "time", "interrupt", "problem"]
+
+
+class AbResult(_Record):
+    """A comparison of a candidate engine with a base engine."""
+
+    kind: Literal["ab"] = "ab"
+    schema_version: Literal[1] = AB_SCHEMA_VERSION
+    scenario: str
+    plan: str = Field(description="what each engine did, in one line")
+    seed: int
+    started_at: str = Field(description="UTC, ISO 8601")
+    duration_ns: int
+    base: EngineSide
+    candidate: EngineSide
+    pairing: Pairing
+    metrics: list[MetricComparison] = []
+    change: Change = Field(description="the gravest of all metrics, and of errors and lost writes in one engine only")
+    reasons: list[str] = Field(default=[], description="why, and what else to know")
+    invalid: str = Field(default="", description="why nothing can be said: the base itself does not run")
+    interrupted: str = Field(default="", description="the signal, where there was one")
+    environment: Environment
+
+    def exit_code(self, *, strict: bool) -> ExitCode:
+        """0 unless there is a regression (5), nothing could be compared (4), or a signal (130, 143).
+
+        Args:
+            strict: whether an inconclusive comparison fails too.
+        """
+        if self.interrupted:
+            return ExitCode.TERMINATED if self.interrupted == "SIGTERM" else ExitCode.INTERRUPTED
+        if self.invalid:
+            return ExitCode.INVALID
+        fails = self.change is Change.REGRESSION or (strict and self.change is Change.INCONCLUSIVE)
+        return ExitCode.REGRESSION if fails else ExitCode.PASS
