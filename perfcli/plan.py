@@ -55,6 +55,14 @@ class PlannedPhase:
         return (self.load.start_after_ns or 0) + self.load.longest_ns
 
 
+class Slices(BaseModel):
+    """That the tool says when vus work and for how many iterations, as two engines take turns on the same CPUs."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    slowdown: float = Field(default=0.0, ge=0, description="planted: each call takes longer by this share of its time")
+
+
 class ExecutionPlan(BaseModel):
     """What a run needs to know; travels to the engine process as JSON."""
 
@@ -62,6 +70,7 @@ class ExecutionPlan(BaseModel):
 
     scenario: Scenario
     seed: int = Field(ge=0, lt=2**63)
+    slices: Slices | None = Field(default=None, description="None: the executors say when vus work")
 
     @cached_property
     def phases(self) -> Sequence[PlannedPhase]:

@@ -18,6 +18,10 @@ SKIPPED: Final = -1
 """The outcome of a step that was not tried, as the scenario makes it depend on one that failed."""
 
 FLUSH_INTERVAL_NS: Final = 250_000_000
+"""How old a sample can be when it is sent, at most."""
+
+_SOONEST_FLUSH_NS: Final = 50_000_000
+_FLUSH_PER_VU_NS: Final = 25_000_000
 _MOST_SAMPLES: Final = 2_048
 _SAMPLES_OF_ALL_VUS: Final = 65_536
 _HEADER: Final = struct.Struct("<B3xIIIQQ")
@@ -106,6 +110,8 @@ class Recorder:
         self._draws, self._starts, self._durations, self._lags = (
             [_FILLING + place for place in range(self._capacity)] for _ in range(4)
         )
+        # few vus send often, as the reference kernel is run then; many together no more often than that
+        self._interval_ns = max(_SOONEST_FLUSH_NS, min(FLUSH_INTERVAL_NS, _FLUSH_PER_VU_NS * vus))
         self._used = 0
         self._failures: dict[int, int] = {}
         self._flush_at_ns = 0
@@ -119,7 +125,7 @@ class Recorder:
         self._measured = measured
         self._open = is_open
         self.iterations = 0
-        self._flush_at_ns = now_ns + FLUSH_INTERVAL_NS
+        self._flush_at_ns = now_ns + self._interval_ns
 
     def record(self, packed: int, start_ns: int, end_ns: int, lag_ns: int = NOT_DUE) -> None:
         """Store one sample that is OK."""
@@ -138,6 +144,11 @@ class Recorder:
         self._failures[self._used] = outcome
         self.record(packed, start_ns, end_ns, lag_ns)
 
+    def blank(self) -> None:
+        """Keep none of the numbers that were recorded, so that memory traced from here to there holds no samples."""
+        for column in (self._draws, self._starts, self._durations, self._lags):
+            column[:] = [_FILLING] * self._capacity
+
     def flush(self, now_ns: int) -> None:
         """Send what is stored."""
         used = self._used
@@ -155,4 +166,4 @@ class Recorder:
         self._used = 0
         self._failures = {}
         self._send(frame)
-        self._flush_at_ns = now_ns + FLUSH_INTERVAL_NS
+        self._flush_at_ns = now_ns + self._interval_ns

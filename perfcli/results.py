@@ -7,17 +7,20 @@ its meaning or goes away; a new field alone does not raise it.
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Sequence
+from math import isfinite
 from pathlib import Path
 from typing import Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from perfcli.errors import UsageError, Verdict
+from perfcli.documents import write_document
+from perfcli.errors import ExitCode, UsageError, Verdict, worst
 from perfcli.units import Unit
 
 SCHEMA_VERSION: Final = 1
+TOTAL: Final = "all operations"
+"""The name of all operations together."""
 
 
 class _Record(BaseModel):
@@ -145,6 +148,18 @@ class SecondOfLoad(_Record):
     max_ns: int | None = None
 
 
+class LoadSlice(_Record):
+    """A part of an operation's successful samples, in the order of their start, and the machine's pace meanwhile."""
+
+    start_ns: int = Field(description="since the measurement began")
+    count: int = Field(ge=1)
+    mean_ns: float = Field(ge=0, allow_inf_nan=False)
+    median_ns: float = Field(ge=0, allow_inf_nan=False)
+    reference_ns: float | None = Field(
+        default=None, gt=0, allow_inf_nan=False, description="what the reference kernel took then; None: it never ran"
+    )
+
+
 class ThresholdResult(_Record):
     """A threshold with what was observed."""
 
@@ -231,6 +246,42 @@ class Environment(_Record):
     cpu_count: int
 
 
+class OperationChange(_Record):
+    """One operation now, against the baseline."""
+
+    name: str
+    base_p50_ns: float | None = Field(default=None, description="as it was timed then; None where there is none")
+    p50_ns: float | None = Field(default=None, description="as it was timed now")
+    in_time: bool = Field(default=False, description="compared as timed, not in units of the reference kernel")
+    ratio: float | None = Field(default=None, description="now to then, Hodges-Lehmann estimate; 1.1 is 10 % slower")
+    p_slower: float | None = Field(default=None, description="Holm-adjusted p of the one-sided Mann-Whitney test")
+    p_faster: float | None = None
+    change: Literal["regression", "improvement", "inconclusive", "no change"]
+    reason: str = Field(default="", description="of what is inconclusive: why")
+
+
+class BaselineComparison(_Record):
+    """A run against the baseline's run of the same scenario."""
+
+    name: str = Field(description="the baseline's name, or its file's")
+    commit: str = Field(default="", description="the commit of the baseline's engine; empty where it is not known")
+    started_at: str = Field(default="", description="of the baseline's run: UTC, ISO 8601")
+    margin: float = Field(default=0.15, description="0.15: a change of less than 15 % is none")
+    change: Literal["regression", "improvement", "inconclusive", "no change", "incomparable"]
+    reasons: list[str] = Field(default=[], description="what differs, or what to know of the baseline")
+    base_reference_ns: float | None = Field(default=None, description="median time of the reference kernel then")
+    reference_ns: float | None = Field(default=None, description="the same, now")
+    operations: list[OperationChange] = Field(default=[], description="each of them; of several, their total at last")
+    strict: bool = Field(default=False, description="whether what could not be told fails too")
+
+    @property
+    def exit_code(self) -> ExitCode:
+        """5 for a regression; with `strict` 5 for what is inconclusive, too, and 4 for what is incomparable; else 0."""
+        if self.change == "regression" or (self.strict and self.change == "inconclusive"):
+            return ExitCode.REGRESSION
+        return ExitCode.INVALID if self.strict and self.change == "incomparable" else ExitCode.PASS
+
+
 class RunResult(_Record):
     """All that is known of one run of one scenario."""
 
@@ -252,8 +303,14 @@ class RunResult(_Record):
     interrupted_iterations: int = 0
     processes: int = Field(default=1, description="engine processes on the one database")
     engine: str = Field(default="", description="the checkout or revision that ran, where it was not the installed one")
+    commit: str = Field(default="", description="of that engine's checkout, + where it was changed; empty: not known")
+    baseline: BaselineComparison | None = Field(default=None, description="None: the run was not compared")
     total: OperationResult
     operations: list[OperationResult] = Field(default=[], description="of all phases together")
+    slices: dict[str, list[LoadSlice]] = Field(default={}, description="by operation: its samples cut into some 40")
+    reference_ns: float | None = Field(
+        default=None, gt=0, allow_inf_nan=False, description="median time of the reference kernel"
+    )
     phases: list[PhaseResult] = []
     inspection: Inspection = Inspection()
     memory: MemoryResult = MemoryResult()
@@ -270,7 +327,13 @@ class RunResult(_Record):
 
     @property
     def exit_code(self) -> int:
-        """The exit code of this run; a threshold's own where that failed."""
+        """The exit code of this run: the graver of its own and of its comparison with a baseline."""
+        own = self.own_exit_code
+        return own if self.baseline is None else worst([own, self.baseline.exit_code])
+
+    @property
+    def own_exit_code(self) -> int:
+        """The exit code of the run alone; a threshold's own where that failed."""
         own = [threshold.exit_code for threshold in self.failed_thresholds if threshold.exit_code is not None]
         return own[0] if own and self.verdict is Verdict.FAIL else self.verdict.exit_code
 
@@ -287,26 +350,7 @@ def save_results(results: Sequence[RunResult], path: Path) -> None:
         UsageError: the file cannot be written.
     """
     documents = [result.model_dump(mode="json") for result in results]
-    content = json.dumps(documents[0] if len(documents) == 1 else documents, indent=1, ensure_ascii=False) + "\n"
-    path = path.resolve()  # a symbolic link stays one
-    if path.exists() and not path.is_file():
-        return _write_into(path, content)
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        unfinished.write_text(content, encoding="utf-8")
-        unfinished.replace(path)
-    except OSError as error:
-        unfinished.unlink(missing_ok=True)
-        raise UsageError(f"{path}: cannot write the result: {error.strerror}") from error
-
-
-def _write_into(device: Path, content: str) -> None:
-    """Write to what is no regular file (a pipe, /dev/stdout): it must not be replaced by one."""
-    try:
-        with device.open("w", encoding="utf-8") as stream:
-            stream.write(content)
-    except OSError as error:
-        raise UsageError(f"{device}: cannot write the result: {error.strerror}") from error
+    write_document(documents[0] if len(documents) == 1 else documents, path)
 
 
 def load_results(path: Path) -> list[RunResult]:
@@ -316,21 +360,38 @@ def load_results(path: Path) -> list[RunResult]:
         UsageError: the file cannot be read, or is not a result of this schema version.
     """
     try:
-        document = json.loads(path.read_text(encoding="utf-8"))
+        document = json.loads(path.read_text(encoding="utf-8"), parse_float=_finite, parse_constant=_finite)
     except OSError as error:
         raise UsageError(f"{path}: cannot read the result: {error.strerror}") from error
-    except ValueError as error:
-        raise UsageError(f"{path}: not a result file: {error}") from error
+    except (ValueError, RecursionError) as error:
+        raise UsageError(f"{path}: not a result file: {error or 'it is empty'}") from error
     records = document if isinstance(document, list) else [document]
+    if not records:
+        raise UsageError(f"{path}: an array without any result", hint=_WRITTEN_BY)
     return [_result(record, path) for record in records]
 
 
+def _finite(text: str) -> float:
+    """A number as this tool writes them; Python's JSON would take NaN and Infinity too."""
+    value = float(text)
+    if not isfinite(value):
+        raise ValueError(f"{text:.20} is no figure")
+    return value
+
+
+_WRITTEN_BY: Final = "results are written by digipal-perf run --json FILE"
+
+
 def _result(record: Any, path: Path) -> RunResult:
-    version = record.get("schema_version") if isinstance(record, dict) else None
+    fields = record if isinstance(record, dict) else {}
+    if kind := fields.get("kind"):
+        raise UsageError(f"{path}: not the result of a run, but of digipal-perf {kind!s:.60}", hint=_WRITTEN_BY)
+    version = fields.get("schema_version")
     if version != SCHEMA_VERSION:
+        is_newer = isinstance(version, int) and version > SCHEMA_VERSION
         raise UsageError(
-            f"{path}: not a result of schema version {SCHEMA_VERSION} (found {version!r})",
-            hint="results are written by digipal-perf run --json FILE",
+            f"{path}: not a result of schema version {SCHEMA_VERSION} (found {version!r:.60})",
+            hint="a newer digipal-perf wrote it: update this one to read it" if is_newer else _WRITTEN_BY,
         )
     try:
         return RunResult.model_validate(record)

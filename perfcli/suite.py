@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
@@ -10,9 +9,13 @@ from pathlib import Path
 
 from rich.console import Console
 
+from perfcli.documents import check_writable
 from perfcli.errors import UsageError, worst
+from perfcli.measurement.commit import commit_of_engine
 from perfcli.plan import ExecutionPlan
 from perfcli.pool.checkout import resolve_engine
+from perfcli.regression.baseline import Baseline, read_baseline
+from perfcli.regression.store import Store
 from perfcli.report.console import render_result, render_summary, render_verdict_line
 from perfcli.report.live import LiveProgress
 from perfcli.results import RunResult, save_results
@@ -28,19 +31,27 @@ class SuiteOptions:
     quiet: bool = False
     keep_database_in: Path | None = None
     engine: str = ""
+    store: Path = Path(".digipal-perf")
+    save: bool = False
+    baseline: str = ""
+    strict: bool = False
 
 
 def run_suite(plans: Sequence[ExecutionPlan], options: SuiteOptions, console: Console) -> int:
     """Run all plans; after the first Ctrl-C report what is known and run no more.
 
     Raises:
-        UsageError: the results or the databases have no place to go; told before anything runs.
+        UsageError: the results or the databases have no place to go, or there is no such baseline; told before
+            anything runs.
     """
     _check_places(options)
+    store = Store(options.store)
+    baseline = read_baseline(options.baseline, store) if options.baseline else None
     interrupts = Interrupts()
     interrupts.install()
     results: list[RunResult] = []
     with resolve_engine(options.engine) if options.engine else nullcontext() as engine:
+        commit = commit_of_engine(engine.path if engine else None)
         for plan in plans:
             if interrupts.exit_code is not None:
                 break
@@ -52,13 +63,16 @@ def run_suite(plans: Sequence[ExecutionPlan], options: SuiteOptions, console: Co
                     keep_database_in=options.keep_database_in,
                     engine=engine,
                 )
+            result = _compared(result.model_copy(update={"commit": commit}), baseline, options)
             results.append(result)
             console.print(render_verdict_line(result) if options.quiet else render_result(result))
             if not options.quiet:
                 console.print()
+            # after every scenario, so that a crash of a later one loses nothing
             if options.json_file:
-                # after every scenario, so that a crash of a later one loses nothing
                 save_results(results, options.json_file)
+            if options.save:
+                store.add(result)
     if len(plans) > 1 and not options.quiet:
         console.print(render_summary(results))
     if len(results) < len(plans):
@@ -67,11 +81,20 @@ def run_suite(plans: Sequence[ExecutionPlan], options: SuiteOptions, console: Co
     return interrupts.exit_code if interrupts.exit_code is not None else worst(codes)
 
 
+def _compared(result: RunResult, baseline: Baseline | None, options: SuiteOptions) -> RunResult:
+    """The result with its comparison, where there is a baseline."""
+    if baseline is None:
+        return result
+    return result.model_copy(update={"baseline": baseline.judge(result, strict=options.strict)})
+
+
 def _check_places(options: SuiteOptions) -> None:
     if options.keep_database_in:
         try:
             options.keep_database_in.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise UsageError(f"--keep-db {options.keep_database_in}: {error.strerror}") from error
-    if options.json_file and not os.access(options.json_file.resolve().parent, os.W_OK):
-        raise UsageError(f"--json {options.json_file}: its folder is missing or cannot be written to")
+    if options.json_file:
+        check_writable(options.json_file, "--json")
+    if options.save:
+        Store(options.store).prepare()

@@ -242,10 +242,19 @@ class SimulatedPool:
         ours, theirs = Pipe()
         self.target = target = ScriptedTarget(plan, self._time, database, self._script)
 
+        over, left = Event(), Event()
+
         def work() -> None:
+            with theirs:
+                converse()
+                over.set()
+                # the line is not to be closed while the link still listens to it
+                left.wait()
+
+        def converse() -> None:
             # once the tool has left, as it leaves a process that it kills, there is nobody to talk to
-            with theirs, suppress(OSError):
-                link = Link(theirs, orphaned=lambda: None)
+            with suppress(OSError):
+                link = Link(theirs, orphaned=left.set)
                 make_inside = partial(Inside, is_real=False)
                 # the garbage of this process is not the engine's
                 session = Session(
@@ -255,15 +264,16 @@ class SimulatedPool:
 
         thread = Thread(target=work)
         thread.start()
-        return _SimulatedEngine(ours, thread)
+        return _SimulatedEngine(ours, thread, over)
 
 
 class _SimulatedEngine:
     pid = 0
 
-    def __init__(self, connection: Connection, thread: Thread) -> None:
+    def __init__(self, connection: Connection, thread: Thread, over: Event) -> None:
         self.connection = connection
         self._thread = thread
+        self._over = over
 
     def adopt(self, pid: int) -> None:
         raise AssertionError("a simulated engine lives in the agent")
@@ -281,8 +291,7 @@ class _SimulatedEngine:
         self.connection.close()
 
     def wait(self, timeout_s: float) -> int | None:
-        self._thread.join(timeout_s)
-        return None if self._thread.is_alive() else 0
+        return 0 if self._over.wait(timeout_s) else None
 
     def printed_bytes(self) -> int:
         return 0

@@ -26,9 +26,11 @@ EventName = Literal[
     "phase_over",  # a phase ended at `at_ns`, with `interrupted` iterations cut off
     "measured",  # the load is over, at `at_ns`, with `active_pets` in the cache; None where that is not known
     "failed",  # at `stage`, with `message` and `traceback`; nothing follows
+    "sliced",  # the slice that was asked for is over, and all its frames are sent
     "inspected",  # what was seen of the engine from inside, as the fields of an Inspection
     "done",  # all is said
     # from the tool
+    "slice",  # the vus of a `wave` do so many `iterations` each, `measured` or as a warm-up; after the last one, none
     "go",  # on from a checkpoint, at `at_ns`; 0 for at once
     "stop",
 ]

@@ -13,6 +13,7 @@ ROOT = Path(__file__).parent.parent
 BOTTOM_UP = [
     "errors",
     "units",
+    "documents",
     "clock",
     "observer",
     "inference",
@@ -34,6 +35,7 @@ BOTTOM_UP = [
     "regression",
     "report",
     "suite",
+    "gates",
     "testing",
     "cli",
     "__main__",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from multiprocessing.connection import Connection
+from queue import SimpleQueue
 from threading import Event, Lock, Thread
 from typing import Any
 
@@ -26,6 +27,7 @@ class Link:
         self._sending = Lock()
         self._go = Event()
         self._go_at_ns = 0
+        self._slices: SimpleQueue[wire.Event | None] = SimpleQueue()
         Thread(target=self._listen, name="digipal-perf-link", daemon=True).start()
 
     def event(self, name: wire.EventName, /, **fields: Any) -> None:
@@ -45,16 +47,24 @@ class Link:
         self._go.wait()
         return self._go_at_ns
 
+    def next_slice(self) -> dict[str, Any] | None:
+        """Stand still until the tool asks for a slice; None where it asks for no more."""
+        order = self._slices.get()
+        return order.fields if order and order.fields["iterations"] else None
+
     def _listen(self) -> None:
         try:
             while True:
                 message = wire.receive(self._connection)
                 if isinstance(message, wire.Event) and message.name == "stop":
                     self.stop.set()
+                elif isinstance(message, wire.Event) and message.name == "slice":
+                    self._slices.put(message)
                 elif isinstance(message, wire.Event):
                     self._go_at_ns = message.fields["at_ns"]
                     self._go.set()
         except (EOFError, OSError):
             self.stop.set()
             self._go.set()
+            self._slices.put(None)
             self._orphaned()

@@ -13,10 +13,11 @@ from threading import Thread
 from typing import Final
 
 from perfcli.agent.hands import Hands
-from perfcli.agent.inspection.counting import OPERATIONS
+from perfcli.agent.inspection.counting import OPERATIONS, OPERATIONS_OF_A_PAIR
 from perfcli.agent.inspection.inside import Inside
 from perfcli.agent.link import Link
 from perfcli.agent.outcomes import Outcomes
+from perfcli.agent.slices import CHECKPOINTS_OF_SLICES, SlicedLoad
 from perfcli.agent.threads import Threads
 from perfcli.agent.vu import VirtualUser
 from perfcli.clock import Clock
@@ -32,7 +33,8 @@ from perfcli.targets.naming import answers_of
 from perfcli.targets.protocol import Call, EngineGone, Target
 from perfcli.workload import Stream, Workload
 
-_REFERENCE_INTERVAL_NS: Final = 100_000_000
+_REFERENCE_INTERVAL_NS: Final = 40_000_000
+_MOST_SHARING_IT: Final = 10
 _COUNTING_NS: Final = 5_000_000_000
 
 Job = Callable[[], None]
@@ -104,7 +106,12 @@ class Session:
             self._checkpoint("set up")
             target.join()
         users = self._virtual_users(target)
-        self._load(target, users)
+        if self._plan.slices is None:
+            self._load(target, users)
+        else:
+            self._checkpoint("baseline")
+            self._begin("measuring")
+            SlicedLoad(self._plan, users, self._link, self._clock, self._threads).run()
         self._checkpoint("end")
         self._count_costs(users, inside)
         self._checkpoint("account")
@@ -144,7 +151,8 @@ class Session:
             self._threads.run([job])
 
     def _count_costs_of(self, user: VirtualUser, phase: PlannedPhase, inside: Inside) -> None:
-        iterations = -(-OPERATIONS // (1 if phase.phase.is_mix else len(phase.flow)))
+        operations = OPERATIONS if self._plan.slices is None else OPERATIONS_OF_A_PAIR
+        iterations = -(-operations // (1 if phase.phase.is_mix else len(phase.flow)))
         schedule = PerVuIterationsSchedule(phase.load.vu_count, iterations, _COUNTING_NS)
         now_ns = self._clock.now_ns()
         user.recorder.begin(measured=False, now_ns=now_ns)
@@ -154,7 +162,7 @@ class Session:
             workload = Workload(phase, self._plan.seed, user.vu, "counting")
             replace(user, calls=calls).run(schedule, workload, None, now_ns, ends_ns, ends_ns)
 
-        inside.costs.count(user.calls, [step.label for step in phase.flow], do)
+        inside.costs.count(user.calls, [step.label for step in phase.flow], do, forget=user.recorder.blank)
 
     def _harness_threads(self, users: dict[int, VirtualUser]) -> list[Thread]:
         return [*self._threads.stuck, *(user.hands.thread for user in users.values() if user.hands)]
@@ -218,13 +226,14 @@ class Session:
     def _reference_timer(self) -> Callable[[], int]:
         """Times the reference kernel for one vu, now and then."""
         due_ns = 0
+        interval_ns = _REFERENCE_INTERVAL_NS * min(_MOST_SHARING_IT, self._plan.vus)
 
         def timer() -> int:
             nonlocal due_ns
             now_ns = self._clock.now_ns()
             if now_ns < due_ns:
                 return 0
-            due_ns = now_ns + _REFERENCE_INTERVAL_NS
+            due_ns = now_ns + interval_ns
             return self._clock.time_reference_ns()
 
         return timer
@@ -236,4 +245,6 @@ class Session:
     def _checkpoint(self, name: str) -> int:
         # garbage that waits to be collected is nobody's leak
         self._collect()
+        if self._plan.slices is not None and name not in CHECKPOINTS_OF_SLICES:
+            return 0
         return self._link.checkpoint(name)

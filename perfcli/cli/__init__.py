@@ -1,8 +1,12 @@
 """The command line: options in, calls out. What takes long to import waits until a command needs it."""
 
-from perfcli.cli import run as _run  # adds its commands
+# each adds its commands
+from perfcli.cli import ab as _ab
+from perfcli.cli import baseline as _baseline
+from perfcli.cli import history as _history
+from perfcli.cli import run as _run
 from perfcli.cli.group import cli
 
 __all__ = ["cli"]
 
-del _run
+del _ab, _baseline, _history, _run

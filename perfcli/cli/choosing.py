@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import reduce
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -29,6 +30,16 @@ WHICH = (
     click.option(
         "--tag", "tags", multiple=True, metavar="T", help="Only scenarios with this tag (several: any of them)."
     ),
+)
+STORE = click.option(
+    "--store",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=".digipal-perf",
+    envvar="DIGIPAL_PERF_STORE",
+    show_default=True,
+    show_envvar=True,
+    metavar="DIR",
+    help="Where runs and baselines are kept.",
 )
 
 

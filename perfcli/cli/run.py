@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from perfcli.cli.choosing import WHICH, load, plans, says_what_runs, with_options
+from perfcli.cli.choosing import STORE, WHICH, load, plans, says_what_runs, with_options
 from perfcli.cli.group import EPILOG, cli
 
 
@@ -23,7 +23,21 @@ from perfcli.cli.group import EPILOG, cli
 @click.option(
     "--engine", default="", metavar="PATH|REV", help="Run this engine: a checkout, or a revision of this repository."
 )
-def run(json_file: Path | None, quiet: bool, keep_db: Path | None, engine: str, **what_runs: Any) -> None:
+@click.option("--save", is_flag=True, help="Keep every run in the store, for history, trend and baseline.")
+@click.option("--baseline", default="", metavar="NAME|FILE", help="Compare with this baseline, and fail if slower.")
+@click.option("--strict", is_flag=True, help="Fail also where the comparison could not be made or says too little.")
+@STORE
+def run(
+    json_file: Path | None,
+    quiet: bool,
+    keep_db: Path | None,
+    engine: str,
+    save: bool,
+    baseline: str,
+    strict: bool,
+    store: Path,
+    **what_runs: Any,
+) -> None:
     """Run scenarios: shipped ones by name, or files, or all files of a directory.
 
     Without a name and with --tag, the shipped scenarios that carry the tag.
@@ -34,11 +48,23 @@ def run(json_file: Path | None, quiet: bool, keep_db: Path | None, engine: str, 
       digipal-perf run scenarios/ --tag quick --json results.json
       digipal-perf run typical_session --workers 20 --duration 30s
       digipal-perf run long_session --set engine.ai.latency=0ms --seed 42
+      digipal-perf run database_load --duration 10s --save --baseline main
     """
     from perfcli.report.terminal import make_console
     from perfcli.suite import SuiteOptions, run_suite
 
-    options = SuiteOptions(json_file=json_file, quiet=quiet, keep_database_in=keep_db, engine=engine)
+    if strict and not baseline:
+        raise click.UsageError("--strict says how to compare: it needs --baseline NAME or FILE")
+    options = SuiteOptions(
+        json_file=json_file,
+        quiet=quiet,
+        keep_database_in=keep_db,
+        engine=engine,
+        store=store,
+        save=save,
+        baseline=baseline,
+        strict=strict,
+    )
     raise click.exceptions.Exit(run_suite(plans(**what_runs), options, make_console()))
 
 

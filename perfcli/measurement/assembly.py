@@ -11,11 +11,13 @@ from perfcli.measurement.environment import describe_environment
 from perfcli.measurement.measured import Measurement
 from perfcli.measurement.observations import Observations
 from perfcli.measurement.process import ProcessFigures
+from perfcli.measurement.slices import cut_into_slices, median_reference_ns
 from perfcli.measurement.verdict import Ending, judge_thresholds, reach_verdict
 from perfcli.metrics.statistics import Distribution
 from perfcli.monitor import Reading, cpu_use
 from perfcli.plan import PlannedPhase
 from perfcli.results import (
+    TOTAL,
     Integrity,
     LatencySummary,
     LeakResult,
@@ -28,8 +30,6 @@ from perfcli.results import (
     SecondOfLoad,
 )
 from perfcli.units import NS_PER_S
-
-TOTAL = "all operations"
 
 
 def assemble(measurement: Measurement, ending: Ending, started_at: datetime, notes: Sequence[str] = ()) -> RunResult:
@@ -59,6 +59,8 @@ def assemble(measurement: Measurement, ending: Ending, started_at: datetime, not
         processes=plan.scenario.pool.processes,
         total=_operation(TOTAL, "", measurement, observations),
         operations=[_operation(label, label, measurement, observations) for label in samples.labels],
+        slices=cut_into_slices(measurement),
+        reference_ns=median_reference_ns(measurement),
         phases=[_phase(phase, measurement) for phase in plan.phases],
         inspection=measurement.inspection.model_copy(
             update={

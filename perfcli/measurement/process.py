@@ -6,9 +6,10 @@ from functools import cached_property
 from typing import Final
 
 from perfcli.executors import RampingVus
+from perfcli.inference.theil_sen import theil_sen_slope
 from perfcli.measurement.measured import Measurement
 from perfcli.measurement.stock import Stock
-from perfcli.metrics.memory import Leak, leak, theil_sen_slope
+from perfcli.metrics.memory import Leak, leak
 from perfcli.monitor import Reading, cpu_use, highest_cpu_use
 
 _NEVER: Final = 2**63

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import combinations
 from statistics import fmean, median
 from typing import Final
+
+from perfcli.inference.theil_sen import pairwise_slopes, slope_lower_bound
 
 Point = tuple[float, float]
 """Operations done, and RSS in bytes at that moment."""
 
-_MOST_POINTS: Final = 200
 _SETTLING: Final = 0.3
 _BINS: Final = 20
 _LEAST_BINS: Final = 10
@@ -44,16 +43,6 @@ class Leak:
         return self.lower_bound if proven else 0.0
 
 
-def theil_sen_slope(points: Sequence[Point]) -> float | None:
-    """The median of the slopes between all pairs of points (Theil 1950, Sen 1968); None where x never changes.
-
-    More than 200 points are thinned evenly first: 200 give 19,900 pairs, enough for a median.
-    """
-    stride = -(-len(points) // _MOST_POINTS) or 1
-    slopes = _slopes(points[::stride])
-    return median(slopes) if slopes else None
-
-
 def leak(points: Sequence[Point]) -> Leak | None:
     """Whether memory grows with the operations, by a rule that does not cry wolf.
 
@@ -70,28 +59,14 @@ def leak(points: Sequence[Point]) -> Leak | None:
     second_half = binned[len(binned) // 2 :]
     if len(binned) < _LEAST_BINS:
         return None
-    slopes = sorted(_slopes(binned))
+    slopes = sorted(pairwise_slopes(binned))
     slope = median(slopes)
     return Leak(
         slope,
-        _lower_bound(slopes, len(binned)),
+        slope_lower_bound(slopes, len(binned), _Z),
         slope * (binned[-1][0] - binned[0][0]),
-        median(_slopes(second_half)),
+        median(pairwise_slopes(second_half)),
     )
-
-
-def _slopes(points: Sequence[Point]) -> list[float]:
-    return [(y2 - y1) / (x2 - x1) for (x1, y1), (x2, y2) in combinations(points, 2) if x1 != x2]
-
-
-def _lower_bound(slopes: Sequence[float], points: int) -> float:
-    """The one-sided lower confidence bound of a Theil–Sen slope, from its ascending slopes between pairs (Sen 1968).
-
-    Kendall's S of unrelated points has the variance n(n - 1)(2n + 5)/18; the bound is the slope of that rank.
-    """
-    deviation = math.sqrt(points * (points - 1) * (2 * points + 5) / 18)
-    rank = math.floor((len(slopes) - _Z * deviation) / 2)
-    return slopes[max(rank, 1) - 1]
 
 
 def _settled(points: Sequence[Point]) -> list[Point]:

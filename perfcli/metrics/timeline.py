@@ -7,7 +7,7 @@ from bisect import bisect_left
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import accumulate, pairwise
-from statistics import median
+from statistics import fmean, median
 from typing import Final
 
 from perfcli.metrics.histogram import Histogram
@@ -60,6 +60,7 @@ class Slice:
     end_ns: int
     count: int
     median_ns: float
+    mean_ns: float
 
 
 class Timeline:
@@ -149,7 +150,8 @@ class Timeline:
 
     def _slice(self, group: list[tuple[int, Interval]]) -> Slice:
         whole = _merged(interval for _, interval in group).histogram
-        return Slice(group[0][0], group[-1][0] + self.interval_ns, whole.count, whole.percentile(0.5))
+        ends_ns = group[-1][0] + self.interval_ns
+        return Slice(group[0][0], ends_ns, whole.count, whole.percentile(0.5), whole.total / whole.count)
 
     def _cut(self, starts_ns: array[int], origin_ns: int) -> Iterator[tuple[Interval, int, int]]:
         """Each interval that starts fall into, with the first of them and the one after its last."""
@@ -210,9 +212,10 @@ class _Samples:
         order = sorted(range(len(starts)), key=starts.__getitem__)
         cuts = [part * len(order) // parts for part in range(parts + 1)]
         chosen = [order[first:end] for first, end in pairwise(cuts) if end > first]
+        taken = [[latencies[i] for i in part] for part in chosen]
         return [
-            Slice(starts[part[0]], starts[part[-1]] + 1, len(part), median([latencies[i] for i in part]))
-            for part in chosen
+            Slice(starts[part[0]], starts[part[-1]] + 1, len(part), median(each), fmean(each))
+            for part, each in zip(chosen, taken, strict=True)
         ]
 
 

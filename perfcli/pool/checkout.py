@@ -37,8 +37,11 @@ class EngineSource:
 
 
 @contextmanager
-def resolve_engine(text: str) -> Iterator[EngineSource]:
+def resolve_engine(text: str, option: str = "--engine") -> Iterator[EngineSource]:
     """The engine of a directory or a git revision; a revision is checked out for as long as the block lasts.
+
+    Args:
+        option: which one named it, for messages.
 
     Raises:
         UsageError: there is no such directory or revision, or no engine in it.
@@ -46,39 +49,50 @@ def resolve_engine(text: str) -> Iterator[EngineSource]:
     """
     directory = Path(text)
     if text and directory.is_dir():
-        yield EngineSource(_engine_in(directory.resolve(), text), text)
+        yield EngineSource(_engine_in(directory.resolve(), f"{option} {text}"), text)
         return
-    revision = _revision(text)
+    revision = _revision(text, option)
     name = f"{text} ({revision[:_HASH_DIGITS]})"
     with leftovers.scratch_directory() as scratch, _worktree(scratch, revision):
-        yield EngineSource(_engine_in(scratch / scratch.name, name), name)
+        yield EngineSource(_engine_in(scratch / scratch.name, f"{option} {name}"), name)
 
 
-def _engine_in(directory: Path, name: str) -> Path:
+def working_tree() -> EngineSource | None:
+    """The engine of the checkout that the current directory lies in, as it is now; None where there is none."""
+    here = Path.cwd()
+    for directory in (here, *here.parents):
+        if any((directory / layout / _PACKAGE).is_file() for layout in _LAYOUTS):
+            return EngineSource(_engine_in(directory, "the working tree"), "the working tree")
+        if (directory / ".git").exists():
+            break
+    return None
+
+
+def _engine_in(directory: Path, asked_for: str) -> Path:
     """The directory to import the engine of a checkout from."""
     for layout in _LAYOUTS:
         if (directory / layout / _PACKAGE).is_file():
             return directory / layout
     raise UsageError(
-        f"--engine {name}: no engine in there: neither {_PACKAGE} nor {_LAYOUTS[1] / _PACKAGE}",
+        f"{asked_for}: no engine in there: neither {_PACKAGE} nor {_LAYOUTS[1] / _PACKAGE}",
         hint="give the directory that holds the package digipal, not the package itself; "
         "of a branch with the name of a directory, give refs/heads/NAME",
     )
 
 
-def _revision(text: str) -> str:
+def _revision(text: str, option: str) -> str:
     """The full hash of a revision."""
     try:
         # with "--", as otherwise git would take the text for a file
         finished = _git("rev-list", "--max-count=1", "--end-of-options", text, "--")
     except FileNotFoundError as error:
         raise UsageError(
-            f"--engine {text}: no such directory, and git, which knows revisions, is not installed",
+            f"{option} {text}: no such directory, and git, which knows revisions, is not installed",
             hint="give the directory of a checkout",
         ) from error
     if finished.returncode or not finished.stdout:
         raise UsageError(
-            f"--engine {text}: neither a directory nor a git revision: {_last_words(finished)}",
+            f"{option} {text}: neither a directory nor a git revision: {_last_words(finished)}",
             hint="give the directory of a checkout, or a tag, branch or hash that `git rev-parse` knows here",
         )
     return finished.stdout.strip()

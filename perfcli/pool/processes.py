@@ -1,4 +1,4 @@
-"""One engine process for each scenario, fresh from the interpreter."""
+"""Engine processes: what the tool can do with one, and a pool that starts each as a fresh interpreter."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ import os
 import socket
 import subprocess
 import sys
+from collections.abc import Callable
 from contextlib import suppress
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 import psutil
 
@@ -19,41 +20,28 @@ from perfcli.pool import leftovers
 
 _MOST_OUTPUT_BYTES: Final = 4_000
 _SENT_AHEAD_BYTES: Final = 4 * 2**20
-_OUTPUT = "output.txt"
+_OUTPUT: Final = "output.txt"
+_TO_BE_GONE_S: Final = 60.0
 
 
 class EngineProcess:
-    """A running `python -m perfcli.agent`, in a session of its own: a Ctrl-C in the terminal does not reach it."""
+    """A running agent, in a session of its own: a Ctrl-C in the terminal does not reach it.
 
-    def __init__(
-        self, plan: ExecutionPlan, directory: Path, database: Path, process: int, engine: Path | None = None
-    ) -> None:
-        plan_file = directory / "plan.json"
-        plan_file.write_text(plan.model_dump_json(), encoding="utf-8")
-        self._output = directory / _OUTPUT
-        working_directory = directory / "cwd"
-        working_directory.mkdir()
-        ours, theirs = socket.socketpair()
-        # the engine must not wait for a tool that is busy for a moment
-        theirs.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SENT_AHEAD_BYTES)
-        arguments = [str(theirs.fileno()), str(plan_file), str(database), str(process)]
-        with theirs, self._output.open("wb") as output:
-            self._process = subprocess.Popen(
-                [sys.executable, "-m", "perfcli.agent", *arguments, *([str(engine)] if engine else [])],
-                cwd=working_directory,
-                env=engine_environment(),
-                pass_fds=[theirs.fileno()],
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-            )
-        leftovers.register_group(self._process.pid)
-        self.pid = self._process.pid
-        self._groups = [self.pid]
+    Args:
+        connection: the line to it.
+        output: the file that it prints into.
+        wait: gives its exit code, negative for the signal that ended it; None where it still runs after so many s.
+    """
+
+    def __init__(self, pid: int, connection: Connection, output: Path, wait: Callable[[float], int | None]) -> None:
+        leftovers.register_group(pid)
+        self.pid = pid
+        self.connection = connection
+        self.wait = wait
+        self._output = output
+        self._groups = [pid]
         self._children: set[psutil.Process] = set()
         self._left: list[str] = []
-        self.connection = Connection(ours.detach())
 
     def adopt(self, pid: int) -> None:
         """Have another process, which this one started in a session of its own, end with it."""
@@ -73,23 +61,16 @@ class EngineProcess:
         """End it now, with everything it started."""
         self.note_children()
         strays = [child for child in self._children if child.pid not in self._groups]
-        if self._process.poll() is not None:
+        if self.wait(0) is not None:
             # it has ended by itself, in good order or not: whoever still runs was left by it
             self._left += [name for child in strays if (name := _name_of_running(child))]
         for group in self._groups:
             leftovers.end_group(group)
-        self._process.wait()
+        self.wait(_TO_BE_GONE_S)
         for child in strays:
             with suppress(psutil.Error):
                 child.kill()  # checks that the pid is still this process's
         self.connection.close()
-
-    def wait(self, timeout_s: float) -> int | None:
-        """Its exit code, negative for the signal that ended it; None where it still runs after that time."""
-        try:
-            return self._process.wait(timeout_s)
-        except subprocess.TimeoutExpired:
-            return None
 
     def printed_bytes(self) -> int:
         """How much it printed."""
@@ -110,7 +91,7 @@ def _name_of_running(process: psutil.Process) -> str:
 
 
 class ProcessPool:
-    """Starts engine processes on this machine.
+    """Starts engine processes on this machine, each a fresh interpreter.
 
     Args:
         engine: the directory to import the engine from, where it is not the one this tool came with.
@@ -121,7 +102,54 @@ class ProcessPool:
 
     def start(self, plan: ExecutionPlan, directory: Path, database: Path, process: int) -> EngineProcess:
         """Start the one of this number, with `directory` as its own and `database` as the database of all of them."""
-        return EngineProcess(plan, directory, database, process, self._engine)
+        post = prepare(plan, directory, database, process, self._engine)
+        ours, theirs = line()
+        with theirs, post.output.open("wb") as output:
+            started = subprocess.Popen(
+                [sys.executable, "-m", "perfcli.agent", str(theirs.fileno()), *post.arguments],
+                cwd=post.working_directory,
+                env=engine_environment(),
+                pass_fds=[theirs.fileno()],
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+
+        def wait(timeout_s: float) -> int | None:
+            try:
+                return started.wait(timeout_s)
+            except subprocess.TimeoutExpired:
+                return None
+
+        return EngineProcess(started.pid, Connection(ours.detach()), post.output, wait)
+
+
+class Post(NamedTuple):
+    """Where an agent works, and what it is told."""
+
+    arguments: list[str]
+    """All but the first, the number of its end of the line."""
+    working_directory: Path
+    output: Path
+
+
+def prepare(plan: ExecutionPlan, directory: Path, database: Path, process: int, engine: Path | None) -> Post:
+    """Lay ready in `directory` what an agent needs."""
+    plan_file = directory / "plan.json"
+    plan_file.write_text(plan.model_dump_json(), encoding="utf-8")
+    working_directory = directory / "cwd"
+    working_directory.mkdir()
+    arguments = [str(plan_file), str(database), str(process), *([str(engine)] if engine else [])]
+    return Post(arguments, working_directory, directory / _OUTPUT)
+
+
+def line() -> tuple[socket.socket, socket.socket]:
+    """The tool's end of a line to an agent, and the agent's."""
+    ours, theirs = socket.socketpair()
+    # the engine must not wait for a tool that is busy for a moment
+    theirs.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SENT_AHEAD_BYTES)
+    return ours, theirs
 
 
 def engine_environment() -> dict[str, str]:

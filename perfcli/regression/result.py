@@ -13,6 +13,10 @@ from perfcli.results import Environment
 AB_SCHEMA_VERSION: Final = 1
 
 
+StoppedBy = Literal["precision", "most pairs", "time", "interrupt", "problem"]
+"""Why no further pair was made."""
+
+
 class Change(StrEnum):
     """What became of a metric."""
 
@@ -35,8 +39,8 @@ class MetricComparison(_Record):
     base: float = Field(description="the median over pairs")
     candidate: float
     ratio: float = Field(description="candidate to base: Hodges–Lehmann estimate over pairs; 1.1 is 10 % slower")
-    lower: float = Field(description="the ratio's lower bound, one-sided confidence of 95 %")
-    upper: float = Field(description="the ratio's upper bound, likewise")
+    lower: float | None = Field(description="its lower bound, one-sided confidence of 95 %; None of too few pairs")
+    upper: float | None = Field(description="its upper bound, likewise")
     p_worse: float = Field(description="Holm-adjusted p of the one-sided signed-rank test that the candidate is worse")
     p_better: float
     change: Change
@@ -51,6 +55,7 @@ class EngineSide(_Record):
     operations: int = Field(default=0, description="in all pairs, warm-up included")
     errors: dict[str, int] = Field(default={}, description="failed operations by kind")
     lost_writes: int = 0
+    lost_examples: list[str] = []
     problem: str = Field(default="", description="why it could not go on: it crashed, hung or does not open")
 
     @property
@@ -72,8 +77,8 @@ class Pairing(_Record):
     slice_ns: int = Field(description="median length of a slice of the base")
     iterations: int = Field(description="of each vu in each slice")
     vus: int
-    pinned: bool = Field(description="whether both engines of a pair had the same CPUs to themselves")
-    stopped_by: Literal["precision", "most pairs", "time", "interrupt", "problem"]
+    pinned: bool = Field(description="whether both engines of a pair were held on the same CPUs")
+    stopped_by: StoppedBy
 
 
 class AbResult(_Record):
@@ -93,7 +98,7 @@ class AbResult(_Record):
     change: Change = Field(description="the gravest of all metrics, and of errors and lost writes in one engine only")
     reasons: list[str] = Field(default=[], description="why, and what else to know")
     invalid: str = Field(default="", description="why nothing can be said: the base itself does not run")
-    interrupted: str = Field(default="", description="the signal, where there was one")
+    interrupted: str = Field(default="", description="by which signal, where there was one")
     environment: Environment
 
     def exit_code(self, *, strict: bool) -> ExitCode:
@@ -103,7 +108,7 @@ class AbResult(_Record):
             strict: whether an inconclusive comparison fails too.
         """
         if self.interrupted:
-            return ExitCode.TERMINATED if self.interrupted == "SIGTERM" else ExitCode.INTERRUPTED
+            return ExitCode.TERMINATED if "SIGTERM" in self.interrupted else ExitCode.INTERRUPTED
         if self.invalid:
             return ExitCode.INVALID
         fails = self.change is Change.REGRESSION or (strict and self.change is Change.INCONCLUSIVE)

@@ -11,6 +11,7 @@ from rich.text import Text
 
 from perfcli import units
 from perfcli.errors import Verdict
+from perfcli.report.compared import comparison_word, render_compared
 from perfcli.report.figures import QUIET, counted, figure, name, one_line, share, verdict_word
 from perfcli.report.footnotes import render_footnotes
 from perfcli.report.headline import render_headline
@@ -40,7 +41,7 @@ def render_result(result: RunResult) -> RenderableType:
     sections = [render_headline(result)]
     if result.duration_ns is not None or result.total.attempts:
         sections += [*_load(result), render_resources(result), render_stability(result)]
-    sections += [render_thresholds(result), render_verdict(result)]
+    sections += [render_thresholds(result), render_compared(result), render_verdict(result)]
     return Group(*_spaced(sections))
 
 
@@ -89,9 +90,10 @@ def _load(result: RunResult) -> Iterator[Iterator[RenderableType]]:
     yield render_errors(result.operations)
 
 
-def _concern(result: RunResult) -> tuple[int, float]:
+def _concern(result: RunResult) -> tuple[float, float]:
     latency = result.total.latency
-    return _FAILED_FIRST.index(result.verdict), -(latency.mean_ns if latency else 0.0)
+    fails = result.verdict is Verdict.PASS and result.exit_code != result.own_exit_code
+    return _FAILED_FIRST.index(result.verdict) - fails / 2, -(latency.mean_ns if latency else 0.0)
 
 
 def _nearest_limit(result: RunResult) -> tuple[float, str] | None:
@@ -120,6 +122,8 @@ def _why(result: RunResult) -> Text:
     if result.verdict is not Verdict.PASS:
         first, *more = result.reasons or [outcome(result)]
         return name(f"{first} (and {len(more)} more)" if more else first)
+    if result.baseline is not None and result.exit_code != result.own_exit_code:
+        return comparison_word(result.baseline)
     nearest = _nearest_limit(result)
     if nearest is None:
         return Text(outcome(result), QUIET)

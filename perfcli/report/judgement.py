@@ -10,6 +10,7 @@ from rich.text import Text
 
 from perfcli import units
 from perfcli.errors import Verdict
+from perfcli.report.compared import comparison_word
 from perfcli.report.figures import QUIET, counted, name, name_as_is, one_line, verdict_word
 from perfcli.report.layout import INDENT, PROSE_WIDTH, Hanging, listed
 from perfcli.results import RunResult
@@ -55,12 +56,22 @@ def _of_soft_ones(result: RunResult) -> str:
 
 
 def _own_exit_code(result: RunResult) -> str:
-    return f" (exit code {result.exit_code})" if result.exit_code != result.verdict.exit_code else ""
+    return f" (exit code {result.own_exit_code})" if result.own_exit_code != result.verdict.exit_code else ""
 
 
 def _verdict(result: RunResult, text: str, *, widest: int = PROSE_WIDTH) -> Hanging:
     lead = verdict_word(result.verdict).append(INDENT)
-    return Hanging(lead, Text.assemble(name(result.name, "bold"), f"  {text}"), widest=widest)
+    return Hanging(
+        lead, Text.assemble(name(result.name, "bold"), f"  {text}", *_against_baseline(result)), widest=widest
+    )
+
+
+def _against_baseline(result: RunResult) -> list[Text | str]:
+    """What the comparison with a baseline says, so that a verdict on thresholds alone is not taken for the whole."""
+    if result.baseline is None:
+        return []
+    gives = f" (exit code {result.exit_code})" if result.exit_code != result.own_exit_code else ""
+    return ["; ", comparison_word(result.baseline), gives]
 
 
 def _with_reasons(result: RunResult) -> str:

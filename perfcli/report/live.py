@@ -53,14 +53,17 @@ class LiveProgress:
 
     def update(self, progress: Progress) -> None:
         """Draw the line anew, if the last drawing is a quarter of a second old."""
+        self.draw(lambda: progress_line(progress, width=self._console.width, plain=is_plain(self._console)))
+
+    def draw(self, line: Callable[[], Text]) -> None:
+        """Put another line in its place, likewise; it is only made where it is drawn."""
         if self._live is None:
             return
         now_ns = self._clock_ns()
         if now_ns < self._due_ns:
             return
         self._due_ns = now_ns + REFRESH_NS
-        line = progress_line(progress, width=self._console.width, plain=is_plain(self._console))
-        self._live.update(line, refresh=True)
+        self._live.update(line(), refresh=True)
 
 
 def progress_line(progress: Progress, *, width: int, plain: bool = False) -> Text:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from array import array
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -70,13 +71,16 @@ def test_a_closed_model_sends_no_lags() -> None:
     assert [(len(frame.draws), len(frame.lags), frame.failures) for frame in sent] == [(2, 0, {1: SKIPPED})]
 
 
-def test_samples_do_not_wait_for_a_full_buffer() -> None:
+@pytest.mark.parametrize(
+    ("vus", "interval_ns"), [(1, 50_000_000), (4, 100_000_000), (10, FLUSH_INTERVAL_NS), (1_000, FLUSH_INTERVAL_NS)]
+)
+def test_samples_do_not_wait_for_a_full_buffer(vus: int, interval_ns: int) -> None:
     sent: list[Frame] = []
-    recorder = Recorder(0, 1, sent.append)
+    recorder = Recorder(0, vus, sent.append)
     recorder.begin(measured=False, now_ns=1_000)
-    recorder.record(1, 0, 1_000 + FLUSH_INTERVAL_NS - 1)
+    recorder.record(1, 0, 1_000 + interval_ns - 1)
     assert sent == []
-    recorder.record(2, 0, 1_000 + FLUSH_INTERVAL_NS)
+    recorder.record(2, 0, 1_000 + interval_ns)
     assert [list(frame.draws) for frame in sent] == [[1, 2]]
 
 

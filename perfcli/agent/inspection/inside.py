@@ -29,8 +29,9 @@ class Inside:
         self._premises = Premises(database, [assets_of(database)]) if self._sees else None
         self._logs = LogWatch()
         self.costs = Costs(
-            statements=self._sees and scenario.asks_for("statements_per_op"),
+            statements=self._sees and (plan.slices is not None or scenario.asks_for("statements_per_op")),
             syncs=self._sees and scenario.asks_for("io.fsyncs_per_op"),
+            memory=self._sees and plan.slices is not None,
         )
         if self._sees:
             self._logs.start()
@@ -53,4 +54,5 @@ class Inside:
             "statements_per_operation": self.costs.statements_per_operation(),
             "fsyncs_per_operation": self.costs.syncs_per_operation(),
             "fsyncs_not_told": self.costs.syncs_not_told,
+            "memory_per_operation": self.costs.memory_per_operation(),
         }

@@ -1,4 +1,4 @@
-"""Slope and leak: 60 loads that do not leak are let pass, and each that does is found."""
+"""Leaks: 60 loads that do not leak are let pass, and each that does is found."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from perfcli.metrics.memory import Point, leak, theil_sen_slope
+from perfcli.metrics.memory import Point, leak
 
 KIB, MIB = 2**10, 2**20
 READINGS = 200
@@ -121,20 +121,3 @@ def test_too_few_readings_tell_nothing(points: list[Point]) -> None:
 def test_any_readings_give_a_finite_answer(points: list[Point]) -> None:
     found = leak(points)
     assert found is None or 0 <= found.judged < 10**11
-
-
-@given(st.integers(-1_000, 1_000), st.integers(-(10**9), 10**9), st.integers(2, 400))
-def test_the_slope_of_a_line_is_its_slope(slope: int, offset: int, points: int) -> None:
-    assert theil_sen_slope([(x, slope * x + offset) for x in range(points)]) == slope
-
-
-def test_the_slope_forgives_outliers() -> None:
-    points = [(float(x), 64.0 * x) for x in range(100)]
-    points[10] = (10.0, 1e9)
-    points[90] = (90.0, -1e9)
-    assert theil_sen_slope(points) == pytest.approx(64, rel=0.01)
-
-
-@pytest.mark.parametrize("points", [[], [(1, 5)], [(1, 5), (1, 9)]])
-def test_no_slope_without_two_places(points: list[Point]) -> None:
-    assert theil_sen_slope(points) is None

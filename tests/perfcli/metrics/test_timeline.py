@@ -106,7 +106,7 @@ def test_seconds_of_a_long_run_are_whole_intervals() -> None:
 def test_slices_of_few_samples_are_exact_in_the_order_of_start() -> None:
     timeline = of([0, 2, 4, 6, 8], [10, 20, 30, 40, 50])
     timeline.add(array("q", [1, 3, 5, 7, 9]), array("q", [11, 21, 31, 41, 51]))
-    assert timeline.slices(5) == [Slice(2 * i, 2 * i + 2, 2, 10.5 + 10 * i) for i in range(5)]
+    assert timeline.slices(5) == [Slice(2 * i, 2 * i + 2, 2, 10.5 + 10 * i, 10.5 + 10 * i) for i in range(5)]
 
 
 @given(STARTS, st.integers(1, 10))

@@ -1,0 +1,131 @@
+"""Commands that compare two engines."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+
+from perfcli.cli.choosing import with_options
+from perfcli.cli.group import EPILOG, cli
+from perfcli.errors import UsageError
+
+_HOW = (
+    click.option("--workers", "--vus", type=click.IntRange(min=1), metavar="N", help="Virtual users (load.vus)."),
+    click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="Change a key, e.g. setup.pets=1000."),
+    click.option("--seed", type=click.IntRange(min=0, max=2**63 - 1), metavar="N", help="Repeat the same operations."),
+    click.option("--margin", default="5%", show_default=True, metavar="P", help="A change of less is none."),
+    click.option("--max-time", metavar="D", help="Begin no pair after this long (30s, 2m)."),
+    click.option(
+        "--json", "json_file", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help="Write the result."
+    ),
+)
+
+
+@cli.command(epilog=EPILOG)
+@click.argument("scenario", metavar="NAME|FILE")
+@with_options(*_HOW)
+@click.option("--base", required=True, metavar="PATH|REV", help="The engine to hold against: a checkout or a revision.")
+@click.option("--candidate", default="", metavar="PATH|REV", help="The engine to judge; by default the working tree's.")
+@click.option("--max-pairs", type=click.IntRange(min=1), metavar="N", help="Make at most so many pairs (40).")
+@click.option("--cpus", type=click.IntRange(min=1), default=1, show_default=True, metavar="N", help="CPUs of a pair.")
+@click.option("--strict", is_flag=True, help="Fail also where it stays inconclusive.")
+@click.option("--quiet", "-q", is_flag=True, help="One line.")
+def ab(
+    base: str,
+    candidate: str,
+    max_pairs: int | None,
+    cpus: int,
+    strict: bool,
+    quiet: bool,
+    json_file: Path | None,
+    margin: str,
+    max_time: str | None,
+    **what_runs: Any,
+) -> None:
+    """Say whether one engine is slower than another, surely enough to block a merge on.
+
+    Both run the scenario's operations in turns of some milliseconds, on the same CPU, in 15 to 40 pairs of fresh
+    processes, so that what else the machine does meets both alike. Exit code 5 where the candidate is slower.
+
+    \b
+    Examples:
+      digipal-perf ab pet_creation --base main
+      digipal-perf ab database_load --base v1.2 --candidate HEAD --json ab.json
+      digipal-perf ab my.yaml --base ../before --candidate ../after --margin 3% --strict
+    """
+    from perfcli.gates import AbSettings, compare
+    from perfcli.regression.ab import AbOptions
+    from perfcli.report.terminal import make_console
+
+    options = AbOptions(_share("--margin", margin), max_pairs, _seconds(max_time), cpus)
+    plan, keep_ai = _plan(**what_runs)
+    settings = AbSettings(base, candidate, options, strict, quiet, keep_ai, json_file)
+    raise click.exceptions.Exit(compare(plan, settings, make_console()))
+
+
+@cli.command(epilog=EPILOG)
+@click.argument("scenario", metavar="[NAME|FILE]", default="pet_creation")
+@with_options(*_HOW)
+@click.option("--gates", type=click.IntRange(min=1), default=10, show_default=True, metavar="N", help="Of each kind.")
+@click.option("--slowdown", default="10%", show_default=True, metavar="P", help="What the gate has to find.")
+def selftest(
+    gates: int, slowdown: str, json_file: Path | None, margin: str, max_time: str | None, **what_runs: Any
+) -> None:
+    """Prove `ab` on this machine: it must not blame an engine for being itself, and must find a planted slowdown.
+
+    Says how many false alarms there were, how many slowdowns were found, and the smallest that can be found here in
+    the time that each gate is given. Exit code 4 where the gate cannot be relied on.
+
+    
+    Examples:
+      digipal-perf selftest
+      digipal-perf selftest database_query --gates 30 --slowdown 5% --margin 3%
+    """
+    from perfcli.gates import SelftestSettings, prove
+    from perfcli.regression.ab import AbOptions
+    from perfcli.report.terminal import make_console
+
+    planted = _share("--slowdown", slowdown)
+    plan, _ = _plan(**what_runs)
+    settings = SelftestSettings(
+        AbOptions(_share("--margin", margin), max_time_s=_seconds(max_time)), gates, planted, json_file
+    )
+    raise click.exceptions.Exit(prove(plan, settings, make_console()))
+
+
+def _plan(scenario: str, workers: int | None, settings: Sequence[str], seed: int | None) -> tuple[Any, bool]:
+    """The plan of the one scenario that is meant, and whether the AI's time was asked for."""
+    from perfcli.cli.choosing import plans
+
+    found = plans([scenario], [], workers, None, None, settings, seed)
+    if len(found) > 1:
+        names = ", ".join(plan.scenario.name for plan in found)
+        raise UsageError(f"{scenario}: one scenario is compared at a time, not {len(found)}", hint=f"choose: {names}")
+    return found[0], any(setting.partition("=")[0].strip().startswith("engine.ai") for setting in settings)
+
+
+def _share(option: str, text: str) -> float:
+    from perfcli.units import parse_fraction
+
+    share = _parsed(option, text, parse_fraction)
+    if not 0 < share <= 1:
+        raise UsageError(f"{option} {text}: expected more than 0% and at most 100%")
+    return share
+
+
+def _seconds(text: str | None) -> float | None:
+    from perfcli.units import parse_duration_ns
+
+    return None if text is None else _parsed("--max-time", text, parse_duration_ns) / 1e9
+
+
+def _parsed(option: str, text: str, parse: Callable[[object], float]) -> float:
+    from perfcli.units import UnitError
+
+    try:
+        return parse(text)
+    except UnitError as error:
+        raise UsageError(f"{option}: {error}") from error

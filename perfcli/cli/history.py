@@ -1,0 +1,106 @@
+"""Commands that look back at kept runs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from perfcli.cli.choosing import STORE
+from perfcli.cli.group import cli
+from perfcli.errors import UsageError
+
+if TYPE_CHECKING:
+    from perfcli.results import RunResult
+
+_JSON = click.option(
+    "--json", "json_file", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help="Write it as JSON."
+)
+
+
+@cli.command()
+@click.argument("scenario", default="", metavar="[NAME|FILE]")
+@click.option("--last", type=click.IntRange(min=1), metavar="N", help="Only the newest N runs.")
+@STORE
+@_JSON
+def history(scenario: str, store: Path, last: int | None, json_file: Path | None) -> None:
+    """Show the runs that were kept, of one scenario or of all, the newest last.
+
+    \b
+    Examples:
+      digipal-perf run --tag quick --save
+      digipal-perf history
+      digipal-perf history database_load --last 20
+    """
+    from perfcli.regression.history import history as history_of
+    from perfcli.report.history import render_history
+
+    runs = _kept(scenario, store)
+    if scenario and not runs:
+        raise _none_kept(scenario, store)
+    found = history_of(runs, last)
+    _show(render_history(found, str(store)), found, json_file)
+
+
+@cli.command()
+@click.argument("scenario", metavar="NAME|FILE")
+@click.option("--metric", default="", metavar="M", help="As in a threshold: load_pet.latency.p95, memory.growth, …")
+@STORE
+@_JSON
+def trend(scenario: str, metric: str, store: Path, json_file: Path | None) -> None:
+    """Show how a scenario's metrics went from run to run, and where they changed.
+
+    By default the median latency (p50) of each operation. Times are corrected for the machine's pace, and only runs on
+    the same machine and of the same work as the newest are taken. It informs, and never fails for what it finds.
+
+    \b
+    Examples:
+      digipal-perf trend database_load
+      digipal-perf trend database_load --metric load_pet.latency.p95
+      digipal-perf trend long_session --metric memory.growth --json trend.json
+    """
+    from perfcli.regression.trend import trend as trend_of
+    from perfcli.report.trend import render_trend
+
+    runs = _kept(scenario, store)
+    if not runs:
+        raise _none_kept(scenario, store)
+    found = trend_of(runs, metric, reference=scenario)
+    _show(render_trend(found), found, json_file)
+
+
+def _kept(scenario: str, directory: Path) -> list[RunResult]:
+    """The runs of a scenario, oldest first; what cannot be read is said on stderr."""
+    from perfcli.regression.store import Store
+
+    kept = Store(directory).runs(_name_of(scenario))
+    for complaint in kept.complaints:
+        click.echo(f"left out: {complaint}", err=True)
+    return kept.runs
+
+
+def _name_of(scenario: str) -> str:
+    """The name that runs are kept under; of a file, its scenario's."""
+    from perfcli.cli.choosing import load
+
+    return load([scenario], (), [])[0].name if scenario and Path(scenario).is_file() else scenario
+
+
+def _none_kept(scenario: str, directory: Path) -> UsageError:
+    from perfcli.regression.store import Store
+
+    known = list(dict.fromkeys(run.name for run in Store(directory).runs().runs))
+    there = f"there are runs of {', '.join(sorted(known))}" if known else "there are none at all"
+    return UsageError(
+        f"no run of {scenario} is kept in {directory}: {there}", hint=f"digipal-perf run {scenario} --save"
+    )
+
+
+def _show(report: Any, document: Any, json_file: Path | None) -> None:
+    from perfcli.documents import write_document
+    from perfcli.report.terminal import make_console
+
+    make_console().print(report)
+    if json_file:
+        write_document(document.model_dump(mode="json"), json_file)

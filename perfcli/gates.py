@@ -1,0 +1,120 @@
+"""`ab` and `selftest`: two engines compared, shown, saved, and the exit code."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+from rich.console import Console
+from rich.text import Text
+
+from perfcli.documents import check_writable, write_document
+from perfcli.errors import ExitCode
+from perfcli.plan import ExecutionPlan
+from perfcli.pool.checkout import EngineSource, resolve_engine, working_tree
+from perfcli.regression.ab import AbOptions, Comparison, from_engines
+from perfcli.regression.preparing import prepared
+from perfcli.regression.result import MetricComparison
+from perfcli.regression.selftest import selftest
+from perfcli.report.comparison import render_comparison, render_comparison_line
+from perfcli.report.live import LiveProgress
+from perfcli.report.selftest import render_selftest
+from perfcli.run.interrupts import Interrupts
+
+
+@dataclass(frozen=True, slots=True)
+class AbSettings:
+    """What the command line says of a comparison."""
+
+    base: str
+    candidate: str = ""
+    options: AbOptions = field(default_factory=AbOptions)
+    strict: bool = False
+    quiet: bool = False
+    keep_ai: bool = False
+    json_file: Path | None = None
+
+
+def compare(plan: ExecutionPlan, settings: AbSettings, console: Console) -> int:
+    """Compare two engines by one scenario; after a Ctrl-C say what is known."""
+    if settings.json_file:
+        check_writable(settings.json_file, "--json")
+    interrupts = Interrupts()
+    interrupts.install()
+    ready = prepared(plan, keep_ai=settings.keep_ai)
+    with (
+        resolve_engine(settings.base, "--base") as base,
+        _candidate(settings.candidate) as candidate,
+        LiveProgress(console) as live,
+    ):
+        result = Comparison(
+            (ready, ready),
+            (base.name, candidate.name if candidate else "the installed engine"),
+            settings.options,
+            stop=interrupts.stop,
+            tell=lambda *so_far: live.draw(lambda: _so_far(plan.scenario.name, *so_far)),
+        ).run(from_engines(base.path, candidate.path if candidate else None))
+    if settings.json_file:
+        write_document(result.model_dump(mode="json"), settings.json_file)
+    console.print(render_comparison_line(result) if settings.quiet else render_comparison(result, settings.strict))
+    return result.exit_code(strict=settings.strict)
+
+
+@dataclass(frozen=True, slots=True)
+class SelftestSettings:
+    """What the command line says of a self-test."""
+
+    options: AbOptions
+    gates: int
+    slowdown: float
+    json_file: Path | None = None
+
+
+def prove(plan: ExecutionPlan, settings: SelftestSettings, console: Console) -> int:
+    """Compare an engine with itself, and slowed down; say what the gate is worth here."""
+    if settings.json_file:
+        check_writable(settings.json_file, "--json")
+    interrupts = Interrupts()
+    interrupts.install()
+    gates = 2 * settings.gates
+    with _candidate("") as engine, LiveProgress(console) as live:
+        path = engine.path if engine else None
+        result = selftest(
+            plan,
+            from_engines(path, path),
+            settings.options,
+            gates=settings.gates,
+            slowdown=settings.slowdown,
+            stop=interrupts.stop,
+            tell=lambda over, pairs: live.draw(
+                lambda: _line(f"{plan.scenario.name}  gate {over + 1} of {gates}, pair {pairs}")
+            ),
+        )
+    if settings.json_file:
+        write_document(asdict(result), settings.json_file)
+    console.print(render_selftest(result))
+    if interrupts.exit_code is not None:
+        return interrupts.exit_code
+    return ExitCode.PASS if result.passed else ExitCode.INVALID
+
+
+@contextmanager
+def _candidate(text: str) -> Iterator[EngineSource | None]:
+    """The engine that was named, else that of the working tree, else the one this tool came with."""
+    if text:
+        with resolve_engine(text, "--candidate") as engine:
+            yield engine
+    else:
+        yield working_tree()
+
+
+def _so_far(scenario: str, made: int, most: int, metrics: Sequence[MetricComparison]) -> Text:
+    time = next((metric for metric in metrics if metric.name == "time"), None)
+    shift = f"  time {time.ratio - 1:+.1%}" if time else ""
+    return _line(f"{scenario}  pair {made} of at most {most}{shift}")
+
+
+def _line(text: str) -> Text:
+    return Text(text, no_wrap=True, overflow="crop")

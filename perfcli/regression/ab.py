@@ -1,0 +1,206 @@
+"""`digipal-perf ab`: does the candidate take longer than the base? Pairs until they are enough, then a verdict."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from random import Random
+from statistics import median
+from typing import Final
+
+from perfcli.measurement.environment import describe_environment
+from perfcli.plan import ExecutionPlan
+from perfcli.pool.affinity import usable_cpus
+from perfcli.pool.forking import forking
+from perfcli.pool.protocol import WorkerPool
+from perfcli.regression.gate import PINNED, UNPINNED, Compared, PairLimits, enough, judge
+from perfcli.regression.measures import MARGIN, Measured, gathered, measure, slice_ns
+from perfcli.regression.pairs import SLICES, Pair, PairMaker
+from perfcli.regression.preparing import describe
+from perfcli.regression.result import AbResult, EngineSide, MetricComparison, Pairing, StoppedBy
+from perfcli.regression.side import Interrupted, Side
+from perfcli.regression.soundness import conclusion
+from perfcli.run.supervision import StopRequest
+
+_PAIRS_OF_A_TEMPLATE: Final = 5
+
+BothPools = tuple[WorkerPool, WorkerPool]
+OpenPools = Callable[[], AbstractContextManager[BothPools]]
+"""Opens pools for the base and the candidate, for a few pairs."""
+
+Tell = Callable[[int, int, Sequence[MetricComparison]], None]
+"""Told after every pair: how many there are, how many there can be, and what they say so far."""
+
+
+@dataclass(frozen=True, slots=True)
+class AbOptions:
+    """How two engines are compared.
+
+    Args:
+        margin: 0.05: a change of less than 5 % is none; p99 has at least 20 %.
+        most_pairs: however unsure it still is; None for the gate's own limit.
+        max_time_s: after which no further pair begins; None for as long as it takes.
+        cpus: to use of those that both engines are pinned to.
+    """
+
+    margin: float = MARGIN
+    most_pairs: int | None = None
+    max_time_s: float | None = None
+    cpus: int = 1
+
+    def limits(self, *, pinned: bool) -> PairLimits:
+        """How many pairs to make."""
+        limits = PINNED if pinned else UNPINNED
+        most = self.most_pairs or limits.most
+        return PairLimits(min(limits.least, most), limits.step, most)
+
+
+def from_engines(base: Path | None, candidate: Path | None) -> OpenPools:
+    """Pools of processes that import their engine from these directories; None for the one this tool came with."""
+
+    @contextmanager
+    def opened() -> Iterator[BothPools]:
+        with forking() as template:
+            yield template.pool(base), template.pool(candidate)
+
+    return opened
+
+
+@dataclass(slots=True)
+class _Sum:
+    """What one engine did in all pairs."""
+
+    name: str
+    version: str = ""
+    operations: int = 0
+    errors: Counter[str] = field(default_factory=Counter)
+    lost_writes: int = 0
+    lost: list[str] = field(default_factory=list)
+    problem: str = ""
+
+    def add(self, side: Side) -> None:
+        self.version = side.version or self.version
+        self.operations += side.operations
+        self.errors.update(side.errors)
+        self.lost_writes += side.lost_writes
+        self.lost = self.lost or side.lost
+
+    def whole(self) -> EngineSide:
+        return EngineSide(
+            name=self.name,
+            version=self.version,
+            operations=self.operations,
+            errors=dict(self.errors.most_common()),
+            lost_writes=self.lost_writes,
+            lost_examples=self.lost,
+            problem=self.problem,
+        )
+
+
+class Comparison:
+    """Makes pairs of a base and a candidate, and says what they show.
+
+    Args:
+        plans: of the base and of the candidate, with `slices`.
+        names: what to call them.
+        cpus: that both can be pinned to; None for all that this process may use.
+        random: draws the CPUs and who begins.
+    """
+
+    def __init__(
+        self,
+        plans: tuple[ExecutionPlan, ExecutionPlan],
+        names: tuple[str, str],
+        options: AbOptions,
+        *,
+        cpus: Sequence[int] | None = None,
+        random: Random | None = None,
+        stop: StopRequest | None = None,
+        tell: Tell = lambda done, most, so_far: None,
+    ) -> None:
+        self._plan = plans[0]
+        self._options = options
+        self._stop = stop or StopRequest()
+        self._tell = tell
+        self._cpus = usable_cpus() if cpus is None else cpus
+        self._limits = options.limits(pinned=bool(self._cpus))
+        self._maker = PairMaker(plans, self._cpus, options.cpus, random or Random(), lambda: bool(self._stop.reason))
+        self._sums = _Sum(names[0]), _Sum(names[1])
+        self._measured: list[dict[str, Measured]] = []
+        self._slice_ns: list[int] = []
+        self._alike = True
+
+    def run(self, open_pools: OpenPools) -> AbResult:
+        """Make pairs until they are enough, and conclude."""
+        started_at, began_s = datetime.now(UTC), time.monotonic()
+        stopped_by = self._make_pairs(open_pools, began_s)
+        metrics = judge(self._gathered())
+        base, candidate = (each.whole() for each in self._sums)
+        change, reasons, invalid = conclusion(base, candidate, metrics, alike=self._alike)
+        return AbResult(
+            scenario=self._plan.scenario.name,
+            plan=describe(self._plan),
+            seed=self._plan.seed,
+            started_at=started_at.isoformat(timespec="seconds"),
+            duration_ns=round((time.monotonic() - began_s) * 1e9),
+            base=base,
+            candidate=candidate,
+            pairing=self._pairing(stopped_by),
+            metrics=metrics,
+            change=change,
+            reasons=reasons,
+            invalid=invalid,
+            interrupted=self._stop.reason,
+            environment=describe_environment(candidate.version),
+        )
+
+    def _make_pairs(self, open_pools: OpenPools, began_s: float) -> StoppedBy:
+        looks = set(self._limits.looks())
+        try:
+            while True:
+                with open_pools() as pools:
+                    for _ in range(_PAIRS_OF_A_TEMPLATE):
+                        if not self._add(self._maker.make(pools)):
+                            return "problem"
+                        made = len(self._measured)
+                        so_far = self._gathered()
+                        self._tell(made, self._limits.most, judge(so_far))
+                        if made in looks and enough(so_far):
+                            return "precision"
+                        if made >= self._limits.most:
+                            return "most pairs"
+                        if self._options.max_time_s and time.monotonic() - began_s >= self._options.max_time_s:
+                            return "time"
+        except Interrupted:
+            return "interrupt"
+
+    def _add(self, pair: Pair) -> bool:
+        """Take in a pair; False where an engine could not go on."""
+        for total, side in zip(self._sums, pair.sides, strict=True):
+            total.add(side)
+        if pair.problem:
+            self._sums[pair.sides.index(pair.problem.side)].problem = str(pair.problem)
+            return False
+        self._measured.append(measure(pair, self._plan))
+        self._slice_ns.append(slice_ns(pair, self._plan))
+        self._alike &= pair.is_alike
+        return True
+
+    def _gathered(self) -> list[Compared]:
+        return gathered(self._measured, self._options.margin)
+
+    def _pairing(self, stopped_by: StoppedBy) -> Pairing:
+        return Pairing(
+            pairs=len(self._measured),
+            slices=SLICES * len(self._plan.waves),
+            slice_ns=round(median(self._slice_ns)) if self._slice_ns else 0,
+            iterations=max(self._maker.rhythm.iterations.values(), default=0),
+            vus=self._plan.vus,
+            pinned=bool(self._cpus),
+            stopped_by=stopped_by,
+        )

@@ -1,0 +1,197 @@
+"""Is a run slower than the baseline's run of the same scenario? The rule, without files.
+
+Times are compared in units of the reference kernel, which ran beside them: a machine that is slower today makes both
+slower. What the kernel took is itself a reading with noise, so all slices that share a reading are one value; many
+slices beside few readings must not look like many proofs. An operation is slower where the two-sample Hodges-Lehmann
+estimate is at least 15 % and the one-sided Mann-Whitney test, adjusted by Holm's method over all operations, gives
+p < 0.01; faster likewise. Fewer than five values on a side tell nothing, and that is said.
+
+An engine also waits for what does not follow the kernel (a disk, another vu). So what is slower in units but took no
+more time than before is inconclusive: either the machine's pace changed, or the engine's did.
+
+Two runs are two processes, and processes of the same code differ by some percent from their start to their end. The
+test does not see what all values of a run share; the margin of 15 % stands for it. Smaller changes are for
+`digipal-perf ab`, which starts many processes of both engines.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from math import exp, log
+from statistics import fmean, median
+from typing import Final, Literal
+
+from perfcli.errors import Verdict
+from perfcli.inference.hodges_lehmann import two_sample
+from perfcli.inference.holm import adjusted
+from perfcli.inference.mann_whitney import mann_whitney_p
+from perfcli.regression.fingerprint import differences
+from perfcli.regression.waiting import waits_for_ai
+from perfcli.results import TOTAL, BaselineComparison, LoadSlice, OperationChange, RunResult
+
+MARGIN: Final = 0.15
+ALPHA: Final = 0.01
+LEAST_VALUES: Final = 5
+
+Change = Literal["regression", "improvement", "inconclusive", "no change"]
+Slices = Mapping[str, Sequence[LoadSlice]]
+_GRAVEST_FIRST: Final[tuple[Change, ...]] = ("regression", "inconclusive", "improvement", "no change")
+_PACE: Final = "the machine's pace changed too much to tell; digipal-perf ab compares on one machine at one time"
+_TO_BE_COMPARED: Final = (Verdict.PASS, Verdict.FAIL)
+
+
+@dataclass(frozen=True, slots=True)
+class Sides:
+    """One operation then and now, as logarithms of times."""
+
+    name: str
+    base: Sequence[float]
+    now: Sequence[float]
+    in_time: bool = False
+    as_timed: float = 1.0
+    """The ratio of the times themselves, whatever the machine's pace was."""
+
+    @property
+    def lacks(self) -> str:
+        """Why the two cannot be told apart; "" where they can."""
+        what = "slices" if self.in_time else "readings of the machine's pace beside it"
+        for values, when in ((self.base, "in the baseline"), (self.now, "now")):
+            if len(values) < LEAST_VALUES:
+                return f"{len(values)} {what} {when}, {LEAST_VALUES} are needed: measure for longer, as --duration 10s"
+        return ""
+
+
+def compare(base: RunResult, now: RunResult, *, name: str = "", strict: bool = False) -> BaselineComparison:
+    """A run against an earlier one of the same scenario.
+
+    Args:
+        name: of the baseline.
+        strict: whether what could not be told fails the run too.
+    """
+    comparison = BaselineComparison(
+        name=name,
+        commit=base.commit,
+        started_at=base.started_at,
+        margin=MARGIN,
+        change="incomparable",
+        base_reference_ns=base.reference_ns,
+        reference_ns=now.reference_ns,
+        strict=strict,
+    )
+    if obstacles := _obstacles(base, now):
+        return comparison.model_copy(update={"reasons": obstacles})
+    operations = [_with_p50(change, base, now) for change in judge(_sides(base, now))]
+    gravest = min((each.change for each in operations), key=_GRAVEST_FIRST.index)
+    caution = [] if base.verdict is Verdict.PASS else [f"the verdict on the baseline's run is {base.verdict}"]
+    return comparison.model_copy(update={"change": gravest, "operations": operations, "reasons": caution})
+
+
+def judge(operations: Sequence[Sides]) -> list[OperationChange]:
+    """The change of each operation, by Holm's method over those that can be told at all."""
+    told = [each for each in operations if not each.lacks]
+    slower = adjusted([mann_whitney_p(each.base, each.now) for each in told])
+    faster = adjusted([mann_whitney_p(each.now, each.base) for each in told])
+    judged = {each.name: _judged(each, *p) for each, *p in zip(told, slower, faster, strict=True)}
+    return [judged.get(each.name) or _untold(each) for each in operations]
+
+
+def _judged(sides: Sides, p_slower: float, p_faster: float) -> OperationChange:
+    ratio, timed = exp(two_sample(sides.base, sides.now)), sides.as_timed
+    change: Change = "no change"
+    reason = ""
+    if ratio >= 1 + MARGIN and p_slower < ALPHA:
+        change = "regression" if timed > 1 else "inconclusive"
+    elif ratio <= 1 / (1 + MARGIN) and p_faster < ALPHA:
+        change = "improvement" if timed < 1 else "inconclusive"
+    if change == "inconclusive":
+        reason = f"{ratio:.2f} times as long in units of the reference kernel, but {timed:.2f} times as timed: {_PACE}"
+    return OperationChange(
+        name=sides.name,
+        in_time=sides.in_time,
+        ratio=ratio,
+        p_slower=p_slower,
+        p_faster=p_faster,
+        change=change,
+        reason=reason,
+    )
+
+
+def _untold(sides: Sides) -> OperationChange:
+    return OperationChange(name=sides.name, in_time=sides.in_time, change="inconclusive", reason=sides.lacks)
+
+
+def _obstacles(base: RunResult, now: RunResult) -> list[str]:
+    """Why a run and its baseline cannot be compared; empty where they can."""
+    if now.verdict not in _TO_BE_COMPARED:
+        return [f"the verdict on this run is {now.verdict}"]
+    told = differences(base, now)
+    for result, which in ((base, "the baseline"), (now, "this run")):
+        if not any(result.slices.values()):
+            told.append(f"{which} has no slices: nothing was measured, or an older digipal-perf wrote it")
+    return told
+
+
+def _sides(base: RunResult, now: RunResult) -> list[Sides]:
+    waiting = waits_for_ai(now.scenario)
+    names = [name for name in now.slices if base.slices.get(name) or now.slices[name]]
+    sides = [_side(name, base.slices.get(name, ()), now.slices[name], in_time=name in waiting) for name in names]
+    told = [each.name for each in sides if not each.lacks]
+    if len(told) < 2:
+        return sides
+    in_time = bool(waiting.intersection(told))
+    of_base, of_now = ({name: result.slices[name] for name in told} for result in (base, now))
+    counts = {name: sum(each.count for each in of_base[name]) for name in told}
+    total = (_mixed(slices, counts, in_time=in_time) for slices in (of_base, of_now))
+    return [*sides, _side(TOTAL, *total, in_time=in_time)]
+
+
+def _side(name: str, base: Sequence[LoadSlice], now: Sequence[LoadSlice], *, in_time: bool) -> Sides:
+    write = _times if in_time else _paced
+    as_timed = exp(two_sample(_times(base), _times(now))) if base and now else 1.0
+    return Sides(name, write(base), write(now), in_time, as_timed)
+
+
+def _times(slices: Sequence[LoadSlice]) -> list[float]:
+    return [_log_ns(each) for each in slices]
+
+
+def _paced(slices: Sequence[LoadSlice]) -> list[float]:
+    """In units of the reference kernel: one value for each of its readings."""
+    groups = groupby(slices, key=lambda each: each.reference_ns)
+    return [median(map(_log_ns, group)) - log(took_ns) for took_ns, group in groups if took_ns]
+
+
+def _log_ns(each: LoadSlice) -> float:
+    # a clock with coarse ticks can give 0 ns: a median is never taken for less than one tick of 1 ns
+    return log(max(1.0, each.median_ns))
+
+
+def _mixed(slices: Slices, counts: Mapping[str, int], *, in_time: bool) -> list[LoadSlice]:
+    """All operations as one: at each time the mean of their medians, weighted by their counts in the baseline.
+
+    With fixed weights, so that a mix that merely shifts towards a slower operation does not look like a slowdown.
+    """
+    finest = max(slices.values(), key=len)
+    mixed = []
+    for place, leading in enumerate(finest):
+        at_once = {name: own[place * len(own) // len(finest)] for name, own in slices.items()}
+        medians_ns = [each.median_ns * (1.0 if in_time else _pace(leading, each)) for each in at_once.values()]
+        mean_ns = fmean(medians_ns, weights=[counts[name] for name in at_once])
+        mixed.append(leading.model_copy(update={"median_ns": mean_ns}))
+    return mixed
+
+
+def _pace(leading: LoadSlice, other: LoadSlice) -> float:
+    """How much longer things took during one slice than during another."""
+    return leading.reference_ns / other.reference_ns if leading.reference_ns and other.reference_ns else 1.0
+
+
+def _with_p50(change: OperationChange, base: RunResult, now: RunResult) -> OperationChange:
+    return change.model_copy(update={"base_p50_ns": _p50_ns(base, change.name), "p50_ns": _p50_ns(now, change.name)})
+
+
+def _p50_ns(result: RunResult, name: str) -> float | None:
+    found = result.total if name == TOTAL else next((each for each in result.operations if each.name == name), None)
+    return found.latency.p50_ns if found and found.latency else None

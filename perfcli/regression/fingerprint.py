@@ -1,0 +1,100 @@
+"""Where a run took place and what work it did: only runs of one fingerprint are compared with one another."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, fields
+from typing import Any, Final
+
+from perfcli.results import RunResult
+
+_NO_WORK: Final = frozenset({"name", "description", "tags", "extends", "vars", "thresholds"})
+"""Keys of a scenario, and of its phases, that do not change the work: variables have been put in their places."""
+
+_MOST_KEYS: Final = 3
+_ABSENT: Final = "not there"
+
+
+@dataclass(frozen=True, slots=True)
+class Fingerprint:
+    """What must be the same for two runs to be compared. The seed need not: it draws other work of the same kind."""
+
+    cpu: str
+    cores: int
+    system: str
+    python: str
+    sqlite: str
+    scenario: str
+    """Its digest."""
+
+    @classmethod
+    def of(cls, result: RunResult) -> Fingerprint:
+        """The fingerprint of a run."""
+        where = result.environment
+        return cls(
+            cpu=where.cpu_model or where.machine,
+            cores=where.cpu_count,
+            system=where.system,
+            python=where.python,
+            sqlite=where.sqlite,
+            scenario=scenario_digest(result.scenario),
+        )
+
+
+_WORDS: Final = {
+    "cpu": "the CPU is",
+    "cores": "the number of cores is",
+    "system": "the system is",
+    "python": "Python is",
+    "sqlite": "SQLite is",
+}
+
+
+def scenario_digest(scenario: Mapping[str, Any]) -> str:
+    """Of a scenario as a result holds it, without what does not change the work (name, description, thresholds, …)."""
+    canonical = json.dumps(_work(scenario), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return hashlib.sha256(canonical.encode()).hexdigest()[:32]
+
+
+def differences(base: RunResult, now: RunResult) -> list[str]:
+    """Why two runs cannot be compared, in words for people; empty where they can."""
+    then, here = Fingerprint.of(base), Fingerprint.of(now)
+    told = [
+        f"{_WORDS[field.name]} {getattr(here, field.name)}, was {getattr(then, field.name)}"
+        for field in fields(Fingerprint)
+        if field.name in _WORDS and getattr(here, field.name) != getattr(then, field.name)
+    ]
+    if here.scenario != then.scenario:
+        told.append(f"the scenario does other work: {_changed_keys(base.scenario, now.scenario)}")
+    return told
+
+
+def _work(scenario: Mapping[str, Any]) -> dict[str, Any]:
+    kept = {key: value for key, value in scenario.items() if key not in _NO_WORK}
+    if "phases" in kept:
+        # the name of a phase changes no work either, but a result's phases are told apart by it
+        kept["phases"] = [{k: v for k, v in phase.items() if k != "thresholds"} for phase in kept["phases"]]
+    return kept
+
+
+def _changed_keys(base: Mapping[str, Any], now: Mapping[str, Any]) -> str:
+    then, here = dict(_leaves(_work(base))), dict(_leaves(_work(now)))
+    changed = [
+        f"{key} is {here.get(key, _ABSENT)}, was {then.get(key, _ABSENT)}"
+        for key in {**then, **here}
+        if here.get(key, _ABSENT) != then.get(key, _ABSENT)
+    ]
+    more = [f"and {len(changed) - _MOST_KEYS} more keys"] if len(changed) > _MOST_KEYS else []
+    return "; ".join([*changed[:_MOST_KEYS], *more])
+
+
+def _leaves(value: Any, path: str = "") -> Iterator[tuple[str, str]]:
+    """The values of a document with their paths, e.g. `flow.0.weight`, as they are written."""
+    if isinstance(value, (dict, list)) and value:
+        items = value.items() if isinstance(value, dict) else enumerate(value)
+        for key, inner in items:
+            yield from _leaves(inner, f"{path}.{key}" if path else str(key))
+    else:
+        yield path, value if isinstance(value, str) else json.dumps(value)

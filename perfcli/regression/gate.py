@@ -1,0 +1,207 @@
+"""The gate: which metrics got worse, as pairs of engines tell, and when there are pairs enough to say so.
+
+docs/regression.md has the figures of its simulations; tests/perfcli/regression/test_gate.py repeats them.
+"""
+
+from __future__ import annotations
+
+import math
+import random
+from bisect import bisect_left
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from statistics import fmean, median
+from typing import Final, Literal, NamedTuple
+
+from perfcli.inference.hodges_lehmann import Estimate, one_sample
+from perfcli.inference.holm import adjusted
+from perfcli.inference.wilcoxon import signed_rank_p
+from perfcli.regression.result import Change, MetricComparison
+
+ALPHA: Final = 0.01
+"""The probability that any metric of two equal engines is called a regression is at most this."""
+_LEAST_ALLOWED: Final = 0.10
+_PRECISION: Final = 0.3  # of the margin
+_PRECISION_OF_TAIL: Final = 0.55
+_MOST_FOR_TAIL: Final = 25  # pairs
+_WILD: Final = 4  # times the median |d|
+_SHIFTED: Final = 2.5  # spreads; the median of a normal |d| whose centre is two deviations from 0
+_OF_NORMAL: Final = 0.798  # mean absolute deviation from the median, in standard deviations: √(2/π)
+_OF_HALF_NORMAL: Final = 0.473
+_RESAMPLES: Final = 200
+_POWER: Final = 0.95
+_SLOWDOWNS: Final = tuple(percent / 100 for percent in range(1, 51))
+_SEED: Final = 5
+
+
+class PairLimits(NamedTuple):
+    """How many pairs are made: at least, in further steps of, and at most."""
+
+    least: int
+    step: int
+    most: int
+
+    def looks(self) -> Iterator[int]:
+        """The numbers of pairs after which `enough` is asked."""
+        yield from range(self.least, self.most, self.step)
+        yield self.most
+
+
+PINNED: Final = PairLimits(15, 5, 40)
+UNPINNED: Final = PairLimits(30, 10, 80)
+"""Where the system cannot pin a process to a CPU, pairs are noisier."""
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """One metric of both engines in each pair; lower is better.
+
+    `differences` are of ln(candidate / base), finite, and not always those of the two values: of a time it is the
+    median over slices. A metric of the tail rests on few samples of each pair.
+    """
+
+    name: str
+    unit: Literal["ns", "bytes", "statements", "errors"]
+    margin: float
+    base_values: Sequence[float]
+    candidate_values: Sequence[float]
+    differences: Sequence[float]
+    is_tail: bool = False
+
+
+def judge(metrics: Sequence[Compared]) -> list[MetricComparison]:
+    """What became of each metric, in the same order.
+
+    A regression is sure (Wilcoxon's signed-rank p, Holm-adjusted over the metrics, is at most 0.01) and large (the
+    Hodges–Lehmann estimate reaches the margin); an improvement likewise. What is neither is inconclusive while the
+    upper 95 % bound still allows a change of 10 %, or of twice the margin if that is more; else there is no change.
+
+    A metric that is equal in both engines of every pair has no p below 1, so it does not count in the adjustment of the
+    others (R. E. Tarone, "A modified Bonferroni method for discrete data", Biometrics 46, 1990).
+
+    Raises:
+        ValueError: a metric has no pair.
+    """
+    worse, better = _adjusted_p(metrics, sign=1), _adjusted_p(metrics, sign=-1)
+    return [_compared(*each) for each in zip(metrics, worse, better, strict=True)]
+
+
+def enough(metrics: Sequence[Compared]) -> bool:
+    """Whether more pairs would change little: the error of each metric's estimate is at most 30 % of its margin.
+
+    It looks at |d| alone, never at a sign. If the engines are equal, each d is as likely to be positive as negative
+    whatever the sizes are, and it stays so when sizes alone decide how many pairs there are: the signed-rank test
+    remains exact although it may stop early.
+
+    Metrics of the tail are content with 55 %, or with 25 pairs, or a few moments in which others had the CPU would
+    double the pairs of most gates. But where one of them alone speaks of a regression, it has to do so of all the pairs there can be. That
+    looks at a sign, and can only take a regression back: it makes false alarms rarer, never more frequent.
+    """
+    if not all(_is_precise(metric) for metric in metrics):
+        return False
+    verdicts = zip(metrics, judge(metrics), strict=True)
+    found = [metric.is_tail for metric, judged in verdicts if judged.change is Change.REGRESSION]
+    return not found or not all(found)
+
+
+def _is_precise(metric: Compared) -> bool:
+    if metric.is_tail and len(metric.differences) >= _MOST_FOR_TAIL:
+        return True
+    precision = _PRECISION_OF_TAIL if metric.is_tail else _PRECISION
+    return _error(metric.differences) <= math.log1p(metric.margin) * precision
+
+
+def smallest_found(
+    differences: Sequence[float], margin: float, *, limits: PairLimits = PINNED, metrics: int = 1
+) -> float | None:
+    """The smallest slowdown, in whole percent up to 50, that gates on this machine find in 95 of 100.
+
+    Gates are played with pairs drawn from those of two equal engines, each with a random sign and slowed down; the
+    seed is fixed.
+
+    Args:
+        differences: of the pairs of two equal engines: ln(candidate / base).
+        margin: of the metric.
+        limits: how many pairs a gate may have.
+        metrics: how many metrics share the gate, which makes each of them harder to prove.
+
+    Returns:
+        0.07 for 7 %; None where not even 50 % is found so often, or there are no pairs.
+    """
+    if not differences:
+        return None
+    rng = random.Random(_SEED)
+    played = [[rng.choice((-1, 1)) * d for d in rng.choices(differences, k=limits.most)] for _ in range(_RESAMPLES)]
+
+    def is_found(slowdown: float) -> bool:
+        shift = math.log1p(slowdown)
+        found = sum(_finds([noise + shift for noise in pairs], margin, limits, metrics) for pairs in played)
+        return found >= _POWER * _RESAMPLES
+
+    smallest = bisect_left(_SLOWDOWNS, True, key=is_found)
+    return _SLOWDOWNS[smallest] if smallest < len(_SLOWDOWNS) else None
+
+
+def _adjusted_p(metrics: Sequence[Compared], sign: int) -> list[float]:
+    tested = [signed_rank_p([sign * d for d in metric.differences]) for metric in metrics if any(metric.differences)]
+    p_values = iter(adjusted(tested))
+    return [next(p_values) if any(metric.differences) else 1.0 for metric in metrics]
+
+
+def _compared(metric: Compared, p_worse: float, p_better: float) -> MetricComparison:
+    estimate = one_sample(metric.differences)
+    return MetricComparison(
+        name=metric.name,
+        unit=metric.unit,
+        margin=metric.margin,
+        base=median(metric.base_values),
+        candidate=median(metric.candidate_values),
+        ratio=math.exp(estimate.value),
+        lower=_bound(estimate.lower),
+        upper=_bound(estimate.upper),
+        p_worse=p_worse,
+        p_better=p_better,
+        change=_change(estimate, metric.margin, p_worse, p_better),
+        differences=list(metric.differences),
+    )
+
+
+def _bound(logarithm: float) -> float | None:
+    return math.exp(logarithm) if math.isfinite(logarithm) else None
+
+
+def _change(estimate: Estimate, margin: float, p_worse: float, p_better: float) -> Change:
+    if _is_shown(estimate.value, margin, p_worse):
+        return Change.REGRESSION
+    if _is_shown(-estimate.value, margin, p_better):
+        return Change.IMPROVEMENT
+    allowed = max(_LEAST_ALLOWED, 2 * margin)
+    return Change.INCONCLUSIVE if estimate.upper > math.log1p(allowed) else Change.NO_CHANGE
+
+
+def _is_shown(shift: float, margin: float, p: float) -> bool:
+    return p <= ALPHA and shift >= math.log1p(margin)
+
+
+def _error(differences: Sequence[float]) -> float:
+    """About the standard error of the estimate, from the mean absolute deviation of |d|; inf of less than two pairs.
+
+    A shift does not widen that spread much: without one |d| is half-normal, and where its median is far above the
+    spread, signs hardly mix and |d| is normal. A wild pair counts as four times the median |d|: some of them need more
+    pairs, as they weigh in the test, but a single one does not need all there may be.
+    """
+    if len(differences) < 2:
+        return math.inf
+    sizes = [abs(d) for d in differences]
+    centre = median(sizes)
+    spread = fmean(abs(min(size, _WILD * centre) - centre) for size in sizes)
+    deviation = spread / (_OF_NORMAL if centre > _SHIFTED * spread else _OF_HALF_NORMAL)
+    return deviation / math.sqrt(len(differences))
+
+
+def _finds(differences: Sequence[float], margin: float, limits: PairLimits, metrics: int) -> bool:
+    """Whether a gate with these pairs at hand ends in a regression."""
+    target = math.log1p(margin) * _PRECISION
+    pairs = next((look for look in limits.looks() if _error(differences[:look]) <= target), limits.most)
+    made = differences[:pairs]
+    return _is_shown(one_sample(made).value, margin, signed_rank_p(made) * metrics)

@@ -1,0 +1,99 @@
+"""Kept runs in a row: which can stand in one series, and what is shown of each."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from math import isfinite
+from typing import Final, Literal, NamedTuple
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from perfcli.errors import Verdict
+from perfcli.regression.fingerprint import Fingerprint
+from perfcli.results import RunResult
+from perfcli.units import NS_PER_S
+
+HISTORY_SCHEMA_VERSION: Final = 1
+
+
+class _Record(BaseModel):
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+
+class KeptRun(_Record):
+    """What the history shows of a run; None is what it did not measure."""
+
+    started_at: str = Field(description="UTC, ISO 8601")
+    scenario: str
+    commit: str = Field(description="of the engine, + where it was changed; empty: not known")
+    verdict: Verdict
+    iterations_per_s: float | None
+    operations: int = Field(description="those that answered rightly")
+    p50_ns: float | None = Field(description="latency of all operations")
+    p99_ns: float | None
+    memory_growth_bytes: int | None
+
+
+class History(_Record):
+    """Kept runs, oldest first; `history --json` writes it."""
+
+    kind: Literal["history"] = "history"
+    schema_version: Literal[1] = HISTORY_SCHEMA_VERSION
+    runs: list[KeptRun]
+    older: int = Field(default=0, description="runs before these that were not asked for")
+
+
+class Series(NamedTuple):
+    """Runs that can be compared with the newest of them."""
+
+    runs: list[RunResult]
+    """Oldest first."""
+
+    left_out: dict[str, int]
+    """How many others there are, by why they cannot."""
+
+
+def comparable(runs: Sequence[RunResult]) -> Series:
+    """Of runs of one scenario, oldest first, those that came to an end where the newest did, doing the same work."""
+    ended = [run for run in runs if run.verdict in (Verdict.PASS, Verdict.FAIL)]
+    newest = Fingerprint.of(ended[-1]) if ended else None
+    why = [(run, _why_left_out(run, newest)) for run in runs]
+    return Series([run for run, reason in why if not reason], dict(Counter(reason for _, reason in why if reason)))
+
+
+def history(runs: Sequence[RunResult], last: int | None = None) -> History:
+    """The history of runs, oldest first; of the last so many."""
+    shown = list(runs)[-last:] if last else list(runs)
+    return History(runs=list(map(_kept_run, shown)), older=len(runs) - len(shown))
+
+
+def _kept_run(run: RunResult) -> KeptRun:
+    latency = run.total.latency
+    return KeptRun(
+        started_at=run.started_at,
+        scenario=run.name,
+        commit=run.commit,
+        verdict=run.verdict,
+        iterations_per_s=run.iterations * NS_PER_S / run.duration_ns if run.duration_ns else None,
+        operations=run.total.ok,
+        p50_ns=_finite(latency.p50_ns) if latency else None,
+        p99_ns=_finite(latency.p99_ns) if latency else None,
+        memory_growth_bytes=run.memory.growth,
+    )
+
+
+def _finite(value: float) -> float | None:
+    """A figure; None for what a file of elsewhere may hold in its place."""
+    return value if isfinite(value) else None
+
+
+def _why_left_out(run: RunResult, newest: Fingerprint | None) -> str:
+    if run.verdict not in (Verdict.PASS, Verdict.FAIL) or newest is None:
+        return run.verdict.value
+    own = Fingerprint.of(run)
+    if own.scenario != newest.scenario:
+        return "other work"
+    if (own.cpu, own.cores, own.system) != (newest.cpu, newest.cores, newest.system):
+        return "another machine"
+    return "" if own == newest else "another Python or SQLite"

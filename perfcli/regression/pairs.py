@@ -1,0 +1,178 @@
+"""A pair: a fresh process of each engine, alive together on the same CPUs, taking turns in short slices."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from random import Random
+from typing import Final
+
+from perfcli.plan import ExecutionPlan
+from perfcli.pool.leftovers import scratch_directory
+from perfcli.pool.protocol import WorkerPool
+from perfcli.recorder import Frame
+from perfcli.regression.side import EngineProblem, Side
+
+SLICES: Final = 12
+"""Of each engine, in each wave of each pair."""
+
+SLICE_NS: Final = 5_000_000
+_WARM_UP_SLICES: Final = 2
+_MOST_TRIES: Final = 30
+_MOST_GROWTH: Final = 8
+
+Both = tuple[list[Frame], list[Frame]]
+"""What the base and the candidate did in a slice."""
+
+
+@dataclass(slots=True)
+class Rhythm:
+    """Iterations of each vu in a slice, by wave; found by the first pair and kept by all, so that all do the same."""
+
+    iterations: dict[int, int] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class Pair:
+    """What two engines did beside one another."""
+
+    sides: tuple[Side, Side]
+    """The base, the candidate."""
+    slices: list[Both] = field(default_factory=list)
+    database_growth: tuple[int, int] = (0, 0)
+    """In bytes, through all slices."""
+    problem: EngineProblem | None = None
+    """Why one of them could not go on."""
+
+    @property
+    def is_alike(self) -> bool:
+        """Whether both did the same operations, slice by slice."""
+        return all(_work(base) == _work(candidate) for base, candidate in self.slices)
+
+
+class PairMaker:
+    """Makes one pair after another of the same plan.
+
+    Args:
+        cpus: that both engines can be pinned to; none where that cannot be done.
+        of_them: how many of these each pair is given.
+        random: draws the CPUs and who begins.
+    """
+
+    def __init__(
+        self,
+        plans: tuple[ExecutionPlan, ExecutionPlan],
+        cpus: Sequence[int],
+        of_them: int,
+        random: Random,
+        stopped: Callable[[], bool],
+    ) -> None:
+        self.rhythm = Rhythm()
+        self._plans = plans
+        self._cpus = cpus
+        self._of_them = of_them
+        self._random = random
+        self._stopped = stopped
+
+    def make(self, pools: tuple[WorkerPool, WorkerPool]) -> Pair:
+        """Start both engines, have them take turns, and end them.
+
+        Raises:
+            Interrupted: the comparison is being stopped.
+        """
+        with ExitStack() as stack:
+            pair = Pair((self._start(stack, pools[0], 0), self._start(stack, pools[1], 1)))
+            try:
+                self._work(pair)
+            except EngineProblem as problem:
+                pair.problem = problem
+            return pair
+
+    def _start(self, stack: ExitStack, pool: WorkerPool, which: int) -> Side:
+        directory = stack.enter_context(scratch_directory())
+        database = directory / "database" / "digipal.db"
+        own = directory / "engine-0"
+        for place in (database.parent, own):
+            place.mkdir()
+        handle = pool.start(self._plans[which], own, database, 0)
+        stack.callback(handle.kill)
+        return Side(handle, self._plans[which], database, self._stopped)
+
+    def _work(self, pair: Pair) -> None:
+        base, candidate = pair.sides
+        self._reach_checkpoint(pair)
+        before = base.database_bytes(), candidate.database_bytes()
+        # until here, and from the end of the load on, they work at the same time: where there are CPUs for both
+        self._pin(pair, self._random.sample(self._cpus, min(self._of_them, len(self._cpus))))
+        self._go(pair)
+        turns = [base, candidate] if self._random.random() < 0.5 else [candidate, base]
+        for wave in range(len(self._plans[0].waves)):
+            self._take_turns(pair, turns, wave)
+        self._pin(pair, self._cpus)
+        for side in pair.sides:
+            side.end_load()
+        self._reach_checkpoint(pair)
+        pair.database_growth = base.database_bytes() - before[0], candidate.database_bytes() - before[1]
+        self._go(pair)
+        for side in pair.sides:
+            side.leave()
+
+    @staticmethod
+    def _reach_checkpoint(pair: Pair) -> None:
+        for side in pair.sides:
+            side.reach_checkpoint()
+
+    @staticmethod
+    def _go(pair: Pair) -> None:
+        for side in pair.sides:
+            side.go()
+
+    @staticmethod
+    def _pin(pair: Pair, cpus: Sequence[int]) -> None:
+        if not cpus:
+            return
+        for side in pair.sides:
+            side.pin(cpus)
+
+    def _take_turns(self, pair: Pair, turns: list[Side], wave: int) -> None:
+        """Slices in the order ABBA, so that a machine that slows down or speeds up does not favour one of them."""
+        iterations = self.rhythm.iterations.get(wave) or self._find_rhythm(pair, wave)
+        for _ in range(_WARM_UP_SLICES):
+            for side in turns:
+                side.do(wave, iterations, measured=False)
+        for number in range(SLICES):
+            done = {id(side): side.do(wave, iterations, measured=True) for side in turns[:: -1 if number % 2 else 1]}
+            base, candidate = pair.sides
+            pair.slices.append((done[id(base)], done[id(candidate)]))
+
+    def _find_rhythm(self, pair: Pair, wave: int) -> int:
+        """Iterations that take the base about as long as a slice, twice in succession; tried by both engines alike."""
+        iterations, in_succession = 1, 0
+        for _ in range(_MOST_TRIES):
+            took_ns = self._try_out(pair, wave, iterations)
+            in_succession = in_succession + 1 if took_ns >= SLICE_NS / 2 else 0
+            iterations = max(1, min(round(iterations * SLICE_NS / took_ns), _MOST_GROWTH * iterations))
+            if in_succession == 2:
+                break
+        self.rhythm.iterations[wave] = iterations
+        return iterations
+
+    @staticmethod
+    def _try_out(pair: Pair, wave: int, iterations: int) -> float:
+        """What a vu of the base takes, in ns; the lesser of two times, as an engine that is new there starts slowly."""
+        base, candidate = pair.sides
+        times = []
+        for _ in range(2):
+            frames = base.do(wave, iterations, measured=False)
+            candidate.do(wave, iterations, measured=False)
+            times.append(sum(sum(frame.durations) for frame in frames) / max(1, len({frame.vu for frame in frames})))
+        return max(1.0, min(times))
+
+
+def _work(frames: Sequence[Frame]) -> dict[int, list[int]]:
+    """The operations of each vu, in their order."""
+    work: dict[int, list[int]] = {}
+    for frame in frames:
+        work.setdefault(frame.vu, []).extend(frame.draws)
+    return work

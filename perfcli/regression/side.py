@@ -1,0 +1,163 @@
+"""One engine of a pair: the talk with it, what it failed at, and what its database lost."""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, Final
+
+import psutil
+
+from perfcli import wire
+from perfcli.measurement.integrity import Ledger
+from perfcli.measurement.stored import open_stored
+from perfcli.plan import ExecutionPlan
+from perfcli.pool.affinity import pin
+from perfcli.pool.protocol import EngineHandle
+from perfcli.recorder import OK, SKIPPED, Frame
+
+_TICK_S: Final = 0.1
+_PATIENCE_S: Final = 60.0
+_MOST_EXAMPLES: Final = 3
+
+Stopped = Callable[[], bool]
+
+
+class EngineProblem(Exception):  # noqa: N818 it is the engine's, and part of the result
+    """An engine could not go on; the text says how, and what it said last."""
+
+    def __init__(self, side: Side, text: str) -> None:
+        super().__init__(text)
+        self.side = side
+
+
+class Interrupted(Exception):  # noqa: N818 asked for by who started it
+    """The comparison is being stopped."""
+
+
+class Side:
+    """Talks to one engine process, which does one slice of work at a time.
+
+    Args:
+        stopped: whether the comparison is being stopped.
+    """
+
+    def __init__(self, handle: EngineHandle, plan: ExecutionPlan, database: Path, stopped: Stopped) -> None:
+        self.handle = handle
+        self.version = ""
+        self.operations = 0
+        self.errors: Counter[str] = Counter()
+        self.lost: list[str] = []
+        self.lost_writes = 0
+        self.costs: dict[str, Any] = {}
+        self._database = database
+        self._ledger = Ledger(plan)
+        self._kinds: dict[int, str] = {}
+        self._stopped = stopped
+        self._frames: list[Frame] = []
+        self._patience_s = _PATIENCE_S + plan.scenario.setup.pets / 20
+
+    def reach_checkpoint(self) -> None:
+        """Listen until it stands still."""
+        self._hear("checkpoint")
+        self.handle.note_children()
+
+    def go(self) -> None:
+        """Let it go on from its checkpoint."""
+        self._say("go", at_ns=0)
+
+    def do(self, wave: int, iterations: int, *, measured: bool) -> list[Frame]:
+        """Have each vu of a wave do so many iterations; return its samples."""
+        self._frames = []
+        self._say("slice", wave=wave, iterations=iterations, measured=measured)
+        self._hear("sliced")
+        return self._frames
+
+    def end_load(self) -> None:
+        """No slice follows."""
+        self._say("slice", wave=0, iterations=0, measured=False)
+
+    def pin(self, cpus: Sequence[int]) -> None:
+        """Have it run on these CPUs alone."""
+        try:
+            pin(self.handle.pid, cpus)
+        except (OSError, psutil.Error) as error:
+            raise self._gone() from error
+
+    def leave(self) -> None:
+        """Hear it out: it is closed, and its database held to what it acknowledged."""
+        self.costs = self._hear("inspected").fields
+        self._hear("done")
+        found = self._ledger.verify(self._database)
+        self.lost_writes, self.lost = found.lost, found.examples[:_MOST_EXAMPLES]
+
+    def database_bytes(self) -> int:
+        """What its database holds, in whole pages; those that are free are not counted."""
+        with suppress(sqlite3.Error), open_stored(self._database) as stored:
+            ((size,),) = stored.query(
+                "SELECT (page_count - freelist_count) * page_size"
+                " FROM pragma_page_count, pragma_freelist_count, pragma_page_size"
+            )
+            return int(size)
+        return 0
+
+    def _say(self, name: wire.EventName, **fields: Any) -> None:
+        try:
+            wire.send_event(self.handle.connection, name, **fields)
+        except OSError as error:
+            raise self._gone() from error
+
+    def _hear(self, awaited: wire.EventName) -> wire.Event:
+        """Listen until an event of this name."""
+        heard_at_s = time.monotonic()
+        while True:
+            if not self._something_is_there():
+                if time.monotonic() - heard_at_s > self._patience_s:
+                    raise EngineProblem(self, f"it hangs: nothing was heard of it for {self._patience_s:.0f} s")
+                continue
+            try:
+                message = wire.receive(self.handle.connection)
+            except (EOFError, OSError) as error:
+                raise self._gone() from error
+            heard_at_s = time.monotonic()
+            if isinstance(message, Frame):
+                self._take(message)
+            elif message.name == awaited:
+                return message
+            else:
+                self._note(message)
+
+    def _something_is_there(self) -> bool:
+        if self._stopped():
+            raise Interrupted
+        try:
+            return self.handle.connection.poll(_TICK_S)
+        except OSError as error:
+            raise self._gone() from error
+
+    def _take(self, frame: Frame) -> None:
+        self._ledger.add(frame)
+        self._frames.append(frame)
+        self.operations += len(frame.draws)
+        self.errors.update(self._kinds[each] for each in frame.failures.values() if each not in (OK, SKIPPED))
+
+    def _note(self, event: wire.Event) -> None:
+        fields = event.fields
+        match event.name:
+            case "opened":
+                self.version = fields["version"]
+            case "outcome":
+                self._kinds[fields["index"]] = fields["kind"]
+            case "engine" if fields["pid"] is not None:
+                self.handle.adopt(fields["pid"])
+            case "failed":
+                raise EngineProblem(self, f"{fields['stage']} failed: {fields['message']}")
+
+    def _gone(self) -> EngineProblem:
+        code = self.handle.wait(2.0)
+        how = "it stopped answering" if code is None else f"its process ended with code {code}"
+        return EngineProblem(self, ": ".join(part for part in (how, self.handle.output()) if part))

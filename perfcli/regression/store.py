@@ -1,0 +1,151 @@
+"""Kept runs and baselines: a directory of JSON files, each a result as `run --json` writes it.
+
+    .digipal-perf/
+      runs/SCENARIO-20261123T011517.123456Z-5f0c9a1e.json
+      baselines/NAME.json
+
+Files are written beside their place and then linked into it, so a reader sees none or a whole one, and writers never
+take each other's. They are safe to commit or to cache: what tells of the machine's directories is taken out first.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import secrets
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+from perfcli.errors import UsageError
+from perfcli.results import RunResult, load_results, save_results
+
+_DIRECTORIES: Final = re.compile(r"(?<![\w/.:~-])/(?:[^\s/'\":;,()\[\]]+/)+")
+"""The directories of an absolute path, up to its last name."""
+
+_AS_WRITTEN: Final = frozenset({"scenario", "started_at"})
+
+
+class Kept(NamedTuple):
+    """What a store holds."""
+
+    runs: list[RunResult]
+    """Oldest first."""
+
+    complaints: list[str]
+    """Each a file that cannot be read as results, and why."""
+
+
+class Store:
+    """Runs and baselines in a directory, which is made when the first one is kept."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        self.baselines = directory / "baselines"
+        self._runs = directory / "runs"
+
+    def prepare(self) -> None:
+        """See that runs can be kept, before there is one to lose.
+
+        Raises:
+            UsageError: the directory cannot be made or written to.
+        """
+        try:
+            self._runs.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise UsageError(f"--store {self.directory}: no runs can be kept there: {error.strerror}") from error
+        if not os.access(self._runs, os.W_OK | os.X_OK):
+            raise UsageError(f"--store {self.directory}: no runs can be kept there: it cannot be written to")
+
+    def add(self, result: RunResult) -> Path:
+        """Keep a run under a name of its own; return its file.
+
+        Raises:
+            UsageError: it cannot be written.
+        """
+        self.prepare()
+        now = datetime.now(UTC).strftime("%Y%m%dT%H%M%S.%fZ")
+        path = self._runs / f"{result.name}-{now}-{secrets.token_hex(4)}.json"
+        unfinished = path.with_name(f".{path.name}")
+        save_results([without_places(result)], unfinished)
+        try:
+            _give_name(unfinished, path)
+        except OSError as error:
+            raise UsageError(f"{path}: cannot keep the run: {error.strerror}") from error
+        finally:
+            unfinished.unlink(missing_ok=True)
+        return path
+
+    def runs(self, scenario: str = "") -> Kept:
+        """All runs that were kept, or those of one scenario; and what is there but cannot be read."""
+        files, complaints = read_all(self._runs)
+        found = [(_began(run), path.name, run) for path, runs in files for run in runs if scenario in ("", run.name)]
+        return Kept([run for *_, run in sorted(found, key=lambda each: each[:2])], complaints)
+
+
+def read_all(directory: Path) -> tuple[list[tuple[Path, list[RunResult]]], list[str]]:
+    """The result files of a directory by their names, and complaints about those that cannot be read."""
+    files, complaints = [], []
+    try:
+        paths = sorted(path for path in directory.iterdir() if path.suffix == ".json" and path.name[0] != ".")
+    except FileNotFoundError:
+        return [], []
+    except OSError as error:
+        return [], [f"{directory}: cannot be read: {error.strerror}"]
+    for path in paths:
+        try:
+            files.append((path, read_runs(path)))
+        except UsageError as error:
+            complaints.append(f"{error.message} ({error.hint})" if error.hint else error.message)
+    return files, complaints
+
+
+def read_runs(path: Path) -> list[RunResult]:
+    """The runs of a file of results, each with a time it began at.
+
+    Raises:
+        UsageError: it cannot be read as such.
+    """
+    runs = load_results(path)
+    for run in runs:
+        try:
+            _began(run)
+        except ValueError as error:
+            raise UsageError(f"{path}: started_at: {run.started_at!r:.60} is no time in ISO 8601") from error
+    return runs
+
+
+def _began(run: RunResult) -> datetime:
+    began = datetime.fromisoformat(run.started_at)
+    return began if began.tzinfo else began.replace(tzinfo=UTC)
+
+
+def without_places(result: RunResult) -> RunResult:
+    """The result without what only this machine knows: kept databases, and the directories of absolute paths.
+
+    The scenario stays as its author wrote it, since it says what work was done.
+    """
+    fields = result.model_dump(mode="json") | {"kept_database": ""}
+    shortened = {key: value if key in _AS_WRITTEN else _shortened(value) for key, value in fields.items()}
+    return RunResult.model_validate(shortened)
+
+
+def _shortened(value: Any) -> Any:
+    if isinstance(value, str):
+        return _DIRECTORIES.sub("", value)
+    if isinstance(value, list):
+        return [_shortened(each) for each in value]
+    if isinstance(value, dict):
+        return {_shortened(key): _shortened(each) for key, each in value.items()}
+    return value
+
+
+def _give_name(unfinished: Path, path: Path) -> None:
+    """Give a finished file its name, which no other file has."""
+    try:
+        path.hardlink_to(unfinished)
+    except FileExistsError:
+        raise
+    except OSError:
+        # a file system without links: nobody else has drawn this name
+        unfinished.rename(path)

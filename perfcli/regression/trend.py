@@ -1,0 +1,199 @@
+"""How a metric went from run to run, and where its level changed.
+
+Times of work are held against the reference kernel, which ran beside them: value = time / kernel's time. They are told
+at one pace, that of the median run, so that they still read as times. Operations that wait for the simulated AI, and
+all other metrics, are taken as they were measured. Each metric is a series of its own, judged at alpha 0.01.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Sequence
+from math import isfinite
+from statistics import median
+from typing import Final, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from perfcli.errors import UsageError
+from perfcli.inference.change_point import Change, changes
+from perfcli.metrics.catalog import METRICS
+from perfcli.regression.history import comparable
+from perfcli.regression.kept_metrics import Subject, observed, parse_subject
+from perfcli.regression.waiting import waits_for_ai
+from perfcli.results import RunResult
+from perfcli.units import Unit
+
+TREND_SCHEMA_VERSION: Final = 1
+_MORE_IS_BETTER: Final = ("throughput", "success_rate", "iterations")
+_OF_WORK: Final = ("latency", "service_time")
+_HASH_DIGITS: Final = 12
+_HASH: Final = re.compile(r"[0-9a-f]{7,64}", re.ASCII)
+
+
+class _Record(BaseModel):
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+
+class TrendPoint(_Record):
+    """One run."""
+
+    run: int = Field(description="its place among the runs that are compared, from 0")
+    started_at: str
+    commit: str
+    measured: float = Field(description="in the metric's base unit: ns, bytes, a fraction, per second")
+    reference_ns: float | None
+    value: float = Field(description="what is compared: of a time of work, at the pace of the median run")
+
+
+class ChangePoint(_Record):
+    """Two stretches of runs on different levels."""
+
+    index: int = Field(description="of the first point on the new level; of a drift, of the last of its points")
+    last_before: str = Field(description="commit of the last run on the old level; of a drift, of its first run")
+    first_after: str = Field(description="commit of the first run on the new level; of a drift, of its last run")
+    began_after: str = Field(description="when these two runs began: UTC, ISO 8601")
+    seen_at: str
+    before: float
+    after: float
+    shift: float | None = Field(description="0.1 is 10 % more; None where it was 0 before")
+    gradual: bool = Field(description="a drift over many runs, not a step")
+    is_worse: bool
+    confirm: str = Field(description="the command that compares the two commits; empty where they cannot be told")
+
+
+class MetricTrend(_Record):
+    """One metric from run to run."""
+
+    metric: str
+    unit: Unit
+    at_one_pace: bool = Field(description="whether values are corrected for the machine's pace")
+    points: list[TrendPoint]
+    missing: int = Field(description="runs that do not tell this metric")
+    changes: list[ChangePoint]
+
+
+class Trend(_Record):
+    """All that is known of how a scenario's metrics went; `trend --json` writes it."""
+
+    kind: Literal["trend"] = "trend"
+    schema_version: Literal[1] = TREND_SCHEMA_VERSION
+    scenario: str
+    runs: int = Field(description="kept runs of this scenario")
+    left_out: dict[str, int] = Field(description="runs that cannot be compared with the newest, by why")
+    pace_ns: float | None = Field(description="what the reference kernel takes at the pace of the median run")
+    metrics: list[MetricTrend]
+
+
+def trend(runs: Sequence[RunResult], metric: str = "", *, reference: str = "") -> Trend:
+    """The trend of one metric, or of the p50 of each operation and of all.
+
+    Args:
+        runs: of one scenario, oldest first, at least one.
+        metric: as a threshold names it.
+        reference: how the scenario is named to other commands, where not by its name.
+
+    Raises:
+        UsageError: no run came to an end, the metric is none, or the newest run's scenario cannot be understood.
+    """
+    scenario = runs[-1].name
+    series = comparable(runs)
+    if not series.runs:
+        counts = ", ".join(f"{reason} ({count})" for reason, count in series.left_out.items())
+        raise UsageError(f"no kept run of {scenario} came to an end: {counts}", hint="digipal-perf history shows them")
+    newest = series.runs[-1]
+    subjects = [parse_subject(metric, newest)] if metric else _p50s(newest)
+    waiting = _waiting(newest)
+    paces = [run.reference_ns for run in series.runs if run.reference_ns]
+    pace_ns = median(paces) if paces else None
+    metrics = [
+        _of_metric(subject, series.runs, pace_ns if _is_of_work(subject, waiting) else None, reference or scenario)
+        for subject in subjects
+    ]
+    return Trend(scenario=scenario, runs=len(runs), left_out=series.left_out, pace_ns=pace_ns, metrics=metrics)
+
+
+def _p50s(run: RunResult) -> list[Subject]:
+    """Of each operation, and of all where there are several."""
+    operations = [operation.name for operation in run.operations]
+    whole = [""] if len(operations) != 1 else []
+    return [Subject(METRICS["latency"], operation, "p50") for operation in [*whole, *operations]]
+
+
+def _waiting(run: RunResult) -> frozenset[str]:
+    try:
+        return waits_for_ai(run.scenario)
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(map(str, first["loc"]))
+        raise UsageError(
+            f"the newest kept run of {run.name} holds a scenario this version cannot read: {place}: {first['msg']}",
+            hint=f"keep a new one: digipal-perf run {run.name} --save",
+        ) from error
+
+
+def _is_of_work(subject: Subject, waiting: frozenset[str]) -> bool:
+    """Whether a metric is a time that follows the machine's pace; the time of all does, where nothing waits."""
+    waits = subject.operation in waiting if subject.operation else bool(waiting)
+    return subject.metric.name in _OF_WORK and not waits
+
+
+def _of_metric(subject: Subject, runs: Sequence[RunResult], pace_ns: float | None, reference: str) -> MetricTrend:
+    found = [_point(at, run, subject, pace_ns) for at, run in enumerate(runs)]
+    points = [point for point in found if point is not None]
+    more_is_better = subject.metric.name in _MORE_IS_BETTER
+    return MetricTrend(
+        metric=str(subject),
+        unit=subject.metric.unit,
+        at_one_pace=pace_ns is not None,
+        points=points,
+        missing=len(found) - len(points),
+        changes=[
+            _change_point(change, points, reference, more_is_better=more_is_better)
+            for change in changes([point.value for point in points])
+        ],
+    )
+
+
+def _point(at: int, run: RunResult, subject: Subject, pace_ns: float | None) -> TrendPoint | None:
+    measured = observed(run, subject)
+    if measured is None or not isfinite(measured) or (pace_ns and not run.reference_ns):
+        return None
+    factor = pace_ns / run.reference_ns if pace_ns and run.reference_ns else 1.0
+    return TrendPoint(
+        run=at,
+        started_at=run.started_at,
+        commit=run.commit,
+        measured=measured,
+        reference_ns=run.reference_ns,
+        value=measured * factor,
+    )
+
+
+def _change_point(change: Change, points: Sequence[TrendPoint], reference: str, *, more_is_better: bool) -> ChangePoint:
+    index = change.end - 1 if change.gradual else change.index
+    old, new = points[change.begin if change.gradual else index - 1], points[index]
+    return ChangePoint(
+        index=index,
+        last_before=old.commit,
+        first_after=new.commit,
+        began_after=old.started_at,
+        seen_at=new.started_at,
+        before=change.before,
+        after=change.after,
+        shift=change.shift if isfinite(change.shift) else None,
+        gradual=change.gradual,
+        is_worse=(change.after < change.before) == more_is_better,
+        confirm=_confirm(reference, old.commit, new.commit),
+    )
+
+
+def _confirm(reference: str, base: str, candidate: str) -> str:
+    """The command that would show the change again; "" where the commits are not known, or the same."""
+    hashes = [_HASH.match(commit) for commit in (base, candidate)]
+    # without what was not committed, which is in no revision
+    old, new = (found[0][:_HASH_DIGITS] if found else "" for found in hashes)
+    if not old or not new or old == new:
+        return ""
+    return shlex.join(["digipal-perf", "ab", reference, "--base", old, "--candidate", new])

@@ -1,0 +1,116 @@
+"""A run against its baseline: the table of operations, and the verdict in words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+from rich.console import RenderableType
+from rich.text import Text
+
+from perfcli import units
+from perfcli.report.figures import BAD, DOUBTFUL, GOOD, QUIET, UNKNOWN, figure, name, one_line, share, signed
+from perfcli.report.layout import INDENT, Column, FittingTable, Hanging, labelled, listed
+from perfcli.results import TOTAL, BaselineComparison, OperationChange, RunResult
+
+HASH_DIGITS: Final = 7
+_COLUMNS: Final = (
+    Column("", "word"),
+    Column("operation", "prose", least=14),
+    *map(Column, ("p50 then", "p50 now", "change", "p")),
+)
+_FIRST_TO_GO: Final = ("p", "p50 then", "p50 now")
+_STYLES: Final = {"regression": f"bold {BAD}", "improvement": GOOD, "inconclusive": DOUBTFUL, "incomparable": DOUBTFUL}
+_IN_TIME: Final = "~"
+_UNITS: Final = "change in units of the reference kernel, which ran beside the load and took"
+_TIMED: Final = "as timed: it waits for the simulated AI, whatever the machine's speed"
+
+
+def render_compared(result: RunResult) -> Iterator[RenderableType]:
+    """The comparison with a baseline; nothing for a run that was compared with none."""
+    compared = result.baseline
+    if compared is None:
+        return
+    yield from labelled([("baseline", _which(compared))])
+    if compared.operations:
+        totals = int(compared.operations[-1].name == TOTAL)
+        rows = list(map(_row, compared.operations))
+        yield FittingTable(_COLUMNS, rows, first_to_go=_FIRST_TO_GO, totals=totals)
+        yield from _footnotes(compared)
+    remarks = [*compared.reasons, *(f"{each.name}: {each.reason}" for each in compared.operations if each.reason)]
+    yield from listed([name(remark) for remark in remarks])
+
+
+def comparison_word(compared: BaselineComparison) -> Text:
+    """What became of it, with what is slower: `REGRESSION against main: create_pet +31%`."""
+    slower = [f"{one_line(each.name)} {_change(each)}" for each in compared.operations if each.change == "regression"]
+    label, why = one_line(compared.name), one_line("; ".join(compared.reasons))
+    if compared.change == "regression":
+        return Text.assemble(_word("regression"), f" against {label}: {', '.join(slower)}")
+    if compared.change == "incomparable":
+        return Text.assemble(_word("incomparable"), f" with {label}: {why}")
+    return Text.assemble(_word(compared.change), f" against {label}")
+
+
+def commit_word(commit: str) -> str:
+    """A commit, short; a plus sign says that the checkout had been changed."""
+    return commit[:HASH_DIGITS] + ("+" if commit.endswith("+") else "")
+
+
+def _which(compared: BaselineComparison) -> Text:
+    since = ", ".join(filter(None, (compared.started_at, compared.commit and f"commit {commit_word(compared.commit)}")))
+    return Text.assemble(
+        _told(compared), " against ", name(compared.name, "bold"), (f"  ({since})" if since else "", QUIET)
+    )
+
+
+def _told(compared: BaselineComparison) -> Text:
+    """The outcome of the whole, and what it means for the exit code where that is not plain."""
+    word = _word(compared.change)
+    if compared.change in ("incomparable", "inconclusive") and not compared.strict:
+        return Text.assemble(word, (" (--strict makes it fail)", QUIET))
+    return Text.assemble(word, f" of {units.format_percentage(compared.margin)} or more" if _changed(compared) else "")
+
+
+def _changed(compared: BaselineComparison) -> bool:
+    return compared.change in ("regression", "improvement")
+
+
+def _row(operation: OperationChange) -> list[Text]:
+    style = _STYLES.get(operation.change, "")
+    label = "total" if operation.name == TOTAL else operation.name
+    return [
+        _word(operation.change),
+        name(label),
+        figure(operation.base_p50_ns, units.format_duration),
+        figure(operation.p50_ns, units.format_duration),
+        Text(_change(operation) if operation.ratio is not None else UNKNOWN, style),
+        figure(operation.p_slower if _slows(operation) else operation.p_faster, _probability),
+    ]
+
+
+def _slows(operation: OperationChange) -> bool:
+    return operation.ratio is None or operation.ratio >= 1
+
+
+def _change(operation: OperationChange) -> str:
+    if operation.ratio is None:
+        return UNKNOWN
+    return (_IN_TIME if operation.in_time else "") + signed(share)(operation.ratio - 1)
+
+
+def _probability(p: float) -> str:
+    return f"{p:.3f}" if p >= 0.001 else "<0.001"
+
+
+def _word(change: str) -> Text:
+    return Text(change.upper() if change == "regression" else change, _STYLES.get(change, ""))
+
+
+def _footnotes(compared: BaselineComparison) -> Iterator[RenderableType]:
+    told = [each for each in compared.operations if each.ratio is not None]
+    if compared.base_reference_ns and compared.reference_ns and any(not each.in_time for each in told):
+        then, now = map(units.format_duration, (compared.base_reference_ns, compared.reference_ns))
+        yield Hanging(Text(INDENT), Text(f"{_UNITS} {then} then, {now} now", QUIET))
+    if any(each.in_time for each in told):
+        yield from labelled([(_IN_TIME, Text(_TIMED, QUIET))])

@@ -1,0 +1,135 @@
+"""`ab` as its users meet it: real processes on a pinned CPU, real engines, real signals."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from tests.perfcli.faulty.checkout import make_checkout
+
+ROOT = Path(__file__).parents[3]
+
+pytestmark = pytest.mark.end_to_end
+
+READS = """
+name: reads
+setup: {pets: 4}
+load: {executor: shared-iterations, iterations: 40}
+flow:
+  - load_pet: {source: database}
+"""
+
+
+def start(home: Path, *arguments: str) -> subprocess.Popen[str]:
+    scratch = home / "scratch"
+    scratch.mkdir(exist_ok=True)
+    (home / "reads.yaml").write_text(READS, encoding="utf-8")
+    inherited = {key: value for key, value in os.environ.items() if key not in ("COLUMNS", "NO_COLOR")}
+    return subprocess.Popen(
+        [sys.executable, "-m", "perfcli", *arguments],
+        cwd=home,
+        env={**inherited, "PYTHONPATH": str(ROOT), "TMPDIR": str(scratch)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def ab(home: Path, *arguments: str) -> tuple[int, str, dict[str, Any]]:
+    process = start(home, "ab", "reads.yaml", "--base", str(ROOT), "--json", "ab.json", *arguments)
+    output, errors = process.communicate(timeout=100)
+    assert not errors
+    assert not list((home / "scratch").iterdir())
+    return process.returncode, output, json.loads((home / "ab.json").read_text(encoding="utf-8"))
+
+
+def test_an_engine_is_compared_with_itself(tmp_path: Path) -> None:
+    code, output, result = ab(tmp_path, "--candidate", str(ROOT), "--max-pairs", "2")
+    assert code == 0
+    assert "both engines are of the same sources" in output
+    assert [metric["name"] for metric in result["metrics"]] == [
+        "time", "load_pet.p50", "load_pet.p99", "memory", "database", "statements", "errors"
+    ]  # fmt: skip
+    assert next(metric for metric in result["metrics"] if metric["name"] == "statements")["base"] == 1
+    assert result["base"]["version"] == result["candidate"]["version"] != ""
+    assert result["pairing"]["pairs"] == 2
+    assert result["pairing"]["pinned"] is (sys.platform == "linux")
+
+
+def test_a_slower_engine_is_a_regression(tmp_path: Path) -> None:
+    slower = make_checkout(tmp_path / "slower", "takes_longer")
+    code, output, result = ab(tmp_path, "--candidate", str(slower), "--max-pairs", "12")
+    assert code == 5
+    assert "REGRESSION" in output
+    found = next(metric for metric in result["metrics"] if metric["name"] == "load_pet.p50")
+    assert found["change"] == "regression"
+    assert 1.3 < found["ratio"] < 1.7
+
+
+def test_a_candidate_that_ends_is_a_regression_with_its_exit_code(tmp_path: Path) -> None:
+    ends = make_checkout(tmp_path / "ends", "exits")
+    code, output, result = ab(tmp_path, "--candidate", str(ends))
+    assert code == 5
+    assert "its process ended with code 7" in result["candidate"]["problem"]
+    assert "its process ended with code 7" in output
+
+
+def test_a_base_that_ends_makes_it_invalid(tmp_path: Path) -> None:
+    ends = make_checkout(tmp_path / "ends", "exits")
+    process = start(tmp_path, "ab", "reads.yaml", "--base", str(ends), "--candidate", str(ROOT))
+    output, _ = process.communicate(timeout=100)
+    assert process.returncode == 4
+    assert "INVALID" in output
+
+
+def test_ctrl_c_tells_what_is_known_and_leaves_nothing(tmp_path: Path) -> None:
+    process = start(tmp_path, "ab", "reads.yaml", "--base", str(ROOT), "--candidate", str(ROOT))
+    myself = psutil.Process(process.pid)
+    until_s = time.monotonic() + 60
+    while len(myself.children(recursive=True)) < 3:  # the template and a pair
+        assert time.monotonic() < until_s
+        time.sleep(0.02)
+    engines = myself.children(recursive=True)
+    process.send_signal(signal.SIGINT)
+    output, _ = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "INTERRUPTED" in output
+    assert not any(engine.is_running() and engine.status() != psutil.STATUS_ZOMBIE for engine in engines)
+    assert not list((tmp_path / "scratch").iterdir())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        (["--base", "nowhere"], "--base nowhere: neither a directory nor a git revision"),
+        (["--base", ".", "--candidate", "."], "--base .: no engine in there"),
+        (["--base", str(ROOT), "--margin", "0%"], "--margin 0%: expected more than 0%"),
+        (["--base", str(ROOT), "--max-time", "soon"], "--max-time: "),
+        (["--base", str(ROOT), "--json", "no/such/ab.json"], "--json no/such/ab.json: its folder is missing"),
+    ],
+)
+def test_what_cannot_be_is_told_before_anything_runs(tmp_path: Path, arguments: list[str], complaint: str) -> None:
+    process = start(tmp_path, "ab", "reads.yaml", *arguments)
+    output, errors = process.communicate(timeout=60)
+    assert (process.returncode, output) == (2, "")
+    assert complaint in errors
+
+
+def test_selftest_says_what_the_gate_is_worth(tmp_path: Path) -> None:
+    process = start(tmp_path, "selftest", "reads.yaml", "--gates", "1", "--max-time", "1s", "--json", "self.json")
+    output, errors = process.communicate(timeout=100)
+    assert not errors
+    result = json.loads((tmp_path / "self.json").read_text(encoding="utf-8"))
+    assert result["gates_same"] == 1
+    assert result["planted"][0]["slowdown"] == 0.1
+    assert process.returncode == (0 if result["passed"] else 4)
+    assert "the same engine" in output

@@ -1,0 +1,90 @@
+"""How a self-test of the gate is shown: its counts, what they allow to say, and what to do."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from rich.cells import cell_len
+
+from perfcli.regression.selftest_result import Planted, SelftestResult
+from perfcli.report.selftest import render_selftest
+
+Printed = Callable[..., str]
+
+GOLDEN = Path(__file__).parent / "golden"
+PASSED = SelftestResult(
+    scenario="database_load",
+    gates_same=10,
+    false_alarms=0,
+    planted=[Planted(0.05, 5, 3, 25.0), Planted(0.1, 10, 10, 15.0), Planted(0.2, 5, 5, 15.0)],
+    smallest=0.07,
+    pair_sd={"time": 0.031, "load_pet.p50": 0.042, "load_pet.p99": 0.16},
+    seconds_per_gate=6.1,
+    duration_s=183.0,
+    pinned=True,
+    passed=True,
+)
+RESULTS = {
+    "passed": PASSED,
+    "failed": replace(PASSED, false_alarms=2, smallest=None, pinned=False, passed=False),
+    "missed": replace(PASSED, planted=[Planted(0.1, 10, 4, 40.0)], smallest=0.3, passed=False),
+    "interrupted": replace(
+        PASSED,
+        gates_same=0,
+        planted=[Planted(0.1, 0, 0, 0.0)],
+        pair_sd={},
+        passed=False,
+        interrupted="interrupted by Ctrl-C",
+    ),
+}
+
+
+@pytest.mark.parametrize("width", [80, 160])
+@pytest.mark.parametrize("ending", RESULTS)
+def test_report(ending: str, width: int, printed: Printed) -> None:
+    text = printed(render_selftest(RESULTS[ending]), width)
+    path = GOLDEN / f"selftest-{ending}-{width}.txt"
+    if os.environ.get("UPDATE_GOLDEN"):
+        path.write_text(text, encoding="utf-8")
+    assert text == path.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("width", [30, 40, 80, 200])
+@pytest.mark.parametrize("ending", RESULTS)
+def test_no_line_is_wider_than_the_console(ending: str, width: int, printed: Printed) -> None:
+    assert max(map(cell_len, printed(render_selftest(RESULTS[ending]), width).splitlines())) <= width
+
+
+def test_few_gates_prove_little_and_that_is_said(printed: Printed) -> None:
+    text = printed(render_selftest(PASSED), 160)
+    assert "at most 25.9% of gates are false alarms" in text
+    assert "at least 74.1% of gates find it" in text
+
+
+@pytest.mark.parametrize(
+    ("ending", "verdict"),
+    [
+        ("passed", "pass  selftest  the gate can be trusted on this machine"),
+        ("failed", "FAIL  selftest  the gate is not to be trusted on this machine"),
+        ("missed", "FAIL  selftest  the gate missed slowdowns on this machine"),
+        ("interrupted", "INTERRUPTED  selftest  partial report: interrupted by Ctrl-C"),
+    ],
+)
+def test_the_verdict_stands_last(ending: str, verdict: str, printed: Printed) -> None:
+    assert printed(render_selftest(RESULTS[ending]), 160).rpartition("\n\n")[2].splitlines()[0] == verdict
+
+
+@pytest.mark.parametrize(("ending", "advised"), [("passed", False), ("failed", True), ("missed", True)])
+def test_a_failure_says_what_to_do(ending: str, advised: bool, printed: Printed) -> None:
+    assert ("a quieter machine" in printed(render_selftest(RESULTS[ending]), 160)) == advised
+
+
+def test_names_are_shown_as_written(printed: Printed) -> None:
+    shown = replace(PASSED, scenario="[bold]loud[/]\n", pair_sd={"[/]:smile:.p50": 0.1})
+    text = printed(render_selftest(shown), 160)
+    assert text.startswith("selftest  [bold]loud[/]\n")
+    assert "[/]:smile:.p50 10%" in text

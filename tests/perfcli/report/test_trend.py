@@ -1,0 +1,221 @@
+"""How a trend and a history look: pictures, sentences, and tables that fit."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from perfcli.errors import Verdict
+from perfcli.regression.history import History, KeptRun
+from perfcli.regression.trend import ChangePoint, MetricTrend, Trend, TrendPoint
+from perfcli.report.history import render_history
+from perfcli.report.sparkline import Sparkline, drawn
+from perfcli.report.trend import render_trend
+from perfcli.units import Unit
+
+Printed = Callable[..., str]
+OLD, NEW = "1a2b3c4d5e6f" + "0" * 28, "abcdef012345" + "0" * 28
+COMMAND = "digipal-perf ab database_load --base 1a2b3c4d5e6f --candidate abcdef012345"
+
+
+def points(values_ns: Sequence[float]) -> list[TrendPoint]:
+    return [
+        TrendPoint(
+            run=at,
+            started_at=f"2026-01-02T03:{at:02}:05Z",
+            commit=OLD if at < 10 else NEW,
+            measured=value_ns / 2,
+            reference_ns=6_000,
+            value=value_ns,
+        )
+        for at, value_ns in enumerate(values_ns)
+    ]
+
+
+def change(**other: Any) -> ChangePoint:
+    known: dict[str, Any] = {
+        "index": 10,
+        "last_before": OLD,
+        "first_after": NEW,
+        "began_after": "2026-01-02T03:09:05Z",
+        "seen_at": "2026-01-02T03:10:05Z",
+        "before": 7_000.0,
+        "after": 7_910.0,
+        "shift": 0.13,
+        "gradual": False,
+        "is_worse": True,
+        "confirm": COMMAND,
+    }
+    return ChangePoint(**known | other)
+
+
+def metric(values: Sequence[float], *changes: ChangePoint, **other: Any) -> MetricTrend:
+    known: dict[str, Any] = {
+        "metric": "load_pet.latency.p50",
+        "unit": Unit.DURATION,
+        "at_one_pace": True,
+        "points": points(values),
+        "missing": 0,
+        "changes": list(changes),
+    }
+    return MetricTrend(**known | other)
+
+
+def trend(*metrics: MetricTrend, **other: Any) -> Trend:
+    known: dict[str, Any] = {"scenario": "database_load", "runs": 20, "left_out": {}, "pace_ns": 12_000.0}
+    return Trend(**known | {"metrics": list(metrics)} | other)
+
+
+STEPPED = [7_000.0] * 10 + [7_910.0] * 10
+
+
+class TestChanges:
+    """Where, by how much, between which commits, and what confirms it."""
+
+    @pytest.mark.parametrize("width", [80, 200])
+    def test_a_change_point_in_words(self, width: int, printed: Printed) -> None:
+        said = printed(render_trend(trend(metric(STEPPED, change()))), width)
+        assert max(map(len, said.splitlines())) <= width
+        assert (
+            "^ WORSE: +13% (7.00 µs to 7.91 µs), between commit 1a2b3c4 (2026-01-02 03:09) and commit abcdef0 "
+            "(2026-01-02 03:10)"
+        ) in " ".join(said.split())
+        # on a line of its own, to be copied
+        assert COMMAND in map(str.strip, said.splitlines())
+
+    @pytest.mark.parametrize(
+        ("changed", "words"),
+        [
+            (change(is_worse=False, shift=-0.13), "better: -13% "),
+            (change(shift=None, before=0.0), "WORSE: 0 ns to 7.91 µs, between"),
+            (change(gradual=True), "a drift, somewhere between commit 1a2b3c4"),
+            (change(last_before="", confirm=""), "between an unknown commit (2026-01-02 03:09) and commit abcdef0"),
+            (change(last_before="", confirm=""), "no command can confirm it: the commits are known of runs in a git"),
+            (change(first_after=OLD, confirm=""), "the same commit on both sides"),
+            (change(first_after=NEW + "+"), "of a commit with a + there were changes that are in no revision"),
+        ],
+    )
+    def test_other_changes(self, changed: ChangePoint, words: str, printed: Printed) -> None:
+        assert words in " ".join(printed(render_trend(trend(metric(STEPPED, changed))), 160).split())
+
+    def test_a_long_command_is_broken_as_a_shell_takes_it(self, printed: Printed) -> None:
+        command = f"digipal-perf ab {'deep/' * 9}my.yaml --base 1a2b3c4d5e6f --candidate abcdef012345"
+        said = printed(render_trend(trend(metric(STEPPED, change(confirm=command)))), 80)
+        assert "my.yaml \\\n        --base 1a2b3c4d5e6f \\\n        --candidate abcdef012345\n" in said
+
+    def test_no_change_is_said(self, printed: Printed) -> None:
+        assert "no change of level" in printed(render_trend(trend(metric([7_000.0] * 20))))
+
+    def test_too_few_runs_are_said(self, printed: Printed) -> None:
+        said = printed(render_trend(trend(metric([7_000.0] * 5))))
+        assert "a change cannot be told yet: 8 runs are needed, 5 measured this" in said
+        assert "no change" not in said
+
+
+class TestHeadline:
+    """What is in the series and what is not."""
+
+    def test_what_was_left_out_is_counted(self, printed: Printed) -> None:
+        left_out = {"another machine": 2, "interrupted": 1}
+        said = printed(render_trend(trend(metric(STEPPED), runs=23, left_out=left_out)))
+        assert said.startswith("database_load  20 runs\n")
+        assert "3 of 23 kept runs left out: another machine (2), interrupted (1)" in said
+
+    def test_times_as_they_were_are_marked(self, printed: Printed) -> None:
+        said = " ".join(printed(render_trend(trend(metric(STEPPED, at_one_pace=False, missing=2)))).split())
+        assert "as it was timed: it does not follow the machine's pace; 2 runs without it" in said
+        assert "at one pace" not in said
+
+    def test_a_metric_that_nothing_measured(self, printed: Printed) -> None:
+        assert "nothing was measured; 20 runs without it" in printed(render_trend(trend(metric([], missing=20))), 160)
+
+
+class TestFigures:
+    """The table below."""
+
+    def test_one_metric_with_what_was_measured(self, printed: Printed) -> None:
+        rows = printed(render_trend(trend(metric(STEPPED)))).splitlines()
+        assert rows[-1].split() == ["2026-01-02", "03:19", "abcdef0", "7.91", "µs", "3.96", "µs", "6.00", "µs"]
+
+    def test_several_metrics_side_by_side(self, printed: Printed) -> None:
+        whole = metric(STEPPED, metric="latency.p50")
+        partial = metric(STEPPED[:-1], missing=1)
+        rows = printed(render_trend(trend(whole, partial))).splitlines()
+        header = next(row for row in rows if "commit" in row)
+        assert header.split()[-2:] == ["all", "load_pet"]
+        assert rows[-1].split()[-3:] == ["7.91", "µs", "–"]
+
+    def test_of_many_runs_the_newest(self, printed: Printed) -> None:
+        said = printed(render_trend(trend(metric([7_000.0] * 50))))
+        assert "the newest 20 of 50 runs; --json FILE writes them all" in said
+        assert "03:30" in said
+        assert "03:29 " not in said
+
+
+class TestSparkline:
+    """The picture."""
+
+    def test_heights(self) -> None:
+        assert drawn([1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0], 8, "12345678") == "12345678"
+
+    def test_noise_is_no_mountain(self) -> None:
+        assert set(drawn([100.0, 101.0, 99.0, 100.0], 4, "12345678")) <= {"4", "5"}
+
+    def test_an_outlier_does_not_flatten_a_step(self) -> None:
+        first, *_, last = drawn([100.0] * 10 + [9_999.0] + [130.0] * 10, 21, "12345678")
+        assert int(last) - int(first) > 1
+
+    def test_figures_that_are_all_the_same(self) -> None:
+        assert drawn([0.0], 1, "12345678") == drawn([5.0], 1, "12345678")
+
+    def test_more_figures_than_room_share_cells(self, printed: Printed) -> None:
+        line, marks = printed(Sparkline([1.0] * 200 + [9.0] * 200, [200], lead=""), 41).splitlines()
+        assert line == "_" * 20 + "#" * 20
+        assert marks == " " * 20 + "^"
+
+    def test_blocks_on_a_terminal(self) -> None:
+        stream = io.StringIO()
+        Console(file=stream, width=40, color_system="standard", force_terminal=True).print(Sparkline([1.0, 9.0]))
+        assert stream.getvalue() == "    ▁█\n"
+
+
+class TestHistory:
+    """The table of kept runs."""
+
+    RUN = KeptRun(
+        started_at="2026-01-02T03:04:05Z",
+        scenario="[b]odd",
+        commit=NEW,
+        verdict=Verdict.FAIL,
+        iterations_per_s=3_846.2,
+        operations=500,
+        p50_ns=7_420.0,
+        p99_ns=51_300.0,
+        memory_growth_bytes=1_200_000,
+    )
+
+    def test_a_line_for_each_run(self, printed: Printed) -> None:
+        said = printed(render_history(History(runs=[self.RUN], older=3), "kept"), 160)
+        assert " ".join(said.splitlines()[2].split()) == (
+            # of 500 samples p99 is but a hint
+            "2026-01-02 03:04 [b]odd abcdef0 FAIL 3,846/s 7.42 µs ~51.3 µs +1.20 MB"
+        )
+        assert "3 older runs not shown" in said
+
+    def test_what_is_not_known_is_no_figure(self, printed: Printed) -> None:
+        nothing = dict.fromkeys(("iterations_per_s", "p50_ns", "p99_ns", "memory_growth_bytes"))
+        run = self.RUN.model_copy(update={**nothing, "commit": ""})
+        assert printed(render_history(History(runs=[run]), "kept"), 160).splitlines()[2].split().count("–") == 5
+
+    def test_it_fits_a_narrow_terminal(self, printed: Printed) -> None:
+        assert all(
+            len(line) <= 80 for line in printed(render_history(History(runs=[self.RUN]), "kept"), 80).splitlines()
+        )
+
+    def test_none_says_how_to_have_some(self, printed: Printed) -> None:
+        said = " ".join(printed(render_history(History(runs=[]), "a/store")).split())
+        assert said == "No runs are kept in a/store yet. To keep them: digipal-perf run SCENARIO --save"
