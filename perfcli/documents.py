@@ -1,13 +1,16 @@
-"""JSON documents on disk: a reader never sees half of one."""
+"""Documents on disk: a reader never sees half of one. The path `-` is stdout."""
 
 from __future__ import annotations
 
 import json
 import os
+import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from perfcli.errors import UsageError
+
+STDOUT: Final = Path("-")
 
 
 def check_writable(path: Path, option: str) -> None:
@@ -16,7 +19,7 @@ def check_writable(path: Path, option: str) -> None:
     Raises:
         UsageError: the folder is missing or cannot be written to.
     """
-    if not os.access(path.resolve().parent, os.W_OK):
+    if path != STDOUT and not os.access(path.resolve().parent, os.W_OK):
         raise UsageError(f"{option} {path}: its folder is missing or cannot be written to")
 
 
@@ -26,23 +29,37 @@ def write_document(document: Any, path: Path) -> None:
     Raises:
         UsageError: the file cannot be written.
     """
-    content = json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+    write_text(json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False) + "\n", path)
+
+
+def write_text(content: str, path: Path) -> None:
+    """Write text in UTF-8, in place of what was there; half a character from outside as its code.
+
+    Raises:
+        UsageError: the file cannot be written.
+    """
+    encoded = content.encode("utf-8", errors="backslashreplace")
+    if path == STDOUT:
+        sys.stdout.flush()
+        sys.stdout.buffer.write(encoded)
+        sys.stdout.buffer.flush()
+        return
     path = path.resolve()  # a symbolic link stays one
     if path.exists() and not path.is_file():
-        return _write_into(path, content)
+        return _write_into(path, encoded)
     unfinished = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
-        unfinished.write_text(content, encoding="utf-8")
+        unfinished.write_bytes(encoded)
         unfinished.replace(path)
     except OSError as error:
         unfinished.unlink(missing_ok=True)
         raise UsageError(f"{path}: cannot write the result: {error.strerror}") from error
 
 
-def _write_into(device: Path, content: str) -> None:
+def _write_into(device: Path, content: bytes) -> None:
     """Write to what is no regular file (a pipe, /dev/stdout): it must not be replaced by one."""
     try:
-        with device.open("w", encoding="utf-8") as stream:
+        with device.open("wb") as stream:
             stream.write(content)
     except OSError as error:
         raise UsageError(f"{device}: cannot write the result: {error.strerror}") from error

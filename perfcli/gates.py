@@ -21,6 +21,7 @@ from perfcli.regression.selftest import selftest
 from perfcli.report.comparison import render_comparison, render_comparison_line
 from perfcli.report.live import LiveProgress
 from perfcli.report.selftest import render_selftest
+from perfcli.report.writing import add_job_summary
 from perfcli.run.interrupts import Interrupts
 
 
@@ -35,6 +36,7 @@ class AbSettings:
     quiet: bool = False
     keep_ai: bool = False
     json_file: Path | None = None
+    progress: bool = True
 
 
 def compare(plan: ExecutionPlan, settings: AbSettings, console: Console) -> int:
@@ -47,17 +49,18 @@ def compare(plan: ExecutionPlan, settings: AbSettings, console: Console) -> int:
     with (
         resolve_engine(settings.base, "--base") as base,
         _candidate(settings.candidate) as candidate,
-        LiveProgress(console) as live,
+        LiveProgress(console, wanted=settings.progress) as live,
     ):
         result = Comparison(
             (ready, ready),
             (base.name, candidate.name if candidate else "the installed engine"),
             settings.options,
             stop=interrupts.stop,
-            tell=lambda *so_far: live.draw(lambda: _so_far(plan.scenario.name, *so_far)),
+            tell=lambda *so_far: live.tell(lambda: _so_far(plan.scenario.name, *so_far)),
         ).run(from_engines(base.path, candidate.path if candidate else None))
     if settings.json_file:
         write_document(result.model_dump(mode="json"), settings.json_file)
+    add_job_summary([result])
     console.print(render_comparison_line(result) if settings.quiet else render_comparison(result, settings.strict))
     return result.exit_code(strict=settings.strict)
 
@@ -70,6 +73,7 @@ class SelftestSettings:
     gates: int
     slowdown: float
     json_file: Path | None = None
+    progress: bool = True
 
 
 def prove(plan: ExecutionPlan, settings: SelftestSettings, console: Console) -> int:
@@ -79,7 +83,7 @@ def prove(plan: ExecutionPlan, settings: SelftestSettings, console: Console) -> 
     interrupts = Interrupts()
     interrupts.install()
     gates = 2 * settings.gates
-    with _candidate("") as engine, LiveProgress(console) as live:
+    with _candidate("") as engine, LiveProgress(console, wanted=settings.progress) as live:
         path = engine.path if engine else None
         result = selftest(
             plan,
@@ -88,7 +92,7 @@ def prove(plan: ExecutionPlan, settings: SelftestSettings, console: Console) -> 
             gates=settings.gates,
             slowdown=settings.slowdown,
             stop=interrupts.stop,
-            tell=lambda over, pairs: live.draw(
+            tell=lambda over, pairs: live.tell(
                 lambda: _line(f"{plan.scenario.name}  gate {over + 1} of {gates}, pair {pairs}")
             ),
         )

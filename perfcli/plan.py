@@ -6,6 +6,8 @@ import secrets
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -63,6 +65,16 @@ class Slices(BaseModel):
     slowdown: float = Field(default=0.0, ge=0, description="planted: each call takes longer by this share of its time")
 
 
+class Profiling(BaseModel):
+    """That the run is a profile's: its figures are no measurement."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    by: Literal["nothing", "cpu", "memory", "sql", "locks"] = Field(description="nothing: a run to hold others against")
+    findings: Path = Field(description="where the first engine process writes down what its profiler found")
+    longest_ns: int = Field(gt=0, description="iterations begin for so long at most, all waves together")
+
+
 class ExecutionPlan(BaseModel):
     """What a run needs to know; travels to the engine process as JSON."""
 
@@ -71,6 +83,7 @@ class ExecutionPlan(BaseModel):
     scenario: Scenario
     seed: int = Field(ge=0, lt=2**63)
     slices: Slices | None = Field(default=None, description="None: the executors say when vus work")
+    profile: Profiling | None = None
 
     @cached_property
     def phases(self) -> Sequence[PlannedPhase]:

@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from perfcli.documents import write_document
 from perfcli.errors import ExitCode, UsageError, Verdict, worst
-from perfcli.units import Unit
+from perfcli.units import NS_PER_S, Unit
 
 SCHEMA_VERSION: Final = 1
 TOTAL: Final = "all operations"
@@ -142,9 +142,12 @@ class SecondOfLoad(_Record):
     """One second of the time series."""
 
     second: int
+    length_ns: int = Field(default=NS_PER_S, description="less where the load ended in it; more in a load of hours")
     ok: int
     failed: int
     mean_ns: float | None = None
+    p50_ns: float | None = None
+    p99_ns: float | None = None
     max_ns: int | None = None
 
 
@@ -323,6 +326,7 @@ class RunResult(_Record):
     environment: Environment
     monitor: list[MonitorSample] = []
     seconds: list[SecondOfLoad] = []
+    seconds_by_operation: dict[str, list[SecondOfLoad]] = {}
     kept_database: str = ""
 
     @property
@@ -359,6 +363,15 @@ def load_results(path: Path) -> list[RunResult]:
     Raises:
         UsageError: the file cannot be read, or is not a result of this schema version.
     """
+    return [as_result(record, path) for record in load_records(path)]
+
+
+def load_records(path: Path) -> list[Any]:
+    """What a file of results holds, one record or several, not yet looked at.
+
+    Raises:
+        UsageError: the file cannot be read, is no JSON, or holds none.
+    """
     try:
         document = json.loads(path.read_text(encoding="utf-8"), parse_float=_finite, parse_constant=_finite)
     except OSError as error:
@@ -368,7 +381,7 @@ def load_results(path: Path) -> list[RunResult]:
     records = document if isinstance(document, list) else [document]
     if not records:
         raise UsageError(f"{path}: an array without any result", hint=_WRITTEN_BY)
-    return [_result(record, path) for record in records]
+    return records
 
 
 def _finite(text: str) -> float:
@@ -382,7 +395,12 @@ def _finite(text: str) -> float:
 _WRITTEN_BY: Final = "results are written by digipal-perf run --json FILE"
 
 
-def _result(record: Any, path: Path) -> RunResult:
+def as_result(record: Any, path: Path) -> RunResult:
+    """The RunResult that a record of a file is.
+
+    Raises:
+        UsageError: it is not a whole one of this schema version.
+    """
     fields = record if isinstance(record, dict) else {}
     if kind := fields.get("kind"):
         raise UsageError(f"{path}: not the result of a run, but of digipal-perf {kind!s:.60}", hint=_WRITTEN_BY)

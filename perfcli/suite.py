@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from rich.console import Console
 
-from perfcli.documents import check_writable
+from perfcli.documents import STDOUT
 from perfcli.errors import UsageError, worst
 from perfcli.measurement.commit import commit_of_engine
 from perfcli.plan import ExecutionPlan
@@ -18,6 +18,7 @@ from perfcli.regression.baseline import Baseline, read_baseline
 from perfcli.regression.store import Store
 from perfcli.report.console import render_result, render_summary, render_verdict_line
 from perfcli.report.live import LiveProgress
+from perfcli.report.writing import Places, add_job_summary, check_places, write_reports
 from perfcli.results import RunResult, save_results
 from perfcli.run import run_scenario
 from perfcli.run.interrupts import Interrupts
@@ -28,6 +29,8 @@ class SuiteOptions:
     """What the command line says of a whole suite."""
 
     json_file: Path | None = None
+    reports: Places = field(default_factory=dict)
+    plots: bool = False
     quiet: bool = False
     keep_database_in: Path | None = None
     engine: str = ""
@@ -35,6 +38,7 @@ class SuiteOptions:
     save: bool = False
     baseline: str = ""
     strict: bool = False
+    progress: bool = True
 
 
 def run_suite(plans: Sequence[ExecutionPlan], options: SuiteOptions, console: Console) -> int:
@@ -55,7 +59,7 @@ def run_suite(plans: Sequence[ExecutionPlan], options: SuiteOptions, console: Co
         for plan in plans:
             if interrupts.exit_code is not None:
                 break
-            with LiveProgress(console) as live:
+            with LiveProgress(console, wanted=options.progress) as live:
                 result = run_scenario(
                     plan,
                     observer=live,
@@ -65,11 +69,11 @@ def run_suite(plans: Sequence[ExecutionPlan], options: SuiteOptions, console: Co
                 )
             result = _compared(result.model_copy(update={"commit": commit}), baseline, options)
             results.append(result)
-            console.print(render_verdict_line(result) if options.quiet else render_result(result))
+            console.print(render_verdict_line(result) if options.quiet else render_result(result, plots=options.plots))
             if not options.quiet:
                 console.print()
             # after every scenario, so that a crash of a later one loses nothing
-            if options.json_file:
+            if options.json_file and options.json_file != STDOUT:
                 save_results(results, options.json_file)
             if options.save:
                 store.add(result)
@@ -77,8 +81,18 @@ def run_suite(plans: Sequence[ExecutionPlan], options: SuiteOptions, console: Co
         console.print(render_summary(results))
     if len(results) < len(plans):
         console.print(f"not run: {len(plans) - len(results)} of {len(plans)} scenarios", style="yellow")
+    if results:
+        _report(results, options)
     codes = [result.exit_code for result in results]
     return interrupts.exit_code if interrupts.exit_code is not None else worst(codes)
+
+
+def _report(results: Sequence[RunResult], options: SuiteOptions) -> None:
+    """Write what is made of all results together."""
+    if options.json_file == STDOUT:
+        save_results(results, STDOUT)
+    write_reports(results, options.reports)
+    add_job_summary(results)
 
 
 def _compared(result: RunResult, baseline: Baseline | None, options: SuiteOptions) -> RunResult:
@@ -94,7 +108,6 @@ def _check_places(options: SuiteOptions) -> None:
             options.keep_database_in.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise UsageError(f"--keep-db {options.keep_database_in}: {error.strerror}") from error
-    if options.json_file:
-        check_writable(options.json_file, "--json")
+    check_places(dict(options.reports) | ({"json": options.json_file} if options.json_file else {}))
     if options.save:
         Store(options.store).prepare()

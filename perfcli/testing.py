@@ -281,6 +281,12 @@ class _SimulatedEngine:
     def note_children(self) -> None:
         pass
 
+    def halt(self) -> None:
+        pass  # it does nothing between two slices
+
+    def resume(self) -> None:
+        pass
+
     def leftovers(self) -> str:
         return ""
 

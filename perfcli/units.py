@@ -29,6 +29,8 @@ _SIZE_BYTES: Final = {
     "GiB": 2**30,
 }
 _RATE_PER_S: Final = {"/s": 1.0, "/m": 1 / 60, "/min": 1 / 60, "/h": 1 / 3_600}
+DURATION_SUFFIXES: Final = tuple(_DURATION_NS)
+RATE_SUFFIXES: Final = tuple(_RATE_PER_S)
 _LONGEST: Final = 100  # characters of a quantity; nobody writes more, and patterns stay quick
 _LARGEST: Final = 2**53  # every whole number up to here is exact as a float, in JSON readers too
 

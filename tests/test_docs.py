@@ -11,7 +11,7 @@ import shutil
 import subprocess
 import sys
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -28,6 +28,13 @@ from perfcli.errors import ExitCode
 from perfcli.executors import LOAD_MODELS
 from perfcli.executors.base import LoadSettings
 from perfcli.metrics.catalog import METRICS
+from perfcli.regression import gate, level_shift
+from perfcli.regression.baseline import save_baseline
+from perfcli.regression.gate import PINNED, UNPINNED
+from perfcli.regression.measures import MARGIN, TAIL_MARGIN
+from perfcli.regression.pairs import SLICE_NS, SLICES
+from perfcli.regression.result import MetricComparison
+from perfcli.regression.store import Store
 from perfcli.scenario.library import shipped_scenarios
 from perfcli.scenario.loader import ScenarioFileError, load_scenario
 from perfcli.scenario.models import Engine, Growth, Phase, Pool, Scenario, Setup, SimulatedAi, ThresholdRule
@@ -43,8 +50,18 @@ DOCUMENTS = {
 }
 GUIDES = {name: text for name, text in DOCUMENTS.items() if name not in ("CHANGELOG.md", "CONTRIBUTING.md")}
 EVERYTHING = "\n".join(GUIDES.values())
-README, SCENARIOS, RESULTS = (DOCUMENTS[name] for name in ("README.md", "docs/scenarios.md", "docs/results.md"))
-TINY = ["--iterations", "2", "--set", "engine.ai.latency=0ms", "--set", "load.warmup=0s", "--set", "load.think_time=0s"]
+README, SCENARIOS, RESULTS, REGRESSION = (
+    DOCUMENTS[name] for name in ("README.md", "docs/scenarios.md", "docs/results.md", "docs/regression.md")
+)
+TINY = {
+    "run": ["--iterations=2", *(f"--set={key}=0ms" for key in ("engine.ai.latency", "load.warmup", "load.think_time"))],
+    "ab": ["--max-pairs=1"],
+    "selftest": ["--gates=1", "--max-time=1ms"],
+}
+"""What makes a command short."""
+
+KEPT = ("database_load", "pet_creation")
+"""Scenarios of which the documents take it that runs have been kept."""
 BASE = {
     "name": "name: example",
     "setup": "setup: {pets: 1}",
@@ -91,16 +108,53 @@ def commands(text: str) -> Iterator[list[str]]:
 LINKS = [(name, link) for name, text in DOCUMENTS.items() for link in re.findall(r"\]\((?!https?:)([^)\s]+)\)", text)]
 EXAMPLES = [block for text in GUIDES.values() for block in blocks(text, "yaml")]
 COMMANDS = list({tuple(command): command for text in GUIDES.values() for command in commands(text)}.values())
-CHEAP = [command for command in COMMANDS if not {"--tag", "scenarios/"} & set(command)]
+CHEAP = [command for command in COMMANDS if "--tag" not in command]
 """Those that start few engine processes; whole suites have tests of their own."""
 
 
+def leaves(command: click.Command, *path: str) -> Iterator[tuple[str, click.Command]]:
+    """The commands that do something, by all their words; groups do nothing by themselves."""
+    if isinstance(command, click.Group):
+        for name, inner in command.commands.items():
+            yield from leaves(inner, *path, name)
+    else:
+        yield " ".join(path), command
+
+
+LEAVES = dict(leaves(cli))
+
+
+def split(command: Sequence[str]) -> tuple[str, list[str]]:
+    """The words that name a command, and its arguments."""
+    words = next((n for n in (1, 2) if " ".join(command[:n]) in LEAVES), 0)
+    assert words, f"there is no command {shlex.join(command)}"
+    return " ".join(command[:words]), list(command[words:])
+
+
+@pytest.fixture(scope="session")
+def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A repository with an engine, the revisions that the documents name, and the files that their commands do."""
+    home = tmp_path_factory.mktemp("checkout")
+    shutil.copytree(ROOT / "digipal", home / "digipal", ignore=shutil.ignore_patterns("__pycache__"))
+    (home / "my_session.yaml").write_text(blocks(README, "yaml")[0], encoding="utf-8")
+    who = ["-c", "user.name=Tai", "-c", "user.email=tai@example.org", "-c", "commit.gpgsign=false"]
+    environment = {key: value for key, value in os.environ.items() if not key.startswith("GIT_")}
+    for step in ("init --quiet --initial-branch=main", "add .", "commit --quiet --message=engine", "tag v1.2"):
+        subprocess.run(["git", *who, *step.split()], cwd=home, env=environment, check=True)
+    (example,) = blocks(RESULTS, "json")
+    (home / "results.json").write_text(example, encoding="utf-8")
+    runs = [results.RunResult.model_validate_json(example).model_copy(update={"name": name}) for name in KEPT]
+    store = Store(home / ".digipal-perf")
+    for run in runs:
+        store.add(run)
+    save_baseline("main", runs, store)
+    return home
+
+
 @pytest.fixture
-def place(tmp_path: Path) -> Path:
-    """A directory with the files that the commands of the documents name."""
-    (tmp_path / "my_session.yaml").write_text(blocks(README, "yaml")[0], encoding="utf-8")
-    shutil.copytree(ROOT / "scenarios", tmp_path / "scenarios")
-    return tmp_path
+def place(checkout: Path, tmp_path: Path) -> Path:
+    """A directory of a test's own with all that the commands of the documents need."""
+    return shutil.copytree(checkout, tmp_path / "place")
 
 
 def perform(arguments: list[str], place: Path) -> subprocess.CompletedProcess[str]:
@@ -115,24 +169,27 @@ class TestCommands:
     """What the documents tell people to type."""
 
     def test_there_are_some(self) -> None:
-        assert {command[0] for command in COMMANDS} == set(cli.commands)
+        assert {split(command)[0] for command in COMMANDS} == set(LEAVES)
 
     @pytest.mark.parametrize("command", COMMANDS, ids=shlex.join)
     def test_parse(self, command: list[str]) -> None:
-        name, *arguments = command
-        assert cli.commands[name].make_context(name, arguments).params
+        name, arguments = split(command)
+        assert LEAVES[name].make_context(name, arguments).command is LEAVES[name]
 
     @pytest.mark.end_to_end
+    @pytest.mark.skipif(not shutil.which("git"), reason="git is not installed")
     @pytest.mark.parametrize("command", CHEAP, ids=shlex.join)
     def test_run(self, command: list[str], place: Path) -> None:
-        done = perform(["-m", "perfcli", *command, *(TINY if command[0] == "run" else [])], place)
-        # two iterations are too few for some thresholds of the shipped scenarios
-        assert done.returncode in (ExitCode.PASS, ExitCode.THRESHOLD_FAILED), done.stderr
+        name, _ = split(command)
+        done = perform(["-m", "perfcli", *command, *TINY.get(name, [])], place)
+        # two iterations are too few for some thresholds of the shipped scenarios, one pair for a self-test
+        too_few = {"run": ExitCode.THRESHOLD_FAILED, "selftest": ExitCode.INVALID}
+        assert done.returncode in (ExitCode.PASS, too_few.get(name)), done.stderr
         assert done.stdout
 
-    @pytest.mark.parametrize("command", cli.commands)
+    @pytest.mark.parametrize("command", LEAVES)
     def test_every_option_is_documented(self, command: str) -> None:
-        options = [parameter for parameter in cli.commands[command].params if isinstance(parameter, click.Option)]
+        options = [parameter for parameter in LEAVES[command].params if isinstance(parameter, click.Option)]
         missing = [name for option in options for name in option.opts if not re.search(rf"{name}\b", EVERYTHING)]
         assert not missing
 
@@ -192,7 +249,7 @@ class TestScenarioFiles:
     @pytest.mark.end_to_end
     def test_the_long_example_runs(self, tmp_path: Path) -> None:
         (tmp_path / "rush.yaml").write_text(blocks(SCENARIOS, "yaml")[0], encoding="utf-8")
-        done = perform(["-m", "perfcli", "run", "rush.yaml", "--quiet", *TINY], tmp_path)
+        done = perform(["-m", "perfcli", "run", "rush.yaml", "--quiet", *TINY["run"]], tmp_path)
         assert done.returncode in (ExitCode.PASS, ExitCode.THRESHOLD_FAILED), done.stderr
 
     @pytest.mark.parametrize(("written", "told"), rows(section(SCENARIOS, "Common mistakes")))
@@ -342,6 +399,39 @@ class TestResults:
         told = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True).stdout
         assert told.startswith("database_query\tpass\t")
         assert len(told.splitlines()) == 1 + several
+
+
+class TestRegression:
+    """docs/regression.md tells the rules as the code has them."""
+
+    def test_how_many_pairs(self) -> None:
+        told = f"{PINNED.least}, then looked at after every {PINNED.step}, at most {PINNED.most}"
+        assert told in section(REGRESSION, "How many pairs")
+        assert f"there are {UNPINNED.least} to {UNPINNED.most} pairs" in section(REGRESSION, "A pair")
+
+    def test_what_a_pair_is_made_of(self) -> None:
+        slices = f"{SLICES} slices of about {SLICE_NS // 1_000_000} ms"
+        assert slices in section(REGRESSION, "A pair")
+
+    def test_every_metric_has_its_margin(self) -> None:
+        margins = {row[0]: row[2].partition(",")[0] for row in rows(section(REGRESSION, "What is compared"))}
+        assert margins.pop("OPERATION.p99") == f"{TAIL_MARGIN:.0%}"
+        assert set(margins.values()) == {f"{MARGIN:.0%}"}
+        named = MetricComparison.model_fields["name"].description or ""
+        assert [*re.findall(r"[\w.]+", named.replace(" or ", " "))] == [
+            row[0] for row in rows(section(REGRESSION, "What is compared"))
+        ]
+
+    def test_when_it_is_sure(self) -> None:
+        assert f"is at most {gate.ALPHA}" in section(REGRESSION, "The verdict")
+        told = section(REGRESSION, "Baselines")
+        assert f"is at least {level_shift.MARGIN:.0%}" in told
+        assert f"surely more than {level_shift.SURELY:.0%}" in told
+        assert f"is below {level_shift.ALPHA}" in told
+
+    def test_every_source_is_named(self) -> None:
+        rooms = {path.stem for path in (ROOT / "perfcli" / "inference").glob("*.py")} - {"__init__", "ranks"}
+        assert set(re.findall(r"`(\w+)`", section(REGRESSION, "Sources"))) == rooms
 
 
 class TestHouse:

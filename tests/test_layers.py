@@ -33,6 +33,7 @@ BOTTOM_UP = [
     "measurement",
     "run",
     "regression",
+    "profiling",
     "report",
     "suite",
     "gates",

@@ -17,6 +17,7 @@ from perfcli.agent.inspection.counting import OPERATIONS, OPERATIONS_OF_A_PAIR
 from perfcli.agent.inspection.inside import Inside
 from perfcli.agent.link import Link
 from perfcli.agent.outcomes import Outcomes
+from perfcli.agent.profiling.profiler import BoundedSchedule, Profiler, make_profiler
 from perfcli.agent.slices import CHECKPOINTS_OF_SLICES, SlicedLoad
 from perfcli.agent.threads import Threads
 from perfcli.agent.vu import VirtualUser
@@ -74,6 +75,7 @@ class Session:
             for vu in range(plan.vus)
             if plan.process_of(vu) == process
         }
+        self._profiler = Profiler()
         self._stage = "open"
 
     def run(self, make_target: Callable[[], Target]) -> None:
@@ -94,7 +96,9 @@ class Session:
         self._checkpoint("harness")
         self._begin("open")
         inside = self._make_inside(self._plan, self._database)
+        self._profiler = make_profiler(self._plan, self._database, self._process)
         target = make_target()
+        self._profiler.engine_is_imported()
         version = target.open(lambda pid: self._link.event("engine", pid=pid))
         self._link.event("opened", version=version)
         self._checkpoint("opened")
@@ -122,6 +126,7 @@ class Session:
         if target.clean_up():
             self._checkpoint("cleanup")
         self._begin("close")
+        self._profiler.conclude()
         self._link.event("inspected", **inside.leave(target.close, self._harness_threads(users)))
 
     def _load(self, target: Target, users: dict[int, VirtualUser]) -> None:
@@ -132,6 +137,7 @@ class Session:
                 self._threads.run(list(self._warm_up(users, warmed)))
             began_ns = self._checkpoint("wave" if number else "baseline")
             self._begin("measuring")
+            self._profiler.begin()
             origin_ns = max(began_ns, self._clock.now_ns())
             self._link.event("wave", number=number, at_ns=origin_ns)
             self._threads.run(list(self._measure(users, wave, origin_ns)))
@@ -177,7 +183,7 @@ class Session:
                 vu - self._plan.phase_of(vu).first_vu,
                 self._plan.flow_of(vu),
                 target,
-                target.calls(vu),
+                self._profiler.watched([step.label for step in self._plan.flow_of(vu)], target.calls(vu)),
                 recorder,
                 outcomes,
                 self._hands(vu),
@@ -202,7 +208,11 @@ class Session:
         for phase in wave:
             load = phase.load
             begins_ns = origin_ns + (load.start_after_ns or 0)
-            yield from self._jobs(users, phase, load.schedule(share), "load", begins_ns, begins_ns + load.longest_ns)
+            schedule = load.schedule(share)
+            if self._plan.profile:
+                schedule = BoundedSchedule(schedule, self._plan.profile.longest_ns // len(self._plan.waves))
+            jobs = self._jobs(users, phase, schedule, "load", begins_ns, begins_ns + load.longest_ns)
+            yield from map(self._profiler.during, jobs)
 
     def _jobs(
         self,

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import gc
 import os
+import signal
 import sys
 import traceback
+from contextlib import suppress
 from multiprocessing.connection import Connection
 from multiprocessing.reduction import recv_handle
 from typing import Any
@@ -26,11 +28,12 @@ def main(descriptor: int) -> None:
     orders = Connection(descriptor)
     # an agent collects its garbage at every checkpoint: what it has from here is none, and stays shared memory
     gc.freeze()
+    agents: list[int] = []
     while True:
         try:
             order = orders.recv()
-        except EOFError:
-            return
+        except (EOFError, OSError):
+            return _let_go(agents)
         if "pid" in order:
             orders.send(_status(order["pid"]))
             continue
@@ -39,8 +42,26 @@ def main(descriptor: int) -> None:
         if pid == 0:
             orders.close()
             _become_agent(line, **order)
+        # by both, as either may come first: who knows the pid may kill the group
+        _lead_group(pid)
+        agents.append(pid)
         os.close(line)
         orders.send(pid)
+
+
+def _let_go(agents: list[int]) -> None:
+    """The tool is gone, and with it whoever would wake an agent that stands still: it has to clear up by itself."""
+    for pid in agents:
+        with suppress(ProcessLookupError, PermissionError):
+            os.killpg(pid, signal.SIGCONT)
+    for pid in agents:
+        with suppress(ChildProcessError):
+            os.waitpid(pid, 0)
+
+
+def _lead_group(pid: int) -> None:
+    with suppress(ProcessLookupError, PermissionError):
+        os.setpgid(pid, pid)
 
 
 def _status(pid: int) -> int | None:
@@ -51,7 +72,7 @@ def _status(pid: int) -> int | None:
 
 def _become_agent(line: int, arguments: list[str], working_directory: str, output: str) -> Any:
     try:
-        os.setsid()
+        _lead_group(0)
         os.chdir(working_directory)
         printed = os.open(output, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         for stream in (1, 2):

@@ -4,9 +4,12 @@
 from perfcli.cli import ab as _ab
 from perfcli.cli import baseline as _baseline
 from perfcli.cli import history as _history
+from perfcli.cli import profile as _profile
+from perfcli.cli import report as _report
 from perfcli.cli import run as _run
+from perfcli.cli import writing as _writing
 from perfcli.cli.group import cli
 
 __all__ = ["cli"]
 
-del _ab, _baseline, _history, _run
+del _ab, _baseline, _history, _profile, _report, _run, _writing

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from perfcli.cli.choosing import with_options
+from perfcli.cli.choosing import PROGRESS, with_options
 from perfcli.cli.group import EPILOG, cli
 from perfcli.errors import UsageError
 
@@ -21,6 +21,7 @@ _HOW = (
     click.option(
         "--json", "json_file", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help="Write the result."
     ),
+    PROGRESS,
 )
 
 
@@ -43,6 +44,7 @@ def ab(
     json_file: Path | None,
     margin: str,
     max_time: str | None,
+    progress: bool,
     **what_runs: Any,
 ) -> None:
     """Say whether one engine is slower than another, surely enough to block a merge on.
@@ -62,7 +64,7 @@ def ab(
 
     options = AbOptions(_share("--margin", margin), max_pairs, _seconds(max_time), cpus)
     plan, keep_ai = _plan(**what_runs)
-    settings = AbSettings(base, candidate, options, strict, quiet, keep_ai, json_file)
+    settings = AbSettings(base, candidate, options, strict, quiet, keep_ai, json_file, progress)
     raise click.exceptions.Exit(compare(plan, settings, make_console()))
 
 
@@ -72,14 +74,20 @@ def ab(
 @click.option("--gates", type=click.IntRange(min=1), default=10, show_default=True, metavar="N", help="Of each kind.")
 @click.option("--slowdown", default="10%", show_default=True, metavar="P", help="What the gate has to find.")
 def selftest(
-    gates: int, slowdown: str, json_file: Path | None, margin: str, max_time: str | None, **what_runs: Any
+    gates: int,
+    slowdown: str,
+    json_file: Path | None,
+    margin: str,
+    max_time: str | None,
+    progress: bool,
+    **what_runs: Any,
 ) -> None:
     """Prove `ab` on this machine: it must not blame an engine for being itself, and must find a planted slowdown.
 
     Says how many false alarms there were, how many slowdowns were found, and the smallest that can be found here in
     the time that each gate is given. Exit code 4 where the gate cannot be relied on.
 
-    
+    \b
     Examples:
       digipal-perf selftest
       digipal-perf selftest database_query --gates 30 --slowdown 5% --margin 3%
@@ -88,11 +96,9 @@ def selftest(
     from perfcli.regression.ab import AbOptions
     from perfcli.report.terminal import make_console
 
-    planted = _share("--slowdown", slowdown)
+    options = AbOptions(_share("--margin", margin), max_time_s=_seconds(max_time))
+    settings = SelftestSettings(options, gates, _share("--slowdown", slowdown), json_file, progress)
     plan, _ = _plan(**what_runs)
-    settings = SelftestSettings(
-        AbOptions(_share("--margin", margin), max_time_s=_seconds(max_time)), gates, planted, json_file
-    )
     raise click.exceptions.Exit(prove(plan, settings, make_console()))
 
 

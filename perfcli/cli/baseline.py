@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -41,7 +42,8 @@ def save(name: str, results: Path | None, force: bool, store: Path) -> None:
       digipal-perf baseline save v1.2 results.json
     """
     from perfcli.regression.baseline import newest_runs, save_baseline
-    from perfcli.regression.store import Store, read_runs
+    from perfcli.regression.kept_files import read_runs
+    from perfcli.regression.store import Store
     from perfcli.report.baselines import saved_in_words
 
     place = Store(store)
@@ -56,17 +58,30 @@ def save(name: str, results: Path | None, force: bool, store: Path) -> None:
 
 
 @baseline.command(name="list")
+@click.option(
+    "--json", "json_file", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help="Write it as JSON."
+)
 @STORE
-def list_them(store: Path) -> None:
-    """Show the baselines that are there."""
-    from perfcli.regression.baseline import list_baselines
+def list_them(json_file: Path | None, store: Path) -> None:
+    """Show the baselines that are there.
+
+    \b
+    Example:
+      digipal-perf baseline list
+    """
+    from perfcli.documents import STDOUT, write_document
+    from perfcli.regression.baseline import list_baselines, listed
     from perfcli.regression.store import Store
     from perfcli.report.baselines import render_baselines
     from perfcli.report.terminal import make_console
 
     found, complaints = list_baselines(Store(store))
     _complain(complaints)
-    make_console().print(render_baselines({each.name: each.runs for each in found}))
+    if json_file:
+        write_document(listed(found).model_dump(mode="json"), json_file)
+    make_console(file=sys.stderr if json_file == STDOUT else None).print(
+        render_baselines({each.name: each.runs for each in found})
+    )
 
 
 @baseline.command()
@@ -76,7 +91,14 @@ def list_them(store: Path) -> None:
 )
 @STORE
 def show(name: str, json_file: Path | None, store: Path) -> None:
-    """Show what a baseline, or a result file, would be compared by."""
+    """Show what a baseline, or a result file, would be compared by.
+
+    \b
+    Examples:
+      digipal-perf baseline show main
+      digipal-perf baseline show ./results.json
+    """
+    from perfcli.documents import STDOUT
     from perfcli.regression.baseline import read_baseline
     from perfcli.regression.store import Store
     from perfcli.report.baselines import render_baseline
@@ -86,14 +108,19 @@ def show(name: str, json_file: Path | None, store: Path) -> None:
     found = read_baseline(name, Store(store))
     if json_file:
         save_results(found.runs, json_file)
-    make_console().print(render_baseline(found.name, found.runs))
+    make_console(file=sys.stderr if json_file == STDOUT else None).print(render_baseline(found.name, found.runs))
 
 
 @baseline.command()
 @_NAME
 @STORE
 def rm(name: str, store: Path) -> None:
-    """Remove a baseline, also one that cannot be read."""
+    """Remove a baseline, also one that cannot be read.
+
+    \b
+    Example:
+      digipal-perf baseline rm v1.2
+    """
     from perfcli.regression.baseline import remove_baseline
     from perfcli.regression.store import Store
 

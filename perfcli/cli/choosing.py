@@ -42,6 +42,10 @@ STORE = click.option(
     help="Where runs and baselines are kept.",
 )
 
+PROGRESS = click.option(
+    "--progress/--no-progress", default=True, help="Show how it goes: on a terminal, and in CI every 10 s."
+)
+
 
 def with_options(*options: Callable[[Callable[..., None]], Callable[..., None]]) -> Callable[..., Callable[..., None]]:
     """Give a command these arguments and options, in this order."""

@@ -2,18 +2,58 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 import click
 
 from perfcli import __version__
+from perfcli.cli import defaults
+from perfcli.cli.names import complete_names
 
 EPILOG: Final = """\b
 Exit codes: 0 pass · 1 the engine died or hung · 2 usage or invalid scenario · 3 a threshold failed ·
 4 the run is invalid · 5 regression · 130 interrupted (143 by SIGTERM)"""
 
 
-@click.group(epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+class Command(click.Command):
+    """A command whose options have variables and a project's defaults, and whose arguments complete in a shell."""
+
+    def __init__(self, *arguments: Any, **settings: Any) -> None:
+        super().__init__(*arguments, **settings)
+        complete_names(self.params)
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Take what the command line does not say from the environment, then from the project's file."""
+        defaults.name_variables(ctx)
+        try:
+            return super().parse_args(ctx, args)
+        except click.BadParameter as error:
+            told = error.message + defaults.origin_of(error.param, ctx)
+            raise click.BadParameter(told, ctx, error.param) from error
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The options, and where else they can be set."""
+        super().format_options(ctx, formatter)
+        defaults.write_help(ctx, formatter)
+
+
+class Group(click.Group):
+    """A command of several commands."""
+
+    command_class = Command
+    group_class = type
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Read the project's file, for all commands below."""
+        rest = super().parse_args(ctx, args)
+        if ctx.parent is None:
+            defaults.take_project_file(self, ctx)
+        return rest
+
+
+@click.group(
+    cls=Group, epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}
+)
 @click.version_option(__version__, prog_name="digipal-perf")
 def cli() -> None:
     """Load tests for the DigiPal engine that are honest enough to block a merge.
@@ -23,4 +63,5 @@ def cli() -> None:
       digipal-perf run pet_creation         one shipped scenario, by name
       digipal-perf run my.yaml --json r.json
       digipal-perf run --tag quick          what a merge waits for
+      digipal-perf init my_session          a scenario of your own, to begin with
     """

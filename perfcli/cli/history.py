@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -36,7 +37,7 @@ def history(scenario: str, store: Path, last: int | None, json_file: Path | None
     from perfcli.regression.history import history as history_of
     from perfcli.report.history import render_history
 
-    runs = _kept(scenario, store)
+    runs = _kept(scenario, store, in_short=True)
     if scenario and not runs:
         raise _none_kept(scenario, store)
     found = history_of(runs, last)
@@ -60,21 +61,22 @@ def trend(scenario: str, metric: str, store: Path, json_file: Path | None) -> No
       digipal-perf trend database_load --metric load_pet.latency.p95
       digipal-perf trend long_session --metric memory.growth --json trend.json
     """
+    from perfcli.regression.kept_metrics import needs_histogram
     from perfcli.regression.trend import trend as trend_of
     from perfcli.report.trend import render_trend
 
-    runs = _kept(scenario, store)
+    runs = _kept(scenario, store, in_short=not needs_histogram(metric))
     if not runs:
         raise _none_kept(scenario, store)
     found = trend_of(runs, metric, reference=scenario)
     _show(render_trend(found), found, json_file)
 
 
-def _kept(scenario: str, directory: Path) -> list[RunResult]:
+def _kept(scenario: str, directory: Path, *, in_short: bool) -> list[RunResult]:
     """The runs of a scenario, oldest first; what cannot be read is said on stderr."""
     from perfcli.regression.store import Store
 
-    kept = Store(directory).runs(_name_of(scenario))
+    kept = Store(directory).runs(_name_of(scenario), in_short=in_short)
     for complaint in kept.complaints:
         click.echo(f"left out: {complaint}", err=True)
     return kept.runs
@@ -90,7 +92,7 @@ def _name_of(scenario: str) -> str:
 def _none_kept(scenario: str, directory: Path) -> UsageError:
     from perfcli.regression.store import Store
 
-    known = list(dict.fromkeys(run.name for run in Store(directory).runs().runs))
+    known = list(dict.fromkeys(run.name for run in Store(directory).runs(in_short=True).runs))
     there = f"there are runs of {', '.join(sorted(known))}" if known else "there are none at all"
     return UsageError(
         f"no run of {scenario} is kept in {directory}: {there}", hint=f"digipal-perf run {scenario} --save"
@@ -98,9 +100,9 @@ def _none_kept(scenario: str, directory: Path) -> UsageError:
 
 
 def _show(report: Any, document: Any, json_file: Path | None) -> None:
-    from perfcli.documents import write_document
+    from perfcli.documents import STDOUT, write_document
     from perfcli.report.terminal import make_console
 
-    make_console().print(report)
+    make_console(file=sys.stderr if json_file == STDOUT else None).print(report)
     if json_file:
         write_document(document.model_dump(mode="json"), json_file)

@@ -7,15 +7,21 @@ from typing import Any
 
 import click
 
-from perfcli.cli.choosing import STORE, WHICH, load, plans, says_what_runs, with_options
+from perfcli.cli.choosing import PROGRESS, STORE, WHICH, load, plans, says_what_runs, with_options
 from perfcli.cli.group import EPILOG, cli
+from perfcli.cli.report import REPORTS, take_places
 
 
 @cli.command(epilog=EPILOG)
 @says_what_runs
 @click.option(
-    "--json", "json_file", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help="Write the results."
+    "--json",
+    "json_file",
+    type=click.Path(path_type=Path, dir_okay=False, allow_dash=True),
+    metavar="FILE",
+    help="Write the results, for `report` and others; - is stdout.",
 )
+@with_options(*REPORTS)
 @click.option("--quiet", "-q", is_flag=True, help="One line per scenario.")
 @click.option(
     "--keep-db", type=click.Path(path_type=Path, file_okay=False), metavar="DIR", help="Keep the databases there."
@@ -27,8 +33,10 @@ from perfcli.cli.group import EPILOG, cli
 @click.option("--baseline", default="", metavar="NAME|FILE", help="Compare with this baseline, and fail if slower.")
 @click.option("--strict", is_flag=True, help="Fail also where the comparison could not be made or says too little.")
 @STORE
+@PROGRESS
 def run(
     json_file: Path | None,
+    plots: bool,
     quiet: bool,
     keep_db: Path | None,
     engine: str,
@@ -36,7 +44,8 @@ def run(
     baseline: str,
     strict: bool,
     store: Path,
-    **what_runs: Any,
+    progress: bool,
+    **given: Any,
 ) -> None:
     """Run scenarios: shipped ones by name, or files, or all files of a directory.
 
@@ -49,14 +58,20 @@ def run(
       digipal-perf run typical_session --workers 20 --duration 30s
       digipal-perf run long_session --set engine.ai.latency=0ms --seed 42
       digipal-perf run database_load --duration 10s --save --baseline main
+      digipal-perf run --tag quick --html report.html --junit junit.xml
     """
-    from perfcli.report.terminal import make_console
+    from perfcli.report.writing import console_beside
     from perfcli.suite import SuiteOptions, run_suite
 
+    reports = take_places(given)
     if strict and not baseline:
         raise click.UsageError("--strict says how to compare: it needs --baseline NAME or FILE")
+    if plots and quiet:
+        raise click.UsageError("--plots draws what --quiet leaves out: choose one of them")
     options = SuiteOptions(
         json_file=json_file,
+        reports=reports,
+        plots=plots,
         quiet=quiet,
         keep_database_in=keep_db,
         engine=engine,
@@ -64,8 +79,10 @@ def run(
         save=save,
         baseline=baseline,
         strict=strict,
+        progress=progress,
     )
-    raise click.exceptions.Exit(run_suite(plans(**what_runs), options, make_console()))
+    console = console_beside([*reports.values(), *filter(None, [json_file])])
+    raise click.exceptions.Exit(run_suite(plans(**given), options, console))
 
 
 @cli.command()
@@ -103,8 +120,9 @@ def list_scenarios(scenarios: tuple[str, ...], tags: tuple[str, ...]) -> None:
     from perfcli.report.console import render_list
     from perfcli.report.terminal import make_console
 
-    found = load(scenarios, tags, [])
-    make_console().print(render_list([(scenario, plan_run(scenario, 0).describe()) for scenario in found]))
+    found = [(scenario, plan_run(scenario, 0).describe()) for scenario in load(scenarios, tags, [])]
+    console = make_console()
+    console.print(render_list(found), soft_wrap=not console.is_terminal)
 
 
 @cli.command()
@@ -112,10 +130,16 @@ def list_scenarios(scenarios: tuple[str, ...], tags: tuple[str, ...]) -> None:
 def validate(files: tuple[str, ...]) -> None:
     """Check scenario files, and report every mistake with its line and column.
 
+    Warns of thresholds that will fail whatever the engine does, because too little is there to judge; exit code 0.
+
     \b
     Examples:
       digipal-perf validate my.yaml
       digipal-perf validate scenarios/
     """
-    for scenario in load(files, (), []):
-        click.echo(f"{scenario.name}: ok")
+    from perfcli.scenario.library import find_scenarios
+    from perfcli.scenario.loader import load_scenarios, warnings_of
+
+    paths = find_scenarios(files)
+    for path, scenario in zip(paths, load_scenarios(paths), strict=True):
+        click.echo("\n".join([f"{scenario.name}: ok", *(f"  warning: {warning}" for warning in warnings_of(path))]))

@@ -15,7 +15,7 @@ from perfcli.units import parse_duration_ns
 class ConstantArrivalRate(ArrivalRate):
     """Iterations that start at `rate` for `duration`, at most `vus` of them at once."""
 
-    executor: Literal["constant-arrival-rate"]
+    executor: Literal["constant-arrival-rate"] = Field(description="decides when iterations start")
     rate: PositiveRateText = Field(description="iterations that start in a time")
     duration: PositiveDurationText = Field(description="no iteration is due after this")
 

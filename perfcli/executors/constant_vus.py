@@ -15,7 +15,7 @@ from perfcli.units import parse_duration_ns
 class ConstantVus(FixedVus):
     """`vus` that iterate as fast as the engine and their think time let them, for `duration`."""
 
-    executor: Literal["constant-vus"]
+    executor: Literal["constant-vus"] = Field(description="decides when iterations start")
     duration: PositiveDurationText = Field(description="no iteration starts after this")
 
     def schedule(self, share: Share = WHOLE) -> Schedule:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Final
 
-from pydantic import BeforeValidator
+from pydantic import BeforeValidator, WithJsonSchema
 
 from perfcli import units
 
@@ -15,6 +15,11 @@ _UNITS_NS: Final = {
     "ms": 10**6,
     "us": 10**3,
 }
+
+
+def kind(name: str) -> WithJsonSchema:
+    """Marks a text as one of the kinds that the JSON Schema of scenario files defines by `name`."""
+    return WithJsonSchema({"type": "string", "x-kind": name})
 
 
 def _written_duration(value: object) -> str:
@@ -28,10 +33,10 @@ def _positive_duration(value: object) -> str:
     return str(value).strip()
 
 
-DurationText = Annotated[str, BeforeValidator(_written_duration)]
+DurationText = Annotated[str, BeforeValidator(_written_duration), kind("Duration")]
 """A duration kept as it was written ("50ms"), known to parse."""
 
-PositiveDurationText = Annotated[str, BeforeValidator(_positive_duration)]
+PositiveDurationText = Annotated[str, BeforeValidator(_positive_duration), kind("PositiveDuration")]
 """The same, and more than 0."""
 
 

@@ -23,7 +23,7 @@ class ArrivalStage(Stage):
 class RampingArrivalRate(ArrivalRate):
     """Iterations that start at a rate which goes linearly from `start_rate` to the target of each stage in turn."""
 
-    executor: Literal["ramping-arrival-rate"]
+    executor: Literal["ramping-arrival-rate"] = Field(description="decides when iterations start")
     start_rate: RateText = Field(default="0/s", description="the rate at the start")
     stages: Stages[ArrivalStage] = Field(description="where the rate goes, and how fast")
 

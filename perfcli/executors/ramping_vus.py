@@ -25,7 +25,7 @@ class VuStage(Stage):
 class RampingVus(LoadSettings):
     """Vus that iterate as fast as the engine lets them; their number goes from `start_vus` to each target in turn."""
 
-    executor: Literal["ramping-vus"]
+    executor: Literal["ramping-vus"] = Field(description="decides when iterations start")
     start_vus: int = Field(default=1, ge=0, le=MOST_VUS, description="vus at the start")
     stages: Stages[VuStage] = Field(description="where the number of vus goes, and how fast")
 

@@ -8,6 +8,7 @@ from typing import Annotated, Final
 from pydantic import BeforeValidator
 
 from perfcli import units
+from perfcli.executors.durations import kind
 
 _S_PER_H: Final = 3_600
 
@@ -24,10 +25,10 @@ def _positive_rate(value: object) -> str:
     return str(value).strip()
 
 
-RateText = Annotated[str, BeforeValidator(_written_rate)]
+RateText = Annotated[str, BeforeValidator(_written_rate), kind("Rate")]
 """A rate kept as it was written ("100/s"), known to parse, 0 or more."""
 
-PositiveRateText = Annotated[str, BeforeValidator(_positive_rate)]
+PositiveRateText = Annotated[str, BeforeValidator(_positive_rate), kind("PositiveRate")]
 """The same, and more than 0."""
 
 

@@ -14,7 +14,7 @@ from perfcli.executors.fixed_vus import MOST_ITERATIONS, CountedLoad
 class SharedIterations(CountedLoad):
     """`iterations` in all, shared by `vus`: a fast vu does more of them."""
 
-    executor: Literal["shared-iterations"]
+    executor: Literal["shared-iterations"] = Field(description="decides when iterations start")
     iterations: int = Field(ge=1, le=MOST_ITERATIONS, description="iterations in all")
 
     def schedule(self, share: Share = WHOLE) -> Schedule:

@@ -48,7 +48,7 @@ class ConstantThinking(Thinking):
     """Always the same pause."""
 
     kind: Literal["constant"] = "constant"
-    pause: DurationText
+    pause: DurationText = Field(description="the pause")
 
     @model_serializer
     def _as_written(self) -> str:
@@ -79,7 +79,9 @@ class UniformThinking(Thinking):
     """Any pause between two, all equally likely."""
 
     kind: Literal["uniform"] = Field(default="uniform", exclude=True)
-    uniform: Annotated[list[DurationText], Field(min_length=2, max_length=2), AfterValidator(_ascending)]
+    uniform: Annotated[list[DurationText], Field(min_length=2, max_length=2), AfterValidator(_ascending)] = Field(
+        description="the shortest and the longest pause"
+    )
 
     @property
     def mean_ns(self) -> int:
@@ -115,7 +117,7 @@ class NormalThinking(Thinking):
     """Pauses around a mean; those that would be less than nothing are nothing."""
 
     kind: Literal["normal"] = Field(default="normal", exclude=True)
-    normal: NormalSpread
+    normal: NormalSpread = Field(description="the middle of the pauses, and their spread")
 
     @property
     def mean_ns(self) -> int:
@@ -153,7 +155,7 @@ class PacedThinking(Thinking):
     """Up to the next beat: iterations of a vu start at even distances, as long as they are shorter than that."""
 
     kind: Literal["paced"] = Field(default="paced", exclude=True)
-    paced: PositiveDurationText
+    paced: PositiveDurationText = Field(description="from the start of an iteration to that of the next")
 
     @property
     def mean_ns(self) -> int:

@@ -43,8 +43,8 @@ def lower_bound(events: int, trials: int, confidence: float = 0.95) -> float:
 
 def _at_most(events: int, trials: int, proportion: float) -> float:
     """The binomial probability of at most so many events; the proportion lies between 0 and 1, both excluded."""
-    yes, no = math.log(proportion), math.log1p(-proportion)
+    yes, no, ways = math.log(proportion), math.log1p(-proportion), math.lgamma(trials + 1)
     return math.fsum(
-        math.exp(math.log(math.comb(trials, count)) + count * yes + (trials - count) * no)
+        math.exp(ways - math.lgamma(count + 1) - math.lgamma(trials - count + 1) + count * yes + (trials - count) * no)
         for count in range(events + 1)
     )

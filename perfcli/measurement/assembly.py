@@ -11,10 +11,10 @@ from perfcli.measurement.environment import describe_environment
 from perfcli.measurement.measured import Measurement
 from perfcli.measurement.observations import Observations
 from perfcli.measurement.process import ProcessFigures
+from perfcli.measurement.series import monitor_samples, seconds_of_load
 from perfcli.measurement.slices import cut_into_slices, median_reference_ns
 from perfcli.measurement.verdict import Ending, judge_thresholds, reach_verdict
 from perfcli.metrics.statistics import Distribution
-from perfcli.monitor import Reading, cpu_use
 from perfcli.plan import PlannedPhase
 from perfcli.results import (
     TOTAL,
@@ -22,14 +22,11 @@ from perfcli.results import (
     LatencySummary,
     LeakResult,
     MemoryResult,
-    MonitorSample,
     OperationResult,
     PhaseResult,
     ResourceResult,
     RunResult,
-    SecondOfLoad,
 )
-from perfcli.units import NS_PER_S
 
 
 def assemble(measurement: Measurement, ending: Ending, started_at: datetime, notes: Sequence[str] = ()) -> RunResult:
@@ -76,8 +73,9 @@ def assemble(measurement: Measurement, ending: Ending, started_at: datetime, not
         performed_as_planned=as_planned,
         vus=[work.of(vu) for vu, work in sorted(measurement.performed.items())],
         environment=describe_environment(measurement.engine_version),
-        monitor=_monitor(measurement),
-        seconds=_seconds(measurement),
+        monitor=monitor_samples(measurement),
+        seconds=seconds_of_load(measurement),
+        seconds_by_operation={label: seconds_of_load(measurement, label) for label in samples.labels},
     )
 
 
@@ -180,45 +178,6 @@ def _resources(measurement: Measurement, figures: ProcessFigures) -> ResourceRes
         database_bytes=last.database_bytes,
         wal_bytes_max=max(r.wal_bytes for r in readings),
     )
-
-
-def _monitor(measurement: Measurement) -> list[MonitorSample]:
-    origin_ns = measurement.began_ns
-    if origin_ns is None:
-        return []
-    before: Reading | None = None
-    samples = []
-    for reading in measurement.readings:
-        samples.append(
-            MonitorSample(
-                at_ns=reading.at_ns - origin_ns,
-                rss=reading.rss,
-                uss=reading.uss,
-                cpu=cpu_use(before, reading) if before else None,
-                threads=reading.threads,
-                open_files=reading.open_files,
-                read_bytes=reading.read_bytes,
-                written_bytes=reading.written_bytes,
-                database_bytes=reading.database_bytes,
-                wal_bytes=reading.wal_bytes,
-                operations=reading.operations,
-            )
-        )
-        before = reading
-    return samples
-
-
-def _seconds(measurement: Measurement) -> list[SecondOfLoad]:
-    return [
-        SecondOfLoad(
-            second=begins_ns // NS_PER_S,
-            ok=interval.ok,
-            failed=interval.failed,
-            mean_ns=interval.latency_sum_ns / interval.ok if interval.ok else None,
-            max_ns=interval.latency_max_ns if interval.ok else None,
-        )
-        for begins_ns, interval in measurement.timeline().seconds()
-    ]
 
 
 def _whole(value: float | None) -> int | None:

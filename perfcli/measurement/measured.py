@@ -209,12 +209,20 @@ class Measurement:
     def timeline(
         self, label: str = "", phase: PlannedPhase | None = None, *, by_service_time: bool = False
     ) -> Timeline:
-        """When the operations of a label, or all, were; in ns since the phase began, or else since measuring did."""
+        """When the operations of a label, or all, were; in ns since the phase began, or else since measuring did.
+
+        To be read only: it may be the one that goes on to grow.
+        """
+        parts = [
+            (samples.service_timeline if by_service_time else samples.timeline, 0 if phase else self.offset_ns(index))
+            for index in (range(len(self.phases)) if phase is None else [phase.index])
+            for samples in self.samples.select(label, index)
+        ]
+        if len(parts) == 1 and parts[0][1] == 0:
+            return parts[0][0]  # a copy of a long load takes a second
         whole = Timeline()
-        for index in range(len(self.phases)) if phase is None else [phase.index]:
-            for samples in self.samples.select(label, index):
-                timeline = samples.service_timeline if by_service_time else samples.timeline
-                whole.merge(timeline, later_ns=0 if phase else self.offset_ns(index))
+        for timeline, later_ns in parts:
+            whole.merge(timeline, later_ns=later_ns)
         return whole
 
     def offset_ns(self, phase: int) -> int:

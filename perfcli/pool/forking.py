@@ -45,16 +45,21 @@ class Template:
 
     def fork(self, line_end: int, **order: Any) -> int:
         """Have an agent forked that talks over this end of a line; return its pid."""
-        self._orders.send(order)
-        send_handle(self._orders, line_end, self._process.pid)
-        return int(self._ask())
+        with self._died():
+            self._orders.send(order)
+            send_handle(self._orders, line_end, self._process.pid)
+            pid = int(self._orders.recv())
+        # the system may give a number again
+        self._codes.pop(pid, None)
+        return pid
 
     def wait(self, pid: int, timeout_s: float) -> int | None:
         """The exit code of an agent, negative for a signal; None where it still runs after that time."""
         until_s = time.monotonic() + timeout_s
         while pid not in self._codes:
-            self._orders.send({"pid": pid})
-            code = self._ask()
+            with self._died():
+                self._orders.send({"pid": pid})
+                code = self._orders.recv()
             if code is not None:
                 self._codes[pid] = code
             elif time.monotonic() >= until_s:
@@ -69,11 +74,15 @@ class Template:
         leftovers.end_group(self._process.pid)
         self._process.wait()
 
-    def _ask(self) -> Any:
+    @contextmanager
+    def _died(self) -> Iterator[None]:
         try:
-            return self._orders.recv()
+            yield
         except (EOFError, OSError) as error:
-            raise PerfError("the process that engine processes are forked from has died") from error
+            raise PerfError(
+                "the process that engine processes are forked from has died",
+                hint="see what it printed above; if that is nothing, it was killed, as is done where memory is short",
+            ) from error
 
 
 class ForkingPool:

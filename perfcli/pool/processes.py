@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -52,6 +53,19 @@ class EngineProcess:
         """Remember the processes it has started, so that they end with it even where they leave its group."""
         with suppress(psutil.Error):
             self._children.update(psutil.Process(self.pid).children(recursive=True))
+
+    def halt(self) -> None:
+        """Have it stand still, with all its threads and what it started, until `resume`."""
+        self._signal(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        """Let it go on."""
+        self._signal(signal.SIGCONT)
+
+    def _signal(self, number: signal.Signals) -> None:
+        for group in self._groups:
+            with suppress(ProcessLookupError, PermissionError):
+                os.killpg(group, number)
 
     def leftovers(self) -> str:
         """What it left running, in words; "" for nothing."""

@@ -21,6 +21,12 @@ class EngineHandle(Protocol):
     def note_children(self) -> None:
         """Remember the processes it has started, so that they end with it even where they leave its group."""
 
+    def halt(self) -> None:
+        """Have it stand still, with all its threads and what it started, until `resume`; no harm where it has ended."""
+
+    def resume(self) -> None:
+        """Let it go on."""
+
     def leftovers(self) -> str:
         """What it left running, in words; "" for nothing."""
 

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from random import Random
@@ -22,9 +21,10 @@ from perfcli.regression.gate import PINNED, UNPINNED, Compared, PairLimits, enou
 from perfcli.regression.measures import MARGIN, Measured, gathered, measure, slice_ns
 from perfcli.regression.pairs import SLICES, Pair, PairMaker
 from perfcli.regression.preparing import describe
-from perfcli.regression.result import AbResult, EngineSide, MetricComparison, Pairing, StoppedBy
-from perfcli.regression.side import Interrupted, Side
+from perfcli.regression.result import AbResult, MetricComparison, Pairing, StoppedBy
+from perfcli.regression.side import Interrupted
 from perfcli.regression.soundness import conclusion
+from perfcli.regression.total import Total
 from perfcli.run.supervision import StopRequest
 
 _PAIRS_OF_A_TEMPLATE: Final = 5
@@ -71,37 +71,6 @@ def from_engines(base: Path | None, candidate: Path | None) -> OpenPools:
     return opened
 
 
-@dataclass(slots=True)
-class _Sum:
-    """What one engine did in all pairs."""
-
-    name: str
-    version: str = ""
-    operations: int = 0
-    errors: Counter[str] = field(default_factory=Counter)
-    lost_writes: int = 0
-    lost: list[str] = field(default_factory=list)
-    problem: str = ""
-
-    def add(self, side: Side) -> None:
-        self.version = side.version or self.version
-        self.operations += side.operations
-        self.errors.update(side.errors)
-        self.lost_writes += side.lost_writes
-        self.lost = self.lost or side.lost
-
-    def whole(self) -> EngineSide:
-        return EngineSide(
-            name=self.name,
-            version=self.version,
-            operations=self.operations,
-            errors=dict(self.errors.most_common()),
-            lost_writes=self.lost_writes,
-            lost_examples=self.lost,
-            problem=self.problem,
-        )
-
-
 class Comparison:
     """Makes pairs of a base and a candidate, and says what they show.
 
@@ -130,7 +99,7 @@ class Comparison:
         self._cpus = usable_cpus() if cpus is None else cpus
         self._limits = options.limits(pinned=bool(self._cpus))
         self._maker = PairMaker(plans, self._cpus, options.cpus, random or Random(), lambda: bool(self._stop.reason))
-        self._sums = _Sum(names[0]), _Sum(names[1])
+        self._totals = Total(names[0]), Total(names[1])
         self._measured: list[dict[str, Measured]] = []
         self._slice_ns: list[int] = []
         self._alike = True
@@ -140,8 +109,8 @@ class Comparison:
         started_at, began_s = datetime.now(UTC), time.monotonic()
         stopped_by = self._make_pairs(open_pools, began_s)
         metrics = judge(self._gathered())
-        base, candidate = (each.whole() for each in self._sums)
-        change, reasons, invalid = conclusion(base, candidate, metrics, alike=self._alike)
+        base, candidate = (each.whole() for each in self._totals)
+        change, reasons, invalid = conclusion(base, candidate, metrics, self._spoilt(), self._plan.scenario.labels)
         return AbResult(
             scenario=self._plan.scenario.name,
             plan=describe(self._plan),
@@ -166,6 +135,7 @@ class Comparison:
                 with open_pools() as pools:
                     for _ in range(_PAIRS_OF_A_TEMPLATE):
                         if not self._add(self._maker.make(pools)):
+                            self._hold_against_base(pools[0])
                             return "problem"
                         made = len(self._measured)
                         so_far = self._gathered()
@@ -181,15 +151,30 @@ class Comparison:
 
     def _add(self, pair: Pair) -> bool:
         """Take in a pair; False where an engine could not go on."""
-        for total, side in zip(self._sums, pair.sides, strict=True):
+        for total, side in zip(self._totals, pair.sides, strict=True):
             total.add(side)
         if pair.problem:
-            self._sums[pair.sides.index(pair.problem.side)].problem = str(pair.problem)
+            self._totals[pair.sides.index(pair.problem.side)].problem = str(pair.problem)
             return False
         self._measured.append(measure(pair, self._plan))
         self._slice_ns.append(slice_ns(pair, self._plan))
         self._alike &= pair.is_alike
         return True
+
+    def _hold_against_base(self, pool: WorkerPool) -> None:
+        """Where the candidate could not go on, see whether the base can: a full disk and a bug of both stop both.
+
+        Who met with it first was chance.
+        """
+        base, candidate = self._totals
+        if candidate.problem:
+            problem = self._maker.make((pool, pool)).problem
+            base.problem = str(problem) if problem else ""
+
+    def _spoilt(self) -> str:
+        """Why the pairs cannot be compared; "" where they can."""
+        unsteady = "; ".join(total.unsteady for total in self._totals if total.unsteady)
+        return unsteady or ("" if self._alike else "the engines did not do the same operations")
 
     def _gathered(self) -> list[Compared]:
         return gathered(self._measured, self._options.margin)

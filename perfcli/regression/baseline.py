@@ -6,13 +6,18 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
 
 from perfcli.errors import UsageError, Verdict
 from perfcli.regression.comparison import compare
-from perfcli.regression.store import Store, read_all, read_runs, without_places
+from perfcli.regression.history import KeptRun, kept_run
+from perfcli.regression.kept_files import read_all, read_runs
+from perfcli.regression.store import Store, without_places
 from perfcli.results import BaselineComparison, RunResult, save_results
 
+BASELINES_SCHEMA_VERSION: Final = 1
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _SUFFIX: Final = ".json"
 _HOW_TO_SAVE: Final = "digipal-perf run SCENARIO --save, then digipal-perf baseline save NAME"
@@ -33,6 +38,25 @@ class Baseline:
         held = ", ".join(run.name for run in self.runs)
         reason = f"the baseline has no run of {result.name}, only of {held}"
         return BaselineComparison(name=self.name, change="incomparable", reasons=[reason], strict=strict)
+
+
+class _Record(BaseModel):
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+
+class ListedBaseline(_Record):
+    """A baseline, with what the history shows of its runs."""
+
+    name: str
+    runs: list[KeptRun]
+
+
+class BaselineList(_Record):
+    """The baselines of a store; `baseline list --json` writes it."""
+
+    kind: Literal["baselines"] = "baselines"
+    schema_version: Literal[1] = BASELINES_SCHEMA_VERSION
+    baselines: list[ListedBaseline] = Field(description="by name")
 
 
 def read_baseline(text: str, store: Store) -> Baseline:
@@ -75,8 +99,15 @@ def save_baseline(name: str, runs: Sequence[RunResult], store: Store, *, force: 
 
 def list_baselines(store: Store) -> tuple[list[Baseline], list[str]]:
     """All baselines of the store by name, and complaints about files that cannot be read."""
-    files, complaints = read_all(store.baselines)
+    files, complaints = read_all(store.baselines, read_runs)
     return [Baseline(path.stem, tuple(runs)) for path, runs in files], complaints
+
+
+def listed(baselines: Sequence[Baseline]) -> BaselineList:
+    """What is told of baselines, as a document."""
+    return BaselineList(
+        baselines=[ListedBaseline(name=each.name, runs=list(map(kept_run, each.runs))) for each in baselines]
+    )
 
 
 def remove_baseline(name: str, store: Store) -> Path:

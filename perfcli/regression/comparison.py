@@ -1,66 +1,29 @@
-"""Is a run slower than the baseline's run of the same scenario? The rule, without files.
+"""Is a run slower than the baseline's run of the same scenario? Two results in, a comparison out, without files.
 
 Times are compared in units of the reference kernel, which ran beside them: a machine that is slower today makes both
 slower. What the kernel took is itself a reading with noise, so all slices that share a reading are one value; many
-slices beside few readings must not look like many proofs. An operation is slower where the two-sample Hodges-Lehmann
-estimate is at least 15 % and the one-sided Mann-Whitney test, adjusted by Holm's method over all operations, gives
-p < 0.01; faster likewise. Fewer than five values on a side tell nothing, and that is said.
-
-An engine also waits for what does not follow the kernel (a disk, another vu). So what is slower in units but took no
-more time than before is inconclusive: either the machine's pace changed, or the engine's did.
-
-Two runs are two processes, and processes of the same code differ by some percent from their start to their end. The
-test does not see what all values of a run share; the margin of 15 % stands for it. Smaller changes are for
-`digipal-perf ab`, which starts many processes of both engines.
+slices beside few readings must not look like many proofs. Operations that wait for the simulated AI are compared as
+they were timed. What is then a change, and what is not sure, says `level_shift`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from itertools import groupby
 from math import exp, log
 from statistics import fmean, median
-from typing import Final, Literal
+from typing import Final
 
 from perfcli.errors import Verdict
 from perfcli.inference.hodges_lehmann import two_sample
-from perfcli.inference.holm import adjusted
-from perfcli.inference.mann_whitney import mann_whitney_p
 from perfcli.regression.fingerprint import differences
+from perfcli.regression.level_shift import MARGIN, Change, Sides, judge
 from perfcli.regression.waiting import waits_for_ai
 from perfcli.results import TOTAL, BaselineComparison, LoadSlice, OperationChange, RunResult
 
-MARGIN: Final = 0.15
-ALPHA: Final = 0.01
-LEAST_VALUES: Final = 5
-
-Change = Literal["regression", "improvement", "inconclusive", "no change"]
 Slices = Mapping[str, Sequence[LoadSlice]]
 _GRAVEST_FIRST: Final[tuple[Change, ...]] = ("regression", "inconclusive", "improvement", "no change")
-_PACE: Final = "the machine's pace changed too much to tell; digipal-perf ab compares on one machine at one time"
 _TO_BE_COMPARED: Final = (Verdict.PASS, Verdict.FAIL)
-
-
-@dataclass(frozen=True, slots=True)
-class Sides:
-    """One operation then and now, as logarithms of times."""
-
-    name: str
-    base: Sequence[float]
-    now: Sequence[float]
-    in_time: bool = False
-    as_timed: float = 1.0
-    """The ratio of the times themselves, whatever the machine's pace was."""
-
-    @property
-    def lacks(self) -> str:
-        """Why the two cannot be told apart; "" where they can."""
-        what = "slices" if self.in_time else "readings of the machine's pace beside it"
-        for values, when in ((self.base, "in the baseline"), (self.now, "now")):
-            if len(values) < LEAST_VALUES:
-                return f"{len(values)} {what} {when}, {LEAST_VALUES} are needed: measure for longer, as --duration 10s"
-        return ""
 
 
 def compare(base: RunResult, now: RunResult, *, name: str = "", strict: bool = False) -> BaselineComparison:
@@ -86,40 +49,6 @@ def compare(base: RunResult, now: RunResult, *, name: str = "", strict: bool = F
     gravest = min((each.change for each in operations), key=_GRAVEST_FIRST.index)
     caution = [] if base.verdict is Verdict.PASS else [f"the verdict on the baseline's run is {base.verdict}"]
     return comparison.model_copy(update={"change": gravest, "operations": operations, "reasons": caution})
-
-
-def judge(operations: Sequence[Sides]) -> list[OperationChange]:
-    """The change of each operation, by Holm's method over those that can be told at all."""
-    told = [each for each in operations if not each.lacks]
-    slower = adjusted([mann_whitney_p(each.base, each.now) for each in told])
-    faster = adjusted([mann_whitney_p(each.now, each.base) for each in told])
-    judged = {each.name: _judged(each, *p) for each, *p in zip(told, slower, faster, strict=True)}
-    return [judged.get(each.name) or _untold(each) for each in operations]
-
-
-def _judged(sides: Sides, p_slower: float, p_faster: float) -> OperationChange:
-    ratio, timed = exp(two_sample(sides.base, sides.now)), sides.as_timed
-    change: Change = "no change"
-    reason = ""
-    if ratio >= 1 + MARGIN and p_slower < ALPHA:
-        change = "regression" if timed > 1 else "inconclusive"
-    elif ratio <= 1 / (1 + MARGIN) and p_faster < ALPHA:
-        change = "improvement" if timed < 1 else "inconclusive"
-    if change == "inconclusive":
-        reason = f"{ratio:.2f} times as long in units of the reference kernel, but {timed:.2f} times as timed: {_PACE}"
-    return OperationChange(
-        name=sides.name,
-        in_time=sides.in_time,
-        ratio=ratio,
-        p_slower=p_slower,
-        p_faster=p_faster,
-        change=change,
-        reason=reason,
-    )
-
-
-def _untold(sides: Sides) -> OperationChange:
-    return OperationChange(name=sides.name, in_time=sides.in_time, change="inconclusive", reason=sides.lacks)
 
 
 def _obstacles(base: RunResult, now: RunResult) -> list[str]:

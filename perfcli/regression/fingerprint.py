@@ -73,10 +73,15 @@ def differences(base: RunResult, now: RunResult) -> list[str]:
 
 def _work(scenario: Mapping[str, Any]) -> dict[str, Any]:
     kept = {key: value for key, value in scenario.items() if key not in _NO_WORK}
-    if "phases" in kept:
+    if isinstance(phases := kept.get("phases"), list):
         # the name of a phase changes no work either, but a result's phases are told apart by it
-        kept["phases"] = [{k: v for k, v in phase.items() if k != "thresholds"} for phase in kept["phases"]]
+        kept["phases"] = list(map(_unjudged, phases))
     return kept
+
+
+def _unjudged(phase: Any) -> Any:
+    """A phase without its thresholds; what is no phase, in a file of elsewhere, as it is."""
+    return {key: value for key, value in phase.items() if key != "thresholds"} if isinstance(phase, dict) else phase
 
 
 def _changed_keys(base: Mapping[str, Any], now: Mapping[str, Any]) -> str:

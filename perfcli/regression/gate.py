@@ -94,8 +94,9 @@ def enough(metrics: Sequence[Compared]) -> bool:
     remains exact although it may stop early.
 
     Metrics of the tail are content with 55 %, or with 25 pairs, or a few moments in which others had the CPU would
-    double the pairs of most gates. But where one of them alone speaks of a regression, it has to do so of all the pairs there can be. That
-    looks at a sign, and can only take a regression back: it makes false alarms rarer, never more frequent.
+    double the pairs of most gates. But where one of them alone speaks of a regression, it has to do so of all the pairs
+    there can be. That looks at a sign, and can only take a regression back: it makes false alarms rarer, never more
+    frequent.
     """
     if not all(_is_precise(metric) for metric in metrics):
         return False

@@ -65,10 +65,11 @@ def comparable(runs: Sequence[RunResult]) -> Series:
 def history(runs: Sequence[RunResult], last: int | None = None) -> History:
     """The history of runs, oldest first; of the last so many."""
     shown = list(runs)[-last:] if last else list(runs)
-    return History(runs=list(map(_kept_run, shown)), older=len(runs) - len(shown))
+    return History(runs=list(map(kept_run, shown)), older=len(runs) - len(shown))
 
 
-def _kept_run(run: RunResult) -> KeptRun:
+def kept_run(run: RunResult) -> KeptRun:
+    """What is shown of a run."""
     latency = run.total.latency
     return KeptRun(
         started_at=run.started_at,

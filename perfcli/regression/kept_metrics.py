@@ -64,6 +64,12 @@ def parse_subject(text: str, run: RunResult) -> Subject:
     return Subject(metric, operation, statistic)
 
 
+def needs_histogram(text: str) -> bool:
+    """Whether a metric is a percentile that only a histogram tells, e.g. latency.p75."""
+    _, _, statistic = text.strip().rpartition("latency.")
+    return percentile_of(statistic) is not None and statistic not in _KEPT_STATISTICS
+
+
 def observed(run: RunResult, subject: Subject) -> float | None:
     """The value of a metric in its base unit (ns, bytes, a fraction, per second); None where it was not measured."""
     part = (

@@ -147,10 +147,9 @@ def _tail(slices: Sequence[tuple[Latencies, Latencies]], label: str) -> Measured
 
 
 def _costs(pair: Pair, slices: Sequence[tuple[Latencies, Latencies]]) -> Iterator[tuple[str, Measured]]:
-    measured = [sum(both[which].operations for both in slices) for which in (0, 1)]
     figures: dict[str, tuple[float | None, float | None]] = {
         "memory": _of_both(pair, lambda side: side.costs.get("memory_per_operation")),
-        "database": (pair.database_growth[0] / max(1, measured[0]), pair.database_growth[1] / max(1, measured[1])),
+        "database": pair.database_growth,
         "statements": _of_both(pair, lambda side: _statements(side, slices)),
         "errors": _of_both(pair, lambda side: side.errors.total() / max(1, side.operations)),
     }

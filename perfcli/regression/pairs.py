@@ -40,8 +40,8 @@ class Pair:
     sides: tuple[Side, Side]
     """The base, the candidate."""
     slices: list[Both] = field(default_factory=list)
-    database_growth: tuple[int, int] = (0, 0)
-    """In bytes, through all slices."""
+    database_growth: tuple[float, float] = (0.0, 0.0)
+    """Bytes that each operation added, those of the warm-up too."""
     problem: EngineProblem | None = None
     """Why one of them could not go on."""
 
@@ -82,9 +82,11 @@ class PairMaker:
             Interrupted: the comparison is being stopped.
         """
         with ExitStack() as stack:
-            pair = Pair((self._start(stack, pools[0], 0), self._start(stack, pools[1], 1)))
+            order = (0, 1) if self._random.random() < 0.5 else (1, 0)
+            started = {which: self._start(stack, pools[which], which) for which in order}
+            pair = Pair((started[0], started[1]))
             try:
-                self._work(pair)
+                self._work(pair, [started[which] for which in order])
             except EngineProblem as problem:
                 pair.problem = problem
             return pair
@@ -97,24 +99,25 @@ class PairMaker:
             place.mkdir()
         handle = pool.start(self._plans[which], own, database, 0)
         stack.callback(handle.kill)
-        return Side(handle, self._plans[which], database, self._stopped)
+        return Side(handle, self._plans[which], database, self._stopped, is_base=which == 0)
 
-    def _work(self, pair: Pair) -> None:
+    def _work(self, pair: Pair, turns: list[Side]) -> None:
         base, candidate = pair.sides
         self._reach_checkpoint(pair)
         before = base.database_bytes(), candidate.database_bytes()
         # until here, and from the end of the load on, they work at the same time: where there are CPUs for both
         self._pin(pair, self._random.sample(self._cpus, min(self._of_them, len(self._cpus))))
-        self._go(pair)
-        turns = [base, candidate] if self._random.random() < 0.5 else [candidate, base]
+        for side in turns:
+            side.go()
         for wave in range(len(self._plans[0].waves)):
             self._take_turns(pair, turns, wave)
         self._pin(pair, self._cpus)
-        for side in pair.sides:
+        for side in turns:
             side.end_load()
         self._reach_checkpoint(pair)
-        pair.database_growth = base.database_bytes() - before[0], candidate.database_bytes() - before[1]
-        self._go(pair)
+        pair.database_growth = base.growth_since(before[0]), candidate.growth_since(before[1])
+        for side in turns:
+            side.go()
         for side in pair.sides:
             side.leave()
 
@@ -122,11 +125,6 @@ class PairMaker:
     def _reach_checkpoint(pair: Pair) -> None:
         for side in pair.sides:
             side.reach_checkpoint()
-
-    @staticmethod
-    def _go(pair: Pair) -> None:
-        for side in pair.sides:
-            side.go()
 
     @staticmethod
     def _pin(pair: Pair, cpus: Sequence[int]) -> None:
@@ -137,20 +135,18 @@ class PairMaker:
 
     def _take_turns(self, pair: Pair, turns: list[Side], wave: int) -> None:
         """Slices in the order ABBA, so that a machine that slows down or speeds up does not favour one of them."""
-        iterations = self.rhythm.iterations.get(wave) or self._find_rhythm(pair, wave)
+        iterations = self.rhythm.iterations.get(wave) or self._find_rhythm(pair.sides[0], turns, wave)
         for _ in range(_WARM_UP_SLICES):
-            for side in turns:
-                side.do(wave, iterations, measured=False)
+            _do(turns, wave, iterations, measured=False)
         for number in range(SLICES):
-            done = {id(side): side.do(wave, iterations, measured=True) for side in turns[:: -1 if number % 2 else 1]}
-            base, candidate = pair.sides
-            pair.slices.append((done[id(base)], done[id(candidate)]))
+            done = _do(turns[:: -1 if number % 2 else 1], wave, iterations, measured=True)
+            pair.slices.append((done[id(pair.sides[0])], done[id(pair.sides[1])]))
 
-    def _find_rhythm(self, pair: Pair, wave: int) -> int:
+    def _find_rhythm(self, base: Side, turns: list[Side], wave: int) -> int:
         """Iterations that take the base about as long as a slice, twice in succession; tried by both engines alike."""
         iterations, in_succession = 1, 0
         for _ in range(_MOST_TRIES):
-            took_ns = self._try_out(pair, wave, iterations)
+            took_ns = self._try_out(base, turns, wave, iterations)
             in_succession = in_succession + 1 if took_ns >= SLICE_NS / 2 else 0
             iterations = max(1, min(round(iterations * SLICE_NS / took_ns), _MOST_GROWTH * iterations))
             if in_succession == 2:
@@ -159,15 +155,30 @@ class PairMaker:
         return iterations
 
     @staticmethod
-    def _try_out(pair: Pair, wave: int, iterations: int) -> float:
+    def _try_out(base: Side, turns: list[Side], wave: int, iterations: int) -> float:
         """What a vu of the base takes, in ns; the lesser of two times, as an engine that is new there starts slowly."""
-        base, candidate = pair.sides
         times = []
         for _ in range(2):
-            frames = base.do(wave, iterations, measured=False)
-            candidate.do(wave, iterations, measured=False)
+            frames = _do(turns, wave, iterations, measured=False)[id(base)]
             times.append(sum(sum(frame.durations) for frame in frames) / max(1, len({frame.vu for frame in frames})))
         return max(1.0, min(times))
+
+
+def _do(turns: Sequence[Side], wave: int, iterations: int, *, measured: bool) -> dict[int, list[Frame]]:
+    """One slice of each, in this order: the samples by the id of the side.
+
+    Raises:
+        EngineProblem: of one of them; of the base where both have one, as the candidate is then no worse.
+    """
+    done, problems = {}, []
+    for side in turns:
+        try:
+            done[id(side)] = side.do(wave, iterations, measured=measured)
+        except EngineProblem as problem:
+            problems.append(problem)
+    if problems:
+        raise min(problems, key=lambda problem: not problem.side.is_base)
+    return done
 
 
 def _work(frames: Sequence[Frame]) -> dict[int, list[int]]:

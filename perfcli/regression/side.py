@@ -46,8 +46,11 @@ class Side:
         stopped: whether the comparison is being stopped.
     """
 
-    def __init__(self, handle: EngineHandle, plan: ExecutionPlan, database: Path, stopped: Stopped) -> None:
+    def __init__(
+        self, handle: EngineHandle, plan: ExecutionPlan, database: Path, stopped: Stopped, *, is_base: bool
+    ) -> None:
         self.handle = handle
+        self.is_base = is_base
         self.version = ""
         self.operations = 0
         self.errors: Counter[str] = Counter()
@@ -71,14 +74,20 @@ class Side:
         self._say("go", at_ns=0)
 
     def do(self, wave: int, iterations: int, *, measured: bool) -> list[Frame]:
-        """Have each vu of a wave do so many iterations; return its samples."""
+        """Have each vu of a wave do so many iterations; return its samples.
+
+        Before and after it stands still: threads and processes of its own would work in the other engine's time.
+        """
         self._frames = []
+        self.handle.resume()
         self._say("slice", wave=wave, iterations=iterations, measured=measured)
         self._hear("sliced")
+        self.handle.halt()
         return self._frames
 
     def end_load(self) -> None:
         """No slice follows."""
+        self.handle.resume()
         self._say("slice", wave=0, iterations=0, measured=False)
 
     def pin(self, cpus: Sequence[int]) -> None:
@@ -104,6 +113,10 @@ class Side:
             )
             return int(size)
         return 0
+
+    def growth_since(self, before_bytes: int) -> float:
+        """Bytes that each operation has added to the database until now."""
+        return (self.database_bytes() - before_bytes) / max(1, self.operations)
 
     def _say(self, name: wire.EventName, **fields: Any) -> None:
         try:

@@ -20,26 +20,49 @@ class Conclusion(NamedTuple):
 
 
 def conclusion(
-    base: EngineSide, candidate: EngineSide, metrics: Sequence[MetricComparison], *, alike: bool
+    base: EngineSide, candidate: EngineSide, metrics: Sequence[MetricComparison], spoilt: str, labels: Sequence[str]
 ) -> Conclusion:
     """Errors and lost writes of the candidate alone are a regression, whatever the times.
 
     Args:
-        alike: whether both did the same operations.
+        spoilt: why the pairs cannot be compared; "" where they can.
+        labels: of the operations that were to be compared.
     """
+    if invalid := _nothing_to_hold_against(base):
+        return Conclusion(Change.INCONCLUSIVE, [], invalid)
     faults = _faults(candidate)
-    if base.problem:
-        return Conclusion(Change.INCONCLUSIVE, [], f"the base {base.name} could not go on: {base.problem}")
     if faults and base.is_sound:
         return Conclusion(Change.REGRESSION, [f"only the candidate {fault}" for fault in faults], "")
+    reasons = [f"the base {fault}" for fault in _faults(base)] + [f"the candidate {fault}" for fault in faults]
+    if candidate.problem or (candidate.lost_writes and not base.lost_writes):
+        return Conclusion(Change.REGRESSION, reasons, "")
     if not metrics:
         return Conclusion(Change.INCONCLUSIVE, ["no pair was whole"], "")
-    if not alike and base.is_sound:
-        return Conclusion(Change.INCONCLUSIVE, [], "the engines did not do the same operations")
-    reasons = [f"the base {fault}" for fault in _faults(base)] + [f"the candidate {fault}" for fault in faults]
+    if spoilt:
+        return Conclusion(Change.INCONCLUSIVE, [], spoilt)
     gravest = min((metric.change for metric in metrics), key=_GRAVEST_FIRST.index)
-    lost = candidate.lost_writes > 0 and base.lost_writes == 0
-    return Conclusion(Change.REGRESSION if lost or candidate.problem else gravest, reasons, "")
+    missing = _not_compared(metrics, labels)
+    if missing == list(labels) and gravest is not Change.REGRESSION:
+        nothing = [*reasons, "too few operations succeeded to be compared"]
+        # a candidate that does what the base cannot is no reason to fail
+        return Conclusion(Change.INCONCLUSIVE, [] if faults else nothing, "; ".join(nothing) if faults else "")
+    if missing:
+        reasons.append(f"not compared, as some pair had too few that succeeded: {', '.join(missing)}")
+    return Conclusion(gravest, reasons, "")
+
+
+def _nothing_to_hold_against(base: EngineSide) -> str:
+    if base.problem:
+        return f"the base {base.name} could not go on: {base.problem}"
+    if base.operations and base.failed == base.operations:
+        return f"the base {base.name} {_faults(base)[0]}"
+    return ""
+
+
+def _not_compared(metrics: Sequence[MetricComparison], labels: Sequence[str]) -> list[str]:
+    """Operations without a metric of their own, which must not look as if they were found unchanged."""
+    compared = {metric.name for metric in metrics}
+    return [label for label in labels if f"{label}.p50" not in compared]
 
 
 def _faults(side: EngineSide) -> list[str]:
@@ -47,7 +70,8 @@ def _faults(side: EngineSide) -> list[str]:
     faults = [f"could not go on: {side.problem}"] if side.problem else []
     if side.failed:
         kind, count = next(iter(side.errors.items()))
-        faults.append(f"failed in {side.failed:,} of {side.operations:,} operations, {count:,} times by {kind}")
+        times = "once" if count == 1 else f"{count:,} times"
+        faults.append(f"failed in {side.failed:,} of {side.operations:,} operations, {times} by {kind}")
     if side.lost_writes:
         faults.append(f"lost {side.lost_writes:,} acknowledged writes: {'; '.join(side.lost_examples)}")
     return faults

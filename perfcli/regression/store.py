@@ -18,7 +18,8 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from perfcli.errors import UsageError
-from perfcli.results import RunResult, load_results, save_results
+from perfcli.regression.kept_files import began, read_all, read_in_short, read_runs
+from perfcli.results import RunResult, save_results
 
 _DIRECTORIES: Final = re.compile(r"(?<![\w/.:~-])/(?:[^\s/'\":;,()\[\]]+/)+")
 """The directories of an absolute path, up to its last name."""
@@ -76,48 +77,15 @@ class Store:
             unfinished.unlink(missing_ok=True)
         return path
 
-    def runs(self, scenario: str = "") -> Kept:
-        """All runs that were kept, or those of one scenario; and what is there but cannot be read."""
-        files, complaints = read_all(self._runs)
-        found = [(_began(run), path.name, run) for path, runs in files for run in runs if scenario in ("", run.name)]
+    def runs(self, scenario: str = "", *, in_short: bool = False) -> Kept:
+        """All runs that were kept, or those of one scenario; and what is there but cannot be read.
+
+        Args:
+            in_short: without histograms, slices and courses, which are most of a file: thousands of runs find room.
+        """
+        files, complaints = read_all(self._runs, read_in_short if in_short else read_runs)
+        found = [(began(run), path.name, run) for path, runs in files for run in runs if scenario in ("", run.name)]
         return Kept([run for *_, run in sorted(found, key=lambda each: each[:2])], complaints)
-
-
-def read_all(directory: Path) -> tuple[list[tuple[Path, list[RunResult]]], list[str]]:
-    """The result files of a directory by their names, and complaints about those that cannot be read."""
-    files, complaints = [], []
-    try:
-        paths = sorted(path for path in directory.iterdir() if path.suffix == ".json" and path.name[0] != ".")
-    except FileNotFoundError:
-        return [], []
-    except OSError as error:
-        return [], [f"{directory}: cannot be read: {error.strerror}"]
-    for path in paths:
-        try:
-            files.append((path, read_runs(path)))
-        except UsageError as error:
-            complaints.append(f"{error.message} ({error.hint})" if error.hint else error.message)
-    return files, complaints
-
-
-def read_runs(path: Path) -> list[RunResult]:
-    """The runs of a file of results, each with a time it began at.
-
-    Raises:
-        UsageError: it cannot be read as such.
-    """
-    runs = load_results(path)
-    for run in runs:
-        try:
-            _began(run)
-        except ValueError as error:
-            raise UsageError(f"{path}: started_at: {run.started_at!r:.60} is no time in ISO 8601") from error
-    return runs
-
-
-def _began(run: RunResult) -> datetime:
-    began = datetime.fromisoformat(run.started_at)
-    return began if began.tzinfo else began.replace(tzinfo=UTC)
 
 
 def without_places(result: RunResult) -> RunResult:

@@ -54,7 +54,7 @@ def comparison_word(compared: BaselineComparison) -> Text:
 
 def commit_word(commit: str) -> str:
     """A commit, short; a plus sign says that the checkout had been changed."""
-    return commit[:HASH_DIGITS] + ("+" if commit.endswith("+") else "")
+    return commit.rstrip("+")[:HASH_DIGITS] + ("+" if commit.endswith("+") else "")
 
 
 def _which(compared: BaselineComparison) -> Text:

@@ -19,6 +19,7 @@ from perfcli.report.judgement import outcome, render_verdict, verdict_line
 from perfcli.report.layout import INDENT, Column, FittingTable, Hanging
 from perfcli.report.operations import is_open, render_errors, render_operations
 from perfcli.report.phases import render_phases
+from perfcli.report.plots import render_plots
 from perfcli.report.resources import render_resources
 from perfcli.report.stability import render_stability
 from perfcli.report.thresholds import describe, limit_used, render_thresholds
@@ -36,11 +37,16 @@ _SUMMARY_FIRST_TO_GO: Final = ("failed", "ok", "max", "rate", "mean", "duration"
 _LONGEST_NAME: Final = 28
 
 
-def render_result(result: RunResult) -> RenderableType:
-    """All of one scenario: what ran, its operations, resources, thresholds, and last its verdict."""
+def render_result(result: RunResult, *, plots: bool = False) -> RenderableType:
+    """All of one scenario: what ran, its operations, resources, thresholds, and last its verdict.
+
+    Args:
+        plots: whether the latency of each operation is drawn, too.
+    """
     sections = [render_headline(result)]
     if result.duration_ns is not None or result.total.attempts:
-        sections += [*_load(result), render_resources(result), render_stability(result)]
+        drawn = [render_plots(result)] if plots else []
+        sections += [*_load(result), *drawn, render_resources(result), render_stability(result)]
     sections += [render_thresholds(result), render_compared(result), render_verdict(result)]
     return Group(*_spaced(sections))
 

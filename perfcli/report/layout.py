@@ -123,7 +123,8 @@ class Hanging:
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         """The paragraph; a lead too long to stand beside has lines of its own. Unbroken where nothing may wrap."""
         if options.no_wrap:
-            yield Text.assemble(self._lead, self._body)
+            clear = Text("\n" + " " * self._lead.cell_len)
+            yield Text.assemble(self._lead, clear.join(self._body.split("\n")))
             return
         width = max(1, min(options.max_width, self._widest))
         lead = self._lead

@@ -9,7 +9,7 @@ import sys
 from typing import IO, Final
 
 from rich.cells import cell_len
-from rich.console import Console
+from rich.console import Console, RenderableType
 
 PLAIN_WIDTH: Final = 160
 """Columns of a report that goes to a file or a pipe: the full tables fit, whoever runs it and wherever."""
@@ -36,6 +36,13 @@ def make_console(*, file: IO[str] | None = None) -> Console:
         highlight=False,
         legacy_windows=False,
     )
+
+
+def as_text(shown: RenderableType, width: int = PLAIN_WIDTH) -> str:
+    """What a plain console of that many columns shows."""
+    stream = io.StringIO()
+    Console(file=stream, width=width, color_system=None, force_terminal=False).print(shown)
+    return stream.getvalue()
 
 
 def is_plain(console: Console) -> bool:

@@ -40,6 +40,31 @@ def describe(threshold: ThresholdResult) -> str:
     return f"{threshold.phase}: {threshold.expr}" if threshold.phase else threshold.expr
 
 
+def observed_in_words(threshold: ThresholdResult) -> str:
+    """What was observed, with its unit; where that rounds to the limit, on which side of it."""
+    limit = units.format_quantity(threshold.unit, threshold.limit)
+    if threshold.observed is None:
+        return NO_SAMPLES
+    written = units.format_quantity(threshold.unit, threshold.observed)
+    if threshold.reason:
+        # what was observed says too little to be judged
+        return HINT + written
+    if written != limit or threshold.observed == threshold.limit:
+        return written
+    # three digits do not tell 100.02 ms from 100 ms, but the verdict does
+    return f"just {'over' if threshold.observed > threshold.limit else 'under'} {limit}"
+
+
+def limit_in_words(threshold: ThresholdResult) -> str:
+    """The limit with its operator, and its window where it has one."""
+    limit, parsed = units.format_quantity(threshold.unit, threshold.limit), _parsed(threshold)
+    if parsed is None:
+        return limit
+    window = parsed.window
+    lasting = f" {window.kind} {units.format_duration(window.length_ns)}" if window else ""
+    return f"{parsed.op} {limit}{lasting}"
+
+
 def limit_used(threshold: ThresholdResult) -> float | None:
     """The share of an upper limit that was used; None for lower limits, of which a perfect run uses nearly all."""
     parsed = _parsed(threshold)
@@ -67,13 +92,12 @@ def _group(phase: str, thresholds: Sequence[ThresholdResult]) -> Iterator[list[T
 
 def _row(threshold: ThresholdResult) -> list[Text]:
     parsed = _parsed(threshold)
-    limit = units.format_quantity(threshold.unit, threshold.limit)
     style = "" if threshold.passed else BAD if threshold.strict else DOUBTFUL
     return [
         _word(threshold),
         Text.assemble(name(parsed.subject if parsed else threshold.expr), (_conditions(threshold), QUIET)),
-        Text(_observed(threshold, limit), style),
-        Text(_limit(parsed, limit)),
+        Text(observed_in_words(threshold), style),
+        Text(limit_in_words(threshold)),
         Text(UNKNOWN, QUIET) if threshold.reason else figure(threshold.margin, signed(share), style),
     ]
 
@@ -91,33 +115,12 @@ def _conditions(threshold: ThresholdResult) -> str:
     return f" ({said})" if said else ""
 
 
-def _limit(parsed: Threshold | None, limit: str) -> str:
-    if parsed is None:
-        return limit
-    window = parsed.window
-    lasting = f" {window.kind} {units.format_duration(window.length_ns)}" if window else ""
-    return f"{parsed.op} {limit}{lasting}"
-
-
 def _parsed(threshold: ThresholdResult) -> Threshold | None:
     """The threshold's parts; None for an expression that this version cannot read."""
     try:
         return parse_threshold(threshold.expr)
     except ThresholdError:
         return None
-
-
-def _observed(threshold: ThresholdResult, limit: str) -> str:
-    if threshold.observed is None:
-        return NO_SAMPLES
-    written = units.format_quantity(threshold.unit, threshold.observed)
-    if threshold.reason:
-        # what was observed says too little to be judged
-        return HINT + written
-    if written != limit or threshold.observed == threshold.limit:
-        return written
-    # three digits do not tell 100.02 ms from 100 ms, but the verdict does
-    return f"just {'over' if threshold.observed > threshold.limit else 'under'} {limit}"
 
 
 def _invitation(result: RunResult) -> Iterator[RenderableType]:

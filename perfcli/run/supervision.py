@@ -15,7 +15,7 @@ from perfcli.measurement.fidelity import compare_afresh
 from perfcli.measurement.measured import Measurement
 from perfcli.measurement.verdict import Ending
 from perfcli.monitor import JointProbe, Monitor, Probe, ProcessProbe
-from perfcli.observer import Observer, Progress, SilentObserver
+from perfcli.observer import Glimpse, Observer, Progress, SilentObserver
 from perfcli.plan import ExecutionPlan
 from perfcli.pool.checkout import EngineSource
 from perfcli.pool.leftovers import scratch_directory
@@ -24,6 +24,7 @@ from perfcli.pool.protocol import EngineHandle, WorkerPool
 from perfcli.results import RunResult
 from perfcli.run.aborting import AbortCheck
 from perfcli.run.conversation import Conversation
+from perfcli.run.glancing import Glances
 from perfcli.run.inbox import Inbox
 from perfcli.run.keeping import keep_database
 from perfcli.run.patience import Patience
@@ -134,6 +135,7 @@ class _Supervision:
         self._ending_of_stop = Ending()
         self._next_update_s = 0.0
         self._abort = AbortCheck(measurement)
+        self._glances = Glances(measurement)
         self._patience = Patience(plan)
         self._inbox = Inbox([engine.connection for engine in engines])
 
@@ -240,6 +242,9 @@ class _Supervision:
                 failed=self._samples.failed,
                 rate_per_s=self._samples.ok / elapsed_s if measuring and elapsed_s > 0 else 0.0,
                 rss_bytes=readings[-1].rss if readings else 0,
+                glimpse=self._glances.latest(round(elapsed_s * 1e9))
+                if measuring and observer.wants_glimpses
+                else Glimpse(),
             )
         )
 

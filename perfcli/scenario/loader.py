@@ -12,6 +12,7 @@ from pydantic_core import ErrorDetails
 from perfcli.errors import UsageError
 from perfcli.scenario.data import put_in_data
 from perfcli.scenario.document import read_document
+from perfcli.scenario.doubts import doubtful_thresholds
 from perfcli.scenario.extends import with_bases
 from perfcli.scenario.meant import take_executor_as_meant, take_operation_as_meant
 from perfcli.scenario.models import Scenario
@@ -24,7 +25,7 @@ from perfcli.scenario.wording import is_missing, names_no_model, problems_of, ta
 from perfcli.scenario.written import Written
 from perfcli.thresholds import did_you_mean
 
-__all__ = ["Problem", "ScenarioFileError", "load_scenario", "load_scenarios"]
+__all__ = ["Problem", "ScenarioFileError", "load_scenario", "load_scenarios", "warnings_of"]
 
 
 def load_scenario(path: Path, overrides: Sequence[Override] = ()) -> Scenario:
@@ -33,6 +34,19 @@ def load_scenario(path: Path, overrides: Sequence[Override] = ()) -> Scenario:
     Raises:
         ScenarioFileError: with every mistake of the file, of those it brings in, and of the overrides.
     """
+    return _loaded(path, overrides)[0]
+
+
+def warnings_of(path: Path) -> list[Problem]:
+    """What is no mistake in a scenario file, but will make it fail whatever the engine does.
+
+    Raises:
+        ScenarioFileError: with every mistake of the file.
+    """
+    return list(doubtful_thresholds(*_loaded(path, ())))
+
+
+def _loaded(path: Path, overrides: Sequence[Override]) -> tuple[Scenario, Written]:
     root, problems = _read(path)
     root, mistakes, is_whole = with_bases(root)
     problems += mistakes
@@ -47,7 +61,7 @@ def load_scenario(path: Path, overrides: Sequence[Override] = ()) -> Scenario:
     problems += [each for each in mistakes if Place(each.file, each.line, each.column) not in holes]
     if scenario is None or problems:
         raise ScenarioFileError(in_order(problems, str(path)))
-    return scenario
+    return scenario, root
 
 
 def _read(path: Path) -> tuple[Written, list[Problem]]:

@@ -8,7 +8,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from perfcli import units
 from perfcli.executors import Load
-from perfcli.executors.durations import DurationText
+from perfcli.executors.durations import DurationText, kind
 from perfcli.scenario.operation import NAME_PATTERN
 from perfcli.scenario.steps import Sleep, Step
 from perfcli.scenario.target import EmbeddedSettings, Target
@@ -42,7 +42,7 @@ def _written_threshold(value: object) -> str:
     return value.strip()
 
 
-ThresholdText = Annotated[str, BeforeValidator(_written_threshold)]
+ThresholdText = Annotated[str, BeforeValidator(_written_threshold), kind("Expression")]
 
 
 class SimulatedAi(_Section):
@@ -50,7 +50,7 @@ class SimulatedAi(_Section):
 
     latency: DurationText = Field(default="50ms", description="mean time of an answer")
     jitter: DurationText = Field(default="0ms", description="standard deviation of that time")
-    error_rate: Annotated[str, BeforeValidator(_written_percentage)] = Field(
+    error_rate: Annotated[str, BeforeValidator(_written_percentage), kind("Percentage")] = Field(
         default="0%", description="share of answers that fail"
     )
 
@@ -58,7 +58,7 @@ class SimulatedAi(_Section):
 class Engine(_Section):
     """How the engine is set up."""
 
-    ai: SimulatedAi = SimulatedAi()
+    ai: SimulatedAi = Field(default=SimulatedAi(), description="the AI, which answers by rule after a delay")
 
 
 class Setup(_Section):
@@ -82,7 +82,7 @@ class Growth(_Section):
 class ThresholdRule(_Section):
     """A threshold with more to say than its expression."""
 
-    expr: ThresholdText
+    expr: ThresholdText = Field(description="what must hold, e.g. latency.p99 < 100ms")
     strict: bool = Field(default=True, description="count it; false shows it alone")
     allow_thin: bool = Field(default=False, description="judge a percentile with fewer than 10 samples beyond it too")
     exit_code: int | None = Field(
@@ -112,7 +112,7 @@ class Phase(_Section):
     flow: list[Step] = Field(default=[], max_length=MOST_STEPS, description="the scenario's own where none is given")
     users: Users | None = Field(default=None, description="the scenario's own where none is given")
     growth: Growth | None = Field(default=None, description="the scenario's own where none is given")
-    thresholds: Rules = Field(default=[], max_length=MOST_THRESHOLDS)
+    thresholds: Rules = Field(default=[], max_length=MOST_THRESHOLDS, description="what must hold in this phase")
 
     @property
     def is_mix(self) -> bool:
@@ -140,20 +140,20 @@ class Scenario(_Section):
     """One load test: what exists, what runs, when, and what must hold."""
 
     name: str = Field(pattern=NAME_PATTERN, description="name in tables, results and on the command line")
-    description: str = Field(default="", max_length=1_000)
+    description: str = Field(default="", max_length=1_000, description="one sentence on what is tried")
     tags: list[Annotated[str, Field(pattern=NAME_PATTERN)]] = Field(default=[], description="for --tag")
-    extends: str = Field(default="", description="the scenario it was made from, already merged into this one")
-    vars: dict[str, str | int | float | bool] = Field(default={}, description="variables, already put in their places")
+    extends: str = Field(default="", description="the scenario it is made from: a shipped one's name, or a file")
+    vars: dict[str, str | int | float | bool] = Field(default={}, description="variables, for ${name} in any value")
     target: Target = Field(default=EmbeddedSettings(), description="what is driven")
-    engine: Engine = Engine()
-    setup: Setup = Setup()
-    pool: Pool = Pool()
-    load: Load | None = Field(default=None, description="of the one phase, where there are no phases")
+    engine: Engine = Field(default=Engine(), description="how the engine is set up")
+    setup: Setup = Field(default=Setup(), description="what exists before the load")
+    pool: Pool = Field(default=Pool(), description="where the vus run")
+    load: Load | None = Field(default=None, description="when iterations start, and how many; instead of phases")
     phases: list[Phase] = Field(default=[], max_length=MOST_PHASES, description="several parts, each with its own load")
     users: Users = Field(default=OWN, description="whose pet an iteration acts on")
     flow: list[Step] = Field(default=[], max_length=MOST_STEPS, description="what an iteration does")
     growth: Growth | None = Field(default=None, description="what the cost of operations is held against")
-    thresholds: Rules = Field(default=[], max_length=MOST_THRESHOLDS)
+    thresholds: Rules = Field(default=[], max_length=MOST_THRESHOLDS, description="what must hold")
 
     @property
     def phases_to_run(self) -> list[Phase]:

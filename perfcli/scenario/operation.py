@@ -6,14 +6,14 @@ import re
 from collections.abc import Sequence
 from typing import Annotated, ClassVar, Final, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, WithJsonSchema, field_validator
 
 from perfcli.executors.durations import PositiveDurationText
 from perfcli.metrics.catalog import METRICS
 from perfcli.thresholds import did_you_mean
 from perfcli.units import parse_duration_ns
 
-Order = Literal["in_order", "random"]
+Order = Annotated[Literal["in_order", "random"], Field(description="in which order they are taken")]
 EggType = Literal["red", "blue", "green"]
 CARE_ACTIONS: Final = (
     "strength_training",
@@ -43,7 +43,9 @@ def _known_action(action: str) -> str:
     return action
 
 
-CareActionName = Annotated[str, AfterValidator(_known_action)]
+CareActionName = Annotated[
+    str, AfterValidator(_known_action), WithJsonSchema({"type": "string", "enum": list(CARE_ACTIONS)})
+]
 
 
 def _something_to_say(text: str) -> str:
@@ -52,7 +54,7 @@ def _something_to_say(text: str) -> str:
     return text
 
 
-SpokenText = Annotated[str, AfterValidator(_something_to_say)]
+SpokenText = Annotated[str, AfterValidator(_something_to_say), WithJsonSchema({"type": "string", "minLength": 1})]
 
 
 class StepSettings(BaseModel):
@@ -118,7 +120,9 @@ class CreationSettings(StepSettings):
 
     needs_pet: ClassVar[bool] = False
 
-    egg_types: list[EggType] = Field(default=["red", "blue", "green"], min_length=1, max_length=MOST_CHOICES)
+    egg_types: list[EggType] = Field(
+        default=["red", "blue", "green"], min_length=1, max_length=MOST_CHOICES, description="which eggs to take"
+    )
     order: Order = "in_order"
 
     @property
@@ -131,7 +135,10 @@ class TalkSettings(StepSettings):
     """Something the user says to the pet."""
 
     texts: list[SpokenText] = Field(
-        default=["good job", "eat some food", "time to sleep", "well done"], min_length=1, max_length=MOST_CHOICES
+        default=["good job", "eat some food", "time to sleep", "well done"],
+        min_length=1,
+        max_length=MOST_CHOICES,
+        description="what to say",
     )
     order: Order = "in_order"
     accept_refusal: bool = Field(default=False, description="count a pet that does not obey as a success")
@@ -146,7 +153,10 @@ class CareSettings(StepSettings):
     """A care action."""
 
     actions: list[CareActionName] = Field(
-        default=["meat", "rest", "praise", "play"], min_length=1, max_length=MOST_CHOICES
+        default=["meat", "rest", "praise", "play"],
+        min_length=1,
+        max_length=MOST_CHOICES,
+        description="what to do",
     )
     order: Order = "in_order"
     accept_refusal: bool = Field(default=False, description="count an action the pet is too tired for as a success")

@@ -13,6 +13,7 @@ from perfcli.scenario.document import read_document
 from perfcli.scenario.problems import Place, Problem, ScenarioFileError, legible
 from perfcli.scenario.written import Written
 
+_MOST_NAMED: Final = 5
 _SET_HINT: Final = "write --set key=value, e.g. --set load.vus=3 or --set thresholds.0='latency.mean < 1ms'"
 
 
@@ -84,6 +85,9 @@ def _apply(root: Written, override: Override) -> Iterator[Problem]:
     if override.path[0] == "extends":
         yield place.problem((), "extends is read from the file, before the options: change it there")
         return
+    if override.path[0] == "load" and not override.every_phase and (phases := _names_of_phases(root)):
+        yield place.problem((), _each_has_its_own(override.path, phases))
+        return
     for section in _meant_sections(root, override):
         try:
             _put(section, override.path, Written.at(place, override.value))
@@ -98,6 +102,21 @@ def _meant_sections(root: Written, override: Override) -> list[Written]:
     if override.every_phase and phases and isinstance(phases.value, list):
         return [phase for phase in phases.value if isinstance(phase.value, dict)]
     return [root]
+
+
+def _names_of_phases(root: Written) -> list[str]:
+    """The phases of a scenario without a load of its own."""
+    phases = root.child("phases")
+    items = phases.value if phases and isinstance(phases.value, list) and not root.child("load") else []
+    return [str(name.value) if (name := item.child("name")) else "?" for item in items]
+
+
+def _each_has_its_own(path: tuple[str, ...], phases: Sequence[str]) -> str:
+    names = ", ".join(map(legible, phases[:_MOST_NAMED])) + (", …" if len(phases) > _MOST_NAMED else "")
+    return (
+        f"the scenario has phases ({names}), each with a load of its own: "
+        f"set phases.0.{legible('.'.join(path))} for the first, or all by --workers, --iterations or --duration"
+    )
 
 
 class _NoPlaceError(Exception):

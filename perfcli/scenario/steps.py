@@ -23,7 +23,9 @@ class LoadPet(StepSettings):
     """A pet by its user: from the database, or from the engine (its cache first)."""
 
     operation: Literal["load_pet"] = "load_pet"
-    source: Literal["database", "engine"] = "database"
+    source: Literal["database", "engine"] = Field(
+        default="database", description="from the database, or from the engine, which looks into its cache first"
+    )
 
 
 class SavePet(StepSettings):

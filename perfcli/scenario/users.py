@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from perfcli.thresholds import did_you_mean
 
@@ -20,7 +20,7 @@ class Zipf(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    zipf: float
+    zipf: float = Field(gt=0, le=_STEEPEST, description="the exponent: more than 0, and 10 at most")
 
 
 def _written_users(value: Any) -> Any:

@@ -195,6 +195,9 @@ class TestBaselineCommands:
         assert saved.output == "saved baseline main: test of c0ffee0, in .digipal-perf/baselines/main.json\n"
         assert command("baseline", "save", "main").output.startswith("replaced baseline main")
         assert "main         1" in command("baseline", "list").output
+        command("baseline", "list", "--json", "list.json")
+        (told,) = json.loads(Path("list.json").read_text(encoding="utf-8"))["baselines"]
+        assert (told["name"], [run["verdict"] for run in told["runs"]]) == ("main", ["pass"])
         shown = command("baseline", "show", "main", "--json", "shown.json")
         assert "load_pet" in shown.output
         assert json.loads((tmp_path / "shown.json").read_text())["name"] == "test"

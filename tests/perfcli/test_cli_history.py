@@ -122,3 +122,10 @@ def test_a_trend_of_nothing_is_told(tmp_path: Path) -> None:
 def test_an_unknown_metric_is_told(kept: str) -> None:
     with pytest.raises(UsageError, match="no operation sttus"):
         invoked("trend", "test", "--store", kept, "--metric", "sttus.latency.p50")
+
+
+def test_a_dash_writes_json_to_stdout_and_the_table_beside_it(kept: str) -> None:
+    for command in (["history"], ["trend", "test"], ["baseline", "list"]):
+        result = invoked(*command, "--store", kept, "--json", "-")
+        assert json.loads(result.stdout)["kind"] in ("history", "trend", "baselines")
+        assert result.stderr

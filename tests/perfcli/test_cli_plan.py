@@ -75,6 +75,12 @@ def test_options_change_the_plan_as_they_change_the_run(several: str) -> None:
     assert "; 7 pets set up" in lines[-2]
 
 
+def test_a_load_that_phases_have_is_not_set_as_a_whole(several: str) -> None:
+    with pytest.raises(UsageError, match=r"has phases \(ramp, steady\).*: set phases\.0\.load\.vus for the first"):
+        CliRunner().invoke(cli, ["plan", several, "--set", "load.vus=4"], catch_exceptions=False)
+    assert planned(several, "--set", "phases.0.load.vus=4")[1].startswith("  ramp        100 iterations shared by 4")
+
+
 def test_several_scenarios_stand_apart() -> None:
     lines = planned("pet_creation", "database_query")
     blank = lines.index("")

@@ -170,6 +170,8 @@ class TestRuns:
         killed: list[int] = []
 
         class Assassin:
+            wants_glimpses = False
+
             def update(self, progress: Any) -> None:
                 if progress.ok and not killed:
                     (server,) = servers(os.getpid())

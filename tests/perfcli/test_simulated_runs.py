@@ -25,6 +25,9 @@ class Impatient:
         self.stop = StopRequest()
         self._reason = reason
 
+    wants_glimpses = False
+
+
     def update(self, progress: Progress) -> None:
         if progress.ok > 100:
             self.stop.reason = self._reason

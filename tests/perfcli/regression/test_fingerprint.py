@@ -47,6 +47,12 @@ def test_nor_do_the_thresholds_of_phases() -> None:
     assert scenario_digest({"phases": [phase]}) == scenario_digest({"phases": [judged]})
 
 
+@pytest.mark.parametrize("phases", [7, "one", ["one"], {"one": 1}, None])
+def test_phases_that_are_none_are_other_work(phases: object) -> None:
+    """A file of elsewhere may hold anything there."""
+    assert scenario_digest({**SCENARIO, "phases": phases}) != scenario_digest(SCENARIO)
+
+
 def test_nor_the_seed_or_the_order_of_keys() -> None:
     assert scenario_digest(dict(reversed(SCENARIO.items()))) == scenario_digest(SCENARIO)
     plan = Scenario.model_validate(SCENARIO)

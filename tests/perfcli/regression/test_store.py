@@ -100,6 +100,28 @@ def test_a_file_system_without_links_will_do(store: Store, result: RunResult, mo
     assert load_results(store.add(result)) == [result]
 
 
+def test_in_short_it_has_every_figure_but_not_what_reports_draw(store: Store, result: RunResult) -> None:
+    store.add(result)
+    (whole,), (short,) = store.runs().runs, store.runs(in_short=True).runs
+    assert whole.total.histogram_ns
+    without = {"histogram_ns": {}}
+    assert short == whole.model_copy(
+        update={
+            "total": whole.total.model_copy(update=without),
+            "operations": [each.model_copy(update=without) for each in whole.operations],
+            **{key: [] for key in ("phases", "monitor", "seconds", "vus")},
+            **{key: {} for key in ("slices", "seconds_by_operation")},
+        }
+    )
+
+
+@pytest.mark.parametrize("content", [b"", b"\xff", b"[]", b"7", b"[" * 100_000, b'{"schema_version": 2}'])
+def test_nor_is_anything_silently_left_out_of_that(content: bytes, store: Store, result: RunResult) -> None:
+    (store.add(result).parent / "strange.json").write_bytes(content)
+    runs, complaints = store.runs(in_short=True)
+    assert (len(runs), len(complaints)) == (1, 1)
+
+
 def text_of(result: RunResult, **changes: object) -> str:
     """A result file with fields changed."""
     return json.dumps({**result.model_dump(mode="json"), **changes})
@@ -163,7 +185,37 @@ class TestUnreadableFiles:
 
     def test_a_directory(self, store: Store, runs: Path) -> None:
         (runs / "folder.json").mkdir()
-        assert "Is a directory" in self.complaint(store, runs / "folder.json")
+        assert "it is no regular file" in self.complaint(store, runs / "folder.json")
+
+    def test_a_pipe_is_not_waited_for(self, store: Store, runs: Path) -> None:
+        os.mkfifo(runs / "pipe.json")
+        assert "it is no regular file" in self.complaint(store, runs / "pipe.json")
+
+    def test_a_link_to_itself(self, store: Store, runs: Path) -> None:
+        (runs / "loop.json").symlink_to("loop.json")
+        assert "cannot read the result" in self.complaint(store, runs / "loop.json")
+
+    @pytest.mark.parametrize(
+        ("changes", "told"),
+        [
+            ({"duration_ns": -3}, "duration_ns is -3, which no run of test can have measured"),
+            ({"iterations": 10**400}, "iterations is 1000000000"),
+            ({"memory": {"growth": -(10**30)}}, "memory.growth is -1000000"),
+            ({"total": {"name": "all", "ok": 1, "failed": 0, "throughput_per_s": 1e300}}, "total.throughput_per_s is"),
+        ],
+    )
+    def test_figures_that_cannot_be(
+        self, changes: dict[str, object], told: str, store: Store, runs: Path, result: RunResult
+    ) -> None:
+        file = runs / "absurd.json"
+        file.write_text(text_of(result, **changes))
+        assert told in self.complaint(store, file)
+
+    def test_a_time_before_the_beginning_of_time(self, store: Store, runs: Path, result: RunResult) -> None:
+        fields = result.model_dump(mode="json")
+        fields["operations"][0]["latency"]["p50_ns"] = -5.0
+        (runs / "absurd.json").write_text(json.dumps(fields))
+        assert "operations.0.latency.p50_ns is -5.0" in self.complaint(store, runs / "absurd.json")
 
     def test_a_link_to_nowhere(self, store: Store, runs: Path) -> None:
         (runs / "gone.json").symlink_to(runs / "nowhere")

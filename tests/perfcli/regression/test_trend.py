@@ -10,7 +10,7 @@ import pytest
 
 from perfcli.errors import UsageError, Verdict
 from perfcli.regression.history import comparable, history
-from perfcli.regression.kept_metrics import observed, parse_subject
+from perfcli.regression.kept_metrics import needs_histogram, observed, parse_subject
 from perfcli.regression.trend import trend
 from perfcli.results import RunResult
 from perfcli.testing import Behaviour, simulate
@@ -95,6 +95,23 @@ class TestMetrics:
         found = observed(run, parse_subject(metric, run))
         # percentiles that a result does not hold come from its histogram, right to 0.1 %
         assert found == (value if value is None else pytest.approx(value, rel=1e-3))
+
+    @pytest.mark.parametrize(
+        ("metric", "needed"),
+        [
+            ("latency.p75", True),
+            ("status.latency.p99.99", True),
+            ("status.latency.p99.9", False),
+            ("memory.growth", False),
+        ],
+    )
+    def test_odd_percentiles_need_the_histogram(self, metric: str, needed: bool, make_run: MakeRun) -> None:
+        assert needs_histogram(metric) is needed
+        empty = make_run().total.model_copy(update={"histogram_ns": {}})
+        short = make_run().model_copy(
+            update={"total": empty, "operations": [empty.model_copy(update={"name": "status"})]}
+        )
+        assert (observed(short, parse_subject(metric, short)) is None) is needed
 
     def test_the_name_comes_back(self, make_run: MakeRun) -> None:
         assert str(parse_subject(" status.latency.p99.9 ", make_run())) == "status.latency.p99.9"

@@ -11,6 +11,7 @@ from rich.console import Console, RenderableType
 
 from perfcli.errors import Verdict
 from perfcli.metrics.statistics import Distribution
+from perfcli.regression.result import AbResult, Change, EngineSide, MetricComparison, Pairing
 from perfcli.results import (
     Environment,
     GrowthResult,
@@ -351,6 +352,65 @@ RESULTS: dict[str, RunResult] = {
         thresholds=[judged("load_pet.latency.mean < 100ms", None)],
     ),
 }
+
+
+def ab_result(change: Change = Change.NO_CHANGE, **more: Any) -> AbResult:
+    """A comparison of three pairs, of one metric that changed so."""
+    metric = MetricComparison(
+        name="load_pet.p50",
+        unit="ns",
+        margin=0.05,
+        base=50_000.0,
+        candidate=60_000.0,
+        ratio=1.2,
+        lower=1.1,
+        upper=1.3,
+        p_worse=0.001,
+        p_better=1.0,
+        change=change,
+        differences=[0.1, 0.2, 0.3],
+    )
+    known: dict[str, Any] = {
+        "scenario": "database_load",
+        "plan": "a mix of load_pet, save_pet",
+        "seed": 42,
+        "started_at": "2026-01-02T03:04:05+01:00",
+        "duration_ns": 9_400_000_000,
+        "base": EngineSide(name="main", version="1a2b3c"),
+        "candidate": EngineSide(name="working tree", version="4d5e6f"),
+        "pairing": Pairing(
+            pairs=3, slices=12, slice_ns=5_000_000, iterations=330, vus=1, pinned=True, stopped_by="precision"
+        ),
+        "metrics": [metric],
+        "change": change,
+        "environment": _PLAIN_RUN["environment"],
+    }
+    return AbResult(**known | more)
+
+
+@pytest.fixture
+def make_ab() -> Callable[..., AbResult]:
+    """The factory of comparisons."""
+    return ab_result
+
+
+AB_RESULTS: dict[str, AbResult] = {
+    **{change.value: ab_result(change) for change in Change},
+    "crashed": ab_result(
+        Change.REGRESSION,
+        metrics=[],
+        candidate=EngineSide(name="broken", problem="the engine process was killed by signal 11\n  frame 0"),
+        reasons=["the candidate could not go on"],
+    ),
+    "invalid": ab_result(metrics=[], invalid="the base does not open: no such table"),
+    "ab interrupted": ab_result(Change.REGRESSION, interrupted="Ctrl-C"),
+}
+
+
+@pytest.fixture(params=[*RESULTS, *AB_RESULTS])
+def any_reported(request: pytest.FixtureRequest) -> RunResult | AbResult:
+    """Each of the ways a run or a comparison can end."""
+    return {**RESULTS, **AB_RESULTS}[request.param]
 
 
 @pytest.fixture

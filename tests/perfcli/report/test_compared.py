@@ -11,7 +11,7 @@ from rich.console import Group, RenderableType
 
 from perfcli.errors import Verdict
 from perfcli.report.baselines import render_baseline, render_baselines, saved_in_words
-from perfcli.report.compared import render_compared
+from perfcli.report.compared import commit_word, render_compared
 from perfcli.report.console import render_result, render_summary, render_verdict_line
 from perfcli.results import BaselineComparison, OperationChange, RunResult
 
@@ -185,3 +185,10 @@ class TestBaselines:
 def test_names_from_outside_are_shown_as_they_are(printed: Printed, make_result: MakeResult) -> None:
     hostile: RenderableType = render_verdict_line(make_result(baseline=compared(name="[red]x\x1b[2J.json")))
     assert "[red]x [2J.json" in printed(hostile, 400)
+
+
+@pytest.mark.parametrize(
+    ("commit", "word"), [("5f16cfb9916c+", "5f16cfb+"), ("5f16cfb9916c", "5f16cfb"), ("abc+", "abc+")]
+)
+def test_a_commit_is_told_in_short(commit: str, word: str) -> None:
+    assert commit_word(commit) == word

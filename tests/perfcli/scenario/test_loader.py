@@ -111,7 +111,7 @@ a b, interact, frobnicate, status
 37:5: thresholds[5]: memory.growth: unknown unit 'mb' in '50 mb' (did you mean 'MB'?)
 38:5: thresholds[6]: success_rate: '0.95' has no unit: write a percentage (95%)
 39:5: thresholds[7]: lost_writes belongs to the whole run: write it without 'save_pet.'
-40:5: thresholds[8].expr: required key is missing
+40:5: thresholds[8].expr: required key is missing (what must hold, e.g. latency.p99 < 100ms)
 40:6: thresholds[8].exp: unknown key (did you mean 'expr'?)
 40:45: thresholds[8].abort_on_fail: expected true or false, not 'maybe'
 41:5: thresholds[9]: 'sleep' is a sleep, which is never measured

@@ -1,0 +1,172 @@
+"""What options are when the command line does not say: of the environment, else of the project's file.
+
+The file is the nearest one upward from the working directory: digipal-perf.toml, or a pyproject.toml with a table
+[tool.digipal-perf]. Its keys are the long names of options. A table is of one command; a key outside of them is of
+every command that has such an option.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import click
+from click.core import ParameterSource
+
+from perfcli.errors import UsageError
+
+OWN_FILE: Final = "digipal-perf.toml"
+SHARED_FILE: Final = "pyproject.toml"
+_PREFIX: Final = "DIGIPAL_PERF"
+_META: Final = "perfcli.project_file"
+
+
+def name_variables(ctx: click.Context) -> None:
+    """Give each option of a command its variable, e.g. DIGIPAL_PERF_RUN_SEED; one that has its own keeps it."""
+    names: dict[click.Option, list[str]] = {}
+    for name, option in _options(ctx.command).items():
+        names.setdefault(option, []).append(_variable(ctx, name))
+    for option, variables in names.items():
+        option.envvar = option.envvar or variables
+
+
+def take_project_file(root: click.Group, ctx: click.Context) -> None:
+    """Read the project's file, if there is one, as the defaults of all commands.
+
+    Raises:
+        UsageError: it cannot be read, or says what no command knows; not while a shell asks for completion.
+    """
+    try:
+        for file, table in _project_file(Path.cwd()):
+            ctx.default_map = _of_group(root, table, file)
+            ctx.meta[_META] = file
+    except UsageError:
+        if not ctx.resilient_parsing:
+            raise
+
+
+def origin_of(parameter: click.Parameter | None, ctx: click.Context) -> str:
+    """Where a value stands that was not given on the command line, in parentheses; "" where it was."""
+    source = ctx.get_parameter_source(parameter.name) if parameter and parameter.name else None
+    if source is ParameterSource.ENVIRONMENT and parameter is not None:
+        return f" (from {', '.join(name for name in _variables(parameter) if os.environ.get(name))})"
+    if source is ParameterSource.DEFAULT_MAP:
+        return f" (from {ctx.meta[_META]})"
+    return ""
+
+
+def write_help(ctx: click.Context, formatter: click.HelpFormatter) -> None:
+    """The variables of a command's options, and its table of a project's file."""
+    options = _options(ctx.command)
+    if not options:
+        return
+    name_variables(ctx)
+    prefix = _variable(ctx, "")
+    names = list(dict.fromkeys(_variables(option)[0] for option in options.values()))
+    own = [name.removeprefix(prefix) for name in names if name.startswith(prefix)]
+    others = [name for name in names if not name.startswith(prefix)]
+    table, key = ".".join(_words(ctx)), next(iter(options))
+    with formatter.section("Environment"):
+        formatter.write_text("; ".join(others + [f"{prefix}… with {', '.join(own)}"] * bool(own)))
+    with formatter.section("Project file"):
+        formatter.write_text(f"[{table}] in {OWN_FILE}, or [tool.digipal-perf.{table}] in {SHARED_FILE}: {key} = …")
+
+
+def _options(command: click.Command) -> dict[str, click.Option]:
+    """The options of a command, or of all commands of a group, by each of their long names."""
+    found: dict[str, click.Option] = {}
+    for each in command.commands.values() if isinstance(command, click.Group) else ():
+        found |= _options(each)
+    for parameter in command.params:
+        if isinstance(parameter, click.Option) and parameter.expose_value:
+            found |= {name.removeprefix("--"): parameter for name in parameter.opts if name.startswith("--")}
+    return found
+
+
+def _variable(ctx: click.Context, option: str) -> str:
+    return "_".join([_PREFIX, *_words(ctx), option]).replace("-", "_").upper()
+
+
+def _variables(parameter: click.Parameter) -> list[str]:
+    given = parameter.envvar or []
+    return [given] if isinstance(given, str) else list(given)
+
+
+def _words(ctx: click.Context) -> list[str]:
+    """The command as it is typed, without the program: baseline, save."""
+    return [*_words(ctx.parent), ctx.info_name or ""] if ctx.parent else []
+
+
+def _project_file(start: Path) -> Iterator[tuple[Path, dict[str, Any]]]:
+    """The nearest file and its table; nothing where there is none."""
+    for directory in [start, *start.parents]:
+        if (directory / OWN_FILE).is_file():
+            yield directory / OWN_FILE, _read(directory / OWN_FILE)
+            return
+        if (directory / SHARED_FILE).is_file():
+            tool = _read(directory / SHARED_FILE).get("tool", {})
+            if isinstance(tool, dict) and isinstance(table := tool.get("digipal-perf"), dict):
+                yield directory / SHARED_FILE, table
+                return
+
+
+def _read(file: Path) -> dict[str, Any]:
+    import tomllib
+
+    try:
+        return tomllib.loads(file.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UsageError(f"{file}: cannot be read: {error.strerror}") from error
+    except ValueError as error:  # not UTF-8, or not TOML
+        raise UsageError(f"{file}: not TOML: {error}", hint="write, for one, [run] and workers = 20 below") from error
+
+
+def _of_group(group: click.Group, table: Mapping[str, Any], file: Path, words: Sequence[str] = ()) -> dict[str, Any]:
+    """click's defaults of the commands of a group, from its table."""
+    shared = {key: value for key, value in table.items() if not isinstance(value, dict)}
+    tables = {key: value for key, value in table.items() if isinstance(value, dict)}
+    _refuse_unknown(tables, group.commands, _place(file, words, "table"))
+    _refuse_unknown(shared, _options(group), _place(file, words, "key"))
+    return {
+        name: _of_command(
+            command,
+            {key: value for key, value in shared.items() if key in _options(command)} | tables.get(name, {}),
+            file,
+            [*words, name],
+        )
+        for name, command in group.commands.items()
+    }
+
+
+def _of_command(command: click.Command, table: dict[str, Any], file: Path, words: Sequence[str]) -> dict[str, Any]:
+    if isinstance(command, click.Group):
+        return _of_group(command, table, file, words)
+    options = _options(command)
+    _refuse_unknown(table, options, _place(file, words, "key"))
+    return {str(options[key].name): _value(options[key], table[key], file, [*words, key]) for key in table}
+
+
+def _place(file: Path, words: Sequence[str], what: str) -> str:
+    table = f"[{'.'.join(words)}]: " if words else ""
+    return f"{file}: {table}unknown {what} "
+
+
+def _refuse_unknown(written: Iterable[str], known: Iterable[str], place: str) -> None:
+    from perfcli.thresholds import did_you_mean
+
+    listing = sorted(known)
+    for key in written:
+        if key not in listing:
+            hint = f"there are {', '.join(listing)}" if listing else "it has no options"
+            raise UsageError(f"{place}{key!r:.60}{did_you_mean([key], listing)}", hint=hint)
+
+
+def _value(option: click.Option, written: Any, file: Path, words: Sequence[str]) -> Any:
+    """A value as click takes it; a path is seen from the directory of the file."""
+    if isinstance(written, dict) or (isinstance(written, list) and not option.multiple):
+        raise UsageError(f"{file}: {'.'.join(words)}: expected one value, not {written!r:.60}")
+    if isinstance(option.type, click.Path) and isinstance(written, str) and written != "-":
+        return str(file.parent / written)
+    return [written] if option.multiple and not isinstance(written, list) else written

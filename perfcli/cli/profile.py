@@ -1,0 +1,112 @@
+"""The command that says why an engine is slow."""
+
+from __future__ import annotations
+
+import sys
+from contextlib import nullcontext
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from perfcli.cli.choosing import PROGRESS, with_options
+from perfcli.cli.group import EPILOG, cli
+from perfcli.errors import UsageError
+
+if TYPE_CHECKING:
+    from perfcli.plan import ExecutionPlan
+
+_HOW = (
+    click.option("--workers", "--vus", type=click.IntRange(min=1), metavar="N", help="Virtual users (load.vus)."),
+    click.option("--iterations", type=click.IntRange(min=1), metavar="N", help="Iterations, whatever the executor."),
+    click.option("--duration", metavar="D", help="Run for this long (30s, 2m), whatever the executor."),
+    click.option(
+        "--set", "settings", multiple=True, metavar="KEY=VALUE", help="Change a key, e.g. engine.ai.latency=10ms."
+    ),
+    click.option("--seed", type=click.IntRange(min=0, max=2**63 - 1), metavar="N", help="Repeat the same operations."),
+)
+
+
+@cli.command(epilog=EPILOG)
+@click.argument("scenario", metavar="NAME|FILE")
+@click.option("--cpu", is_flag=True, help="Functions by time, and a flame graph.")
+@click.option("--memory", is_flag=True, help="Lines whose allocations outlive the load.")
+@click.option("--sql", is_flag=True, help="Statements with times, plans, full scans and N+1.")
+@click.option("--locks", is_flag=True, help="Time waited for locks of SQLite and of the engine.")
+@with_options(*_HOW)
+@click.option("--engine", default="", metavar="PATH|REV", help="Profile this engine: a checkout, or a revision.")
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path, file_okay=False),
+    default="profiles",
+    show_default=True,
+    metavar="DIR",
+    help="Where flame graphs go.",
+)
+@click.option(
+    "--json", "json_file", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help="Write what was found."
+)
+@PROGRESS
+def profile(
+    cpu: bool,
+    memory: bool,
+    sql: bool,
+    locks: bool,
+    engine: str,
+    out: Path,
+    json_file: Path | None,
+    progress: bool,
+    scenario: str,
+    workers: int | None,
+    iterations: int | None,
+    duration: str | None,
+    settings: tuple[str, ...],
+    seed: int | None,
+) -> None:
+    """Say where a scenario's time and memory go: which function, which statement, which line, which lock.
+
+    Runs the scenario once without a profiler, and once with each that is asked for (all four by default), 20 s at
+    most, and says what each adds. Thresholds are not judged, and no figure is kept.
+
+    \b
+    Examples:
+      digipal-perf profile long_session
+      digipal-perf profile database_load --sql --locks --engine HEAD~3
+      digipal-perf profile my.yaml --cpu --iterations 500 --set engine.ai.latency=0ms
+    """
+    from perfcli.cli.choosing import plans
+
+    found = plans([scenario], [], workers, iterations, duration, settings, seed)
+    if len(found) > 1:
+        names = ", ".join(plan.scenario.name for plan in found)
+        raise UsageError(f"{scenario}: one scenario is profiled at a time, not {len(found)}", hint=f"choose: {names}")
+    asked = [kind for kind, wanted in {"cpu": cpu, "memory": memory, "sql": sql, "locks": locks}.items() if wanted]
+    raise click.exceptions.Exit(_profile(found[0], asked, engine, out, json_file, progress))
+
+
+def _profile(
+    plan: ExecutionPlan, asked: list[Any], engine: str, out: Path, json_file: Path | None, progress: bool
+) -> int:
+    from perfcli.documents import STDOUT, check_writable, write_document
+    from perfcli.errors import ExitCode
+    from perfcli.pool.checkout import resolve_engine
+    from perfcli.profiling.runs import choose_kinds, profile_scenario, write_flame_graph
+    from perfcli.report.live import LiveProgress
+    from perfcli.report.profile import render_profile
+    from perfcli.report.terminal import make_console
+    from perfcli.run.interrupts import Interrupts
+
+    kinds, notes = choose_kinds(asked)
+    if json_file:
+        check_writable(json_file, "--json")
+    # stdout is the document's where it is asked for there
+    console, interrupts = make_console(file=sys.stderr if json_file == STDOUT else None), Interrupts()
+    interrupts.install()
+    with resolve_engine(engine) if engine else nullcontext() as source, LiveProgress(console, wanted=progress) as live:
+        result, graph = profile_scenario(plan, kinds, observer=live, stop=interrupts.stop, engine=source)
+    files = write_flame_graph(graph, result.scenario, out) if graph else []
+    result = result.model_copy(update={"files": files, "notes": notes})
+    if json_file:
+        write_document(result.model_dump(mode="json"), json_file)
+    console.print(render_profile(result))
+    return interrupts.exit_code if interrupts.exit_code is not None else ExitCode.PASS

@@ -1,0 +1,190 @@
+"""The runs of a profile: one without a profiler, then one for each, of the same operations from the same seed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, Final, Literal
+
+from perfcli.agent.profiling.findings import Findings, FlameGraph
+from perfcli.errors import PerfError, UsageError, Verdict
+from perfcli.observer import Observer
+from perfcli.plan import ExecutionPlan, Profiling
+from perfcli.pool.checkout import EngineSource
+from perfcli.pool.leftovers import scratch_directory
+from perfcli.profiling.result import Breakdown, Overhead, ProfileResult
+from perfcli.results import OperationResult, RunResult
+from perfcli.run import StopRequest, run_scenario
+
+Kind = Literal["cpu", "memory", "sql", "locks"]
+KINDS: Final[tuple[Kind, ...]] = ("cpu", "memory", "sql", "locks")
+LONGEST_NS: Final = 20_000_000_000
+"""How long iterations begin in each run, however long the scenario's own load is."""
+
+_CPU_NEEDS: Final = "pyinstrument"
+
+
+@dataclass(slots=True)
+class _Runs:
+    plain: RunResult | None = None
+    profiled: dict[Kind, tuple[RunResult, Findings]] = field(default_factory=dict)
+
+
+def choose_kinds(asked: Sequence[Kind]) -> tuple[list[Kind], list[str]]:
+    """The profilers to use, all where none was asked for, and notes on those that are left out.
+
+    Raises:
+        UsageError: one was asked for whose package is not installed.
+    """
+    missing = find_spec(_CPU_NEEDS) is None
+    if missing and "cpu" in asked:
+        raise UsageError(f"--cpu needs the package {_CPU_NEEDS}", hint="pip install 'digipal-perf[profile]'")
+    if missing and not asked:
+        left_out = f"cpu left out: it needs the package {_CPU_NEEDS} (pip install 'digipal-perf[profile]')"
+        return [kind for kind in KINDS if kind != "cpu"], [left_out]
+    return [kind for kind in KINDS if kind in asked or not asked], []
+
+
+def profile_scenario(
+    plan: ExecutionPlan,
+    kinds: Sequence[Kind],
+    *,
+    observer: Observer | None = None,
+    stop: StopRequest | None = None,
+    engine: EngineSource | None = None,
+    longest_ns: int = LONGEST_NS,
+) -> tuple[ProfileResult, FlameGraph | None]:
+    """Profile a plan; after a stop, what was found until then.
+
+    Raises:
+        PerfError: the engine died, or nothing was measured.
+        UsageError: the engine lives elsewhere than in its agent.
+    """
+    _require_an_engine_inside(plan)
+    started_at = datetime.now(UTC)
+    runs, stop = _Runs(), stop or StopRequest()
+    with scratch_directory() as directory:
+        file = directory / "findings.json"
+        for kind in (None, *kinds):
+            if stop.reason:
+                break
+            profiling = Profiling(by=kind or "nothing", findings=file, longest_ns=longest_ns)
+            result = run_scenario(_profiled(plan, profiling), observer=observer, stop=stop, engine=engine)
+            _require_success(result, kind)
+            findings = _taken(file)
+            if kind is None:
+                runs.plain = result
+            elif findings is not None:
+                runs.profiled[kind] = (result, findings)
+    return _put_together(plan, runs, started_at, stop, engine), _flame_graph(runs)
+
+
+def _require_an_engine_inside(plan: ExecutionPlan) -> None:
+    name = plan.scenario.target.name
+    if name != "embedded":
+        raise UsageError(
+            f"{plan.scenario.name}: profile looks into the engine's own process, and its target is {name}",
+            hint="profile a scenario whose target is embedded",
+        )
+
+
+def _profiled(plan: ExecutionPlan, profiling: Profiling) -> ExecutionPlan:
+    """The plan with a profiler, and without thresholds: nothing of it is to be judged, nor to stop it."""
+    scenario = plan.scenario
+    phases = [phase.model_copy(update={"thresholds": []}) for phase in scenario.phases]
+    unjudged = scenario.model_copy(update={"thresholds": [], "phases": phases})
+    return ExecutionPlan(scenario=unjudged, seed=plan.seed, profile=profiling)
+
+
+def _taken(file: Path) -> Findings | None:
+    """What a run left there, which is the next one's place; None where it was stopped too early."""
+    if not file.exists():
+        return None
+    found = Findings.model_validate_json(file.read_text(encoding="utf-8"))
+    file.unlink()
+    return found
+
+
+def _require_success(result: RunResult, kind: Kind | None) -> None:
+    doing = f"the run with --{kind}" if kind else "the run without a profiler"
+    if result.verdict is Verdict.ERROR:
+        raise PerfError(
+            f"{result.name}: {doing} broke off: {'; '.join(result.reasons)}",
+            hint=result.details or "see whether `digipal-perf run` of the same scenario says more",
+        )
+    if result.verdict is not Verdict.INTERRUPTED and not result.total.ok:
+        errors = ", ".join(result.total.errors) or "none was tried"
+        raise PerfError(f"{result.name}: in {doing} no operation succeeded: {errors}", hint="digipal-perf run it first")
+
+
+def _put_together(
+    plan: ExecutionPlan, runs: _Runs, started_at: datetime, stop: StopRequest, engine: EngineSource | None
+) -> ProfileResult:
+    found: dict[str, Any] = {kind: getattr(findings, kind) for kind, (_, findings) in runs.profiled.items()}
+    return ProfileResult(
+        scenario=plan.scenario.name,
+        plan=plan.describe(),
+        seed=plan.seed,
+        started_at=started_at.isoformat(timespec="seconds"),
+        engine=engine.name if engine else "",
+        engine_version=runs.plain.environment.engine_version if runs.plain else "",
+        processes=plan.scenario.pool.processes,
+        operations={kind: result.total.attempts for kind, (result, _) in runs.profiled.items()},
+        breakdown=_breakdown(runs),
+        overheads=list(_overheads(runs)),
+        interrupted=stop.reason,
+        **found,
+    )
+
+
+def _breakdown(runs: _Runs) -> list[Breakdown]:
+    for kind in ("locks", "sql"):
+        if kind in runs.profiled:
+            result, findings = runs.profiled[kind]
+            times = {operation.name: _service_time_ns(operation) for operation in result.operations}
+            return [Breakdown(parts=parts, service_time_ns=times.get(parts.operation)) for parts in findings.parts]
+    return []
+
+
+def _overheads(runs: _Runs) -> Iterator[Overhead]:
+    plain_ns = _typical_ns(runs.plain) if runs.plain else None
+    for kind, (result, _) in runs.profiled.items():
+        typical_ns = _typical_ns(result)
+        if plain_ns and typical_ns:
+            yield Overhead(by=kind, operations=result.total.attempts, typical_ns=typical_ns, plain_ns=plain_ns)
+
+
+def _typical_ns(result: RunResult) -> float | None:
+    """The operations' medians of service time, weighted by how many there were: a mean would be the noise's."""
+    timed = [(operation.ok, operation.service_time) for operation in result.operations if operation.service_time]
+    done = sum(ok for ok, _ in timed)
+    return sum(ok * times.p50_ns for ok, times in timed) / done if done else None
+
+
+def _service_time_ns(operation: OperationResult) -> float | None:
+    return operation.service_time.mean_ns if operation.service_time else None
+
+
+def _flame_graph(runs: _Runs) -> FlameGraph | None:
+    return runs.profiled["cpu"][1].flame_graph if "cpu" in runs.profiled else None
+
+
+def write_flame_graph(graph: FlameGraph, scenario: str, directory: Path) -> list[str]:
+    """Write the page and the speedscope file; their paths.
+
+    Raises:
+        UsageError: they cannot be written there.
+    """
+    written = []
+    for suffix, content in (("html", graph.html), ("speedscope.json", graph.speedscope)):
+        path = directory / f"{scenario}-cpu.{suffix}"
+        try:
+            directory.mkdir(parents=True, exist_ok=True)
+            path.write_text(content, encoding="utf-8")
+        except OSError as error:
+            raise UsageError(f"--out {directory}: {path.name} cannot be written: {error.strerror}") from error
+        written.append(str(path))
+    return written

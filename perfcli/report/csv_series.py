@@ -1,0 +1,86 @@
+"""The time series as CSV: a row for each second of the load and operation; of two engines, one for each pair.
+
+docs/reports.md lists the columns. Names stand as they are written, quoted as RFC 4180 says; lines end with a line feed.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from bisect import bisect_right
+from collections.abc import Iterator, Sequence
+from typing import Any, Final
+
+from perfcli.errors import UsageError
+from perfcli.regression.result import AbResult
+from perfcli.report.outside import without_surrogates
+from perfcli.report.saved import Reported
+from perfcli.results import TOTAL, MonitorSample, RunResult, SecondOfLoad
+from perfcli.units import NS_PER_S
+
+COLUMNS: Final = (
+    *("run", "scenario", "second", "length_ns", "operation", "ok", "failed"),
+    *("mean_ns", "p50_ns", "p99_ns", "max_ns"),
+    *("rss_bytes", "cpu", "threads", "open_files", "database_bytes", "wal_bytes"),
+)
+PAIR_COLUMNS: Final = ("comparison", "scenario", "metric", "unit", "pair", "ln_ratio")
+_OF_LOAD: Final = ("ok", "failed", "mean_ns", "p50_ns", "p99_ns", "max_ns")
+_OF_MONITOR: Final = ("rss", "cpu", "threads", "open_files", "database_bytes", "wal_bytes")
+
+Row = Sequence[Any]
+
+
+def render_csv(results: Sequence[Reported]) -> str:
+    """The seconds of runs, or the pairs of comparisons.
+
+    Raises:
+        UsageError: there are both, which have no column in common.
+    """
+    runs = [result for result in results if isinstance(result, RunResult)]
+    comparisons = [result for result in results if isinstance(result, AbResult)]
+    if runs and comparisons:
+        raise UsageError(
+            "--csv: a run has a series of seconds, and a result of ab one of pairs: they do not go into one table",
+            hint="write them to a file each, with a command each",
+        )
+    if comparisons:
+        return _written(PAIR_COLUMNS, _pairs(comparisons))
+    return _written(COLUMNS, _seconds(runs))
+
+
+def _written(columns: Sequence[str], rows: Iterator[Row]) -> str:
+    return without_surrogates("".join(f"{_line(row)}\n" for row in (columns, *rows)))
+
+
+def _line(row: Row) -> str:
+    """A row without its end: the writer quotes no carriage return unless lines end with one."""
+    stream = io.StringIO()
+    csv.writer(stream, lineterminator="\r\n").writerow(row)
+    return stream.getvalue().removesuffix("\r\n")
+
+
+def _seconds(runs: Sequence[RunResult]) -> Iterator[Row]:
+    for number, run in enumerate(runs, start=1):
+        series = {**run.seconds_by_operation, TOTAL: run.seconds}
+        for operation, seconds in series.items():
+            for second in seconds:
+                # readings are of the engine's process, whatever it was doing
+                reading = _last_reading(run.monitor, second) if operation == TOTAL else None
+                when = (second.second, second.length_ns, operation)
+                load = (getattr(second, name) for name in _OF_LOAD)
+                seen = (reading and getattr(reading, name) for name in _OF_MONITOR)
+                yield [number, run.name, *when, *load, *seen]
+
+
+def _last_reading(readings: Sequence[MonitorSample], second: SecondOfLoad) -> MonitorSample | None:
+    """The last reading in a second; None where there is none in it."""
+    begins_ns = second.second * NS_PER_S
+    before = bisect_right(readings, begins_ns + second.length_ns, key=lambda reading: reading.at_ns)
+    return readings[before - 1] if before and readings[before - 1].at_ns >= begins_ns else None
+
+
+def _pairs(comparisons: Sequence[AbResult]) -> Iterator[Row]:
+    for number, result in enumerate(comparisons, start=1):
+        for metric in result.metrics:
+            for pair, difference in enumerate(metric.differences, start=1):
+                yield [number, result.scenario, metric.name, metric.unit, pair, difference]

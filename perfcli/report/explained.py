@@ -1,0 +1,117 @@
+"""What a metric means and how it is computed; what an operation does."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Final
+
+from rich.console import Group, RenderableType
+from rich.text import Text
+
+from perfcli.errors import UsageError
+from perfcli.metrics.catalog import METRICS, STATISTICS, Metric
+from perfcli.metrics.explanations import EXPLANATIONS
+from perfcli.metrics.windows import WINDOWED
+from perfcli.report.layout import INDENT, Hanging, labelled
+from perfcli.scenario.operation import StepSettings
+from perfcli.scenario.steps import STEP_MODELS
+from perfcli.scenario.target import McpSettings
+from perfcli.thresholds import did_you_mean
+
+_METHODOLOGY: Final = "docs/methodology.md"
+_REFERENCE: Final = "docs/scenario-reference.md"
+
+
+def render_all() -> RenderableType:
+    """Every metric and every operation, a line each."""
+    metrics = [(metric.name, metric.meaning) for metric in METRICS.values()]
+    operations = [(operation, _does(model)) for operation, model in STEP_MODELS.items()]
+    parts: list[RenderableType] = []
+    for title, rows in (("metrics", metrics), ("operations", operations)):
+        parts += [*([Text()] if parts else []), Text(title, "bold"), *labelled([(n, Text(m)) for n, m in rows])]
+    return Group(*parts)
+
+
+def render_explanation(subject: str) -> RenderableType:
+    """One metric, alone or as a threshold names it, or one operation.
+
+    Raises:
+        UsageError: there is no such thing; the message tells what is near.
+    """
+    metric = _metric_in(subject)
+    if metric is not None:
+        return Group(_headline(metric.name, metric.meaning), *labelled([(k, Text(v)) for k, v in _of_metric(metric)]))
+    if subject in STEP_MODELS:
+        model = STEP_MODELS[subject]
+        lines = [(label, Text(text)) for label, text in _of_operation(subject, model)]
+        return Group(_headline(subject, _does(model)), *labelled(lines))
+    near = did_you_mean([subject], [*METRICS, *STEP_MODELS])
+    raise UsageError(
+        f"no metric and no operation is called {subject!r:.80}{near}", hint="digipal-perf explain lists them all"
+    )
+
+
+def _metric_in(subject: str) -> Metric | None:
+    """The metric that a text names: as "latency", or within "load_pet.latency.p95"."""
+    parts = subject.split(".")
+    spans = ((first, last) for first in range(min(2, len(parts))) for last in range(len(parts), first, -1))
+    return next((METRICS[name] for first, last in spans if (name := ".".join(parts[first:last])) in METRICS), None)
+
+
+def _headline(name: str, meaning: str) -> RenderableType:
+    return Hanging(Text(name, "bold").append(INDENT), Text(meaning))
+
+
+def _of_metric(metric: Metric) -> Iterator[tuple[str, str]]:
+    explanation = EXPLANATIONS[metric.name]
+    yield "unit", metric.unit.form.removeprefix("a ")
+    if metric.needs_statistic:
+        yield "statistic", f"needed: {', '.join(STATISTICS)}, or a percentile such as p95"
+    yield "computed", explanation.computed
+    yield "known of", ", ".join(_known_of(metric))
+    if metric.name in WINDOWED:
+        yield "windows", f"{explanation.example} within 30s, or for 10s"
+    if metric.name in McpSettings().unknowable:
+        yield "not of", f"target mcp: {McpSettings().unknowable[metric.name]}"
+    of_one = f"; load_pet.{explanation.example}, of one operation" if metric.per_operation else ""
+    yield "threshold", explanation.example + of_one
+    yield "more", f"{_METHODOLOGY}#{explanation.section}"
+
+
+def _known_of(metric: Metric) -> Iterator[str]:
+    yield "the whole run"
+    if metric.per_phase:
+        yield "each phase"
+    if metric.per_operation:
+        yield "each operation"
+
+
+def _of_operation(operation: str, model: type[StepSettings]) -> Iterator[tuple[str, str]]:
+    own = [name for name in model.model_fields if name not in (*StepSettings.model_fields, "operation")]
+    yield "target", " and ".join(model.targets)
+    for name in own:
+        yield name, _setting(model, name)
+    yield "besides", f"{', '.join(StepSettings.model_fields)}, as of every step"
+    if operation == "sleep":
+        yield "step", "sleep: 50ms"
+    else:
+        yield (
+            "needs",
+            "pets that exist: setup.pets, or a step before it that makes one" if model.needs_pet else "nothing",
+        )
+        yield "step", f"{operation}, or {operation}: {{weight: 8}}"
+        yield "threshold", f"{operation}.latency.p95 < 100ms; {operation}.success_rate >= 99%"
+        yield "metrics", ", ".join(metric.name for metric in METRICS.values() if metric.per_operation)
+        yield "right when", f"{_METHODOLOGY}#answers"
+    yield "more", f"{_REFERENCE}#flow-{operation}"
+
+
+def _setting(model: type[StepSettings], name: str) -> str:
+    field = model.model_fields[name]
+    default = "required" if field.is_required() else json.dumps(field.default)
+    return f"{field.description} ({default})"
+
+
+def _does(model: type[StepSettings]) -> str:
+    return (model.__doc__ or "").split("\n")[0].rstrip(".")

@@ -1,0 +1,172 @@
+"""A chart: what plotly draws, and what stands around it for those who read, hear or step through it."""
+
+from __future__ import annotations
+
+import html
+import math
+import sys
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, Literal
+
+from perfcli import units
+from perfcli.report.html.markup import Markup, element, script_json
+from perfcli.report.outside import on_one_line, without_surrogates
+
+COLOURS: Final = ("#3b82f6", "#f97316", "#10a37f", "#a855f7", "#e5484d", "#0aa5c2", "#c98a00", "#ec4899")
+"""Of middle lightness, so that each can be seen on white and on black."""
+
+DASHES: Final = ("solid", "dash", "dashdot", "longdash")
+BAD_COLOUR: Final = "#e5484d"
+GOOD_COLOUR: Final = "#10a37f"
+QUIET_COLOUR: Final = "#808a94"
+
+_CLEAR: Final = "rgba(0,0,0,0)"
+_FONT: Final = "system-ui, -apple-system, 'Segoe UI', Roboto, sans-serif"
+_HEIGHT: Final = 320
+_LONGEST_NAME: Final = 40
+_LEAST_MARKS: Final = 3
+_DIGITS: Final = (
+    (1,),
+    (1, 3),
+    (1, 2, 5),
+    (1, 1.2, 1.5, 2, 2.5, 3, 4, 5, 6, 7, 8, 9),
+    tuple(digit / 10 for digit in range(10, 100)),
+)
+"""Within each power of ten, the fewest first."""
+
+_ALMOST_ONE: Final = 1 - 1e-9
+_TIME_UNITS: Final = ((1.0, " s"), (1e3, " ms"), (1e6, " µs"), (1e9, " ns"))
+
+Trace = dict[str, Any]
+Axis = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Chart:
+    """A chart in plotly's own terms.
+
+    Args:
+        note: one sentence on how to read it.
+        traces: those without any point are left out; a chart without traces is not shown.
+        layout: beyond what all charts share: at least `xaxis` and `yaxis`.
+    """
+
+    title: str
+    note: str
+    traces: Sequence[Trace]
+    layout: dict[str, Any]
+
+    @property
+    def figure(self) -> dict[str, Any]:
+        """What plotly takes."""
+        return {"data": [trace for trace in self.traces if trace["x"]], "layout": _SHARED | self.layout}
+
+
+_SHARED: Final = {
+    "autosize": True,
+    "height": _HEIGHT,
+    "margin": {"l": 8, "r": 12, "t": 22, "b": 8},
+    "paper_bgcolor": _CLEAR,
+    "plot_bgcolor": _CLEAR,
+    "font": {"family": _FONT, "size": 12},
+    "hovermode": "closest",
+    "showlegend": True,
+    "legend": {"orientation": "h", "yref": "container", "yanchor": "bottom", "y": 0, "x": 0, "itemwidth": 30},
+}
+
+
+def render_charts(charts: Iterable[Chart]) -> Markup:
+    """The charts that have anything to show, beside one another where there is room."""
+    shown = [_render(chart) for chart in charts if chart.figure["data"]]
+    return element("div", *shown, class_="charts") if shown else Markup()
+
+
+def _render(chart: Chart) -> Markup:
+    caption = element("figcaption", element("h4", chart.title), element("p", chart.note))
+    plot = element(
+        "div",
+        class_="plot",
+        tabindex="0",
+        role="group",
+        aria_roledescription="chart",
+        aria_label=f"{chart.title}. {chart.note} Arrow keys step through its points.",
+    )
+    reading = element("p", class_="reading", aria_live="polite")
+    figure = element("script", script_json(chart.figure), type="application/json")
+    return element("figure", caption, plot, reading, figure, class_="chart")
+
+
+def label(text: str, longest: int = sys.maxsize) -> str:
+    """A name for plotly, which would obey tags in it: on one line, cut where it is too long, and escaped."""
+    shown = without_surrogates(on_one_line(text))
+    return html.escape(shown if len(shown) <= longest else f"{shown[: longest - 1]}…", quote=False)
+
+
+def line(name: str, points: Iterable[tuple[float, float, str]], index: int = 0, **more: Any) -> Trace:
+    """A line through points, each with what is told of it.
+
+    Args:
+        index: of the line within its chart: its colour, and its dashes beyond as many lines as there are colours.
+    """
+    drawn = list(points)
+    style = {"color": COLOURS[index % len(COLOURS)], "width": 2, "dash": DASHES[index // len(COLOURS) % len(DASHES)]}
+    trace: Trace = {
+        "type": "scatter",
+        "mode": "lines",
+        "name": label(name, _LONGEST_NAME),
+        "x": [x for x, _, _ in drawn],
+        "y": [y for _, y, _ in drawn],
+        "text": [label(told) for _, _, told in drawn],
+        "hovertemplate": "%{text}<extra></extra>",
+        **more,
+    }
+    trace["line"] = style | more.get("line", {})
+    return trace
+
+
+def limit_line(expr: str, span: tuple[float, float], limit: float, *, passed: bool) -> Trace:
+    """A threshold as a level line: red where it does not hold."""
+    colour = GOOD_COLOUR if passed else BAD_COLOUR
+    points = [(x, limit, expr) for x in span]
+    return line(expr, points, line={"color": colour, "width": 1.5, "dash": "dot"})
+
+
+def axis(title: str, **more: Any) -> Axis:
+    """An axis with few, plain marks."""
+    return {
+        "title": {"text": label(title), "standoff": 6, "font": {"size": 12}},
+        "automargin": True,
+        "nticks": 7,
+        "ticklabelstandoff": 4,
+        "zeroline": False,
+        **more,
+    }
+
+
+def duration_axis(title: str, traces: Iterable[Trace], side: Literal["x", "y"] = "y") -> Axis:
+    """A logarithmic axis for the durations, in seconds, of traces; marks at round ones, few enough for a phone."""
+    known = [value for trace in traces for value in trace[side] if value > 0]
+    marks = _round_values(min(known, default=1e-6), max(known, default=1.0))
+    texts = [units.format_number(mark * factor) + unit for mark in marks for factor, unit in [_unit_of(mark)]]
+    return axis(title, type="log", tickvals=marks, ticktext=texts)
+
+
+def _round_values(low: float, high: float) -> list[float]:
+    """The powers of ten of a range, with their doubles and fives where those are too few."""
+    powers = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
+    for digits in _DIGITS:
+        marks = [digit * 10.0**power for power in powers for digit in digits]
+        if len([mark for mark in marks if low <= mark <= high]) >= _LEAST_MARKS:
+            break
+    return marks
+
+
+def _unit_of(seconds: float) -> tuple[float, str]:
+    """What makes whole figures of it: 1e6 and µs."""
+    return next((each for each in _TIME_UNITS if seconds * each[0] >= _ALMOST_ONE), _TIME_UNITS[-1])
+
+
+def size_axis(title: str) -> Axis:
+    """An axis of sizes in bytes."""
+    return axis(title, tickformat="~s", ticksuffix="B")

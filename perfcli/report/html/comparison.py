@@ -1,0 +1,185 @@
+"""Two engines compared, as an article: the verdict, each metric, and the pairs that it rests on."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from typing import Any, Final
+
+from rich.text import Text
+
+from perfcli import units
+from perfcli.regression.result import AbResult, EngineSide, MetricComparison
+from perfcli.report.change import amount, change_word, gravest_first, interval, is_same, percent, sentence, value
+from perfcli.report.figures import BAD, counted
+from perfcli.report.html.article import Section, environment_facts, sectioned
+from perfcli.report.html.chart import COLOURS, Chart, Trace, axis, label, line, render_charts
+from perfcli.report.html.markup import Content, Markup, element, facts, joined, listed, table, without_directories
+from perfcli.report.pairs import worth_a_picture
+
+_COLUMNS: Final = ("<", "<metric", "base", "candidate", "change", "interval", "margin")
+_ROW_HEIGHT: Final = 58
+_FRAME_HEIGHT: Final = 130
+_SPREAD: Final = 0.24
+_GOLDEN: Final = (math.sqrt(5) - 1) / 2
+_LONGEST_NAME: Final = 22
+_MOST_REASONS: Final = 4
+
+
+def render_comparison(result: AbResult, anchor: str) -> Markup:
+    """The article of a comparison; `anchor` is its heading's."""
+    return element(
+        "article",
+        _head(result, anchor),
+        sectioned(_sections(result), anchor),
+        class_=f"comparison {_outcome_class(result)}",
+        aria_labelledby=anchor,
+    )
+
+
+def change_of(result: AbResult) -> Text:
+    """What became of the candidate, in a word."""
+    if result.interrupted or result.invalid:
+        return Text("INTERRUPTED" if result.interrupted else "INVALID", "bold yellow")
+    return change_word(result.change)
+
+
+def reasons_of(result: AbResult) -> list[str]:
+    """Why, in sentences: what stood in the way, or the metrics that bear the verdict."""
+    told = [each for each in (result.interrupted, result.invalid, *result.reasons) if each]
+    bearing = [sentence(each) for each in result.metrics if each.change is result.change and not is_same(each)]
+    return [without_directories(each) for each in told or bearing[:_MOST_REASONS] or ["every metric is the same"]]
+
+
+def _outcome_class(result: AbResult) -> str:
+    known = {"regression": "fail", "inconclusive": "invalid"}
+    return "invalid" if result.invalid or result.interrupted else known.get(result.change.value, "pass")
+
+
+def _head(result: AbResult, anchor: str) -> Markup:
+    names = [without_directories(side.name) for side in (result.candidate, result.base)]
+    return element(
+        "header",
+        element("p", change_of(result), class_=f"verdict {_outcome_class(result)}"),
+        element("h2", f"{result.scenario}: {names[0]} against {names[1]}", id=anchor),
+        listed(reasons_of(result)),
+        element("p", result.plan, class_="plan"),
+        element("p", _pairs_in_words(result), class_="quiet"),
+    )
+
+
+def _pairs_in_words(result: AbResult) -> str:
+    pairing = result.pairing
+    took = units.format_duration(result.duration_ns)
+    pinned = "pinned to the same CPUs, one running at a time" if pairing.pinned else "not pinned"
+    return f"{counted(pairing.pairs, 'pair')} in {took}, both engines {pinned}; seed {result.seed}."
+
+
+def _sections(result: AbResult) -> Iterator[Section]:
+    yield "Metrics", _metrics(result.metrics)
+    yield "Pairs", render_charts([pairs_chart(result.metrics)])
+    yield "Engines", _engines(result)
+    yield "Environment", joined([environment_facts(result.environment), facts([("started at", result.started_at)])])
+
+
+def _metrics(metrics: Sequence[MetricComparison]) -> Markup:
+    note = "Per operation, medians over pairs; either end of an interval is a 95 % bound."
+    rows = [
+        (
+            change_word(each.change),
+            each.name,
+            value(each, each.base),
+            value(each, each.candidate),
+            amount(each),
+            None if is_same(each) else interval(each),
+            units.format_percentage(each.margin),
+        )
+        for each in gravest_first(metrics)
+    ]
+    return joined([table("metrics", _COLUMNS, rows), element("p", note, class_="quiet")]) if rows else Markup()
+
+
+def _engines(result: AbResult) -> Markup:
+    columns = ("<", "<engine", "<version", "operations", "failed", "lost writes")
+    sides = (("base", result.base), ("candidate", result.candidate))
+    rows = [
+        (
+            who,
+            without_directories(side.name),
+            side.version,
+            units.format_count(side.operations),
+            _bad(side.failed),
+            _bad(side.lost_writes),
+        )
+        for who, side in sides
+    ]
+    return joined([table("engines", columns, rows), *(_troubles(who, side) for who, side in sides)])
+
+
+def _bad(count: int) -> Content:
+    return Text(units.format_count(count), BAD) if count else units.format_count(count)
+
+
+def _troubles(who: str, side: EngineSide) -> Content:
+    told = [f"{units.format_count(count)} x {kind}" for kind, count in side.errors.items()]
+    told += side.lost_examples
+    if not (told or side.problem):
+        return None
+    problem = element("pre", without_directories(side.problem), tabindex="0") if side.problem else None
+    return joined([element("h4", f"Troubles of the {who}"), listed(map(without_directories, told)), problem])
+
+
+def pairs_chart(metrics: Sequence[MetricComparison]) -> Chart:
+    """A row for each metric worth a look: its pairs, its estimate with the interval, and the margin as a shade."""
+    shown = list(reversed(worth_a_picture(metrics)))
+    ticks = axis("", tickvals=list(range(len(shown))), ticktext=[label(each.name, _LONGEST_NAME) for each in shown])
+    layout: dict[str, Any] = {
+        "height": _FRAME_HEIGHT + _ROW_HEIGHT * len(shown),
+        "xaxis": axis("candidate against base", tickformat="+.0%", zeroline=True),
+        "yaxis": ticks | {"range": [-0.6, len(shown) - 0.4], "fixedrange": True},
+        "shapes": [_margin(each, row) for row, each in enumerate(shown)],
+    }
+    note = "Each dot is a pair: to the right the candidate was slower or took more. Shaded: changes within the margin."
+    return Chart("Differences of the pairs", note, [*_intervals(shown), _dots(shown), _estimates(shown)], layout)
+
+
+def _dots(metrics: Sequence[MetricComparison]) -> Trace:
+    """Spread by the golden ratio, so that dots of one value lie apart, and in every report alike."""
+    points = [
+        (change, row + _SPREAD * (2 * (pair * _GOLDEN % 1) - 1), f"{each.name}, pair {pair}: {percent(1 + change)}")
+        for row, each in enumerate(metrics)
+        for pair, change in enumerate(map(_change, each.differences), start=1)
+        if change is not None
+    ]
+    return line("a pair", points, mode="markers", marker={"size": 7, "opacity": 0.65, "color": COLOURS[0]})
+
+
+def _change(difference: float) -> float | None:
+    return math.expm1(difference) if abs(difference) < 10 else None
+
+
+def _intervals(metrics: Sequence[MetricComparison]) -> Iterator[Trace]:
+    for row, each in enumerate(metrics):
+        ends = [(bound or each.ratio) - 1 for bound in (each.lower, each.upper)]
+        if all(map(math.isfinite, ends)):
+            points = [(end, row, sentence(each)) for end in ends]
+            yield line("interval", points, showlegend=False, line={"color": COLOURS[1], "width": 4})
+
+
+def _estimates(metrics: Sequence[MetricComparison]) -> Trace:
+    points = [(each.ratio - 1, row, sentence(each)) for row, each in enumerate(metrics) if math.isfinite(each.ratio)]
+    marker = {"symbol": "diamond", "size": 13, "color": COLOURS[1], "line": {"width": 1, "color": "#ffffff"}}
+    return line("estimate with its interval", points, mode="markers", marker=marker)
+
+
+def _margin(metric: MetricComparison, row: int) -> dict[str, Any]:
+    return {
+        "type": "rect",
+        "layer": "below",
+        "line": {"width": 0},
+        "fillcolor": "rgba(128,138,148,0.2)",
+        "x0": -metric.margin,
+        "x1": metric.margin,
+        "y0": row - 0.4,
+        "y1": row + 0.4,
+    }

@@ -1,0 +1,49 @@
+"use strict";
+
+// A finger scrolls the page; only a mouse marks what to zoom into.
+const dragmode = matchMedia("(pointer: coarse)").matches ? false : "zoom";
+
+// Of a narrow chart the legend has a row for each line; the plot keeps its own height.
+const NARROW = 420;
+const LEGEND_ROW = 26;
+
+async function draw(figure) {
+  const plot = figure.querySelector(".plot");
+  const { data, layout } = JSON.parse(figure.querySelector("script").textContent);
+  const rows = plot.clientWidth < NARROW ? data.filter((each) => each.showlegend !== false).length - 2 : 0;
+  const height = layout.height + LEGEND_ROW * Math.max(0, rows);
+  await Plotly.newPlot(plot, data, { ...layout, height, dragmode }, { responsive: true, displayModeBar: false });
+  stepThrough(plot, figure.querySelector(".reading"), data);
+  figure.dataset.drawn = "yes";
+}
+
+// Arrow keys go from point to point and from line to line; each is shown and read out.
+function stepThrough(plot, reading, data) {
+  let line = 0;
+  let point = -1;
+  const steps = { ArrowRight: [0, 1], ArrowLeft: [0, -1], ArrowDown: [1, 0], ArrowUp: [-1, 0] };
+  plot.addEventListener("keydown", (event) => {
+    const step = steps[event.key];
+    if (!step || event.ctrlKey || event.altKey || event.metaKey) return;
+    event.preventDefault();
+    line = (line + step[0] + data.length) % data.length;
+    point = Math.min(Math.max(point + step[1], 0), data[line].x.length - 1);
+    Plotly.Fx.hover(plot, [{ curveNumber: line, pointNumber: point }]);
+    reading.textContent = plain(data[line].text[point]);
+  });
+  plot.addEventListener("blur", () => Plotly.Fx.unhover(plot));
+}
+
+// What plotly was given is escaped, as it would obey tags.
+function plain(text) {
+  return text.replaceAll("&lt;", "<").replaceAll("&gt;", ">").replaceAll("&amp;", "&");
+}
+
+// One after another, so that the page answers while many are drawn.
+(async () => {
+  for (const figure of document.querySelectorAll("figure.chart")) {
+    await draw(figure);
+    await new Promise((resume) => setTimeout(resume));
+  }
+  document.documentElement.dataset.charts = "drawn";
+})();

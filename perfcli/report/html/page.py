@@ -1,0 +1,82 @@
+"""The page: its head, its style, the results, and the scripts, all within one file."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Mapping, Sequence
+from importlib.resources import files
+
+from perfcli import __version__
+from perfcli.errors import worst
+from perfcli.regression.result import AbResult
+from perfcli.report.html.comparison import render_comparison
+from perfcli.report.html.markup import Markup, element, joined
+from perfcli.report.html.overview import render_overview
+from perfcli.report.html.plotly import plotly_source
+from perfcli.report.html.run import render_run
+from perfcli.report.saved import Reported
+
+
+def render_html(results: Sequence[Reported]) -> str:
+    """One page of all results, to be saved as UTF-8. It needs nothing beyond itself, and may ask no host for anything.
+
+    Raises:
+        PerfError: the extra `report`, which brings plotly, is not installed.
+    """
+    anchored = {f"result-{number}": result for number, result in enumerate(results, start=1)}
+    scripts = [plotly_source(), _shipped("page.js")]
+    return f"<!doctype html>\n{element('html', _head(anchored, scripts), _body(anchored, scripts), lang='en')}\n"
+
+
+def _head(anchored: Mapping[str, Reported], scripts: Sequence[str]) -> Markup:
+    return element(
+        "head",
+        Markup('<meta charset="utf-8">'),
+        Markup(f'<meta http-equiv="Content-Security-Policy" content="{_policy(scripts)}">'),
+        Markup('<meta name="viewport" content="width=device-width, initial-scale=1">'),
+        Markup('<meta name="color-scheme" content="light dark">'),
+        Markup(f'<meta name="generator" content="digipal-perf {__version__}">'),
+        Markup('<link rel="icon" href="data:,">'),
+        element("title", _title(anchored)),
+        element("style", Markup(_shipped("page.css"))),
+    )
+
+
+def _body(anchored: Mapping[str, Reported], scripts: Sequence[str]) -> Markup:
+    articles = (
+        render_comparison(result, anchor) if isinstance(result, AbResult) else render_run(result, anchor)
+        for anchor, result in anchored.items()
+    )
+    return element(
+        "body",
+        element("a", "Skip to the results", href="#results", class_="skip"),
+        element("header", element("p", "digipal-perf report", class_="brand"), class_="page"),
+        element("noscript", element("p", "Without JavaScript there are no charts; every table is here.")),
+        element("main", render_overview(anchored), *articles, id="results"),
+        element("footer", f"Written by digipal-perf {__version__}."),
+        joined(element("script", Markup(script)) for script in scripts),
+    )
+
+
+def _title(anchored: Mapping[str, Reported]) -> str:
+    """What a browser's tab shows: the verdict, and of what."""
+    results = list(anchored.values())
+    if len(results) != 1:
+        codes = [each.exit_code(strict=False) if isinstance(each, AbResult) else each.exit_code for each in results]
+        return f"{len(results)} results: {'pass' if worst(codes) == 0 else 'not all pass'}"
+    (only,) = results
+    if isinstance(only, AbResult):
+        return f"{only.change.value}: {only.scenario}"
+    return f"{only.verdict.value}: {only.name}"
+
+
+def _policy(scripts: Sequence[str]) -> str:
+    """The browser runs these scripts and no other, and fetches nothing: also where a name should ever get through."""
+    digests = (base64.b64encode(hashlib.sha256(script.encode()).digest()).decode() for script in scripts)
+    allowed = " ".join(f"'sha256-{digest}'" for digest in digests)
+    return f"default-src 'none'; script-src {allowed}; style-src 'unsafe-inline'; img-src data:; base-uri 'none'"
+
+
+def _shipped(name: str) -> str:
+    return files("perfcli.report.html").joinpath(name).read_text(encoding="utf-8")

@@ -1,0 +1,57 @@
+"""OpenMetrics text (version 1.0.0), for Prometheus' textfile collector, a push gateway or GitLab's metrics report."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Final
+
+from perfcli.regression.result import AbResult
+from perfcli.report.exposition import FAMILIES, Family, Labels
+from perfcli.report.outside import without_surrogates
+from perfcli.report.saved import Reported
+
+PREFIX: Final = "digipal_perf_"
+
+
+def render_openmetrics(results: Sequence[Reported]) -> str:
+    """All families that any of the results has something of, each once, and the line that ends the text."""
+    labelled = list(zip(results, _labels(results), strict=True))
+    lines = [line for family in FAMILIES for line in _family(family, labelled)]
+    return without_surrogates("\n".join([*lines, "# EOF"]) + "\n")
+
+
+def _labels(results: Sequence[Reported]) -> Iterator[Labels]:
+    """Those that tell the results apart: the scenario, and of several of one scenario their number."""
+    scenarios = [result.scenario if isinstance(result, AbResult) else result.name for result in results]
+    total, seen = Counter(scenarios), Counter[str]()
+    for scenario in scenarios:
+        seen[scenario] += 1
+        yield {"scenario": scenario} | ({"run": str(seen[scenario])} if total[scenario] > 1 else {})
+
+
+def _family(family: Family, labelled: Sequence[tuple[Reported, Labels]]) -> Iterator[str]:
+    name = PREFIX + family.name
+    samples = [
+        f"{name}{sample.suffix}{_braced({**common, **sample.labels})} {_number(sample.value)}"
+        for result, common in labelled
+        for sample in family.samples(result)
+    ]
+    if samples:
+        yield f"# TYPE {name} {family.kind}"
+        if family.unit:
+            yield f"# UNIT {name} {family.unit}"
+        yield f"# HELP {name} {_escaped(family.help)}"
+        yield from samples
+
+
+def _braced(labels: Mapping[str, str]) -> str:
+    return "{" + ",".join(f'{name}="{_escaped(value)}"' for name, value in labels.items()) + "}"
+
+
+def _escaped(text: str) -> str:
+    return text.replace("\\", "\\\\").replace("\n", "\\n").replace('"', '\\"')
+
+
+def _number(value: float) -> str:
+    return repr(float(value))

@@ -1,0 +1,49 @@
+"""What a report is made of: the results of runs and comparisons, also from their files."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Final
+
+from pydantic import ValidationError
+
+from perfcli.documents import STDOUT
+from perfcli.errors import UsageError
+from perfcli.regression.result import AbResult
+from perfcli.results import RunResult, as_result, load_records
+
+Reported = RunResult | AbResult
+"""What can be reported."""
+
+_STDIN: Final = Path("/dev/stdin")
+_WRITTEN_BY: Final = "written by digipal-perf ab --json FILE; a newer digipal-perf may be needed to read it"
+
+
+def load_reported(paths: Iterable[Path]) -> list[Reported]:
+    """What the files hold that `run --json` and `ab --json` wrote, in their order; `-` is stdin.
+
+    Raises:
+        UsageError: a file cannot be read, or holds no such result.
+    """
+    return [_reported(record, path) for path in paths for record in load_records(_STDIN if path == STDOUT else path)]
+
+
+def _reported(record: Any, path: Path) -> Reported:
+    is_ab = isinstance(record, dict) and record.get("kind") == "ab"
+    result = _comparison(record, path) if is_ab else as_result(record, path)
+    try:
+        datetime.fromisoformat(result.started_at)
+    except ValueError as error:
+        raise UsageError(f"{path}: started_at: {result.started_at!r:.60} is no time in ISO 8601") from error
+    return result
+
+
+def _comparison(record: Any, path: Path) -> AbResult:
+    try:
+        return AbResult.model_validate(record)
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(map(str, first["loc"]))
+        raise UsageError(f"{path}: not a whole result of ab: {place}: {first['msg']}", hint=_WRITTEN_BY) from error

@@ -1,0 +1,152 @@
+"""docs/scenario-reference.md: every key of a scenario file in tables, made from its JSON Schema."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any, Final
+
+from perfcli.executors import LOAD_MODELS
+from perfcli.scenario.kinds import Definition, kinds
+from perfcli.scenario.schema import scenario_schema
+from perfcli.scenario.steps import STEP_MODELS
+from perfcli.scenario.target import TARGET_MODELS
+
+COMMAND: Final = "digipal-perf schema --markdown"
+_INTRODUCTION: Final = f"""# Scenario reference
+
+Every key that a scenario file can have, as `{COMMAND}` prints it from the models. This file is not edited, but
+printed again. How keys work together, with examples, stands in [scenarios.md](scenarios.md). An editor shows the same
+while you write: see [command-line.md](command-line.md#completion-in-editors).
+"""
+_TITLES: Final = {
+    **{model.__name__: f"target.{name}" for name, model in TARGET_MODELS.items()},
+    "Engine": "engine",
+    "SimulatedAi": "engine.ai",
+    "Setup": "setup",
+    "Pool": "pool",
+    "Phase": "phases",
+    "Zipf": "users",
+    "Growth": "growth",
+    "ThresholdRule": "thresholds",
+    "UniformThinking": "load.think_time: uniform",
+    "NormalThinking": "load.think_time: normal",
+    "NormalSpread": "load.think_time.normal",
+    "PacedThinking": "load.think_time: paced",
+    "VuStage": "stages of ramping-vus",
+    "ArrivalStage": "stages of ramping-arrival-rate",
+}
+_TYPES: Final = {
+    "Duration": "duration",
+    "PositiveDuration": "duration of more than 0",
+    "Rate": "rate",
+    "PositiveRate": "rate of more than 0",
+    "Percentage": "percentage",
+    "Expression": "threshold",
+    "Threshold": "threshold or section",
+    "Load": "section",
+    "Step": "step",
+    "Target": "`embedded`, `mcp` or section",
+    "ThinkTime": "duration or section",
+    "ListElsewhere": "column of a file",
+    "string": "text",
+    "integer": "count",
+    "number": "number",
+    "boolean": "true or false",
+    "object": "section",
+}
+_LIMITS: Final = {
+    "minimum": "at least {:,}",
+    "exclusiveMinimum": "more than {:,}",
+    "maximum": "at most {:,.0f}",
+    "minItems": "{:,} of them at least",
+    "maxItems": "{:,} of them at most",
+    "maxLength": "at most {:,} characters",
+}
+_LONG_FORMS: Final = ("operation", "target")
+"""Keys that nobody needs to write, as `load_pet: {…}` says the same."""
+
+
+def scenario_reference() -> str:
+    """The document, in Markdown."""
+    schema = scenario_schema()
+    definitions = {name: each for name, each in schema["$defs"].items() if "properties" in each and name != "LoadPart"}
+    parts = [_INTRODUCTION, *_section("Top level", schema), *_kinds()]
+    for title, names in (("load", LOAD_MODELS), ("flow", STEP_MODELS)):
+        group = {name: definitions.pop((LOAD_MODELS | STEP_MODELS)[name].__name__) for name in names}
+        parts += _group(title, group)
+    for name in sorted(definitions, key=list(_TITLES).index):
+        parts += _section(f"`{_TITLES[name]}`", definitions[name])
+    return "\n".join(parts)
+
+
+def _kinds() -> Iterator[str]:
+    yield "## How values are written\n"
+    yield from (f"- {each['description']}" for name, each in kinds().items() if not name.startswith("Positive"))
+    yield "- any value that is no list and no section: a variable, `${name}`"
+    yield ""
+
+
+def _group(title: str, group: dict[str, Definition]) -> Iterator[str]:
+    """What all models of a union have in common, then what each has of its own."""
+    first, *others = group.values()
+    common = {
+        key: each
+        for key, each in first["properties"].items()
+        if all(other["properties"].get(key) == each for other in others)
+    }
+    yield from _section(f"`{title}`: every one", {"properties": common})
+    for name, definition in group.items():
+        yield from _section(f"`{title}`: `{name}`", definition, tuple(common))
+
+
+def _section(title: str, definition: Definition, left_out: tuple[str, ...] = ()) -> Iterator[str]:
+    yield f"## {title}\n"
+    if "description" in definition:
+        yield f"{definition['description']}\n"
+    keys = {
+        key: each for key, each in definition["properties"].items() if not (key in left_out or _is_long_form(key, each))
+    }
+    if not keys:
+        yield "It has no settings of its own.\n"
+        return
+    yield "| key | type | default | limits | meaning |\n| --- | --- | --- | --- | --- |"
+    for key, node in keys.items():
+        default = "required" if key in definition.get("required", ()) else _default(node)
+        cells = (f"`{key}`", _type(node), default, _limits(node) or "–", node.get("description", ""))
+        yield f"| {' | '.join(cells)} |"
+    yield ""
+
+
+def _is_long_form(key: str, node: Definition) -> bool:
+    return key in _LONG_FORMS and any("const" in choice for choice in node.get("anyOf", ()))
+
+
+def _default(node: Definition) -> str:
+    default = node.get("default")
+    if default in (None, "", []):
+        return "–"
+    text = default if isinstance(default, str) else json.dumps(default, ensure_ascii=False)
+    return f"`{text}`"
+
+
+def _type(node: Definition) -> str:
+    if "anyOf" in node:
+        choices = dict.fromkeys(_type(each) for each in node["anyOf"] if each.get("type") != "null")
+        return " or ".join(choice for choice in choices if choice != "variable")
+    if "$ref" in node:
+        name = node["$ref"].rpartition("/")[2]
+        return "variable" if name == "Variable" else _TYPES.get(name, "section")
+    if "const" in node:
+        return f"`{node['const']}`"
+    if "enum" in node:
+        return ", ".join(f"`{each}`" for each in node["enum"])
+    if node.get("type") == "array":
+        return f"list of {_type(node['items'])}" if "items" in node else "list"
+    return "name" if "pattern" in node else _TYPES[node.get("type", "object")]
+
+
+def _limits(node: Any) -> str:
+    own = [form.format(node[key]) for key, form in _LIMITS.items() if key in node]
+    inner = [_limits(each) for each in node.get("anyOf", ())]
+    return ", ".join(dict.fromkeys(filter(None, own + inner)))

@@ -1,0 +1,187 @@
+"""The JSON Schema of scenario files, for editors: they complete keys, show their meaning, and mark mistakes.
+
+It is made from the models, and takes what the loader takes beside them: short forms, variables, lists from CSV files,
+and a part of a load over that of a base. What keys ask of one another (weights, names, pets) only `validate` tells.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, Final
+
+from perfcli.executors import EXECUTORS, LOAD_MODELS
+from perfcli.scenario.data import LISTS
+from perfcli.scenario.kinds import VARIABLE, Definition, kinds
+from perfcli.scenario.models import Scenario
+from perfcli.scenario.steps import STEP_MODELS
+from perfcli.scenario.target import TARGET_MODELS
+
+DIALECT: Final = "http://json-schema.org/draft-07/schema#"  # the newest that all editors speak
+_UNIONS: Final = {"operation": "Step", "executor": "Load", "target": "Target", "kind": "ThinkTime"}
+"""Unions of models by the key that tells them apart, and the definition of what files write in their place."""
+_BESIDE: Final = ("description", "default")
+_NEEDS_ONE: Final = ("flow", "phases")
+
+
+def scenario_schema() -> Definition:
+    """The schema of a scenario file (JSON Schema, draft 7)."""
+    model = Scenario.model_json_schema()
+    definitions = {name: _as_written(each) for name, each in model.pop("$defs").items()}
+    definitions |= {**kinds(), "Variable": VARIABLE, **_written_forms(), "LoadPart": _load_part(definitions)}
+    root = {**_as_written(model), **_depends_on_extends()}
+    root["properties"]["load"] = {"description": root["properties"]["load"]["description"]}
+    used = _reachable(root, definitions)
+    return {
+        "$schema": DIALECT,
+        "title": "digipal-perf scenario",
+        **root,
+        "$defs": {name: each for name, each in definitions.items() if name in used},
+    }
+
+
+def _ref(name: str) -> Definition:
+    return {"$ref": f"#/$defs/{name}"}
+
+
+def _any_of(*choices: Definition) -> Definition:
+    return {"anyOf": list(choices)}
+
+
+def _as_written(node: Any) -> Any:
+    """A part of the models' schema, as files write it."""
+    if isinstance(node, list):
+        return [_as_written(each) for each in node]
+    if not isinstance(node, dict):
+        return node
+    beside: Definition = {key: node[key] for key in _BESIDE if key in node and not isinstance(node[key], dict | None)}
+    if "discriminator" in node:
+        return {**_ref(_UNIONS.get(node["discriminator"]["propertyName"], "")), **beside}
+    if "x-kind" in node:
+        return {**_ref(node["x-kind"]), **beside}
+    if node.get("$ref", "").endswith("/ThresholdRule"):
+        return _ref("Threshold")
+    return {**_or_variable(_plain(node)), **beside}
+
+
+def _plain(node: Definition) -> Definition:
+    written: Definition = {
+        key: _as_written(each) for key, each in node.items() if key not in (*_BESIDE, "title", "properties")
+    }
+    if "oneOf" in written:
+        written["anyOf"] = written.pop("oneOf")
+    if "properties" in node:
+        written["properties"] = {key: _property(key, each) for key, each in node["properties"].items() if key != "kind"}
+    return written
+
+
+def _property(key: str, node: Definition) -> Definition:
+    written: Definition = _as_written(node)
+    if key in _NEEDS_ONE:
+        written["minItems"] = 1
+    if key not in LISTS:
+        return written
+    beside: Definition = {name: written.pop(name) for name in _BESIDE if name in written}
+    return {**_any_of(written, _ref("ListElsewhere")), **beside}
+
+
+def _or_variable(node: Definition) -> Definition:
+    takes_text = node.get("type") == "string" and not {"enum", "const", "pattern"} & node.keys()
+    is_scalar = node.get("type") in ("string", "integer", "number", "boolean")
+    return _any_of(node, _ref("Variable")) if is_scalar and not takes_text else node
+
+
+def _written_forms() -> dict[str, Definition]:
+    return {
+        "Load": _any_of(*(_ref(model.__name__) for model in LOAD_MODELS.values())),
+        "Step": _any_of(_step_alone(), _step_with_settings(), _long_form("operation", STEP_MODELS.values())),
+        "Target": _any_of(
+            _named(TARGET_MODELS),
+            _below_its_name({name: _settings(model.__name__) for name, model in TARGET_MODELS.items()}),
+            _long_form("target", TARGET_MODELS.values()),
+        ),
+        "ThinkTime": _any_of(_ref("Duration"), *map(_ref, ("UniformThinking", "NormalThinking", "PacedThinking"))),
+        "Threshold": _any_of(_ref("Expression"), _ref("ThresholdRule")),
+        "ListElsewhere": _list_elsewhere(),
+    }
+
+
+def _step_alone() -> Definition:
+    return _named(name for name in STEP_MODELS if name != "sleep")
+
+
+def _step_with_settings() -> Definition:
+    steps = {name: _settings(model.__name__) for name, model in STEP_MODELS.items()}
+    steps["sleep"] = _any_of(_ref("PositiveDuration"), _ref("Sleep"))
+    described = {name: {**each, "description": STEP_MODELS[name].__doc__} for name, each in steps.items()}
+    return _below_its_name(described)
+
+
+def _named(names: Iterable[str]) -> Definition:
+    return _any_of({"enum": list(names)}, _ref("Variable"))
+
+
+def _settings(definition: str) -> Definition:
+    return _any_of(_ref(definition), {"type": "null"})
+
+
+def _below_its_name(choices: dict[str, Definition]) -> Definition:
+    return {
+        "type": "object",
+        "minProperties": 1,
+        "maxProperties": 1,
+        "additionalProperties": False,
+        "properties": choices,
+    }
+
+
+def _long_form(key: str, models: Iterable[type]) -> Definition:
+    return {"required": [key], **_any_of(*(_ref(model.__name__) for model in models))}
+
+
+def _list_elsewhere() -> Definition:
+    column = {"type": "string", "minLength": 1, "description": "its column, where it has several"}
+    file = {"type": "string", "minLength": 1, "description": "a CSV file with a header, beside this one"}
+    items = {"type": "array", "minItems": 1, "description": "the list itself"}
+    alone = {"type": "object", "required": ["list"], "properties": {"list": items}, "additionalProperties": False}
+    of_file = {"type": "object", "required": ["csv"], "properties": {"csv": file, "column": column}}
+    return _any_of({**of_file, "additionalProperties": False}, alone)
+
+
+def _load_part(definitions: dict[str, Definition]) -> Definition:
+    """What a load says over that of its base: any keys of any executor."""
+    choices: dict[str, list[Definition]] = {}
+    for model in LOAD_MODELS.values():
+        for key, written in definitions[model.__name__]["properties"].items():
+            known = choices.setdefault(key, [])
+            known += [written] if written not in known else []
+    properties = {key: {**_any_of(*known), "description": known[0]["description"]} for key, known in choices.items()}
+    properties["executor"] = _named(EXECUTORS)
+    return {"type": "object", "additionalProperties": False, "properties": properties}
+
+
+def _depends_on_extends() -> Definition:
+    """What a scenario has to say, unless its base says it."""
+    whole = _any_of({"required": ["load", "flow"]}, {"required": ["phases"]})
+    return {
+        "if": {"required": ["extends"]},
+        "then": {"properties": {"load": _ref("LoadPart")}},
+        "else": {"properties": {"load": _ref("Load")}, **whole},
+        "not": {"required": ["load", "phases"]},
+    }
+
+
+def _reachable(node: Any, definitions: dict[str, Definition]) -> set[str]:
+    """The names of the definitions that a part refers to, or that those refer to."""
+    found: set[str] = set()
+    open_nodes = [node]
+    while open_nodes:
+        here = open_nodes.pop()
+        if isinstance(here, list):
+            open_nodes += here
+        elif isinstance(here, dict):
+            open_nodes += here.values()
+            name = str(here.get("$ref", "")).rpartition("/")[2]
+            if name and name not in found:
+                found.add(name)
+                open_nodes.append(definitions[name])
+    return found

@@ -1,0 +1,85 @@
+"""What `digipal-perf explain` says of metrics and operations."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from perfcli.cli import cli
+from perfcli.errors import UsageError
+from perfcli.metrics.catalog import METRICS
+from perfcli.metrics.explanations import EXPLANATIONS
+from perfcli.scenario.steps import STEP_MODELS
+from perfcli.thresholds import parse_threshold
+
+DOCS = Path(__file__).parents[3] / "docs"
+
+
+def explained(*arguments: str) -> str:
+    """What the command prints, having ended well."""
+    result = CliRunner().invoke(cli, ["explain", *arguments])
+    assert result.exit_code == 0, result.output
+    return result.output
+
+
+def anchors(document: str) -> set[str]:
+    """The anchors that a host of Markdown gives to the headings of a document."""
+    headings = re.findall(r"^#+ (.+)$", (DOCS / document).read_text(encoding="utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def test_every_metric_of_the_catalog_is_explained() -> None:
+    assert list(EXPLANATIONS) == list(METRICS)
+
+
+@pytest.mark.parametrize("name", METRICS)
+def test_examples_are_thresholds_and_sections_exist(name: str) -> None:
+    explanation = EXPLANATIONS[name]
+    assert parse_threshold(explanation.example).metric is METRICS[name]
+    assert explanation.section in anchors("methodology.md")
+
+
+@pytest.mark.parametrize("name", METRICS)
+def test_a_metric_is_explained(name: str) -> None:
+    text = " ".join(explained(name).split())
+    metric = METRICS[name]
+    assert text.startswith(f"{name} {metric.meaning}")
+    for told in (metric.unit.value, EXPLANATIONS[name].computed, EXPLANATIONS[name].example):
+        assert " ".join(told.split()) in text
+    assert (", each operation" in text) is metric.per_operation
+    assert ("needed: min" in text) is metric.needs_statistic
+
+
+@pytest.mark.parametrize("name", STEP_MODELS)
+def test_an_operation_is_explained(name: str) -> None:
+    text = explained(name)
+    assert text.startswith(name)
+    (anchor,) = re.findall(r"docs/scenario-reference\.md#(\S+)", text)
+    assert anchor in anchors("scenario-reference.md")
+
+
+@pytest.mark.parametrize(
+    ("subject", "metric"),
+    [
+        ("load_pet.latency.p95", "latency"),
+        ("latency.p95", "latency"),
+        ("care.growth.ratio", "growth.ratio"),
+        ("memory.leak", "memory.leak"),
+    ],
+)
+def test_a_metric_is_found_within_a_threshold(subject: str, metric: str) -> None:
+    assert explained(subject).startswith(f"{metric}  ")
+
+
+@pytest.mark.parametrize(("subject", "near"), [("latancy", "'latency'"), ("load_pets", "'load_pet'")])
+def test_what_is_unknown_is_told_with_what_is_near(subject: str, near: str) -> None:
+    with pytest.raises(UsageError, match=f"did you mean {near}"):
+        CliRunner().invoke(cli, ["explain", subject], catch_exceptions=False)
+
+
+def test_without_a_name_each_has_a_line() -> None:
+    lines = explained().splitlines()
+    assert [line.split()[0] for line in lines if line.startswith("  ")] == [*METRICS, *STEP_MODELS]

@@ -1,0 +1,124 @@
+"""Markdown: what a reader sees, as a parser of GitHub's tables renders it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from html.parser import HTMLParser
+from typing import Any
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from markdown_it import MarkdownIt
+
+from perfcli.errors import Verdict
+from perfcli.regression.result import AbResult, Change
+from perfcli.report.markdown import code, render_markdown, table
+from perfcli.report.outside import on_one_line
+from perfcli.results import BaselineComparison, OperationChange, RunResult
+
+HOSTILE = "a<b>&lt; \"c\" |'d'| \\| `e`` *f* _g_ [h](i) ~~j~~\n@team #1 \x1b[31m 👩‍👩‍👧"
+
+
+class Page(HTMLParser):
+    """The words of a page: rows of cells, headings, items of lists, and the elements that were met."""
+
+    def __init__(self, markdown: str) -> None:
+        super().__init__()
+        self.rows: list[list[str]] = []
+        self.texts: dict[str, list[str]] = {}
+        self._open: list[str] = []
+        self.feed(MarkdownIt("commonmark").enable(["table", "strikethrough"]).render(markdown))
+
+    def handle_starttag(self, tag: str, attrs: Any) -> None:
+        self.texts.setdefault(tag, []).append("")
+        self._open.append(tag)
+        if tag == "tr":
+            self.rows.append([])
+        if tag in ("td", "th"):
+            self.rows[-1].append("")
+
+    def handle_endtag(self, tag: str) -> None:
+        while self._open and self._open.pop() != tag:
+            pass
+
+    def handle_data(self, data: str) -> None:
+        for tag in set(self._open):
+            self.texts[tag][-1] += data
+        if {"td", "th"} & set(self._open):
+            self.rows[-1][-1] += data
+
+
+def test_the_verdict_and_what_failed_stand_first(all_results: dict[str, RunResult]) -> None:
+    page = Page(render_markdown([all_results["failed"]]))
+    assert page.texts["h3"] == ["FAIL: database_load"]
+    assert page.texts["li"][0] == "load_pet.latency.mean < 100ms: 112 ms"
+    assert page.rows[0] == ["", "threshold", "observed", "limit", "margin"]
+    assert page.rows[1] == ["FAIL", "load_pet.latency.mean < 100ms", "112 ms", "< 100 ms", "-12%"]
+    operations = page.rows.index(["operation", "ok", "failed", "rate", "mean", "p50", "p95", "p99", "max"])
+    assert page.rows[operations + 1][:3] == ["save_pet", "401", "1"]
+    assert ["save_pet", "database is locked", "1"] in page.rows
+
+
+def test_every_ending_has_whole_tables(any_reported: RunResult | AbResult) -> None:
+    page = Page(render_markdown([any_reported]))
+    assert len(page.texts["h3"]) == 1
+    assert set(page.texts) <= {"h3", "p", "table", "thead", "tbody", "tr", "th", "td", "code", "strong", "ul", "li"} | {
+        *("details", "summary", "pre")
+    }
+    assert len(page.texts["details"]) == 1
+
+
+def test_several_results_have_an_overview(all_results: dict[str, RunResult], make_ab: Callable[..., AbResult]) -> None:
+    page = Page(render_markdown([all_results["passed"], make_ab(Change.REGRESSION)]))
+    assert page.rows[1:3] == [
+        ["pass", "database_load", "all 5 thresholds hold"],
+        ["REGRESSION", "database_load", "working tree against main, 3 pairs"],
+    ]
+    assert page.texts["h3"] == ["pass: database_load", "REGRESSION: database_load"]
+
+
+def test_a_comparison_shows_its_metrics(make_ab: Callable[..., AbResult]) -> None:
+    page = Page(render_markdown([make_ab(Change.REGRESSION)]))
+    assert page.rows[1] == [
+        "REGRESSION",
+        "load_pet.p50",
+        "50.0 µs",
+        "60.0 µs",
+        "+20.0%",
+        "+10.0 to +30.0%",
+        "5%",
+    ]
+    assert "load_pet.p50 is 20.0% slower (+10.0 to +30.0%)" in page.texts["li"][0]
+
+
+def test_a_comparison_with_a_baseline_is_shown(make_result: Callable[..., RunResult]) -> None:
+    slower = OperationChange(name="load_pet", change="regression", ratio=1.3, base_p50_ns=5e4, p50_ns=6.5e4)
+    compared = BaselineComparison(name="main", change="regression", operations=[slower])
+    page = Page(render_markdown([make_result(baseline=compared)]))
+    assert page.texts["h3"] == ["pass, REGRESSION: database_load"]
+    assert ["regression", "load_pet", "50.0 µs", "65.0 µs", "+30%"] in page.rows
+
+
+def test_an_engines_last_words_stay_a_block(make_result: Callable[..., RunResult]) -> None:
+    details = "Traceback\n````\n  <script>\n</details>"
+    page = Page(render_markdown([make_result(verdict=Verdict.ERROR, details=details)]))
+    assert page.texts["pre"] == [f"{details}\n"]
+    assert "script" not in page.texts
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.one_of(st.just(HOSTILE), st.text(alphabet="`|\\<>&*_[]~#!:@ ab\n😀", max_size=12), st.text(max_size=20)))
+def test_any_text_is_code_as_it_is(text: str) -> None:
+    written = table(("a", "b"), [(code(text), "end")], words=2)
+    assert Page(written).rows[1] == [on_one_line(text), "end"]
+
+
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.one_of(st.just(HOSTILE), st.text(max_size=20)))
+def test_names_come_out_right(make_result: Callable[..., RunResult], make_operation: Any, text: str) -> None:
+    operation = make_operation(f"x{text}", 5_000, 10, 3, errors={f"x{text}": 3})
+    page = Page(render_markdown([make_result(name=f"x{text}", operations=[operation], reasons=[f"x{text}"])]))
+    written = on_one_line(f"x{text}")
+    assert page.texts["h3"] == [f"pass: {written}"]
+    assert page.texts["li"][0] == written
+    assert [written, written, "3"] in page.rows

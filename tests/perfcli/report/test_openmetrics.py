@@ -1,0 +1,93 @@
+"""OpenMetrics text, read back by the parser of Prometheus' own client."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from prometheus_client import Metric
+from prometheus_client.openmetrics.parser import text_string_to_metric_families
+
+from perfcli.regression.result import AbResult, Change
+from perfcli.report.exposition import FAMILIES
+from perfcli.report.openmetrics import PREFIX, render_openmetrics
+from perfcli.report.outside import without_surrogates
+from perfcli.results import BaselineComparison, OperationChange, RunResult
+
+
+def families(*results: RunResult | AbResult) -> dict[str, Metric]:
+    text = render_openmetrics(results)
+    assert text.endswith("# EOF\n")
+    return {family.name.removeprefix(PREFIX): family for family in text_string_to_metric_families(text)}
+
+
+def values(family: Metric, label: str) -> dict[str, float]:
+    return {sample.labels.get(label, ""): sample.value for sample in family.samples}
+
+
+def test_every_ending_can_be_read(any_reported: RunResult | AbResult) -> None:
+    told = families(any_reported)
+    described = {family.name: (family.kind, family.unit, family.help) for family in FAMILIES}
+    assert told
+    for name, family in told.items():
+        assert (family.type, family.unit, family.documentation) == described[name]
+
+
+def test_times_are_in_seconds(all_results: dict[str, RunResult]) -> None:
+    told = families(all_results["failed"])
+    assert values(told["duration_seconds"], "scenario") == {"database_load": 0.52}
+    assert values(told["threshold_limit"], "threshold")["load_pet.latency.mean < 100ms"] == 0.1
+    assert values(told["threshold_observed"], "threshold")["success_rate >= 95%"] == 0.9995
+    latency = all_results["failed"].operations[0].latency
+    assert latency is not None
+    quantiles = {
+        s.labels.get("quantile"): s.value
+        for s in told["latency_seconds"].samples
+        if s.labels["operation"] == "load_pet"
+    }
+    assert quantiles["0.99"] == latency.p99_ns / 1e9
+
+
+def test_the_verdict_is_a_set_of_states(all_results: dict[str, RunResult]) -> None:
+    states = values(families(all_results["failed"])["verdict"], f"{PREFIX}verdict")
+    assert [state for state, is_set in states.items() if is_set] == ["fail"]
+    assert len(states) == 5
+
+
+def test_all_operations_are_no_operation(all_results: dict[str, RunResult]) -> None:
+    told = families(all_results["passed"])
+    assert set(values(told["throughput"], "operation")) == {"load_pet", "save_pet"}
+    counts = [sample.value for sample in told["operations"].samples]
+    assert sum(counts) == all_results["passed"].total.attempts
+
+
+def test_results_of_one_scenario_are_told_apart(all_results: dict[str, RunResult], make_ab: Any) -> None:
+    told = families(*all_results.values(), make_ab(), make_ab(scenario="other"))
+    assert list(values(told["exit_code"], "run")) == [str(n + 1) for n in range(len(all_results))]
+    assert "run" not in told["ab_pairs"].samples[1].labels
+
+
+def test_a_baseline_and_a_comparison_are_told(make_result: Callable[..., RunResult], make_ab: Any) -> None:
+    slower = OperationChange(name="load_pet", change="regression", ratio=1.3)
+    told = families(
+        make_result(baseline=BaselineComparison(name="main", change="regression", operations=[slower])),
+        make_ab(Change.REGRESSION),
+    )
+    assert values(told["baseline_ratio"], "operation") == {"load_pet": 1.3}
+    assert values(told["ab_lower_ratio"], "metric") == {"load_pet.p50": 1.1}
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.one_of(st.just('a\\n"b"\n\\{c="d"} # e, 👩‍👩‍👧'), st.text(max_size=20)))
+def test_names_come_out_as_they_are(
+    make_result: Callable[..., RunResult], make_operation: Any, judged: Any, text: str
+) -> None:
+    threshold = judged("lost_writes == 0", 0).model_copy(update={"expr": f"x{text}"})
+    operation = make_operation(f"x{text}", 5_000, 10)
+    told = families(make_result(name=f"x{text}", operations=[operation], thresholds=[threshold]))
+    written = without_surrogates(f"x{text}")
+    assert set(values(told["exit_code"], "scenario")) == {written}
+    assert set(values(told["throughput"], "operation")) == {written}
+    assert set(values(told["threshold_passed"], "threshold")) == {written}

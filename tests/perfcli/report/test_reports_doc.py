@@ -1,0 +1,36 @@
+"""docs/reports.md names the columns, families and options as they are."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from perfcli.cli.report import REPORTS, report
+from perfcli.report.csv_series import COLUMNS, PAIR_COLUMNS
+from perfcli.report.exposition import FAMILIES
+from perfcli.report.openmetrics import PREFIX
+
+TEXT = (Path(__file__).parents[3] / "docs" / "reports.md").read_text(encoding="utf-8")
+
+
+def rows(title: str) -> list[list[str]]:
+    """The rows below a heading that begin with code."""
+    found = re.search(rf"^#+ {title}\n(.*?)(?=^#+ |\Z)", TEXT, re.MULTILINE | re.DOTALL)
+    assert found
+    return [line.strip("| ").split(" | ") for line in found[1].splitlines() if line.startswith("| `")]
+
+
+def test_columns_are_those_that_are_written() -> None:
+    assert [row[0] for row in rows("CSV")] == [f"`{column}`" for column in (*COLUMNS, *PAIR_COLUMNS)]
+
+
+def test_families_are_those_that_are_exposed() -> None:
+    assert rows("OpenMetrics") == [
+        [f"`{PREFIX}{family.name}`", family.kind, family.unit or "–", family.help] for family in FAMILIES
+    ]
+
+
+def test_every_option_has_a_row() -> None:
+    options = {option for parameter in report.params for option in parameter.opts if option.startswith("--")}
+    assert len(REPORTS) == len(options)
+    assert options < {row[0].split("`")[1].split()[0] for row in rows("Reports")}

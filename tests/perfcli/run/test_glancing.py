@@ -1,0 +1,101 @@
+"""What is seen of a run while it goes on: percentiles, thresholds at risk, and never too often."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from perfcli.observer import Glimpse, Progress
+from perfcli.plan import ExecutionPlan
+from perfcli.run import glancing
+from perfcli.testing import Behaviour, simulate
+
+MakePlan = Callable[..., ExecutionPlan]
+
+
+class Watching:
+    """Keeps all that it is told."""
+
+    wants_glimpses = True
+
+    def __init__(self) -> None:
+        self.seen: list[Glimpse] = []
+
+    def update(self, progress: Progress) -> None:
+        self.seen.append(progress.glimpse)
+
+
+@pytest.fixture
+def watching(monkeypatch: pytest.MonkeyPatch) -> Watching:
+    """Is told after every message, whatever the time."""
+    monkeypatch.setattr("perfcli.run.supervision.UPDATE_INTERVAL_S", 0.0)
+    monkeypatch.setattr(glancing, "INTERVAL_S", 0.0)
+    monkeypatch.setattr(glancing, "_REST", 0)
+    return Watching()
+
+
+def glimpses(plan: ExecutionPlan, watching: Watching, takes_ns: int = 1_000_000, every: int = 0) -> list[Glimpse]:
+    def script(label: str, call: int) -> Behaviour:
+        return Behaviour(takes_ns=takes_ns, raises=ValueError() if every and call % every == 0 else None)
+
+    simulate(plan, script, observer=watching)
+    return [glimpse for glimpse in watching.seen if glimpse.operations]
+
+
+LONG = {"executor": "shared-iterations", "iterations": 6_000}
+
+
+def test_percentiles_of_each_operation_are_told(make_plan: MakePlan, watching: Watching) -> None:
+    plan = make_plan(["load_pet"], load=LONG, setup={"pets": 1})
+    last = glimpses(plan, watching)[-1]
+    (operation,) = last.operations
+    assert (operation.name, operation.failed) == ("load_pet", 0)
+    assert operation.ok > 0
+    assert operation.p50_ns == operation.p99_ns == 1_000_000
+
+
+@pytest.mark.parametrize(
+    ("threshold", "at_risk"),
+    [
+        ("latency.p50 < 2ms", False),
+        ("latency.p50 < 1.05ms", True),
+        ("latency.p50 < 500us", True),
+        ("success_rate >= 95%", False),
+        ("lost_writes == 0", False),
+        ("iterations == 6000", False),
+        ("throughput > 1000000/s", True),
+        ("memory.growth < 50MB", False),
+    ],
+)
+def test_thresholds_that_would_fail_now_or_nearly_are_at_risk(
+    make_plan: MakePlan, watching: Watching, threshold: str, at_risk: bool
+) -> None:
+    plan = make_plan(["load_pet"], load=LONG, setup={"pets": 1}, thresholds=[threshold])
+    last = glimpses(plan, watching)[-1]
+    assert [threshold in risk for risk in last.at_risk] == [True] * at_risk
+
+
+def test_thresholds_of_a_phase_are_told_with_its_name(make_plan: MakePlan, watching: Watching) -> None:
+    phases = [{"name": "rush", "load": LONG, "flow": ["load_pet"], "thresholds": ["latency.p50 < 1us"]}]
+    plan = make_plan([], phases=phases, setup={"pets": 1})
+    assert glimpses(plan, watching)[-1].at_risk[0].startswith("rush: latency.p50 < 1us")
+
+
+def test_failures_are_told(make_plan: MakePlan, watching: Watching) -> None:
+    plan = make_plan(["load_pet"], load=LONG, setup={"pets": 1}, thresholds=["success_rate == 100%"])
+    last = glimpses(plan, watching, every=10)[-1]
+    assert last.operations[0].failed > 0
+    assert last.at_risk[0].startswith("success_rate == 100%")
+
+
+def test_it_looks_no_more_often_than_a_twentieth_of_the_time(make_plan: MakePlan) -> None:
+    from perfcli.measurement.measured import Measurement
+
+    measurement = Measurement(make_plan(["load_pet"], setup={"pets": 1}))
+    measurement.began_ns = 0
+    times = iter([10.0, 12.0, 51.9, 52.1, 52.2])
+    glances = glancing.Glances(measurement, clock_s=lambda: next(times))
+    first = glances.latest(1)
+    assert glances.latest(2) is first  # 2 s of looking are followed by 40 s of rest
+    assert glances.latest(3) is not first

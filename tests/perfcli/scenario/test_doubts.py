@@ -1,0 +1,89 @@
+"""Thresholds that will fail whatever the engine does are told before the run, with their places."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from perfcli.scenario.library import shipped_scenarios
+from perfcli.scenario.loader import warnings_of
+
+COUNTED = "load: {executor: shared-iterations, iterations: 100}"
+TIMED = "load: {executor: constant-vus, duration: 1s}"
+ARRIVING = "load: {executor: constant-arrival-rate, rate: 10/s, duration: 10s}"
+IN_ORDER = "flow: [create_pet, {load_pet: {name: again}}]"
+MIX = "flow: [{load_pet: {weight: 9}}, {save_pet: {weight: 1}}]"
+NO_RATE = "will fail without samples: {} is of loads with an arrival rate, and here none has one"
+THIN = (
+    "will fail: there will be {}, and {} needs {}; plan more iterations, take a lower percentile, "
+    "or write {{expr: …, allow_thin: true}}"
+)
+
+Warnings = Callable[..., list[str]]
+
+
+@pytest.fixture
+def warnings(written: Callable[[str], Path]) -> Warnings:
+    """The warnings about one threshold, of a load and a flow."""
+
+    def told(threshold: str, load: str, flow: str = IN_ORDER) -> list[str]:
+        path = written(f"name: a\nsetup: {{pets: 1}}\n{load}\n{flow}\nthresholds: [{threshold}]\n")
+        return [warning.message for warning in warnings_of(path)]
+
+    return told
+
+
+@pytest.mark.parametrize("metric", ["delivery", "offered_rate", "achieved_rate"])
+def test_what_only_arrivals_have(metric: str, warnings: Warnings) -> None:
+    limit = f"{metric} >= {'99%' if metric == 'delivery' else '9/s'}"
+    assert warnings(limit, COUNTED) == [NO_RATE.format(metric)]
+    assert warnings(limit, ARRIVING) == []
+
+
+@pytest.mark.parametrize(
+    ("threshold", "load", "flow", "told"),
+    [
+        ("latency.p95 < 1s", COUNTED, IN_ORDER, []),
+        ("again.latency.p95 < 1s", COUNTED, IN_ORDER, [THIN.format("100 samples", "p95", "200")]),
+        ("latency.p99.9 < 1s", COUNTED, IN_ORDER, [THIN.format("200 samples", "p99.9", "10,000")]),
+        ("again.latency.p90 < 1s", COUNTED, IN_ORDER, []),
+        ("again.latency.max < 1s", COUNTED, IN_ORDER, []),
+        ("save_pet.latency.p50 < 1s", COUNTED, MIX, []),
+        ("save_pet.latency.p90 < 1s", COUNTED, MIX, [THIN.format("10 samples", "p90", "100")]),
+        ("load_pet.latency.p75 < 1s", COUNTED, MIX, []),
+        ("schedule_lag.p99 < 1s", ARRIVING, IN_ORDER, [THIN.format("100 samples", "p99", "1,000")]),
+        ("latency.p99 < 1s", TIMED, IN_ORDER, []),
+        ("{expr: again.latency.p95 < 1s, allow_thin: true}", COUNTED, IN_ORDER, []),
+        ("again.latency.p95 < 1s within 1s", COUNTED, IN_ORDER, []),
+        (
+            "save_pet.degradation < 50%",
+            COUNTED,
+            MIX,
+            ["will fail without samples: there will be 10 samples, and it needs 25"],
+        ),
+    ],
+)
+def test_what_too_few_samples_cannot_judge(
+    threshold: str, load: str, flow: str, told: list[str], warnings: Warnings
+) -> None:
+    assert warnings(threshold, load, flow) == told
+
+
+def test_a_phase_is_judged_by_its_own_samples_and_the_whole_by_all(written: Callable[[str], Path]) -> None:
+    path = written(
+        "name: a\nsetup: {pets: 1}\nflow: [load_pet]\nphases:\n"
+        "  - name: calm\n    load: {executor: shared-iterations, vus: [1, 2], iterations: 100}\n"
+        "    thresholds: [latency.p95 < 1s, latency.p90 < 1s]\n"
+        "thresholds: [latency.p95 < 1s, latency.p99 < 1s]\n"
+    )
+    assert [(warning.line, warning.path) for warning in warnings_of(path)] == [
+        (8, "thresholds[1]"),
+        (7, "phases[0].thresholds[0]"),
+    ]
+
+
+@pytest.mark.parametrize("path", shipped_scenarios(), ids=lambda path: path.stem)
+def test_no_shipped_scenario_is_doubtful(path: Path) -> None:
+    assert warnings_of(path) == []

@@ -1,0 +1,75 @@
+"""The scenario that `digipal-perf init` writes: right, commented, and never over somebody's own."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from perfcli.cli import cli
+from perfcli.errors import UsageError
+from perfcli.scenario.loader import load_scenario, warnings_of
+from perfcli.scenario.starter import SCHEMA_FILE, write_starter
+
+
+@pytest.fixture(autouse=True)
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty working directory."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.mark.parametrize("reference", ["mine", "mine.yaml"])
+def test_it_is_valid_and_explains_itself(reference: str) -> None:
+    path, schema = write_starter(reference)
+    scenario = load_scenario(path)
+    assert (path, scenario.name) == (Path("mine.yaml"), "mine")
+    assert warnings_of(path) == []
+    lines = path.read_text(encoding="utf-8").splitlines()
+    assert lines[0] == f"# yaml-language-server: $schema=./{schema}"
+    assert sum("#" in line for line in lines) > 20
+
+
+def test_the_schema_stands_beside_it_and_is_renewed(place: Path) -> None:
+    (place / "mine").mkdir()
+    (place / "mine" / SCHEMA_FILE).write_text("of an older version", encoding="utf-8")
+    _, schema = write_starter("mine/first")
+    assert schema == Path("mine", SCHEMA_FILE)
+    assert json.loads(schema.read_text(encoding="utf-8"))["title"] == "digipal-perf scenario"
+
+
+def test_it_is_never_written_over_another_unless_forced(place: Path) -> None:
+    (place / "mine.yaml").write_text("work of days", encoding="utf-8")
+    with pytest.raises(UsageError, match=r"mine\.yaml is there already") as caught:
+        write_starter("mine")
+    assert "--force" in caught.value.hint
+    assert (place / "mine.yaml").read_text(encoding="utf-8") == "work of days"
+    write_starter("mine", force=True)
+    assert load_scenario(Path("mine.yaml")).name == "mine"
+
+
+@pytest.mark.parametrize(
+    ("reference", "told"),
+    [
+        ("9_lives", "'9_lives' is no name"),
+        ("", "'.yaml' is no name"),
+        ("pet_creation", "pet_creation is the name of a shipped scenario"),
+        ("nowhere/mine", "nowhere/mine.yaml: cannot be written: No such file or directory"),
+    ],
+)
+def test_what_cannot_be_written_is_told(reference: str, told: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        write_starter(reference)
+    assert caught.value.message.startswith(told)
+
+
+@pytest.mark.end_to_end
+def test_it_runs() -> None:
+    assert CliRunner().invoke(cli, ["init", "mine"]).exit_code == 0
+    quick = ["--duration", "300ms", "--set", "load.warmup=0s", "--quiet"]
+    # too short a load for some percentiles, but one that runs
+    result = CliRunner().invoke(cli, ["run", "mine.yaml", *quick, "--set", "thresholds=[success_rate >= 1%]"])
+    assert result.exit_code == 0, result.output
+    assert result.output.startswith("pass  mine")

@@ -1,0 +1,159 @@
+"""Options that the command line leaves out: of the environment, else of the project's file, else the tool's own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import click
+import pytest
+from click.testing import CliRunner
+
+from perfcli.cli import cli
+from perfcli.errors import UsageError
+
+Invoke = Callable[..., str]
+
+
+@pytest.fixture
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A project with a working directory below it, and no variables of the tool."""
+    below = tmp_path / "src" / "deep"
+    below.mkdir(parents=True)
+    monkeypatch.chdir(below)
+    monkeypatch.delenv("DIGIPAL_PERF_STORE", raising=False)
+    return tmp_path
+
+
+def planned(*arguments: str, **environment: str) -> str:
+    """What `plan pet_creation` would run."""
+    result = CliRunner().invoke(cli, ["plan", "pet_creation", *arguments], env=environment, catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+    return result.output
+
+
+def values(command: list[str]) -> dict[str, object]:
+    """What a command would be given, by the names of its parameters; it is not run."""
+    with cli.make_context("digipal-perf", command, resilient_parsing=False) as root:
+        context = root
+        rest = command
+        while isinstance(context.command, click.Group):
+            name, found, rest = context.command.resolve_command(context, rest)
+            assert found is not None
+            context = found.make_context(name, rest, parent=context)
+        return context.params
+
+
+def write(place: Path, text: str, name: str = "digipal-perf.toml") -> Path:
+    """The project's file."""
+    (place / name).write_text(text, encoding="utf-8")
+    return place / name
+
+
+def told(place: Path, text: str, name: str = "digipal-perf.toml") -> tuple[str, str]:
+    """What is said of a project's file, without its place, and the hint."""
+    file = write(place, text, name)
+    with pytest.raises(UsageError) as caught:
+        planned()
+    assert caught.value.message.startswith(f"{file}: ")
+    return caught.value.message.removeprefix(f"{file}: "), caught.value.hint
+
+
+def test_the_command_line_wins_over_the_environment_and_that_over_the_file(place: Path) -> None:
+    assert " by 1 vu" in planned()
+    write(place, "[plan]\nworkers = 3")
+    assert " by 3 vus" in planned()
+    assert " by 4 vus" in planned(DIGIPAL_PERF_PLAN_WORKERS="4")
+    assert " by 5 vus" in planned("--workers", "5", DIGIPAL_PERF_PLAN_WORKERS="4")
+
+
+@pytest.mark.parametrize("name", ["WORKERS", "VUS"])
+def test_each_long_name_of_an_option_has_its_variable(place: Path, name: str) -> None:
+    assert " by 4 vus" in planned(**{f"DIGIPAL_PERF_PLAN_{name}": "4"})
+
+
+def test_an_empty_variable_is_none(place: Path) -> None:
+    assert " by 1 vu" in planned(DIGIPAL_PERF_PLAN_WORKERS="")
+
+
+def test_several_values_stand_between_spaces(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DIGIPAL_PERF_RUN_TAG", "quick full")
+    assert values(["run"])["tags"] == ("quick", "full")
+
+
+def test_the_store_has_one_variable_for_all_commands(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write(place, 'store = "kept"')
+    monkeypatch.setenv("DIGIPAL_PERF_STORE", "elsewhere")
+    for command in (["history"], ["run"], ["baseline", "list"]):
+        assert values(command)["store"] == Path("elsewhere")
+
+
+def test_a_flag_is_set_and_unset(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write(place, "[run]\nsave = true\n[baseline.save]\nforce = true")
+    assert values(["run"])["save"] is True
+    assert values(["baseline", "save", "x"])["force"] is True
+    monkeypatch.setenv("DIGIPAL_PERF_RUN_SAVE", "0")
+    assert values(["run"])["save"] is False
+
+
+def test_a_list_and_a_single_value_of_an_option_that_can_be_repeated(place: Path) -> None:
+    write(place, '[run]\nset = ["setup.pets=7", "load.vus=2"]\ntag = "quick"')
+    assert values(["run"])["settings"] == ("setup.pets=7", "load.vus=2")
+    assert values(["run"])["tags"] == ("quick",)
+
+
+def test_a_key_outside_of_tables_is_of_every_command_that_has_it(place: Path) -> None:
+    write(place, 'store = "kept"\n[history]\nstore = "other"')
+    assert values(["run"])["store"] == place / "kept"
+    assert values(["baseline", "list"])["store"] == place / "kept"
+    assert values(["history"])["store"] == place / "other"
+
+
+def test_the_nearest_file_counts_alone(place: Path) -> None:
+    write(place, "[plan]\nworkers = 3\nseed = 1")
+    write(place / "src", "[plan]\nworkers = 4")
+    assert " by 4 vus" in planned()
+
+
+def test_pyproject_counts_where_it_speaks_of_the_tool(place: Path) -> None:
+    write(place, "[tool.digipal-perf.plan]\nworkers = 3", "pyproject.toml")
+    write(place / "src", "[project]\nname = 'x'", "pyproject.toml")
+    assert " by 3 vus" in planned()
+    write(place, "[plan]\nworkers = 4")
+    assert " by 4 vus" in planned()
+
+
+@pytest.mark.parametrize(
+    ("text", "message", "hint"),
+    [
+        ("[plan]\nworkerz = 3", "[plan]: unknown key 'workerz' (did you mean 'workers'?)", "there are duration,"),
+        ("[plann]\nworkers = 3", "unknown table 'plann' (did you mean 'plan'?)", "there are ab, baseline,"),
+        ("stor = 'x'", "unknown key 'stor' (did you mean 'store'?)", "there are "),
+        ("[baseline.sav]\nforce = true", "[baseline]: unknown table 'sav' (did you mean 'save'?)", "there are list,"),
+        ("[run]\nkeep_db = 'x'", "[run]: unknown key 'keep_db' (did you mean 'keep-db'?)", "there are "),
+        ("[plan]\nworkers = [3]", "plan.workers: expected one value, not [3]", ""),
+        ("[plan", "not TOML: ", "write, for one, [run]"),
+    ],
+)
+def test_what_is_wrong_with_the_file_is_told(place: Path, text: str, message: str, hint: str) -> None:
+    found, told_hint = told(place, text)
+    assert found.startswith(message)
+    assert told_hint.startswith(hint)
+
+
+def test_a_pyproject_is_held_to_the_same(place: Path) -> None:
+    assert told(place, "[tool.digipal-perf.plan]\nseeed = 3", "pyproject.toml")[0].endswith("(did you mean 'seed'?)")
+
+
+def test_a_value_that_does_not_fit_is_told_with_where_it_stands(place: Path) -> None:
+    file = write(place, "[plan]\nworkers = 'many'")
+    result = CliRunner().invoke(cli, ["plan", "pet_creation"])
+    assert result.exit_code == 2
+    assert f"'many' is not a valid integer range. (from {file})" in " ".join(result.output.split())
+    result = CliRunner().invoke(cli, ["plan", "pet_creation"], env={"DIGIPAL_PERF_PLAN_VUS": "few"})
+    assert "'few' is not a valid integer range. (from DIGIPAL_PERF_PLAN_VUS)" in " ".join(result.output.split())
+
+
+def test_the_tools_own_help_does_not_need_the_file(place: Path) -> None:
+    write(place, "[plan")
+    assert CliRunner().invoke(cli, ["--help"]).exit_code == 0

@@ -1,0 +1,157 @@
+"""Engine processes by forking: how they start, are pinned and end, with all they started."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from perfcli.agent import template as template_module
+from perfcli.errors import PerfError
+from perfcli.plan import ExecutionPlan, Slices
+from perfcli.pool.affinity import pin, usable_cpus
+from perfcli.pool.forking import Template, forking
+from perfcli.pool.processes import EngineProcess
+
+_PATIENCE_S = 20.0
+
+
+@pytest.fixture(scope="module")
+def template() -> Iterator[Template]:
+    with forking() as opened:
+        yield opened
+
+
+@pytest.fixture
+def start(
+    template: Template, make_plan: Callable[..., ExecutionPlan], tmp_path: Path
+) -> Iterator[Callable[[], EngineProcess]]:
+    plan = make_plan(["create_pet"]).model_copy(update={"slices": Slices()})
+    started: list[EngineProcess] = []
+
+    def start_one() -> EngineProcess:
+        own = tmp_path / f"engine-{len(started)}"
+        own.mkdir()
+        started.append(template.pool(None).start(plan, own, tmp_path / "digipal.db", 0))
+        return started[-1]
+
+    yield start_one
+    for process in started:
+        process.kill()
+
+
+def test_an_agent_is_forked_into_a_group_of_its_own(start: Callable[[], EngineProcess]) -> None:
+    first, second = start(), start()
+    # as soon as the pid is known: who is interrupted right now has to be able to end it
+    assert os.getpgid(first.pid) == first.pid
+    assert os.getpgid(second.pid) == second.pid
+    assert first.connection.poll(_PATIENCE_S)
+    assert second.connection.poll(_PATIENCE_S)
+
+
+def test_it_is_ended_at_any_moment(start: Callable[[], EngineProcess]) -> None:
+    for _ in range(3):
+        process = start()
+        process.kill()
+        assert process.wait(0) == -signal.SIGKILL
+
+
+def test_the_signal_that_ended_it_is_told(start: Callable[[], EngineProcess]) -> None:
+    process = start()
+    assert process.wait(0) is None
+    os.kill(process.pid, signal.SIGTERM)
+    assert process.wait(_PATIENCE_S) == -signal.SIGTERM
+    assert process.wait(0) == -signal.SIGTERM  # and is told again
+
+
+def test_an_agent_that_cannot_begin_says_why(template: Template, tmp_path: Path) -> None:
+    output = tmp_path / "output.txt"
+    with open(os.devnull, "rb") as line:
+        pid = template.fork(line.fileno(), arguments=["no plan"], working_directory=str(tmp_path), output=str(output))
+    assert template.wait(pid, _PATIENCE_S) == 1
+    assert "Traceback" in output.read_text(encoding="utf-8")
+
+
+def test_a_number_that_is_given_again_is_of_a_new_agent(template: Template, start: Callable[[], EngineProcess]) -> None:
+    process = start()
+    process.kill()
+    template._codes[process.pid] = 0
+    template._codes.update(dict.fromkeys(range(process.pid, process.pid + 50), 0))
+    assert start().wait(0) is None
+
+
+def test_a_template_that_died_is_told_in_words(tmp_path: Path) -> None:
+    template = Template()
+    try:
+        template._process.kill()
+        template._process.wait()
+        with open(os.devnull, "rb") as line, pytest.raises(PerfError, match="has died") as told:
+            template.fork(line.fileno(), arguments=[], working_directory=str(tmp_path), output=str(tmp_path / "o"))
+        assert "memory" in told.value.hint
+        with pytest.raises(PerfError, match="has died"):
+            template.wait(1, 0)
+    finally:
+        template.close()
+
+
+def test_a_template_ends_when_the_tool_is_gone() -> None:
+    with forking() as template:
+        process = psutil.Process(template._process.pid)
+    assert not process.is_running()
+
+
+def test_a_template_has_neither_an_engine_nor_a_second_thread() -> None:
+    program = (
+        f"import sys, threading, {template_module.__name__}; print(threading.active_count(), 'digipal' in sys.modules)"
+    )
+    finished = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert finished.stdout.split() == ["1", "False"]
+
+
+PARENT = """
+import subprocess, sys, threading
+child = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+threading.Thread(target=child.wait).start()
+print("ready", flush=True)
+input()
+child.communicate(b"over")
+"""
+
+
+@pytest.mark.skipif(not usable_cpus(), reason="this system pins no process")
+def test_threads_and_children_of_a_process_are_pinned_with_it() -> None:
+    cpus = usable_cpus()
+    chosen = {cpus[-1]}
+    process = subprocess.Popen([sys.executable, "-c", PARENT], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    try:
+        assert process.stdout
+        process.stdout.readline()
+        pin(process.pid, chosen)
+        (child,) = psutil.Process(process.pid).children()
+        threads = [*psutil.Process(process.pid).threads(), *child.threads()]
+        assert len(threads) >= 3
+        assert all(os.sched_getaffinity(thread.id) == chosen for thread in threads)
+    finally:
+        process.communicate(b"over")
+
+
+def test_who_is_gone_cannot_be_pinned() -> None:
+    process = subprocess.Popen([sys.executable, "-c", ""])
+    process.wait()
+    with pytest.raises((OSError, psutil.Error)):
+        pin(process.pid, [0])
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="no CPUs are known elsewhere")
+def test_where_the_system_refuses_no_cpu_is_usable(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(pid: int, cpus: object) -> None:
+        raise PermissionError("not here")
+
+    monkeypatch.setattr(os, "sched_setaffinity", refuse)
+    assert usable_cpus() == []
