@@ -43,10 +43,10 @@ def write_text(content: str, path: Path) -> None:
         sys.stdout.flush()
         sys.stdout.buffer.write(encoded)
         sys.stdout.buffer.flush()
-        return
-    path = path.resolve()  # a symbolic link stays one
+        return None
     if path.exists() and not path.is_file():
         return _write_into(path, encoded)
+    path = path.resolve()  # a symbolic link stays one
     unfinished = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         unfinished.write_bytes(encoded)

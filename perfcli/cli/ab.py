@@ -60,12 +60,12 @@ def ab(
     """
     from perfcli.gates import AbSettings, compare
     from perfcli.regression.ab import AbOptions
-    from perfcli.report.terminal import make_console
+    from perfcli.report.writing import console_beside
 
     options = AbOptions(_share("--margin", margin), max_pairs, _seconds(max_time), cpus)
     plan, keep_ai = _plan(**what_runs)
     settings = AbSettings(base, candidate, options, strict, quiet, keep_ai, json_file, progress)
-    raise click.exceptions.Exit(compare(plan, settings, make_console()))
+    raise click.exceptions.Exit(compare(plan, settings, console_beside([json_file] if json_file else [])))
 
 
 @cli.command(epilog=EPILOG)
@@ -94,12 +94,12 @@ def selftest(
     """
     from perfcli.gates import SelftestSettings, prove
     from perfcli.regression.ab import AbOptions
-    from perfcli.report.terminal import make_console
+    from perfcli.report.writing import console_beside
 
     options = AbOptions(_share("--margin", margin), max_time_s=_seconds(max_time))
     settings = SelftestSettings(options, gates, _share("--slowdown", slowdown), json_file, progress)
     plan, _ = _plan(**what_runs)
-    raise click.exceptions.Exit(prove(plan, settings, make_console()))
+    raise click.exceptions.Exit(prove(plan, settings, console_beside([json_file] if json_file else [])))
 
 
 def _plan(scenario: str, workers: int | None, settings: Sequence[str], seed: int | None) -> tuple[Any, bool]:

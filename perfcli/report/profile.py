@@ -9,18 +9,17 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from perfcli import units
-from perfcli.agent.profiling.findings import CpuFindings, LockFigures, MemoryFindings, StatementFigures
+from perfcli.agent.profiling.findings import CpuFindings, LockFigures, MemoryFindings
 from perfcli.errors import Verdict
 from perfcli.profiling.result import Breakdown, Overhead, ProfileResult
-from perfcli.report.figures import BAD, DOUBTFUL, QUIET, counted, figure, name, one_line, share, verdict_word
+from perfcli.report.figures import DOUBTFUL, QUIET, counted, figure, name, one_line, share, verdict_word
 from perfcli.report.layout import INDENT, Column, FittingTable, Hanging, labelled, listed
+from perfcli.report.profile_statements import render_statements
 
 MOST_FUNCTIONS: Final = 12
 MOST_LINES: Final = 8
-MOST_STATEMENTS: Final = 10
 MOST_LOCKS: Final = 8
 _TELLING_BYTES: Final = 1024
-_LONGEST_SQL: Final = 240
 _PARTS: Final = ("AI", "database", "lock wait", "engine")
 _ACCOUNTED: Final = 0.95
 
@@ -33,7 +32,7 @@ def render_profile(result: ProfileResult) -> RenderableType:
     if result.memory is not None:
         sections.append(_memory(result.memory, result.operations.get("memory", 0), result.processes))
     if result.sql is not None:
-        sections.append(_sql(result.sql))
+        sections.append(render_statements(result.sql))
     if result.locks is not None:
         sections.append(_locks(result.locks))
     sections.append(_overheads(result))
@@ -130,71 +129,6 @@ def _memory(memory: MemoryFindings, operations: int, processes: int) -> Iterator
         Column("source", "prose", least=20),
     ]
     yield FittingTable(columns, rows, first_to_go=("source", "blocks", "per operation"))
-
-
-def _sql(statements: Sequence[StatementFigures]) -> Iterator[RenderableType]:
-    flagged = [each for each in statements if each.full_scans or each.repeated_in]
-    # what is flagged is told, however quick it was with so few rows
-    first = list(statements[:MOST_STATEMENTS])
-    shown = [*first, *(each for each in flagged if each not in first)]
-    more = f"  {len(shown)} of {len(statements)}" if len(statements) > len(shown) else ""
-    yield Text.assemble(("Statements, by their time in all", "bold"), (more, QUIET))
-    if not statements:
-        yield from listed([Text("none was run within an operation")])
-        return
-    columns = [Column("#"), *map(Column, ("count", "total", "mean", "p99", "rows")), Column("flags", "prose", least=20)]
-    yield FittingTable(
-        columns, [_row_of_statement(place, each) for place, each in enumerate(shown, 1)], first_to_go=("rows",)
-    )
-    for place, each in enumerate(shown, 1):
-        yield Text()
-        yield Hanging(Text(f"{INDENT}{place:>2}  ", QUIET), name(_cut(each.sql)))
-        yield from _about(each)
-
-
-def _row_of_statement(place: int, statement: StatementFigures) -> list[Text]:
-    return [
-        Text(str(place), QUIET),
-        Text(units.format_count(statement.count)),
-        Text(units.format_duration(statement.total_ns)),
-        Text(units.format_duration(statement.mean_ns)),
-        Text(units.format_duration(statement.p99_ns)),
-        Text(units.format_count(statement.rows)),
-        Text("; ".join(_flags(statement)), BAD),
-    ]
-
-
-def _flags(statement: StatementFigures) -> Iterator[str]:
-    for scan in statement.full_scans:
-        yield f"FULL SCAN of {one_line(scan.table)}"
-    if statement.repeated_in:
-        yield f"N+1: {statement.most_in_one_operation} times in one {one_line(statement.repeated_in)}"
-
-
-def _about(statement: StatementFigures) -> Iterator[RenderableType]:
-    if statement.called_from:
-        yield _aside("from", " < ".join(statement.called_from))
-    if statement.operations:
-        runs = (f"{label or 'own threads'} {count:,}" for label, count in statement.operations.items())
-        yield _aside("in", ", ".join(runs))
-    if statement.lock_wait_ns:
-        yield _aside("waited", f"{units.format_duration(statement.lock_wait_ns)} for other writers")
-    for step in statement.plan:
-        yield _aside("plan", step, DOUBTFUL if _is_of_full_scan(step, statement) else QUIET)
-    if statement.no_plan:
-        yield _aside("plan", f"not known: {statement.no_plan}")
-
-
-def _is_of_full_scan(step: str, statement: StatementFigures) -> bool:
-    return bool(statement.full_scans) and step.startswith("SCAN") and "INDEX" not in step and "(" not in step
-
-
-def _aside(label: str, text: str, style: str = QUIET) -> Hanging:
-    return Hanging(Text(f"{INDENT * 3}{label:<7}", QUIET), name(text, style))
-
-
-def _cut(sql: str) -> str:
-    return sql if len(sql) <= _LONGEST_SQL else f"{sql[: _LONGEST_SQL * 2 // 3]} ... {sql[-_LONGEST_SQL // 3 :]}"
 
 
 def _locks(locks: Sequence[LockFigures]) -> Iterator[RenderableType]:

@@ -39,10 +39,12 @@ def kinds() -> dict[str, Definition]:
 
 
 def _kind(noun: str, pattern: str, *examples: str) -> Definition:
+    description = f"a {noun}, e.g. {', '.join(examples)}"
     return {
         "type": "string",
         "pattern": rf"^{pattern}$|\$\{{",
-        "description": f"a {noun}, e.g. {', '.join(examples)}",
+        "patternErrorMessage": f"expected {description}",  # of the language servers, which show the pattern else
+        "description": description,
         "examples": list(examples),
     }
 

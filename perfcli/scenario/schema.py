@@ -21,6 +21,8 @@ _UNIONS: Final = {"operation": "Step", "executor": "Load", "target": "Target", "
 """Unions of models by the key that tells them apart, and the definition of what files write in their place."""
 _BESIDE: Final = ("description", "default")
 _NEEDS_ONE: Final = ("flow", "phases")
+_LONG_FORMS: Final = ("operation", "target")
+"""Keys that nobody needs to write, as `load_pet: {…}` says the same: language servers need not suggest them."""
 
 
 def scenario_schema() -> Definition:
@@ -78,6 +80,8 @@ def _property(key: str, node: Definition) -> Definition:
     written: Definition = _as_written(node)
     if key in _NEEDS_ONE:
         written["minItems"] = 1
+    if key in _LONG_FORMS and "const" in node:
+        written["doNotSuggest"] = True
     if key not in LISTS:
         return written
     beside: Definition = {name: written.pop(name) for name in _BESIDE if name in written}

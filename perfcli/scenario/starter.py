@@ -16,14 +16,14 @@ _SUFFIX: Final = ".yaml"
 _STARTER: Final = """\
 # yaml-language-server: $schema=./{schema}
 # Check it: digipal-perf validate {name}.yaml    Run it: digipal-perf run {name}.yaml
-# Every key: docs/scenario-reference.md, or digipal-perf schema --markdown. Every metric: digipal-perf explain
+# Every key: digipal-perf schema --markdown    Every metric and operation: digipal-perf explain
 
-name: {name}                    # in tables, results and on the command line
+name: {name}  # in tables, results and on the command line
 description: Four people talk to their pets and look after them
 tags: [mine]                    # digipal-perf run DIRECTORY --tag mine
 
 engine:
-  ai: {{latency: 5ms, jitter: 1ms}} # the simulated AI answers after so long
+  ai: {{latency: 5ms}}          # the simulated AI answers after so long
 
 setup:
   pets: 10                      # users with a hatched pet each, made before the load
@@ -49,11 +49,11 @@ flow:                           # all have a weight: each iteration draws one; w
 
 thresholds:                     # what must hold: one that does not makes exit code 3
   - success_rate >= 99%         # of all operations
-  - load_pet.latency.p95 < 100ms    # of one of them
+  - load_pet.latency.p95 < 100ms      # of one of them
   - interact.latency.mean < 500ms
   - lost_writes == 0            # what the engine acknowledged is what its database holds
   - db_errors == 0
-  - {{expr: memory.growth < 50MB, strict: false}}   # shown, and not counted
+  - {{expr: memory.growth < 50MB, strict: false}} # shown, and not counted
 """
 
 

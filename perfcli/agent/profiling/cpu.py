@@ -6,6 +6,7 @@ CPU time: a function that waits is seen, too. Of the harness nothing is kept: st
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final
@@ -25,6 +26,14 @@ _VUS_OF_THAT_INTERVAL: Final = 10
 _MARK: Final = "operation: "
 _BUILT_IN: Final = "<built-in>"
 _AI: Final = "/simulated_ai.py"
+
+_FOREIGN_STYLE: Final = re.compile(r"https://fonts\.googleapis\.com/[^\"'\s<>)]*")
+_NO_STYLE: Final = "data:text/css,"
+_HEAD: Final = """\
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta http-equiv="Content-Security-Policy" content="default-src 'none'; img-src data:;
+  script-src 'unsafe-inline'; style-src 'unsafe-inline' data:">
+<script>try { localStorage.setItem("pyinstrument:viewOptions", '{"viewMode":"timeline"}') } catch {}</script>"""
 
 Stack = tuple[str, ...]
 """Frames as pyinstrument writes them, outermost first: name, NUL, file, NUL, line; then \\x01 and attributes."""
@@ -88,7 +97,15 @@ class CpuProfiler(Profiler):
             sys_path=[],
             sys_prefixes=[],
         )
-        return FlameGraph(html=HTMLRenderer().render(session), speedscope=SpeedscopeRenderer().render(session))
+        return FlameGraph(
+            html=_by_itself(HTMLRenderer().render(session)), speedscope=SpeedscopeRenderer().render(session)
+        )
+
+
+def _by_itself(page: str) -> str:
+    """pyinstrument's page, opened at its flame graph, and without a request to any host: it asks for a font."""
+    alone = _FOREIGN_STYLE.sub(_NO_STYLE, page)
+    return alone.replace("<head>", f"<head>\n{_HEAD}", 1)
 
 
 def _in_a_frame(label: str, invoke: Callable[..., Any]) -> Callable[..., Any]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import sqlite3
-from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any, Final
@@ -15,10 +14,9 @@ FEW_ROWS: Final = 20
 """A table of no more rows is read from end to end as cheaply as in any other way."""
 
 MOST_ROWS_COUNTED: Final = 1_000
-_SCAN: Final = re.compile(r"^SCAN (?:TABLE )?(\S+)(?: AS (\S+))?")
+_SCAN: Final = re.compile(r"^(?:SCAN (?:TABLE )?(\S+)(?!.* INDEX)|SEARCH (?:TABLE )?(\S+).* USING AUTOMATIC )")
+"""What reads a table from end to end: to look at each row, or to make an index that is missing, for this once."""
 _MISSING: Final = re.compile(r"uses (\d+), and there are \d+ supplied")
-
-Connect = Callable[[Path], sqlite3.Connection]
 
 
 def connect_to_read(database: Path, *, factory: type[sqlite3.Connection] = sqlite3.Connection) -> sqlite3.Connection:
@@ -39,7 +37,7 @@ class QueryPlans:
         except (sqlite3.Error, sqlite3.Warning) as error:
             # a temporary table, a function of the engine's own: only its connection knows them
             return {"no_plan": str(error)}
-        return {"plan": plan, "full_scans": list(self._full_scans(sql, plan))}
+        return {"plan": plan, "full_scans": self._full_scans(sql, plan)}
 
     def _explain(self, sql: str, parameters: Any) -> list[str]:
         explained = f"EXPLAIN QUERY PLAN {sql}"
@@ -53,16 +51,16 @@ class QueryPlans:
                 cursor.execute(explained, (None,) * int(missing[1]))
             return [row[3] for row in cursor]
 
-    def _full_scans(self, sql: str, plan: list[str]) -> Iterator[FullScan]:
+    def _full_scans(self, sql: str, plan: list[str]) -> list[FullScan]:
+        found: dict[str, int] = {}
         for detail in plan:
-            scan = _SCAN.match(detail)
             # an index that is read from end to end is in order, or covers all that is asked: it was chosen for that
-            if scan is None or "INDEX" in detail or "VIRTUAL TABLE" in detail:
+            scan = _SCAN.match(detail)
+            if scan is None or "VIRTUAL TABLE" in detail:
                 continue
-            table = self._table(sql, scan[1])
-            rows = self._rows(table) if table else 0
-            if rows > FEW_ROWS:
-                yield FullScan(table=table, rows=rows)
+            table = self._table(sql, scan[1] or scan[2])
+            found[table] = self._rows(table) if table else 0
+        return [FullScan(table=table, rows=rows) for table, rows in found.items() if rows > FEW_ROWS]
 
     def _table(self, sql: str, named: str) -> str:
         """The table that a plan calls by its name or its alias; "" for what is none: a subquery, a constant."""

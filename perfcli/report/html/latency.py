@@ -18,6 +18,7 @@ from perfcli.report.html.chart import (
     Trace,
     axis,
     duration_axis,
+    label,
     line,
 )
 from perfcli.report.html.limits import LatencyLimit, latency_limits
@@ -111,8 +112,8 @@ def _curve(name: str, counts: Mapping[int, int], index: int) -> list[Trace]:
     firm = [_point(name, histogram, at) for at in _steps(0.0, borne)]
     thin = [_point(name, histogram, at) for at in _steps(borne, last)]
     return [
-        line(name, firm, index, legendgroup=name),
-        line(name, thin, index, legendgroup=name, showlegend=False, line={"dash": "dot", "width": 1.5}),
+        line(name, firm, index, legendgroup=label(name)),
+        line(name, thin, index, legendgroup=label(name), showlegend=False, line={"dash": "dot", "width": 1.5}),
     ]
 
 

@@ -105,7 +105,7 @@ def _latency_by_second(result: RunResult) -> Iterator[Trace]:
                 for each, ns in known
                 if ns is not None
             ]
-            yield line(name, points, index, legendgroup=name, showlegend=statistic == "p50", line=style)
+            yield line(name, points, index, legendgroup=label(name), showlegend=statistic == "p50", line=style)
 
 
 def _latency_by_slice(result: RunResult) -> Iterator[Trace]:

@@ -200,6 +200,9 @@ class TestPlans:
         [
             ("SELECT * FROM said WHERE words = ?", ["said"]),
             ("SELECT * FROM said AS s WHERE s.words = ?", ["said"]),
+            ("SELECT ? FROM said AS a, said AS b WHERE a.words = b.words", ["said"]),
+            ("SELECT ? FROM kinds, said WHERE said.words = kinds.name", ["said"]),
+            ("SELECT id FROM said ORDER BY id LIMIT ?", ["said"]),
             ("SELECT * FROM said WHERE id = ?", []),
             ("SELECT * FROM kinds WHERE name = ?", []),
             ("UPDATE said SET words = 'x' WHERE words = ?", ["said"]),
