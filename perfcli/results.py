@@ -145,9 +145,9 @@ class SecondOfLoad(_Record):
     length_ns: int = Field(default=NS_PER_S, description="less where the load ended in it; more in a load of hours")
     ok: int
     failed: int
-    mean_ns: float | None = None
-    p50_ns: float | None = None
-    p99_ns: float | None = None
+    mean_ns: float | None = Field(default=None, description="latency of the successful ones; None without one")
+    p50_ns: float | None = Field(default=None, description="their median, right to 0.1 %")
+    p99_ns: float | None = Field(default=None, description="likewise; of fewer than 1,000 operations a hint only")
     max_ns: int | None = None
 
 
@@ -257,8 +257,10 @@ class OperationChange(_Record):
     p50_ns: float | None = Field(default=None, description="as it was timed now")
     in_time: bool = Field(default=False, description="compared as timed, not in units of the reference kernel")
     ratio: float | None = Field(default=None, description="now to then, Hodges-Lehmann estimate; 1.1 is 10 % slower")
-    p_slower: float | None = Field(default=None, description="Holm-adjusted p of the one-sided Mann-Whitney test")
-    p_faster: float | None = None
+    p_slower: float | None = Field(
+        default=None, description="Holm-adjusted p, one-sided Mann-Whitney, of being more than 5 % slower"
+    )
+    p_faster: float | None = Field(default=None, description="the same of being more than 5 % faster")
     change: Literal["regression", "improvement", "inconclusive", "no change"]
     reason: str = Field(default="", description="of what is inconclusive: why")
 

@@ -12,14 +12,14 @@ import subprocess
 import sys
 import tomllib
 from collections.abc import Iterator, Sequence
-from itertools import chain
+from itertools import chain, pairwise
 from pathlib import Path
 from typing import Any
 
 import click
 import pytest
 import yaml
-from pydantic import BaseModel
+from pydantic import BaseModel, TypeAdapter
 from pydantic.fields import FieldInfo
 
 from perfcli import results
@@ -27,14 +27,18 @@ from perfcli.cli import cli
 from perfcli.errors import ExitCode
 from perfcli.executors import LOAD_MODELS
 from perfcli.executors.base import LoadSettings
+from perfcli.inference.wilcoxon import signed_rank_p
 from perfcli.metrics.catalog import METRICS
 from perfcli.regression import gate, level_shift
-from perfcli.regression.baseline import save_baseline
+from perfcli.regression.baseline import BaselineList, save_baseline
 from perfcli.regression.gate import PINNED, UNPINNED
-from perfcli.regression.measures import MARGIN, TAIL_MARGIN
+from perfcli.regression.history import History
+from perfcli.regression.measures import LEAST_FOR_TAIL, MARGIN, TAIL_MARGIN
 from perfcli.regression.pairs import SLICE_NS, SLICES
-from perfcli.regression.result import MetricComparison
+from perfcli.regression.result import AbResult, MetricComparison
+from perfcli.regression.selftest_result import SelftestResult
 from perfcli.regression.store import Store
+from perfcli.regression.trend import Trend
 from perfcli.scenario.library import shipped_scenarios
 from perfcli.scenario.loader import ScenarioFileError, load_scenario
 from perfcli.scenario.models import Engine, Growth, Phase, Pool, Scenario, Setup, SimulatedAi, ThresholdRule
@@ -50,8 +54,9 @@ DOCUMENTS = {
 }
 GUIDES = {name: text for name, text in DOCUMENTS.items() if name not in ("CHANGELOG.md", "CONTRIBUTING.md")}
 EVERYTHING = "\n".join(GUIDES.values())
-README, SCENARIOS, RESULTS, REGRESSION = (
-    DOCUMENTS[name] for name in ("README.md", "docs/scenarios.md", "docs/results.md", "docs/regression.md")
+README, SCENARIOS, RESULTS, REGRESSION, CI = (
+    DOCUMENTS[name]
+    for name in ("README.md", "docs/scenarios.md", "docs/results.md", "docs/regression.md", "docs/ci.md")
 )
 TINY = {
     "run": ["--iterations=2", *(f"--set={key}=0ms" for key in ("engine.ai.latency", "load.warmup", "load.think_time"))],
@@ -200,6 +205,58 @@ class TestCommands:
         assert named <= targets
 
 
+def shell_lines(document: Any) -> Iterator[str]:
+    """The lines of a CI system's file that a shell is given."""
+    match document:
+        case dict():
+            for key, value in document.items():
+                yield from shell_lines(value) if key not in ("path", "paths", "name") else ()
+        case list():
+            yield from chain.from_iterable(map(shell_lines, document))
+        case str():
+            yield from document.splitlines()
+
+
+def written_by(command: Sequence[str]) -> Iterator[str]:
+    """The files that a command's options name."""
+    yield from (value for option, value in pairwise(command) if option in ("--json", "--html", "--junit"))
+
+
+class TestCi:
+    """The jobs of docs/ci.md: they parse, and what they run exists."""
+
+    JOBS = tuple(yaml.safe_load(block) for block in blocks(CI, "yml"))
+
+    @staticmethod
+    def commands(job: Any) -> list[list[str]]:
+        steps = [step.strip() for line in shell_lines(job) for step in line.split("||")]
+        return [shlex.split(step)[1:] for step in steps if step.startswith("digipal-perf ")]
+
+    def test_every_command_parses(self) -> None:
+        names = []
+        for command in chain.from_iterable(map(self.commands, self.JOBS)):
+            name, arguments = split(command)
+            LEAVES[name].make_context(name, arguments)
+            names.append(name)
+        assert names == ["run", "ab", "report"] * 2 + ["run", "trend"]
+
+    @pytest.mark.parametrize(("at", "of"), [(0, "GitHub"), (1, "GitLab")])
+    def test_every_file_is_kept(self, at: int, of: str) -> None:
+        job = self.JOBS[at]
+        kept = (
+            job["jobs"]["performance"]["steps"][-1]["with"]["path"].split()
+            if of == "GitHub"
+            else job["performance"]["artifacts"]["paths"]
+        )
+        assert kept == list(chain.from_iterable(map(written_by, self.commands(job))))
+
+    def test_steps_are_shown_that_a_failure_does_not_skip(self) -> None:
+        steps = self.JOBS[0]["jobs"]["performance"]["steps"]
+        gate = next(at for at, step in enumerate(steps) if step.get("name") == "Quick scenarios")
+        assert all("!cancelled()" in step["if"] for step in steps[gate + 1 :])
+        assert self.JOBS[1]["performance"]["artifacts"]["when"] == "always"
+
+
 class TestReadme:
     """The first page."""
 
@@ -344,18 +401,27 @@ class TestReference:
         assert [operation for operation in STEP_MODELS if operation not in explained] == ["sleep"]
 
 
-SCHEMA = results.RunResult.model_json_schema()
-RECORDS: dict[str, Any] = {
-    "RunResult": SCHEMA,
-    **{name: record for name, record in SCHEMA["$defs"].items() if "properties" in record},
+def records(document: type[Any]) -> dict[str, Any]:
+    """The JSON Schema of a document and of every record in it, by their names."""
+    schema = TypeAdapter(document).json_schema()
+    return {document.__name__: schema, **{n: each for n, each in schema["$defs"].items() if "properties" in each}}
+
+
+RECORDS = records(results.RunResult)
+OTHER_RECORDS = {
+    name: record
+    for document in (AbResult, History, BaselineList, Trend, SelftestResult)
+    for name, record in records(document).items()
+    if name not in RECORDS
 }
+"""Of the documents that other commands write; their headings have an article, as what they describe is no run."""
 
 
 def json_type(schema: dict[str, Any]) -> str:
     """The type of a field as docs/results.md writes it."""
     if "$ref" in schema:
         name = schema["$ref"].rpartition("/")[2]
-        return name if name in RECORDS else "string"
+        return name if name in RECORDS or name in OTHER_RECORDS else "string"
     if "anyOf" in schema:
         return " or ".join(map(json_type, schema["anyOf"]))
     if schema["type"] == "array":
@@ -374,6 +440,16 @@ class TestResults:
     def test_every_field_has_its_row(self, record: str) -> None:
         documented = [(row[0], row[1]) for row in rows(section(RESULTS, record))]
         fields = RECORDS[record]["properties"]
+        assert documented == [(name, json_type(schema)) for name, schema in fields.items()]
+
+    def test_every_record_of_other_documents_has_its_section(self) -> None:
+        assert sorted(re.findall(r"^### An? (\w+)$", RESULTS, re.MULTILINE)) == sorted(OTHER_RECORDS)
+
+    @pytest.mark.parametrize("record", OTHER_RECORDS)
+    def test_every_field_of_other_documents_has_its_row(self, record: str) -> None:
+        (title,) = re.findall(rf"^### (An? {record})$", RESULTS, re.MULTILINE)
+        documented = [(row[0], row[1]) for row in rows(section(RESULTS, title))]
+        fields = OTHER_RECORDS[record]["properties"]
         assert documented == [(name, json_type(schema)) for name, schema in fields.items()]
 
     def test_the_example_is_a_result(self) -> None:
@@ -417,6 +493,7 @@ class TestRegression:
         margins = {row[0]: row[2].partition(",")[0] for row in rows(section(REGRESSION, "What is compared"))}
         assert margins.pop("OPERATION.p99") == f"{TAIL_MARGIN:.0%}"
         assert set(margins.values()) == {f"{MARGIN:.0%}"}
+        assert f"from {LEAST_FOR_TAIL} on" in section(REGRESSION, "What is compared")
         named = MetricComparison.model_fields["name"].description or ""
         assert [*re.findall(r"[\w.]+", named.replace(" or ", " "))] == [
             row[0] for row in rows(section(REGRESSION, "What is compared"))
@@ -428,6 +505,10 @@ class TestRegression:
         assert f"is at least {level_shift.MARGIN:.0%}" in told
         assert f"surely more than {level_shift.SURELY:.0%}" in told
         assert f"is below {level_shift.ALPHA}" in told
+
+    def test_how_few_pairs_prove_nothing(self) -> None:
+        least = next(pairs for pairs in range(1, 20) if signed_rank_p([1.0] * pairs) <= gate.ALPHA)
+        assert f"Fewer than {least} pairs prove nothing" in section(REGRESSION, "Limits")
 
     def test_every_source_is_named(self) -> None:
         rooms = {path.stem for path in (ROOT / "perfcli" / "inference").glob("*.py")} - {"__init__", "ranks"}
@@ -452,8 +533,16 @@ class TestHouse:
         extras = project["project"]["optional-dependencies"].values()
         needed = [*project["project"]["dependencies"], *project["build-system"]["requires"], *chain(*extras)]
         reasons = {row[0]: row[1] for row in rows(section(DOCUMENTS["CONTRIBUTING.md"], "Dependencies"))}
-        assert set(reasons) == {re.split(r"[^\w-]", requirement)[0] for requirement in needed}
+        names = {re.split(r"[^\w-]", requirement)[0] for requirement in needed}
+        assert set(reasons) == names - {project["project"]["name"]}
         assert all(reasons.values())
+
+    def test_every_dependency_has_its_version(self) -> None:
+        pinned = [line.partition("==")[0] for line in (ROOT / "constraints.txt").read_text().splitlines()[1:]]
+        reasons = [row[0] for row in rows(section(DOCUMENTS["CONTRIBUTING.md"], "Dependencies"))]
+        assert {name.lower().replace("_", "-") for name in reasons} <= {
+            name.lower().replace("_", "-") for name in pinned
+        }
 
     def test_the_version_of_the_changelog_is_that_of_the_project(self) -> None:
         project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))

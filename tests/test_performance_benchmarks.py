@@ -17,7 +17,7 @@ from perfcli.run import run_scenario
 from perfcli.scenario.library import find_scenarios
 from perfcli.scenario.loader import load_scenario
 
-pytestmark = pytest.mark.end_to_end
+pytestmark = [pytest.mark.end_to_end, pytest.mark.alone]
 
 
 def run_shipped(name: str) -> None:

@@ -68,8 +68,9 @@ def test_the_trend_as_json(kept: str, tmp_path: Path) -> None:
     assert (change["index"], change["first_after"]) == (STEP, "22" + "c" * 38)
 
 
-def test_a_scenarios_file_stands_for_its_name(kept: str, tmp_path: Path) -> None:
-    path = tmp_path / "mine.yaml"
+def test_a_scenarios_file_stands_for_its_name(kept: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    path = Path("mine.yaml")
     path.write_text(
         "{name: test, load: {executor: shared-iterations, iterations: 9}, flow: [create_pet]}", encoding="utf-8"
     )

@@ -75,7 +75,8 @@ def _memory(result: RunResult, readings: Readings) -> Iterator[Trace]:
         yield _series("RSS", readings, lambda each: each.rss - rss, _CHANGE)
         yield from _fit(result, readings, rss)
     if uss is not None:
-        yield _series("USS", readings, lambda each: None if each.uss is None else each.uss - uss, _CHANGE, 1)
+        unshared = _series("USS", readings, lambda each: None if each.uss is None else each.uss - uss, _CHANGE, 1)
+        yield unshared | {"mode": "lines+markers"}  # it is read seldom: marks show when
 
 
 def _fit(result: RunResult, readings: Readings, baseline: int) -> Iterator[Trace]:
