@@ -42,7 +42,7 @@ def main() -> None:
     fit = sorted((run for run in read if run.verdict is Verdict.PASS), key=lambda run: run.name)
     for _, runs in groupby(fit, key=lambda run: run.name):
         of_scenario = list(runs)
-        for factor in (1.0, 1.2, 1.3):
+        for factor in (1.0, 1.3, 1.5):
             print(row(of_scenario, factor))
 
 

@@ -61,7 +61,10 @@ def compare(plan: ExecutionPlan, settings: AbSettings, console: Console) -> int:
     if settings.json_file:
         write_document(result.model_dump(mode="json"), settings.json_file)
     add_job_summary([result])
-    console.print(render_comparison_line(result) if settings.quiet else render_comparison(result, settings.strict))
+    if settings.quiet:
+        console.print(render_comparison_line(result), soft_wrap=not console.is_terminal)
+    else:
+        console.print(render_comparison(result, settings.strict))
     return result.exit_code(strict=settings.strict)
 
 

@@ -379,7 +379,7 @@ def load_records(path: Path) -> list[Any]:
     except OSError as error:
         raise UsageError(f"{path}: cannot read the result: {error.strerror}") from error
     except (ValueError, RecursionError) as error:
-        raise UsageError(f"{path}: not a result file: {error or 'it is empty'}") from error
+        raise UsageError(f"{path}: not a result file: {error or 'it is empty'}", hint=_WRITTEN_BY) from error
     records = document if isinstance(document, list) else [document]
     if not records:
         raise UsageError(f"{path}: an array without any result", hint=_WRITTEN_BY)

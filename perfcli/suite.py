@@ -69,9 +69,7 @@ def run_suite(plans: Sequence[ExecutionPlan], options: SuiteOptions, console: Co
                 )
             result = _compared(result.model_copy(update={"commit": commit}), baseline, options)
             results.append(result)
-            console.print(render_verdict_line(result) if options.quiet else render_result(result, plots=options.plots))
-            if not options.quiet:
-                console.print()
+            _show(result, options, console)
             # after every scenario, so that a crash of a later one loses nothing
             if options.json_file and options.json_file != STDOUT:
                 save_results(results, options.json_file)
@@ -85,6 +83,15 @@ def run_suite(plans: Sequence[ExecutionPlan], options: SuiteOptions, console: Co
         _report(results, options)
     codes = [result.exit_code for result in results]
     return interrupts.exit_code if interrupts.exit_code is not None else worst(codes)
+
+
+def _show(result: RunResult, options: SuiteOptions, console: Console) -> None:
+    if options.quiet:
+        # a program reads it by lines
+        console.print(render_verdict_line(result), soft_wrap=not console.is_terminal)
+    else:
+        console.print(render_result(result, plots=options.plots))
+        console.print()
 
 
 def _report(results: Sequence[RunResult], options: SuiteOptions) -> None:

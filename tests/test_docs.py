@@ -11,7 +11,7 @@ import shutil
 import subprocess
 import sys
 import tomllib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain, pairwise
 from pathlib import Path
 from typing import Any
@@ -39,6 +39,7 @@ from perfcli.regression.result import AbResult, MetricComparison
 from perfcli.regression.selftest_result import SelftestResult
 from perfcli.regression.store import Store
 from perfcli.regression.trend import Trend
+from perfcli.report.writing import JOB_SUMMARY
 from perfcli.scenario.library import shipped_scenarios
 from perfcli.scenario.loader import ScenarioFileError, load_scenario
 from perfcli.scenario.models import Engine, Growth, Phase, Pool, Scenario, Setup, SimulatedAi, ThresholdRule
@@ -62,6 +63,7 @@ TINY = {
     "run": ["--iterations=2", *(f"--set={key}=0ms" for key in ("engine.ai.latency", "load.warmup", "load.think_time"))],
     "ab": ["--max-pairs=1"],
     "selftest": ["--gates=1", "--max-time=1ms"],
+    "profile": ["--iterations=3"],
 }
 """What makes a command short."""
 
@@ -110,7 +112,8 @@ def commands(text: str) -> Iterator[list[str]]:
                 yield words[1 : words.index("|") if "|" in words else None]
 
 
-LINKS = [(name, link) for name, text in DOCUMENTS.items() for link in re.findall(r"\]\((?!https?:)([^)\s]+)\)", text)]
+LINK = re.compile(r'\]\((?!https?:)([^)\s]+)\)|src(?:set)?="([^"]+)"')
+LINKS = [(name, link or picture) for name, text in DOCUMENTS.items() for link, picture in LINK.findall(text)]
 EXAMPLES = [block for text in GUIDES.values() for block in blocks(text, "yaml")]
 COMMANDS = list({tuple(command): command for text in GUIDES.values() for command in commands(text)}.values())
 CHEAP = [command for command in COMMANDS if "--tag" not in command]
@@ -164,7 +167,9 @@ def place(checkout: Path, tmp_path: Path) -> Path:
 
 def perform(arguments: list[str], place: Path) -> subprocess.CompletedProcess[str]:
     """Run Python in a directory, with this checkout's packages."""
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONUTF8": "1"}
+    # the summary of the job that runs these tests is not theirs to write
+    ours = {name: value for name, value in os.environ.items() if name != JOB_SUMMARY}
+    environment = {**ours, "PYTHONPATH": str(ROOT), "PYTHONUTF8": "1"}
     return subprocess.run(
         [sys.executable, *arguments], cwd=place, env=environment, capture_output=True, text=True, timeout=60
     )
@@ -281,6 +286,12 @@ class TestLinks:
         target = (ROOT / name).parent / file if file else ROOT / name
         assert target.exists()
         assert not anchor or anchor in anchors(target.read_text(encoding="utf-8"))
+
+    def test_pictures_are_shown_and_small(self) -> None:
+        shown = {Path(link).name for _, link in LINKS if link.endswith(".png")}
+        sizes = {path.name: path.stat().st_size for path in (ROOT / "docs" / "pictures").iterdir()}
+        assert set(sizes) == shown
+        assert max(sizes.values()) < 200_000
 
     @pytest.mark.parametrize("name", DOCUMENTS)
     def test_named_files_exist(self, name: str) -> None:
@@ -538,11 +549,12 @@ class TestHouse:
         assert all(reasons.values())
 
     def test_every_dependency_has_its_version(self) -> None:
-        pinned = [line.partition("==")[0] for line in (ROOT / "constraints.txt").read_text().splitlines()[1:]]
-        reasons = [row[0] for row in rows(section(DOCUMENTS["CONTRIBUTING.md"], "Dependencies"))]
-        assert {name.lower().replace("_", "-") for name in reasons} <= {
-            name.lower().replace("_", "-") for name in pinned
-        }
+        def names(written: Iterable[str]) -> set[str]:
+            return {name.lower().replace("_", "-") for name in written}
+
+        pins = (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()[1:]
+        reasons = rows(section(DOCUMENTS["CONTRIBUTING.md"], "Dependencies"))
+        assert names(row[0] for row in reasons) <= names(pin.partition("==")[0] for pin in pins)
 
     def test_the_version_of_the_changelog_is_that_of_the_project(self) -> None:
         project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))

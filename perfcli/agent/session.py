@@ -159,12 +159,12 @@ class Session:
     def _count_costs_of(self, user: VirtualUser, phase: PlannedPhase, inside: Inside) -> None:
         operations = OPERATIONS if self._plan.slices is None else OPERATIONS_OF_A_PAIR
         iterations = -(-operations // (1 if phase.phase.is_mix else len(phase.flow)))
-        schedule = PerVuIterationsSchedule(phase.load.vu_count, iterations, _COUNTING_NS)
-        now_ns = self._clock.now_ns()
-        user.recorder.begin(measured=False, now_ns=now_ns)
-        ends_ns = now_ns + _COUNTING_NS
+        user.recorder.begin(measured=False, now_ns=self._clock.now_ns())
 
         def do(calls: Sequence[Call | None]) -> None:
+            now_ns = self._clock.now_ns()
+            ends_ns = now_ns + _COUNTING_NS
+            schedule = PerVuIterationsSchedule(phase.load.vu_count, iterations, _COUNTING_NS)
             workload = Workload(phase, self._plan.seed, user.vu, "counting")
             replace(user, calls=calls).run(schedule, workload, None, now_ns, ends_ns, ends_ns)
 

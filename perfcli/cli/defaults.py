@@ -15,21 +15,12 @@ from typing import Any, Final
 import click
 from click.core import ParameterSource
 
+from perfcli.cli.variables import name_variables, options_of, variable_of, variables_of, words_of
 from perfcli.errors import UsageError
 
 OWN_FILE: Final = "digipal-perf.toml"
 SHARED_FILE: Final = "pyproject.toml"
-_PREFIX: Final = "DIGIPAL_PERF"
 _META: Final = "perfcli.project_file"
-
-
-def name_variables(ctx: click.Context) -> None:
-    """Give each option of a command its variable, e.g. DIGIPAL_PERF_RUN_SEED; one that has its own keeps it."""
-    names: dict[click.Option, list[str]] = {}
-    for name, option in _options(ctx.command).items():
-        names.setdefault(option, []).append(_variable(ctx, name))
-    for option, variables in names.items():
-        option.envvar = option.envvar or variables
 
 
 def take_project_file(root: click.Group, ctx: click.Context) -> None:
@@ -51,7 +42,7 @@ def origin_of(parameter: click.Parameter | None, ctx: click.Context) -> str:
     """Where a value stands that was not given on the command line, in parentheses; "" where it was."""
     source = ctx.get_parameter_source(parameter.name) if parameter and parameter.name else None
     if source is ParameterSource.ENVIRONMENT and parameter is not None:
-        return f" (from {', '.join(name for name in _variables(parameter) if os.environ.get(name))})"
+        return f" (from {', '.join(name for name in variables_of(parameter) if os.environ.get(name))})"
     if source is ParameterSource.DEFAULT_MAP:
         return f" (from {ctx.meta[_META]})"
     return ""
@@ -59,44 +50,19 @@ def origin_of(parameter: click.Parameter | None, ctx: click.Context) -> str:
 
 def write_help(ctx: click.Context, formatter: click.HelpFormatter) -> None:
     """The variables of a command's options, and its table of a project's file."""
-    options = _options(ctx.command)
+    options = options_of(ctx.command)
     if not options:
         return
-    name_variables(ctx)
-    prefix = _variable(ctx, "")
-    names = list(dict.fromkeys(_variables(option)[0] for option in options.values()))
+    name_variables(ctx.command, words_of(ctx))
+    prefix = variable_of(words_of(ctx), "")
+    names = list(dict.fromkeys(variables_of(option)[0] for option in options.values()))
     own = [name.removeprefix(prefix) for name in names if name.startswith(prefix)]
     others = [name for name in names if not name.startswith(prefix)]
-    table, key = ".".join(_words(ctx)), next(iter(options))
+    table, key = ".".join(words_of(ctx)), next(iter(options))
     with formatter.section("Environment"):
         formatter.write_text("; ".join(others + [f"{prefix}… with {', '.join(own)}"] * bool(own)))
     with formatter.section("Project file"):
         formatter.write_text(f"[{table}] in {OWN_FILE}, or [tool.digipal-perf.{table}] in {SHARED_FILE}: {key} = …")
-
-
-def _options(command: click.Command) -> dict[str, click.Option]:
-    """The options of a command, or of all commands of a group, by each of their long names."""
-    found: dict[str, click.Option] = {}
-    for each in command.commands.values() if isinstance(command, click.Group) else ():
-        found |= _options(each)
-    for parameter in command.params:
-        if isinstance(parameter, click.Option) and parameter.expose_value:
-            found |= {name.removeprefix("--"): parameter for name in parameter.opts if name.startswith("--")}
-    return found
-
-
-def _variable(ctx: click.Context, option: str) -> str:
-    return "_".join([_PREFIX, *_words(ctx), option]).replace("-", "_").upper()
-
-
-def _variables(parameter: click.Parameter) -> list[str]:
-    given = parameter.envvar or []
-    return [given] if isinstance(given, str) else list(given)
-
-
-def _words(ctx: click.Context) -> list[str]:
-    """The command as it is typed, without the program: baseline, save."""
-    return [*_words(ctx.parent), ctx.info_name or ""] if ctx.parent else []
 
 
 def _project_file(start: Path) -> Iterator[tuple[Path, dict[str, Any]]]:
@@ -128,11 +94,11 @@ def _of_group(group: click.Group, table: Mapping[str, Any], file: Path, words: S
     shared = {key: value for key, value in table.items() if not isinstance(value, dict)}
     tables = {key: value for key, value in table.items() if isinstance(value, dict)}
     _refuse_unknown(tables, group.commands, _place(file, words, "table"))
-    _refuse_unknown(shared, _options(group), _place(file, words, "key"))
+    _refuse_unknown(shared, options_of(group), _place(file, words, "key"))
     return {
         name: _of_command(
             command,
-            {key: value for key, value in shared.items() if key in _options(command)} | tables.get(name, {}),
+            {key: value for key, value in shared.items() if key in options_of(command)} | tables.get(name, {}),
             file,
             [*words, name],
         )
@@ -143,7 +109,7 @@ def _of_group(group: click.Group, table: Mapping[str, Any], file: Path, words: S
 def _of_command(command: click.Command, table: dict[str, Any], file: Path, words: Sequence[str]) -> dict[str, Any]:
     if isinstance(command, click.Group):
         return _of_group(command, table, file, words)
-    options = _options(command)
+    options = options_of(command)
     _refuse_unknown(table, options, _place(file, words, "key"))
     return {str(options[key].name): _value(options[key], table[key], file, [*words, key]) for key in table}
 

@@ -9,6 +9,7 @@ import click
 from perfcli import __version__
 from perfcli.cli import defaults
 from perfcli.cli.names import complete_names
+from perfcli.cli.variables import name_variables, warn_of_unknown_variables, words_of
 
 EPILOG: Final = """\b
 Exit codes: 0 pass · 1 the engine died or hung · 2 usage or invalid scenario · 3 a threshold failed ·
@@ -24,9 +25,11 @@ class Command(click.Command):
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Take what the command line does not say from the environment, then from the project's file."""
-        defaults.name_variables(ctx)
+        name_variables(self, words_of(ctx))
         try:
             return super().parse_args(ctx, args)
+        except click.MissingParameter:
+            raise  # it has no value, and finds its own words
         except click.BadParameter as error:
             told = error.message + defaults.origin_of(error.param, ctx)
             raise click.BadParameter(told, ctx, error.param) from error
@@ -44,10 +47,12 @@ class Group(click.Group):
     group_class = type
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Read the project's file, for all commands below."""
+        """Read the project's file, for all commands below, and look at the environment."""
         rest = super().parse_args(ctx, args)
         if ctx.parent is None:
             defaults.take_project_file(self, ctx)
+            if not ctx.resilient_parsing:
+                warn_of_unknown_variables(self)
         return rest
 
 

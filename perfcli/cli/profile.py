@@ -34,7 +34,12 @@ _HOW = (
 @click.option("--sql", is_flag=True, help="Statements with times, plans, full scans and N+1.")
 @click.option("--locks", is_flag=True, help="Time waited for locks of SQLite and of the engine.")
 @with_options(*_HOW)
-@click.option("--engine", default="", metavar="PATH|REV", help="Profile this engine: a checkout, or a revision.")
+@click.option(
+    "--engine",
+    default="",
+    metavar="PATH|REV",
+    help="Profile this engine, not the one that came with the tool: a checkout, or a revision.",
+)
 @click.option(
     "--out",
     type=click.Path(path_type=Path, file_okay=False),

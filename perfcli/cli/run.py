@@ -27,7 +27,10 @@ from perfcli.cli.report import REPORTS, take_places
     "--keep-db", type=click.Path(path_type=Path, file_okay=False), metavar="DIR", help="Keep the databases there."
 )
 @click.option(
-    "--engine", default="", metavar="PATH|REV", help="Run this engine: a checkout, or a revision of this repository."
+    "--engine",
+    default="",
+    metavar="PATH|REV",
+    help="Run this engine, not the one that came with the tool: a checkout, or a revision of this repository.",
 )
 @click.option("--save", is_flag=True, help="Keep every run in the store, for history, trend and baseline.")
 @click.option("--baseline", default="", metavar="NAME|FILE", help="Compare with this baseline, and fail if slower.")

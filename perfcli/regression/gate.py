@@ -22,8 +22,8 @@ ALPHA: Final = 0.01
 """The probability that any metric of two equal engines is called a regression is at most this."""
 _LEAST_ALLOWED: Final = 0.10
 _PRECISION: Final = 0.3  # of the margin
-_PRECISION_OF_TAIL: Final = 0.55
-_MOST_FOR_TAIL: Final = 25  # pairs
+_PRECISION_OF_ROUGH: Final = 0.55
+_MOST_FOR_ROUGH: Final = 25  # pairs
 _WILD: Final = 4  # times the median |d|
 _SHIFTED: Final = 2.5  # spreads; the median of a normal |d| whose centre is two deviations from 0
 _OF_NORMAL: Final = 0.798  # mean absolute deviation from the median, in standard deviations: √(2/π)
@@ -57,7 +57,8 @@ class Compared:
     """One metric of both engines in each pair; lower is better.
 
     `differences` are of ln(candidate / base), finite, and not always those of the two values: of a time it is the
-    median over slices. A metric of the tail rests on few samples of each pair.
+    median over slices. A rough metric rests on little of each pair: a
+    p99 on a few samples, memory on what some operations happened to find in place.
     """
 
     name: str
@@ -66,7 +67,7 @@ class Compared:
     base_values: Sequence[float]
     candidate_values: Sequence[float]
     differences: Sequence[float]
-    is_tail: bool = False
+    is_rough: bool = False
 
 
 def judge(metrics: Sequence[Compared]) -> list[MetricComparison]:
@@ -93,22 +94,21 @@ def enough(metrics: Sequence[Compared]) -> bool:
     whatever the sizes are, and it stays so when sizes alone decide how many pairs there are: the signed-rank test
     remains exact although it may stop early.
 
-    Metrics of the tail are content with 55 %, or with 25 pairs, or a few moments in which others had the CPU would
-    double the pairs of most gates. But where one of them alone speaks of a regression, it has to do so of all the pairs
-    there can be. That looks at a sign, and can only take a regression back: it makes false alarms rarer, never more
-    frequent.
+    Rough metrics are content with 55 %, or with 25 pairs, or a few moments in which others had the CPU would double the
+    pairs of most gates. But where only such ones speak of a regression, they have to do so of all the pairs there can
+    be. That looks at a sign, and can only take a regression back: it makes false alarms rarer, never more frequent.
     """
     if not all(_is_precise(metric) for metric in metrics):
         return False
     verdicts = zip(metrics, judge(metrics), strict=True)
-    found = [metric.is_tail for metric, judged in verdicts if judged.change is Change.REGRESSION]
+    found = [metric.is_rough for metric, judged in verdicts if judged.change is Change.REGRESSION]
     return not found or not all(found)
 
 
 def _is_precise(metric: Compared) -> bool:
-    if metric.is_tail and len(metric.differences) >= _MOST_FOR_TAIL:
+    if metric.is_rough and len(metric.differences) >= _MOST_FOR_ROUGH:
         return True
-    precision = _PRECISION_OF_TAIL if metric.is_tail else _PRECISION
+    precision = _PRECISION_OF_ROUGH if metric.is_rough else _PRECISION
     return _error(metric.differences) <= math.log1p(metric.margin) * precision
 
 

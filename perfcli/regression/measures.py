@@ -107,7 +107,7 @@ def gathered(pairs: Sequence[Mapping[str, Measured]], margin: float) -> list[Com
             [pair[name].base for pair in pairs],
             [pair[name].candidate for pair in pairs],
             [pair[name].difference for pair in pairs],
-            is_tail=name.endswith(".p99"),
+            is_rough=name == "memory" or name.endswith(".p99"),
         )
         for name in names
     ]

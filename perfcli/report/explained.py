@@ -10,7 +10,7 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from perfcli.errors import UsageError
-from perfcli.metrics.catalog import METRICS, STATISTICS, Metric
+from perfcli.metrics.catalog import METRICS, STATISTICS, Metric, is_statistic
 from perfcli.metrics.explanations import EXPLANATIONS
 from perfcli.metrics.windows import WINDOWED
 from perfcli.report.layout import INDENT, Hanging, labelled
@@ -46,8 +46,16 @@ def render_explanation(subject: str) -> RenderableType:
         model = STEP_MODELS[subject]
         lines = [(label, Text(text)) for label, text in _of_operation(subject, model)]
         return Group(_headline(subject, _does(model)), *labelled(lines))
+    raise _unknown(subject)
+
+
+def _unknown(subject: str) -> UsageError:
+    if is_statistic(subject):
+        return UsageError(
+            f"{subject} is a statistic, not a metric", hint=f"name its metric: digipal-perf explain latency.{subject}"
+        )
     near = did_you_mean([subject], [*METRICS, *STEP_MODELS])
-    raise UsageError(
+    return UsageError(
         f"no metric and no operation is called {subject!r:.80}{near}", hint="digipal-perf explain lists them all"
     )
 

@@ -42,9 +42,8 @@ def render_profile(result: ProfileResult) -> RenderableType:
 
 def _head(result: ProfileResult) -> Iterator[RenderableType]:
     yield Hanging(Text("profile  ", "bold"), name(result.scenario, "bold"))
-    said = [("plan", name(result.plan)), ("seed", Text(str(result.seed)))]
-    if result.engine:
-        said.append(("engine", name(result.engine)))
+    engine = name(result.engine) if result.engine else Text("the one that came with the tool, as no --engine was named")
+    said = [("plan", name(result.plan)), ("seed", Text(str(result.seed))), ("engine", engine)]
     if result.processes > 1:
         said.append(("process", Text(f"the first of {result.processes} engine processes was profiled", DOUBTFUL)))
     yield from labelled(said)

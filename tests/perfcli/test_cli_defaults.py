@@ -154,6 +154,35 @@ def test_a_value_that_does_not_fit_is_told_with_where_it_stands(place: Path) -> 
     assert "'few' is not a valid integer range. (from DIGIPAL_PERF_PLAN_VUS)" in " ".join(result.output.split())
 
 
+@pytest.mark.parametrize(
+    ("command", "missing"),
+    [("validate", "Missing argument 'FILE...'"), ("report", "Missing argument 'RESULT.json...'"), ("ab x", "'--base'")],
+)
+def test_what_is_missing_is_named(place: Path, command: str, missing: str) -> None:
+    result = CliRunner().invoke(cli, command.split())
+    assert result.exit_code == 2
+    assert "Error: Missing " in result.output
+    assert missing in result.output
+
+
+@pytest.mark.parametrize(
+    ("variable", "near"),
+    [("DIGIPAL_PERF_PLAN_SEDE", "PLAN_SEED"), ("DIGIPAL_PERF_RUN_STORE", ""), ("DIGIPAL_PERF_BASELIN_SAVE_FORCE", "")],
+)
+def test_a_variable_of_no_option_is_told_and_changes_nothing(place: Path, variable: str, near: str) -> None:
+    quiet = CliRunner().invoke(cli, ["plan", "pet_creation"])
+    told = CliRunner().invoke(cli, ["plan", "pet_creation"], env={variable: "3"})
+    assert (quiet.exit_code, quiet.stderr) == (told.exit_code, "") == (0, "")
+    assert told.stdout == quiet.stdout
+    assert told.stderr.startswith(f"Warning: {variable} in the environment is of no option")
+    assert f"(did you mean 'DIGIPAL_PERF_{near}" in told.stderr
+
+
+def test_variables_of_options_are_taken_in_silence(place: Path) -> None:
+    known = {"DIGIPAL_PERF_STORE": "kept", "DIGIPAL_PERF_RUN_KEEP_DB": "db", "DIGIPAL_PERF_BASELINE_SAVE_FORCE": "1"}
+    assert CliRunner().invoke(cli, ["plan", "pet_creation"], env=known).stderr == ""
+
+
 def test_the_tools_own_help_does_not_need_the_file(place: Path) -> None:
     write(place, "[plan")
     assert CliRunner().invoke(cli, ["--help"]).exit_code == 0

@@ -134,6 +134,13 @@ class TestRun:
         assert "mean latency over time" in invoke("run", "pet_creation", "--plots").stdout
         assert invoke("run", "pet_creation", "--plots", "--quiet").exit_code == ExitCode.USAGE
 
+    def test_quiet_is_one_line_for_programs_however_narrow(
+        self, invoke: Invoke, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("COLUMNS", "30")
+        (line,) = invoke("run", "pet_creation", "--quiet").stdout.splitlines()
+        assert line.startswith("FAIL  test  1 of 2 thresholds failed: ")
+
     def test_adds_to_the_summary_of_the_job(self, invoke: Invoke, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv(JOB_SUMMARY, "summary.md")
         invoke("run", "pet_creation", "--quiet")

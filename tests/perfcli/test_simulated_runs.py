@@ -27,7 +27,6 @@ class Impatient:
 
     wants_glimpses = False
 
-
     def update(self, progress: Progress) -> None:
         if progress.ok > 100:
             self.stop.reason = self._reason

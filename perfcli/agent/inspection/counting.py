@@ -5,8 +5,8 @@ from __future__ import annotations
 import gc
 import tracemalloc
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from typing import Any, Final
 
 from perfcli.agent.inspection.statements import StatementCounter
@@ -16,8 +16,8 @@ from perfcli.targets.protocol import Call
 OPERATIONS: Final = 200
 """About so many operations of each vu that counts."""
 
-OPERATIONS_OF_A_PAIR: Final = 100
-"""The same where two engines are compared, by many pairs."""
+OPERATIONS_OF_A_PAIR: Final = 60
+"""The same where two engines are compared, by many pairs; done twice."""
 
 
 class Costs:
@@ -31,6 +31,7 @@ class Costs:
         self._statements: Counter[str] = Counter()
         self._syncs = 0
         self._kept_bytes = 0
+        self._weighed = 0
         self.syncs_not_told = ""
 
     @property
@@ -53,15 +54,15 @@ class Costs:
         with ExitStack() as stack:
             take = stack.enter_context(StatementCounter()).take if self._wants_statements else lambda: 0
             syncs = self._enter_syncs(stack)
-            if self._wants_memory:
-                stack.enter_context(self._weighing(forget))
             before = syncs()
-            do(
-                [
-                    call and call._replace(invoke=self._counted(label, call.invoke, take))
-                    for label, call in zip(labels, calls, strict=True)
-                ]
-            )
+            counted = [
+                call and call._replace(invoke=self._counted(label, call.invoke, take))
+                for label, call in zip(labels, calls, strict=True)
+            ]
+            if self._wants_memory:
+                self._weigh(lambda: do(counted), forget)
+            else:
+                do(counted)
             self._syncs += syncs() - before
 
     def statements_per_operation(self) -> dict[str, float]:
@@ -79,18 +80,17 @@ class Costs:
 
     def memory_per_operation(self) -> float | None:
         """Bytes that each operation leaves allocated by Python, the mean of all; None where it was not asked for."""
-        return self._kept_bytes / self._done.total() if self._wants_memory and self._done else None
+        return self._kept_bytes / self._weighed if self._weighed else None
 
-    @contextmanager
-    def _weighing(self, forget: Callable[[], None]) -> Iterator[None]:
-        """Count what is allocated inside `with` and still there at its end; all garbage is collected first."""
-        forget()
+    def _weigh(self, do: Callable[[], None], forget: Callable[[], None]) -> None:
+        """What operations leave allocated; done twice, as the first time also leaves what is only made once."""
         tracemalloc.start()
         try:
-            yield
-            forget()
-            gc.collect()
-            self._kept_bytes += tracemalloc.get_traced_memory()[0]
+            do()
+            before_bytes, done = _kept_bytes(forget), self._done.total()
+            do()
+            self._kept_bytes += _kept_bytes(forget) - before_bytes
+            self._weighed += self._done.total() - done
         finally:
             tracemalloc.stop()
 
@@ -113,3 +113,10 @@ class Costs:
                 self._done[label] += 1
 
         return counted
+
+
+def _kept_bytes(forget: Callable[[], None]) -> int:
+    """What Python has allocated since tracing began, all garbage collected."""
+    forget()
+    gc.collect()
+    return tracemalloc.get_traced_memory()[0]

@@ -112,6 +112,11 @@ def test_says(said: str) -> None:
     assert said in shown(160)
 
 
+def test_says_whose_engine_it_was() -> None:
+    assert "the one that came with the tool" in shown(160, engine="")
+    assert "HEAD~3 (abc1234)" in shown(160, engine="HEAD~3 (abc1234)")
+
+
 def test_small_lines_are_left_out() -> None:
     assert "small()" not in shown(160)
 

@@ -80,6 +80,13 @@ def test_what_is_unknown_is_told_with_what_is_near(subject: str, near: str) -> N
         CliRunner().invoke(cli, ["explain", subject], catch_exceptions=False)
 
 
+@pytest.mark.parametrize("statistic", ["p95", "mean"])
+def test_a_statistic_alone_is_told_where_it_belongs(statistic: str) -> None:
+    with pytest.raises(UsageError, match=f"{statistic} is a statistic, not a metric") as caught:
+        CliRunner().invoke(cli, ["explain", statistic], catch_exceptions=False)
+    assert f"digipal-perf explain latency.{statistic}" in caught.value.hint
+
+
 def test_without_a_name_each_has_a_line() -> None:
     lines = explained().splitlines()
     assert [line.split()[0] for line in lines if line.startswith("  ")] == [*METRICS, *STEP_MODELS]
