@@ -64,22 +64,39 @@ def _obstacles(base: RunResult, now: RunResult) -> list[str]:
 
 def _sides(base: RunResult, now: RunResult) -> list[Sides]:
     waiting = waits_for_ai(now.scenario)
+    cpu = _cpu_ratio(base, now)
     names = [name for name in now.slices if base.slices.get(name) or now.slices[name]]
-    sides = [_side(name, base.slices.get(name, ()), now.slices[name], in_time=name in waiting) for name in names]
+    sides = [_side(name, base.slices.get(name, ()), now.slices[name], cpu, in_time=name in waiting) for name in names]
     told = [each.name for each in sides if not each.lacks]
     if len(told) < 2:
         return sides
     in_time = bool(waiting.intersection(told))
     of_base, of_now = ({name: result.slices[name] for name in told} for result in (base, now))
     counts = {name: sum(each.count for each in of_base[name]) for name in told}
-    total = (_mixed(slices, counts, in_time=in_time) for slices in (of_base, of_now))
-    return [*sides, _side(TOTAL, *total, in_time=in_time)]
+    then, today = (_mixed(slices, counts, in_time=in_time) for slices in (of_base, of_now))
+    return [*sides, _side(TOTAL, then, today, cpu, in_time=in_time)]
 
 
-def _side(name: str, base: Sequence[LoadSlice], now: Sequence[LoadSlice], *, in_time: bool) -> Sides:
+def _side(name: str, base: Sequence[LoadSlice], now: Sequence[LoadSlice], cpu: float | None, *, in_time: bool) -> Sides:
     write = _times if in_time else _paced
     as_timed = exp(two_sample(_times(base), _times(now))) if base and now else 1.0
-    return Sides(name, write(base), write(now), in_time, as_timed)
+    return Sides(name, write(base), write(now), in_time, as_timed, None if in_time else cpu)
+
+
+def _cpu_ratio(base: RunResult, now: RunResult) -> float | None:
+    """CPU time by operation, now to then, in units of the reference kernel; None of one vu, or if it is not known."""
+    costs = [_cpu_ns(result) for result in (base, now)]
+    if all(phase.vus == 1 for phase in now.phases) or None in costs:
+        return None
+    before, after = (cost or 0.0 for cost in costs)
+    return after / before if before and after else None
+
+
+def _cpu_ns(result: RunResult) -> float | None:
+    cpu, duration_ns, reference_ns = result.resources.cpu_mean, result.duration_ns, result.reference_ns
+    if cpu is None or duration_ns is None or not reference_ns or not result.total.attempts:
+        return None
+    return cpu * duration_ns / result.total.attempts / reference_ns
 
 
 def _times(slices: Sequence[LoadSlice]) -> list[float]:

@@ -8,7 +8,9 @@ An operation is slower where all of this holds; faster likewise:
 - it is at least half of what the level went up and down within either run, from stretch to stretch: neighbours in time
   share what else the machine did, which the test takes for independent proofs;
 - the times themselves moved the same way. An engine also waits for what does not follow the reference kernel (a disk,
-  another vu), so what is slower in its units but took no more time than before is either the machine's doing or not.
+  another vu), so what is slower in its units but took no more time than before is either the machine's doing or not;
+- where several vus share the interpreter, the CPU time of an operation moved the same way, by 10 % at least: how long
+  they wait for one another can be several times as long in one run as in the next, of the same engine.
 
 What reaches the 15 % and fails another part is inconclusive: said, never a pass by silence and never a false alarm. So
 are fewer than five values on a side.
@@ -36,6 +38,7 @@ MARGIN: Final = 0.15
 SURELY: Final = 0.05
 """What a shift must be more than, beyond doubt."""
 
+LEAST_CPU: Final = 0.10
 ALPHA: Final = 0.01
 LEAST_VALUES: Final = 5
 _STRETCHES: Final = 8
@@ -54,6 +57,8 @@ class Sides:
     in_time: bool = False
     as_timed: float = 1.0
     """The ratio of the times themselves, whatever the machine's pace was."""
+    cpu: float | None = None
+    """Where several vus wait for one another: the ratio of CPU time by operation, in units of the machine's pace."""
 
     @property
     def lacks(self) -> str:
@@ -112,6 +117,9 @@ def _doubt(sides: Sides, shift: float, p: float) -> str:
         return f"{told} in units of the reference kernel, but {sides.as_timed:.2f} times as timed: {pace}"
     if p >= ALPHA:
         return f"{told}, but that this is more than {SURELY:.0%} is not sure (p {p:.2g}): measure for longer; {_AB}"
+    if sides.cpu is not None and log(sides.cpu) * (1 if shift > 0 else -1) < log(1 + LEAST_CPU):
+        waits = "its vus wait for one another, and that differs from run to run"
+        return f"{told}, but {sides.cpu:.2f} times the CPU time by operation: {waits}; {_AB}"
     went = max(wander(sides.base), wander(sides.now))
     if abs(shift) < went / 2:
         return f"{told}, but within one run it changed by {exp(went):.2f} times: measure on a quieter machine; {_AB}"

@@ -16,6 +16,8 @@ from perfcli.results import (
     LoadSlice,
     OperationChange,
     OperationResult,
+    PhaseResult,
+    ResourceResult,
     RunResult,
 )
 
@@ -283,3 +285,28 @@ def test_simulated_runs_of_one_engine_cry_wolf_rarely_and_a_slower_one_is_found(
         found += compare(of_base, run({"load_pet": slices(now * 1.4, seed=2 * trial + 1)})).change == "regression"
     assert alarms <= 2
     assert found >= 57
+
+
+def shared(typical_ns: float, cpu_ns: float, *, seed: int) -> RunResult:
+    """A run of five vus in one process, each operation of which takes so much CPU time."""
+    whole = OperationResult(name="all operations", ok=1_000, failed=0)
+    return run(
+        {"load_pet": slices(typical_ns, seed=seed)},
+        phases=[PhaseResult(name="load", plan="", vus=5, total=whole)],
+        total=whole,
+        duration_ns=1_000_000_000,
+        reference_ns=20_000,
+        resources=ResourceResult(cpu_mean=1_000 * cpu_ns / 1e9),
+    )
+
+
+@pytest.mark.parametrize(("cpu_ns", "change"), [(62_000, "inconclusive"), (120_000, "regression")])
+def test_vus_that_wait_for_one_another_are_no_regression_of_the_engine(cpu_ns: float, change: str) -> None:
+    comparison = compare(shared(60_000, 60_000, seed=1), shared(150_000, cpu_ns, seed=2))
+    assert one(comparison).change == change
+    assert ("its vus wait for one another" in one(comparison).reason) == (change == "inconclusive")
+
+
+def test_less_waiting_is_no_improvement_of_the_engine() -> None:
+    comparison = compare(shared(150_000, 60_000, seed=1), shared(60_000, 58_000, seed=2))
+    assert one(comparison).change == "inconclusive"
