@@ -23,7 +23,7 @@ ALPHA: Final = 0.01
 _LEAST_ALLOWED: Final = 0.10
 _PRECISION: Final = 0.3  # of the margin
 _PRECISION_OF_ROUGH: Final = 0.55
-_MOST_FOR_ROUGH: Final = 25  # pairs
+_MOST_FOR_ROUGH: Final = 20  # pairs
 _WILD: Final = 4  # times the median |d|
 _SHIFTED: Final = 2.5  # spreads; the median of a normal |d| whose centre is two deviations from 0
 _OF_NORMAL: Final = 0.798  # mean absolute deviation from the median, in standard deviations: √(2/π)
@@ -94,7 +94,7 @@ def enough(metrics: Sequence[Compared]) -> bool:
     whatever the sizes are, and it stays so when sizes alone decide how many pairs there are: the signed-rank test
     remains exact although it may stop early.
 
-    Rough metrics are content with 55 %, or with 25 pairs, or a few moments in which others had the CPU would double the
+    Rough metrics are content with 55 %, or with 20 pairs, or a few moments in which others had the CPU would double the
     pairs of most gates. But where only such ones speak of a regression, they have to do so of all the pairs there can
     be. That looks at a sign, and can only take a regression back: it makes false alarms rarer, never more frequent.
     """
