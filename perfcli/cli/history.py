@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -94,9 +95,9 @@ def _none_kept(scenario: str, directory: Path) -> UsageError:
 
     known = list(dict.fromkeys(run.name for run in Store(directory).runs(in_short=True).runs))
     there = f"there are runs of {', '.join(sorted(known))}" if known else "there are none at all"
-    return UsageError(
-        f"no run of {scenario} is kept in {directory}: {there}", hint=f"digipal-perf run {scenario} --save"
-    )
+    meant = get_close_matches(scenario, known, n=1)
+    hint = f"did you mean {meant[0]}?" if meant else f"digipal-perf run {scenario} --save"
+    return UsageError(f"no run of {scenario} is kept in {directory}: {there}", hint=hint)
 
 
 def _show(report: Any, document: Any, json_file: Path | None) -> None:

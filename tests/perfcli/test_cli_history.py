@@ -120,6 +120,15 @@ def test_a_trend_of_nothing_is_told(tmp_path: Path) -> None:
         invoked("trend", "test", "--store", str(tmp_path))
 
 
+@pytest.mark.parametrize(
+    ("asked", "hint"), [("tset", "did you mean test?"), ("other", "digipal-perf run other --save")]
+)
+def test_a_scenario_without_runs_is_told_with_the_next_step(kept: str, asked: str, hint: str) -> None:
+    with pytest.raises(UsageError, match=f"no run of {asked}") as told:
+        invoked("trend", asked, "--store", kept)
+    assert told.value.hint == hint
+
+
 def test_an_unknown_metric_is_told(kept: str) -> None:
     with pytest.raises(UsageError, match="no operation sttus"):
         invoked("trend", "test", "--store", kept, "--metric", "sttus.latency.p50")
