@@ -1,4 +1,4 @@
-"""Tests that measure have the machine to themselves, also where several processes share the tests (pytest -n)."""
+"""What holds for all tests: those that measure have the machine to themselves, and where they run does not matter."""
 
 from __future__ import annotations
 
@@ -26,6 +26,12 @@ def _alone_or_beside(request: pytest.FixtureRequest, tmp_path_factory: pytest.Te
     ):
         fcntl.flock(waiting, fcntl.LOCK_UN)
         yield
+
+
+@pytest.fixture(autouse=True)
+def _no_progress_lines(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where these tests run in CI, commands that last would tell on stderr how they go on."""
+    monkeypatch.delenv("CI", raising=False)
 
 
 @contextmanager
