@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -117,8 +117,8 @@ def _candidate(text: str) -> Iterator[EngineSource | None]:
         yield working_tree()
 
 
-def _so_far(scenario: str, made: int, most: int, metrics: Sequence[MetricComparison]) -> Text:
-    time = next((metric for metric in metrics if metric.name == "time"), None)
+def _so_far(scenario: str, made: int, most: int, judged: Callable[[], Sequence[MetricComparison]]) -> Text:
+    time = next((metric for metric in judged() if metric.name == "time"), None)
     shift = f"  time {time.ratio - 1:+.1%}" if time else ""
     return _line(f"{scenario}  pair {made} of at most {most}{shift}")
 

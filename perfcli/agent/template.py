@@ -35,7 +35,11 @@ def main(descriptor: int) -> None:
         except (EOFError, OSError):
             return _let_go(agents)
         if "pid" in order:
-            orders.send(_status(order["pid"]))
+            status = _status(order["pid"])
+            if status is not None:
+                # its number may be another's from now on
+                agents.remove(order["pid"])
+            orders.send(status)
             continue
         line = recv_handle(orders)
         pid = os.fork()

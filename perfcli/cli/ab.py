@@ -8,14 +8,14 @@ from typing import Any
 
 import click
 
-from perfcli.cli.choosing import PROGRESS, with_options
+from perfcli.cli.choosing import PROGRESS, SEED, SET, VUS, one_plan, with_options
 from perfcli.cli.group import EPILOG, cli
 from perfcli.errors import UsageError
 
 _HOW = (
-    click.option("--workers", "--vus", type=click.IntRange(min=1), metavar="N", help="Virtual users (load.vus)."),
-    click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="Change a key, e.g. setup.pets=1000."),
-    click.option("--seed", type=click.IntRange(min=0, max=2**63 - 1), metavar="N", help="Repeat the same operations."),
+    VUS,
+    SET,
+    SEED,
     click.option("--margin", default="5%", show_default=True, metavar="P", help="A change of less is none."),
     click.option("--max-time", metavar="D", help="Begin no pair after this long (30s, 2m)."),
     click.option(
@@ -45,7 +45,8 @@ def ab(
     margin: str,
     max_time: str | None,
     progress: bool,
-    **what_runs: Any,
+    scenario: str,
+    **changes: Any,
 ) -> None:
     """Say whether one engine is slower than another, surely enough to block a merge on.
 
@@ -63,7 +64,7 @@ def ab(
     from perfcli.report.writing import console_beside
 
     options = AbOptions(_share("--margin", margin), max_pairs, _seconds(max_time), cpus)
-    plan, keep_ai = _plan(**what_runs)
+    plan, keep_ai = one_plan(scenario, "compared", **changes), _asks_for_ai(changes["settings"])
     settings = AbSettings(base, candidate, options, strict, quiet, keep_ai, json_file, progress)
     raise click.exceptions.Exit(compare(plan, settings, console_beside([json_file] if json_file else [])))
 
@@ -80,7 +81,8 @@ def selftest(
     margin: str,
     max_time: str | None,
     progress: bool,
-    **what_runs: Any,
+    scenario: str,
+    **changes: Any,
 ) -> None:
     """Prove `ab` on this machine: it must not blame an engine for being itself, and must find a planted slowdown.
 
@@ -98,19 +100,13 @@ def selftest(
 
     options = AbOptions(_share("--margin", margin), max_time_s=_seconds(max_time))
     settings = SelftestSettings(options, gates, _share("--slowdown", slowdown), json_file, progress)
-    plan, _ = _plan(**what_runs)
+    plan = one_plan(scenario, "compared", **changes)
     raise click.exceptions.Exit(prove(plan, settings, console_beside([json_file] if json_file else [])))
 
 
-def _plan(scenario: str, workers: int | None, settings: Sequence[str], seed: int | None) -> tuple[Any, bool]:
-    """The plan of the one scenario that is meant, and whether the AI's time was asked for."""
-    from perfcli.cli.choosing import plans
-
-    found = plans([scenario], [], workers, None, None, settings, seed)
-    if len(found) > 1:
-        names = ", ".join(plan.scenario.name for plan in found)
-        raise UsageError(f"{scenario}: one scenario is compared at a time, not {len(found)}", hint=f"choose: {names}")
-    return found[0], any(setting.partition("=")[0].strip().startswith("engine.ai") for setting in settings)
+def _asks_for_ai(settings: Sequence[str]) -> bool:
+    """Whether somebody wants the simulated AI to take its time."""
+    return any(setting.partition("=")[0].strip().startswith("engine.ai") for setting in settings)
 
 
 def _share(option: str, text: str) -> float:

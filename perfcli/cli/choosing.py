@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from functools import reduce
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -16,15 +16,18 @@ if TYPE_CHECKING:
     from perfcli.scenario.models import Scenario
     from perfcli.scenario.overrides import Override
 
-_CHANGES = (
-    click.option("--workers", "--vus", type=click.IntRange(min=1), metavar="N", help="Virtual users (load.vus)."),
-    click.option("--iterations", type=click.IntRange(min=1), metavar="N", help="Iterations, whatever the executor."),
-    click.option("--duration", metavar="D", help="Run for this long (30s, 2m), whatever the executor."),
-    click.option(
-        "--set", "settings", multiple=True, metavar="KEY=VALUE", help="Change a key, e.g. engine.ai.latency=10ms."
-    ),
-    click.option("--seed", type=click.IntRange(min=0, max=2**63 - 1), metavar="N", help="Repeat a run's operations."),
+VUS = click.option("--workers", "--vus", type=click.IntRange(min=1), metavar="N", help="Virtual users (load.vus).")
+ITERATIONS = click.option(
+    "--iterations", type=click.IntRange(min=1), metavar="N", help="Iterations, whatever the executor."
 )
+DURATION = click.option("--duration", metavar="D", help="Run for this long (30s, 2m), whatever the executor.")
+SET = click.option(
+    "--set", "settings", multiple=True, metavar="KEY=VALUE", help="Change a key, e.g. engine.ai.latency=10ms."
+)
+SEED = click.option("--seed", type=click.IntRange(min=0, max=2**63 - 1), metavar="N", help="Repeat a run's operations.")
+CHANGES = (VUS, ITERATIONS, DURATION, SET, SEED)
+"""Options that change a scenario, as `plans` takes them."""
+
 WHICH = (
     click.argument("scenarios", nargs=-1, metavar="[NAME|FILE|DIR]..."),
     click.option(
@@ -52,18 +55,18 @@ def with_options(*options: Callable[[Callable[..., None]], Callable[..., None]])
     return lambda command: reduce(lambda decorated, option: option(decorated), reversed(options), command)
 
 
-says_what_runs = with_options(*WHICH, *_CHANGES)
+says_what_runs = with_options(*WHICH, *CHANGES)
 """Gives a command the arguments of `plans`."""
 
 
 def plans(
     scenarios: Sequence[str],
     tags: Sequence[str],
-    workers: int | None,
-    iterations: int | None,
-    duration: str | None,
-    settings: Sequence[str],
-    seed: int | None,
+    workers: int | None = None,
+    iterations: int | None = None,
+    duration: str | None = None,
+    settings: Sequence[str] = (),
+    seed: int | None = None,
 ) -> list[ExecutionPlan]:
     """The plans of the scenarios that were named, with the changes that options ask for."""
     from perfcli.plan import plan_run
@@ -76,6 +79,24 @@ def plans(
     changes += [overrides.iterations(iterations)] if iterations else []
     changes += [overrides.duration(duration)] if duration else []
     return [plan_run(scenario, seed) for scenario in load(scenarios, tags, changes)]
+
+
+def one_plan(scenario: str, what_is_done: str, **changes: Any) -> ExecutionPlan:
+    """The plan of the one scenario that a command takes.
+
+    Args:
+        what_is_done: to it by the command: compared, profiled.
+        changes: as `plans` takes them.
+
+    Raises:
+        UsageError: the name stands for several.
+    """
+    found = plans([scenario], [], **changes)
+    if len(found) > 1:
+        names = ", ".join(plan.scenario.name for plan in found)
+        message = f"{scenario}: one scenario is {what_is_done} at a time, not {len(found)}"
+        raise UsageError(message, hint=f"choose: {names}")
+    return found[0]
 
 
 def load(references: Sequence[str], tags: Sequence[str], changes: Sequence[Override]) -> list[Scenario]:

@@ -9,22 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from perfcli.cli.choosing import PROGRESS, with_options
+from perfcli.cli.choosing import CHANGES, PROGRESS, one_plan, with_options
 from perfcli.cli.group import EPILOG, cli
-from perfcli.errors import UsageError
 
 if TYPE_CHECKING:
     from perfcli.plan import ExecutionPlan
-
-_HOW = (
-    click.option("--workers", "--vus", type=click.IntRange(min=1), metavar="N", help="Virtual users (load.vus)."),
-    click.option("--iterations", type=click.IntRange(min=1), metavar="N", help="Iterations, whatever the executor."),
-    click.option("--duration", metavar="D", help="Run for this long (30s, 2m), whatever the executor."),
-    click.option(
-        "--set", "settings", multiple=True, metavar="KEY=VALUE", help="Change a key, e.g. engine.ai.latency=10ms."
-    ),
-    click.option("--seed", type=click.IntRange(min=0, max=2**63 - 1), metavar="N", help="Repeat the same operations."),
-)
 
 
 @cli.command(epilog=EPILOG)
@@ -33,7 +22,7 @@ _HOW = (
 @click.option("--memory", is_flag=True, help="Lines whose allocations outlive the load.")
 @click.option("--sql", is_flag=True, help="Statements with times, plans, full scans and N+1.")
 @click.option("--locks", is_flag=True, help="Time waited for locks of SQLite and of the engine.")
-@with_options(*_HOW)
+@with_options(*CHANGES)
 @click.option(
     "--engine",
     default="",
@@ -62,11 +51,7 @@ def profile(
     json_file: Path | None,
     progress: bool,
     scenario: str,
-    workers: int | None,
-    iterations: int | None,
-    duration: str | None,
-    settings: tuple[str, ...],
-    seed: int | None,
+    **changes: Any,
 ) -> None:
     """Say where a scenario's time and memory go: which function, which statement, which line, which lock.
 
@@ -79,14 +64,10 @@ def profile(
       digipal-perf profile database_load --sql --locks --engine HEAD~3
       digipal-perf profile my.yaml --cpu --iterations 500 --set engine.ai.latency=0ms
     """
-    from perfcli.cli.choosing import plans
-
-    found = plans([scenario], [], workers, iterations, duration, settings, seed)
-    if len(found) > 1:
-        names = ", ".join(plan.scenario.name for plan in found)
-        raise UsageError(f"{scenario}: one scenario is profiled at a time, not {len(found)}", hint=f"choose: {names}")
     asked = [kind for kind, wanted in {"cpu": cpu, "memory": memory, "sql": sql, "locks": locks}.items() if wanted]
-    raise click.exceptions.Exit(_profile(found[0], asked, engine, out, json_file, progress))
+    raise click.exceptions.Exit(
+        _profile(one_plan(scenario, "profiled", **changes), asked, engine, out, json_file, progress)
+    )
 
 
 def _profile(

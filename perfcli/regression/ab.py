@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from random import Random
 from statistics import median
@@ -18,7 +19,7 @@ from perfcli.pool.affinity import usable_cpus
 from perfcli.pool.forking import forking
 from perfcli.pool.protocol import WorkerPool
 from perfcli.regression.gate import PINNED, UNPINNED, Compared, PairLimits, enough, judge
-from perfcli.regression.measures import MARGIN, Measured, gathered, measure, slice_ns
+from perfcli.regression.measures import MARGIN, Measured, gathered, latencies, measure, slice_ns
 from perfcli.regression.pairs import SLICES, Pair, PairMaker
 from perfcli.regression.preparing import describe
 from perfcli.regression.result import AbResult, MetricComparison, Pairing, StoppedBy
@@ -33,8 +34,8 @@ BothPools = tuple[WorkerPool, WorkerPool]
 OpenPools = Callable[[], AbstractContextManager[BothPools]]
 """Opens pools for the base and the candidate, for a few pairs."""
 
-Tell = Callable[[int, int, Sequence[MetricComparison]], None]
-"""Told after every pair: how many there are, how many there can be, and what they say so far."""
+Tell = Callable[[int, int, Callable[[], Sequence[MetricComparison]]], None]
+"""Told after every pair: how many there are, how many there can be, and how to learn what they say so far."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +140,7 @@ class Comparison:
                             return "problem"
                         made = len(self._measured)
                         so_far = self._gathered()
-                        self._tell(made, self._limits.most, judge(so_far))
+                        self._tell(made, self._limits.most, partial(judge, so_far))
                         if made in looks and enough(so_far):
                             return "precision"
                         if made >= self._limits.most:
@@ -156,8 +157,9 @@ class Comparison:
         if pair.problem:
             self._totals[pair.sides.index(pair.problem.side)].problem = str(pair.problem)
             return False
-        self._measured.append(measure(pair, self._plan))
-        self._slice_ns.append(slice_ns(pair, self._plan))
+        slices = latencies(pair, self._plan)
+        self._measured.append(measure(pair, slices, self._plan))
+        self._slice_ns.append(slice_ns(slices))
         self._alike &= pair.is_alike
         return True
 

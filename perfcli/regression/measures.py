@@ -85,15 +85,23 @@ class Latencies:
         return busy
 
 
-def measure(pair: Pair, plan: ExecutionPlan) -> dict[str, Measured]:
+Slices = Sequence[tuple[Latencies, Latencies]]
+"""Of a pair, each with what the base did and the candidate."""
+
+
+def latencies(pair: Pair, plan: ExecutionPlan) -> Slices:
+    """What both engines of a pair did, slice by slice."""
+    return [(Latencies(base, plan), Latencies(candidate, plan)) for base, candidate in pair.slices]
+
+
+def measure(pair: Pair, slices: Slices, plan: ExecutionPlan) -> dict[str, Measured]:
     """Every metric that both engines of a pair have a figure of, by name."""
-    slices = [(Latencies(base, plan), Latencies(candidate, plan)) for base, candidate in pair.slices]
     return dict(chain(_times(slices, plan), _costs(pair, slices)))
 
 
-def slice_ns(pair: Pair, plan: ExecutionPlan) -> int:
+def slice_ns(slices: Slices) -> int:
     """The median length of a slice of the base."""
-    return round(median(Latencies(base, plan).busy_ns() for base, _ in pair.slices))
+    return round(median(base.busy_ns() for base, _ in slices))
 
 
 def gathered(pairs: Sequence[Mapping[str, Measured]], margin: float) -> list[Compared]:
@@ -113,7 +121,7 @@ def gathered(pairs: Sequence[Mapping[str, Measured]], margin: float) -> list[Com
     ]
 
 
-def _times(slices: Sequence[tuple[Latencies, Latencies]], plan: ExecutionPlan) -> Iterator[tuple[str, Measured]]:
+def _times(slices: Slices, plan: ExecutionPlan) -> Iterator[tuple[str, Measured]]:
     yield from _named("time", _by_slices(slices, lambda each: each.busy_ns() / max(1, each.operations)))
     for label in plan.scenario.labels:
         yield from _named(
@@ -128,7 +136,7 @@ def _named(name: str, measured: Measured | None) -> Iterator[tuple[str, Measured
         yield name, measured
 
 
-def _by_slices(slices: Sequence[tuple[Latencies, Latencies]], figure: Callable[[Latencies], float]) -> Measured | None:
+def _by_slices(slices: Slices, figure: Callable[[Latencies], float]) -> Measured | None:
     """The median over slices of the difference, as one slice may have met with something else on the machine."""
     figures = [(figure(base), figure(candidate)) for base, candidate in slices]
     known = [(base, candidate) for base, candidate in figures if base > 0 and candidate > 0]
@@ -138,7 +146,7 @@ def _by_slices(slices: Sequence[tuple[Latencies, Latencies]], figure: Callable[[
     return Measured("ns", median(base for base, _ in known), median(candidate for _, candidate in known), difference)
 
 
-def _tail(slices: Sequence[tuple[Latencies, Latencies]], label: str) -> Measured | None:
+def _tail(slices: Slices, label: str) -> Measured | None:
     samples = [Distribution.of(chain.from_iterable(both[which].of[label] for both in slices)) for which in (0, 1)]
     if min(map(len, samples)) < LEAST_FOR_TAIL:
         return None
@@ -146,7 +154,7 @@ def _tail(slices: Sequence[tuple[Latencies, Latencies]], label: str) -> Measured
     return Measured("ns", base, candidate, math.log(candidate / base))
 
 
-def _costs(pair: Pair, slices: Sequence[tuple[Latencies, Latencies]]) -> Iterator[tuple[str, Measured]]:
+def _costs(pair: Pair, slices: Slices) -> Iterator[tuple[str, Measured]]:
     figures: dict[str, tuple[float | None, float | None]] = {
         "memory": _of_both(pair, lambda side: side.costs.get("memory_per_operation")),
         "database": pair.database_growth,
@@ -165,7 +173,7 @@ def _of_both(pair: Pair, figure: Callable[[Side], float | None]) -> tuple[float 
     return figure(base), figure(candidate)
 
 
-def _statements(side: Side, slices: Sequence[tuple[Latencies, Latencies]]) -> float | None:
+def _statements(side: Side, slices: Slices) -> float | None:
     """The mean of all operations: those of each label, by its share in what both engines did."""
     by_label: Mapping[str, float] = side.costs.get("statements_per_operation") or {}
     done = {label: sum(len(base.of[label]) for base, _ in slices) for label in by_label}
