@@ -11,7 +11,7 @@ demo: $(VENV)/installed
 	$(BIN)/digipal-perf run --tag quick
 
 test: $(VENV)/installed-for-tests
-	$(BIN)/python -m pytest -n auto --dist worksteal
+	$(BIN)/python -m pytest -n auto --dist worksteal -m "not nightly"
 
 lint: $(VENV)/installed-for-tests
 	$(BIN)/ruff check .
