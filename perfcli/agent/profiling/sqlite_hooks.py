@@ -1,5 +1,7 @@
 """sqlite3 with each statement followed, in place of the module's own classes before the engine sees it.
 
+A statement is over when the next one of its cursor begins, when all its rows are fetched, or when the cursor goes away.
+
 Waiting for SQLite's write lock cannot be seen from outside of a statement that then runs, so statements are tried
 without patience first: one that is refused has SQLite wait as long as the connection was told to, in a second try.
 """
@@ -9,18 +11,140 @@ from __future__ import annotations
 import re
 import sqlite3
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from typing import Any, Final
+from functools import partial
+from typing import Any, ClassVar, Final, Literal, Self
 
 from perfcli.agent.profiling.activity import Activity, Part
-from perfcli.agent.profiling.followed_sqlite import FollowedConnection, FollowedCursor, RawConnection, RawCursor
 from perfcli.agent.profiling.statements import Entry, Statements, module_names
 
+RawConnection = sqlite3.Connection
+RawCursor = sqlite3.Cursor
 _raw_connect: Final = sqlite3.connect
 _BUSY_TIMEOUT: Final = re.compile(r"\s*PRAGMA\s+(?:\w+\.)?busy_timeout\s*[=(]\s*(\d+)", re.IGNORECASE)
-_WITH_FACTORY: Final = 6
-"""So many positional arguments of sqlite3.connect, and the factory is one of them."""
+_POSITIONS: Final = (
+    "database",
+    "timeout",
+    "detect_types",
+    "isolation_level",
+    "check_same_thread",
+    "factory",
+    "cached_statements",
+    "uri",
+)
+"""The parameters of sqlite3.connect that may be given by position."""
+
+
+class FollowedCursor(RawCursor):
+    """A cursor whose statements and fetches are told."""
+
+    hooks: ClassVar[SqliteHooks]
+    entry: Entry | None = None
+    spent_ns = 0
+    rows = 0
+
+    def settle(self) -> None:
+        """The statement that it ran is over."""
+        if self.entry is not None:
+            self.entry.add(self.spent_ns, self.rows)
+        self.entry, self.spent_ns, self.rows = None, 0, 0
+
+    def execute(self, sql: str, parameters: Any = (), /) -> Self:
+        """As sqlite3's own, as all of these."""
+        self.hooks.run(self, sql, parameters, partial(super().execute, sql, parameters))
+        return self
+
+    def executemany(self, sql: str, parameters: Iterable[Any], /) -> Self:
+        """One statement, however many parameters."""
+        # a list can be gone through twice
+        self.hooks.run(self, sql, (), partial(super().executemany, sql, list(parameters)))
+        return self
+
+    def executescript(self, script: str, /) -> Self:
+        """One statement, however many there are in it."""
+        with self.hooks.patient(self.connection):
+            self.hooks.run(self, script, (), partial(super().executescript, script), may_repeat=False)
+        return self
+
+    def fetchone(self) -> Any:
+        """One row."""
+        row = self.hooks.fetch(self, super().fetchone, lambda row: row is not None)
+        if row is None:
+            self.settle()
+        return row
+
+    def fetchmany(self, size: int | None = None) -> list[Any]:
+        """Some rows."""
+        rows: list[Any] = self.hooks.fetch(self, partial(super().fetchmany, size or self.arraysize), len)
+        return rows
+
+    def fetchall(self) -> list[Any]:
+        """All rows."""
+        rows: list[Any] = self.hooks.fetch(self, super().fetchall, len)
+        self.settle()
+        return rows
+
+    def __next__(self) -> Any:
+        try:
+            return self.hooks.fetch(self, super().__next__, lambda _: 1)
+        except StopIteration:
+            self.settle()
+            raise
+
+    def close(self) -> None:
+        """No more rows."""
+        self.settle()
+        super().close()
+
+    def __del__(self) -> None:
+        self.settle()
+
+
+class FollowedConnection(RawConnection):
+    """A connection whose cursors are followed. SQLite itself waits for a lock in it only where it is tried again."""
+
+    hooks: ClassVar[SqliteHooks]
+    cursor_class: ClassVar[type[FollowedCursor]]
+    patience_ms = 0
+
+    def __init__(self, *arguments: Any, **settings: Any) -> None:
+        settings = _by_name(*arguments, **settings)
+        self.patience_ms = round(settings.get("timeout", 5.0) * 1000)
+        super().__init__(**{**settings, "timeout": 0.0})
+
+    def cursor(self, factory: Any = None) -> Any:
+        """A cursor that is followed, unless it is made by a factory of another kind."""
+        return super().cursor(factory or self.cursor_class)
+
+    def execute(self, sql: str, parameters: Any = (), /) -> FollowedCursor:
+        """By a cursor of its own, which sqlite3's would be made by C code."""
+        return self._plain_cursor().execute(sql, parameters)
+
+    def executemany(self, sql: str, parameters: Iterable[Any], /) -> FollowedCursor:
+        """Likewise."""
+        return self._plain_cursor().executemany(sql, parameters)
+
+    def executescript(self, script: str, /) -> FollowedCursor:
+        """Likewise."""
+        return self._plain_cursor().executescript(script)
+
+    def _plain_cursor(self) -> FollowedCursor:
+        # not by a subclass's cursor(), which sqlite3 does not ask either
+        return super().cursor(self.cursor_class)
+
+    def commit(self) -> None:
+        """Counted as COMMIT where there is a transaction."""
+        self.hooks.end_transaction(self, "COMMIT", super().commit)
+
+    def rollback(self) -> None:
+        """Counted as ROLLBACK where there is a transaction."""
+        self.hooks.end_transaction(self, "ROLLBACK", super().rollback)
+
+    def __exit__(self, kind: Any, error: Any, trace: Any, /) -> Literal[False]:
+        end = "ROLLBACK" if kind else "COMMIT"
+        self.hooks.end_transaction(self, end, partial(super().__exit__, kind, error, trace))
+        return False
 
 
 class SqliteHooks:
@@ -51,7 +175,8 @@ class SqliteHooks:
             vars(module).update(Connection=connection, Cursor=cursor, connect=connect)
 
     def _connect(self, *arguments: Any, **settings: Any) -> Any:
-        if len(arguments) < _WITH_FACTORY:
+        # as the engine gives them: its own factory may take nothing else
+        if len(arguments) <= _POSITIONS.index("factory"):
             settings.setdefault("factory", self._connection)
         return _raw_connect(*arguments, **settings)
 
@@ -139,6 +264,13 @@ class SqliteHooks:
             if entry is not None:
                 entry.lock_wait_ns += waited_ns
                 self._waited(waited_ns)
+
+
+def _by_name(*arguments: Any, **settings: Any) -> dict[str, Any]:
+    """The arguments of sqlite3.connect as keywords: from Python 3.13 on only the database may go by position."""
+    if len(arguments) > len(_POSITIONS):
+        raise TypeError(f"connect() takes at most {len(_POSITIONS)} positional arguments ({len(arguments)} given)")
+    return dict(**dict(zip(_POSITIONS, arguments, strict=False)), **settings)
 
 
 def _is_busy(error: sqlite3.OperationalError) -> bool:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from threading import Event, Thread
+from typing import Any
 
 import pytest
 
@@ -93,6 +95,37 @@ class TestFollowing:
         found = followed.figures()
         assert found["COMMIT"].count == 1
         assert found["CREATE TABLE pets (id INTEGER)"].count == 1
+
+    @pytest.mark.filterwarnings("ignore:Passing more than 1 positional:DeprecationWarning")
+    def test_positional_arguments_of_an_engine(self, followed: Followed, database: Path) -> None:
+        class Connection(sqlite3.Connection):
+            def __init__(self, *arguments: Any) -> None:
+                super().__init__(*arguments)
+
+        uri = database.as_uri()
+        with (
+            closing(sqlite3.connect(uri, 7.5, 0, None, True, Connection, 10, True)) as own,
+            closing(sqlite3.connect(uri, 7.5, 0, None, True, sqlite3.Connection, 10, True)) as plain,
+        ):
+            for connection in (own, plain):
+                assert connection.isolation_level is None
+                assert connection.patience_ms == 7500
+        assert database.exists()
+
+    def test_one_position_is_not_deprecated(self, followed: Followed) -> None:
+        """Python 3.13 warns of any other; warnings are errors here."""
+        with closing(sqlite3.connect(":memory:", timeout=2)) as connection:
+            assert connection.patience_ms == 2000
+
+    @pytest.mark.filterwarnings("ignore:Passing more than 1 positional:DeprecationWarning")
+    @pytest.mark.parametrize(
+        ("arguments", "settings"), [((":memory:", 1), {"timeout": 1}), (range(9), {}), ((), {}), ((), {"nonsense": 1})]
+    )
+    def test_wrong_arguments_are_refused(
+        self, followed: Followed, arguments: tuple[Any, ...], settings: dict[str, Any]
+    ) -> None:
+        with pytest.raises(TypeError):
+            sqlite3.connect(*arguments, **settings)
 
     def test_an_error_is_the_engines(self, followed: Followed) -> None:
         connection = sqlite3.connect(":memory:")
