@@ -17,7 +17,8 @@ from perfcli.agent.inspection.counting import OPERATIONS, OPERATIONS_OF_A_PAIR
 from perfcli.agent.inspection.inside import Inside
 from perfcli.agent.link import Link
 from perfcli.agent.outcomes import Outcomes
-from perfcli.agent.profiling.profiler import BoundedSchedule, Profiler, make_profiler
+from perfcli.agent.profiling.choice import make_profiler
+from perfcli.agent.profiling.profiler import Profiler
 from perfcli.agent.slices import CHECKPOINTS_OF_SLICES, SlicedLoad
 from perfcli.agent.threads import Threads
 from perfcli.agent.vu import VirtualUser
@@ -25,7 +26,7 @@ from perfcli.clock import Clock
 from perfcli.errors import PerfError
 from perfcli.executors import Schedule
 from perfcli.executors.arrivals import LATE_START_NS
-from perfcli.executors.base import Share
+from perfcli.executors.base import BoundedSchedule, Share
 from perfcli.executors.constant_vus import ConstantVusSchedule
 from perfcli.executors.per_vu_iterations import PerVuIterationsSchedule
 from perfcli.plan import ExecutionPlan, PlannedPhase

@@ -29,6 +29,23 @@ class Schedule(Protocol):
         """
 
 
+class BoundedSchedule:
+    """A schedule that starts nothing after a given time.
+
+    Args:
+        longest_ns: the latest start, in ns since the phase began.
+    """
+
+    def __init__(self, schedule: Schedule, longest_ns: int) -> None:
+        self._next_start_ns = schedule.next_start_ns
+        self._longest_ns = longest_ns
+
+    def next_start_ns(self, vu: int, now_ns: int) -> int | None:
+        """As of the schedule; None if that is too late."""
+        start_ns = self._next_start_ns(vu, now_ns)
+        return None if start_ns is None or start_ns > self._longest_ns else start_ns
+
+
 @dataclass(frozen=True, slots=True)
 class Share:
     """The part of a load that one of several engine processes carries: its numbers leave `index` modulo `of`."""

@@ -8,7 +8,7 @@ from threading import Thread
 import pytest
 
 from perfcli.agent.profiling.activity import Activity, Part
-from perfcli.agent.profiling.profiler import BoundedSchedule
+from perfcli.executors.base import BoundedSchedule
 from perfcli.executors.per_vu_iterations import PerVuIterationsSchedule
 
 
