@@ -37,6 +37,36 @@ _WINDOW = re.compile(r"(?:(?P<value>.*)\s)?\s*(?P<kind>for|within)\b\s*(?P<lengt
 _OTHER_WORD = re.compile(r"\S.*?\s(?P<word>[a-z]{2,})\s+(?P<length>\d[\w.]*)", re.DOTALL)
 _SHORTEST_WINDOW_NS: Final = units.NS_PER_S
 _SHARES: Final = ("success_rate", "error_rate", "delivery")
+_NOTATION_OF_PERCENTILES = re.compile(
+    r"\b[pP]\s*[(\[]\s*(\d+(?:\.\d+)?)\s*[)\]]"  # p(95), as k6 writes it
+    r"|\b(\d+(?:\.\d+)?)(?:st|nd|rd|th|%)(?:[ _]?(?:percentile|perc|pct))?"  # 95th percentile, 95%
+    r"|\b(?:percentile|perc|pct|pc|q|P)[ _]?(\d+(?:\.\d+)?)\b",  # percentile95, P95
+    re.ASCII,
+)
+STATISTICS_ELSEWHERE: Final = {
+    **dict.fromkeys(("avg", "average"), "mean"),
+    **dict.fromkeys(("med", "50%"), "median"),
+    **dict.fromkeys(("std", "sd", "stdev", "std_dev"), "stddev"),
+    **dict.fromkeys(("maximum", "highest", "worst"), "max"),
+    **dict.fromkeys(("minimum", "lowest", "best"), "min"),
+}
+"""Statistics as other load testers call them, and what they are called here."""
+
+METRICS_ELSEWHERE: Final = {
+    **dict.fromkeys(
+        ("http_req_duration", "iteration_duration", "response_time", "responsetime", "elapsed", "lat"), "latency"
+    ),
+    **dict.fromkeys(
+        ("http_req_failed", "fail_ratio", "failure_rate", "failed", "failures", "errors", "error_rate", "error_ratio"),
+        "error_rate",
+    ),
+    **dict.fromkeys(("checks", "success", "success_ratio", "passed"), "success_rate"),
+    **dict.fromkeys(("rps", "tps", "qps", "ops", "http_reqs", "requests_per_second", "req_per_sec"), "throughput"),
+    **dict.fromkeys(("rss", "memory"), "memory.peak"),
+    **dict.fromkeys(("cpu", "cpu_usage"), "cpu.mean"),
+    **dict.fromkeys(("requests", "operations"), "iterations"),
+}
+"""Metrics as other load testers call them, and the nearest one here."""
 
 
 class ThresholdError(ValueError):
@@ -87,8 +117,15 @@ def parse_threshold(text: str) -> Threshold:
             f"{text!r:.80} is not a threshold: write [operation.]metric[.statistic] OP value, "
             "e.g. load_pet.latency.p99 < 100ms"
         )
-    operation, metric, statistic = _subject(sides["left"].strip())
-    written, window = _split_window(sides["value"].strip(), metric)
+    left, value = sides["left"].strip(), sides["value"].strip()
+    try:
+        operation, metric, statistic = _subject(left)
+    except ThresholdError:
+        ours = _in_our_words(left, sides["op"], value)
+        if ours:
+            raise ThresholdError(f"unknown name {left!r:.80}: write {ours:.120}") from None
+        raise
+    written, window = _split_window(value, metric)
     limit = _limit(metric, written)
     return Threshold(text.strip(), operation, metric, statistic, sides["op"], limit, window)
 
@@ -146,6 +183,25 @@ def _subject(left: str) -> tuple[str, Metric, str]:
         whole = ".".join(filter(None, (operation, "latency", statistic)))
         raise ThresholdError(f"{left!r:.80} names a statistic and no metric: write {whole:.80}")
     raise ThresholdError(f"unknown metric {left!r:.80}{meant}")
+
+
+def _in_our_words(left: str, op: str, value: str) -> str:
+    """The threshold that another load tester's words for it mean; "" if that is none either."""
+    parts = _NOTATION_OF_PERCENTILES.sub(lambda match: f"p{match[1] or match[2] or match[3]}", left).split(".")
+    words = ".".join(
+        METRICS_ELSEWHERE.get(part.lower(), STATISTICS_ELSEWHERE.get(part.lower(), part)) for part in parts
+    )
+    operation, _, statistic = words.rpartition(".")
+    spelt = [words, words.replace(" ", "."), f"latency.{words}"]
+    if words != left and not did_you_mean([operation], METRICS):
+        spelt.append(f"{operation}.latency.{statistic}")
+    for ours in spelt:
+        try:
+            _, metric, _ = _subject(ours)
+        except ThresholdError:
+            continue
+        return f"{ours} {op} {units.with_likely_unit(metric.unit, value)}"
+    return ""
 
 
 def _splits(left: str) -> Iterable[tuple[str, str]]:

@@ -70,6 +70,14 @@ _EXAMPLES: Final = {
     Unit.NUMBER: "1.5",
 }
 
+_LIKELY_SUFFIXES: Final = {
+    Unit.DURATION: ("ms", "s"),
+    Unit.SIZE: ("MB", "kB"),
+    Unit.SIZE_PER_OPERATION: ("B/op",),
+    Unit.RATE: ("/s",),
+}
+_LONGEST_GUESS: Final = 20
+
 
 def parse_duration_ns(text: object) -> int:
     """Nanoseconds in "50ms", "1.5s" or "1m30s"."""
@@ -197,7 +205,7 @@ def format_quantity(unit: Unit, value: float) -> str:
 
 def _written(text: object, unit: Unit) -> str:
     if isinstance(text, (int, float)) and not isinstance(text, bool):
-        raise UnitError(f"{text} has no unit: write {unit.form}")
+        raise UnitError(f"{text} has no unit: write {_with_unit(str(text), unit)}")
     if not isinstance(text, str):
         raise UnitError(f"expected {unit.form}, not {text!r:.60}")
     if len(text) > _LONGEST:
@@ -212,7 +220,7 @@ def _quantity(text: object, unit: Unit, factors: dict[str, float] | dict[str, in
         raise UnitError(_misread(written, unit))
     number, suffix = match.groups()
     if not suffix:
-        raise UnitError(f"{written.strip()!r:.60} has no unit: write {unit.form}")
+        raise UnitError(_misread(written, unit))
     return _bounded(float(number) * _factor(suffix, factors, written), written)
 
 
@@ -228,8 +236,24 @@ def _factor(suffix: str, factors: dict[str, float] | dict[str, int], written: st
 def _misread(written: str, unit: Unit) -> str:
     bare = re.fullmatch(rf"\s*{_NUMBER}\s*", written, re.ASCII)
     if bare and unit not in (Unit.COUNT, Unit.NUMBER):
-        return f"{written.strip()!r:.60} has no unit: write {unit.form}"
+        return f"{written.strip()!r:.60} has no unit: write {_with_unit(written.strip(), unit)}"
     return f"{written!r:.60} is not {unit.form}"
+
+
+def with_likely_unit(unit: Unit, written: str) -> str:
+    """A bare number with the unit it most likely lacks; anything else as it is."""
+    bare = re.fullmatch(rf"\s*{_NUMBER}\s*", written, re.ASCII) and unit not in (Unit.COUNT, Unit.NUMBER)
+    return _with_unit(written.strip(), unit).split(" or ")[0] if bare else written
+
+
+def _with_unit(bare: str, unit: Unit) -> str:
+    """What a number without its unit most likely meant."""
+    if len(bare) > _LONGEST_GUESS:
+        return unit.form
+    if unit is not Unit.PERCENTAGE:
+        return " or ".join(f"{bare}{suffix}" for suffix in _LIKELY_SUFFIXES[unit])
+    fraction = f"{float(bare) * 100:g}%"
+    return fraction if 0 < abs(float(bare)) < 1 else f"{bare}%" if float(bare) != 1 else f"{fraction} or {bare}%"
 
 
 def _bounded(value: float, written: object) -> float:

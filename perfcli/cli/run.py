@@ -145,4 +145,8 @@ def validate(files: tuple[str, ...]) -> None:
 
     paths = find_scenarios(files)
     for path, scenario in zip(paths, load_scenarios(paths), strict=True):
-        click.echo("\n".join([f"{scenario.name}: ok", *(f"  warning: {warning}" for warning in warnings_of(path))]))
+        click.echo(
+            "\n".join(
+                [f"{scenario.name}: ok", *(f"  warning: {warning.with_source_line()}" for warning in warnings_of(path))]
+            )
+        )

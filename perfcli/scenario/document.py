@@ -32,7 +32,7 @@ def read_document(text: str, source: str) -> tuple[Written, list[Problem]]:
         ScenarioFileError: it is not YAML, or holds no document or several, or more than the bounds allow.
     """
     node = _composed(text, source)
-    reading = _Reading(source)
+    reading = _Reading(source, text)
     return reading.written(node), reading.problems
 
 
@@ -44,12 +44,14 @@ def _composed(text: str, source: str) -> yaml.Node:
         if node is None:
             raise ScenarioFileError([Place(source).problem((), "is empty: a scenario needs a name, a load and a flow")])
         if loader.check_node():
-            raise _refused(source, loader.event_mark(), "a file holds one scenario: move this to a file of its own")
+            raise _refused(
+                source, text, loader.event_mark(), "a file holds one scenario: move this to a file of its own"
+            )
     # PyYAML lets the errors of int() and chr() escape where a %YAML version or an escape is absurd
     except (yaml.YAMLError, ValueError, OverflowError) as error:
         raise ScenarioFileError([syntax_problem(error, text, source, loader)]) from None
     except _TooMuch as error:
-        raise _refused(source, error.mark, error.message) from None
+        raise _refused(source, text, error.mark, error.message) from None
     return node
 
 
@@ -86,10 +88,11 @@ class _BoundedLoader(yaml.SafeLoader):
 class _Reading:
     """One walk over the nodes of a document: aliases expand here, so the bounds are kept here too."""
 
-    def __init__(self, source: str) -> None:
+    def __init__(self, source: str, text: str) -> None:
         self.problems: list[Problem] = []
         self._wrong_places: set[Place] = set()
         self._source = source
+        self._text = text
         self._path: list[str | int] = []
         self._ancestors: list[yaml.Node] = []
         self._nodes = 0
@@ -162,9 +165,9 @@ class _Reading:
     @contextmanager
     def _inside(self, node: yaml.Node) -> Iterator[None]:
         if any(node is ancestor for ancestor in self._ancestors):
-            raise _refused(self._source, node.start_mark, "an anchor holds itself")
+            raise _refused(self._source, self._text, node.start_mark, "an anchor holds itself")
         if len(self._ancestors) >= MOST_LEVELS:
-            raise _refused(self._source, node.start_mark, f"nested deeper than {MOST_LEVELS} levels")
+            raise _refused(self._source, self._text, node.start_mark, f"nested deeper than {MOST_LEVELS} levels")
         self._ancestors.append(node)
         yield
         self._ancestors.pop()
@@ -173,7 +176,9 @@ class _Reading:
         self._nodes += nodes
         self._characters += characters
         if self._nodes > MOST_NODES or self._characters > MOST_CHARACTERS:
-            raise _refused(self._source, node.start_mark, "the aliases expand to more than a scenario can hold")
+            raise _refused(
+                self._source, self._text, node.start_mark, "the aliases expand to more than a scenario can hold"
+            )
 
     def _mistake(self, node: yaml.Node, message: str, below: KeyPath = ()) -> None:
         place = self._place(node)
@@ -183,16 +188,16 @@ class _Reading:
             self.problems.append(place.problem((*self._path, *below), message))
 
     def _place(self, node: yaml.Node) -> Place:
-        return _place(self._source, node.start_mark)
+        return _place(self._source, self._text, node.start_mark)
 
 
 def _is_text(characters: str) -> bool:
     return not any("\ud800" <= character <= "\udfff" for character in characters)
 
 
-def _place(source: str, mark: yaml.Mark) -> Place:
-    return Place(source, mark.line + 1, mark.column + 1)
+def _place(source: str, text: str, mark: yaml.Mark) -> Place:
+    return Place(source, mark.line + 1, mark.column + 1, text)
 
 
-def _refused(source: str, mark: yaml.Mark, message: str) -> ScenarioFileError:
-    return ScenarioFileError([_place(source, mark).problem((), message)])
+def _refused(source: str, text: str, mark: yaml.Mark, message: str) -> ScenarioFileError:
+    return ScenarioFileError([_place(source, text, mark).problem((), message)])

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any, Final, TypeVar
+from unicodedata import combining, east_asian_width
 
 from perfcli.errors import UsageError
 
 MOST_PROBLEMS: Final = 100
 _MOST_SHOWN: Final = 60
+_LINE_BREAK: Final = re.compile(r"\r\n|[\n\r\x85\u2028\u2029]")  # as YAML counts lines
+_BEFORE_CARET: Final = 40
+_WIDEST_EXCERPT: Final = 70
 
 T = TypeVar("T")
 
@@ -25,10 +30,12 @@ class Place:
     source: str
     line: int = 0
     column: int = 0
+    text: str = field(default="", compare=False, repr=False)
+    """What the file holds, for the line to be shown; "" if that is not known."""
 
     def problem(self, path: KeyPath, message: str) -> Problem:
         """Something that is wrong here."""
-        return Problem(self.source, self.line, self.column, path_text(path), message)
+        return Problem(self.source, self.line, self.column, path_text(path), message, self.text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +50,8 @@ class Problem:
     column: int
     path: str
     message: str
+    text: str = field(default="", compare=False, repr=False)
+    """The whole text of the file, if it was read."""
 
     def __str__(self) -> str:
         place = f"{self.file}:{self.line}:{self.column}" if self.line else self.file
@@ -50,13 +59,35 @@ class Problem:
         # what the file holds may be quoted anywhere in it: nothing of that may steer a terminal
         return "".join(char if char.isprintable() else repr(char)[1:-1] for char in told)
 
+    def with_source_line(self, indent: str = "") -> str:
+        """The problem, and below it the line it is on with a caret under the column; alone if there is no line."""
+        line = _LINE_BREAK.split(self.text)[self.line - 1 : self.line] if self.line else []
+        if not line or not line[0].strip():
+            return f"{indent}{self}"
+        at = self.column - 1
+        start = max(0, at - _BEFORE_CARET)
+        excerpt = "".join(char if char.isprintable() else " " for char in line[0][start : start + _WIDEST_EXCERPT])
+        head, more = f"{indent}{self.line:>5} | ", "…" if start else ""
+        return (
+            f"{indent}{self}\n{head}{more}{excerpt}\n{' ' * (len(head) + len(more) + _cells(excerpt[: at - start]))}^"
+        )
+
+
+def _cells(text: str) -> int:
+    """The columns of a terminal that a text takes, after Unicode's annex 11: 2 if wide, 0 for marks."""
+    return sum(0 if combining(char) else 2 if east_asian_width(char) in "WF" else 1 for char in text)
+
 
 class ScenarioFileError(UsageError):
-    """Scenarios that cannot run (exit 2), with all that is wrong with them."""
+    """Scenarios that cannot run (exit 2), with all that is wrong with them.
+
+    As text it has one line a problem; its `message` also shows the source line of each, with a caret.
+    """
 
     def __init__(self, problems: Iterable[Problem]) -> None:
         self.problems = list(dict.fromkeys(problems))
         super().__init__("\n".join(map(str, self.problems)))
+        self.message = "\n".join(problem.with_source_line() for problem in self.problems)
 
 
 def in_order(problems: Iterable[Problem], file: str) -> list[Problem]:
@@ -76,7 +107,7 @@ def in_order(problems: Iterable[Problem], file: str) -> list[Problem]:
 def place_at(source: str, text: str, index: int) -> Place:
     """The line and column of a position in a text."""
     line_start = text.rfind("\n", 0, index) + 1
-    return Place(source, text.count("\n", 0, index) + 1, index - line_start + 1)
+    return Place(source, text.count("\n", 0, index) + 1, index - line_start + 1, text)
 
 
 def first_problems(problems: Iterable[T]) -> Iterable[T]:

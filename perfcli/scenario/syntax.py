@@ -49,14 +49,14 @@ def syntax_problem(error: Exception, text: str, source: str, loader: yaml.SafeLo
         return place_at(source, text, error.position).problem((), wrong)
     if not isinstance(error, yaml.MarkedYAMLError):
         mark = loader.get_mark() if loader else None
-        return _at(mark, source).problem((), "not YAML: a number here is out of bounds")
+        return _at(mark, source, text).problem((), "not YAML: a number here is out of bounds")
     said, context = error.problem or "", error.context or ""
     for opening, end, meaning in _TOLD_AT_THE_START:
         if opening in context and end in said:
-            return _at(error.context_mark, source).problem((), meaning)
+            return _at(error.context_mark, source, text).problem((), meaning)
     meaning = next((meaning for phrase, meaning in _PLAIN_WORDS if phrase in said), f"not YAML: {said or context}")
-    return _at(error.problem_mark or error.context_mark, source).problem((), meaning)
+    return _at(error.problem_mark or error.context_mark, source, text).problem((), meaning)
 
 
-def _at(mark: yaml.Mark | None, source: str) -> Place:
-    return Place(source, mark.line + 1, mark.column + 1) if mark else Place(source)
+def _at(mark: yaml.Mark | None, source: str, text: str) -> Place:
+    return Place(source, mark.line + 1, mark.column + 1, text) if mark else Place(source)

@@ -32,6 +32,11 @@ def _written_users(value: Any) -> Any:
     if isinstance(value, str):
         meant = did_you_mean([value], _WORDS) or f": use one of {', '.join(_WORDS)} or {{zipf: 1.1}}"
         raise ValueError(f"unknown value {value!r:.60}{meant}")
+    if isinstance(value, int) and not isinstance(value, bool):
+        raise ValueError(
+            f"says whose pet an iteration acts on (own, uniform or {{zipf: 1.1}}), not how many users there are: "
+            f"write load: {{executor: constant-vus, vus: {value}, duration: 30s}}"
+        )
     raise ValueError("expected own, uniform or {zipf: 1.1}")
 
 

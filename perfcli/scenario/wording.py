@@ -12,7 +12,8 @@ from pydantic_core import ErrorDetails
 from perfcli.executors import EXECUTORS
 from perfcli.scenario.models import Scenario
 from perfcli.scenario.operation import NAME_PATTERN
-from perfcli.scenario.problems import KeyPath, Place, Problem, first_problems, shown
+from perfcli.scenario.other_tools import in_snake_case, key_elsewhere
+from perfcli.scenario.problems import KeyPath, Place, Problem, first_problems, legible, shown
 from perfcli.scenario.written import Written
 from perfcli.thresholds import did_you_mean
 
@@ -131,8 +132,7 @@ def _words(detail: ErrorDetails) -> str:
     if value is None:
         return "has no value: write one, or remove it"
     if kind in _EXPECTED:
-        quote = ": put it in quotes" if kind == "string_type" and not isinstance(value, (list, dict)) else ""
-        return f"expected {_EXPECTED[kind]}, not {shown(value)}{quote}"
+        return f"expected {_EXPECTED[kind]}, not {shown(value)}{_remedy(detail)}"
     if kind in _LIMITS:
         return _LIMITS[kind].format(**context, value=shown(value))
     if kind == "literal_error":
@@ -144,6 +144,22 @@ def _words(detail: ErrorDetails) -> str:
     return f"{shown(value)} cannot be used here"
 
 
+def _remedy(detail: ErrorDetails) -> str:
+    """What to write in place of a value of another type, if that is plain to see."""
+    kind, value = detail["type"], detail["input"]
+    if kind == "string_type" and not isinstance(value, (list, dict)):
+        return ": put it in quotes"
+    if kind in ("int_type", "float_type", "finite_number") and isinstance(value, str):
+        number = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*%?\s*", value[:40], re.ASCII)
+        return f": write {number[1]}" if number else ""
+    if kind != "list_type":
+        return ""
+    if isinstance(value, dict):
+        item = "latency.p95 < 100ms" if "thresholds" in detail["loc"] else legible(str(next(iter(value), "")))
+        return f": start each item with a dash, - {item}"
+    return f": write [{legible(value)}]" if isinstance(value, str) else ""
+
+
 def _missing(detail: ErrorDetails) -> str:
     *section, key = detail["loc"]
     meaning = next((model.model_fields[str(key)].description for model in _models_at(section)), None)
@@ -152,11 +168,14 @@ def _missing(detail: ErrorDetails) -> str:
 
 def _unknown_key(detail: ErrorDetails) -> str:
     *section, key = detail["loc"]
+    elsewhere = key_elsewhere(section, str(key))
+    if elsewhere:
+        return elsewhere
     known = [name for model in _models_at(section) for name in model.model_fields]
     listing = f": use one of {', '.join(known)}"
     if any(key in model.model_fields for model in _models_at(section[:-1])):
         return f"does not go with {section[-1]}{listing}"
-    return f"unknown key{did_you_mean([str(key)], known) or listing}"
+    return f"unknown key{did_you_mean([str(key), in_snake_case(str(key))], known) or listing}"
 
 
 def _unknown_tag(detail: ErrorDetails) -> str:

@@ -76,10 +76,10 @@ def test_without_a_word_there_is_no_window() -> None:
     [
         ("latency.p95 < 100ms over 30s", "a window begins with 'for' or 'within', not with 'over': write within 30s"),
         ("error_rate < 5% in 10s", "a window begins with 'for' or 'within', not with 'in': write within 10s"),
-        ("latency.p95 < 100ms within 30", "within: '30' has no unit: write a duration (50ms, 2s, 1m30s)"),
+        ("latency.p95 < 100ms within 30", "within: '30' has no unit: write 30ms or 30s"),
         ("latency.p95 < 100ms for", "for: '' is not a duration (50ms, 2s, 1m30s)"),
         ("latency.p95 < 100ms for 500ms", "for 500ms: a window is at least 1s long"),
-        ("latency.p95 < 100 within 30s", "latency: '100' has no unit: write a duration (50ms, 2s, 1m30s)"),
+        ("latency.p95 < 100 within 30s", "latency: '100' has no unit: write 100ms or 100s"),
         ("latency.p95 < for 30s", "the limit is missing before 'for': write a duration (50ms, 2s, 1m30s)"),
         (
             "memory.growth < 5MB within 30s",
@@ -97,9 +97,9 @@ def test_without_a_word_there_is_no_window() -> None:
             "unknown statistic 'men' (did you mean 'mean'?): use min, mean, median, max, stddev or",
         ),
         ("latency.p101 < 5ms", "unknown statistic 'p101': use min, mean, median, max, stddev or a percentile such as"),
-        ("latency.max < 500", "latency: '500' has no unit: write a duration (50ms, 2s, 1m30s)"),
-        ("success_rate >= 0.95", "success_rate: '0.95' has no unit: write a percentage (95%)"),
-        ("throughput > 10", "throughput: '10' has no unit: write a rate (10/s)"),
+        ("latency.max < 500", "latency: '500' has no unit: write 500ms or 500s"),
+        ("success_rate >= 0.95", "success_rate: '0.95' has no unit: write 95%"),
+        ("throughput > 10", "throughput: '10' has no unit: write 10/s"),
         ("lost_writes == 0%", "lost_writes: '0%' is not a count (300)"),
         ("care.lost_writes == 0", "lost_writes belongs to the whole run: write it without 'care.'"),
         ("latency.mean", "'latency.mean' is not a threshold: write [operation.]metric[.statistic] OP value, e.g. "),
@@ -200,3 +200,40 @@ def test_nothing_but_a_threshold_or_its_error_comes_out(text: str) -> None:
 def test_suggestion_is_the_nearest_of_the_first_word_that_has_one() -> None:
     assert did_you_mean(["qqq", "lod_pet"], ["save_pet", "load_pet"]) == " (did you mean 'load_pet'?)"
     assert did_you_mean(["qqq"], ["save_pet"]) == ""
+
+
+@pytest.mark.parametrize(
+    ("text", "ours"),
+    [
+        ("latency.p(95) < 100ms", "latency.p95 < 100ms"),
+        ("load_pet.latency.p(99.9) < 5", "load_pet.latency.p99.9 < 5ms"),
+        ("p(90) < 10ms", "latency.p90 < 10ms"),
+        ("latency.P95 < 1ms", "latency.p95 < 1ms"),
+        ("latency.95th < 1ms", "latency.p95 < 1ms"),
+        ("latency.99% < 1ms", "latency.p99 < 1ms"),
+        ("latency.percentile95 < 1ms", "latency.p95 < 1ms"),
+        ("latency p95 < 1ms", "latency.p95 < 1ms"),
+        ("latency.avg < 1ms", "latency.mean < 1ms"),
+        ("load_pet.average < 1ms", "load_pet.latency.mean < 1ms"),
+        ("service_time.med < 1ms", "service_time.median < 1ms"),
+        ("http_req_duration.p(95) < 200", "latency.p95 < 200ms"),
+        ("http_req_failed < 0.01", "error_rate < 1%"),
+        ("checks > 0.95", "success_rate > 95%"),
+        ("rps >= 50", "throughput >= 50/s"),
+        ("load_pet.failures == 0", "load_pet.error_rate == 0%"),
+    ],
+)
+def test_words_of_other_load_testers_are_met_with_ours(text: str, ours: str) -> None:
+    with pytest.raises(ThresholdError) as caught:
+        parse_threshold(text)
+    assert str(caught.value).endswith(f": write {ours}")
+    parse_threshold(ours)
+
+
+@pytest.mark.parametrize(
+    ("text", "ours"),
+    [("error_rate < 0.01", "1%"), ("error_rate < 1", "100% or 1%"), ("success_rate > 99.5", "99.5%")],
+)
+def test_a_share_without_its_sign_is_met_with_the_percentage(text: str, ours: str) -> None:
+    with pytest.raises(ThresholdError, match=f"has no unit: write {ours}$"):
+        parse_threshold(text)

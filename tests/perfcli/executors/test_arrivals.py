@@ -201,7 +201,7 @@ class TestSchedule:
     @pytest.mark.parametrize(
         ("settings", "message"),
         [
-            ({"rate": 100}, "100 has no unit: write a rate (10/s)"),
+            ({"rate": 100}, "100 has no unit: write 100/s"),
             ({"rate": "0/s"}, "'0/s' is no rate at all: write more than 0/s"),
             ({"rate": "-1/s"}, "'-1/s' is less than none: write 0/s or more"),
             ({"rate": "0.0000000000000000001/s"}, None),

@@ -73,7 +73,7 @@ def test_a_seed_prescribes_the_pauses() -> None:
 @pytest.mark.parametrize(
     ("written", "place", "message"),
     [
-        (50, ("constant", "pause"), "50 has no unit: write a duration"),
+        (50, ("constant", "pause"), "50 has no unit: write 50ms"),
         ({"uniform": "1s"}, ("uniform", "uniform"), "valid list"),
         ({"uniform": ["1s"]}, ("uniform", "uniform"), "at least 2 items"),
         ({"uniform": ["1s", 3]}, ("uniform", "uniform", 1), "3 has no unit"),

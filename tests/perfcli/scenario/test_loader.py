@@ -67,7 +67,7 @@ TOLD = """\
 2:1: descripton: unknown key (did you mean 'description'?)
 3:15: tags[1]: 'two words' is not a name: it starts with a letter and holds letters, digits, _ and -, 64 at most
 3:28: tags[2]: expected text, not 7: put it in quotes
-5:17: engine.ai.latency: 50 has no unit: write a duration (50ms, 2s, 1m30s)
+5:17: engine.ai.latency: 50 has no unit: write 50ms or 50s
 5:29: engine.ai.jitter: unknown unit 'sec' in '5sec': use one of ns, us, µs, μs, ms, s, m, h
 5:47: engine.ai.error_rate: '120%' is not between 0% and 100%
 6:3: engine.cache: unknown key: use one of ai
@@ -92,7 +92,7 @@ vus, max_duration, executor, iterations
 23:23: flow[4].interact.texts: needs at least 1 of them
 23:34: flow[4].interact.order: unknown value 'randomly' (did you mean 'random'?)
 23:60: flow[4].interact.accept_refusal: expected true or false, not 'yes'
-24:12: flow[5].sleep: 50 has no unit: write a duration (50ms, 2s, 1m30s)
+24:12: flow[5].sleep: 50 has no unit: write 50ms or 50s
 25:5: flow[6]: 'save_pet' is already the name of a save_pet step: samples of two operations cannot share one name
 25:30: flow[6].create_pet.egg_types[0]: unknown value 'blu' (did you mean 'blue'?)
 26:5: flow[7]: unknown operation 'frobnicate': use one of create_pet, load_pet, save_pet, interact, care, status, \
@@ -107,9 +107,9 @@ a b, interact, frobnicate, status
 33:5: thresholds[1]: unknown metric 'latncy.mean' (did you mean 'latency'?)
 34:5: thresholds[2]: unknown statistic 'p101': use min, mean, median, max, stddev or a percentile such as p99.9
 35:5: thresholds[3]: latency needs a statistic: write latency.mean, latency.p99 or latency.max
-36:5: thresholds[4]: latency: '500' has no unit: write a duration (50ms, 2s, 1m30s)
+36:5: thresholds[4]: latency: '500' has no unit: write 500ms or 500s
 37:5: thresholds[5]: memory.growth: unknown unit 'mb' in '50 mb' (did you mean 'MB'?)
-38:5: thresholds[6]: success_rate: '0.95' has no unit: write a percentage (95%)
+38:5: thresholds[6]: success_rate: '0.95' has no unit: write 95%
 39:5: thresholds[7]: lost_writes belongs to the whole run: write it without 'save_pet.'
 40:5: thresholds[8].expr: required key is missing (what must hold, e.g. latency.p99 < 100ms)
 40:6: thresholds[8].exp: unknown key (did you mean 'expr'?)
@@ -236,3 +236,87 @@ def test_a_limit_that_would_abort_every_load_is_refused(mistakes: Mistakes) -> N
         "s.yaml:6:44: thresholds[0].abort_on_fail: "
         "iterations begins at 0: this limit would end the load at once; judge it at the end"
     ]
+
+
+@pytest.mark.parametrize(
+    ("instead", "told"),
+    [
+        ("stages: [{duration: 1s, target: 2}]", "belongs to a load: write load: {executor: ramping-vus, stages: …}"),
+        ("vus: 10", "belongs to a load: write load: {executor: constant-vus, vus: …}"),
+        ("duration: 30s", "belongs to a load: write load: {executor: constant-vus, duration: …}"),
+        ("iterations: 9", "belongs to a load: write load: {executor: shared-iterations, iterations: …}"),
+        ("scenarios: []", "unknown key: write phases: [{name: …, load: …, flow: …}]"),
+        ("steps: [load_pet]", "unknown key: the steps stand under flow"),
+    ],
+)
+def test_keys_of_other_load_testers_are_met_with_ours(mistakes: Mistakes, instead: str, told: str) -> None:
+    key = instead.split(":")[0]
+    load = "load: {executor: constant-vus, duration: 1s}"
+    assert mistakes(f"name: a\n{load}\nflow: [create_pet]\n{instead}\n") == [f"s.yaml:4:1: {key}: {told}"]
+
+
+@pytest.mark.parametrize(
+    ("key", "told"),
+    [
+        ("startVUs: 1", "unknown key (did you mean 'start_vus'?)"),
+        ("timeUnit: 1s", "unknown key: write the unit into the rate, rate: 100/s"),
+        ("preAllocatedVUs: 3", "unknown key: write vus: N"),
+        ("gracefulStop: 1s", "unknown key (did you mean 'graceful_stop'?)"),
+    ],
+)
+def test_settings_of_other_load_testers_are_met_with_ours(mistakes: Mistakes, key: str, told: str) -> None:
+    load = "executor: ramping-vus, stages: [{duration: 1s, target: 2}]"
+    (found,) = mistakes(f"name: a\nflow: [create_pet]\nload: {{{load}, {key}}}\n")
+    assert found.endswith(f"load.{key.split(':')[0]}: {told}")
+
+
+@pytest.mark.parametrize(
+    ("flow", "told"),
+    [
+        ("[load_pet: {weight: 70%}]", "flow[0].load_pet.weight: expected a number, not '70%': write 70"),
+        ("[care: {actions: meat}]", "flow[0].care.actions: expected a list, not 'meat': write [meat]"),
+        ("load_pet", "flow: expected a list, not 'load_pet': write [load_pet]"),
+        (
+            "{load_pet: {}, save_pet: {}}",
+            "flow: expected a list, not a section with keys: start each item with a dash, - load_pet",
+        ),
+    ],
+)
+def test_values_of_another_type_are_met_with_what_to_write(mistakes: Mistakes, flow: str, told: str) -> None:
+    load = "load: {executor: constant-vus, duration: 1s}"
+    (found,) = mistakes(f"name: a\nsetup: {{pets: 2}}\n{load}\nflow: {flow}\n")
+    assert found.endswith(told)
+
+
+def test_a_mistake_shows_its_line_with_a_caret(written: Write) -> None:
+    path = written("name: a\nsetup: {pets: 2}\nload: {executor: constant-vus, duration: 1s}\nflow: [load_pot]\n")
+    with pytest.raises(ScenarioFileError) as caught:
+        load_scenario(path)
+    assert caught.value.message.splitlines() == [
+        "s.yaml:4:8: flow[0]: unknown operation 'load_pot' (did you mean 'load_pet'?)",
+        "    4 | flow: [load_pot]",
+        "               ^",
+    ]
+    assert str(caught.value).count("\n") == 0
+
+
+def test_the_caret_stands_right_of_wide_characters_and_in_long_lines(written: Write) -> None:
+    path = written("name: a\n" + '"日本\t": 1, ' * 3 + "x: [\n")
+    with pytest.raises(ScenarioFileError) as caught:
+        load_scenario(path)
+    _, line, caret = caught.value.message.splitlines()
+    assert line.startswith("    2 | ")
+    assert len(caret) <= 80
+
+    path = written("name: a\nload: {executor: constant-vus, duration: 1s}\nflow: [" + "create_pet, " * 30 + "nope]\n")
+    with pytest.raises(ScenarioFileError) as caught:
+        load_scenario(path)
+    _, line, caret = caught.value.message.splitlines()
+    assert line[caret.index("^") :].startswith("nope")
+    assert len(line) <= 80
+
+
+def test_a_mistake_of_an_option_has_no_line_to_show(written: Write, valid: str) -> None:
+    with pytest.raises(ScenarioFileError) as caught:
+        load_scenario(written(valid), [parse_set("load.vuz=3")])
+    assert caught.value.message == str(caught.value)

@@ -169,7 +169,7 @@ def test_shortcuts_leave_an_unknown_executor_to_be_told(mistakes: Mistakes, vali
         "s.yaml:9:13: load.executor: unknown executor 'constnt-vus' (did you mean 'constant-vus'?)",
         "s.yaml:11:3: load.x: unknown key: use one of think_time, warmup, start_after, graceful_stop, vus, executor, "
         "duration",
-        "--duration 3: load.duration: '3' has no unit: write a duration (50ms, 2s, 1m30s)",
+        "--duration 3: load.duration: '3' has no unit: write 3ms or 3s",
     ]
 
 

@@ -242,7 +242,13 @@ def test_a_server_at_a_url_has_no_pool(mistakes: Mistakes) -> None:
         ("{zipf: true}", ["zipf: expected a number such as 1.1, not True"]),
         ("{zip: 1}", ["expected own, uniform or {zipf: 1.1}"]),
         ("[own]", ["expected own, uniform or {zipf: 1.1}"]),
-        ("3", ["expected own, uniform or {zipf: 1.1}"]),
+        (
+            "3",
+            [
+                "says whose pet an iteration acts on (own, uniform or {zipf: 1.1}), not how many users there are: "
+                "write load: {executor: constant-vus, vus: 3, duration: 30s}"
+            ],
+        ),
         ("", ["has no value: write one, or remove it"]),
     ],
 )

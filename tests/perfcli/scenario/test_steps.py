@@ -61,7 +61,7 @@ def test_timeouts_and_histories(written: Write) -> None:
             "4:60: flow[1].status.only_if: a mix draws one step for each iteration, so no other has run before: "
             "remove the weights, or only_if",
         ),
-        ("[status: {timeout: 2}]", "4:26: flow[0].status.timeout: 2 has no unit: write a duration (50ms, 2s, 1m30s)"),
+        ("[status: {timeout: 2}]", "4:26: flow[0].status.timeout: 2 has no unit: write 2ms or 2s"),
         ("[status: {timeout: 0s}]", "4:26: flow[0].status.timeout: '0s' is no time at all: write more than 0"),
         (
             "[status, sleep: {duration: 1s, timeout: 2s}]",
@@ -90,7 +90,7 @@ def test_a_step_that_cannot_be_read_may_be_the_one_that_is_waited_for(mistakes: 
         ("exit_code: 9", ["exit_code: must be at least 10, not 9"]),
         ("exit_code: 126", ["exit_code: must be at most 125, not 126"]),
         ("strict: no", ["strict: expected true or false, not 'no'"]),
-        ("abort_on_fail: true, delay_abort_eval: 5", ["delay_abort_eval: 5 has no unit: write a duration (50ms"]),
+        ("abort_on_fail: true, delay_abort_eval: 5", ["delay_abort_eval: 5 has no unit: write 5ms or 5s"]),
         ("delay_abort_eval: 5s", ["delay_abort_eval: needs abort_on_fail: true beside it: a threshold that ends "]),
         (
             "strict: false, abort_on_fail: true, exit_code: 10",
