@@ -1,4 +1,4 @@
-"""The metric families of OpenMetrics text, and what a run or a comparison says of each: in base units, as is the rule.
+"""The metric families of the exposition, and what a run or a comparison says of each: in base units, as is the rule.
 
 docs/reports.md lists them.
 """
@@ -43,7 +43,7 @@ class Family:
     """A metric family: what it is called and means, and its samples of a run and of a comparison."""
 
     name: str
-    kind: Literal["info", "stateset", "counter", "gauge", "summary"]
+    kind: Literal["counter", "gauge", "summary"]  # that Prometheus' text format has too
     unit: str
     help: str
     of_run: Callable[[RunResult], Samples] = _nothing
@@ -73,12 +73,12 @@ def _run_info(result: RunResult) -> Samples:
         "python": where.python,
         "sqlite": where.sqlite,
     }
-    yield Sample(1, {name: value for name, value in told.items() if value}, "_info")
+    yield Sample(1, {name: value for name, value in told.items() if value})
 
 
 def _verdict(result: RunResult) -> Samples:
     for verdict in Verdict:
-        yield Sample(int(result.verdict is verdict), {"digipal_perf_verdict": verdict.value})
+        yield Sample(int(result.verdict is verdict), {"verdict": verdict.value})
 
 
 def _seconds(duration_ns: float | None) -> float | None:
@@ -163,7 +163,7 @@ def _baseline(result: RunResult) -> Samples:
 
 def _change(result: AbResult) -> Samples:
     for change in Change:
-        yield Sample(int(result.change is change), {"digipal_perf_ab_change": change.value})
+        yield Sample(int(result.change is change), {"change": change.value})
 
 
 def _by_metric(of: Callable[[MetricComparison], float | None]) -> Callable[[AbResult], Samples]:
@@ -179,8 +179,8 @@ def _pairs(result: AbResult) -> Samples:
 
 
 FAMILIES: Final = (
-    Family("run", "info", "", "What ran", _run_info),
-    Family("verdict", "stateset", "", "How the run ended", _verdict),
+    Family("run_info", "gauge", "", "What ran", _run_info),
+    Family("verdict", "gauge", "", "1 for the verdict of the run, 0 for the others", _verdict),
     Family("exit_code", "gauge", "", "The exit code that the run gives", lambda run: _known(run.exit_code)),
     Family("duration_seconds", "gauge", "seconds", "Measured time", lambda run: _known(_seconds(run.duration_ns))),
     Family("iterations", "counter", "", "Iterations completed", lambda run: _counted(run.iterations)),
@@ -236,7 +236,7 @@ FAMILIES: Final = (
         _by_threshold(lambda threshold: _in_base_units(threshold, threshold.limit)),
     ),
     Family("baseline_ratio", "gauge", "ratio", "Latency now over that of the baseline", _baseline),
-    Family("ab_change", "stateset", "", "What became of the candidate", of_comparison=_change),
+    Family("ab_change", "gauge", "", "1 for what became of the candidate, 0 for the others", of_comparison=_change),
     Family("ab_pairs", "gauge", "", "Pairs that were completed", of_comparison=_pairs),
     Family("ab_ratio", "gauge", "ratio", "Candidate over base", of_comparison=_by_metric(lambda metric: metric.ratio)),
     Family(

@@ -1,4 +1,8 @@
-"""OpenMetrics text (version 1.0.0), for Prometheus' textfile collector, a push gateway or GitLab's metrics report."""
+"""OpenMetrics text (version 1.0.0) that readers of Prometheus' older text format (0.0.4) take as well.
+
+GitLab's metrics report and Prometheus read OpenMetrics. node_exporter's textfile collector and the Pushgateway read the
+older format: it has no info, no stateset and no escaped quotes in HELP, and takes the lines UNIT and EOF as comments.
+"""
 
 from __future__ import annotations
 
@@ -41,7 +45,7 @@ def _family(family: Family, labelled: Sequence[tuple[Reported, Labels]]) -> Iter
         yield f"# TYPE {name} {family.kind}"
         if family.unit:
             yield f"# UNIT {name} {family.unit}"
-        yield f"# HELP {name} {_escaped(family.help)}"
+        yield f"# HELP {name} {family.help}"
         yield from samples
 
 
@@ -54,4 +58,4 @@ def _escaped(text: str) -> str:
 
 
 def _number(value: float) -> str:
-    return repr(float(value))
+    return repr(float(value)).replace("inf", "Inf").replace("nan", "NaN")

@@ -1,14 +1,18 @@
-"""OpenMetrics text, read back by the parser of Prometheus' own client."""
+"""OpenMetrics text, read back by parsers of Prometheus' own client, and by Prometheus' own where it is installed."""
 
 from __future__ import annotations
 
+import shutil
+import subprocess
 from collections.abc import Callable
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from prometheus_client import Metric
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
+from prometheus_client.parser import text_string_to_metric_families as read_text_format
 
 from perfcli.regression.result import AbResult, Change
 from perfcli.report.exposition import FAMILIES
@@ -50,8 +54,30 @@ def test_times_are_in_seconds(all_results: dict[str, RunResult]) -> None:
     assert quantiles["0.99"] == latency.p99_ns / 1e9
 
 
+TYPES_OF_THE_TEXT_FORMAT = {"counter", "gauge", "summary", "histogram", "untyped"}
+
+
+def test_readers_of_the_older_text_format_find_the_same_samples(any_reported: RunResult | AbResult) -> None:
+    text = render_openmetrics([any_reported])
+    types = [line.split()[3] for line in text.splitlines() if line.startswith("# TYPE")]
+    assert set(types) <= TYPES_OF_THE_TEXT_FORMAT
+
+    def samples(read: Any) -> set[tuple[str, tuple[tuple[str, str], ...], float]]:
+        return {(s.name, tuple(sorted(s.labels.items())), s.value) for family in read(text) for s in family.samples}
+
+    assert samples(read_text_format) == samples(text_string_to_metric_families)
+
+
+@pytest.mark.skipif(not shutil.which("promtool"), reason="promtool is not installed")
+def test_prometheus_own_parser_takes_it(all_results: dict[str, RunResult], make_ab: Any) -> None:
+    text = render_openmetrics([*all_results.values(), make_ab()])
+    read = subprocess.run(["promtool", "check", "metrics"], input=text, text=True, capture_output=True, check=False)
+    assert "error while linting" not in read.stderr, read.stderr
+    assert read.returncode in (0, 3)  # 3: read, with remarks on names
+
+
 def test_the_verdict_is_a_set_of_states(all_results: dict[str, RunResult]) -> None:
-    states = values(families(all_results["failed"])["verdict"], f"{PREFIX}verdict")
+    states = values(families(all_results["failed"])["verdict"], "verdict")
     assert [state for state, is_set in states.items() if is_set] == ["fail"]
     assert len(states) == 5
 
