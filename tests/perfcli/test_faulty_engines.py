@@ -13,7 +13,10 @@ from perfcli.plan import plan_run
 from perfcli.pool.checkout import EngineSource
 from perfcli.results import RunResult
 from perfcli.run import patience, run_scenario
+from perfcli.scenario.library import find_scenarios
+from perfcli.scenario.loader import load_scenario
 from perfcli.scenario.models import Scenario
+from perfcli.scenario.overrides import parse_set
 from tests.perfcli.faulty.checkout import make_checkout
 
 CLEAN = [
@@ -130,6 +133,15 @@ def test_an_unclean_end_is_seen_in_all_its_parts(run: Run) -> None:
     assert result.inspection.threads_left == ["left behind"]
     assert result.inspection.files_left == ["stray.txt"]
     assert result.inspection.log_errors == {"digipal.storage": 1}
+
+
+def test_shipped_scenarios_see_one_stall_and_an_error_that_was_only_logged(tmp_path: Path) -> None:
+    scenario = load_scenario(
+        find_scenarios(["crowd"])[0], [parse_set("load.iterations=300"), parse_set("setup.pets=20")]
+    )
+    engine = make_checkout(tmp_path, "stalls_and_logs")
+    result = run_scenario(plan_run(scenario, 1), engine=EngineSource(engine, "stalls_and_logs"))
+    assert {"latency.max", "log.errors"} <= set(failed(result))
 
 
 def test_an_engine_that_exits_is_an_error(run: Run) -> None:

@@ -25,6 +25,7 @@ FAULTS = (
     "hangs",
     "exits",
     "leaves_things",
+    "stalls_and_logs",
 )
 _ENGINE = Path(__file__).parents[3] / "digipal"
 

@@ -11,6 +11,7 @@ import pytest
 from perfcli.errors import UsageError
 from perfcli.scenario import library
 from perfcli.scenario.library import find_scenarios, shipped_scenarios
+from perfcli.scenario.loader import load_scenario
 
 
 @pytest.fixture
@@ -103,3 +104,17 @@ def test_finding_scenarios_imports_neither_yaml_nor_pydantic() -> None:
     script = "import sys, perfcli.scenario.library; print({'yaml', 'pydantic'} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"
+
+
+_CLEAN_END = {"log.errors", "engine.threads_left", "engine.connections_left", "engine.files_left"}
+
+
+@pytest.mark.parametrize("path", shipped_scenarios(), ids=lambda path: path.stem)
+def test_every_shipped_scenario_judges_what_it_sees_anyway(path: Path) -> None:
+    scenario = load_scenario(path)
+    limits = [threshold.expr for threshold in scenario.thresholds]
+    metrics = {limit.split()[0] for limit in limits}
+    assert {"db_errors", "busy_errors"} <= metrics
+    assert any(".max <" in limit or limit.startswith("latency.max <") for limit in limits)
+    if scenario.target.name == "embedded":
+        assert metrics >= _CLEAN_END
