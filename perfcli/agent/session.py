@@ -135,19 +135,40 @@ class Session:
             warmed = [phase for phase in wave if phase.load.warmup_ns]
             if warmed:
                 self._begin("warm-up")
+                began_ns = self._clock.now_ns()
                 self._threads.run(list(self._warm_up(users, warmed)))
+                self._rest_until(began_ns + max(phase.load.warmup_ns for phase in warmed))
             began_ns = self._checkpoint("wave" if number else "baseline")
             self._begin("measuring")
             self._profiler.begin()
             origin_ns = max(began_ns, self._clock.now_ns())
             self._link.event("wave", number=number, at_ns=origin_ns)
             self._threads.run(list(self._measure(users, wave, origin_ns)))
+            ends_ns = {phase.index: origin_ns + self._lasts_ns(phase) for phase in wave}
+            rested_ns = self._rest_until(max(ends_ns.values()))
             for phase in wave:
                 mine = [users[vu] for vu in phase.vus if vu in users]
-                ended_ns = max((user.ended_ns for user in mine), default=origin_ns)
+                # a load that is stopped ends then, whatever was planned
+                ended_ns = max([min(ends_ns[phase.index], rested_ns), *(user.ended_ns for user in mine)])
                 interrupted = sum(user.interrupted for user in mine)
                 self._link.event("phase_over", index=phase.index, at_ns=ended_ns, interrupted=interrupted)
         self._link.event("measured", at_ns=self._clock.now_ns(), active_pets=target.active_pets())
+
+    def _lasts_ns(self, phase: PlannedPhase) -> int:
+        """How long after the beginning of its wave a phase lasts at least."""
+        planned_ns = phase.load.planned_ns or 0
+        return (phase.load.start_after_ns or 0) + min(planned_ns, self._bound_ns or planned_ns)
+
+    @property
+    def _bound_ns(self) -> int | None:
+        """How long a wave of a profile lasts at most; None for any other run."""
+        return self._plan.profile.longest_ns // len(self._plan.waves) if self._plan.profile else None
+
+    def _rest_until(self, until_ns: int) -> int:
+        """Wait, unless the run is stopped; return when that was over."""
+        while (now_ns := self._clock.now_ns()) < until_ns and not self._link.stop.asked:
+            self._clock.pause(until_ns - now_ns)
+        return now_ns
 
     def _count_costs(self, users: dict[int, VirtualUser], inside: Inside) -> None:
         """Let the first vu of each phase do some more iterations, counted and not timed, where a threshold asks."""
@@ -210,8 +231,8 @@ class Session:
             load = phase.load
             begins_ns = origin_ns + (load.start_after_ns or 0)
             schedule = load.schedule(share)
-            if self._plan.profile:
-                schedule = BoundedSchedule(schedule, self._plan.profile.longest_ns // len(self._plan.waves))
+            if self._bound_ns:
+                schedule = BoundedSchedule(schedule, self._bound_ns)
             jobs = self._jobs(users, phase, schedule, "load", begins_ns, begins_ns + load.longest_ns)
             yield from map(self._profiler.during, jobs)
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from abc import abstractmethod
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -68,6 +68,21 @@ class Arrivals:
         area = max(stage.area_at(elapsed_ns) for stage in self._stages)
         # rounded up: an arrival is due where the area of those before it is full, not its own
         return math.ceil(area / self._area_of_one)
+
+    def largest_gap_ns(self, tickets: range) -> int:
+        """The longest time in which none of these arrivals is due, from the beginning to the end of the last stage.
+
+        Within a stage gaps only grow or only shrink: the longest is its first, its last, or one across its border.
+        """
+        borders = [0, *(self.due_before(stage.start_ns + stage.length_ns) for stage in self._stages)]
+        firsts = [bisect_left(tickets, border) for border in borders]
+        near = {at for first in firsts for at in range(first - 2, first + 2) if 0 <= at < len(tickets)}
+        due_ns = {at: self.due_ns(tickets[at]) for at in near}
+        return max(
+            due_ns.get(0, self.duration_ns),
+            self.duration_ns - due_ns.get(len(tickets) - 1, 0),
+            *(due_ns[at] - due_ns[at - 1] for at in near if at - 1 in near),
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +150,11 @@ class ArrivalRate(FixedVus):
     def schedule(self, share: Share = WHOLE) -> Schedule:
         """A fresh schedule for one run, or for the share of it that one engine process carries."""
         return ArrivalSchedule(self.arrivals, share.among(self.vu_count))
+
+    def largest_gap_ns(self, share: Share = WHOLE) -> int:
+        """The longest time in which no arrival of this share is due."""
+        tickets = share.among(self.vu_count).part_of(self.planned_iterations)
+        return self.arrivals.largest_gap_ns(tickets if share.has_part_of(self.vu_count) else range(0))
 
     @property
     def is_open(self) -> bool:

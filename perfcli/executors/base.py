@@ -61,6 +61,10 @@ class Share:
         """Its numbers among 0 … total - 1."""
         return range(self.index, total, self.of)
 
+    def has_part_of(self, total: int) -> bool:
+        """Whether it has any number among 0 … total - 1."""
+        return self.index < total
+
 
 WHOLE: Final = Share(0, 1)
 """The share of the one engine process that carries all."""
@@ -89,6 +93,18 @@ class LoadSettings(BaseModel):
     @abstractmethod
     def longest_ns(self) -> int:
         """When the schedule ends, in ns after the phase began: no iteration is due then or later."""
+
+    @property
+    def planned_ns(self) -> int | None:
+        """How long the phase lasts at least, rests at its end included; None if its iterations decide."""
+        return self.longest_ns
+
+    @abstractmethod
+    def largest_gap_ns(self, share: Share = WHOLE) -> int:
+        """The longest time in which the schedule has no vu of this share at work, until `planned_ns` at the latest.
+
+        Think time is not in it, nor what an iteration takes: those are the flow's.
+        """
 
     @abstractmethod
     def schedule(self, share: Share = WHOLE) -> Schedule:

@@ -18,6 +18,10 @@ class ConstantVus(FixedVus):
     executor: Literal["constant-vus"] = Field(description="decides when iterations start")
     duration: PositiveDurationText = Field(description="no iteration starts after this")
 
+    def largest_gap_ns(self, share: Share = WHOLE) -> int:
+        """None, unless the share has no vu."""
+        return 0 if share.has_part_of(self.vu_count) else self.longest_ns
+
     def schedule(self, share: Share = WHOLE) -> Schedule:
         """A fresh schedule for one run, or for the share of it that one engine process carries."""
         return ConstantVusSchedule(parse_duration_ns(self.duration))

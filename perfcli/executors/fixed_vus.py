@@ -7,7 +7,7 @@ from typing import Annotated, Final
 
 from pydantic import AfterValidator, Discriminator, Field, Tag
 
-from perfcli.executors.base import MOST_VUS, LoadSettings
+from perfcli.executors.base import MOST_VUS, WHOLE, LoadSettings, Share
 from perfcli.executors.durations import PositiveDurationText
 from perfcli.units import parse_duration_ns
 
@@ -60,6 +60,15 @@ class CountedLoad(FixedVus):
     def longest_ns(self) -> int:
         """When the schedule ends, in ns after the phase began: no iteration is due then or later."""
         return parse_duration_ns(self.max_duration)
+
+    @property
+    def planned_ns(self) -> None:
+        """None: iterations decide how long the phase lasts."""
+        return None
+
+    def largest_gap_ns(self, share: Share = WHOLE) -> int:
+        """None: a vu works until the iterations are done."""
+        return 0
 
     def share_done(self, iterations: int, elapsed_ns: int) -> float:
         """How much of the load is done, 0..1, after so many iterations and so much time."""

@@ -51,6 +51,14 @@ class RampingVus(LoadSettings):
         """When the schedule ends, in ns after the phase began: no iteration is due then or later."""
         return total_ns(self.stages)
 
+    def largest_gap_ns(self, share: Share = WHOLE) -> int:
+        """The longest time in which the ramp keeps all vus of this share away."""
+        gap_ns = busy_until_ns = 0
+        for begin_ns, end_ns in sorted(span for vu in share.part_of(self.vus) for span in self.spans(vu)):
+            gap_ns = max(gap_ns, begin_ns - busy_until_ns)
+            busy_until_ns = max(busy_until_ns, end_ns)
+        return max(gap_ns, self.longest_ns - busy_until_ns)
+
     def schedule(self, share: Share = WHOLE) -> Schedule:
         """A fresh schedule for one run, or for the share of it that one engine process carries."""
         return RampingVusSchedule([list(self.spans(vu)) for vu in range(self.vus)])

@@ -45,7 +45,7 @@ EXPLANATIONS: Final = {
         "answers",
     ),
     "throughput": Explanation(
-        "right answers over the measured time, pauses between iterations included",
+        "successful operations over the duration, pauses between iterations and planned rests included",
         "throughput > 500/s",
         "time",
     ),
@@ -104,7 +104,7 @@ EXPLANATIONS: Final = {
         "load-models",
     ),
     "duration": Explanation(
-        "from the end of the first warm-up until the last vu has finished its last iteration",
+        "from the end of the first warm-up until the planned time is over and the last vu has finished",
         "duration < 30s",
         "time",
     ),
