@@ -1,8 +1,9 @@
 """Thresholds with a window: what a limit says of every 30 s, or of 10 s on end.
 
-`within 30s` holds where every window of 30 s keeps the limit, wherever it begins (windows slide by one interval of the
-timeline). `for 10s` fails only where the limit is broken for 10 s on end; each second is judged by itself, and one
-second that keeps the limit ends the stretch. A load shorter than its window is one window.
+`within 30s` holds if every window of 30 s keeps the limit, wherever it begins (windows slide by one interval of the
+timeline; the last may reach beyond the end of the load). `for 10s` fails only if the limit is broken for 10 s on end;
+each second is judged by itself, and one second that keeps the limit ends the stretch. A load shorter than its window is
+one window.
 """
 
 from __future__ import annotations
@@ -102,6 +103,17 @@ class _Cut:
         return (min(needed, steps) if self.is_over else needed) * step_ns
 
 
+    def counted_until_ns(self, limit: Limit, start_ns: int, end_ns: int) -> int:
+        """Where a window ends that a rate is counted over; no later than `start_ns` if it says nothing of the rate.
+
+        The last window reaches beyond the load: what began in it is too little for a whole one. So it can break an
+        upper limit and no other. A load that is shorter than its window is counted over its own length.
+        """
+        if end_ns <= self.end_ns or start_ns == 0:
+            return min(end_ns, self.end_ns)
+        return end_ns if limit.op in ("<", "<=") else start_ns
+
+
 def _counted(interval: Interval) -> Interval:
     """The same interval without its latencies: quicker to merge."""
     counted = Interval(interval.failed)
@@ -124,7 +136,7 @@ def _slide(cut: _Cut, limit: Limit, length_ns: int) -> Iterator[Figure]:
             whole.remove(cut.intervals[start - step])
         if start >= first:
             _know_extremes(whole, [cut.intervals[at] for at in range(start, end, step) if at in cut.intervals])
-            yield from _figure(limit, whole, start, min(end, cut.end_ns))
+            yield from _figure(limit, whole, start, cut.counted_until_ns(limit, start, end))
 
 
 def _know_extremes(whole: Interval, parts: Sequence[Interval]) -> None:
@@ -175,7 +187,7 @@ def _value(limit: Limit, interval: Interval, elapsed_ns: int) -> float | None:
     tried = interval.ok + interval.failed
     match limit.metric.name:
         case "throughput":
-            return interval.ok * NS_PER_S / elapsed_ns
+            return interval.ok * NS_PER_S / elapsed_ns if elapsed_ns > 0 else None
         case "success_rate":
             return interval.ok / tried if tried else None
         case "error_rate":
