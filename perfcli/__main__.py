@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import signal
 import sys
@@ -12,11 +13,14 @@ def main() -> None:
     # before anything slow is imported: an early Ctrl-C leaves quietly, as there is nothing to report yet
     signal.signal(signal.SIGINT, lambda *_: os._exit(130))
     signal.signal(signal.SIGTERM, lambda *_: os._exit(143))
-    for name in ("stdout", "stderr"):
-        if getattr(sys, name) is None:
-            # closed by the caller (>&-): what is said has nowhere to go, the exit code still counts
-            setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115
-    sys.exit(_exit_code(sys.argv[1:]))
+    from perfcli import streams
+
+    streams.protect()
+    code = _exit_code(sys.argv[1:])
+    if failure := streams.stdout_failure():
+        streams.complain(f"Error: stdout: {failure}: not all of the output was printed")
+        code = code or 1
+    sys.exit(code)
 
 
 def _exit_code(arguments: list[str]) -> int:
@@ -24,22 +28,20 @@ def _exit_code(arguments: list[str]) -> int:
 
     from perfcli.cli import cli
     from perfcli.errors import ExitCode, PerfError
+    from perfcli.streams import complain
 
     try:
         result = cli.main(arguments, prog_name="digipal-perf", standalone_mode=False)
-        sys.stdout.flush()
     except click.ClickException as error:
-        error.show()
+        told = io.StringIO()
+        error.show(told)
+        complain(told.getvalue().rstrip("\n"))
         return error.exit_code
-    except BrokenPipeError:
-        # the reader of a pipe has left; Python must not fail once more when it flushes at exit
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return ExitCode.INTERNAL
     except OSError as error:
-        click.echo(f"Error: {error}", err=True)
+        complain(f"Error: {error}")
         return ExitCode.INTERNAL
     except PerfError as error:
-        click.echo(f"Error: {error.message}" + (f"\nHint: {error.hint}" if error.hint else ""), err=True)
+        complain(f"Error: {error.message}" + (f"\nHint: {error.hint}" if error.hint else ""))
         return error.exit_code
     return int(result or ExitCode.PASS)
 

@@ -10,8 +10,9 @@ from pathlib import Path
 from rich.console import Console
 from rich.text import Text
 
-from perfcli.documents import check_writable, write_document
+from perfcli.documents import write_document
 from perfcli.errors import ExitCode
+from perfcli.outputs import Outputs
 from perfcli.plan import ExecutionPlan
 from perfcli.pool.checkout import EngineSource, resolve_engine, working_tree
 from perfcli.regression.ab import AbOptions, Comparison, from_engines
@@ -21,7 +22,7 @@ from perfcli.regression.selftest import selftest
 from perfcli.report.comparison import render_comparison, render_comparison_line
 from perfcli.report.live import LiveProgress
 from perfcli.report.selftest import render_selftest
-from perfcli.report.writing import add_job_summary
+from perfcli.report.writing import add_job_summary, check_places
 from perfcli.run.interrupts import Interrupts
 
 
@@ -37,12 +38,13 @@ class AbSettings:
     keep_ai: bool = False
     json_file: Path | None = None
     progress: bool = True
+    inputs: Sequence[Path] = ()
+    """The files that the plan was made of."""
 
 
 def compare(plan: ExecutionPlan, settings: AbSettings, console: Console) -> int:
     """Compare two engines by one scenario; after a Ctrl-C say what is known."""
-    if settings.json_file:
-        check_writable(settings.json_file, "--json")
+    outputs = _checked(settings)
     interrupts = Interrupts()
     interrupts.install()
     ready = prepared(plan, keep_ai=settings.keep_ai)
@@ -59,13 +61,15 @@ def compare(plan: ExecutionPlan, settings: AbSettings, console: Console) -> int:
             tell=lambda *so_far: live.tell(lambda: _so_far(plan.scenario.name, *so_far)),
         ).run(from_engines(base.path, candidate.path if candidate else None))
     if settings.json_file:
-        write_document(result.model_dump(mode="json"), settings.json_file)
-    add_job_summary([result])
-    if settings.quiet:
-        console.print(render_comparison_line(result), soft_wrap=not console.is_terminal)
-    else:
-        console.print(render_comparison(result, settings.strict))
-    return result.exit_code(strict=settings.strict)
+        with outputs.attempt("--json"):
+            write_document(result.model_dump(mode="json"), settings.json_file)
+    add_job_summary([result], outputs)
+    with outputs.attempt("stdout"):
+        if settings.quiet:
+            console.print(render_comparison_line(result), soft_wrap=not console.is_terminal)
+        else:
+            console.print(render_comparison(result, settings.strict))
+    return outputs.exit_code(result.exit_code(strict=settings.strict))
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,12 +81,13 @@ class SelftestSettings:
     slowdown: float
     json_file: Path | None = None
     progress: bool = True
+    inputs: Sequence[Path] = ()
+    """The files that the plan was made of."""
 
 
 def prove(plan: ExecutionPlan, settings: SelftestSettings, console: Console) -> int:
     """Compare an engine with itself, and slowed down; say what the gate is worth here."""
-    if settings.json_file:
-        check_writable(settings.json_file, "--json")
+    outputs = _checked(settings)
     interrupts = Interrupts()
     interrupts.install()
     gates = 2 * settings.gates
@@ -100,11 +105,19 @@ def prove(plan: ExecutionPlan, settings: SelftestSettings, console: Console) -> 
             ),
         )
     if settings.json_file:
-        write_document(asdict(result), settings.json_file)
-    console.print(render_selftest(result))
+        with outputs.attempt("--json"):
+            write_document(asdict(result), settings.json_file)
+    with outputs.attempt("stdout"):
+        console.print(render_selftest(result))
     if interrupts.exit_code is not None:
         return interrupts.exit_code
-    return ExitCode.PASS if result.passed else ExitCode.INVALID
+    return outputs.exit_code(ExitCode.PASS if result.passed else ExitCode.INVALID)
+
+
+def _checked(settings: AbSettings | SelftestSettings) -> Outputs:
+    """What the command will write, once it is known that it can be."""
+    check_places({"json": settings.json_file} if settings.json_file else {}, settings.inputs)
+    return Outputs()
 
 
 @contextmanager

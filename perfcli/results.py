@@ -349,14 +349,18 @@ class RunResult(_Record):
         return [threshold for threshold in self.thresholds if not threshold.passed and threshold.strict]
 
 
-def save_results(results: Sequence[RunResult], path: Path) -> None:
+def save_results(results: Sequence[RunResult], path: Path, *, new: bool = False) -> None:
     """Write one RunResult as a JSON object, several as an array; a reader never sees half a file.
 
+    Args:
+        new: refuse to replace a file.
+
     Raises:
+        FileExistsError: there is a file, though it was to be a new one.
         UsageError: the file cannot be written.
     """
     documents = [result.model_dump(mode="json") for result in results]
-    write_document(documents[0] if len(documents) == 1 else documents, path)
+    write_document(documents[0] if len(documents) == 1 else documents, path, new=new)
 
 
 def load_results(path: Path) -> list[RunResult]:

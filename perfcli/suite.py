@@ -10,11 +10,12 @@ from pathlib import Path
 from rich.console import Console
 
 from perfcli.documents import STDOUT
-from perfcli.errors import UsageError, worst
+from perfcli.errors import worst
 from perfcli.measurement.commit import commit_of_engine
+from perfcli.outputs import Outputs, check_folder
 from perfcli.plan import ExecutionPlan
 from perfcli.pool.checkout import resolve_engine
-from perfcli.regression.baseline import Baseline, read_baseline
+from perfcli.regression.baseline import Baseline, baseline_file, read_baseline
 from perfcli.regression.store import Store
 from perfcli.report.console import render_result, render_summary, render_verdict_line
 from perfcli.report.live import LiveProgress
@@ -39,6 +40,8 @@ class SuiteOptions:
     baseline: str = ""
     strict: bool = False
     progress: bool = True
+    inputs: Sequence[Path] = ()
+    """The files that the plans were made of."""
 
 
 def run_suite(plans: Sequence[ExecutionPlan], options: SuiteOptions, console: Console) -> int:
@@ -54,6 +57,7 @@ def run_suite(plans: Sequence[ExecutionPlan], options: SuiteOptions, console: Co
     interrupts = Interrupts()
     interrupts.install()
     results: list[RunResult] = []
+    outputs = Outputs()
     with resolve_engine(options.engine) if options.engine else nullcontext() as engine:
         commit = commit_of_engine(engine.path if engine else None)
         for plan in plans:
@@ -69,20 +73,18 @@ def run_suite(plans: Sequence[ExecutionPlan], options: SuiteOptions, console: Co
                 )
             result = _compared(result.model_copy(update={"commit": commit}), baseline, options)
             results.append(result)
-            _show(result, options, console)
-            # after every scenario, so that a crash of a later one loses nothing
-            if options.json_file and options.json_file != STDOUT:
-                save_results(results, options.json_file)
-            if options.save:
-                store.add(result)
-    if len(plans) > 1 and not options.quiet:
-        console.print(render_summary(results))
-    if len(results) < len(plans):
-        console.print(f"not run: {len(plans) - len(results)} of {len(plans)} scenarios", style="yellow")
+            _save(results, options, store, outputs)
+            with outputs.attempt("stdout"):
+                _show(result, options, console)
     if results:
-        _report(results, options)
+        _report(results, options, outputs)
+    with outputs.attempt("stdout"):
+        if len(plans) > 1 and not options.quiet:
+            console.print(render_summary(results))
+        if len(results) < len(plans):
+            console.print(f"not run: {len(plans) - len(results)} of {len(plans)} scenarios", style="yellow")
     codes = [result.exit_code for result in results]
-    return interrupts.exit_code if interrupts.exit_code is not None else worst(codes)
+    return interrupts.exit_code if interrupts.exit_code is not None else outputs.exit_code(worst(codes))
 
 
 def _show(result: RunResult, options: SuiteOptions, console: Console) -> None:
@@ -94,12 +96,23 @@ def _show(result: RunResult, options: SuiteOptions, console: Console) -> None:
         console.print()
 
 
-def _report(results: Sequence[RunResult], options: SuiteOptions) -> None:
+def _save(results: Sequence[RunResult], options: SuiteOptions, store: Store, outputs: Outputs) -> None:
+    """Save the newest result, before anything else can go wrong with it or with a later scenario."""
+    if options.json_file and options.json_file != STDOUT:
+        with outputs.attempt("--json"):
+            save_results(results, options.json_file)
+    if options.save:
+        with outputs.attempt(f"--save of run {len(results)}"):
+            store.add(results[-1])
+
+
+def _report(results: Sequence[RunResult], options: SuiteOptions, outputs: Outputs) -> None:
     """Write what is made of all results together."""
+    write_reports(results, options.reports, outputs)
     if options.json_file == STDOUT:
-        save_results(results, STDOUT)
-    write_reports(results, options.reports)
-    add_job_summary(results)
+        with outputs.attempt("--json"):
+            save_results(results, STDOUT)
+    add_job_summary(results, outputs)
 
 
 def _compared(result: RunResult, baseline: Baseline | None, options: SuiteOptions) -> RunResult:
@@ -110,11 +123,11 @@ def _compared(result: RunResult, baseline: Baseline | None, options: SuiteOption
 
 
 def _check_places(options: SuiteOptions) -> None:
+    store = Store(options.store)
+    places = dict(options.reports) | ({"json": options.json_file} if options.json_file else {})
+    baseline = [baseline_file(options.baseline, store)] if options.baseline else []
+    check_places(places, [*options.inputs, *baseline])
     if options.keep_database_in:
-        try:
-            options.keep_database_in.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise UsageError(f"--keep-db {options.keep_database_in}: {error.strerror}") from error
-    check_places(dict(options.reports) | ({"json": options.json_file} if options.json_file else {}))
+        check_folder(options.keep_database_in, "--keep-db")
     if options.save:
-        Store(options.store).prepare()
+        store.prepare()

@@ -12,8 +12,10 @@ ROOT = Path(__file__).parent.parent
 
 BOTTOM_UP = [
     "errors",
+    "streams",
     "units",
     "documents",
+    "outputs",
     "clock",
     "observer",
     "inference",
@@ -46,7 +48,7 @@ BOTTOM_UP = [
 HEAVY = {"rich", "pydantic", "psutil", "yaml", "pydantic_core"}
 MCP = {"mcp", "mcp_types", "anyio", "httpx2", "starlette", "uvicorn"}
 """The MCP SDK, and what comes with it."""
-AT_START = ["__init__", "__main__", "cli", "errors"]
+AT_START = ["__init__", "__main__", "cli", "errors", "streams"]
 """What `digipal-perf --help` imports: nothing of it may need a heavy package."""
 
 

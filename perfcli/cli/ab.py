@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from perfcli.cli.choosing import PROGRESS, SEED, SET, VUS, one_plan, with_options
+from perfcli.cli.files import FILE, inputs
 from perfcli.cli.group import EPILOG, cli
 from perfcli.errors import UsageError
 
@@ -18,9 +19,7 @@ _HOW = (
     SEED,
     click.option("--margin", default="5%", show_default=True, metavar="P", help="A change of less is none."),
     click.option("--max-time", metavar="D", help="Begin no pair after this long (30s, 2m)."),
-    click.option(
-        "--json", "json_file", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help="Write the result."
-    ),
+    click.option("--json", "json_file", type=FILE, metavar="FILE", help="Write the result."),
     PROGRESS,
 )
 
@@ -65,7 +64,7 @@ def ab(
 
     options = AbOptions(_share("--margin", margin), max_pairs, _seconds(max_time), cpus)
     plan, keep_ai = one_plan(scenario, "compared", **changes), _asks_for_ai(changes["settings"])
-    settings = AbSettings(base, candidate, options, strict, quiet, keep_ai, json_file, progress)
+    settings = AbSettings(base, candidate, options, strict, quiet, keep_ai, json_file, progress, inputs())
     raise click.exceptions.Exit(compare(plan, settings, console_beside([json_file] if json_file else [])))
 
 
@@ -99,8 +98,8 @@ def selftest(
     from perfcli.report.writing import console_beside
 
     options = AbOptions(_share("--margin", margin), max_time_s=_seconds(max_time))
-    settings = SelftestSettings(options, gates, _share("--slowdown", slowdown), json_file, progress)
     plan = one_plan(scenario, "compared", **changes)
+    settings = SelftestSettings(options, gates, _share("--slowdown", slowdown), json_file, progress, inputs())
     raise click.exceptions.Exit(prove(plan, settings, console_beside([json_file] if json_file else [])))
 
 

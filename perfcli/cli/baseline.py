@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from perfcli.cli.choosing import STORE
+from perfcli.cli.files import FILE, inputs, note_inputs
 from perfcli.cli.group import cli
+from perfcli.streams import complain, say
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+    from perfcli.regression.store import Store
 
 _NAME = click.argument("name")
 
@@ -28,7 +35,7 @@ def baseline() -> None:
 
 @baseline.command()
 @_NAME
-@click.argument("results", required=False, type=click.Path(path_type=Path, dir_okay=False), metavar="[RESULTS.json]")
+@click.argument("results", required=False, type=FILE, metavar="[RESULTS.json]")
 @click.option("--force", is_flag=True, help="Also runs that failed, were interrupted or cannot be compared with.")
 @STORE
 def save(name: str, results: Path | None, force: bool, store: Path) -> None:
@@ -53,14 +60,12 @@ def save(name: str, results: Path | None, force: bool, store: Path) -> None:
         chosen = newest_runs(runs)
     else:
         chosen = read_runs(results)
-    path, replaces = save_baseline(name, chosen, place, force=force)
-    click.echo(saved_in_words(name, chosen, path, replaces=replaces))
+    path, replaces = save_baseline(name, chosen, place, force=force, results=results)
+    say(saved_in_words(name, chosen, path, replaces=replaces))
 
 
 @baseline.command(name="list")
-@click.option(
-    "--json", "json_file", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help="Write it as JSON."
-)
+@click.option("--json", "json_file", type=FILE, metavar="FILE", help="Write it as JSON.")
 @STORE
 def list_them(json_file: Path | None, store: Path) -> None:
     """Show the baselines that are there.
@@ -69,26 +74,25 @@ def list_them(json_file: Path | None, store: Path) -> None:
     Example:
       digipal-perf baseline list
     """
-    from perfcli.documents import STDOUT, write_document
+    from perfcli.documents import write_document
     from perfcli.regression.baseline import list_baselines, listed
     from perfcli.regression.store import Store
     from perfcli.report.baselines import render_baselines
-    from perfcli.report.terminal import make_console
 
-    found, complaints = list_baselines(Store(store))
+    place = Store(store)
+    _check(json_file, place)
+    found, complaints = list_baselines(place)
     _complain(complaints)
-    if json_file:
-        write_document(listed(found).model_dump(mode="json"), json_file)
-    make_console(file=sys.stderr if json_file == STDOUT else None).print(
-        render_baselines({each.name: each.runs for each in found})
+    _show(
+        render_baselines({each.name: each.runs for each in found}),
+        json_file,
+        lambda file: write_document(listed(found).model_dump(mode="json"), file),
     )
 
 
 @baseline.command()
 @_NAME
-@click.option(
-    "--json", "json_file", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help="Write the runs."
-)
+@click.option("--json", "json_file", type=FILE, metavar="FILE", help="Write the runs.")
 @STORE
 def show(name: str, json_file: Path | None, store: Path) -> None:
     """Show what a baseline, or a result file, would be compared by.
@@ -98,17 +102,16 @@ def show(name: str, json_file: Path | None, store: Path) -> None:
       digipal-perf baseline show main
       digipal-perf baseline show ./results.json
     """
-    from perfcli.documents import STDOUT
-    from perfcli.regression.baseline import read_baseline
+    from perfcli.regression.baseline import baseline_file, read_baseline
     from perfcli.regression.store import Store
     from perfcli.report.baselines import render_baseline
-    from perfcli.report.terminal import make_console
     from perfcli.results import save_results
 
-    found = read_baseline(name, Store(store))
-    if json_file:
-        save_results(found.runs, json_file)
-    make_console(file=sys.stderr if json_file == STDOUT else None).print(render_baseline(found.name, found.runs))
+    place = Store(store)
+    note_inputs([baseline_file(name, place)])
+    _check(json_file, place)
+    found = read_baseline(name, place)
+    _show(render_baseline(found.name, found.runs), json_file, lambda file: save_results(found.runs, file))
 
 
 @baseline.command()
@@ -124,10 +127,32 @@ def rm(name: str, store: Path) -> None:
     from perfcli.regression.baseline import remove_baseline
     from perfcli.regression.store import Store
 
-    click.echo(f"removed {remove_baseline(name, Store(store))}")
+    say(f"removed {remove_baseline(name, Store(store))}")
+
+
+def _check(json_file: Path | None, store: Store) -> None:
+    """See that the document can be written, and would replace nothing of the store."""
+    from perfcli.outputs import check_outputs
+
+    if json_file:
+        check_outputs({"--json": json_file}, [*inputs(), *store.files()])
+
+
+def _show(report: RenderableType, json_file: Path | None, write: Callable[[Path], None]) -> None:
+    """Write the document, if one is asked for, and print the report."""
+    from perfcli.outputs import Outputs
+    from perfcli.report.writing import console_beside
+
+    outputs = Outputs()
+    if json_file:
+        with outputs.attempt("--json"):
+            write(json_file)
+    with outputs.attempt("stdout"):
+        console_beside([json_file] if json_file else []).print(report)
+    raise click.exceptions.Exit(outputs.exit_code(0))
 
 
 def _complain(complaints: Sequence[str]) -> None:
     """Say on stderr what was left out."""
     for complaint in complaints:
-        click.echo(f"left out: {complaint}", err=True)
+        complain(f"left out: {complaint}")

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import reduce
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from perfcli.cli.files import DIRECTORY, note_inputs
 from perfcli.errors import UsageError
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ WHICH = (
 )
 STORE = click.option(
     "--store",
-    type=click.Path(path_type=Path, file_okay=False),
+    type=DIRECTORY,
     default=".digipal-perf",
     envvar="DIGIPAL_PERF_STORE",
     show_default=True,
@@ -103,5 +103,9 @@ def load(references: Sequence[str], tags: Sequence[str], changes: Sequence[Overr
     """The scenarios that were named, checked as they will run."""
     from perfcli.scenario.library import find_scenarios
     from perfcli.scenario.loader import load_scenarios
+    from perfcli.scenario.source import recorded_reads
 
-    return load_scenarios(find_scenarios(references), changes, tags=tags)
+    with recorded_reads() as files:
+        scenarios = load_scenarios(find_scenarios(references), changes, tags=tags)
+    note_inputs(files)
+    return scenarios

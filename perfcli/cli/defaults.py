@@ -15,6 +15,7 @@ from typing import Any, Final
 import click
 from click.core import ParameterSource
 
+from perfcli.cli.files import note_inputs
 from perfcli.cli.variables import name_variables, options_of, variable_of, variables_of, words_of
 from perfcli.errors import UsageError
 
@@ -33,6 +34,7 @@ def take_project_file(root: click.Group, ctx: click.Context) -> None:
         for file, table in _project_file(Path.cwd()):
             ctx.default_map = _of_group(root, table, file)
             ctx.meta[_META] = file
+            note_inputs([file], ctx)
     except UsageError:
         if not ctx.resilient_parsing:
             raise

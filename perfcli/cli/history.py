@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from perfcli.cli.choosing import STORE
+from perfcli.cli.files import FILE, inputs
 from perfcli.cli.group import cli
 from perfcli.errors import UsageError
+from perfcli.streams import complain
 
 if TYPE_CHECKING:
     from perfcli.results import RunResult
 
-_JSON = click.option(
-    "--json", "json_file", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help="Write it as JSON."
-)
+_JSON = click.option("--json", "json_file", type=FILE, metavar="FILE", help="Write it as JSON.")
 
 
 @cli.command()
@@ -38,7 +38,7 @@ def history(scenario: str, store: Path, last: int | None, json_file: Path | None
     from perfcli.regression.history import history as history_of
     from perfcli.report.history import render_history
 
-    runs = _kept(scenario, store, in_short=True)
+    runs = _kept(scenario, store, json_file, in_short=True)
     if scenario and not runs:
         raise _none_kept(scenario, store)
     found = history_of(runs, last)
@@ -66,20 +66,24 @@ def trend(scenario: str, metric: str, store: Path, json_file: Path | None) -> No
     from perfcli.regression.trend import trend as trend_of
     from perfcli.report.trend import render_trend
 
-    runs = _kept(scenario, store, in_short=not needs_histogram(metric))
+    runs = _kept(scenario, store, json_file, in_short=not needs_histogram(metric))
     if not runs:
         raise _none_kept(scenario, store)
     found = trend_of(runs, metric, reference=scenario)
     _show(render_trend(found), found, json_file)
 
 
-def _kept(scenario: str, directory: Path, *, in_short: bool) -> list[RunResult]:
+def _kept(scenario: str, directory: Path, json_file: Path | None, *, in_short: bool) -> list[RunResult]:
     """The runs of a scenario, oldest first; what cannot be read is said on stderr."""
+    from perfcli.outputs import check_outputs
     from perfcli.regression.store import Store
 
-    kept = Store(directory).runs(_name_of(scenario), in_short=in_short)
+    store, name = Store(directory), _name_of(scenario)
+    if json_file:
+        check_outputs({"--json": json_file}, [*inputs(), *store.files()])
+    kept = store.runs(name, in_short=in_short)
     for complaint in kept.complaints:
-        click.echo(f"left out: {complaint}", err=True)
+        complain(f"left out: {complaint}")
     return kept.runs
 
 
@@ -102,8 +106,13 @@ def _none_kept(scenario: str, directory: Path) -> UsageError:
 
 def _show(report: Any, document: Any, json_file: Path | None) -> None:
     from perfcli.documents import STDOUT, write_document
+    from perfcli.outputs import Outputs
     from perfcli.report.terminal import make_console
 
-    make_console(file=sys.stderr if json_file == STDOUT else None).print(report)
+    outputs = Outputs()
     if json_file:
-        write_document(document.model_dump(mode="json"), json_file)
+        with outputs.attempt("--json"):
+            write_document(document.model_dump(mode="json"), json_file)
+    with outputs.attempt("stdout"):
+        make_console(file=sys.stderr if json_file == STDOUT else None).print(report)
+    raise click.exceptions.Exit(outputs.exit_code(0))

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from perfcli.cli.choosing import CHANGES, PROGRESS, one_plan, with_options
+from perfcli.cli.files import DIRECTORY, FILE, inputs
 from perfcli.cli.group import EPILOG, cli
 
 if TYPE_CHECKING:
@@ -31,15 +32,13 @@ if TYPE_CHECKING:
 )
 @click.option(
     "--out",
-    type=click.Path(path_type=Path, file_okay=False),
+    type=DIRECTORY,
     default="profiles",
     show_default=True,
     metavar="DIR",
     help="Where flame graphs go.",
 )
-@click.option(
-    "--json", "json_file", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help="Write what was found."
-)
+@click.option("--json", "json_file", type=FILE, metavar="FILE", help="Write what was found.")
 @PROGRESS
 def profile(
     cpu: bool,
@@ -73,8 +72,9 @@ def profile(
 def _profile(
     plan: ExecutionPlan, asked: list[Any], engine: str, out: Path, json_file: Path | None, progress: bool
 ) -> int:
-    from perfcli.documents import STDOUT, check_writable, write_document
+    from perfcli.documents import STDOUT, write_document
     from perfcli.errors import ExitCode
+    from perfcli.outputs import Outputs
     from perfcli.pool.checkout import resolve_engine
     from perfcli.profiling.runs import choose_kinds, profile_scenario, write_flame_graph
     from perfcli.report.live import LiveProgress
@@ -83,16 +83,28 @@ def _profile(
     from perfcli.run.interrupts import Interrupts
 
     kinds, notes = choose_kinds(asked)
-    if json_file:
-        check_writable(json_file, "--json")
+    outputs = Outputs()
+    _check_outputs(plan, json_file, out if "cpu" in kinds else None)
     # stdout is the document's where it is asked for there
     console, interrupts = make_console(file=sys.stderr if json_file == STDOUT else None), Interrupts()
     interrupts.install()
     with resolve_engine(engine) if engine else nullcontext() as source, LiveProgress(console, wanted=progress) as live:
         result, graph = profile_scenario(plan, kinds, observer=live, stop=interrupts.stop, engine=source)
-    files = write_flame_graph(graph, result.scenario, out) if graph else []
+    files = write_flame_graph(graph, result.scenario, out, outputs) if graph else []
     result = result.model_copy(update={"files": files, "notes": notes})
     if json_file:
-        write_document(result.model_dump(mode="json"), json_file)
-    console.print(render_profile(result))
-    return interrupts.exit_code if interrupts.exit_code is not None else ExitCode.PASS
+        with outputs.attempt("--json"):
+            write_document(result.model_dump(mode="json"), json_file)
+    with outputs.attempt("stdout"):
+        console.print(render_profile(result))
+    return interrupts.exit_code if interrupts.exit_code is not None else outputs.exit_code(ExitCode.PASS)
+
+
+def _check_outputs(plan: ExecutionPlan, json_file: Path | None, out: Path | None) -> None:
+    from perfcli.outputs import check_folder, check_outputs
+    from perfcli.profiling.runs import flame_graph_files
+
+    if out:
+        check_folder(out, "--out")
+    graphs = {f"--out {file.name}": file for file in flame_graph_files(plan.scenario.name, out)} if out else {}
+    check_outputs(graphs | ({"--json": json_file} if json_file else {}), inputs())

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from perfcli.cli.choosing import with_options
+from perfcli.cli.files import FILE, inputs, note_inputs
 from perfcli.cli.group import cli
+from perfcli.streams import printable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -17,7 +19,6 @@ if TYPE_CHECKING:
 
     from perfcli.report.saved import Reported
 
-_FILE: Final = click.Path(path_type=Path, dir_okay=False, allow_dash=True)
 _FORMATS: Final = {
     "html": "Write a page with charts, in one file.",
     "junit": "Write JUnit XML: a test case per threshold.",
@@ -26,7 +27,7 @@ _FORMATS: Final = {
     "openmetrics": "Write OpenMetrics text.",
 }
 REPORTS: Final = (
-    *(click.option(f"--{form}", type=_FILE, metavar="FILE", help=told) for form, told in _FORMATS.items()),
+    *(click.option(f"--{form}", type=FILE, metavar="FILE", help=told) for form, told in _FORMATS.items()),
     click.option("--plots", is_flag=True, help="Draw the latency of each operation."),
 )
 
@@ -37,7 +38,7 @@ def take_places(given: dict[str, Any]) -> dict[str, Path]:
 
 
 @cli.command()
-@click.argument("results", nargs=-1, required=True, type=_FILE, metavar="RESULT.json...")
+@click.argument("results", nargs=-1, required=True, type=FILE, metavar="RESULT.json...")
 @with_options(*REPORTS)
 def report(results: tuple[Path, ...], plots: bool, **given: Any) -> None:
     """Make reports of what `run --json` and `ab --json` wrote; by default the one that was printed then.
@@ -52,20 +53,25 @@ def report(results: tuple[Path, ...], plots: bool, **given: Any) -> None:
       digipal-perf report results.json --html report.html --junit junit.xml
       digipal-perf report results.json --markdown -
     """
-    from perfcli.documents import STDOUT
+    from perfcli.outputs import Outputs
+    from perfcli.report.csv_series import check_one_kind
     from perfcli.report.saved import load_reported
     from perfcli.report.writing import check_places, console_beside, write_reports
 
-    places = take_places(given)
-    check_places(places)
+    places, outputs = take_places(given), Outputs()
+    note_inputs(results)
+    check_places(places, inputs())
     console = console_beside(places.values())
     reported = load_reported(results)
-    if plots or not places:
-        _show(reported, console, plots=plots)
-    write_reports(reported, places)
-    for form, path in places.items():
-        if path != STDOUT:
-            console.print(f"{form}: {path}", style="dim", soft_wrap=True)
+    if "csv" in places:
+        check_one_kind(reported)
+    written = write_reports(reported, places, outputs)
+    with outputs.attempt("stdout"):
+        if plots or not places:
+            _show(reported, console, plots=plots)
+        for form in written:
+            console.print(f"{form}: {printable(str(places[form]))}", style="dim", soft_wrap=True)
+    raise click.exceptions.Exit(outputs.exit_code(0))
 
 
 def _show(reported: Sequence[Reported], console: Console, *, plots: bool) -> None:

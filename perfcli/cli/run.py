@@ -8,8 +8,10 @@ from typing import Any
 import click
 
 from perfcli.cli.choosing import PROGRESS, STORE, WHICH, load, plans, says_what_runs, with_options
+from perfcli.cli.files import DIRECTORY, FILE, inputs
 from perfcli.cli.group import EPILOG, cli
 from perfcli.cli.report import REPORTS, take_places
+from perfcli.streams import say
 
 
 @cli.command(epilog=EPILOG)
@@ -17,15 +19,13 @@ from perfcli.cli.report import REPORTS, take_places
 @click.option(
     "--json",
     "json_file",
-    type=click.Path(path_type=Path, dir_okay=False, allow_dash=True),
+    type=FILE,
     metavar="FILE",
     help="Write the results, for `report` and others; - is stdout.",
 )
 @with_options(*REPORTS)
 @click.option("--quiet", "-q", is_flag=True, help="One line per scenario.")
-@click.option(
-    "--keep-db", type=click.Path(path_type=Path, file_okay=False), metavar="DIR", help="Keep the databases there."
-)
+@click.option("--keep-db", type=DIRECTORY, metavar="DIR", help="Keep the databases there.")
 @click.option(
     "--engine",
     default="",
@@ -71,6 +71,7 @@ def run(
         raise click.UsageError("--strict says how to compare: it needs --baseline NAME or FILE")
     if plots and quiet:
         raise click.UsageError("--plots draws what --quiet leaves out: choose one of them")
+    chosen = plans(**given)
     options = SuiteOptions(
         json_file=json_file,
         reports=reports,
@@ -83,9 +84,10 @@ def run(
         baseline=baseline,
         strict=strict,
         progress=progress,
+        inputs=inputs(),
     )
     console = console_beside([*reports.values(), *filter(None, [json_file])])
-    raise click.exceptions.Exit(run_suite(plans(**given), options, console))
+    raise click.exceptions.Exit(run_suite(chosen, options, console))
 
 
 @cli.command()
@@ -145,8 +147,5 @@ def validate(files: tuple[str, ...]) -> None:
 
     paths = find_scenarios(files)
     for path, scenario in zip(paths, load_scenarios(paths), strict=True):
-        click.echo(
-            "\n".join(
-                [f"{scenario.name}: ok", *(f"  warning: {warning.with_source_line()}" for warning in warnings_of(path))]
-            )
-        )
+        warned = [f"  warning: {warning.with_source_line()}" for warning in warnings_of(path)]
+        say("\n".join([f"{scenario.name}: ok", *warned]))

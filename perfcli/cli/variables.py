@@ -8,6 +8,8 @@ from typing import Final
 
 import click
 
+from perfcli.streams import complain
+
 _PREFIX: Final = "DIGIPAL_PERF"
 
 
@@ -56,7 +58,7 @@ def warn_of_unknown_variables(root: click.Group) -> None:
             from perfcli.thresholds import did_you_mean
 
             told = f"{name} in the environment is of no option{did_you_mean([name], known)}"
-            click.echo(f"Warning: {told}; they are {_PREFIX}_COMMAND_OPTION, and {_PREFIX}_STORE", err=True)
+            complain(f"Warning: {told}; they are {_PREFIX}_COMMAND_OPTION, and {_PREFIX}_STORE")
 
 
 def _all_variables(command: click.Command, words: Sequence[str] = ()) -> Iterator[str]:

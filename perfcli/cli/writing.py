@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import click
 
+from perfcli.cli.files import inputs
 from perfcli.cli.group import cli
+from perfcli.streams import say
 
 
 @cli.command()
@@ -22,8 +24,8 @@ def init(reference: str, force: bool) -> None:
     """
     from perfcli.scenario.starter import write_starter
 
-    path, schema = write_starter(reference, force=force)
-    click.echo(f"wrote {path}, and {schema} for editors\nnext: digipal-perf run {path}")
+    path, schema = write_starter(reference, inputs(), force=force)
+    say(f"wrote {path}, and {schema} for editors\nnext: digipal-perf run {path}")
 
 
 @cli.command()

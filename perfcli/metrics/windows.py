@@ -102,7 +102,6 @@ class _Cut:
         needed = -(-length_ns // step_ns)
         return (min(needed, steps) if self.is_over else needed) * step_ns
 
-
     def counted_until_ns(self, limit: Limit, start_ns: int, end_ns: int) -> int:
         """Where a window ends that a rate is counted over; no later than `start_ns` if it says nothing of the rate.
 

@@ -10,8 +10,10 @@ from pathlib import Path
 from typing import Any, Final, Literal
 
 from perfcli.agent.profiling.findings import Findings, FlameGraph
+from perfcli.documents import write_text
 from perfcli.errors import PerfError, UsageError, Verdict
 from perfcli.observer import Observer
+from perfcli.outputs import Outputs
 from perfcli.plan import ExecutionPlan, Profiling
 from perfcli.pool.checkout import EngineSource
 from perfcli.pool.leftovers import scratch_directory
@@ -172,19 +174,17 @@ def _flame_graph(runs: _Runs) -> FlameGraph | None:
     return runs.profiled["cpu"][1].flame_graph if "cpu" in runs.profiled else None
 
 
-def write_flame_graph(graph: FlameGraph, scenario: str, directory: Path) -> list[str]:
-    """Write the page and the speedscope file; their paths.
+def flame_graph_files(scenario: str, directory: Path) -> list[Path]:
+    """Where the page and the speedscope file go."""
+    return [directory / f"{scenario}-cpu.{suffix}" for suffix in ("html", "speedscope.json")]
 
-    Raises:
-        UsageError: they cannot be written there.
-    """
+
+def write_flame_graph(graph: FlameGraph, scenario: str, directory: Path, outputs: Outputs) -> list[str]:
+    """Write the page and the speedscope file; the paths of those that could be written."""
     written = []
-    for suffix, content in (("html", graph.html), ("speedscope.json", graph.speedscope)):
-        path = directory / f"{scenario}-cpu.{suffix}"
-        try:
+    for path, content in zip(flame_graph_files(scenario, directory), (graph.html, graph.speedscope), strict=True):
+        with outputs.attempt(f"--out {path}"):
             directory.mkdir(parents=True, exist_ok=True)
-            path.write_text(content, encoding="utf-8")
-        except OSError as error:
-            raise UsageError(f"--out {directory}: {path.name} cannot be written: {error.strerror}") from error
-        written.append(str(path))
+            write_text(content, path)
+            written.append(str(path))
     return written

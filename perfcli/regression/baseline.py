@@ -11,6 +11,7 @@ from typing import Final, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from perfcli.errors import UsageError, Verdict
+from perfcli.outputs import check_folder, check_outputs
 from perfcli.regression.comparison import compare
 from perfcli.regression.history import KeptRun, kept_run
 from perfcli.regression.kept_files import read_all, read_runs
@@ -65,15 +66,30 @@ def read_baseline(text: str, store: Store) -> Baseline:
     Raises:
         UsageError: there is none, or it cannot be read.
     """
-    if "/" in text or text.endswith(_SUFFIX):
-        path = Path(text)
-        return Baseline(path.name, _one_of_each(read_runs(path), path))
-    path = _existing(text, store)
-    return Baseline(text, _one_of_each(read_runs(path), path))
+    path = baseline_file(text, store)
+    return Baseline(path.name if _is_file(text) else text, _one_of_each(read_runs(path), path))
 
 
-def save_baseline(name: str, runs: Sequence[RunResult], store: Store, *, force: bool = False) -> tuple[Path, bool]:
+def baseline_file(text: str, store: Store) -> Path:
+    """The file of a baseline, as `read_baseline` finds it.
+
+    Raises:
+        UsageError: there is none of that name.
+    """
+    return Path(text).expanduser() if _is_file(text) else _existing(text, store)
+
+
+def _is_file(text: str) -> bool:
+    return "/" in text or text.endswith(_SUFFIX)
+
+
+def save_baseline(
+    name: str, runs: Sequence[RunResult], store: Store, *, force: bool = False, results: Path | None = None
+) -> tuple[Path, bool]:
     """Keep one run of each scenario under a name; what had it before is replaced.
+
+    Args:
+        results: the file that the runs were read from, which must not be replaced.
 
     Returns:
         Its file, and whether it replaced another.
@@ -89,10 +105,8 @@ def save_baseline(name: str, runs: Sequence[RunResult], store: Store, *, force: 
             hint="save a run that passed, or take it as it is with --force",
         )
     replaces = path.exists()
-    try:
-        store.baselines.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UsageError(f"--store {store.directory}: no baseline can be kept there: {error.strerror}") from error
+    check_folder(store.baselines, "--store")
+    check_outputs({f"baseline {name}": path}, [results] if results else [])
     save_results([without_places(run) for run in _one_of_each(runs, path)], path)
     return path, replaces
 

@@ -10,14 +10,13 @@ take each other's. They are safe to commit or to cache: what tells of the machin
 
 from __future__ import annotations
 
-import os
 import re
 import secrets
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-from perfcli.errors import UsageError
+from perfcli.outputs import check_folder
 from perfcli.regression.kept_files import began, read_all, read_in_short, read_runs
 from perfcli.results import RunResult, save_results
 
@@ -43,7 +42,7 @@ class Store:
     def __init__(self, directory: Path) -> None:
         self.directory = directory
         self.baselines = directory / "baselines"
-        self._runs = directory / "runs"
+        self.runs_directory = directory / "runs"
 
     def prepare(self) -> None:
         """See that runs can be kept, before there is one to lose.
@@ -51,12 +50,7 @@ class Store:
         Raises:
             UsageError: the directory cannot be made or written to.
         """
-        try:
-            self._runs.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise UsageError(f"--store {self.directory}: no runs can be kept there: {error.strerror}") from error
-        if not os.access(self._runs, os.W_OK | os.X_OK):
-            raise UsageError(f"--store {self.directory}: no runs can be kept there: it cannot be written to")
+        check_folder(self.runs_directory, "--store")
 
     def add(self, result: RunResult) -> Path:
         """Keep a run under a name of its own; return its file.
@@ -66,16 +60,13 @@ class Store:
         """
         self.prepare()
         now = datetime.now(UTC).strftime("%Y%m%dT%H%M%S.%fZ")
-        path = self._runs / f"{result.name}-{now}-{secrets.token_hex(4)}.json"
-        unfinished = path.with_name(f".{path.name}")
-        save_results([without_places(result)], unfinished)
-        try:
-            _give_name(unfinished, path)
-        except OSError as error:
-            raise UsageError(f"{path}: cannot keep the run: {error.strerror}") from error
-        finally:
-            unfinished.unlink(missing_ok=True)
+        path = self.runs_directory / f"{result.name}-{now}-{secrets.token_hex(4)}.json"
+        save_results([without_places(result)], path, new=True)
         return path
+
+    def files(self) -> list[Path]:
+        """The files of all runs and baselines."""
+        return [file for directory in (self.runs_directory, self.baselines) for file in directory.glob("*.json")]
 
     def runs(self, scenario: str = "", *, in_short: bool = False) -> Kept:
         """All runs that were kept, or those of one scenario; and what is there but cannot be read.
@@ -83,7 +74,7 @@ class Store:
         Args:
             in_short: without histograms, slices and courses, which are most of a file: thousands of runs find room.
         """
-        files, complaints = read_all(self._runs, read_in_short if in_short else read_runs)
+        files, complaints = read_all(self.runs_directory, read_in_short if in_short else read_runs)
         found = [(began(run), path.name, run) for path, runs in files for run in runs if scenario in ("", run.name)]
         return Kept([run for *_, run in sorted(found, key=lambda each: each[:2])], complaints)
 
@@ -106,14 +97,3 @@ def _shortened(value: Any) -> Any:
     if isinstance(value, dict):
         return {_shortened(key): _shortened(each) for key, each in value.items()}
     return value
-
-
-def _give_name(unfinished: Path, path: Path) -> None:
-    """Give a finished file its name, which no other file has."""
-    try:
-        path.hardlink_to(unfinished)
-    except FileExistsError:
-        raise
-    except OSError:
-        # a file system without links: nobody else has drawn this name
-        unfinished.rename(path)

@@ -30,19 +30,28 @@ _OF_MONITOR: Final = ("rss", "cpu", "threads", "open_files", "database_bytes", "
 Row = Sequence[Any]
 
 
-def render_csv(results: Sequence[Reported]) -> str:
-    """The seconds of runs, or the pairs of comparisons.
+def check_one_kind(results: Sequence[Reported]) -> None:
+    """See that all results are of runs, or all of comparisons.
 
     Raises:
         UsageError: there are both, which have no column in common.
     """
-    runs = [result for result in results if isinstance(result, RunResult)]
-    comparisons = [result for result in results if isinstance(result, AbResult)]
-    if runs and comparisons:
+    if len({type(result) for result in results}) > 1:
         raise UsageError(
             "--csv: a run has a series of seconds, and a result of ab one of pairs: they do not go into one table",
             hint="write them to a file each, with a command each",
         )
+
+
+def render_csv(results: Sequence[Reported]) -> str:
+    """The seconds of runs, or the pairs of comparisons.
+
+    Raises:
+        UsageError: there are both.
+    """
+    check_one_kind(results)
+    runs = [result for result in results if isinstance(result, RunResult)]
+    comparisons = [result for result in results if isinstance(result, AbResult)]
     if comparisons:
         return _written(PAIR_COLUMNS, _pairs(comparisons))
     return _written(COLUMNS, _seconds(runs))

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Final
-
-_EMOJI_PARTS: Final = frozenset("\u200c\u200d") | frozenset(map(chr, range(0xE0020, 0xE0080)))
-"""Joiners and tags: no glyphs of their own, but an emoji of several parts falls apart without them."""
+from perfcli.streams import EMOJI_PARTS
 
 
 def on_one_line(text: str) -> str:
     """The text on one line, its emoji whole, without anything that a reader's screen would obey."""
-    return " ".join("".join(char if char.isprintable() or char in _EMOJI_PARTS else " " for char in text).split())
+    return " ".join("".join(char if char.isprintable() or char in EMOJI_PARTS else " " for char in text).split())
 
 
 def without_surrogates(text: str) -> str:

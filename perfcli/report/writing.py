@@ -11,10 +11,11 @@ from typing import Final
 
 from rich.console import Console
 
-from perfcli.documents import STDOUT, check_writable, write_text
-from perfcli.errors import UsageError
+from perfcli.documents import STDOUT, write_text
+from perfcli.outputs import Outputs, check_outputs
 from perfcli.report.saved import Reported
 from perfcli.report.terminal import make_console
+from perfcli.streams import complain
 
 Places = Mapping[str, Path]
 """Where each report goes, by its format; `-` is stdout."""
@@ -22,26 +23,23 @@ Places = Mapping[str, Path]
 JOB_SUMMARY: Final = "GITHUB_STEP_SUMMARY"
 
 
-def check_places(places: Places) -> None:
+def check_places(places: Places, inputs: Iterable[Path]) -> None:
     """See that every report can be made and written, before there is one to lose.
 
+    Args:
+        inputs: the files that the command reads.
+
     Raises:
-        UsageError: a folder is missing, or two reports have one place.
+        UsageError: a folder is missing, two reports have one place, or one would replace an input.
         PerfError: an extra is missing.
     """
     if "html" in places and find_spec("plotly") is None:
         from perfcli.report.html.plotly import plotly_source
 
         plotly_source()
-    taken: dict[Path, str] = {}
-    for form, path in places.items():
-        check_writable(path, f"--{form}")
-        other = taken.setdefault(path if path == STDOUT else path.resolve(), form)
-        if other != form:
-            where = "stdout" if path == STDOUT else path
-            raise UsageError(
-                f"--{other} and --{form} both write to {where}: one would be lost", hint="give each a file of its own"
-            )
+    summary = os.environ.get(JOB_SUMMARY)
+    appended = {JOB_SUMMARY: Path(summary)} if summary else {}
+    check_outputs({f"--{form}": path for form, path in places.items()}, inputs, appended=appended)
 
 
 def console_beside(places: Iterable[Path]) -> Console:
@@ -49,14 +47,18 @@ def console_beside(places: Iterable[Path]) -> Console:
     return make_console(file=sys.stderr if STDOUT in places else None)
 
 
-def write_reports(results: Sequence[Reported], places: Places) -> None:
-    """Write the results in every format that was asked for.
+def write_reports(results: Sequence[Reported], places: Places, outputs: Outputs) -> list[str]:
+    """Write the results in every format that was asked for; stdout, whose reader may have left, comes last.
 
-    Raises:
-        PerfError: a file cannot be written, or an extra is missing.
+    Returns:
+        The formats that were written to a file.
     """
-    for form, path in places.items():
-        write_text(rendered(form, results), path)
+    written = []
+    for form, path in sorted(places.items(), key=lambda place: place[1] == STDOUT):
+        with outputs.attempt(f"--{form}"):
+            write_text(rendered(form, results), path)
+            written += [form] if path != STDOUT else []
+    return written
 
 
 def rendered(form: str, results: Sequence[Reported]) -> str:
@@ -77,13 +79,15 @@ def rendered(form: str, results: Sequence[Reported]) -> str:
     return render(results)
 
 
-def add_job_summary(results: Sequence[Reported]) -> None:
+def add_job_summary(results: Sequence[Reported], outputs: Outputs) -> None:
     """Append the Markdown to the summary of the CI job, where there is one; what prevents that is only told."""
     path = os.environ.get(JOB_SUMMARY)
     if not path or not results:
         return
-    try:
-        with Path(path).open("a", encoding="utf-8", errors="backslashreplace") as summary:
-            summary.write(rendered("markdown", results))
-    except OSError as error:
-        sys.stderr.write(f"Warning: {JOB_SUMMARY}={path}: no summary of this job: {error.strerror}\n")
+    with outputs.attempt(JOB_SUMMARY):
+        markdown = rendered("markdown", results)
+        try:
+            with Path(path).open("a", encoding="utf-8", errors="backslashreplace") as summary:
+                summary.write(markdown)
+        except OSError as error:
+            complain(f"Warning: {JOB_SUMMARY}={path}: no summary of this job: {error.strerror}")

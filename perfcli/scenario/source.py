@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import codecs
 import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -22,12 +24,28 @@ class FileKind(NamedTuple):
 SCENARIO_FILE: Final = FileKind("scenario file", (".yaml", ".yml"), 256 * 1024)
 
 
+_recordings: list[list[Path]] = []
+
+
+@contextmanager
+def recorded_reads() -> Iterator[list[Path]]:
+    """The files that are read inside of the block: scenarios, those they extend, and their data."""
+    paths: list[Path] = []
+    _recordings.append(paths)
+    try:
+        yield paths
+    finally:
+        _recordings.remove(paths)
+
+
 def read_text(path: Path, kind: FileKind = SCENARIO_FILE) -> str:
     """The text of a regular file, not larger than its kind may be, in UTF-8 with or without a byte order mark.
 
     Raises:
         ScenarioFileError: it is not that; the message says what it is instead.
     """
+    for paths in _recordings:
+        paths.append(path)
     try:
         content = _read_bytes(path, kind)
     except FileNotFoundError:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
+from perfcli.documents import write_text
 from perfcli.errors import UsageError
+from perfcli.outputs import check_outputs
 from perfcli.scenario.library import shipped_scenarios
 from perfcli.scenario.operation import NAME_PATTERN
 
@@ -57,11 +60,12 @@ thresholds:                     # what must hold: one that does not makes exit c
 """
 
 
-def write_starter(reference: str, *, force: bool = False) -> tuple[Path, Path]:
+def write_starter(reference: str, inputs: Iterable[Path] = (), *, force: bool = False) -> tuple[Path, Path]:
     """Write a scenario, and the JSON Schema that editors complete it by beside it.
 
     Args:
         reference: the scenario's name, or its file.
+        inputs: files that must not be replaced.
         force: also in the place of a file that is there.
 
     Returns:
@@ -72,9 +76,10 @@ def write_starter(reference: str, *, force: bool = False) -> tuple[Path, Path]:
     """
     from perfcli.scenario.schema import scenario_schema
 
-    path = Path(reference.removesuffix(_SUFFIX) + _SUFFIX)
+    path = Path(reference.removesuffix(_SUFFIX) + _SUFFIX).expanduser()
     _check_name(path.stem)
     schema = path.with_name(SCHEMA_FILE)
+    check_outputs({"init": path, "the schema": schema}, inputs)
     _write(path, _STARTER.format(name=path.stem, schema=SCHEMA_FILE), force=force)
     _write(schema, json.dumps(scenario_schema(), indent=2, ensure_ascii=False) + "\n", force=True)
     return path, schema
@@ -95,9 +100,6 @@ def _check_name(name: str) -> None:
 
 def _write(path: Path, text: str, *, force: bool) -> None:
     try:
-        with path.open("w" if force else "x", encoding="utf-8") as file:
-            file.write(text)
+        write_text(text, path, new=not force)
     except FileExistsError:
         raise UsageError(f"{path} is there already", hint="choose another name, or replace it with --force") from None
-    except OSError as error:
-        raise UsageError(f"{path}: cannot be written: {error.strerror}") from error

@@ -87,7 +87,7 @@ def test_a_name_that_is_taken_is_not_overwritten(
     monkeypatch.setattr("perfcli.regression.store.datetime", Stopped)
     monkeypatch.setattr("secrets.token_hex", lambda _: "same")
     path = store.add(result)
-    with pytest.raises(UsageError, match="cannot keep the run"):
+    with pytest.raises(FileExistsError):
         store.add(at(result, "2020-01-01T00:00:00Z"))
     assert load_results(path) == [result]
 
@@ -250,7 +250,7 @@ class TestUnreadableFiles:
 def test_a_store_that_cannot_be_made_is_told_before_anything_runs(blocked: str, store: Store, tmp_path: Path) -> None:
     (tmp_path / blocked).parent.mkdir(parents=True, exist_ok=True)
     (tmp_path / blocked).write_text("")
-    with pytest.raises(UsageError, match="no runs can be kept there"):
+    with pytest.raises(UsageError, match=r"--store .*: (is no directory|no file can be written there)"):
         store.prepare()
 
 

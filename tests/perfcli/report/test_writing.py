@@ -10,6 +10,7 @@ import pytest
 
 from perfcli.documents import STDOUT, write_text
 from perfcli.errors import PerfError, UsageError
+from perfcli.outputs import Outputs
 from perfcli.report.writing import JOB_SUMMARY, add_job_summary, check_places, console_beside, rendered, write_reports
 from perfcli.results import RunResult
 
@@ -18,24 +19,24 @@ class TestPlaces:
     """Before anything runs."""
 
     def test_files_and_one_stdout_are_fine(self, tmp_path: Path) -> None:
-        check_places({"junit": tmp_path / "a", "csv": tmp_path / "b", "markdown": STDOUT})
+        check_places({"junit": tmp_path / "a", "csv": tmp_path / "b", "markdown": STDOUT}, [])
 
     def test_a_missing_folder_is_told(self, tmp_path: Path) -> None:
         with pytest.raises(UsageError, match=r"^--junit .*/none/j\.xml: its folder is missing"):
-            check_places({"junit": tmp_path / "none" / "j.xml"})
+            check_places({"junit": tmp_path / "none" / "j.xml"}, [])
 
     def test_two_reports_in_one_place_are_told(self, tmp_path: Path) -> None:
         with pytest.raises(UsageError, match="--junit and --csv both write to stdout: one would be lost"):
-            check_places({"junit": STDOUT, "csv": STDOUT})
+            check_places({"junit": STDOUT, "csv": STDOUT}, [])
         (tmp_path / "link").symlink_to(tmp_path / "file")
         with pytest.raises(UsageError, match="--json and --csv both write to "):
-            check_places({"json": tmp_path / "file", "csv": tmp_path / "link"})
+            check_places({"json": tmp_path / "file", "csv": tmp_path / "link"}, [])
 
     def test_a_missing_extra_is_told(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr("perfcli.report.writing.find_spec", lambda name: None)
         monkeypatch.setitem(__import__("sys").modules, "plotly.offline", None)
         with pytest.raises(PerfError) as caught:
-            check_places({"html": tmp_path / "report.html"})
+            check_places({"html": tmp_path / "report.html"}, [])
         assert caught.value.hint == "pip install 'digipal-perf[report]'"
 
     def test_people_read_stderr_where_a_report_goes_to_stdout(self, capsys: pytest.CaptureFixture[str]) -> None:
@@ -51,7 +52,7 @@ class TestWriting:
         self, all_results: dict[str, RunResult], tmp_path: Path, capsysbinary: pytest.CaptureFixture[bytes]
     ) -> None:
         results = [all_results["passed"]]
-        write_reports(results, {"junit": tmp_path / "j.xml", "markdown": STDOUT})
+        assert write_reports(results, {"markdown": STDOUT, "junit": tmp_path / "j.xml"}, Outputs()) == ["junit"]
         assert (tmp_path / "j.xml").read_text(encoding="utf-8") == rendered("junit", results)
         assert capsysbinary.readouterr().out.decode() == rendered("markdown", results)
 
@@ -74,8 +75,8 @@ class TestJobSummary:
         summary.write_text("before\n", encoding="utf-8")
         monkeypatch.setenv(JOB_SUMMARY, str(summary))
         results = [all_results["failed"]]
-        add_job_summary(results)
-        add_job_summary([])
+        add_job_summary(results, Outputs())
+        add_job_summary([], Outputs())
         assert summary.read_text(encoding="utf-8") == "before\n" + rendered("markdown", results)
 
     def test_fails_nothing(
@@ -86,11 +87,11 @@ class TestJobSummary:
         capsys: pytest.CaptureFixture[str],
     ) -> None:
         monkeypatch.setenv(JOB_SUMMARY, str(tmp_path))
-        add_job_summary([make_result()])
+        add_job_summary([make_result()], Outputs())
         assert capsys.readouterr().err == f"Warning: {JOB_SUMMARY}={tmp_path}: no summary of this job: Is a directory\n"
 
     def test_is_none_elsewhere(self, make_result: Callable[..., RunResult], monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(JOB_SUMMARY, raising=False)
         before = os.listdir()
-        add_job_summary([make_result()])
+        add_job_summary([make_result()], Outputs())
         assert os.listdir() == before

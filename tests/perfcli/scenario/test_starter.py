@@ -56,7 +56,7 @@ def test_it_is_never_written_over_another_unless_forced(place: Path) -> None:
         ("9_lives", "'9_lives' is no name"),
         ("", "'.yaml' is no name"),
         ("pet_creation", "pet_creation is the name of a shipped scenario"),
-        ("nowhere/mine", "nowhere/mine.yaml: cannot be written: No such file or directory"),
+        ("nowhere/mine", "init nowhere/mine.yaml: its folder is missing"),
     ],
 )
 def test_what_cannot_be_written_is_told(reference: str, told: str) -> None:

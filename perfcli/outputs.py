@@ -1,0 +1,146 @@
+"""What a command leaves behind: each output is checked before the work, and costs itself alone if it fails."""
+
+from __future__ import annotations
+
+import os
+import stat
+import tempfile
+import traceback
+from collections.abc import Hashable, Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from perfcli.documents import STDOUT, UNFINISHED, reason_of
+from perfcli.errors import ExitCode, PerfError, UsageError
+from perfcli.streams import complain, stdout_is_closed
+
+
+class Outputs:
+    """What a command writes and shows: an output that fails is reported on stderr, and the others go on."""
+
+    def __init__(self) -> None:
+        self._failed: dict[str, str] = {}
+
+    @contextmanager
+    def attempt(self, name: str) -> Iterator[None]:
+        """Make one output in the block; a later success under the same name makes up for a failure."""
+        try:
+            yield
+        except (PerfError, OSError) as error:
+            self._fail(name, error.message if isinstance(error, PerfError) else f"{name}: {reason_of(error)}")
+        except Exception:
+            # a defect of this tool, but not one that may cost a finished run
+            self._fail(name, f"{name}: {traceback.format_exc()}")
+        else:
+            self._failed.pop(name, None)
+
+    def _fail(self, name: str, message: str) -> None:
+        if self._failed.get(name) != message:
+            complain(f"Error: {message}")
+        self._failed[name] = message
+
+    def exit_code(self, code: int) -> int:
+        """The exit code of what was found; that of a failed output only in place of a pass."""
+        return ExitCode.INTERNAL if self._failed and code == ExitCode.PASS else code
+
+
+def check_outputs(
+    outputs: Mapping[str, Path], inputs: Iterable[Path] = (), *, appended: Mapping[str, Path] | None = None
+) -> None:
+    """See that documents can be written, each to a file of its own, before there is one to lose.
+
+    Args:
+        outputs: where each goes, by the option that says so.
+        inputs: files that the command reads, which none of them may replace; `-` is stdin.
+        appended: the same of outputs that may fail, by the variable that says so.
+
+    Raises:
+        UsageError: one cannot be written, or would replace an input or another output.
+    """
+    for option, path in outputs.items():
+        _check_writable(path, option)
+    read = {identity: path for path in inputs if (identity := _identity(path, 0))}
+    taken: dict[Hashable, tuple[str, Path]] = {}
+    redirected = {"stdout": STDOUT} if _identity_of(_status_of(1), None) and STDOUT not in outputs.values() else {}
+    for option, path in {**outputs, **(appended or {}), **redirected}.items():
+        identity = _identity(path, 1)
+        if identity in read:
+            raise UsageError(
+                f"{option} {path} is {read[identity]}, which this command reads: it would be lost",
+                hint="give the output a file of its own",
+            )
+        other, first = taken.setdefault(identity, (option, path)) if identity else (option, path)
+        if other != option:
+            where = "stdout" if first == STDOUT else first
+            raise UsageError(
+                f"{other} and {option} both write to {where}: one would be lost", hint="give each a file of its own"
+            )
+
+
+def check_folder(folder: Path, option: str) -> None:
+    """See that files can be written into a folder, which is made if there is none.
+
+    Raises:
+        UsageError: it cannot be made or written to.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        _try_to_write_in(folder)
+    except FileExistsError as error:
+        raise UsageError(f"{option} {folder}: is no directory") from error
+    except (OSError, ValueError) as error:
+        raise UsageError(f"{option} {folder}: no file can be written there: {reason_of(error)}") from error
+
+
+def _check_writable(path: Path, option: str) -> None:
+    if path == STDOUT:
+        if stdout_is_closed():
+            raise UsageError(f"{option} {path}: stdout is closed")
+        return
+    try:
+        if path.is_dir():
+            raise UsageError(f"{option} {path}: is a directory: name a file in it")
+        if path.exists() and not os.access(path, os.W_OK):
+            raise UsageError(f"{option} {path}: is write-protected")
+        if not path.exists() or path.is_file():
+            place = Path(os.path.realpath(path))
+            _try_to_write_in(place.parent)
+            with suppress(FileNotFoundError):
+                os.stat(place)  # raises if the name is too long, or a link leads to itself
+    except FileNotFoundError as error:
+        raise UsageError(f"{option} {path}: its folder is missing") from error
+    except (OSError, ValueError) as error:
+        raise UsageError(f"{option} {path}: cannot be written: {reason_of(error)}") from error
+
+
+def _try_to_write_in(folder: Path) -> None:
+    """Make a file there and remove it, as permissions alone do not tell of a read-only file system."""
+    descriptor, unfinished = tempfile.mkstemp(prefix=UNFINISHED, dir=folder)
+    os.close(descriptor)
+    os.unlink(unfinished)
+
+
+def _identity(path: Path, standard_stream: int) -> Hashable:
+    """What two paths have in common that lead to one file, by links, `./` or another case.
+
+    None for what all can share: the null device, and a stdin that is no file.
+    """
+    if path == STDOUT:
+        return _identity_of(_status_of(standard_stream), None if standard_stream == 0 else STDOUT)
+    try:
+        status = path.stat()
+    except (OSError, ValueError):
+        return os.path.realpath(path)
+    is_shared = os.path.realpath(path) == os.devnull
+    return None if is_shared else (status.st_dev, status.st_ino)
+
+
+def _status_of(descriptor: int) -> os.stat_result | None:
+    try:
+        return os.fstat(descriptor)
+    except OSError:
+        return None
+
+
+def _identity_of(status: os.stat_result | None, otherwise: Hashable) -> Hashable:
+    return (status.st_dev, status.st_ino) if status and stat.S_ISREG(status.st_mode) else otherwise
