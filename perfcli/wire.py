@@ -54,6 +54,20 @@ def send_frame(connection: Connection, frame: Frame) -> None:
     connection.send_bytes(_FRAME + encode_frame(frame))
 
 
+def send_json(connection: Connection, value: Any) -> None:
+    """Send a value to or from a template; raises OSError if nobody listens any more.
+
+    Not by Connection.send: the traceback of its BrokenPipeError holds a view of a BytesIO, and once the two are part of
+    a reference cycle, Python 3.12's garbage collector crashes on them and 3.13's prints a BufferError.
+    """
+    connection.send_bytes(json.dumps(value).encode())
+
+
+def receive_json(connection: Connection) -> Any:
+    """The next value; raises EOFError or OSError once the other side is gone."""
+    return json.loads(connection.recv_bytes())
+
+
 def receive(connection: Connection) -> Event | Frame:
     """The next message; raises EOFError or OSError once the other side is gone."""
     data = connection.recv_bytes()

@@ -21,6 +21,7 @@ import perfcli.targets.checks
 import perfcli.targets.marks
 import perfcli.targets.pets  # noqa: F401
 from perfcli.agent.__main__ import main as work
+from perfcli.wire import receive_json, send_json
 
 
 def main(descriptor: int) -> None:
@@ -31,7 +32,7 @@ def main(descriptor: int) -> None:
     agents: list[int] = []
     while True:
         try:
-            order = orders.recv()
+            order = receive_json(orders)
         except (EOFError, OSError):
             return _let_go(agents)
         if "pid" in order:
@@ -39,7 +40,7 @@ def main(descriptor: int) -> None:
             if status is not None:
                 # its number may be another's from now on
                 agents.remove(order["pid"])
-            orders.send(status)
+            send_json(orders, status)
             continue
         line = recv_handle(orders)
         pid = os.fork()
@@ -50,7 +51,7 @@ def main(descriptor: int) -> None:
         _lead_group(pid)
         agents.append(pid)
         os.close(line)
-        orders.send(pid)
+        send_json(orders, pid)
 
 
 def _let_go(agents: list[int]) -> None:

@@ -17,6 +17,7 @@ from perfcli.errors import PerfError
 from perfcli.plan import ExecutionPlan
 from perfcli.pool import leftovers
 from perfcli.pool.processes import EngineProcess, engine_environment, line, prepare
+from perfcli.wire import receive_json, send_json
 
 _POLL_S: Final = 0.002
 
@@ -46,9 +47,9 @@ class Template:
     def fork(self, line_end: int, **order: Any) -> int:
         """Have an agent forked that talks over this end of a line; return its pid."""
         with self._died():
-            self._orders.send(order)
+            send_json(self._orders, order)
             send_handle(self._orders, line_end, self._process.pid)
-            pid = int(self._orders.recv())
+            pid = int(receive_json(self._orders))
         # the system may give a number again
         self._codes.pop(pid, None)
         return pid
@@ -58,8 +59,8 @@ class Template:
         until_s = time.monotonic() + timeout_s
         while pid not in self._codes:
             with self._died():
-                self._orders.send({"pid": pid})
-                code = self._orders.recv()
+                send_json(self._orders, {"pid": pid})
+                code = receive_json(self._orders)
             if code is not None:
                 self._codes[pid] = code
             elif time.monotonic() >= until_s:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -98,6 +100,25 @@ def test_a_template_that_died_is_told_in_words(tmp_path: Path) -> None:
             template.wait(1, 0)
     finally:
         template.close()
+
+
+def test_what_a_dead_template_leaves_is_no_trouble_for_the_garbage_collector(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Python 3.12.1 crashed on it, and 3.13 tells of a BufferError."""
+    ignored: list[Any] = []
+    monkeypatch.setattr(sys, "unraisablehook", ignored.append)
+    with forking() as template:
+        template._process.kill()
+        template._process.wait()
+        for _ in range(20):
+            with open(os.devnull, "rb") as line, pytest.raises(PerfError) as error:
+                template.fork(line.fileno(), arguments=[], working_directory=str(tmp_path), output=str(tmp_path / "o"))
+            # a cycle, as any test or caller makes that keeps the exception in a variable
+            error.value.held_by = error  # type: ignore[attr-defined]
+        del error
+        gc.collect()
+    assert ignored == []
 
 
 def test_a_template_ends_when_the_tool_is_gone() -> None:
