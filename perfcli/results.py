@@ -172,11 +172,19 @@ class ThresholdResult(_Record):
     limit: float
     margin: float | None = Field(default=None, description="share of the limit left; negative where it is exceeded")
     passed: bool
+    judged: bool = Field(default=True, description="false: it depends on time, and the run was starved")
     reason: str = Field(default="", description="why it failed where the figures do not say so: no samples")
     abort_on_fail: bool = False
     strict: bool = Field(default=True, description="false: shown, not counted")
     exit_code: int | None = None
     phase: str = Field(default="", description="the phase it judges; empty for the whole run")
+
+    @property
+    def outcome(self) -> Literal["fail", "not judged", "miss", "pass"]:
+        """What became of it; a soft one that does not hold is a miss."""
+        if not self.judged:
+            return "not judged"
+        return "pass" if self.passed else "fail" if self.strict else "miss"
 
 
 class Integrity(_Record):
@@ -302,6 +310,7 @@ class RunResult(_Record):
     verdict: Verdict
     reasons: list[str] = Field(default=[], description="why the verdict is not pass, and what else to know")
     details: str = Field(default="", description="of an error: the traceback, or what the engine printed last")
+    starved: str = Field(default="", description="why its times are not the engine's alone; empty: they are")
     iterations: int = 0
     dropped_iterations: int = 0
     warmup_iterations: int = 0
@@ -344,9 +353,16 @@ class RunResult(_Record):
         return own[0] if own and self.verdict is Verdict.FAIL else self.verdict.exit_code
 
     @property
+    def unfit(self) -> str:
+        """Why its times are not compared with another run's: starved, or the verdict; "" if they are."""
+        if self.verdict not in (Verdict.PASS, Verdict.FAIL):
+            return self.verdict.value
+        return "starved" if self.starved else ""
+
+    @property
     def failed_thresholds(self) -> list[ThresholdResult]:
         """The thresholds that do not hold, and count."""
-        return [threshold for threshold in self.thresholds if not threshold.passed and threshold.strict]
+        return [threshold for threshold in self.thresholds if threshold.outcome == "fail"]
 
 
 def save_results(results: Sequence[RunResult], path: Path, *, new: bool = False) -> None:

@@ -49,6 +49,7 @@ def assemble(measurement: Measurement, ending: Ending, started_at: datetime, not
         verdict=verdict,
         reasons=[*reasons, *notes],
         details=ending.details,
+        starved=measurement.starved,
         iterations=measurement.iterations,
         dropped_iterations=measurement.dropped_iterations,
         interrupted_iterations=measurement.interrupted_iterations,

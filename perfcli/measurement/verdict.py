@@ -37,41 +37,63 @@ class Ending:
     error: str = ""  # the engine process died, hung or failed after the load
     setup_error: str = ""  # the engine could not be opened, or its set-up failed
     interrupted: str = ""  # a signal ended the load
-    aborted_by: str = ""  # a threshold with abort_on_fail ended the load
+    aborted_by: ThresholdResult | None = None  # a threshold with abort_on_fail ended the load
     details: str = ""  # of an error: a traceback, or what the engine printed last
 
 
 def judge_thresholds(measurement: Measurement) -> list[ThresholdResult]:
     """Every threshold of a scenario and its phases against what was observed."""
     scenario = measurement.plan.scenario
-    whole = Observations(measurement)
-    results = [judge_threshold(rule, whole) for rule in scenario.thresholds]
+    whole, starved = Observations(measurement), bool(measurement.starved)
+    results = [judge_threshold(rule, whole, starved=starved) for rule in scenario.thresholds]
     for phase in measurement.plan.phases:
         seen = Observations(measurement, phase)
-        results += [judge_threshold(rule, seen, phase.name) for rule in phase.phase.thresholds]
+        results += [judge_threshold(rule, seen, phase.name, starved=starved) for rule in phase.phase.thresholds]
     return results
 
 
-def judge_threshold(rule: ThresholdRule, observations: Observations, phase: str = "") -> ThresholdResult:
-    """One threshold against what was observed; one without samples, or with too few of them, fails and says so."""
+def judge_threshold(
+    rule: ThresholdRule, observations: Observations, phase: str = "", *, starved: bool = False
+) -> ThresholdResult:
+    """One threshold against what was observed; one without samples, or with too few of them, fails and says so.
+
+    Args:
+        starved: whether others had the CPU, so that what depends on time is not judged.
+    """
     threshold = parse_threshold(rule.expr)
     observed = observations.observe(threshold)
     complaint = "" if rule.allow_thin else _thin(threshold, observations)
     if observed is None:
         complaint = ": ".join(filter(None, (NO_SAMPLES, _why_none(threshold, observations))))
+    judged = not (starved and _depends_on_time(threshold, observed, observations))
     return ThresholdResult(
         expr=threshold.text,
         unit=threshold.metric.unit,
         observed=observed,
         limit=threshold.limit,
         margin=None if observed is None else threshold.margin(observed),
-        passed=observed is not None and not complaint and threshold.holds(observed),
-        reason=complaint,
+        passed=judged and observed is not None and not complaint and threshold.holds(observed),
+        judged=judged,
+        reason=complaint if judged else "",
         abort_on_fail=rule.abort_on_fail,
         strict=rule.strict,
         exit_code=rule.exit_code,
         phase=phase,
     )
+
+
+def _depends_on_time(threshold: Threshold, observed: float | None, observations: Observations) -> bool:
+    """Whether a threshold may be missed, or kept, because others had the CPU."""
+    if threshold.metric.depends_on_time != "partly" or observed is None:
+        return threshold.metric.depends_on_time == "yes"
+    failures = (observations.failures_of(category, threshold.operation) or 0 for category in ("timeout", "busy"))
+    if not (of_time := sum(failures)):
+        return False
+    if threshold.window is not None:
+        return True  # when each failure was is known, but not its kind
+    share = of_time / sum(each.ok + each.failed for each in observations.select(threshold.operation))
+    without = observed + share if threshold.metric.name == "success_rate" else observed - share
+    return threshold.holds(without) != threshold.holds(observed)
 
 
 def _why_none(threshold: Threshold, observations: Observations) -> str:
@@ -106,7 +128,8 @@ def reach_verdict(
     unless a threshold says how much of it may be missing.
     """
     ok, failed = measurement.samples.ok, measurement.samples.failed
-    exceeded = [describe_failure(threshold) for threshold in thresholds if not threshold.passed and threshold.strict]
+    starved = [measurement.starved] if measurement.starved else []
+    exceeded = [describe_failure(threshold) for threshold in thresholds if threshold.outcome == "fail"]
     if ending.error:
         return Verdict.ERROR, [ending.error]
     if ending.setup_error:
@@ -116,21 +139,29 @@ def reach_verdict(
     if not as_planned:
         return Verdict.ERROR, ["the operations performed are not those the seed prescribes: please report this"]
     if ok + failed == 0:
-        return Verdict.INVALID, ["nothing was measured: no operation was tried"]
-    if ending.aborted_by:
+        return Verdict.INVALID, ["nothing was measured: no operation was tried", *starved]
+    stopped = [f"the load was stopped early by {describe_failure(by)}"] if (by := ending.aborted_by) else []
+    if by and not _is_not_judged(by, thresholds):
         # also where the threshold holds again by the end: the load it was set for was not delivered
-        return Verdict.FAIL, [f"the load was stopped early by {ending.aborted_by}", *exceeded]
+        return Verdict.FAIL, [*stopped, *exceeded, *starved]
     if measurement.integrity and measurement.integrity.damaged:
-        return Verdict.FAIL, [measurement.integrity.damaged, *exceeded]
+        return Verdict.FAIL, [measurement.integrity.damaged, *exceeded, *starved]
     if exceeded:
-        return Verdict.FAIL, [*exceeded, *filter(None, [measurement.starved])]
+        return Verdict.FAIL, [*exceeded, *starved]
     if ok == 0:
-        return Verdict.INVALID, ["nothing was measured: every operation failed"]
-    doubts = list(_doubts(measurement, thresholds))
+        return Verdict.INVALID, ["nothing was measured: every operation failed", *starved]
+    # a load that was not delivered because others had the CPU needs no other advice
+    doubts = [*starved, *stopped] or list(_undelivered(measurement, thresholds))
     return (Verdict.INVALID, doubts) if doubts else (Verdict.PASS, [])
 
 
-def _doubts(measurement: Measurement, thresholds: Sequence[ThresholdResult]) -> Iterator[str]:
+def _is_not_judged(threshold: ThresholdResult, thresholds: Sequence[ThresholdResult]) -> bool:
+    """Whether a threshold that ended the load turned out, at its end, to be one that the starved run cannot judge."""
+    same = [each for each in thresholds if (each.expr, each.phase) == (threshold.expr, threshold.phase)]
+    return any(each.outcome == "not judged" for each in same)
+
+
+def _undelivered(measurement: Measurement, thresholds: Sequence[ThresholdResult]) -> Iterator[str]:
     """Why the load was not the one that was asked for."""
     judged = {threshold.phase for threshold in thresholds if _judges_delivery(threshold)}
     for phase in measurement.plan.phases:
@@ -148,8 +179,6 @@ def _doubts(measurement: Measurement, thresholds: Sequence[ThresholdResult]) -> 
             )
         elif delivery is None and phase.load.planned_iterations and (left := dropped + interrupted):
             yield f"{where}{left:,} iterations were not done within max_duration: give it more, or ask for fewer"
-    if measurement.starved:
-        yield measurement.starved
 
 
 def _judges_delivery(threshold: ThresholdResult) -> bool:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Literal
 
 from perfcli.units import Unit
 
 STATISTICS: Final = ("min", "mean", "median", "max", "stddev")
+OnTime = Literal["no", "yes", "partly"]
 _PERCENTILE = re.compile(r"p(\d{1,2}(?:\.\d{1,3})?|100)", re.ASCII)
 
 
@@ -30,6 +31,10 @@ class Metric:
     """One measured quantity: its unit, whether it needs a statistic, and of what it is known.
 
     Every metric is known of a whole run; some also of each operation, or of each phase.
+
+    Args:
+        depends_on_time: whether a machine that is busy with other work changes it; partly: only its timeouts and busy
+            errors do.
     """
 
     name: str
@@ -38,14 +43,19 @@ class Metric:
     needs_statistic: bool = False
     per_operation: bool = False
     per_phase: bool = False
+    depends_on_time: OnTime = "no"
 
 
-def _of_operation(name: str, unit: Unit, meaning: str, *, needs_statistic: bool = False) -> Metric:
-    return Metric(name, unit, meaning, needs_statistic, per_operation=True, per_phase=True)
+def _of_operation(
+    name: str, unit: Unit, meaning: str, *, needs_statistic: bool = False, depends_on_time: OnTime = "yes"
+) -> Metric:
+    return Metric(name, unit, meaning, needs_statistic, True, True, depends_on_time)
 
 
-def _of_phase(name: str, unit: Unit, meaning: str, *, needs_statistic: bool = False) -> Metric:
-    return Metric(name, unit, meaning, needs_statistic, per_phase=True)
+def _of_phase(
+    name: str, unit: Unit, meaning: str, *, needs_statistic: bool = False, depends_on_time: OnTime = "yes"
+) -> Metric:
+    return Metric(name, unit, meaning, needs_statistic, False, True, depends_on_time)
 
 
 _ALL = (
@@ -53,8 +63,18 @@ _ALL = (
     _of_operation(
         "service_time", Unit.DURATION, "from the actual start of an operation to its end", needs_statistic=True
     ),
-    _of_operation("success_rate", Unit.PERCENTAGE, "operations that answered rightly, of all"),
-    _of_operation("error_rate", Unit.PERCENTAGE, "operations that failed, of all"),
+    _of_operation(
+        "success_rate",
+        Unit.PERCENTAGE,
+        "operations that answered rightly, of all",
+        depends_on_time="partly",
+    ),
+    _of_operation(
+        "error_rate",
+        Unit.PERCENTAGE,
+        "operations that failed, of all",
+        depends_on_time="partly",
+    ),
     _of_operation("timeouts", Unit.COUNT, "operations that failed by timing out"),
     _of_operation("throughput", Unit.RATE, "successful operations per second of measured time"),
     _of_operation(
@@ -90,19 +110,39 @@ _ALL = (
         "RSS that each operation adds for good, by its lower confidence bound; 0 where growth is not proven",
     ),
     Metric("memory.after_cleanup", Unit.SIZE, "RSS above the baseline once the cache is cleared"),
-    Metric("cpu.mean", Unit.PERCENTAGE, "mean CPU use of the engine process; 100% is one core"),
-    Metric("cpu.max", Unit.PERCENTAGE, "highest CPU use of the engine process over half a second"),
+    Metric(
+        "cpu.mean",
+        Unit.PERCENTAGE,
+        "mean CPU use of the engine process; 100% is one core",
+        depends_on_time="yes",
+    ),
+    Metric(
+        "cpu.max",
+        Unit.PERCENTAGE,
+        "highest CPU use of the engine process over half a second",
+        depends_on_time="yes",
+    ),
     Metric("lost_writes", Unit.COUNT, "writes the engine acknowledged that its database does not hold"),
     Metric("duplicate_writes", Unit.COUNT, "writes that the database holds more often than the engine was asked for"),
     Metric("lost_updates", Unit.COUNT, "acknowledged changes of a pet that do not show in its sum"),
     Metric("fidelity.differences", Unit.COUNT, "fields of pets that a new process reads otherwise than answered"),
-    _of_phase("torn_reads", Unit.COUNT, "reads of a pet or a history in a state that was never saved"),
-    _of_phase("db_errors", Unit.COUNT, "operations that failed in the database, busy answers apart"),
+    _of_phase(
+        "torn_reads",
+        Unit.COUNT,
+        "reads of a pet or a history in a state that was never saved",
+        depends_on_time="no",
+    ),
+    _of_phase(
+        "db_errors",
+        Unit.COUNT,
+        "operations that failed in the database, busy answers apart",
+        depends_on_time="no",
+    ),
     _of_phase("busy_errors", Unit.COUNT, "operations that failed because the database was busy or locked"),
     Metric("io.written_per_op", Unit.SIZE, "bytes that the engine process wrote, per operation"),
     Metric("io.fsyncs_per_op", Unit.NUMBER, "times the engine process had the disk flushed, per operation"),
     Metric("statements_per_op", Unit.NUMBER, "SQL statements the engine ran, per operation"),
-    Metric("engine.shutdown_time", Unit.DURATION, "time the engine took to shut down"),
+    Metric("engine.shutdown_time", Unit.DURATION, "time the engine took to shut down", depends_on_time="yes"),
     Metric("engine.threads_left", Unit.COUNT, "threads of the engine that outlive its shutdown"),
     Metric("engine.files_left", Unit.COUNT, "stray files the engine left in its working directory or by its database"),
     Metric("engine.connections_left", Unit.COUNT, "open descriptors of the database that outlive the shutdown"),

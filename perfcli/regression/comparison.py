@@ -23,7 +23,6 @@ from perfcli.results import TOTAL, BaselineComparison, LoadSlice, OperationChang
 
 Slices = Mapping[str, Sequence[LoadSlice]]
 _GRAVEST_FIRST: Final[tuple[Change, ...]] = ("regression", "inconclusive", "improvement", "no change")
-_TO_BE_COMPARED: Final = (Verdict.PASS, Verdict.FAIL)
 
 
 def compare(base: RunResult, now: RunResult, *, name: str = "", strict: bool = False) -> BaselineComparison:
@@ -53,9 +52,13 @@ def compare(base: RunResult, now: RunResult, *, name: str = "", strict: bool = F
 
 def _obstacles(base: RunResult, now: RunResult) -> list[str]:
     """Why a run and its baseline cannot be compared; empty where they can."""
-    if now.verdict not in _TO_BE_COMPARED:
+    if now.starved:
+        return [f"this run was starved: {now.starved}"]
+    if now.unfit:
         return [f"the verdict on this run is {now.verdict}"]
     told = differences(base, now)
+    if base.starved:
+        told.append(f"the baseline's run was starved: {base.starved}")
     for result, which in ((base, "the baseline"), (now, "this run")):
         if not any(result.slices.values()):
             told.append(f"{which} has no slices: nothing was measured, or an older digipal-perf wrote it")

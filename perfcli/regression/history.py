@@ -56,7 +56,7 @@ class Series(NamedTuple):
 
 def comparable(runs: Sequence[RunResult]) -> Series:
     """Of runs of one scenario, oldest first, those that came to an end where the newest did, doing the same work."""
-    ended = [run for run in runs if run.verdict in (Verdict.PASS, Verdict.FAIL)]
+    ended = [run for run in runs if not run.unfit]
     newest = Fingerprint.of(ended[-1]) if ended else None
     why = [(run, _why_left_out(run, newest)) for run in runs]
     return Series([run for run, reason in why if not reason], dict(Counter(reason for _, reason in why if reason)))
@@ -90,8 +90,8 @@ def _finite(value: float) -> float | None:
 
 
 def _why_left_out(run: RunResult, newest: Fingerprint | None) -> str:
-    if run.verdict not in (Verdict.PASS, Verdict.FAIL) or newest is None:
-        return run.verdict.value
+    if run.unfit or newest is None:
+        return run.unfit
     own = Fingerprint.of(run)
     if own.scenario != newest.scenario:
         return "other work"

@@ -39,7 +39,8 @@ def cases_of(result: Reported) -> list[Case]:
     """The run or comparison itself, then everything it was judged by."""
     if isinstance(result, AbResult):
         return [_comparison(result), *map(_metric, result.metrics)]
-    return [_run(result), *map(_threshold, result.thresholds), *_baseline(result.baseline)]
+    thresholds = (_threshold(threshold, result.starved) for threshold in result.thresholds)
+    return [_run(result), *thresholds, *_baseline(result.baseline)]
 
 
 def _run(result: RunResult) -> Case:
@@ -61,7 +62,7 @@ def _run(result: RunResult) -> Case:
     )
 
 
-def _threshold(threshold: ThresholdResult) -> Case:
+def _threshold(threshold: ThresholdResult, starved: str) -> Case:
     name, observed, limit = describe(threshold), observed_in_words(threshold), limit_in_words(threshold)
     if threshold.passed:
         return Case(name)
@@ -69,6 +70,8 @@ def _threshold(threshold: ThresholdResult) -> Case:
     lines = (f"threshold: {name}", f"observed: {observed}", f"limit: {limit}", margin, threshold.reason)
     why = f": {threshold.reason}" if threshold.reason not in ("", observed) else ""
     message = f"observed {observed}, limit {limit}{why}"
+    if not threshold.judged:
+        return Case(name, "skipped", "not judged", f"not judged: {message}; {starved}")
     if not threshold.strict:
         return Case(name, "skipped", "soft threshold", f"missed, and does not count: {message}")
     return Case(name, "failure", "threshold", message, "\n".join(filter(None, lines)))

@@ -20,6 +20,11 @@ from perfcli.scenario.target import McpSettings
 from perfcli.thresholds import did_you_mean
 
 _METHODOLOGY: Final = "docs/methodology.md"
+_ON_BUSY_MACHINE: Final = {
+    "no": "judged",
+    "yes": "not judged if other processes starved the run",
+    "partly": "not judged if timeouts and busy errors of a starved run decide it",
+}
 _REFERENCE: Final = "docs/scenario-reference.md"
 
 
@@ -78,6 +83,7 @@ def _of_metric(metric: Metric) -> Iterator[tuple[str, str]]:
         yield "statistic", f"needed: {', '.join(STATISTICS)}, or a percentile such as p95"
     yield "computed", explanation.computed
     yield "known of", ", ".join(_known_of(metric))
+    yield "busy machine", _ON_BUSY_MACHINE[metric.depends_on_time]
     if metric.name in WINDOWED:
         yield "windows", f"{explanation.example} within 30s, or for 10s"
     if metric.name in McpSettings().unknowable:

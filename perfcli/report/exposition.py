@@ -218,8 +218,8 @@ FAMILIES: Final = (
         "threshold_passed",
         "gauge",
         "",
-        "1 for a threshold that holds, 0 for one that does not",
-        _by_threshold(lambda threshold: int(threshold.passed)),
+        "1 for a threshold that holds, 0 for one that does not; none for one that was not judged",
+        _by_threshold(lambda threshold: int(threshold.passed) if threshold.judged else None),
     ),
     Family(
         "threshold_observed",

@@ -9,7 +9,7 @@ from rich.text import Text
 
 from perfcli import units
 from perfcli.errors import Verdict
-from perfcli.results import RunResult
+from perfcli.results import RunResult, ThresholdResult
 
 UNKNOWN: Final = "–"
 """What stands where nothing was measured; never 0."""
@@ -29,6 +29,7 @@ _VERDICT_STYLES: Final = {
     Verdict.INVALID: f"bold {DOUBTFUL}",
     Verdict.INTERRUPTED: f"bold {DOUBTFUL}",
 }
+_OUTCOME_STYLES: Final = {"fail": f"bold {BAD}", "miss": DOUBTFUL, "not judged": DOUBTFUL, "pass": GOOD}
 
 
 def one_line(text: str) -> str:
@@ -80,6 +81,11 @@ def why_not(result: RunResult, done: str) -> Text:
     """Why something is not known: the run broke off, or it was an engine that only answers."""
     why = "the run did not get that far" if result.duration_ns is None else "the engine is none that this run started"
     return Text(f"not {done}: {why}", QUIET)
+
+
+def outcome_word(threshold: ThresholdResult) -> Text:
+    """The word on a threshold, in its colour."""
+    return Text("FAIL" if threshold.outcome == "fail" else threshold.outcome, _OUTCOME_STYLES[threshold.outcome])
 
 
 def verdict_word(verdict: Verdict) -> Text:

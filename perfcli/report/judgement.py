@@ -44,14 +44,19 @@ def outcome(result: RunResult) -> str:
 def _of_thresholds(result: RunResult) -> str:
     failed, total = len(result.failed_thresholds), sum(threshold.strict for threshold in result.thresholds)
     if failed:
-        return f"{units.format_count(failed)} of {counted(total, 'threshold')} failed"
+        return f"{units.format_count(failed)} of {counted(total, 'threshold')} failed{_not_judged(result)}"
     if total == 0:
         return "no thresholds: measured, not judged" if not result.thresholds else "only soft thresholds: not judged"
     return "the threshold holds" if total == 1 else f"all {units.format_count(total)} thresholds hold"
 
 
+def _not_judged(result: RunResult) -> str:
+    count = sum(threshold.outcome == "not judged" for threshold in result.thresholds)
+    return f", {units.format_count(count)} not judged" if count else ""
+
+
 def _of_soft_ones(result: RunResult) -> str:
-    missed = sum(not threshold.passed and not threshold.strict for threshold in result.thresholds)
+    missed = sum(threshold.outcome == "miss" for threshold in result.thresholds)
     return f", {counted(missed, 'soft one')} missed" if missed else ""
 
 

@@ -22,7 +22,7 @@ from perfcli.report.operations import latency, slowest_first
 from perfcli.report.outside import on_one_line, without_surrogates
 from perfcli.report.saved import Reported
 from perfcli.report.terminal import as_text
-from perfcli.report.thresholds import describe, limit_in_words, observed_in_words
+from perfcli.report.thresholds import describe, failed_first, limit_in_words, observed_in_words
 from perfcli.results import BaselineComparison, OperationResult, RunResult, ThresholdResult
 
 _PLAIN_CODE: Final = re.compile(r"[^`|\\]+")
@@ -105,13 +105,13 @@ def _run(result: RunResult) -> Iterator[str]:
 
 
 def _thresholds(thresholds: Sequence[ThresholdResult]) -> str:
-    failed_first = sorted(thresholds, key=lambda threshold: (threshold.passed, not threshold.strict))
-    return table(("", "threshold", "observed", "limit", "margin"), list(map(_threshold, failed_first)), words=2)
+    rows = list(map(_threshold, failed_first(thresholds)))
+    return table(("", "threshold", "observed", "limit", "margin"), rows, words=2)
 
 
 def _threshold(threshold: ThresholdResult) -> Row:
-    word = "pass" if threshold.passed else "**FAIL**" if threshold.strict else "miss"
-    told = threshold.margin is not None and not threshold.reason
+    word = "**FAIL**" if threshold.outcome == "fail" else threshold.outcome
+    told = threshold.margin is not None and threshold.judged and not threshold.reason
     margin = signed(share)(threshold.margin) if told and threshold.margin is not None else UNKNOWN
     limit = limit_in_words(threshold).replace("<", "&lt;").replace(">", "&gt;")
     return word, code(describe(threshold)), observed_in_words(threshold), limit, margin

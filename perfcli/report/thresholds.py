@@ -10,7 +10,19 @@ from rich.text import Text
 
 from perfcli import units
 from perfcli.metrics.statistics import is_thin
-from perfcli.report.figures import BAD, DOUBTFUL, GOOD, HINT, QUIET, UNKNOWN, figure, name, one_line, share, signed
+from perfcli.report.figures import (
+    BAD,
+    DOUBTFUL,
+    HINT,
+    QUIET,
+    UNKNOWN,
+    figure,
+    name,
+    one_line,
+    outcome_word,
+    share,
+    signed,
+)
 from perfcli.report.layout import INDENT, Column, FittingTable, labelled, listed
 from perfcli.report.operations import slowest_first
 from perfcli.results import RunResult, ThresholdResult
@@ -18,6 +30,7 @@ from perfcli.thresholds import Threshold, ThresholdError, parse_threshold
 
 NO_SAMPLES: Final = "no samples"
 _COLUMNS: Final = (Column("", "word"), Column("threshold", "prose"), *map(Column, ("observed", "limit", "margin")))
+_ORDER: Final = ("fail", "miss", "not judged", "pass")
 _UPPER_LIMITS: Final = ("<", "<=")
 
 
@@ -27,12 +40,17 @@ def render_thresholds(result: RunResult) -> Iterator[RenderableType]:
         yield from _invitation(result)
         return
     phases = dict.fromkeys(threshold.phase for threshold in result.thresholds)
-    failed_first = sorted(result.thresholds, key=lambda threshold: (threshold.passed, not threshold.strict))
-    rows = [row for phase in phases for row in _group(phase, [each for each in failed_first if each.phase == phase])]
+    ordered = failed_first(result.thresholds)
+    rows = [row for phase in phases for row in _group(phase, [each for each in ordered if each.phase == phase])]
     yield FittingTable(_COLUMNS, rows, first_to_go=("margin",))
-    remarks = [f"{describe(each)}: {each.reason}" for each in failed_first if each.reason not in ("", NO_SAMPLES)]
+    remarks = [f"{describe(each)}: {each.reason}" for each in ordered if each.reason not in ("", NO_SAMPLES)]
     # the verdict lists its reasons by itself
     yield from listed([name(remark) for remark in remarks if remark not in result.reasons])
+
+
+def failed_first(thresholds: Sequence[ThresholdResult]) -> list[ThresholdResult]:
+    """Failed, missed, not judged, passed; otherwise in their order."""
+    return sorted(thresholds, key=lambda threshold: _ORDER.index(threshold.outcome))
 
 
 def describe(threshold: ThresholdResult) -> str:
@@ -92,20 +110,15 @@ def _group(phase: str, thresholds: Sequence[ThresholdResult]) -> Iterator[list[T
 
 def _row(threshold: ThresholdResult) -> list[Text]:
     parsed = _parsed(threshold)
-    style = "" if threshold.passed else BAD if threshold.strict else DOUBTFUL
+    style = {"fail": BAD, "miss": DOUBTFUL}.get(threshold.outcome, "")
+    is_known = threshold.judged and not threshold.reason
     return [
-        _word(threshold),
+        outcome_word(threshold),
         Text.assemble(name(parsed.subject if parsed else threshold.expr), (_conditions(threshold), QUIET)),
         Text(observed_in_words(threshold), style),
         Text(limit_in_words(threshold)),
-        Text(UNKNOWN, QUIET) if threshold.reason else figure(threshold.margin, signed(share), style),
+        figure(threshold.margin, signed(share), style) if is_known else Text(UNKNOWN, QUIET),
     ]
-
-
-def _word(threshold: ThresholdResult) -> Text:
-    if threshold.passed:
-        return Text("pass", GOOD)
-    return Text("FAIL", f"bold {BAD}") if threshold.strict else Text("miss", DOUBTFUL)
 
 
 def _conditions(threshold: ThresholdResult) -> str:

@@ -68,12 +68,17 @@ class Glances:
             if phase.phase.thresholds and self._measurement.phases[phase.index].began_ns is not None:
                 of_phase = Observations(self._measurement, phase, elapsed_ns=elapsed_ns)
                 rules += [(rule, of_phase, phase.name) for rule in phase.phase.thresholds]
+        starved = self._measurement.starved
+        if starved:
+            yield f"times are not judged: {starved}"
         for rule, observations, phase_name in rules:
             if not rule.strict or parse_threshold(rule.expr).metric.name in _KNOWN_AT_THE_END:
                 continue
             # early on a percentile has few samples beyond it: that is no risk yet
-            judged = judge_threshold(rule.model_copy(update={"allow_thin": True}), observations, phase_name)
-            if judged.observed is not None and _is_near(judged):
+            judged = judge_threshold(
+                rule.model_copy(update={"allow_thin": True}), observations, phase_name, starved=bool(starved)
+            )
+            if judged.observed is not None and judged.judged and _is_near(judged):
                 yield describe_failure(judged)
 
 

@@ -125,9 +125,8 @@ def line(name: str, points: Iterable[tuple[float, float, str]], index: int = 0, 
     return trace
 
 
-def limit_line(expr: str, span: tuple[float, float], limit: float, *, passed: bool) -> Trace:
-    """A threshold as a level line: red where it does not hold."""
-    colour = GOOD_COLOUR if passed else BAD_COLOUR
+def limit_line(expr: str, span: tuple[float, float], limit: float, colour: str) -> Trace:
+    """A threshold as a level line."""
     points = [(x, limit, expr) for x in span]
     return line(expr, points, line={"color": colour, "width": 1.5, "dash": "dot"})
 

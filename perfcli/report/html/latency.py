@@ -11,9 +11,7 @@ from perfcli.metrics.catalog import percentile_of
 from perfcli.metrics.histogram import Histogram
 from perfcli.metrics.statistics import LEAST_BEYOND
 from perfcli.report.html.chart import (
-    BAD_COLOUR,
     COLOURS,
-    GOOD_COLOUR,
     Chart,
     Trace,
     axis,
@@ -137,10 +135,9 @@ def _marks(limits: Iterable[LatencyLimit]) -> Iterator[Trace]:
     for limit in limits:
         quantile = percentile_of(limit.statistic)
         if quantile is not None and quantile < 1:
-            colour = GOOD_COLOUR if limit.passed else BAD_COLOUR
             yield line(
                 limit.expr,
                 [(_nines(quantile), limit.limit_s, limit.expr)],
                 mode="markers",
-                marker={"symbol": "triangle-down", "size": 11, "color": colour},
+                marker={"symbol": "triangle-down", "size": 11, "color": limit.colour},
             )

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from perfcli import units
-from perfcli.report.html.chart import Trace, limit_line
+from perfcli.report.html.chart import BAD_COLOUR, GOOD_COLOUR, QUIET_COLOUR, Trace, limit_line
 from perfcli.report.thresholds import describe
 from perfcli.results import RunResult, ThresholdResult
 from perfcli.thresholds import Threshold, ThresholdError, parse_threshold
@@ -21,13 +21,14 @@ class LatencyLimit:
 
     Args:
         statistic: it judges, such as p95.
+        colour: what it is drawn in; red if it does not hold.
         span_s: the time of the phase it judges, or of the whole run.
     """
 
     expr: str
     statistic: str
     limit_s: float
-    passed: bool
+    colour: str
     span_s: Span
 
 
@@ -38,7 +39,7 @@ def latency_limits(result: RunResult) -> Iterator[LatencyLimit]:
             describe(threshold),
             parsed.statistic or "",
             threshold.limit / units.NS_PER_S,
-            threshold.passed,
+            _colour(threshold),
             span_of(threshold.phase, result),
         )
 
@@ -48,7 +49,7 @@ def throughput_limits(result: RunResult) -> Iterator[Trace]:
     for threshold, parsed in _on("throughput", result):
         if not parsed.operation:
             span = span_of(threshold.phase, result)
-            yield limit_line(describe(threshold), span, threshold.limit, passed=threshold.passed)
+            yield limit_line(describe(threshold), span, threshold.limit, _colour(threshold))
 
 
 def span_of(phase_name: str, result: RunResult) -> Span:
@@ -57,6 +58,12 @@ def span_of(phase_name: str, result: RunResult) -> Span:
         if phase.name == phase_name and phase.began_ns is not None and phase.duration_ns is not None:
             return phase.began_ns / units.NS_PER_S, (phase.began_ns + phase.duration_ns) / units.NS_PER_S
     return 0.0, (result.duration_ns or 0) / units.NS_PER_S
+
+
+def _colour(threshold: ThresholdResult) -> str:
+    if not threshold.judged:
+        return QUIET_COLOUR
+    return GOOD_COLOUR if threshold.passed else BAD_COLOUR
 
 
 def _on(metric: str, result: RunResult) -> Iterator[tuple[ThresholdResult, Threshold]]:

@@ -25,7 +25,7 @@ def load_charts(result: RunResult) -> list[Chart]:
     when = {"xaxis": time_axis(), **phases(result)}
     by_seconds = _has_seconds(result)
     of = "second: its median, dotted its p99" if by_seconds else "fortieth of the samples: its median"
-    limits = [limit_line(each.expr, each.span_s, each.limit_s, passed=each.passed) for each in latency_limits(result)]
+    limits = [limit_line(each.expr, each.span_s, each.limit_s, each.colour) for each in latency_limits(result)]
     latencies = [*(_latency_by_second(result) if by_seconds else _latency_by_slice(result)), *limits]
     return [
         Chart(

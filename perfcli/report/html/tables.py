@@ -9,10 +9,10 @@ from rich.text import Text
 
 from perfcli import units
 from perfcli.report.compared import comparison_word
-from perfcli.report.figures import BAD, DOUBTFUL, GOOD, counted, figure, share, signed
+from perfcli.report.figures import BAD, DOUBTFUL, GOOD, counted, figure, outcome_word, share, signed
 from perfcli.report.html.markup import Content, Markup, element, escaped, joined, listed, table, without_directories
 from perfcli.report.operations import STATISTICS, Measured, is_open, latency, slowest_first, waiting_shows
-from perfcli.report.thresholds import describe, limit_used, observed_in_words
+from perfcli.report.thresholds import describe, failed_first, limit_used, observed_in_words
 from perfcli.results import OperationChange, OperationResult, PhaseResult, RunResult, ThresholdResult
 
 Row = Sequence[Content]
@@ -24,9 +24,8 @@ def thresholds_table(result: RunResult) -> Markup:
     if not result.thresholds:
         judged = "not judged: the run did not get that far" if result.scenario.get("thresholds") else "none was set"
         return element("p", f"{judged.capitalize()}.")
-    failed_first = sorted(result.thresholds, key=lambda each: (each.passed, not each.strict))
     columns = ("<", "<threshold", "observed", "of the limit", "<remark")
-    return table("thresholds", columns, map(_threshold, failed_first))
+    return table("thresholds", columns, map(_threshold, failed_first(result.thresholds)))
 
 
 def operations_table(part: Measured) -> Markup:
@@ -66,13 +65,12 @@ def baseline_table(result: RunResult) -> Markup:
 
 
 def _threshold(threshold: ThresholdResult) -> Row:
-    style = GOOD if threshold.passed else BAD if threshold.strict else DOUBTFUL
-    word = "pass" if threshold.passed else "FAIL" if threshold.strict else "miss"
+    style = {"fail": BAD, "miss": DOUBTFUL}.get(threshold.outcome, "")
     remarks = ["" if threshold.strict else "soft", "" if threshold.exit_code is None else f"exit {threshold.exit_code}"]
     remark = "; ".join(filter(None, [*remarks, threshold.reason]))
-    observed = Text(observed_in_words(threshold), "" if threshold.passed else style)
+    observed = Text(observed_in_words(threshold), style)
     return (
-        Text(word, f"bold {style}"),
+        outcome_word(threshold),
         element("code", _breakable(describe(threshold))),
         observed,
         _used(threshold),
@@ -90,9 +88,8 @@ def _used(threshold: ThresholdResult) -> Content:
     used = limit_used(threshold)
     if used is None:
         return None
-    bar = element(
-        "span", class_="used" if threshold.passed else "used over", style=f"--used:{min(1.0, max(0.0, used)):.3f}"
-    )
+    over = " over" if threshold.outcome in ("fail", "miss") else ""
+    bar = element("span", class_=f"used{over}", style=f"--used:{min(1.0, max(0.0, used)):.3f}")
     return joined([share(used), bar])
 
 

@@ -168,6 +168,7 @@ _NOTHING_MEASURED: dict[str, Any] = {
     "integrity": None,
 }
 
+_STARVED = "other processes used 85% of the CPU; the engine's threads waited 17.5 s for one in 4.2 s"
 _THIN = "not supported: 5 samples beyond p99.9, 10 are needed; measure more, or say allow_thin: true"
 _ARRIVALS = phase(
     "steady",
@@ -326,6 +327,25 @@ RESULTS: dict[str, RunResult] = {
             operation("save_pet", None, 0, 402, errors={"NoPet": 400, "TimeoutError": 2}),
         ],
         total=operation("total", 7_420, 1_598, 402, throughput_per_s=3_073.1),
+    ),
+    "starved": run_result(
+        verdict=Verdict.INVALID,
+        starved=_STARVED,
+        reasons=[_STARVED],
+        thresholds=[
+            judged("load_pet.latency.mean < 10ms", 13_240_000.0, passed=False, judged=False),
+            judged("latency.p95 < 1s", 296_800_000.0, passed=False, judged=False, phase="load", strict=False),
+            judged("success_rate >= 95%", 1.0),
+        ],
+    ),
+    "starved_fail": run_result(
+        verdict=Verdict.FAIL,
+        starved=_STARVED,
+        reasons=["lost_writes == 0: 3", _STARVED],
+        thresholds=[
+            judged("load_pet.latency.mean < 10ms", 13_240_000.0, passed=False, judged=False),
+            judged("lost_writes == 0", 3),
+        ],
     ),
     "broken_off": run_result(
         verdict=Verdict.ERROR,

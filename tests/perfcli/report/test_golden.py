@@ -48,6 +48,8 @@ class TestReports:
             "in_trouble",
             "no_thresholds",
             "no_samples",
+            "starved",
+            "starved_fail",
             "broken_off",
             "interrupted",
             "nothing_measured",

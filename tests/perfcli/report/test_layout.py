@@ -141,6 +141,6 @@ class TestTextFromOutside:
     def test_a_summary_has_a_line_for_each_scenario(
         self, all_results: Mapping[str, RunResult], printed: Printed
     ) -> None:
-        named = [r.model_copy(update={"name": f"scenario_{n}"}) for n, r in enumerate(all_results.values())]
+        named = [r.model_copy(update={"name": f"scenario_{n:02}"}) for n, r in enumerate(all_results.values())]
         lines = printed(render_summary(named), 200).splitlines()
         assert [sum(result.name in line for line in lines) for result in named] == [1] * len(named)

@@ -1,0 +1,184 @@
+"""A run that other processes starved: times are not judged, everything else is."""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from perfcli.errors import Verdict
+from perfcli.measurement.measured import Measurement
+from perfcli.metrics.catalog import METRICS, Metric
+from perfcli.regression.comparison import compare
+from perfcli.regression.history import comparable
+from perfcli.results import RunResult, as_result
+from perfcli.testing import Behaviour, simulate
+from perfcli.units import Unit
+
+MS = 1_000_000
+PETS = {"setup": {"pets": 4}}
+ZERO = {
+    Unit.DURATION: "0ns",
+    Unit.SIZE: "0B",
+    Unit.SIZE_PER_OPERATION: "0B/op",
+    Unit.RATE: "0/s",
+    Unit.PERCENTAGE: "0%",
+}
+STARVED = "other processes used 85% of the CPU"
+LONG = {"executor": "constant-vus", "duration": "9h"}
+ON_TIME = {
+    *("latency", "service_time", "schedule_lag", "duration", "throughput", "timeouts", "busy_errors"),
+    *("iterations", "dropped_iterations", "interrupted_iterations", "offered_rate", "achieved_rate", "delivery"),
+    *("degradation", "growth.ratio", "growth.exponent", "cpu.mean", "cpu.max", "engine.shutdown_time"),
+}
+
+
+@pytest.fixture(autouse=True)
+def starved(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Measurement, "starved", STARVED)
+
+
+def outcomes(result: RunResult) -> dict[str, str]:
+    return {threshold.expr: threshold.outcome for threshold in result.thresholds}
+
+
+def test_the_catalog_says_what_depends_on_time() -> None:
+    assert {name for name, metric in METRICS.items() if metric.depends_on_time == "yes"} == ON_TIME
+    assert [name for name, metric in METRICS.items() if metric.depends_on_time == "partly"] == [
+        "success_rate",
+        "error_rate",
+    ]
+
+
+def impossible(metric: Metric) -> str:
+    """A threshold on this metric that nothing can keep."""
+    statistic = ".p50" if metric.needs_statistic else ""
+    return f"{metric.name}{statistic} < {ZERO.get(metric.unit, '0')}"
+
+
+# the scripted engine stores no pets whose sums could be looked at
+@pytest.mark.parametrize("metric", [metric for metric in METRICS.values() if metric.name != "lost_updates"])
+def test_only_times_are_not_judged(metric: Metric, make_plan: Any) -> None:
+    expr = impossible(metric)
+    result = simulate(make_plan(["status"], **PETS, thresholds=[expr]))
+    judged = metric.depends_on_time != "yes"
+    assert outcomes(result) == {expr: "fail" if judged else "not judged"}
+    assert (result.verdict, result.exit_code) == ((Verdict.FAIL, 3) if judged else (Verdict.INVALID, 4))
+    assert STARVED in result.reasons
+
+
+@pytest.mark.parametrize("expr", ["latency.max < 1s", "latency.max < 1ns"])
+def test_a_starved_run_is_invalid_whether_it_keeps_its_limits_or_not(expr: str, make_plan: Any) -> None:
+    result = simulate(make_plan(["status"], **PETS, thresholds=[expr, "success_rate == 100%"]))
+    assert (result.verdict, result.reasons, result.starved) == (Verdict.INVALID, [STARVED], STARVED)
+    assert outcomes(result) == {expr: "not judged", "success_rate == 100%": "pass"}
+    assert result.thresholds[0].observed == MS
+    assert result.failed_thresholds == []
+
+
+@pytest.mark.parametrize("thresholds", [[], ["success_rate == 100%"]])
+def test_so_is_one_of_which_no_time_was_asked(thresholds: list[str], make_plan: Any) -> None:
+    result = simulate(make_plan(["status"], **PETS, thresholds=thresholds))
+    assert (result.verdict, result.reasons) == (Verdict.INVALID, [STARVED])
+
+
+@pytest.mark.parametrize(
+    ("error", "outcome"),
+    [(TimeoutError(), "not judged"), (ValueError(), "fail"), (sqlite3.OperationalError("malformed"), "fail")],
+)
+@pytest.mark.parametrize("expr", ["success_rate >= 99%", "error_rate < 1%", "status.error_rate == 0%"])
+def test_of_errors_only_timeouts_are_forgiven(expr: str, error: Exception, outcome: str, make_plan: Any) -> None:
+    plan = make_plan(["status"], **PETS, thresholds=[expr])
+    result = simulate(plan, lambda label, call: Behaviour(raises=error if call == 3 else None))
+    assert outcomes(result) == {expr: outcome}
+    assert result.verdict is (Verdict.FAIL if outcome == "fail" else Verdict.INVALID)
+
+
+def test_busy_errors_are_forgiven_too(make_plan: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    from perfcli.targets.protocol import Failure
+
+    monkeypatch.setattr("perfcli.testing.ScriptedTarget.classify", lambda self, error: Failure("locked", "busy"))
+    plan = make_plan(["status"], **PETS, thresholds=["success_rate == 100%", "busy_errors == 0", "db_errors == 0"])
+    result = simulate(plan, lambda label, call: Behaviour(raises=OSError() if call == 3 else None))
+    assert list(outcomes(result).values()) == ["not judged", "not judged", "pass"]
+
+
+def test_what_fails_without_the_timeouts_too_fails(make_plan: Any) -> None:
+    plan = make_plan(["status"], **PETS, thresholds=["success_rate == 100%"])
+    problems = {3: TimeoutError(), 4: ValueError()}
+    result = simulate(plan, lambda label, call: Behaviour(raises=problems.get(call)))
+    assert outcomes(result) == {"success_rate == 100%": "fail"}
+
+
+def test_a_rate_in_windows_is_not_judged_once_there_are_timeouts(make_plan: Any) -> None:
+    expr = "error_rate < 1% within 1s"
+    plan = make_plan(["status"], **PETS, load={"iterations": 3_000}, thresholds=[expr])
+    assert outcomes(simulate(plan)) == {expr: "pass"}
+    timed_out = simulate(plan, lambda label, call: Behaviour(raises=TimeoutError() if call < 30 else None))
+    assert outcomes(timed_out) == {expr: "not judged"}
+
+
+def test_a_phase_and_a_soft_threshold_are_not_judged_either(make_plan: Any) -> None:
+    phases = [{"name": "a", "load": {"executor": "shared-iterations", "iterations": 20}}]
+    phases[0]["thresholds"] = [{"expr": "latency.max < 1ns", "strict": False}]
+    result = simulate(make_plan(["status"], **PETS, phases=phases))
+    assert [(t.phase, t.outcome) for t in result.thresholds] == [("a", "not judged")]
+
+
+def test_a_time_does_not_end_the_load_early(make_plan: Any) -> None:
+    load = {"executor": "constant-vus", "duration": "3s"}
+    rule = {"expr": "latency.max < 1ns", "abort_on_fail": True}
+    result = simulate(make_plan(["status"], **PETS, load=load, thresholds=[rule]))
+    assert (result.verdict, result.iterations) == (Verdict.INVALID, 3_000)
+
+
+def test_an_error_does(make_plan: Any) -> None:
+    plan = make_plan(["status"], **PETS, load=LONG, thresholds=[{"expr": "error_rate < 1%", "abort_on_fail": True}])
+    result = simulate(plan, lambda label, call: Behaviour(problem="no"))
+    assert result.verdict is Verdict.FAIL
+    assert result.reasons[0] == "the load was stopped early by error_rate < 1%: 100%"
+
+
+def test_a_load_that_was_stopped_before_others_were_seen_is_invalid(
+    make_plan: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    at_the_end = property(lambda measured: STARVED if "end" in measured.marks else "")
+    monkeypatch.setattr(Measurement, "starved", at_the_end)
+    plan = make_plan(["status"], **PETS, load=LONG, thresholds=[{"expr": "latency.max < 1ns", "abort_on_fail": True}])
+    result = simulate(plan)
+    assert result.verdict is Verdict.INVALID
+    assert result.reasons == [STARVED, "the load was stopped early by latency.max < 1ns: 1.00 ms"]
+
+
+def test_load_that_others_kept_from_being_delivered_gets_no_other_advice(make_plan: Any) -> None:
+    plan = make_plan(["status"], **PETS, load={"iterations": 1000, "max_duration": "100ms"})
+    assert simulate(plan).reasons == [STARVED]
+
+
+def test_its_times_are_not_compared(make_plan: Any) -> None:
+    plan = make_plan(["status"], **PETS, thresholds=["success_rate == 0%"])
+    starved = simulate(plan)
+    fine = starved.model_copy(update={"starved": "", "verdict": Verdict.PASS})
+    assert starved.verdict is Verdict.FAIL
+    assert compare(fine, starved).reasons == [f"this run was starved: {STARVED}"]
+    assert f"the baseline's run was starved: {STARVED}" in compare(starved, fine).reasons
+    assert comparable([fine, starved]).left_out == {"starved": 1}
+
+
+def test_results_of_before_are_still_read(make_plan: Any) -> None:
+    document = simulate(make_plan(["status"], **PETS, thresholds=["latency.max < 1ns"])).model_dump(mode="json")
+    del document["starved"]
+    for threshold in document["thresholds"]:
+        del threshold["judged"]
+    old = as_result(document, Path("old.json"))
+    assert (old.starved, outcomes(old)) == ("", {"latency.max < 1ns": "fail"})
+
+
+def test_the_documents_name_the_metrics() -> None:
+    text = (Path(__file__).parents[2] / "docs/methodology.md").read_text(encoding="utf-8")
+    (listed,) = re.findall(r"These depend on time: (.*?)\. ", text)
+    names = re.findall(r"`([\w.]+)`", listed)
+    assert names == [name for name, metric in METRICS.items() if metric.depends_on_time == "yes"]
