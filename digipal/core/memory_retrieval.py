@@ -38,7 +38,7 @@ def _words(text: str) -> set[str]:
 
 
 def _score(memory: EmotionalMemory, words: set[str], sought: set[str], now: datetime) -> float:
-    age_hours = (now - memory.timestamp).total_seconds() / 3600
+    age_hours = max(0.0, (now - memory.timestamp).total_seconds() / 3600)
     tags = {tag.lower() for tag in memory.tags}
     return (
         _WORD_OVERLAP * _share(words, _words(memory.content))

@@ -135,8 +135,8 @@ class DigiPal(_KeptPet):
         return pet
 
     def get_age_hours(self) -> float:
-        """Hours since birth."""
-        return (datetime.now() - self.birth_time).total_seconds() / 3600
+        """Hours since birth; 0.0 for a birth in the future, as a clock that was set back makes it look."""
+        return max(0.0, (datetime.now() - self.birth_time).total_seconds() / 3600)
 
     def get_attribute(self, attribute: AttributeType) -> int:
         """The present value of the attribute."""

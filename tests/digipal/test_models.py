@@ -23,6 +23,10 @@ from digipal.core import (
     InteractionResult,
     LifeStage,
 )
+from digipal.core.attribute_engine import AttributeEngine
+from digipal.core.evolution_controller import EvolutionController
+from digipal.core.pet_state import PetState
+from digipal.core.pet_statistics import pet_statistics
 
 small = st.integers(0, 99)
 naive = st.datetimes(min_value=datetime(2000, 1, 1), max_value=datetime(2100, 1, 1))
@@ -203,3 +207,13 @@ def test_bookkeeping_stays_out_of_a_dict() -> None:
     assert set(pet.to_dict()) == {field.name for field in fields(pet)}
     assert not {"decay", "storage_mark", "copy_mark", "unsaved"} & set(pet.to_dict())
     assert len(pet.to_dict()) == 25
+
+
+def test_no_pet_is_younger_than_nothing() -> None:
+    """A clock was set back, or another machine's was ahead."""
+    pet = DigiPal(birth_time=datetime.now() + timedelta(days=1))
+    assert pet.get_age_hours() == 0.0
+    assert PetState(pet).age_hours == 0.0
+    rules = EvolutionController()
+    assert not rules.check_time_based_evolution(pet)
+    assert pet_statistics(pet, {}, AttributeEngine(), rules)["basic_info"]["age_hours"] == 0.0
