@@ -10,8 +10,8 @@ from pathlib import Path
 
 from digipal.errors import StorageError
 from digipal.storage.database import DatabaseConnection
-from digipal.storage.faults import translated
-from digipal.storage.files import disk_faults, make_folder, replacing
+from digipal.storage.faults import one_moment, translated
+from digipal.storage.files import clear_unfinished, disk_faults, make_folder, replacing
 from digipal.storage.schema import DatabaseSchema
 
 _PAGES_A_STEP = 256
@@ -28,7 +28,8 @@ class BackupManager:
     """Whole-database backups in a folder of their own, as files <time>-<name of the database>.db.
 
     Each is a database file like the one it was made from: to go back to it, put it in that one's place while no
-    engine runs. The newest `keep` are kept. Threads may share it.
+    engine runs. The newest `keep` are kept, and what a process left unfinished when it was killed is removed at the
+    next start. Threads may share it.
     """
 
     def __init__(self, database: DatabaseConnection, folder: Path, keep: int = 10) -> None:
@@ -40,6 +41,7 @@ class BackupManager:
         self._ending = f"-{Path(database.db_path).stem}.db"
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
+        clear_unfinished(folder)
 
     def backup_database(self) -> Path:
         """Copy the database as of one moment, verify the copy, drop the oldest beyond `keep`; where the copy is.
@@ -105,13 +107,9 @@ class BackupManager:
                     raise StorageError(f"{doing}: ended before it was done")
 
             copy.set_progress_handler(is_over, _INSTRUCTIONS_BETWEEN_LOOKS)
-            source.execute("BEGIN")
-            try:
+            with one_moment(source):
                 counts = tuple(source.execute(_COUNTS).fetchone())
                 source.backup(copy, pages=_PAGES_A_STEP, progress=look)
-            finally:
-                if source.in_transaction:
-                    source.execute("ROLLBACK")
             copy.execute("PRAGMA journal_mode = DELETE")
             _verify(copy, counts, doing)
 

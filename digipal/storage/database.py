@@ -7,118 +7,21 @@ import weakref
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Literal, Self, TypeVar
+from typing import Any, Self
 
 from digipal.errors import DatabaseBusyError, StorageError
-from digipal.storage.faults import FAULTS, storage_error, translated
-from digipal.storage.files import disk_faults
+from digipal.storage.connections import NAP_S, Patience, ThreadConnection
+from digipal.storage.faults import FAULTS, roll_back, storage_error, translated
+from digipal.storage.files import disk_faults, prepare_database
+from digipal.storage.open_file import OpenFile
 from digipal.storage.schema import DatabaseSchema, bring_up_to_date
 
 __all__ = ["DatabaseConnection", "DatabaseSchema"]
 
 _CLOSE_PATIENCE_S = 0.5
-_NAP_S = 0.1
-"""How long SQLite waits for a lock before it lets us look whether waiting on is still wanted."""
 _CACHE_KB = 1024
 """SQLite's own cache, for each connection: half its default, since the system caches the file for all of them."""
-C = TypeVar("C", bound=sqlite3.Cursor)
 _SYNCHRONOUS = ("OFF", "NORMAL", "FULL", "EXTRA")
-
-
-class _Patience:
-    """How long to wait for other writers: one for all connections of a database, and it may change meanwhile."""
-
-    __slots__ = ("seconds",)
-
-    def __init__(self, seconds: float) -> None:
-        self.seconds = seconds
-
-
-class _PatientCursor(sqlite3.Cursor):
-    """A cursor that waits for locks as its connection does."""
-
-    connection: "_ThreadConnection"
-
-    def execute(self, sql: str, parameters: Any = (), /) -> Self:
-        """As sqlite3's own."""
-        return self.connection.patiently(super().execute, sql, parameters)
-
-
-class _ThreadConnection(sqlite3.Connection):
-    """A connection that knows whether it was closed and whether a statement of ours is running in it.
-
-    In a `with` block of its own it opens transactions, commits and rolls back as sqlite3's connections do; otherwise
-    it leaves them alone.
-    """
-
-    closed = False
-    retired = False
-    patience = _Patience(0.0)
-
-    def __init__(self, *args: Any, **settings: Any) -> None:
-        super().__init__(*args, **settings)
-        self.in_use = threading.Lock()
-
-    def cursor(self, factory: Any = None) -> Any:
-        """A cursor that waits for locks as execute() does."""
-        return super().cursor(factory or _PatientCursor)
-
-    def execute(self, sql: str, parameters: Any = (), /) -> sqlite3.Cursor:
-        """As sqlite3's own, waiting for a lock as long as the patience lasts."""
-        return self.patiently(super().execute, sql, parameters)
-
-    def patiently(self, execute: Callable[[str, Any], C], sql: str, parameters: Any) -> C:
-        """Execute the statement, again and again while another writer keeps it out and waiting is still wanted."""
-        try:
-            return execute(sql, parameters)
-        except sqlite3.OperationalError as error:
-            if not self._may_wait_on(error, _NAP_S):
-                raise
-        begun = time.monotonic() - _NAP_S
-        while True:
-            try:
-                return execute(sql, parameters)
-            except sqlite3.OperationalError as error:
-                if not self._may_wait_on(error, time.monotonic() - begun):
-                    raise
-
-    def _may_wait_on(self, error: sqlite3.Error, waited_s: float) -> bool:
-        # What is busy within a transaction stays so until the transaction ends.
-        return (
-            getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_BUSY
-            and waited_s + _NAP_S < self.patience.seconds
-            and not (self.retired or self.closed or self.in_transaction)
-        )
-
-    def __enter__(self) -> Self:
-        self.isolation_level = "DEFERRED"
-        return super().__enter__()
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> Literal[False]:
-        try:
-            return super().__exit__(kind, error, trace)
-        finally:
-            self.isolation_level = None
-
-    def close(self) -> None:
-        """Close for good; the thread it belonged to gets a new one when it asks."""
-        self.closed = True
-        super().close()
-
-    def give_back(self) -> None:
-        """End a use of the connection, and the connection itself if it was retired meanwhile."""
-        self.in_use.release()
-        if self.retired:
-            self.close()
-
-    def retire(self, patience_s: float) -> None:
-        """Close the connection, or leave that to whoever still uses it after `patience_s`."""
-        self.retired = True
-        if self.in_use.acquire(timeout=patience_s):
-            self.close()
-            self.in_use.release()
 
 
 class _Lease:
@@ -126,43 +29,53 @@ class _Lease:
 
     __slots__ = ("__weakref__", "connection")
 
-    def __init__(self, connection: _ThreadConnection) -> None:
+    def __init__(self, connection: ThreadConnection) -> None:
         self.connection = connection
 
 
 class _Reading:
     """The use of one connection for one query."""
 
-    __slots__ = ("_connection", "_doing")
+    __slots__ = ("_connection", "_doing", "_file")
 
-    def __init__(self, connection: _ThreadConnection, doing: str) -> None:
+    def __init__(self, connection: ThreadConnection, doing: str, file: OpenFile) -> None:
         self._connection = connection
         self._doing = doing
+        self._file = file
 
-    def __enter__(self) -> _ThreadConnection:
+    def __enter__(self) -> ThreadConnection:
         self._connection.in_use.acquire()
         return self._connection
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._connection.give_back()
-        if isinstance(error, FAULTS):
-            raise storage_error(error, self._doing) from error
+        try:
+            if isinstance(error, (*FAULTS, StorageError)):
+                explained = _explained(error, self._doing, self._file, self._connection)
+                if explained is not error:
+                    raise explained from error
+            elif error is None and (problem := self._file.look_after_read(self._connection)):
+                raise StorageError(f"{self._doing}: {problem}")
+        finally:
+            self._connection.give_back()
 
 
 class Writing:
     """The only writer for as long as the block lasts; what `after_commit` holds at its end runs once all is durable.
 
+    It is an error, and nothing is written, if the path no longer names the file that is open, or if that was cut.
+
     SQLite makes a single statement a transaction of its own. More than one take `begin` first, and are written
     together when the block ends, or not at all when it raises.
     """
 
-    __slots__ = ("_doing", "_lock", "after_commit", "connection")
+    __slots__ = ("_doing", "_file", "_lock", "after_commit", "connection")
 
-    def __init__(self, connection: _ThreadConnection, doing: str, lock: threading.Lock) -> None:
+    def __init__(self, connection: ThreadConnection, doing: str, file: OpenFile, lock: threading.Lock) -> None:
         self.connection = connection
         self._doing = doing
+        self._file = file
         self._lock = lock
         self.after_commit: Callable[[], None] | None = None
 
@@ -176,6 +89,11 @@ class Writing:
         if not self._lock.acquire(timeout=patience_s):
             raise DatabaseBusyError(f"{self._doing}: another thread kept writing for {patience_s} s")
         self.connection.in_use.acquire()
+        try:
+            self._file.look_before_write(self.connection, self._doing)
+        except BaseException:
+            self._let_go()
+            raise
         return self
 
     def __exit__(
@@ -183,32 +101,40 @@ class Writing:
     ) -> None:
         try:
             if error is not None:
-                _fail(self.connection, error, self._doing)
+                self._fail(error)
                 return
             if self.connection.in_transaction:
-                _commit(self.connection, self._doing)
+                self._commit()
             if self.after_commit is not None:
                 self.after_commit()
         finally:
-            self.connection.give_back()
-            self._lock.release()
+            self._let_go()
+
+    def _let_go(self) -> None:
+        self.connection.give_back()
+        self._lock.release()
+
+    def _commit(self) -> None:
+        try:
+            self.connection.execute("COMMIT")
+        except BaseException as error:
+            self._fail(error)
+            raise
+
+    def _fail(self, error: BaseException) -> None:
+        """Undo the transaction, if it is still open, and raise a database fault as the engine's own."""
+        roll_back(self.connection, error)
+        if isinstance(error, FAULTS):
+            raise _explained(error, self._doing, self._file, self.connection) from error
 
 
-def _commit(connection: _ThreadConnection, doing: str) -> None:
-    try:
-        connection.execute("COMMIT")
-    except BaseException as error:
-        _fail(connection, error, doing)
-        raise
-
-
-def _fail(connection: _ThreadConnection, error: BaseException, doing: str) -> None:
-    """Undo the transaction, if it is still open, and raise a database fault as the engine's own."""
-    if not connection.closed and connection.in_transaction:
-        with translated(doing):
-            connection.execute("ROLLBACK")
-    if isinstance(error, FAULTS):
-        raise storage_error(error, doing) from error
+def _explained(fault: BaseException, doing: str, file: OpenFile, connection: ThreadConnection) -> StorageError:
+    """The engine's error for a fault, with what became of the file if that is behind it."""
+    error = fault if isinstance(fault, StorageError) else storage_error(fault, doing)
+    if isinstance(fault, (sqlite3.Error, StorageError)) and not connection.closed:
+        problem = file.look(connection)
+        return StorageError(f"{error} ({problem})") if problem else error
+    return error
 
 
 class DatabaseConnection:
@@ -228,18 +154,23 @@ class DatabaseConnection:
             raise StorageError(f"{str(db_path)!r} holds a NUL, which no file name can")
         self.db_path = db_path
         self._synchronous = synchronous.upper()
-        self._patience = _Patience(busy_timeout_s)
+        self._patience = Patience(busy_timeout_s)
         self._closed = False
         self._local = threading.local()
         self._leases: weakref.WeakSet[_Lease] = weakref.WeakSet()
         self._registry_lock = threading.Lock()
         # SQLite lets one writer in at a time and makes the others sleep and look again; waiting here is fair and quick.
         self._write_lock = threading.Lock()
+        path = Path(db_path).absolute()
+        self._uri = f"{path.as_uri()}?mode=rw"
         doing = f"{db_path}: cannot open the database"
         with disk_faults(doing), translated(doing):
-            Path(db_path).parent.mkdir(parents=True, exist_ok=True)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            prepare_database(path)
+            self._file = OpenFile(path)
             try:
                 bring_up_to_date(self._connection(), str(db_path))
+                self._file.note_opened(self._connection())
             except BaseException:
                 self.close()
                 raise
@@ -252,23 +183,25 @@ class DatabaseConnection:
         """
         return self._connection()
 
-    def _connection(self) -> _ThreadConnection:
+    def _connection(self) -> ThreadConnection:
         lease: _Lease | None = getattr(self._local, "lease", None)
         if lease is not None and not lease.connection.closed:
             return lease.connection
         return self._connect()
 
-    def _connect(self) -> _ThreadConnection:
+    def _connect(self) -> ThreadConnection:
         with self._registry_lock:
             if self._closed:
                 raise StorageError(f"{self.db_path}: the database connection has been closed")
+            self._file.refuse_another()
             with translated(f"{self.db_path}: cannot open the database"):
                 connection = sqlite3.connect(
-                    self.db_path,
-                    timeout=min(self._patience.seconds, _NAP_S),
+                    self._uri,
+                    uri=True,
+                    timeout=min(self._patience.seconds, NAP_S),
                     isolation_level=None,
                     check_same_thread=False,
-                    factory=_ThreadConnection,
+                    factory=ThreadConnection,
                 )
                 lease = _Lease(connection)
                 weakref.finalize(lease, connection.close)
@@ -276,13 +209,14 @@ class DatabaseConnection:
                 connection.row_factory = sqlite3.Row
                 connection.execute(f"PRAGMA cache_size = -{_CACHE_KB}")
                 connection.execute(f"PRAGMA synchronous = {self._synchronous}")
+            self._file.note_log(connection)
             self._local.lease = lease
             self._leases.add(lease)
         return connection
 
     def reading(self, doing: str) -> "_Reading":
         """A block for one query, which sees one state of the database; `doing` opens the message of a failure."""
-        return _Reading(self._connection(), doing)
+        return _Reading(self._connection(), doing, self._file)
 
     def writing(self, doing: str) -> Writing:
         """A block for one statement, or for several after its `begin()`; no other thread writes meanwhile."""
@@ -290,7 +224,7 @@ class DatabaseConnection:
         with translated(doing):
             if connection.in_transaction:
                 raise StorageError(f"{doing}: this thread has a transaction of its own open; commit it first")
-        return Writing(connection, doing, self._write_lock)
+        return Writing(connection, doing, self._file, self._write_lock)
 
     def execute_query(self, sql: str, params: Sequence[Any] = ()) -> list[sqlite3.Row]:
         """The rows of a query."""

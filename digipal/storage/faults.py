@@ -1,6 +1,8 @@
 """Where sqlite3's errors become the engine's own."""
 
 import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import TracebackType
 
 from digipal.errors import DatabaseBusyError, LivePetError, StorageError
@@ -39,3 +41,28 @@ class translated:  # noqa: N801 - reads as a word at `with translated(...)`
     ) -> None:
         if isinstance(error, FAULTS):
             raise storage_error(error, self._doing) from error
+
+
+def roll_back(connection: sqlite3.Connection, cause: BaseException) -> None:
+    """Undo what is open, if SQLite has not already, on the way out with `cause`, which a failure here never hides.
+
+    A connection that cannot roll back is closed, which SQLite takes for a rollback.
+    """
+    try:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+    except sqlite3.Error as error:
+        cause.add_note(f"the rollback failed too: {error}")
+        connection.close()
+
+
+@contextmanager
+def one_moment(connection: sqlite3.Connection) -> Iterator[None]:
+    """A block whose queries all see the database as of one moment."""
+    connection.execute("BEGIN")
+    try:
+        yield
+    except BaseException as error:
+        roll_back(connection, error)
+        raise
+    connection.execute("ROLLBACK")

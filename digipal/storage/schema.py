@@ -9,7 +9,8 @@ from datetime import datetime
 from pathlib import Path
 
 from digipal.errors import SchemaVersionError, StorageError
-from digipal.storage.faults import translated
+from digipal.storage.faults import roll_back, translated
+from digipal.storage.files import disk_faults, prepare_database
 
 _TABLE_NAMES = "SELECT name FROM sqlite_master WHERE type IN ('table', 'view') AND name NOT LIKE 'sqlite~_%' ESCAPE '~'"
 _CHECKED_BYTES = 64 * 2**20
@@ -213,8 +214,8 @@ def _migrate(connection: sqlite3.Connection) -> None:
                 (number, datetime.now().isoformat(), description),
             )
         connection.execute("COMMIT")
-    except BaseException:
-        connection.execute("ROLLBACK")
+    except BaseException as error:
+        roll_back(connection, error)
         raise
 
 
@@ -257,7 +258,9 @@ class DatabaseSchema:
     @staticmethod
     def create_database(db_path: str | Path) -> bool:
         """Create the file with all tables, or bring an existing one up to date; True, or StorageError."""
-        with translated(f"{db_path}: cannot create the database"):
+        doing = f"{db_path}: cannot create the database"
+        with disk_faults(doing), translated(doing):
+            prepare_database(Path(db_path))
             connection = sqlite3.connect(db_path, isolation_level=None)
             try:
                 bring_up_to_date(connection, str(db_path))

@@ -9,6 +9,7 @@ from uuid import uuid4
 
 from digipal.errors import PetConflictError, StorageError
 from digipal.storage.database import DatabaseConnection, Writing
+from digipal.storage.faults import one_moment
 from digipal.storage.files import disk_faults, make_folder, safe_name, write_whole
 
 _HISTORIES = ("interactions", "care_actions")
@@ -46,8 +47,11 @@ def create(db: DatabaseConnection, folder: Path, user_id: str, backup_type: str,
         write_whole(path, text.encode())
     try:
         db.execute_update(_KEEP, (user_id, pet_id, backup_type, text, now.isoformat(), str(path)))
-    except BaseException:
-        path.unlink(missing_ok=True)
+    except BaseException as error:
+        try:
+            path.unlink(missing_ok=True)
+        except OSError as another:
+            error.add_note(f"{path} could not be removed: {another}")
         raise
     return True
 
@@ -83,8 +87,7 @@ def drop_old(db: DatabaseConnection, folder: Path, user_id: str, keep_count: int
 
 def _gather(connection: sqlite3.Connection, user_id: str, pet_id: str | None) -> Row | None:
     """The user's data as of one moment, with one pet or all; None for an unknown user, or a pet that is not theirs."""
-    connection.execute("BEGIN")
-    try:
+    with one_moment(connection):
         users = _rows(connection, "SELECT * FROM users WHERE id = ?", user_id)
         pets = _rows(connection, _PETS, user_id) if pet_id is None else _rows(connection, _PET, user_id, pet_id)
         if not pets and (pet_id is not None or not users):
@@ -94,9 +97,6 @@ def _gather(connection: sqlite3.Connection, user_id: str, pet_id: str | None) ->
             said = f"SELECT * FROM {table} WHERE digipal_id = ? ORDER BY id"
             data[table] = [row for pet in pets for row in _rows(connection, said, pet["id"])]
         return data
-    finally:
-        if connection.in_transaction:
-            connection.execute("ROLLBACK")
 
 
 def _encode(data: Row) -> str:

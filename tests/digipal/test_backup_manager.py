@@ -1,6 +1,11 @@
 """Backups of the whole database."""
 
+import fcntl
+import os
+import signal
 import sqlite3
+import subprocess
+import sys
 import threading
 import time
 from pathlib import Path
@@ -150,3 +155,54 @@ def test_close_ends_the_schedule_in_the_midst_of_a_backup(
     assert time.monotonic() - began < 1
     assert "digipal-backups" not in [thread.name for thread in threading.enumerate()]
     assert files(storage) == []
+
+
+INTERRUPTED = """if True:
+    import os, sys, time
+    from pathlib import Path
+    from digipal.storage.files import replacing
+    for number in range(5):
+        if os.fork() == 0:
+            with replacing(Path(sys.argv[1]) / "20260101-000000-000000-pets.db") as temporary:
+                temporary.write_bytes(bytes(1000))
+                Path(f"{temporary}-journal").write_bytes(bytes(1000))
+                os.write(1, b".")
+                if number == 0:
+                    time.sleep(60)
+                os.kill(os.getpid(), 9)
+    time.sleep(60)
+"""
+
+
+def test_what_killed_processes_left_is_removed_and_what_a_live_one_writes_stays(db_path: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "assets" / "backups"
+    folder.mkdir(parents=True)
+    command = [sys.executable, "-c", INTERRUPTED, str(folder)]
+    with subprocess.Popen(
+        command, cwd=Path(__file__).parents[2], stdout=subprocess.PIPE, start_new_session=True
+    ) as nursery:
+        try:
+            assert nursery.stdout
+            assert nursery.stdout.read(5) == b"....."
+            (folder / f".{'0' * 32}.unfinished").mkdir()  # killed before it wrote anything
+            assert len(list(folder.iterdir())) == 6
+            time.sleep(0.05)  # until the killed ones are gone
+            storage = StorageManager(db_path, tmp_path / "assets")
+            (live,) = folder.iterdir()
+            assert (live / "file").stat().st_size == 1000
+            storage.backup_manager.backup_database()
+            assert live.exists()
+        finally:
+            os.killpg(nursery.pid, signal.SIGKILL)
+    storage.close()
+    StorageManager(db_path, tmp_path / "assets").close()
+    assert [path.name[:1] for path in folder.iterdir()] == ["2"]
+
+
+def test_a_folder_without_locks_still_takes_backups(storage: StorageManager, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: Any) -> None:
+        raise OSError("no locks available")
+
+    monkeypatch.setattr(fcntl, "flock", refuse)
+    assert storage.backup_manager.backup_database().exists()
+    assert len(files(storage)) == 1

@@ -1,10 +1,15 @@
 """Files the engine refuses, and leaves as they are; files of earlier engines, which it opens."""
 
+import os
 import random
 import sqlite3
+import subprocess
+import sys
 from collections.abc import Callable
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -13,6 +18,10 @@ from digipal.core import DigiPal, Interaction, LifeStage
 from digipal.core.digipal_core import DigiPalCore
 from digipal.errors import LivePetError, SchemaVersionError, StorageError
 from digipal.storage import DatabaseSchema, StorageManager, schema
+from digipal.storage.connections import ThreadConnection
+from digipal.storage.faults import one_moment
+
+ROOT = Path(__file__).parents[2]
 
 PLAIN_TABLES = """
 CREATE TABLE users (id TEXT PRIMARY KEY, huggingface_token TEXT, username TEXT UNIQUE, created_at TIMESTAMP,
@@ -68,11 +77,20 @@ def assert_refused(path: Path, kind: type[StorageError] = StorageError) -> None:
     assert contents(path.parent) == before
 
 
-@pytest.mark.parametrize(
-    "content",
-    [b"hello", b"this is not a database\n" * 100, bytes(8192), random.Random(1).randbytes(10000)],
-    ids=["short text", "text", "zeros", "noise"],
-)
+NO_DATABASES = {
+    "one zero byte": b"\0",
+    "one byte": b"S",
+    "two bytes": b"SQ",
+    "a bare header": b"SQLite format 3\0",
+    "511 zeros": bytes(511),
+    "short text": b"hello",
+    "text": b"this is not a database\n" * 100,
+    "zeros": bytes(8192),
+    "noise": random.Random(1).randbytes(10000),
+}
+
+
+@pytest.mark.parametrize("content", NO_DATABASES.values(), ids=NO_DATABASES)
 def test_a_file_that_is_no_database(db_path: Path, content: bytes) -> None:
     db_path.write_bytes(content)
     assert_refused(db_path)
@@ -137,6 +155,151 @@ def test_a_database_of_another_program(db_path: Path, tables: list[str]) -> None
         connection.execute(f"CREATE TABLE {table} (something)")
     connection.close()
     assert_refused(db_path)
+
+
+def test_an_empty_file_whose_log_is_not(filled: Path) -> None:
+    """SQLite would take it for a new database and delete the log, with all that is only in there."""
+    log = filled.with_name("pets.db-wal")
+    log.write_bytes(filled.read_bytes())
+    os.truncate(filled, 0)
+    assert_refused(filled)
+
+
+@pytest.mark.parametrize("make", [os.mkfifo, lambda path: path.symlink_to("/dev/null")], ids=["pipe", "device"])
+def test_what_is_no_regular_file(db_path: Path, make: Callable[[Path], None]) -> None:
+    make(db_path)
+    for open_it in (StorageManager, DatabaseSchema.migrate_database):
+        with pytest.raises(StorageError, match=r"pets\.db is no regular file"):
+            open_it(db_path)
+
+
+class TestTheCauseIsTold:
+    """A rollback that fails, or that SQLite has done already, hides nothing."""
+
+    @pytest.mark.parametrize("folder", ["new", "old"])
+    def test_a_full_disk_at_opening(self, tmp_path: Path, folder: str) -> None:
+        """A limit on the size of files stands in for the full disk; it holds for a process of its own."""
+        database = tmp_path / "pets.db"
+        if folder == "old":
+            with closing(sqlite3.connect(database)) as connection:
+                connection.executescript(PLAIN_TABLES)
+        script = """if True:
+            import resource, signal, sys
+            from digipal.errors import StorageError
+            from digipal.storage import StorageManager
+            signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+            resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[2]), -1))
+            try:
+                StorageManager(sys.argv[1])
+            except StorageError as error:
+                print(type(error.__cause__).__name__, error)
+            """
+        limit = "4096" if folder == "new" else str(database.stat().st_size)
+        ran = subprocess.run(
+            [sys.executable, "-c", script, str(database), limit],
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        assert "OperationalError" in ran.stdout
+        assert "pets.db: cannot open the database: " in ran.stdout
+        assert any(cause in ran.stdout for cause in ("disk I/O error", "disk is full"))
+        assert "rollback" not in ran.stdout
+
+    def test_a_migration_that_sqlite_has_undone(self, db_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        def fail(connection: sqlite3.Connection) -> None:
+            connection.execute("ROLLBACK")  # as SQLite does when the disk is full
+            raise sqlite3.OperationalError("database or disk is full")
+
+        monkeypatch.setattr(schema, "_MIGRATIONS", ((1, "fails", fail),))
+        with pytest.raises(StorageError, match=r"cannot open the database: database or disk is full$"):
+            StorageManager(db_path)
+
+    @pytest.mark.parametrize("use", ["write", "commit", "transaction", "with block", "moment"])
+    def test_a_rollback_that_fails(self, storage: StorageManager, monkeypatch: pytest.MonkeyPatch, use: str) -> None:
+        connection, execute = storage.db.get_connection(), ThreadConnection.execute
+
+        def failing(self: ThreadConnection, sql: str, parameters: Any = (), /) -> sqlite3.Cursor:
+            if sql in ("ROLLBACK", "COMMIT") or "INTO nowhere" in sql:
+                raise sqlite3.OperationalError("the cause" if sql != "ROLLBACK" else "cannot rollback")
+            return execute(self, sql, parameters)
+
+        def write() -> None:
+            with storage.db.writing("write") as writing:
+                writing.begin()
+                if use == "write":
+                    writing.connection.execute("INSERT INTO nowhere VALUES (1)")
+
+        def with_block() -> None:
+            with connection:
+                connection.execute("DELETE FROM users")
+                raise sqlite3.OperationalError("the cause")
+
+        def moment() -> None:
+            with storage.db.reading("read") as reading, one_moment(reading):
+                raise sqlite3.OperationalError("the cause")
+
+        uses = {
+            "write": write,
+            "commit": write,
+            "transaction": lambda: storage.db.execute_transaction([("INSERT INTO nowhere VALUES (1)", ())]),
+            "with block": with_block,
+            "moment": moment,
+        }
+        with monkeypatch.context() as patch:
+            patch.setattr(ThreadConnection, "execute", failing)
+            with pytest.raises((StorageError, sqlite3.OperationalError), match="the cause") as caught:
+                uses[use]()
+        cause = caught.value.__cause__ or caught.value
+        assert any("the rollback failed too: cannot rollback" in note for note in getattr(cause, "__notes__", []))
+        assert storage.create_user("after", "after"), "a new connection, without the transaction of the old one"
+
+    def test_a_backup_file_that_cannot_be_removed(
+        self, storage: StorageManager, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        storage.create_user("u", "u")
+        storage.db.execute_update("DROP TABLE backups")
+
+        def unlink(self: Path, missing_ok: bool = False) -> None:
+            raise PermissionError("no")
+
+        monkeypatch.setattr(Path, "unlink", unlink)
+        with pytest.raises(StorageError, match="no such table: backups"):
+            storage.create_backup("u")
+
+
+class TestModes:
+    """What the engine makes is its owner's alone, whatever the umask; what was there keeps its mode."""
+
+    @pytest.mark.parametrize("umask", [0, 0o022, 0o277])
+    def test_new_files(self, tmp_path: Path, umask: int) -> None:
+        before = os.umask(umask)
+        try:
+            storage = StorageManager(tmp_path / "pets.db", tmp_path)
+            DatabaseSchema.create_database(tmp_path / "made.db")
+            storage.create_user("u", "u")
+            storage.create_backup("u")
+            storage.backup_manager.backup_database()
+            files = [path for path in tmp_path.rglob("*") if path.is_file()]
+            assert len(files) == 6
+            assert {path.stat().st_mode & 0o777 for path in files} == {0o600}
+            storage.close()
+        finally:
+            os.umask(before)
+
+    def test_a_new_file_at_the_end_of_a_link(self, tmp_path: Path) -> None:
+        (tmp_path / "link.db").symlink_to("pets.db")
+        StorageManager(tmp_path / "link.db").close()
+        assert (tmp_path / "pets.db").stat().st_mode & 0o777 == 0o600
+
+    @pytest.mark.parametrize("mode", [0o644, 0o660])
+    def test_files_that_were_there(self, filled: Path, mode: int) -> None:
+        filled.chmod(mode)
+        storage = StorageManager(filled)
+        storage.create_user("u", "u")
+        assert {path.stat().st_mode & 0o777 for path in filled.parent.glob("pets.db*")} == {mode}
+        storage.close()
 
 
 def test_a_folder(tmp_path: Path) -> None:
