@@ -295,6 +295,29 @@ class BaselineComparison(_Record):
         return ExitCode.INVALID if self.strict and self.change == "incomparable" else ExitCode.PASS
 
 
+class Try(_Record):
+    """A run that was repeated because other processes had starved it; its scenario and seed are the last try's."""
+
+    started_at: str = Field(description="UTC, ISO 8601")
+    duration_ns: int | None = None
+    verdict: Verdict
+    reasons: list[str] = []
+    iterations: int = 0
+    dropped_iterations: int = 0
+    ok: int = Field(default=0, description="of all operations together, as the following ones")
+    failed: int = 0
+    throughput_per_s: float = 0.0
+    latency: LatencySummary | None = None
+    thresholds: list[ThresholdResult] = []
+
+    @classmethod
+    def of(cls, result: RunResult) -> Try:
+        """What is kept of a run that is repeated."""
+        own = {name: getattr(result, name) for name in cls.model_fields if name in RunResult.model_fields}
+        total = {name: getattr(result.total, name) for name in ("ok", "failed", "throughput_per_s", "latency")}
+        return cls(**own, **total)
+
+
 class RunResult(_Record):
     """All that is known of one run of one scenario."""
 
@@ -311,6 +334,7 @@ class RunResult(_Record):
     reasons: list[str] = Field(default=[], description="why the verdict is not pass, and what else to know")
     details: str = Field(default="", description="of an error: the traceback, or what the engine printed last")
     starved: str = Field(default="", description="why its times are not the engine's alone; empty: they are")
+    earlier_tries: list[Try] = Field(default=[], description="starved, and repeated; the newest last")
     iterations: int = 0
     dropped_iterations: int = 0
     warmup_iterations: int = 0

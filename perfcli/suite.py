@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from rich.console import Console
@@ -17,12 +18,13 @@ from perfcli.plan import ExecutionPlan
 from perfcli.pool.checkout import resolve_engine
 from perfcli.regression.baseline import Baseline, baseline_file, read_baseline
 from perfcli.regression.store import Store
-from perfcli.report.console import render_result, render_summary, render_verdict_line
+from perfcli.report.console import render_result, render_retry, render_summary, render_verdict_line
 from perfcli.report.live import LiveProgress
 from perfcli.report.writing import Places, add_job_summary, check_places, write_reports
 from perfcli.results import RunResult, save_results
 from perfcli.run import run_scenario
 from perfcli.run.interrupts import Interrupts
+from perfcli.run.retrying import run_with_retries
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +42,7 @@ class SuiteOptions:
     baseline: str = ""
     strict: bool = False
     progress: bool = True
+    retries: int = 1
     inputs: Sequence[Path] = ()
     """The files that the plans were made of."""
 
@@ -64,13 +67,16 @@ def run_suite(plans: Sequence[ExecutionPlan], options: SuiteOptions, console: Co
             if interrupts.exit_code is not None:
                 break
             with LiveProgress(console, wanted=options.progress) as live:
-                result = run_scenario(
+                run = partial(
+                    run_scenario,
                     plan,
                     observer=live,
                     stop=interrupts.stop,
                     keep_database_in=options.keep_database_in,
                     engine=engine,
                 )
+                tell = partial(_tell_of_retry, options, console, outputs)
+                result = run_with_retries(run, options.retries, interrupts.stop, tell)
             result = _compared(result.model_copy(update={"commit": commit}), baseline, options)
             results.append(result)
             _save(results, options, store, outputs)
@@ -85,6 +91,12 @@ def run_suite(plans: Sequence[ExecutionPlan], options: SuiteOptions, console: Co
             console.print(f"not run: {len(plans) - len(results)} of {len(plans)} scenarios", style="yellow")
     codes = [result.exit_code for result in results]
     return interrupts.exit_code if interrupts.exit_code is not None else outputs.exit_code(worst(codes))
+
+
+def _tell_of_retry(options: SuiteOptions, console: Console, outputs: Outputs, starved: RunResult) -> None:
+    if not options.quiet:
+        with outputs.attempt("stdout"):
+            console.print(render_retry(starved))
 
 
 def _show(result: RunResult, options: SuiteOptions, console: Console) -> None:

@@ -35,6 +35,14 @@ from perfcli.streams import say
 @click.option("--save", is_flag=True, help="Keep every run in the store, for history, trend and baseline.")
 @click.option("--baseline", default="", metavar="NAME|FILE", help="Compare with this baseline, and fail if slower.")
 @click.option("--strict", is_flag=True, help="Fail also where the comparison could not be made or says too little.")
+@click.option(
+    "--retries",
+    type=click.IntRange(min=0),
+    default=1,
+    show_default=True,
+    metavar="N",
+    help="Repeat a run that other processes starved, up to N times.",
+)
 @STORE
 @PROGRESS
 def run(
@@ -46,6 +54,7 @@ def run(
     save: bool,
     baseline: str,
     strict: bool,
+    retries: int,
     store: Path,
     progress: bool,
     **given: Any,
@@ -83,6 +92,7 @@ def run(
         save=save,
         baseline=baseline,
         strict=strict,
+        retries=retries,
         progress=progress,
         inputs=inputs(),
     )

@@ -12,7 +12,7 @@ from rich.text import Text
 from perfcli import units
 from perfcli.errors import Verdict
 from perfcli.report.compared import comparison_word, render_compared
-from perfcli.report.figures import QUIET, counted, figure, name, one_line, share, verdict_word
+from perfcli.report.figures import DOUBTFUL, QUIET, counted, figure, name, one_line, share, verdict_word
 from perfcli.report.footnotes import render_footnotes
 from perfcli.report.headline import render_headline
 from perfcli.report.judgement import outcome, render_verdict, verdict_line
@@ -74,6 +74,11 @@ def render_list(scenarios: Sequence[tuple[Scenario, str]]) -> RenderableType:
 def render_verdict_line(result: RunResult) -> RenderableType:
     """The verdict of one scenario on one line."""
     return verdict_line(result)
+
+
+def render_retry(result: RunResult) -> RenderableType:
+    """That a starved run is repeated, and why."""
+    return Hanging(Text("again ", DOUBTFUL).append_text(name(result.name, "bold")).append(INDENT), name(result.starved))
 
 
 def _spaced(sections: Sequence[Iterator[RenderableType]]) -> Iterator[RenderableType]:

@@ -181,6 +181,13 @@ def _pairs(result: AbResult) -> Samples:
 FAMILIES: Final = (
     Family("run_info", "gauge", "", "What ran", _run_info),
     Family("verdict", "gauge", "", "1 for the verdict of the run, 0 for the others", _verdict),
+    Family(
+        "tries",
+        "gauge",
+        "",
+        "How often the scenario ran; all runs but the last were starved by other processes",
+        lambda run: _known(len(run.earlier_tries) + 1),
+    ),
     Family("exit_code", "gauge", "", "The exit code that the run gives", lambda run: _known(run.exit_code)),
     Family("duration_seconds", "gauge", "seconds", "Measured time", lambda run: _known(_seconds(run.duration_ns))),
     Family("iterations", "counter", "", "Iterations completed", lambda run: _counted(run.iterations)),

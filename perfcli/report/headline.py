@@ -9,6 +9,7 @@ from rich.text import Text
 
 from perfcli import units
 from perfcli.report.figures import DOUBTFUL, QUIET, UNKNOWN, counted, name
+from perfcli.report.judgement import earlier_tries
 from perfcli.report.layout import INDENT, Hanging, labelled
 from perfcli.report.operations import Measured, is_open, latency
 from perfcli.results import PhaseResult, RunResult
@@ -35,6 +36,8 @@ def _of_run(result: RunResult) -> Iterator[Line]:
     if experiment := _experiment(result):
         yield "pool", experiment
     yield "seed", Text.assemble(str(result.seed), (f"  (repeat with --seed {result.seed})", QUIET))
+    if tried := earlier_tries(result):
+        yield "try", name(tried)
     yield from _amounts(result)
     if len(result.phases) == 1:
         yield from _delivery(result.phases[0])

@@ -34,6 +34,24 @@ def verdict_line(result: RunResult) -> RenderableType:
 
 def outcome(result: RunResult) -> str:
     """What the verdict rests on, in a few words."""
+    return f"{_outcome(result)}, {_ordinal(result)} try" if result.earlier_tries else _outcome(result)
+
+
+def earlier_tries(result: RunResult) -> str:
+    """Which try this is, and what became of those before; "" for the first."""
+    if not (earlier := result.earlier_tries):
+        return ""
+    before = "the first was starved" if len(earlier) == 1 else f"{len(earlier)} before were starved, the last"
+    return f"{_ordinal(result)} try; {before}: {'; '.join(earlier[-1].reasons)}"
+
+
+def _ordinal(result: RunResult) -> str:
+    number = len(result.earlier_tries) + 1
+    last = 0 if number % 100 in (11, 12, 13) else number % 10
+    return f"{number}{ {1: 'st', 2: 'nd', 3: 'rd'}.get(last, 'th') }"
+
+
+def _outcome(result: RunResult) -> str:
     if result.verdict in (Verdict.INTERRUPTED, Verdict.ERROR):
         return "nothing was measured" if result.duration_ns is None else "partial report"
     if result.verdict is Verdict.INVALID:

@@ -90,6 +90,7 @@ def _properties(result: Reported) -> Mapping[str, str]:
     if isinstance(result, AbResult):
         return {**told, "base": result.base.name, "candidate": result.candidate.name, "change": result.change.value}
     of_run = {"verdict": result.verdict.value, "engine_version": result.environment.engine_version}
+    of_run |= {"tries": str(len(result.earlier_tries) + 1)} if result.earlier_tries else {}
     return {**told, **of_run, **({"commit": result.commit} if result.commit else {})}
 
 

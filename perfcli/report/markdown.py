@@ -17,7 +17,7 @@ from perfcli.report.change import amount, change_word, gravest_first, interval, 
 from perfcli.report.compared import comparison_word
 from perfcli.report.comparison_verdict import comparison_line
 from perfcli.report.figures import UNKNOWN, counted, share, signed, verdict_word
-from perfcli.report.judgement import outcome
+from perfcli.report.judgement import earlier_tries, outcome
 from perfcli.report.operations import latency, slowest_first
 from perfcli.report.outside import on_one_line, without_surrogates
 from perfcli.report.saved import Reported
@@ -91,8 +91,8 @@ def _outcome(result: Reported) -> str:
 def _run(result: RunResult) -> Iterator[str]:
     yield f"### {_word(result)}: {_name(result)}"
     yield outcome(result)
-    if result.reasons:
-        yield _listed(result.reasons)
+    if told := [*filter(None, [earlier_tries(result)]), *result.reasons]:
+        yield _listed(told)
     if result.thresholds:
         yield _thresholds(result.thresholds)
     if result.baseline is not None:

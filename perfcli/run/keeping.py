@@ -31,6 +31,12 @@ def keep_database(database: Path, directory: Path, name: str) -> tuple[str, str]
     return str(kept), ""
 
 
+def remove_database(kept: str) -> None:
+    """Remove a database that was kept, with what SQLite keeps beside it; nothing for ""."""
+    for suffix in _SUFFIXES if kept else ():
+        Path(kept + suffix).unlink(missing_ok=True)
+
+
 def _reserve(directory: Path, name: str) -> Path:
     """A new empty file: of two runs that want one name at once, each gets its own."""
     number = 1

@@ -27,7 +27,7 @@ from perfcli.report.html.tables import (
 from perfcli.report.html.tiles import render_tiles
 from perfcli.report.inspection import inspection_lines
 from perfcli.report.integrity import describe_integrity
-from perfcli.report.judgement import outcome
+from perfcli.report.judgement import earlier_tries, outcome
 from perfcli.results import RunResult
 
 _WIDEST: Final = 100
@@ -64,7 +64,7 @@ def _sections(result: RunResult) -> Iterator[Section]:
 
 def _head(result: RunResult, anchor: str) -> Markup:
     verdict = element("p", verdict_word(result.verdict), class_=f"verdict {result.verdict.value}")
-    reasons = [without_directories(reason) for reason in result.reasons]
+    reasons = [without_directories(reason) for reason in (earlier_tries(result), *result.reasons) if reason]
     against = element("p", "Against the baseline: ", comparison_word(result.baseline)) if result.baseline else None
     return element(
         "header",

@@ -25,6 +25,7 @@ from perfcli.results import (
     ResourceResult,
     RunResult,
     ThresholdResult,
+    Try,
 )
 from perfcli.thresholds import parse_threshold
 
@@ -169,6 +170,14 @@ _NOTHING_MEASURED: dict[str, Any] = {
 }
 
 _STARVED = "other processes used 85% of the CPU; the engine's threads waited 17.5 s for one in 4.2 s"
+_STARVED_TRY = Try(
+    started_at="2026-01-02T03:03:05Z",
+    duration_ns=4_200_000_000,
+    verdict=Verdict.INVALID,
+    reasons=[_STARVED],
+    iterations=2_000,
+    ok=2_000,
+)
 _THIN = "not supported: 5 samples beyond p99.9, 10 are needed; measure more, or say allow_thin: true"
 _ARRIVALS = phase(
     "steady",
@@ -346,6 +355,10 @@ RESULTS: dict[str, RunResult] = {
             judged("load_pet.latency.mean < 10ms", 13_240_000.0, passed=False, judged=False),
             judged("lost_writes == 0", 3),
         ],
+    ),
+    "second_try": run_result(earlier_tries=[_STARVED_TRY]),
+    "third_try": run_result(
+        verdict=Verdict.INVALID, starved=_STARVED, reasons=[_STARVED], earlier_tries=[_STARVED_TRY, _STARVED_TRY]
     ),
     "broken_off": run_result(
         verdict=Verdict.ERROR,

@@ -50,6 +50,8 @@ class TestReports:
             "no_samples",
             "starved",
             "starved_fail",
+            "second_try",
+            "third_try",
             "broken_off",
             "interrupted",
             "nothing_measured",
