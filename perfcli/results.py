@@ -230,6 +230,9 @@ class PhaseResult(_Record):
     warmup_iterations: int = 0
     offered_per_s: float | None = Field(default=None, description="of an open model: iterations that were due")
     achieved_per_s: float | None = None
+    offered_line: list[tuple[int, float]] = Field(
+        default=[], description="of an open model: rate due over time, as [ns since the phase began, iterations/s]"
+    )
     schedule_lag: LatencySummary | None = Field(default=None, description="of an open model: how late starts were")
     total: OperationResult
     operations: list[OperationResult] = []

@@ -11,7 +11,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from itertools import count
+from itertools import accumulate, count, pairwise
 from typing import Final
 
 from pydantic import Field
@@ -144,8 +144,13 @@ class ArrivalRate(FixedVus):
 
     @property
     @abstractmethod
+    def rate_stages(self) -> Sequence[RateStage]:
+        """The rate over the time of the phase."""
+
+    @property
     def arrivals(self) -> Arrivals:
         """When iterations arrive."""
+        return Arrivals(self.rate_stages)
 
     def schedule(self, share: Share = WHOLE) -> Schedule:
         """A fresh schedule for one run, or for the share of it that one engine process carries."""
@@ -170,6 +175,16 @@ class ArrivalRate(FixedVus):
     def offered_per_s(self) -> float:
         """How many iterations a second arrive in the mean."""
         return self.planned_iterations * NS_PER_S / self.arrivals.duration_ns
+
+    @property
+    def offered_line(self) -> list[tuple[int, float]]:
+        """The rate over time: both ends of each stage, as ns since the phase began and iterations a second."""
+        ends_ns = list(accumulate((stage.duration_ns for stage in self.rate_stages), initial=0))
+        return [
+            (at_ns, float(rate))
+            for (began_ns, ended_ns), stage in zip(pairwise(ends_ns), self.rate_stages, strict=True)
+            for at_ns, rate in ((began_ns, stage.from_per_s), (ended_ns, stage.to_per_s))
+        ]
 
     @property
     def longest_ns(self) -> int:

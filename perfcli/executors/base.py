@@ -125,6 +125,13 @@ class LoadSettings(BaseModel):
         return None
 
     @property
+    def offered_line(self) -> list[tuple[int, float]]:
+        """The rate of arrivals over time, as (ns since the phase began, iterations a second), with straight lines
+        between; empty if the engine's own pace decides.
+        """
+        return []
+
+    @property
     def planned_iterations(self) -> int | None:
         """How many iterations the load consists of; None where only time ends it."""
         return None

@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from perfcli.executors.arrivals import ArrivalRate, Arrivals, RateStage
+from perfcli.executors.arrivals import ArrivalRate, RateStage
 from perfcli.executors.durations import PositiveDurationText
 from perfcli.executors.rates import PositiveRateText, exact_rate_per_s
 from perfcli.units import parse_duration_ns
@@ -20,10 +20,10 @@ class ConstantArrivalRate(ArrivalRate):
     duration: PositiveDurationText = Field(description="no iteration is due after this")
 
     @property
-    def arrivals(self) -> Arrivals:
-        """When iterations arrive."""
+    def rate_stages(self) -> list[RateStage]:
+        """One stage at an even rate."""
         rate_per_s = exact_rate_per_s(self.rate)
-        return Arrivals([RateStage(rate_per_s, rate_per_s, parse_duration_ns(self.duration))])
+        return [RateStage(rate_per_s, rate_per_s, parse_duration_ns(self.duration))]
 
     def describe(self) -> str:
         """What will run, in one line."""

@@ -30,14 +30,16 @@ class RampingArrivalRate(ArrivalRate):
     @field_validator("stages")
     @classmethod
     def _let_something_arrive(cls, stages: list[ArrivalStage], seen: ValidationInfo) -> list[ArrivalStage]:
-        if "start_rate" in seen.data and not _arrivals(seen.data["start_rate"], stages).due_before(total_ns(stages)):
+        if "start_rate" not in seen.data:
+            return stages
+        if not Arrivals(_rate_stages(seen.data["start_rate"], stages)).due_before(total_ns(stages)):
             raise ValueError("the rate is 0/s at all times, so nothing would run: give one a target of more than 0/s")
         return stages
 
     @property
-    def arrivals(self) -> Arrivals:
-        """When iterations arrive."""
-        return _arrivals(self.start_rate, self.stages)
+    def rate_stages(self) -> list[RateStage]:
+        """A slope for each stage."""
+        return _rate_stages(self.start_rate, self.stages)
 
     def describe(self) -> str:
         """What will run, in one line."""
@@ -45,11 +47,9 @@ class RampingArrivalRate(ArrivalRate):
         return f"ramping {path} over {duration_text(total_ns(self.stages))} {self._at_most()}{self._pauses()}"
 
 
-def _arrivals(start_rate: str, stages: Sequence[ArrivalStage]) -> Arrivals:
+def _rate_stages(start_rate: str, stages: Sequence[ArrivalStage]) -> list[RateStage]:
     rates_per_s = map(exact_rate_per_s, [start_rate, *(stage.target for stage in stages)])
-    return Arrivals(
-        [
-            RateStage(before, after, stage.duration_ns)
-            for (before, after), stage in zip(pairwise(rates_per_s), stages, strict=True)
-        ]
-    )
+    return [
+        RateStage(before, after, stage.duration_ns)
+        for (before, after), stage in zip(pairwise(rates_per_s), stages, strict=True)
+    ]

@@ -99,6 +99,7 @@ def _phase(planned: PlannedPhase, measurement: Measurement) -> PhaseResult:
         interrupted_iterations=times.interrupted,
         warmup_iterations=sum(measurement.warmup_iterations.get(vu, 0) for vu in planned.vus),
         offered_per_s=observations.offered_rate(),
+        offered_line=planned.load.offered_line,
         achieved_per_s=observations.achieved_rate(),
         schedule_lag=_summary(observations.distribution("schedule_lag")),
         total=_operation(TOTAL, "", measurement, observations),

@@ -45,7 +45,7 @@ def latency_charts(result: RunResult) -> list[Chart]:
                 "yaxis": axis("share of samples", tickformat=".0%", rangemode="tozero"),
             },
         ),
-        percentile_chart("Percentiles", curves, _marks(latency_limits(result))),
+        percentile_chart("Percentiles", curves, _marks(each for each in latency_limits(result) if each.of_all)),
     ]
 
 

@@ -23,6 +23,7 @@ class LatencyLimit:
         statistic: it judges, such as p95.
         colour: what it is drawn in; red if it does not hold.
         span_s: the time of the phase it judges, or of the whole run.
+        of_all: whether it judges all samples of the run, and not those of one phase of several.
     """
 
     expr: str
@@ -30,6 +31,7 @@ class LatencyLimit:
     limit_s: float
     colour: str
     span_s: Span
+    of_all: bool
 
 
 def latency_limits(result: RunResult) -> Iterator[LatencyLimit]:
@@ -41,6 +43,7 @@ def latency_limits(result: RunResult) -> Iterator[LatencyLimit]:
             threshold.limit / units.NS_PER_S,
             _colour(threshold),
             span_of(threshold.phase, result),
+            of_all=not threshold.phase or len(result.phases) == 1,
         )
 
 

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from typing import Any, Final
 
 from perfcli import units
 from perfcli.report.html.chart import COLOURS, QUIET_COLOUR, Chart, Trace, axis, duration_axis, label, limit_line, line
 from perfcli.report.html.limits import latency_limits, span_of, throughput_limits
-from perfcli.results import RunResult
+from perfcli.results import RunResult, SecondOfLoad
 
 _LEAST_SECONDS: Final = 5
 _BINS: Final = 20
 _SHADES: Final = ("rgba(128,138,148,0.16)", "rgba(128,138,148,0.05)")
 _LEAST_SHARE: Final = 0.12
 _LONGEST_LABEL: Final = 16
+_SHORTEST_SECOND_NS: Final = units.NS_PER_S // 2
 
 Point = tuple[float, float, str]
 
@@ -36,7 +37,7 @@ def load_charts(result: RunResult) -> list[Chart]:
         ),
         Chart(
             "Throughput over time",
-            "Operations a second that answered rightly; dashed what open phases were to have.",
+            "Operations a second that answered rightly; dashed what was due in open phases.",
             [
                 _throughput(result, by_seconds=by_seconds),
                 *_failures(result),
@@ -138,7 +139,13 @@ def _throughput(result: RunResult, *, by_seconds: bool) -> Trace:
 
 
 def _rates_by_second(result: RunResult) -> list[tuple[float, float]]:
-    return [(float(each.second), each.ok * units.NS_PER_S / each.length_ns) for each in result.seconds]
+    return [(float(each.second), each.ok * units.NS_PER_S / each.length_ns) for each in _whole_seconds(result)]
+
+
+def _whole_seconds(result: RunResult) -> Sequence[SecondOfLoad]:
+    """The seconds without a short rest at the end, whose rate would look like a collapse or a leap."""
+    seconds = result.seconds
+    return seconds[:-1] if len(seconds) > 1 and seconds[-1].length_ns < _SHORTEST_SECOND_NS else seconds
 
 
 def _rates_by_slice(result: RunResult) -> list[tuple[float, float]]:
@@ -161,16 +168,33 @@ def _rates_by_slice(result: RunResult) -> list[tuple[float, float]]:
 
 
 def _failures(result: RunResult) -> Iterator[Trace]:
-    failed = [(each.second, each.failed * units.NS_PER_S / each.length_ns) for each in result.seconds]
+    failed = [(each.second, each.failed * units.NS_PER_S / each.length_ns) for each in _whole_seconds(result)]
     if any(rate for _, rate in failed):
         points = [(at, rate, f"{units.format_rate(rate)} failed, second {at}") for at, rate in failed]
         yield line("failed", points, line={"shape": "hv", "color": COLOURS[4]})
 
 
 def _offered(result: RunResult) -> Iterator[Trace]:
-    """What arrived in open phases, in iterations: operations are as many where an iteration is one."""
+    """What was due in open phases, in iterations: operations are as many where an iteration is one."""
     for phase in result.phases:
-        if phase.offered_per_s is not None and phase.duration_ns is not None:
-            told = f"{phase.name}: {units.format_rate(phase.offered_per_s)} iterations offered"
-            points = [(at, phase.offered_per_s, told) for at in span_of(phase.name, result)]
-            yield line(f"{phase.name}: offered", points, line={"color": QUIET_COLOUR, "dash": "dash", "width": 1.5})
+        if not phase.offered_line or phase.began_ns is None:
+            continue
+        points = [
+            (
+                (phase.began_ns + at_ns) / units.NS_PER_S,
+                per_s,
+                f"{phase.name}: {units.format_rate(per_s)} iterations due at {units.format_duration(at_ns)}",
+            )
+            for at_ns, per_s in _until(phase.offered_line, phase.duration_ns)
+        ]
+        yield line(f"{phase.name}: offered", points, line={"color": QUIET_COLOUR, "dash": "dash", "width": 1.5})
+
+
+def _until(slope: Sequence[tuple[int, float]], end_ns: int | None) -> Iterator[tuple[int, float]]:
+    """A line as far as a load came that was cut short."""
+    for (from_ns, from_per_s), (to_ns, to_per_s) in pairwise(slope):
+        if end_ns is None or from_ns >= end_ns:
+            return
+        share = min(1.0, (end_ns - from_ns) / (to_ns - from_ns)) if to_ns > from_ns else 1.0
+        yield from_ns, from_per_s
+        yield round(from_ns + (to_ns - from_ns) * share), from_per_s + (to_per_s - from_per_s) * share

@@ -148,6 +148,7 @@ class TestSchedule:
         assert [each.intended_ns for each in done] == [place * 4 * MS for place in range(2_500)]
         assert [each.start_ns for each in done] == [each.intended_ns for each in done]
         assert (load.planned_iterations, load.offered_per_s, load.is_open) == (2_500, 250, True)
+        assert load.offered_line == [(0, 250.0), (10 * S, 250.0)]
 
     @pytest.mark.parametrize("vus", [1, 10])
     def test_a_stall_is_in_the_latency_of_all_that_were_due(self, vus: int, make: Make, drive: Drive) -> None:
@@ -192,6 +193,7 @@ class TestSchedule:
         assert (len(done), load.planned_iterations, load.offered_per_s) == (1_000, 1_000, 50)
         assert sum(each.start_ns < 5 * S for each in done) == 375
         assert done[499].start_ns < 9_553 * MS < 10 * S == done[500].start_ns
+        assert load.offered_line == [(0, 100.0), (10 * S, 0.0), (10 * S, 0.0), (20 * S, 100.0)]
 
     def test_how_many_were_due_tells_a_run_that_was_ended_early(self, make: Make) -> None:
         load = make(executor="constant-arrival-rate", rate="250/s", duration="10s")

@@ -74,7 +74,8 @@ def full_result(
             make_operation(name, 7_000, 1_900, 5, errors={f"{name} is locked": 5}, histogram_ns=counts(7_000)),
             make_operation("save_pet", 60_000, 2_000, histogram_ns=counts(60_000)),
         ]
-        calm = make_phase("calm", 2, *operations, duration_ns=5 * SECOND_NS, offered_per_s=90.0, achieved_per_s=90.0)
+        rate = {"offered_per_s": 90.0, "achieved_per_s": 90.0, "offered_line": [(0, 0.0), (5 * SECOND_NS, 180.0)]}
+        calm = make_phase("calm", 2, *operations, duration_ns=5 * SECOND_NS, **rate)
         rush = make_phase(name, 5, *operations, began_ns=5 * SECOND_NS, duration_ns=5 * SECOND_NS)
         known: dict[str, object] = {
             "name": name,

@@ -31,7 +31,7 @@ def test_plotly_knows_every_word_of_every_chart(
     full_result: Callable[..., RunResult], comparison: Callable[..., AbResult]
 ) -> None:
     charts = [*charts_of(full_result()).values(), pairs_chart(comparison().metrics)]
-    assert [len(Figure(chart.figure).data) for chart in charts] == [2, 6, 6, 4, 3, 1, 2, 3]
+    assert [len(Figure(chart.figure).data) for chart in charts] == [2, 5, 6, 4, 3, 1, 2, 3]
 
 
 def test_any_result_can_be_drawn(any_result: RunResult) -> None:
@@ -62,6 +62,37 @@ def test_a_threshold_is_a_line_as_long_as_its_phase(full_result: Callable[..., R
     assert (latency["x"], latency["y"]) == ([0.0, 10.0], [1e-6, 1e-6])
     mark = named(charts["Percentiles"], "load_pet.latency.p95 < 1us")
     assert mark["x"] == [pytest.approx(-math.log10(0.05))]
+
+
+def test_a_threshold_of_one_phase_is_not_held_against_the_percentiles_of_all(
+    full_result: Callable[..., RunResult],
+) -> None:
+    marks = {trace["name"] for trace in charts_of(full_result())["Percentiles"].traces}
+    assert label("load_pet.latency.p95 < 1us") in marks
+    assert label("load_pet: latency.p99 < 10ms") not in marks
+    alone = full_result(phases=full_result().phases[1:])
+    assert label("load_pet: latency.p99 < 10ms") in {t["name"] for t in charts_of(alone)["Percentiles"].traces}
+
+
+def test_the_offered_rate_of_a_ramp_is_a_slope(full_result: Callable[..., RunResult]) -> None:
+    offered = named(charts_of(full_result())["Throughput over time"], "calm: offered")
+    assert (offered["x"], offered["y"]) == ([0.0, 5.0], [0.0, 180.0])
+
+
+def test_the_offered_rate_ends_where_a_load_was_cut_short(full_result: Callable[..., RunResult]) -> None:
+    calm = full_result().phases[0].model_copy(update={"duration_ns": 10**9})
+    offered = named(charts_of(full_result(phases=[calm]))["Throughput over time"], "calm: offered")
+    assert (offered["x"], offered["y"]) == ([0.0, 1.0], [0.0, 36.0])
+
+
+def test_a_rest_of_a_second_is_drawn_neither_as_collapse_nor_as_leap(full_result: Callable[..., RunResult]) -> None:
+    whole = full_result().seconds
+    rest = whole[-1].model_copy(update={"second": 10, "ok": 1, "failed": 1, "length_ns": 20_000_000})
+    for count, last in ((1, 109), (90, 109)):
+        result = full_result(seconds=[*whole, rest.model_copy(update={"ok": count})], duration_ns=10_020_000_000)
+        chart = charts_of(result)["Throughput over time"]
+        assert (named(chart, "ok")["x"][-1], named(chart, "ok")["y"][-1]) == (10.02, last)
+        assert max(named(chart, "failed")["y"]) == 1
 
 
 def test_a_threshold_that_failed_is_red(full_result: Callable[..., RunResult]) -> None:
