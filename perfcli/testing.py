@@ -287,8 +287,8 @@ class _SimulatedEngine:
     def resume(self) -> None:
         pass
 
-    def leftovers(self) -> str:
-        return ""
+    def leftovers(self) -> list[str]:
+        return []
 
     def kill(self) -> None:
         with socket(fileno=os.dup(self.connection.fileno())) as line:

@@ -15,6 +15,9 @@ from perfcli.recorder import Frame, decode_frame, encode_frame
 _EVENT: Final = b"E"
 _FRAME: Final = b"F"
 
+LINE_LOST: Final = 74
+"""The exit code of an engine process that can no longer talk to the tool (EX_IOERR of sysexits.h)."""
+
 EventName = Literal[
     # from the engine process
     "checkpoint",  # waits at `name` until told to go

@@ -1,79 +1,22 @@
-"""`python -m perfcli.agent FD PLAN DATABASE PROCESS [ENGINE]`: an engine process, as perfcli.pool starts it."""
+"""`python -m perfcli.agent CONTROL LINE DIRECTORY… -- MODULE ARGUMENT…`: a supervisor, and below it an engine process.
+
+The supervisor imports nothing that an engine process needs: it is small, and forks within milliseconds of its start.
+"""
 
 from __future__ import annotations
 
-import os
-import shutil
-import signal
 import sys
-import traceback
-from contextlib import suppress
-from multiprocessing.connection import Connection
-from pathlib import Path
+from importlib import import_module
 
-from perfcli.agent.inspection.inside import Inside
-from perfcli.agent.link import Link
-from perfcli.agent.other_engine import use_engine
-from perfcli.agent.session import Session
-from perfcli.agent.threads import SystemThreads
-from perfcli.clock import SystemClock
-from perfcli.plan import ExecutionPlan
-from perfcli.targets.protocol import Target
+from perfcli.agent.subreaper import supervise
 
 
 def main(arguments: list[str]) -> None:
-    """Run one session, then leave at once, whatever threads the engine may have left."""
-    # the tool decides when the load ends: Ctrl-C in its terminal must not end it here
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    descriptor, plan_file, database_file = int(arguments[0]), Path(arguments[1]), Path(arguments[2])
-    process = int(arguments[3])
-    plan = ExecutionPlan.model_validate_json(plan_file.read_text(encoding="utf-8"), strict=False)
-    link = Link(Connection(descriptor), orphaned=lambda: _leave_no_trace(plan_file.parent.parent))
-
-    def make_target() -> Target:
-        # imported only now: the harness's own memory is measured before the engine is there
-        from perfcli.targets.choice import make_target
-
-        if len(arguments) == 4:
-            return make_target(plan, database_file)
-        with use_engine(Path(arguments[4])):
-            return make_target(plan, database_file)
-
-    exit_code = 0
-    try:
-        threads = SystemThreads(_threads_needed(plan, process))
-        Session(plan, process, database_file, link, SystemClock(link.stop), threads, make_inside=Inside).run(
-            make_target
-        )
-    except OSError:
-        # the tool is gone: the link's thread sees it too, but may not live long enough to clear up
-        _leave_no_trace(plan_file.parent.parent)
-    except BaseException:
-        traceback.print_exc()
-        exit_code = 1
-    sys.stdout.flush()
-    sys.stderr.flush()
-    # never by the interpreter's own way out, which waits for every thread that was left
-    os._exit(exit_code)
-
-
-def _threads_needed(plan: ExecutionPlan, process: int) -> int:
-    """The most vus of this process that work at once."""
-    at_once = (sum(plan.process_of(vu) == process for phase in wave for vu in phase.vus) for wave in plan.waves)
-    return max(1, *at_once)
-
-
-def _leave_no_trace(directory: Path) -> None:
-    """The tool was killed: nobody else will end what this process started, and remove the run's directory."""
-    import psutil
-
-    servers = psutil.Process().children(recursive=True)
-    for server in servers:
-        with suppress(psutil.NoSuchProcess):
-            server.kill()
-    psutil.wait_procs(servers, timeout=5)
-    shutil.rmtree(directory, ignore_errors=True)
-    os._exit(1)
+    """Supervise `MODULE.main(ARGUMENTS)`."""
+    end = arguments.index("--")
+    control, line, *directories = arguments[:end]
+    module, *rest = arguments[end + 1 :]
+    supervise(int(control), int(line), directories, lambda: import_module(module).main(rest))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""`python -m perfcli.agent.fidelity DATABASE REPORT ENGINE ANSWERS…`: is every pet stored as it was answered?
+"""Is every pet stored as it was answered? `main([DATABASE, REPORT, ENGINE, ANSWERS…])`.
 
 A process of its own, which has not seen the load: what it finds is what a user finds after a restart. `ENGINE` is the
 directory that the engine comes from, or empty for the one at hand; `REPORT` the file to write to, as the engine may
@@ -47,7 +47,3 @@ def compare(database: Path, answers: list[Path], engine: Path | None = None) -> 
         examples += found[: _MOST_EXAMPLES - len(examples)]
     storage.close()
     return {"compared": compared, "differences": differences, "examples": examples}
-
-
-if __name__ == "__main__":
-    main(sys.argv[1:])

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from perfcli.pool import leftovers
+from perfcli.pool.supervised import start_supervised
 
 _MODULE: Final = "perfcli.agent.fidelity"
 _PATIENCE_S: Final = 60.0
@@ -24,6 +22,8 @@ class Fidelity(NamedTuple):
     differences: int
     """Fields that differ; every pet counts one where the process came to no result."""
     examples: list[str]
+    left: Sequence[str] = ()
+    """Processes that this one left running."""
 
 
 def compare_afresh(
@@ -47,40 +47,29 @@ def compare_afresh(
     report = directory / "fidelity.json"
     report.unlink(missing_ok=True)
     arguments = [database, report, engine_path or "", *answers]
-    how_it_ended = _run(
-        [sys.executable, "-m", _MODULE, *map(str, arguments)],
-        directory,
-        environment,
-        _PATIENCE_S + asked * _PATIENCE_PER_PET_S if patience_s is None else patience_s,
-    )
+    longest_s = _PATIENCE_S + asked * _PATIENCE_PER_PET_S if patience_s is None else patience_s
+    how_it_ended, left = _run([str(argument) for argument in arguments], directory, environment, longest_s)
     if not report.exists():
-        return Fidelity(asked, max(1, asked), [f"the new process {how_it_ended}: {_last_words(directory)}"])
+        return Fidelity(asked, max(1, asked), [f"the new process {how_it_ended}: {_last_words(directory)}"], left)
     outcome = json.loads(report.read_text(encoding="utf-8"))
     if "error" in outcome:
-        return Fidelity(asked, max(1, asked), [f"a new process cannot read the database: {outcome['error']}"])
-    return Fidelity(outcome["compared"], outcome["differences"], outcome["examples"])
+        return Fidelity(asked, max(1, asked), [f"a new process cannot read the database: {outcome['error']}"], left)
+    return Fidelity(outcome["compared"], outcome["differences"], outcome["examples"], left)
 
 
-def _run(command: list[str], directory: Path, environment: Mapping[str, str], patience_s: float) -> str:
-    """Run a command in a session of its own; how it ended."""
+def _run(
+    arguments: Sequence[str], directory: Path, environment: Mapping[str, str], longest_s: float
+) -> tuple[str, Sequence[str]]:
+    """Run the comparison under supervision; how it ended, and what it left running."""
     with (directory / "fidelity.txt").open("wb") as output:
-        process = subprocess.Popen(
-            command,
-            cwd=directory,
-            env=dict(environment),
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
+        process = start_supervised(
+            _MODULE, arguments, working_directory=directory, environment=environment, output=output
         )
-    leftovers.register_group(process.pid)
     try:
-        return f"ended with code {process.wait(patience_s)}"
-    except subprocess.TimeoutExpired:
-        return f"was not done after {patience_s:.0f} s"
+        code = process.wait(longest_s)
     finally:
-        leftovers.end_group(process.pid)
-        process.wait()
+        left = tuple(process.end())
+    return (f"was not done after {longest_s:.0f} s" if code is None else f"ended with code {code}"), left
 
 
 def _count_lines(file: Path) -> int:

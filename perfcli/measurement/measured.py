@@ -45,6 +45,7 @@ class Measurement:
         self.active_pets: int | None = None
         self.engine_version = ""
         self.integrity: Integrity | None = None
+        self.left_running: list[str] = []
         self.inspection = Inspection()
         self.printed_bytes: int | None = None
         self.frame_bytes = 0
@@ -135,6 +136,7 @@ class Measurement:
 
     def add_fidelity(self, fidelity: Fidelity) -> None:
         """What a new process found in the database, against what the engine had answered."""
+        self.left_running += fidelity.left
         if self.integrity is not None:
             examples = [*self.integrity.examples, *fidelity.examples]
             update = {"differences": fidelity.differences, "examples": examples}

@@ -31,6 +31,11 @@ def scratch_directory() -> Iterator[Path]:
         _directories.discard(directory)
 
 
+def scratch_directories() -> list[str]:
+    """Those that exist now: of a tool that is killed, its supervisors remove them."""
+    return [str(directory) for directory in list(_directories)]
+
+
 def register_group(process_group: int) -> None:
     """Remember a process group that must end with this process."""
     _process_groups.add(process_group)

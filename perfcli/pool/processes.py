@@ -5,54 +5,47 @@ from __future__ import annotations
 import os
 import signal
 import socket
-import subprocess
-import sys
-from collections.abc import Callable
+from collections.abc import Sequence
 from contextlib import suppress
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import Final, NamedTuple
-
-import psutil
+from typing import BinaryIO, Final, NamedTuple
 
 import perfcli
 from perfcli.plan import ExecutionPlan
 from perfcli.pool import leftovers
+from perfcli.pool.supervised import SupervisedProcess, start_supervised
 
 _MOST_OUTPUT_BYTES: Final = 4_000
 _SENT_AHEAD_BYTES: Final = 4 * 2**20
 _OUTPUT: Final = "output.txt"
-_TO_BE_GONE_S: Final = 60.0
+AGENT: Final = "perfcli.agent.engine_process"
 
 
 class EngineProcess:
-    """A running agent, in a session of its own: a Ctrl-C in the terminal does not reach it.
+    """A running agent, out of reach of a Ctrl-C in the terminal.
 
     Args:
         connection: the line to it.
-        output: the file that it prints into.
-        wait: gives its exit code, negative for the signal that ended it; None where it still runs after so many s.
+        output: what it prints into, open for reading: an engine may remove the file.
     """
 
-    def __init__(self, pid: int, connection: Connection, output: Path, wait: Callable[[float], int | None]) -> None:
-        leftovers.register_group(pid)
-        self.pid = pid
+    def __init__(self, process: SupervisedProcess, connection: Connection, output: BinaryIO) -> None:
+        self._process = process
+        self.pid = process.pid
         self.connection = connection
-        self.wait = wait
+        self.wait = process.wait
+        self.note_children = process.look
         self._output = output
-        self._groups = [pid]
-        self._children: set[psutil.Process] = set()
+        self._groups = [process.pid]
         self._left: list[str] = []
+        self._printed: tuple[int, str] | None = None
 
     def adopt(self, pid: int) -> None:
-        """Have another process, which this one started in a session of its own, end with it."""
+        """Have another process, which this one started in a session of its own, stand still and end with it."""
         leftovers.register_group(pid)
         self._groups.append(pid)
-
-    def note_children(self) -> None:
-        """Remember the processes it has started, so that they end with it even where they leave its group."""
-        with suppress(psutil.Error):
-            self._children.update(psutil.Process(self.pid).children(recursive=True))
+        self._process.own(pid)
 
     def halt(self) -> None:
         """Have it stand still, with all its threads and what it started, until `resume`."""
@@ -67,41 +60,29 @@ class EngineProcess:
             with suppress(ProcessLookupError, PermissionError):
                 os.killpg(group, number)
 
-    def leftovers(self) -> str:
-        """What it left running, in words; "" for nothing."""
-        return f"the engine left processes running, which were ended: {', '.join(self._left)}" if self._left else ""
+    def leftovers(self) -> Sequence[str]:
+        """The processes it left running."""
+        return self._left
 
     def kill(self) -> None:
         """End it now, with everything it started."""
-        self.note_children()
-        strays = [child for child in self._children if child.pid not in self._groups]
-        if self.wait(0) is not None:
-            # it has ended by itself, in good order or not: whoever still runs was left by it
-            self._left += [name for child in strays if (name := _name_of_running(child))]
+        self._left = self._process.end()
         for group in self._groups:
             leftovers.end_group(group)
-        self.wait(_TO_BE_GONE_S)
-        for child in strays:
-            with suppress(psutil.Error):
-                child.kill()  # checks that the pid is still this process's
         self.connection.close()
+        self._printed = self.printed_bytes(), self.output()
+        self._output.close()
 
     def printed_bytes(self) -> int:
         """How much it printed."""
-        return self._output.stat().st_size
+        return self._printed[0] if self._printed else os.fstat(self._output.fileno()).st_size
 
     def output(self) -> str:
         """The end of what it printed."""
-        with self._output.open("rb") as file:
-            file.seek(max(0, self._output.stat().st_size - _MOST_OUTPUT_BYTES))
-            return file.read().decode(errors="replace").strip()
-
-
-def _name_of_running(process: psutil.Process) -> str:
-    """Its name; "" where it has ended."""
-    with suppress(psutil.Error):
-        return process.name() if process.is_running() and process.status() != psutil.STATUS_ZOMBIE else ""
-    return ""
+        if self._printed:
+            return self._printed[1]
+        start = max(0, self.printed_bytes() - _MOST_OUTPUT_BYTES)
+        return os.pread(self._output.fileno(), _MOST_OUTPUT_BYTES, start).decode(errors="replace").strip()
 
 
 class ProcessPool:
@@ -118,25 +99,16 @@ class ProcessPool:
         """Start the one of this number, with `directory` as its own and `database` as the database of all of them."""
         post = prepare(plan, directory, database, process, self._engine)
         ours, theirs = line()
-        with theirs, post.output.open("wb") as output:
-            started = subprocess.Popen(
-                [sys.executable, "-m", "perfcli.agent", str(theirs.fileno()), *post.arguments],
-                cwd=post.working_directory,
-                env=engine_environment(),
-                pass_fds=[theirs.fileno()],
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
+        with theirs:
+            started = start_supervised(
+                AGENT,
+                [str(theirs.fileno()), *post.arguments],
+                working_directory=post.working_directory,
+                environment=engine_environment(),
+                output=post.output,
+                line=theirs.fileno(),
             )
-
-        def wait(timeout_s: float) -> int | None:
-            try:
-                return started.wait(timeout_s)
-            except subprocess.TimeoutExpired:
-                return None
-
-        return EngineProcess(started.pid, Connection(ours.detach()), post.output, wait)
+        return EngineProcess(started, Connection(ours.detach()), post.output)
 
 
 class Post(NamedTuple):
@@ -145,7 +117,7 @@ class Post(NamedTuple):
     arguments: list[str]
     """All but the first, the number of its end of the line."""
     working_directory: Path
-    output: Path
+    output: BinaryIO
 
 
 def prepare(plan: ExecutionPlan, directory: Path, database: Path, process: int, engine: Path | None) -> Post:
@@ -155,7 +127,8 @@ def prepare(plan: ExecutionPlan, directory: Path, database: Path, process: int, 
     working_directory = directory / "cwd"
     working_directory.mkdir()
     arguments = [str(plan_file), str(database), str(process), *([str(engine)] if engine else [])]
-    return Post(arguments, working_directory, directory / _OUTPUT)
+    # to append, so that what it prints goes on where the file ends then
+    return Post(arguments, working_directory, (directory / _OUTPUT).open("ab+"))
 
 
 def line() -> tuple[socket.socket, socket.socket]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Protocol
@@ -19,7 +20,7 @@ class EngineHandle(Protocol):
         """Have another process, which this one started in a session of its own, end with it."""
 
     def note_children(self) -> None:
-        """Remember the processes it has started, so that they end with it even where they leave its group."""
+        """Remember the processes it has started, so that they end with it on systems that do not lead to orphans."""
 
     def halt(self) -> None:
         """Have it stand still, with all its threads and what it started, until `resume`; no harm where it has ended."""
@@ -27,8 +28,8 @@ class EngineHandle(Protocol):
     def resume(self) -> None:
         """Let it go on."""
 
-    def leftovers(self) -> str:
-        """What it left running, in words; "" for nothing."""
+    def leftovers(self) -> Sequence[str]:
+        """The processes it left running."""
 
     def kill(self) -> None:
         """End it now, with everything it started; no harm where it has ended."""

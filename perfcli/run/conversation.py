@@ -14,6 +14,8 @@ from perfcli.measurement.verdict import Ending
 from perfcli.pool.protocol import EngineHandle
 from perfcli.recorder import Frame
 
+_TO_LEAVE_S: Final = 2.0
+
 
 class Conversation:
     """Listens to one engine process, and keeps the measurement up to date.
@@ -143,6 +145,8 @@ class Conversation:
         self._measurement.add_inspection(fields)
 
     def _on_done(self) -> None:
+        # it leaves at once: what runs after that was left by the engine
+        self.engine.wait(_TO_LEAVE_S)
         self.finish(Ending())
 
     def _obituary(self) -> tuple[str, str]:

@@ -85,10 +85,15 @@ def run_scenario(
         kept, complaint = (
             keep_database(database, keep_database_in, plan.scenario.name) if keep_database_in else ("", "")
         )
-    notes = [note for note in (complaint, *(started.leftovers() for started in processes)) if note]
+        measurement.left_running += [name for started in processes for name in started.leftovers()]
+    notes = [note for note in (complaint, _left_running(measurement.left_running)) if note]
     return assemble(measurement, ending, started_at, notes).model_copy(
         update={"kept_database": kept, "engine": engine.name if engine else ""}
     )
+
+
+def _left_running(names: Sequence[str]) -> str:
+    return f"the engine left processes running, which were ended: {', '.join(names)}" if names else ""
 
 
 def _look_at_what_is_left(

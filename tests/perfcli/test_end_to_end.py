@@ -11,7 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
@@ -74,7 +74,8 @@ class Command:
         return [p for p in psutil.process_iter() if self._is_ours(p)]
 
     def await_engine(self) -> psutil.Process:
-        return self._until(lambda: next(iter(self.engines()), None))
+        # a supervisor has the command line of the engine process below it
+        return self._until(lambda: self._below(self.engines()))
 
     def await_load(self) -> psutil.Process:
         """Wait until the engine writes interactions, and return its process."""
@@ -101,6 +102,15 @@ class Command:
         except psutil.Error:
             return False
         return "perfcli.agent" in command and any(str(self.scratch) in part for part in command)
+
+    @staticmethod
+    def _below(processes: list[psutil.Process]) -> psutil.Process | None:
+        pids = {process.pid for process in processes}
+        for process in processes:
+            with suppress(psutil.NoSuchProcess):
+                if process.ppid() in pids:
+                    return process
+        return None
 
     @staticmethod
     def _until(condition: Any) -> Any:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from perfcli.errors import Verdict
@@ -186,3 +189,13 @@ def test_several_processes_share_the_load_and_nothing_is_lost(run: Run) -> None:
 def test_a_process_without_a_vu_stands_by(run: Run) -> None:
     result = run("", READ, pool={"processes": 2}, iterations=40)
     assert (result.verdict, result.iterations) == (Verdict.PASS, 40)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux leads to orphans")
+def test_a_daemon_is_ended_and_named(run: Run) -> None:
+    result = run("leaves_daemon", READ, thresholds=["fidelity.differences == 0"], iterations=5)
+    assert result.verdict is Verdict.PASS
+    # twice: the process that compared answers opened the engine too
+    daemons = re.findall(r"\(pid (\d+): innocent", "; ".join(result.reasons))
+    assert len(daemons) == 2
+    assert not any(psutil.pid_exists(int(daemon)) for daemon in daemons)

@@ -19,7 +19,7 @@ from perfcli.errors import PerfError
 from perfcli.plan import ExecutionPlan, Slices
 from perfcli.pool.affinity import pin, usable_cpus
 from perfcli.pool.forking import Template, forking
-from perfcli.pool.processes import EngineProcess
+from perfcli.pool.processes import EngineProcess, Post
 
 _PATIENCE_S = 20.0
 
@@ -73,19 +73,17 @@ def test_the_signal_that_ended_it_is_told(start: Callable[[], EngineProcess]) ->
 
 
 def test_an_agent_that_cannot_begin_says_why(template: Template, tmp_path: Path) -> None:
-    output = tmp_path / "output.txt"
-    with open(os.devnull, "rb") as line:
-        pid = template.fork(line.fileno(), arguments=["no plan"], working_directory=str(tmp_path), output=str(output))
-    assert template.wait(pid, _PATIENCE_S) == 1
-    assert "Traceback" in output.read_text(encoding="utf-8")
+    with (tmp_path / "output.txt").open("ab+") as output, open(os.devnull, "rb") as line:
+        process = template.fork(line.fileno(), Post(["no plan"], tmp_path, output))
+    assert process.wait(_PATIENCE_S) == 1
+    assert process.end() == []
+    assert "Traceback" in (tmp_path / "output.txt").read_text(encoding="utf-8")
 
 
-def test_a_number_that_is_given_again_is_of_a_new_agent(template: Template, start: Callable[[], EngineProcess]) -> None:
+def test_what_it_printed_is_known_however_early_it_ended(start: Callable[[], EngineProcess]) -> None:
     process = start()
     process.kill()
-    template._codes[process.pid] = 0
-    template._codes.update(dict.fromkeys(range(process.pid, process.pid + 50), 0))
-    assert start().wait(0) is None
+    assert (process.printed_bytes(), process.output()) == (0, "")
 
 
 def test_a_template_that_died_is_told_in_words(tmp_path: Path) -> None:
@@ -93,11 +91,9 @@ def test_a_template_that_died_is_told_in_words(tmp_path: Path) -> None:
     try:
         template._process.kill()
         template._process.wait()
-        with open(os.devnull, "rb") as line, pytest.raises(PerfError, match="has died") as told:
-            template.fork(line.fileno(), arguments=[], working_directory=str(tmp_path), output=str(tmp_path / "o"))
+        with open(os.devnull, "rb+") as file, pytest.raises(PerfError, match="has died") as told:
+            template.fork(file.fileno(), Post([], tmp_path, file))
         assert "memory" in told.value.hint
-        with pytest.raises(PerfError, match="has died"):
-            template.wait(1, 0)
     finally:
         template.close()
 
@@ -112,8 +108,8 @@ def test_what_a_dead_template_leaves_is_no_trouble_for_the_garbage_collector(
         template._process.kill()
         template._process.wait()
         for _ in range(20):
-            with open(os.devnull, "rb") as line, pytest.raises(PerfError) as error:
-                template.fork(line.fileno(), arguments=[], working_directory=str(tmp_path), output=str(tmp_path / "o"))
+            with open(os.devnull, "rb+") as file, pytest.raises(PerfError) as error:
+                template.fork(file.fileno(), Post([], tmp_path, file))
             # a cycle, as any test or caller makes that keeps the exception in a variable
             error.value.held_by = error  # type: ignore[attr-defined]
         del error

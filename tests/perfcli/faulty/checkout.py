@@ -26,6 +26,7 @@ FAULTS = (
     "exits",
     "leaves_things",
     "stalls_and_logs",
+    "leaves_daemon",
 )
 _ENGINE = Path(__file__).parents[3] / "digipal"
 

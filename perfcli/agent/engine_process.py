@@ -1,0 +1,62 @@
+"""An engine process, as perfcli.pool starts it: `main([LINE, PLAN, DATABASE, PROCESS, (ENGINE)])`."""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+from functools import partial
+from multiprocessing.connection import Connection
+from pathlib import Path
+
+from perfcli.agent.inspection.inside import Inside
+from perfcli.agent.link import Link
+from perfcli.agent.other_engine import use_engine
+from perfcli.agent.session import Session
+from perfcli.agent.threads import SystemThreads
+from perfcli.clock import SystemClock
+from perfcli.plan import ExecutionPlan
+from perfcli.targets.protocol import Target
+from perfcli.wire import LINE_LOST
+
+
+def main(arguments: list[str]) -> None:
+    """Run one session, then leave at once, whatever threads the engine may have left."""
+    descriptor, plan_file, database_file = int(arguments[0]), Path(arguments[1]), Path(arguments[2])
+    process = int(arguments[3])
+    plan = ExecutionPlan.model_validate_json(plan_file.read_text(encoding="utf-8"), strict=False)
+    link = Link(Connection(descriptor), orphaned=partial(os._exit, LINE_LOST))
+
+    def make_target() -> Target:
+        # imported only now: the harness's own memory is measured before the engine is there
+        from perfcli.targets.choice import make_target
+
+        if len(arguments) == 4:
+            return make_target(plan, database_file)
+        with use_engine(Path(arguments[4])):
+            return make_target(plan, database_file)
+
+    exit_code = 0
+    try:
+        threads = SystemThreads(_threads_needed(plan, process))
+        Session(plan, process, database_file, link, SystemClock(link.stop), threads, make_inside=Inside).run(
+            make_target
+        )
+    except OSError:
+        # the tool is gone, or the engine has closed this process's end of the line
+        exit_code = LINE_LOST
+    except BaseException:
+        traceback.print_exc()
+        exit_code = 1
+    try:
+        sys.stdout.flush()
+        sys.stderr.flush()
+    finally:
+        # never by the interpreter's own way out, which waits for every thread that was left
+        os._exit(exit_code)
+
+
+def _threads_needed(plan: ExecutionPlan, process: int) -> int:
+    """The most vus of this process that work at once."""
+    at_once = (sum(plan.process_of(vu) == process for phase in wave for vu in phase.vus) for wave in plan.waves)
+    return max(1, *at_once)

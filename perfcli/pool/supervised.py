@@ -1,0 +1,150 @@
+"""Processes of the engine under supervision: the tool's end of the talk with `perfcli.agent.subreaper` above each."""
+
+from __future__ import annotations
+
+import select
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import BinaryIO, Final
+
+from perfcli.agent.subreaper import NO_LINE
+from perfcli.pool import leftovers
+
+_TO_START_S: Final = 60.0
+_TO_BE_GONE_S: Final = 60.0
+
+
+class SupervisedProcess:
+    """A process, and all that it starts.
+
+    Args:
+        control: the socket to its supervisor.
+        supervisor: the supervisor, if it is this process's own child.
+
+    Raises:
+        EOFError: a supervisor that is not ended before it had started anything.
+    """
+
+    def __init__(self, control: socket.socket, supervisor: subprocess.Popen[bytes] | None = None) -> None:
+        self._control = control
+        self._supervisor = supervisor
+        self._heard = b""
+        self._is_unwatched = False
+        self._code: int | None = None
+        self._left: list[str] = []
+        self._sees_orphans = True
+        self.pid = 0
+        self._listen(lambda: self.pid != 0, _TO_START_S)
+        if self.pid == 0:
+            if supervisor is None:
+                raise EOFError
+            supervisor.kill()
+            self.pid = supervisor.pid
+        leftovers.register_group(self.pid)
+
+    def wait(self, timeout_s: float) -> int | None:
+        """The exit code, negative for the signal that ended it; None if it still runs after that time."""
+        self._listen(lambda: self._code is not None, timeout_s)
+        if self._code is None and self._is_unwatched:
+            # a supervisor leaves in silence only if it was killed, and what it supervised is killed with it
+            self._code = (self._supervisor.wait() if self._supervisor else 0) or -signal.SIGKILL
+        return self._code
+
+    def own(self, pid: int) -> None:
+        """Take another process for a part of this one: it is not left behind."""
+        self._say(f"own {pid}")
+
+    def look(self) -> None:
+        """Have its supervisor remember what it has started, on systems that do not lead from there to orphans."""
+        if not self._sees_orphans:
+            self._say("look")
+
+    def end(self) -> list[str]:
+        """Kill what still runs of it; in words, what it left behind if it had ended by itself."""
+        if self._supervisor:
+            self._supervisor.send_signal(signal.SIGCONT)
+        self._say("end")
+        self._listen(lambda: False, _TO_BE_GONE_S)
+        leftovers.end_group(self.pid)
+        self._is_unwatched = True
+        self._control.close()
+        self.wait(0)
+        if self._supervisor:
+            self._supervisor.wait()
+        return self._left
+
+    def _say(self, line: str) -> None:
+        # a supervisor that is gone is noticed by listening
+        with suppress(OSError):
+            self._control.sendall(f"{line}\n".encode())
+
+    def _listen(self, is_enough: Callable[[], bool], timeout_s: float) -> None:
+        """Take in what the supervisor says until it is enough, the supervisor is gone, or time is over."""
+        if self._is_unwatched:
+            return
+        poll = select.poll()
+        poll.register(self._control, select.POLLIN)
+        until_s = time.monotonic() + timeout_s
+        while not (is_enough() or self._is_unwatched):
+            if poll.poll(max(0.0, until_s - time.monotonic()) * 1e3):
+                self._take_in()
+            elif time.monotonic() >= until_s:
+                return
+
+    def _take_in(self) -> None:
+        try:
+            heard = self._control.recv(4096)
+        except OSError:
+            heard = b""
+        self._is_unwatched = not heard
+        *lines, self._heard = (self._heard + heard).split(b"\n")
+        for line in lines:
+            word, _, rest = line.decode(errors="replace").partition(" ")
+            match word:
+                case "started":
+                    pid, sees_orphans = rest.split()
+                    self.pid, self._sees_orphans = int(pid), sees_orphans == "1"
+                case "ended":
+                    self._code = int(rest)
+                case "left":
+                    self._left.append(rest)
+
+
+def start_supervised(
+    module: str,
+    arguments: Sequence[str],
+    *,
+    working_directory: Path,
+    environment: Mapping[str, str],
+    output: BinaryIO,
+    line: int = NO_LINE,
+) -> SupervisedProcess:
+    """Have a fresh interpreter call `main(arguments)` of a module, under supervision.
+
+    Args:
+        output: what it prints to.
+        line: a descriptor to leave open for it.
+    """
+    ours, theirs = socket.socketpair()
+    control = theirs.fileno()
+    with theirs:
+        supervisor = subprocess.Popen(
+            [
+                *(sys.executable, "-m", "perfcli.agent", str(control), str(line)),
+                *(*leftovers.scratch_directories(), "--", module, *arguments),
+            ],
+            cwd=working_directory,
+            env=dict(environment),
+            pass_fds=[control] if line == NO_LINE else [control, line],
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    return SupervisedProcess(ours, supervisor)
