@@ -75,19 +75,25 @@ def _project_file(start: Path) -> Iterator[tuple[Path, dict[str, Any]]]:
             return
         if (directory / SHARED_FILE).is_file():
             tool = _read(directory / SHARED_FILE).get("tool", {})
-            if isinstance(tool, dict) and isinstance(table := tool.get("digipal-perf"), dict):
-                yield directory / SHARED_FILE, table
+            if isinstance(tool, dict) and "digipal-perf" in tool:
+                yield directory / SHARED_FILE, _table(tool["digipal-perf"], directory / SHARED_FILE)
                 return
+
+
+def _table(written: Any, file: Path) -> dict[str, Any]:
+    if not isinstance(written, dict):
+        raise UsageError(f"{file}: tool.digipal-perf: expected a table, not {_shown(written)}")
+    return written
 
 
 def _read(file: Path) -> dict[str, Any]:
     import tomllib
 
     try:
-        return tomllib.loads(file.read_text(encoding="utf-8"))
+        return tomllib.loads(file.read_text(encoding="utf-8-sig"))
     except OSError as error:
         raise UsageError(f"{file}: cannot be read: {error.strerror}") from error
-    except ValueError as error:  # not UTF-8, or not TOML
+    except (ValueError, RecursionError) as error:  # not UTF-8, not TOML, or nested too deep
         raise UsageError(f"{file}: not TOML: {error}", hint="write, for one, [run] and workers = 20 below") from error
 
 
@@ -97,6 +103,8 @@ def _of_group(group: click.Group, table: Mapping[str, Any], file: Path, words: S
     tables = {key: value for key, value in table.items() if isinstance(value, dict)}
     _refuse_unknown(tables, group.commands, _place(file, words, "table"))
     _refuse_unknown(shared, options_of(group), _place(file, words, "key"))
+    for key, written in shared.items():
+        _value(options_of(group)[key], written, file, f"{file}: {'.'.join([*words, key])}")
     return {
         name: _of_command(
             command,
@@ -113,7 +121,14 @@ def _of_command(command: click.Command, table: dict[str, Any], file: Path, words
         return _of_group(command, table, file, words)
     options = options_of(command)
     _refuse_unknown(table, options, _place(file, words, "key"))
-    return {str(options[key].name): _value(options[key], table[key], file, [*words, key]) for key in table}
+    values: dict[str, Any] = {}
+    for key, written in table.items():
+        name, place = str(options[key].name), f"{file}: {'.'.join([*words, key])}"
+        if name in values:
+            other = next(each for each in table if options[each] is options[key])
+            raise UsageError(f"{place}: {key} and {other} are one option", hint="keep one of them")
+        values[name] = _value(options[key], written, file, place)
+    return values
 
 
 def _place(file: Path, words: Sequence[str], what: str) -> str:
@@ -131,10 +146,38 @@ def _refuse_unknown(written: Iterable[str], known: Iterable[str], place: str) ->
             raise UsageError(f"{place}{key!r:.60}{did_you_mean([key], listing)}", hint=hint)
 
 
-def _value(option: click.Option, written: Any, file: Path, words: Sequence[str]) -> Any:
+def _value(option: click.Option, written: Any, file: Path, place: str) -> Any:
     """A value as click takes it; a path is seen from the directory of the file."""
-    if isinstance(written, dict) or (isinstance(written, list) and not option.multiple):
-        raise UsageError(f"{file}: {'.'.join(words)}: expected one value, not {written!r:.60}")
-    if isinstance(option.type, click.Path) and isinstance(written, str) and written != "-":
-        return str(file.parent / written)
-    return [written] if option.multiple and not isinstance(written, list) else written
+    if isinstance(written, list) and option.multiple:
+        return [_value_of_one(option, each, f"{place}[{index}]") for index, each in enumerate(written)]
+    value = _value_of_one(option, written, place)
+    if isinstance(option.type, click.Path) and value != "-":
+        return str(file.parent / os.path.expanduser(value))
+    return [value] if option.multiple else value
+
+
+def _value_of_one(option: click.Option, written: Any, place: str) -> Any:
+    """A value of exactly the type that the option has: click would take 2.7 for 2, and 5 for the file "5"."""
+    expected, form = _type_of(option)
+    if type(written) is not expected:
+        raise UsageError(f"{place}: expected {form}, not {_shown(written)}")
+    if isinstance(written, str) and not written.strip():
+        raise UsageError(f"{place} is empty", hint="give it a value, or leave the key out")
+    return written
+
+
+def _type_of(option: click.Option) -> tuple[type, str]:
+    if option.is_flag:
+        return bool, "true or false"
+    if isinstance(option.type, click.types.IntParamType):
+        return int, "a whole number"
+    return str, 'text in quotes, as in "…"'
+
+
+def _shown(written: Any) -> str:
+    """A value as TOML has it, in short."""
+    if isinstance(written, bool):
+        return str(written).lower()
+    if isinstance(written, (list, dict)):
+        return "a list" if isinstance(written, list) else "a table"
+    return f"{written!r:.60}" if isinstance(written, str) else f"{written!s:.60}"

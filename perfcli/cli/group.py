@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any, Final
 
 import click
@@ -9,7 +10,7 @@ import click
 from perfcli import __version__
 from perfcli.cli import defaults
 from perfcli.cli.names import complete_names
-from perfcli.cli.variables import name_variables, warn_of_unknown_variables, words_of
+from perfcli.cli.variables import name_variables, variables_of, warn_of_unknown_variables, words_of
 
 EPILOG: Final = """\b
 Exit codes: 0 pass · 1 the engine died or hung · 2 usage or invalid scenario · 3 a threshold failed ·
@@ -26,6 +27,7 @@ class Command(click.Command):
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Take what the command line does not say from the environment, then from the project's file."""
         name_variables(self, words_of(ctx))
+        self._refuse_blanks(ctx, args)
         try:
             return super().parse_args(ctx, args)
         except click.MissingParameter:
@@ -33,6 +35,25 @@ class Command(click.Command):
         except click.BadParameter as error:
             told = error.message + defaults.origin_of(error.param, ctx)
             raise click.BadParameter(told, ctx, error.param) from error
+
+    def _refuse_blanks(self, ctx: click.Context, args: list[str]) -> None:
+        """Refuse an option or argument without text: `--baseline "$UNSET"` would quietly compare nothing.
+
+        Looks at the raw texts, as types may make something of them: an empty path is the working directory.
+        """
+        if ctx.resilient_parsing:
+            return
+        given, _, _ = self.make_parser(ctx).parse_args(args=list(args))
+        for parameter in self.params:
+            written = given.get(parameter.name or "")
+            texts = written if isinstance(written, (list, tuple)) else [written]
+            if any(isinstance(text, str) and not text.strip() for text in texts):
+                what = "option" if isinstance(parameter, click.Option) else "argument"
+                told = f"it is empty; was a variable not set? Give it a value, or leave the {what} out."
+                raise click.BadParameter(told, ctx, parameter)
+            for variable in variables_of(parameter):
+                if os.environ.get(variable, "").isspace():
+                    raise click.BadParameter(f"{variable} holds only blanks: set a value, or unset it.", ctx, parameter)
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """The options, and where else they can be set."""

@@ -131,7 +131,25 @@ def test_pyproject_counts_where_it_speaks_of_the_tool(place: Path) -> None:
         ("stor = 'x'", "unknown key 'stor' (did you mean 'store'?)", "there are "),
         ("[baseline.sav]\nforce = true", "[baseline]: unknown table 'sav' (did you mean 'save'?)", "there are list,"),
         ("[run]\nkeep_db = 'x'", "[run]: unknown key 'keep_db' (did you mean 'keep-db'?)", "there are "),
-        ("[plan]\nworkers = [3]", "plan.workers: expected one value, not [3]", ""),
+        ("[plan]\nworkers = [3]", "plan.workers: expected a whole number, not a list", ""),
+        ("[run]\nworkers = 2.7", "run.workers: expected a whole number, not 2.7", ""),
+        ("[run]\nvus = true", "run.vus: expected a whole number, not true", ""),
+        ("[run]\nseed = '1'", "run.seed: expected a whole number, not '1'", ""),
+        ("[run]\nworkers = {}", "run.workers: expected a whole number, not a table", ""),
+        ("[run]\njson = 5", 'run.json: expected text in quotes, as in "…", not 5', ""),
+        ("[run]\nduration = 10", 'run.duration: expected text in quotes, as in "…", not 10', ""),
+        ("[run]\nbaseline = false", 'run.baseline: expected text in quotes, as in "…", not false', ""),
+        ("[run]\nengine = 2026-01-01", 'run.engine: expected text in quotes, as in "…", not 2026-01-01', ""),
+        ("[run]\nsave = 1", "run.save: expected true or false, not 1", ""),
+        ("[run]\nprogress = 'no'", "run.progress: expected true or false, not 'no'", ""),
+        ("[run]\nset = ['a=1', 2]", 'run.set[1]: expected text in quotes, as in "…", not 2', ""),
+        ("[baseline.save]\nforce = 0", "baseline.save.force: expected true or false, not 0", ""),
+        ("store = 1.5", 'store: expected text in quotes, as in "…", not 1.5', ""),
+        ("[run]\nbaseline = ''", "run.baseline is empty", "give it a value, or leave the key out"),
+        ("[run]\ntag = ['quick', ' ']", "run.tag[1] is empty", "give it a value"),
+        ("[ab]\nmax-time = ' '", "ab.max-time is empty", "give it a value"),
+        ("[run]\nworkers = 2\nvus = 3", "run.vus: vus and workers are one option", "keep one of them"),
+        ("a = " + "[" * 9_999, "not TOML: ", ""),
         ("[plan", "not TOML: ", "write, for one, [run]"),
     ],
 )
@@ -141,15 +159,34 @@ def test_what_is_wrong_with_the_file_is_told(place: Path, text: str, message: st
     assert told_hint.startswith(hint)
 
 
+def test_a_byte_order_mark_is_no_part_of_the_file(place: Path) -> None:
+    (place / "digipal-perf.toml").write_bytes(b"\xef\xbb\xbf[plan]\nworkers = 3")
+    assert " by 3 vus" in planned()
+
+
+def test_the_home_directory_has_its_sign(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(place / "home"))
+    write(place, "store = '~/kept'\n[run]\njson = '~/r.json'")
+    assert values(["run"])["store"] == place / "home" / "kept"
+    assert values(["run"])["json_file"] == place / "home" / "r.json"
+    assert values(["run", "--json", "~/x.json"])["json_file"] == place / "home" / "x.json"
+    monkeypatch.setenv("DIGIPAL_PERF_STORE", "~/of env")
+    assert values(["history"])["store"] == place / "home" / "of env"
+
+
+def test_a_table_that_is_none_is_told(place: Path) -> None:
+    assert told(place, "tool.digipal-perf = 5", "pyproject.toml")[0] == "tool.digipal-perf: expected a table, not 5"
+
+
 def test_a_pyproject_is_held_to_the_same(place: Path) -> None:
     assert told(place, "[tool.digipal-perf.plan]\nseeed = 3", "pyproject.toml")[0].endswith("(did you mean 'seed'?)")
 
 
 def test_a_value_that_does_not_fit_is_told_with_where_it_stands(place: Path) -> None:
-    file = write(place, "[plan]\nworkers = 'many'")
+    file = write(place, "[plan]\nworkers = 0")
     result = CliRunner().invoke(cli, ["plan", "pet_creation"])
     assert result.exit_code == 2
-    assert f"'many' is not a valid integer range. (from {file})" in " ".join(result.output.split())
+    assert f"'--workers' / '--vus': 0 is not in the range x>=1. (from {file})" in " ".join(result.output.split())
     result = CliRunner().invoke(cli, ["plan", "pet_creation"], env={"DIGIPAL_PERF_PLAN_VUS": "few"})
     assert "'few' is not a valid integer range. (from DIGIPAL_PERF_PLAN_VUS)" in " ".join(result.output.split())
 
