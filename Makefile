@@ -1,17 +1,29 @@
-# make demo: see DigiPal under load. make test: the whole suite. Both set up .venv by themselves; neither needs root.
+# make demo: see DigiPal under load. make quick, test, nightly: the tests after each edit, before each merge, each night.
+# Each sets up .venv by itself; none needs root.
 
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+PYTEST := $(BIN)/python -m pytest
+# Cached bytecode halves the time to collect the tests; this keeps it even if your shell says PYTHONDONTWRITEBYTECODE.
+CACHED := PYTHONDONTWRITEBYTECODE= PYTHONPYCACHEPREFIX=$(CURDIR)/$(VENV)/bytecode
 
-.PHONY: demo test lint format clean
+.PHONY: demo quick test nightly lint format clean
 
 demo: $(VENV)/installed
 	$(BIN)/digipal-perf run --tag quick
 
+# two workers: each more costs the time to import everything once again
+quick: $(VENV)/installed-for-tests
+	$(CACHED) $(PYTEST) -q -n 2 -m "not slow and not nightly"
+
 test: $(VENV)/installed-for-tests
-	$(BIN)/python -m pytest -n auto --dist worksteal -m "not nightly"
+	$(PYTEST) -n auto --dist worksteal -m "not nightly and not alone"
+	$(PYTEST) -m "alone and not nightly" tests/test_performance_benchmarks.py
+
+nightly: $(VENV)/installed-for-tests
+	$(PYTEST) -n auto --dist worksteal -m nightly
 
 lint: $(VENV)/installed-for-tests
 	$(BIN)/ruff check .

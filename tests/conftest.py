@@ -1,41 +1,40 @@
-"""What holds for all tests: those that measure have the machine to themselves, and where they run does not matter."""
+"""What holds for all tests: which are slow, which run alone, and that where they run does not matter."""
 
 from __future__ import annotations
 
-import fcntl
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
-
 import pytest
 
+NIGHTLY_TIMEOUT_S = 1_800
+"""Of a test marked `nightly`, unless it has a timeout of its own; all others have that of pyproject.toml."""
 
-@pytest.fixture(autouse=True)
-def _alone_or_beside(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Hold back all other tests while one marked `alone` runs; where there is one process, there are no others."""
-    if not hasattr(request.config, "workerinput"):
-        yield
-        return
-    shared_by_all = tmp_path_factory.getbasetemp().parent
-    alone = request.node.get_closest_marker("alone") is not None
-    running = fcntl.LOCK_EX if alone else fcntl.LOCK_SH
-    # whoever waits to be alone keeps others from starting meanwhile
-    with (
-        _locked(shared_by_all / "waiting.lock", fcntl.LOCK_EX) as waiting,
-        _locked(shared_by_all / "running.lock", running),
-    ):
-        fcntl.flock(waiting, fcntl.LOCK_UN)
-        yield
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark as slow what starts engines or tries many inputs: `make quick` leaves it out."""
+    for item in items:
+        if _is_marked(item, "alone") and item.path.name != "test_performance_benchmarks.py":
+            raise pytest.UsageError(f"{item.nodeid}: `make test` looks for `alone` in test_performance_benchmarks.py")
+        if _is_marked(item, "end_to_end") or _is_marked(item, "alone") or _is_fuzzing(item):
+            item.add_marker("slow")
+        if _is_marked(item, "nightly") and not _is_marked(item, "timeout"):
+            item.add_marker(pytest.mark.timeout(NIGHTLY_TIMEOUT_S))
+
+
+def _is_marked(item: pytest.Item, name: str) -> bool:
+    return item.get_closest_marker(name) is not None
+
+
+def _is_fuzzing(item: pytest.Item) -> bool:
+    return getattr(getattr(item, "obj", None), "is_hypothesis_test", False)
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Measure only if no other test runs beside."""
+    if _is_marked(item, "alone") and hasattr(item.config, "workerinput"):
+        pytest.skip("measures, so nothing may run beside it: run it without -n, as `make test` does")
 
 
 @pytest.fixture(autouse=True)
 def _no_progress_lines(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where these tests run in CI, commands that last would tell on stderr how they go on."""
+    """Without CI in the environment, no command prints how far it is."""
     monkeypatch.delenv("CI", raising=False)
-
-
-@contextmanager
-def _locked(file: Path, how: int) -> Iterator[int]:
-    with file.open("w") as handle:
-        fcntl.flock(handle, how)
-        yield handle.fileno()

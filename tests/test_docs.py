@@ -181,6 +181,7 @@ class TestCommands:
     def test_there_are_some(self) -> None:
         assert {split(command)[0] for command in COMMANDS} == set(LEAVES)
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("command", COMMANDS, ids=shlex.join)
     def test_parse(self, command: list[str]) -> None:
         name, arguments = split(command)
@@ -280,6 +281,7 @@ class TestReadme:
 class TestLinks:
     """Documents lead to one another."""
 
+    @pytest.mark.slow
     @pytest.mark.parametrize(("name", "link"), LINKS)
     def test_lead_somewhere(self, name: str, link: str) -> None:
         file, _, anchor = link.partition("#")
@@ -471,6 +473,7 @@ class TestResults:
     def test_the_schema_version_is_told(self) -> None:
         assert f"`schema_version` is {results.SCHEMA_VERSION}." in section(RESULTS, "Schema version")
 
+    @pytest.mark.slow
     def test_the_python_example_runs(self, tmp_path: Path) -> None:
         (example,) = blocks(RESULTS, "json")
         (tmp_path / "results.json").write_text(example, encoding="utf-8")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -60,8 +61,13 @@ def room_of(module: Path) -> str:
     return module.relative_to(ROOT / "perfcli").with_suffix("").parts[0]
 
 
-def imports(module: Path, *, only_at_import: bool = False) -> Iterator[str]:
+@cache
+def imports(module: Path, *, only_at_import: bool = False) -> tuple[str, ...]:
     """The dotted names a module imports; those inside functions and under TYPE_CHECKING on request left out."""
+    return tuple(_imports(module, only_at_import=only_at_import))
+
+
+def _imports(module: Path, *, only_at_import: bool) -> Iterator[str]:
     waiting: list[ast.AST] = [ast.parse(module.read_text(encoding="utf-8"))]
     while waiting:
         node = waiting.pop()

@@ -51,6 +51,7 @@ UNSAFE = ["", ".", "..", "../x.png", "/tmp/x.png", "a/b.png", "a\\b.png", "..\\x
 UNSAFE += ["a\0.png", "a\n.png", "\ud800.png", "../" * 10**6]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", UNSAFE, ids=lambda name: ascii(name)[:20])
 def test_a_name_that_leads_elsewhere_is_refused(storage: StorageManager, name: str) -> None:
     with pytest.raises(AssetNameError, match="no plain file name") as failure:
@@ -68,6 +69,7 @@ def test_a_name_too_long_for_the_disk_is_an_error(storage: StorageManager) -> No
     assert storage.get_user_assets("u") == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("user_id", ["../../x", "/etc", "a/b", "..", ".", "", "backups", "a\0b", "\ud800", "x" * 10**6])
 def test_any_user_has_a_folder_inside(storage: StorageManager, user_id: str) -> None:
     path = Path(storage.save_asset(user_id, "a.png", b"x"))

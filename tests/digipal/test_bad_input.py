@@ -15,6 +15,7 @@ ODD = ["", "a\0b", "'; DROP TABLE users; --", "🥚👨‍👩‍👧", "%s {} \
 ODD_IDS = [ascii(text) for text in ODD]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("text", [*ODD, HUGE], ids=[*ODD_IDS, "10 MB"])
 def test_any_text_is_kept_as_it_is(core: DigiPalCore, storage: StorageManager, text: str) -> None:
     assert storage.create_user(text, text, text)
@@ -54,6 +55,7 @@ def test_half_a_character_in_what_is_said_leaves_the_pet_as_it_was(core: DigiPal
         core.create_new_pet(EggType.RED, "\ud800")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["hp", "generation", "energy", "evolution_timer"])
 @pytest.mark.parametrize("value", [math.nan, math.inf, None, "7", b"7", [7], 2**70])
 def test_a_number_that_is_none(storage: StorageManager, name: str, value: object) -> None:
@@ -74,6 +76,7 @@ def test_an_odd_number_is_kept_as_it_is(storage: StorageManager, value: float) -
     assert storage.load_pet("u") == pet
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("table", "column", "value"),
     [

@@ -13,6 +13,8 @@ import pytest
 
 from digipal.storage import StorageManager
 
+pytestmark = pytest.mark.slow
+
 KILLS = 60
 LONGEST_LIFE_S = 0.04
 

@@ -178,6 +178,7 @@ def test_a_connection_belongs_to_its_thread_and_close_closes_all(db_path: Path) 
         database.execute_query("SELECT 1")
 
 
+@pytest.mark.slow
 def test_a_thread_that_ends_leaves_no_connection(db_path: Path) -> None:
     database = DatabaseConnection(db_path)
     in_threads(5, lambda number: database.execute_query("SELECT 1"))
@@ -193,6 +194,7 @@ def test_a_connection_closed_by_its_user_is_replaced(db_path: Path) -> None:
     database.close()
 
 
+@pytest.mark.slow
 def test_a_storage_that_is_dropped_closes_its_connections(db_path: Path) -> None:
     StorageManager(db_path).save_pet(DigiPal(user_id="u"))
     gc.collect()
@@ -226,6 +228,7 @@ def test_another_thread_that_keeps_writing_is_a_busy_error(db_path: Path) -> Non
     storage.close()
 
 
+@pytest.mark.slow
 def test_a_reader_beside_a_writer_sees_the_old_state_or_the_new(storage: StorageManager) -> None:
     storage.save_pet(DigiPal(user_id="u", generation=0))
     done = threading.Event()

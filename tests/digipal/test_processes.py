@@ -10,6 +10,8 @@ from digipal.core import EggType
 from digipal.core.digipal_core import DigiPalCore
 from digipal.storage import StorageManager
 
+pytestmark = pytest.mark.slow
+
 ENGINE = """
 import sys
 from digipal.ai import AICommunication

@@ -52,6 +52,7 @@ def callers(call: Callable[[int], object]) -> tuple[list[threading.Thread], list
     return threads, failures
 
 
+@pytest.mark.slow
 def test_a_thousand_changed_pets_beside_calls_that_go_on(core: DigiPalCore, storage: StorageManager) -> None:
     for number in range(1000):
         core.create_new_pet(EggType.RED, f"u{number}").name = "Changed"

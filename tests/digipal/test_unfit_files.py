@@ -96,6 +96,7 @@ def test_a_file_that_is_no_database(db_path: Path, content: bytes) -> None:
     assert_refused(db_path)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("journal_mode", ["wal", "delete"])
 @pytest.mark.parametrize(("start", "end"), [(0, 100), (16, 100), (100, 4096), (0.5, 0.6)])
 def test_noise_in_a_file(filled: Path, journal_mode: str, start: float, end: float) -> None:
@@ -109,6 +110,7 @@ def test_noise_in_a_file(filled: Path, journal_mode: str, start: float, end: flo
     assert_refused(filled)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kept", [50, 3000, 0.5, -1000])
 def test_a_file_that_was_cut_off(filled: Path, kept: float) -> None:
     content = filled.read_bytes()
@@ -388,6 +390,7 @@ def test_both_live_pets_of_a_user_in_such_a_file_stay_and_can_be_saved(plain: Pa
     storage.close()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "change",
     [

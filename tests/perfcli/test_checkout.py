@@ -89,6 +89,7 @@ def test_a_directory_without_an_engine_is_refused(tmp_path: Path) -> None:
     assert "not the package itself" in error.hint
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["main~1", "v1", "{hash}", "{short}"])
 def test_a_revision_is_checked_out_and_gone_afterwards(git: Git, scratch: Path, name: str) -> None:
     old = commit_engine(git, "old")
@@ -209,6 +210,7 @@ with resolve_engine("HEAD"):
 """
 
 
+@pytest.mark.slow
 def test_after_a_second_ctrl_c_the_files_are_gone_and_the_next_use_has_git_forget(git: Git, scratch: Path) -> None:
     commit_engine(git, "engine")
     away = scratch.parent / "on a disk that is not mounted now"

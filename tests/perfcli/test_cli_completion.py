@@ -84,6 +84,7 @@ def test_the_script_names_the_program_and_its_variable(shell: str) -> None:
     assert f"_DIGIPAL_PERF_COMPLETE={shell}_complete" in result.stdout
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("words", ["run pet_", "run --tag q", "trend --metric memory.l", "explain la"])
 def test_a_shell_is_answered_without_heavy_imports(words: str) -> None:
     program = (

@@ -30,6 +30,7 @@ def help_of(path: tuple[str, ...], columns: int = 100) -> str:
     return result.output
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", ALL, ids=" ".join)
 def test_every_help_has_an_example_of_the_command(path: tuple[str, ...]) -> None:
     text = help_of(path)
@@ -38,6 +39,7 @@ def test_every_help_has_an_example_of_the_command(path: tuple[str, ...]) -> None
     assert re.search(rf"\bdigipal-perf {' '.join(path)}\b", examples)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", ALL, ids=" ".join)
 def test_examples_parse(path: tuple[str, ...]) -> None:
     for line in re.findall(r"^ +(digipal-perf .*)$", help_of(path), re.MULTILINE):

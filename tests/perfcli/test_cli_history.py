@@ -48,6 +48,7 @@ def invoked(*arguments: str, **environment: str) -> Result:
     return CliRunner().invoke(cli, list(arguments), env=environment, catch_exceptions=False)
 
 
+@pytest.mark.slow
 def test_a_step_is_found_with_its_commits_and_the_command(kept: str) -> None:
     result = invoked("trend", "test", "--store", kept)
     assert result.exit_code == 0
@@ -57,6 +58,7 @@ def test_a_step_is_found_with_its_commits_and_the_command(kept: str) -> None:
     assert "\x1b" not in result.stdout
 
 
+@pytest.mark.slow
 def test_the_trend_as_json(kept: str, tmp_path: Path) -> None:
     path = tmp_path / "trend.json"
     invoked("trend", "test", "--store", kept, "--metric", "status.latency.p50", "--json", str(path))
@@ -68,6 +70,7 @@ def test_the_trend_as_json(kept: str, tmp_path: Path) -> None:
     assert (change["index"], change["first_after"]) == (STEP, "22" + "c" * 38)
 
 
+@pytest.mark.slow
 def test_a_scenarios_file_stands_for_its_name(kept: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     path = Path("mine.yaml")
@@ -78,6 +81,7 @@ def test_a_scenarios_file_stands_for_its_name(kept: str, tmp_path: Path, monkeyp
     assert f"digipal-perf ab {path} --base 21" in " ".join(result.stdout.replace("\\", "").split())
 
 
+@pytest.mark.slow
 def test_the_store_of_the_environment(kept: str) -> None:
     lines = invoked("history", "--last", "3", DIGIPAL_PERF_STORE=kept).stdout.splitlines()
     assert [line.split()[0] for line in lines[2:5]] == ["2026-01-28", "2026-01-29", "2026-01-30"]
@@ -85,6 +89,7 @@ def test_the_store_of_the_environment(kept: str) -> None:
     assert lines[5].strip() == "27 older runs not shown"
 
 
+@pytest.mark.slow
 def test_the_history_as_json(kept: str, tmp_path: Path) -> None:
     path = tmp_path / "history.json"
     invoked("history", "test", "--store", kept, "--json", str(path))
@@ -93,6 +98,7 @@ def test_the_history_as_json(kept: str, tmp_path: Path) -> None:
     assert document["runs"][-1]["verdict"] == "interrupted"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", [("history",), ("trend", "test")])
 def test_what_cannot_be_read_is_said_aside(command: tuple[str, ...], kept: str) -> None:
     (Path(kept) / "runs" / "half.json").write_text('{"schema_version": 1, "na', encoding="utf-8")
@@ -108,6 +114,7 @@ def test_an_empty_store_says_how_to_fill_it(tmp_path: Path) -> None:
     assert "digipal-perf run SCENARIO --save" in result.stdout
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", ["history", "trend"])
 def test_a_scenario_that_was_never_kept_is_told(command: str, kept: str) -> None:
     with pytest.raises(UsageError, match=r"no run of other is kept in .*: there are runs of test") as caught:
@@ -120,6 +127,7 @@ def test_a_trend_of_nothing_is_told(tmp_path: Path) -> None:
         invoked("trend", "test", "--store", str(tmp_path))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("asked", "hint"), [("tset", "did you mean test?"), ("other", "digipal-perf run other --save")]
 )
@@ -129,11 +137,13 @@ def test_a_scenario_without_runs_is_told_with_the_next_step(kept: str, asked: st
     assert told.value.hint == hint
 
 
+@pytest.mark.slow
 def test_an_unknown_metric_is_told(kept: str) -> None:
     with pytest.raises(UsageError, match="no operation sttus"):
         invoked("trend", "test", "--store", kept, "--metric", "sttus.latency.p50")
 
 
+@pytest.mark.slow
 def test_a_dash_writes_json_to_stdout_and_the_table_beside_it(kept: str) -> None:
     for command in (["history"], ["trend", "test"], ["baseline", "list"]):
         result = invoked(*command, "--store", kept, "--json", "-")

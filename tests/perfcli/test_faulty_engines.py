@@ -22,6 +22,8 @@ from perfcli.scenario.models import Scenario
 from perfcli.scenario.overrides import parse_set
 from tests.perfcli.faulty.checkout import make_checkout
 
+pytestmark = pytest.mark.slow
+
 CLEAN = [
     "success_rate == 100%",
     "lost_writes == 0",

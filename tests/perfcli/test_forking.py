@@ -98,6 +98,7 @@ def test_a_template_that_died_is_told_in_words(tmp_path: Path) -> None:
         template.close()
 
 
+@pytest.mark.slow
 def test_what_a_dead_template_leaves_is_no_trouble_for_the_garbage_collector(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -123,6 +124,7 @@ def test_a_template_ends_when_the_tool_is_gone() -> None:
     assert not process.is_running()
 
 
+@pytest.mark.slow
 def test_a_template_has_neither_an_engine_nor_a_second_thread() -> None:
     program = (
         f"import sys, threading, {template_module.__name__}; print(threading.active_count(), 'digipal' in sys.modules)"
@@ -165,6 +167,7 @@ def test_who_is_gone_cannot_be_pinned() -> None:
         pin(process.pid, [0])
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="no CPUs are known elsewhere")
 def test_where_the_system_refuses_no_cpu_is_usable(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(pid: int, cpus: object) -> None:

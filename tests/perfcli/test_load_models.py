@@ -40,6 +40,7 @@ def test_a_stall_counts_for_all_that_had_to_wait(make_plan: Any) -> None:
     assert result.verdict is Verdict.PASS
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("rate", "iterations"), [("250/s", 2_500), ("7/s", 70), ("90/m", 15)])
 def test_what_is_due_is_delivered(make_plan: Any, rate: str, iterations: int) -> None:
     result = simulate(arrivals(make_plan, rate=rate, vus=5))
@@ -60,17 +61,20 @@ def test_load_that_was_not_delivered_is_never_a_pass(make_plan: Any) -> None:
     assert "of 100.0 iterations/s were delivered, 494 dropped" in result.reasons[0]
 
 
+@pytest.mark.slow
 def test_drops_that_a_threshold_allows_are_no_doubt(make_plan: Any) -> None:
     assert simulate(arrivals(make_plan, thresholds=["dropped_iterations < 500"]), too_slow).verdict is Verdict.PASS
     assert simulate(arrivals(make_plan, thresholds=["dropped_iterations == 0"]), too_slow).verdict is Verdict.FAIL
     assert simulate(arrivals(make_plan, thresholds=["delivery >= 98%"]), too_slow).verdict is Verdict.FAIL
 
 
+@pytest.mark.slow
 def test_more_vus_deliver_what_one_cannot(make_plan: Any) -> None:
     result = simulate(arrivals(make_plan, vus=3), too_slow)
     assert (result.iterations, result.verdict) == (1_000, Verdict.PASS)
 
 
+@pytest.mark.slow
 def test_only_the_first_step_of_an_iteration_was_due(make_plan: Any) -> None:
     result = simulate(arrivals(make_plan, flow=["status", "load_pet"]), lambda *_: Behaviour(takes_ns=8 * MS))
     status, load_pet = result.operations
@@ -194,6 +198,7 @@ def test_an_engine_that_slows_down_is_not_the_machine(make_plan: Any) -> None:
     assert busy.verdict is Verdict.PASS
 
 
+@pytest.mark.slow
 def test_cost_that_grows_with_what_is_stored_is_seen(make_plan: Any) -> None:
     def growing(label: str, call: int) -> Behaviour:
         return Behaviour(takes_ns=(call + 1) * 10_000)
@@ -211,6 +216,7 @@ def fails_in_the_middle(label: str, call: int) -> Behaviour:
     return Behaviour(takes_ns=MS, raises=ValueError() if 400 <= call < 600 else None)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("threshold", "verdict"),
     [

@@ -260,6 +260,7 @@ class TestFailures:
         asked = call.arguments(0, 0)
         assert call.check(asked, call.invoke(*asked)) == ""
 
+    @pytest.mark.slow
     @pytest.mark.parametrize(
         ("error", "category"),
         [("DatabaseBusyError", "busy"), ("StorageError", "database"), ("SimulatedAIError", ""), (None, "")],
@@ -270,6 +271,7 @@ class TestFailures:
         target = opened(found(), ["get_pet_status"])
         assert target.classify(ToolError("it failed", {"error": error})) == ("it failed", category)
 
+    @pytest.mark.slow
     def test_users_of_two_runs_do_not_meet(self, found: Callable[..., str], opened: Callable[..., McpTarget]) -> None:
         url = found()
         users = {opened(url, ["get_pet_status"]).calls(0)[0].arguments(0, 0)[0]["user_id"] for _ in range(2)}  # type: ignore[union-attr]

@@ -208,6 +208,7 @@ def call(*arguments: object) -> Result:
 class TestInputs:
     """No command replaces a file that it reads."""
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("read", ["own.yaml", "base.yaml", "words.csv", "digipal-perf.toml"])
     @pytest.mark.parametrize(
         "command",

@@ -150,6 +150,7 @@ def test_memory_growth_and_peak(make_plan: Any) -> None:
     assert failed(result) == ["memory.growth < 50MB"]
 
 
+@pytest.mark.slow
 def test_an_aborted_load_fails_even_where_its_threshold_holds_again(make_plan: Any) -> None:
     plan = make_plan(
         ["status"],
@@ -206,6 +207,7 @@ def test_a_mix_of_almost_only_pauses_ends(make_plan: Any) -> None:
     assert result.verdict is Verdict.INVALID
 
 
+@pytest.mark.slow
 def test_an_aborting_threshold_ends_the_load(make_plan: Any) -> None:
     plan = make_plan(
         ["status"],
@@ -218,6 +220,7 @@ def test_an_aborting_threshold_ends_the_load(make_plan: Any) -> None:
     assert result.reasons[0] == "the load was stopped early by latency.max < 5ms: 10.0 ms"
 
 
+@pytest.mark.slow
 def test_a_stop_request_interrupts_with_a_partial_report(make_plan: Any) -> None:
     person = Impatient("interrupted by Ctrl-C")
     plan = make_plan(["status"], **PETS, load={"executor": "constant-vus", "duration": "9h"})
@@ -228,6 +231,7 @@ def test_a_stop_request_interrupts_with_a_partial_report(make_plan: Any) -> None
     assert result.total.latency is not None
 
 
+@pytest.mark.slow
 def test_lost_writes_are_found(make_plan: Any) -> None:
     def loses_one_in_five(label: str, call: int) -> Behaviour:
         return Behaviour(stores=call % 5 != 0)
@@ -240,6 +244,7 @@ def test_lost_writes_are_found(make_plan: Any) -> None:
     assert simulate(plan).verdict is Verdict.PASS
 
 
+@pytest.mark.slow
 def test_creations_and_saves_are_held_to_account(make_plan: Any) -> None:
     created = make_plan(["create_pet", "interact"], load={"iterations": 10, "vus": 2}, thresholds=["lost_writes == 0"])
     assert simulate(created).verdict is Verdict.PASS
@@ -268,6 +273,7 @@ def test_database_errors_are_a_metric_of_their_own(make_plan: Any) -> None:
     assert simulate(plan).verdict is Verdict.PASS
 
 
+@pytest.mark.slow
 def test_one_seed_gives_one_digest(make_plan: Any) -> None:
     def run(seed: int) -> RunResult:
         plan = make_plan(
@@ -287,6 +293,7 @@ def test_one_seed_gives_one_digest(make_plan: Any) -> None:
     assert [(vu.vu, vu.iterations, vu.operations) for vu in first.vus] == [(0, 40, 40), (1, 40, 40), (2, 40, 40)]
 
 
+@pytest.mark.slow
 def test_the_digest_of_a_run_cut_short_agrees_with_its_plan(make_plan: Any) -> None:
     person = Impatient("stop")
     plan = make_plan(

@@ -76,6 +76,7 @@ def test_mistakes_say_what_to_write(unit: Unit, text: object, message: str) -> N
     assert str(caught.value) == message
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("text", ["9" * 100_000 + "s", "5 a" + " " * 100_000 + "b", " " * 100_000, "1s" * 100_000])
 @pytest.mark.parametrize("unit", list(Unit))
 def test_long_text_is_refused_without_much_thought(unit: Unit, text: str) -> None:

@@ -76,6 +76,7 @@ def statuses(server: MCPServer, *requests: dict[str, Any], **options: Any) -> li
 class TestHttp:
     """Streamable HTTP, in this process."""
 
+    @pytest.mark.slow
     def test_a_client_is_served(self, server: MCPServer) -> None:
         async def visit(url: str) -> Any:
             async with Client(url) as client:

@@ -108,6 +108,7 @@ class TestAnswers:
 class TestRefusals:
     """What goes wrong is told in plain words."""
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("tool", TOOLS)
     @pytest.mark.parametrize("user", [{}, {"user_id": ""}, {"user_id": None}])
     def test_user_is_required(self, server: MCPServer, tool: str, user: dict[str, Any]) -> None:
@@ -316,6 +317,7 @@ class TestProtocol:
         assert (quick.is_error, slow.is_error) == (False, False)
 
 
+@pytest.mark.slow
 def test_the_engine_itself_does_not_need_the_sdk(tmp_path: Path) -> None:
     code = "import sys, digipal.core.digipal_core, digipal.storage, digipal.ai; sys.exit('mcp' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 0

@@ -79,6 +79,7 @@ def test_a_target_that_imports_no_engine_is_well(checkout: Path) -> None:
     assert run(checkout, "pass") == ""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("source", "said"),
     [

@@ -63,6 +63,7 @@ class TestStatistic:
 class TestBySimulation:
     """What the rule promises, on seeded series; the limits are those docs/regression.md states."""
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("noise", NOISES)
     @pytest.mark.parametrize("sd", [0.03, 0.10])
     def test_stable_series_show_a_change_in_two_of_a_hundred_at_most(self, noise: str, sd: float) -> None:
@@ -70,6 +71,7 @@ class TestBySimulation:
         false = sum(bool(changes(noisy([100.0] * rng.randint(30, 60), sd, rng, NOISES[noise]))) for _ in range(400))
         assert false <= 8
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("noise", ["normal", "t3"])
     def test_a_step_is_found_when_it_is_six_runs_old_and_six_runs_near(self, noise: str) -> None:
         rng = Random(noise)
@@ -80,6 +82,7 @@ class TestBySimulation:
             found += any(abs(change.index - before) <= 6 for change in seen)
         assert found >= 90
 
+    @pytest.mark.slow
     def test_a_step_amidst_is_found_at_its_place(self) -> None:
         rng = Random(3)
         errors = [[change.index - 25 for change in changes(noisy(step(25, 25), 0.03, rng))] for _ in range(50)]

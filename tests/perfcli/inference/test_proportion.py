@@ -10,6 +10,7 @@ from scipy.stats import beta
 from perfcli.inference.proportion import lower_bound, upper_bound
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("confidence", [0.9, 0.95, 0.99])
 @pytest.mark.parametrize(
     ("events", "trials"), [(0, 1), (0, 10), (1, 10), (9, 10), (3, 300), (198, 200), (50, 2_000), (1_999, 2_000)]

@@ -43,6 +43,7 @@ def test_untied_p_is_that_of_scipy(n: int, shift: float) -> None:
     assert signed_rank_p(differences) == pytest.approx(theirs, rel=1e-9)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(10))
 def test_tied_p_is_that_of_all_permutations_in_scipy(seed: int) -> None:
     rng = random.Random(seed)

@@ -91,6 +91,7 @@ def test_a_sound_engine_stores_what_it_answers(engine: Callable[..., Driven], tm
     assert stored(driven.database, asked(driven, tmp_path / "answers.jsonl")) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("sql", "told"),
     [

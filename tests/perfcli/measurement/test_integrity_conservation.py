@@ -117,6 +117,7 @@ def test_a_pet_that_was_talked_to_is_not_judged(drive: Drive) -> None:
     assert conservation.verify(engine.database).lost_updates is None
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("flow", [[FEEDING], ["evict", FEEDING], [FEEDING, "evict", "status"]])
 def test_a_sound_engine_loses_nothing_under_threads(drive: Drive, flow: list[Any]) -> None:
     engine = drive(None, flow, vus=8)

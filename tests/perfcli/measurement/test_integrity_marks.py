@@ -120,6 +120,7 @@ def test_where_the_engine_changes_a_pet_too_only_its_name_counts() -> None:
     assert not marks.are_torn(USER, pet)
 
 
+@pytest.mark.slow
 def test_a_sound_engine_is_never_read_torn(storage: StorageManager) -> None:
     """One saves, others read beside it, as `torn` reads would show."""
     marks = Marks(Marking.ON_COPIES)

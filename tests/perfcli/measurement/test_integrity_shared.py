@@ -79,6 +79,7 @@ def test_one_writer_of_a_pet_is_never_refused(drive: Callable[..., Driven]) -> N
     assert engine.ledger.verify(engine.database).lost == 0
 
 
+@pytest.mark.slow
 def test_torn_reads_are_failures_of_a_kind(drive: Callable[..., Driven]) -> None:
     engine = drive(tears_reads, SAVES_AND_LOADS, setup={"pets": 1})
     engine.iterate(0, 600)

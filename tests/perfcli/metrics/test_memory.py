@@ -47,6 +47,7 @@ def noise(share: float, rng: random.Random) -> float:
 LEAK_FREE = (first_touch, one_step, doublings, filling_cache, saw_tooth, noise)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shape", LEAK_FREE, ids=lambda shape: shape.__name__)
 @pytest.mark.parametrize("seed", range(10))
 def test_what_does_not_leak_is_let_pass(shape: object, seed: int) -> None:

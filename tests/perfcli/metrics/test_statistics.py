@@ -70,6 +70,7 @@ def test_one_sample_too_many_folds_them_all() -> None:
         assert folded.statistic(name) == pytest.approx(inclusive[round(quantile * 1_000) - 1], rel=0.001), name
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("one", "other"), [(10, 20), (EXACT_MOST, 20), (20, EXACT_MOST + 5), (60_000, 60_000)])
 def test_merging_is_adding_all(one: int, other: int) -> None:
     values = spread(one + other)

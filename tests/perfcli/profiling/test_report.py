@@ -87,6 +87,7 @@ def test_fits(width: int) -> None:
     assert max(map(cell_len, lines)) <= width
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "said",
     [

@@ -61,6 +61,7 @@ def change_of(result: AbResult, name: str) -> Change:
     return next(metric.change for metric in result.metrics if metric.name == name)
 
 
+@pytest.mark.slow
 def test_two_engines_alike_are_no_change(plan: ExecutionPlan) -> None:
     result = compare(plan, noisy(4_000_000, 1), noisy(4_000_000, 2))
     assert result.change is Change.NO_CHANGE
@@ -72,6 +73,7 @@ def test_two_engines_alike_are_no_change(plan: ExecutionPlan) -> None:
     assert result.base.operations == result.candidate.operations > 15 * 12 * 2
 
 
+@pytest.mark.slow
 def test_one_that_takes_a_tenth_more_is_a_regression(plan: ExecutionPlan) -> None:
     result = compare(plan, noisy(4_000_000, 1), noisy(4_400_000, 2))
     time = result.metrics[0]
@@ -81,12 +83,14 @@ def test_one_that_takes_a_tenth_more_is_a_regression(plan: ExecutionPlan) -> Non
     assert result.exit_code(strict=False) is ExitCode.REGRESSION
 
 
+@pytest.mark.slow
 def test_one_that_takes_a_tenth_less_is_an_improvement(plan: ExecutionPlan) -> None:
     result = compare(plan, noisy(4_000_000, 1), noisy(3_600_000, 2))
     assert result.change is Change.IMPROVEMENT
     assert result.exit_code(strict=True) is ExitCode.PASS
 
 
+@pytest.mark.slow
 def test_a_regression_of_one_operation_is_found_beside_others(plan: ExecutionPlan) -> None:
     random = Random(5)
 
@@ -162,6 +166,7 @@ def test_errors_of_the_base_alone_are_told_and_no_regression(plan: ExecutionPlan
     assert result.reasons[0].startswith("the base failed in")
 
 
+@pytest.mark.slow
 def test_writes_that_only_the_candidate_loses_are_a_regression(make_plan: Callable[..., ExecutionPlan]) -> None:
     plan = make_plan(["create_pet"])
 
@@ -224,6 +229,7 @@ def test_one_pair_is_inconclusive_and_fails_where_strict(plan: ExecutionPlan) ->
     assert result.exit_code(strict=True) is ExitCode.REGRESSION
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("reason", "code"),
     [("interrupted by Ctrl-C", ExitCode.INTERRUPTED), ("terminated by SIGTERM", ExitCode.TERMINATED)],
@@ -240,11 +246,13 @@ def test_a_signal_ends_it_with_what_is_known(plan: ExecutionPlan, reason: str, c
     assert result.exit_code(strict=False) is code
 
 
+@pytest.mark.slow
 def test_pairs_end_as_soon_as_they_agree(plan: ExecutionPlan) -> None:
     steady = compare(plan, noisy(4_000_000, 1, spread=0.001), noisy(4_000_000, 2, spread=0.001), AbOptions())
     assert (steady.pairing.pairs, steady.pairing.stopped_by) == (30, "precision")  # not pinned: twice as many
 
 
+@pytest.mark.slow
 def test_a_planted_slowdown_is_found(plan: ExecutionPlan, monkeypatch: pytest.MonkeyPatch) -> None:
     # the planted busy wait has to see simulated time pass
     tick = SimulatedTime.now_ns

@@ -274,6 +274,7 @@ def test_a_regression_hides_no_failed_threshold_and_no_failed_threshold_hides_it
     assert failed.baseline.change == "regression"
 
 
+@pytest.mark.slow
 def test_simulated_runs_of_one_engine_cry_wolf_rarely_and_a_slower_one_is_found() -> None:
     """At 10 % noise of the pace and 3 % of the engine, with 5 % between processes."""
     random = Random(7)

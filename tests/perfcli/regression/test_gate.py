@@ -184,6 +184,7 @@ def share(change: Change, gates: Sequence[Sequence[MetricComparison]]) -> float:
     return sum(any(metric.change is change for metric in gate) for gate in gates) / len(gates)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("noise", NOISES)
 def test_equal_engines_are_let_pass_and_soon(noise: str) -> None:
     played = list(play(NOISES[noise], 300, sd=0.05))
@@ -192,12 +193,14 @@ def test_equal_engines_are_let_pass_and_soon(noise: str) -> None:
     assert 15 <= median(len(gate[0].differences) for gate in played) <= 20
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("noise", NOISES)
 def test_on_a_machine_with_twice_the_noise_false_alarms_stay_rare(noise: str) -> None:
     played = list(play(NOISES[noise], 200, sd=0.10))
     assert share(Change.REGRESSION, played) <= 0.01
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("noise", NOISES)
 def test_10_percent_are_found(noise: str) -> None:
     played = list(play(NOISES[noise], 200, sd=0.05, slowdown=0.10))
@@ -205,6 +208,7 @@ def test_10_percent_are_found(noise: str) -> None:
     assert share(Change.REGRESSION, [gate[:1] for gate in played]) >= 0.95
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("noise", NOISES)
 def test_5_percent_are_found_with_a_margin_of_3(noise: str) -> None:
     played = list(play(NOISES[noise], 100, sd=0.05, slowdown=0.05, margin=0.03))
@@ -220,6 +224,7 @@ def test_without_noise_the_margin_itself_is_found() -> None:
     assert smallest_found([0.0] * 15, 0.05) == 0.05
 
 
+@pytest.mark.slow
 def test_noise_hides_small_slowdowns() -> None:
     quiet, noisy = smallest_found(noisy_pairs(0.02), 0.05), smallest_found(noisy_pairs(0.2), 0.05)
     assert 0.05 <= quiet <= 0.06
@@ -227,6 +232,7 @@ def test_noise_hides_small_slowdowns() -> None:
     assert smallest_found(noisy_pairs(2.0), 0.05, limits=PairLimits(10, 5, 15)) is None
 
 
+@pytest.mark.slow
 def test_the_smallest_slowdown_is_found_by_whole_gates() -> None:
     smallest = smallest_found(noisy_pairs(0.05), 0.05, metrics=6)
     assert smallest is not None

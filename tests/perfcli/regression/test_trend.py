@@ -75,6 +75,7 @@ class TestComparable:
 class TestMetrics:
     """Metrics by the names that thresholds give them."""
 
+    @pytest.mark.slow
     @pytest.mark.parametrize(
         ("metric", "value"),
         [
@@ -96,6 +97,7 @@ class TestMetrics:
         # percentiles that a result does not hold come from its histogram, right to 0.1 %
         assert found == (value if value is None else pytest.approx(value, rel=1e-3))
 
+    @pytest.mark.slow
     @pytest.mark.parametrize(
         ("metric", "needed"),
         [
@@ -116,6 +118,7 @@ class TestMetrics:
     def test_the_name_comes_back(self, make_run: MakeRun) -> None:
         assert str(parse_subject(" status.latency.p99.9 ", make_run())) == "status.latency.p99.9"
 
+    @pytest.mark.slow
     @pytest.mark.parametrize(
         ("metric", "words"),
         [
@@ -178,6 +181,7 @@ class TestTrend:
         (found,) = trend([make_run(0), make_run(1, reference_ns=None), make_run(2)], "status.latency.p50").metrics
         assert ([point.run for point in found.points], found.missing) == ([0, 2], 1)
 
+    @pytest.mark.slow
     @pytest.mark.parametrize(
         ("commits", "confirm"),
         [

@@ -196,6 +196,7 @@ def figures_of(row: str) -> list[str]:
 class TestWholeReports:
     """Every ending, word for word: UPDATE_GOLDEN=1 writes the files anew."""
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("width", WIDTHS)
     @pytest.mark.parametrize("ending", RESULTS)
     def test_report(self, ending: str, width: int, printed: Printed) -> None:
@@ -205,11 +206,13 @@ class TestWholeReports:
             path.write_text(text, encoding="utf-8")
         assert text == path.read_text(encoding="utf-8")
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("width", [24, 40, 80, 120, 200])
     def test_no_line_is_wider_than_the_console(self, any_comparison: AbResult, width: int, printed: Printed) -> None:
         lines = printed(render_comparison(any_comparison, strict=True), width).splitlines()
         assert max(map(cell_len, lines)) <= width
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("width", WIDTHS)
     def test_no_line_ends_in_blanks(self, any_comparison: AbResult, width: int, printed: Printed) -> None:
         lines = printed(render_comparison(any_comparison, strict=True), width).splitlines()
@@ -219,6 +222,7 @@ class TestWholeReports:
         text = printed(render_comparison(any_comparison, strict=False), 160)
         assert {char for char in text if not char.isascii()} <= {"µ", "–"}
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("ratio", [math.nan, math.inf, 0.0])
     @pytest.mark.parametrize("lower", [None, 0.5])
     def test_neither_infinity_nor_nan_is_printed(self, ratio: float, lower: float | None, printed: Printed) -> None:
@@ -227,6 +231,7 @@ class TestWholeReports:
             text = printed(render_comparison(ab([unknown], change), strict=False), 160)
             assert re.findall(r"\b(inf|nan)\b", text) == []
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("text", HOSTILE)
     def test_text_from_outside_is_shown_and_never_obeyed(self, text: str, printed: Printed) -> None:
         side = EngineSide(

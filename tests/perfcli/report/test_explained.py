@@ -42,6 +42,7 @@ def test_examples_are_thresholds_and_sections_exist(name: str) -> None:
     assert explanation.section in anchors("methodology.md")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", METRICS)
 def test_a_metric_is_explained(name: str) -> None:
     text = " ".join(explained(name).split())

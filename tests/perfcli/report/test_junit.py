@@ -74,6 +74,7 @@ def red(suite: Element) -> list[str]:
     return [case.attrib["name"] for case in suite if case.tag == "testcase" and case[:1] and case[0].tag != "skipped"]
 
 
+@pytest.mark.slow
 def test_every_ending_is_valid_and_red_where_the_exit_code_is(any_reported: RunResult | AbResult) -> None:
     suite = suite_of(any_reported)
     is_ab = isinstance(any_reported, AbResult)
@@ -124,6 +125,7 @@ def test_a_run_that_fails_by_no_threshold_fails_itself(known: Any, make_result: 
 class TestBaseline:
     """A comparison with a baseline has cases of its own."""
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("strict", [False, True])
     @pytest.mark.parametrize("change", ["regression", "improvement", "inconclusive", "no change", "incomparable"])
     def test_is_red_where_the_exit_code_is(
@@ -153,6 +155,7 @@ def test_a_comparison_has_a_case_for_each_metric(make_ab: Callable[..., AbResult
     assert suite.attrib["timestamp"] == "2026-01-02T02:04:05"
 
 
+@pytest.mark.slow
 def test_several_results_are_several_suites(
     all_results: dict[str, RunResult], make_ab: Callable[..., AbResult]
 ) -> None:

@@ -29,11 +29,13 @@ HOSTILE = [
 class TestFit:
     """What a report of any width keeps to."""
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("width", [24, 40, 80, 100, 120, 200])
     def test_no_line_is_wider_than_the_console(self, any_result: RunResult, width: int, printed: Printed) -> None:
         text = printed(render_result(any_result), width) + printed(render_summary([any_result, any_result]), width)
         assert max(map(cell_len, text.splitlines())) <= width
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("width", [80, 160])
     def test_no_line_ends_in_blanks_and_nothing_is_cut(
         self, any_result: RunResult, width: int, printed: Printed
@@ -92,6 +94,7 @@ class TestParagraphs:
 class TestTextFromOutside:
     """Names, descriptions and errors that files and engines bring."""
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("text", HOSTILE)
     def test_text_from_outside_is_shown_and_never_obeyed(
         self,

@@ -138,5 +138,6 @@ class TestPlots:
     def test_are_left_out_unless_asked_for(self, result: RunResult, printed: Callable[..., str]) -> None:
         assert "over time" not in printed(render_result(result))
 
+    @pytest.mark.slow
     def test_every_ending_can_be_drawn(self, any_result: RunResult) -> None:
         assert self.lines(any_result)

@@ -23,6 +23,7 @@ def said(make_result: MakeResult, printed: Callable[..., str]) -> Said:
 class TestIntegrity:
     """One line when all is well, else every trouble."""
 
+    @pytest.mark.slow
     @pytest.mark.parametrize(
         ("integrity", "words"),
         [

@@ -55,6 +55,7 @@ def test_percentiles_of_each_operation_are_told(make_plan: MakePlan, watching: W
     assert operation.p50_ns == operation.p99_ns == 1_000_000
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("threshold", "at_risk"),
     [
@@ -76,12 +77,14 @@ def test_thresholds_that_would_fail_now_or_nearly_are_at_risk(
     assert [threshold in risk for risk in last.at_risk] == [True] * at_risk
 
 
+@pytest.mark.slow
 def test_thresholds_of_a_phase_are_told_with_its_name(make_plan: MakePlan, watching: Watching) -> None:
     phases = [{"name": "rush", "load": LONG, "flow": ["load_pet"], "thresholds": ["latency.p50 < 1us"]}]
     plan = make_plan([], phases=phases, setup={"pets": 1})
     assert glimpses(plan, watching)[-1].at_risk[0].startswith("rush: latency.p50 < 1us")
 
 
+@pytest.mark.slow
 def test_failures_are_told(make_plan: MakePlan, watching: Watching) -> None:
     plan = make_plan(["load_pet"], load=LONG, setup={"pets": 1}, thresholds=["success_rate == 100%"])
     last = glimpses(plan, watching, every=10)[-1]

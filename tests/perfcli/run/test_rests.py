@@ -32,6 +32,7 @@ def took(label: str, call: int) -> Behaviour:
     return Behaviour(takes_ns=MS)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("load", RESTING.values(), ids=RESTING)
 def test_a_rest_at_the_end_is_part_of_the_phase(load: dict[str, Any], make_plan: Any) -> None:
     result = simulate(make_plan(["status"], **PETS, load=load), took)
@@ -39,6 +40,7 @@ def test_a_rest_at_the_end_is_part_of_the_phase(load: dict[str, Any], make_plan:
     assert result.total.throughput_per_s == pytest.approx(result.total.ok / 6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("load", RESTING.values(), ids=RESTING)
 @pytest.mark.parametrize("warmup", ["0s", "2s"])
 def test_the_next_phase_waits_for_the_rest(load: dict[str, Any], warmup: str, make_plan: Any) -> None:
@@ -88,6 +90,7 @@ def test_a_lone_arrival_is_not_hundreds_a_second(make_plan: Any) -> None:
     assert result.operations[0].throughput_per_s == 0.1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("duration", ["3.5s", "3050ms", "2999ms", "1001ms", "700ms", "3s"])
 @pytest.mark.parametrize("rule", ["<= 11/s within 1s", ">= 9/s within 1s", "<= 11/s within 2s", ">= 9/s for 1s"])
 def test_a_steady_rate_keeps_its_limit_to_the_end(duration: str, rule: str, make_plan: Any) -> None:

@@ -90,6 +90,7 @@ def test_lists_actions_variables_and_phases(written: Write, monkeypatch: pytest.
 FORMS = "write a list, {list: [...]}, or {csv: FILE, column: NAME}"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("texts", "told"),
     [

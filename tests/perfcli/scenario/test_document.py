@@ -137,6 +137,7 @@ def laughs(levels: int, width: int = 10) -> str:
     return "\n".join(lines)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("text", "message"),
     [

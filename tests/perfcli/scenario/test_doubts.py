@@ -84,6 +84,7 @@ def test_a_phase_is_judged_by_its_own_samples_and_the_whole_by_all(written: Call
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", shipped_scenarios(), ids=lambda path: path.stem)
 def test_no_shipped_scenario_is_doubtful(path: Path) -> None:
     assert warnings_of(path) == []

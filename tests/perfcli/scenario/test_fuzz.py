@@ -17,6 +17,8 @@ from perfcli.scenario.models import Scenario
 from perfcli.scenario.overrides import Override, parse_set
 from perfcli.scenario.problems import Problem
 
+pytestmark = pytest.mark.slow
+
 VALID = """\
 name: everything
 tags: [quick]

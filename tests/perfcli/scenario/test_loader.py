@@ -179,6 +179,7 @@ def test_long_and_unprintable_values_are_cut_and_escaped(mistakes: Mistakes) -> 
     assert "".join(told).isprintable()
 
 
+@pytest.mark.slow
 def test_only_the_first_hundred_mistakes_are_told(mistakes: Mistakes, valid: str) -> None:
     told = mistakes(valid + "".join(f"k{n}: 1\n" for n in range(5_000)))
     assert len(told) == 101

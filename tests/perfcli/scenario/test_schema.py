@@ -111,6 +111,7 @@ def test_every_shipped_scenario_is_valid(path: Path) -> None:
     assert told(path.read_text(encoding="utf-8")) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("text", [*map(whole, TAKEN), *ALONE])
 def test_what_the_loader_takes_is_valid(text: str, tmp_path: Path) -> None:
     (tmp_path / "words.csv").write_text("text\nCome and eat\n", encoding="utf-8")
@@ -124,6 +125,7 @@ def test_what_is_wrong_is_marked(lines: str) -> None:
     assert told(whole(lines))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", METRICS)
 def test_every_metric_is_known(name: str) -> None:
     assert told(whole(f"thresholds: ['{EXPLANATIONS[name].example}']")) == []

@@ -21,6 +21,7 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("reference", ["mine", "mine.yaml"])
 def test_it_is_valid_and_explains_itself(reference: str) -> None:
     path, schema = write_starter(reference)

@@ -123,6 +123,7 @@ def test_a_mistake_is_told_once_and_nothing_is_expected_of_its_value(mistakes: M
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("text", "message"),
     [

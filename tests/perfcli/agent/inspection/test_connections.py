@@ -28,6 +28,7 @@ def closed_later() -> Iterator[ExitStack]:
         yield stack
 
 
+@pytest.mark.slow
 def test_connections_are_found_until_they_are_closed(tmp_path: Path) -> None:
     connection = connect(tmp_path / "pets.db")
     assert any(found is connection for found in open_connections())
@@ -56,6 +57,7 @@ def test_a_connection_that_only_its_thread_may_use_is_found(tmp_path: Path, clos
 
 
 # what is dropped open is what this is about, and Python 3.13 warns of it
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:unclosed database:ResourceWarning")
 def test_a_connection_that_is_dropped_is_not_kept_alive(tmp_path: Path) -> None:
     before = open_files()
@@ -67,6 +69,7 @@ def test_a_connection_that_is_dropped_is_not_kept_alive(tmp_path: Path) -> None:
     assert count_left(before) == 0
 
 
+@pytest.mark.slow
 def test_descriptors_that_sqlite_keeps_for_later_are_no_connections(tmp_path: Path) -> None:
     before = open_files()
     connections = [connect(tmp_path / "pets.db") for _ in range(4)]

@@ -15,6 +15,8 @@ import pytest
 from perfcli.agent.inspection import leaving
 from perfcli.agent.inspection.leaving import Premises
 
+pytestmark = pytest.mark.slow
+
 
 def nothing() -> None:
     """An engine that has nothing to close."""

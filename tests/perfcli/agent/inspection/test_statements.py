@@ -34,6 +34,7 @@ def in_a_thread(work: Callable[[], object]) -> None:
     thread.join()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("operation", "statements"),
     [
@@ -89,6 +90,7 @@ class OwnConnection(sqlite3.Connection):
         self.execute("PRAGMA user_version")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("factory", "statements"), [(sqlite3.Connection, 1), (OwnConnection, 2)])
 def test_a_connection_opened_for_one_operation_is_watched(
     database: Path, factory: type[sqlite3.Connection], statements: int
@@ -125,6 +127,7 @@ def test_a_connection_that_any_thread_may_use_is_watched_in_all(database: Path) 
         assert counter.take() == 1
 
 
+@pytest.mark.slow
 def test_connections_out_of_reach_are_told(database: Path) -> None:
     opened, over = Event(), Event()
 

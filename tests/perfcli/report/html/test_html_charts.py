@@ -27,6 +27,7 @@ def named(chart: Chart, name: str) -> dict[str, Any]:
     return next(trace for trace in chart.traces if trace["name"] == label(name))
 
 
+@pytest.mark.slow
 def test_plotly_knows_every_word_of_every_chart(
     full_result: Callable[..., RunResult], comparison: Callable[..., AbResult]
 ) -> None:

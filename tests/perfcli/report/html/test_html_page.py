@@ -102,6 +102,7 @@ def test_a_comparison_shows_its_metrics_and_pairs(comparison: Callable[..., AbRe
     assert any("load_pet.p50 is 29.0% slower" in each for each in told.text_of("li"))
 
 
+@pytest.mark.slow
 def test_several_results_are_laid_side_by_side(
     full_result: Callable[..., RunResult], comparison: Callable[..., AbResult]
 ) -> None:
@@ -113,6 +114,7 @@ def test_several_results_are_laid_side_by_side(
     assert len(told.figures) == 2 + 7 + 7 + 1
 
 
+@pytest.mark.slow
 def test_no_two_places_of_a_page_have_the_same_name(full_result: Callable[..., RunResult]) -> None:
     told = Page(render_html([full_result(), full_result()]))
     ids = [attrs["id"] for _, attrs in told.tags if "id" in attrs]
