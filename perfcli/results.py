@@ -258,6 +258,9 @@ class Environment(_Record):
     machine: str
     cpu_model: str = ""
     cpu_count: int
+    usable_cpus: float | None = Field(
+        default=None, description="those the run could keep busy: affinity and cgroup limit; None: older result"
+    )
 
 
 class OperationChange(_Record):

@@ -18,6 +18,7 @@ BOTTOM_UP = [
     "documents",
     "outputs",
     "clock",
+    "cpus",
     "observer",
     "inference",
     "metrics",

@@ -8,6 +8,7 @@ import sqlite3
 from pathlib import Path
 
 from perfcli import __version__
+from perfcli.cpus import usable_cpus
 from perfcli.results import Environment
 
 
@@ -22,6 +23,7 @@ def describe_environment(engine_version: str) -> Environment:
         machine=platform.machine(),
         cpu_model=_cpu_model(),
         cpu_count=os.cpu_count() or 1,
+        usable_cpus=usable_cpus(),
     )
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, fields
 from typing import Any, Final
 
 from perfcli.results import RunResult
+from perfcli.units import format_number
 
 _NO_WORK: Final = frozenset({"name", "description", "tags", "extends", "vars", "thresholds"})
 """Keys of a scenario, and of its phases, that do not change the work: variables have been put in their places."""
@@ -23,6 +24,7 @@ class Fingerprint:
 
     cpu: str
     cores: int
+    usable_cpus: str
     system: str
     python: str
     sqlite: str
@@ -36,6 +38,7 @@ class Fingerprint:
         return cls(
             cpu=where.cpu_model or where.machine,
             cores=where.cpu_count,
+            usable_cpus=format_number(where.cpu_count if where.usable_cpus is None else where.usable_cpus),
             system=where.system,
             python=where.python,
             sqlite=where.sqlite,
@@ -46,6 +49,7 @@ class Fingerprint:
 _WORDS: Final = {
     "cpu": "the CPU is",
     "cores": "the number of cores is",
+    "usable_cpus": "the number of CPUs it may use is",
     "system": "the system is",
     "python": "Python is",
     "sqlite": "SQLite is",

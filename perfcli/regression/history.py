@@ -97,4 +97,6 @@ def _why_left_out(run: RunResult, newest: Fingerprint | None) -> str:
         return "other work"
     if (own.cpu, own.cores, own.system) != (newest.cpu, newest.cores, newest.system):
         return "another machine"
+    if own.usable_cpus != newest.usable_cpus:
+        return "another number of CPUs"
     return "" if own == newest else "another Python or SQLite"

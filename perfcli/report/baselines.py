@@ -11,7 +11,7 @@ from rich.text import Text
 
 from perfcli import units
 from perfcli.report.compared import commit_word
-from perfcli.report.figures import QUIET, UNKNOWN, counted, figure, name, one_line, verdict_word
+from perfcli.report.figures import QUIET, UNKNOWN, cpus_in_words, figure, name, one_line, verdict_word
 from perfcli.report.layout import Column, FittingTable, labelled
 from perfcli.results import RunResult
 
@@ -73,8 +73,7 @@ def _where(runs: Sequence[RunResult]) -> list[tuple[str, Text]]:
     told: dict[str, dict[str, None]] = {"commit": dict.fromkeys([_commits(runs).plain])}
     for run in runs:
         at = run.environment
-        cores = counted(at.cpu_count, "core")
-        told.setdefault("machine", {})[f"{at.cpu_model or at.machine}, {cores}; {at.system}"] = None
+        told.setdefault("machine", {})[f"{at.cpu_model or at.machine}, {cpus_in_words(at)}; {at.system}"] = None
         told.setdefault("versions", {})[f"{at.python}, SQLite {at.sqlite}"] = None
     return [(label, name(" | ".join(values))) for label, values in told.items()]
 

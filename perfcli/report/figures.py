@@ -9,7 +9,7 @@ from rich.text import Text
 
 from perfcli import units
 from perfcli.errors import Verdict
-from perfcli.results import RunResult, ThresholdResult
+from perfcli.results import Environment, RunResult, ThresholdResult
 
 UNKNOWN: Final = "–"
 """What stands where nothing was measured; never 0."""
@@ -81,6 +81,13 @@ def why_not(result: RunResult, done: str) -> Text:
     """Why something is not known: the run broke off, or it was an engine that only answers."""
     why = "the run did not get that far" if result.duration_ns is None else "the engine is none that this run started"
     return Text(f"not {done}: {why}", QUIET)
+
+
+def cpus_in_words(where: Environment) -> str:
+    """How many there are, and how many of them the run could use."""
+    usable = where.cpu_count if where.usable_cpus is None else where.usable_cpus
+    cores = counted(where.cpu_count, "core")
+    return cores if usable == where.cpu_count else f"{units.format_number(usable)} of {cores}"
 
 
 def outcome_word(threshold: ThresholdResult) -> Text:

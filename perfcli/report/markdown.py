@@ -16,7 +16,7 @@ from perfcli.regression.result import AbResult, Change, EngineSide, MetricCompar
 from perfcli.report.change import amount, change_word, gravest_first, interval, is_same, value
 from perfcli.report.compared import comparison_word
 from perfcli.report.comparison_verdict import comparison_line
-from perfcli.report.figures import UNKNOWN, counted, share, signed, verdict_word
+from perfcli.report.figures import UNKNOWN, counted, cpus_in_words, share, signed, verdict_word
 from perfcli.report.judgement import earlier_tries, outcome
 from perfcli.report.operations import latency, slowest_first
 from perfcli.report.outside import on_one_line, without_surrogates
@@ -205,7 +205,7 @@ def _about_comparison(result: AbResult) -> Iterator[str]:
 
 def _environment(result: Reported) -> str:
     where = result.environment
-    cpu = f"{where.cpu_count} x {where.cpu_model or where.machine}"
+    cpu = f"{cpus_in_words(where)}, {where.cpu_model or where.machine}"
     return code(f"{where.system}, {cpu}, {where.python}, SQLite {where.sqlite}, digipal-perf {where.tool_version}")
 
 

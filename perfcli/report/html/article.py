@@ -29,7 +29,10 @@ def _section(title: str, content: Content, anchor: str) -> Markup:
 def environment_facts(environment: Environment) -> Markup:
     """Where it ran."""
     known = environment.model_dump(exclude_defaults=True)
-    return facts((field.replace("_", " "), str(value)) for field, value in known.items())
+    return facts(
+        (field.replace("_", " "), f"{value:g}" if isinstance(value, float) else str(value))
+        for field, value in known.items()
+    )
 
 
 def _place(anchor: str, title: str) -> str:
