@@ -27,7 +27,7 @@ def _exit_code(arguments: list[str]) -> int:
     import click
 
     from perfcli.cli import cli
-    from perfcli.errors import ExitCode, PerfError
+    from perfcli.errors import ExitCode, PerfError, describe_error
     from perfcli.streams import complain
 
     try:
@@ -38,7 +38,7 @@ def _exit_code(arguments: list[str]) -> int:
         complain(told.getvalue().rstrip("\n"))
         return error.exit_code
     except OSError as error:
-        complain(f"Error: {error}")
+        complain(f"Error: {describe_error(error)}")
         return ExitCode.INTERNAL
     except PerfError as error:
         complain(f"Error: {error.message}" + (f"\nHint: {error.hint}" if error.hint else ""))

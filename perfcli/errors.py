@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Iterable
 from enum import IntEnum, StrEnum
 
@@ -63,6 +64,19 @@ _EXIT_CODE_OF = {
     Verdict.INTERRUPTED: ExitCode.INTERRUPTED,
     Verdict.ERROR: ExitCode.INTERNAL,
 }
+
+
+def describe_error(error: BaseException) -> str:
+    """What an exception says; if a process has run out of file descriptors, with the limit that it met."""
+    if isinstance(error, OSError) and error.errno == errno.EMFILE:
+        return f"{error}: this process may hold {_most_descriptors():,} file descriptors (ulimit -n)"
+    return str(error)
+
+
+def _most_descriptors() -> int:
+    import resource
+
+    return resource.getrlimit(resource.RLIMIT_NOFILE)[0]
 
 
 class PerfError(Exception):

@@ -74,9 +74,12 @@ def encode_frame(frame: Frame) -> bytes:
 def decode_frame(data: bytes) -> Frame:
     """The frame in `data`."""
     flags, vu, samples, failed, iterations, reference_ns = _HEADER.unpack_from(data)
+    columns_of = 4 if flags & _OPEN else 3
+    if len(data) != _HEADER.size + 8 * (columns_of * samples + 2 * failed):
+        raise ValueError(f"{len(data)} bytes are no frame of {samples} samples")
     numbers = array("q")
     numbers.frombytes(memoryview(data)[_HEADER.size :])
-    columns = [numbers[at : at + samples] for at in range(0, samples * (4 if flags & _OPEN else 3), samples or 1)]
+    columns = [numbers[at : at + samples] for at in range(0, samples * columns_of, samples or 1)]
     draws, starts, durations, *lags = columns or [_empty()] * 3
     pairs = numbers[len(numbers) - 2 * failed :]
     return Frame(

@@ -6,7 +6,6 @@ threads and the engine are made up. It is deterministic: one vu moves at a time,
 
 from __future__ import annotations
 
-import os
 import sqlite3
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -15,10 +14,7 @@ from dataclasses import dataclass
 from functools import partial
 from heapq import heappop, heappush
 from itertools import count
-from multiprocessing import Pipe
-from multiprocessing.connection import Connection
 from pathlib import Path
-from socket import SHUT_RDWR, socket
 from threading import Event, Thread
 from typing import Any
 
@@ -36,6 +32,7 @@ from perfcli.scenario.steps import SavePet, Sleep
 from perfcli.targets.naming import created_user, save_name, set_up_user
 from perfcli.targets.protocol import Call, Failure, LivesIn, call_within
 from perfcli.units import format_duration
+from perfcli.wire import Line, open_line
 from perfcli.workload import CREATED_PET
 
 
@@ -239,13 +236,14 @@ class SimulatedPool:
 
     def start(self, plan: ExecutionPlan, directory: Path, database: Path, process: int) -> _SimulatedEngine:
         """Start a session; the arguments are as for a real one."""
-        ours, theirs = Pipe()
+        ours, theirs_end = open_line()
+        theirs = Line(theirs_end)
         self.target = target = ScriptedTarget(plan, self._time, database, self._script)
 
         over, left = Event(), Event()
 
         def work() -> None:
-            with theirs:
+            with closing(theirs):
                 converse()
                 over.set()
                 # the line is not to be closed while the link still listens to it
@@ -270,8 +268,8 @@ class SimulatedPool:
 class _SimulatedEngine:
     pid = 0
 
-    def __init__(self, connection: Connection, thread: Thread, over: Event) -> None:
-        self.connection = connection
+    def __init__(self, line: Line, thread: Thread, over: Event) -> None:
+        self.line = line
         self._thread = thread
         self._over = over
 
@@ -291,10 +289,8 @@ class _SimulatedEngine:
         return []
 
     def kill(self) -> None:
-        with socket(fileno=os.dup(self.connection.fileno())) as line:
-            line.shutdown(SHUT_RDWR)
+        self.line.close()
         self._thread.join()
-        self.connection.close()
 
     def wait(self, timeout_s: float) -> int | None:
         return 0 if self._over.wait(timeout_s) else None

@@ -1,19 +1,34 @@
 """What the engine process and the tool say to each other: frames of samples, and small events in JSON.
 
-Both run on one machine under one version of this package, so nothing is negotiated.
+Both run on one machine under one version of this package, so nothing is negotiated. But the line is open in the
+engine's process, and in what it forks: each message begins with a mark and its number, so that nothing else passes for
+one.
 """
 
 from __future__ import annotations
 
 import json
+import select
+import socket
+import struct
+from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, cast
 
 from perfcli.recorder import Frame, decode_frame, encode_frame
 
+_MARK: Final = b"dpf!"
+_HEADER: Final = struct.Struct("!4scxxxII")
+"""The mark, the kind, the number of the message from 0, its length in bytes."""
+
 _EVENT: Final = b"E"
 _FRAME: Final = b"F"
+_MOST_BYTES: Final = 64 * 2**20
+_MOST_SHOWN: Final = 40
+_SENT_AHEAD_BYTES: Final = 4 * 2**20
+_STALL_S: Final = 10.0
+"""How long the rest of a message may take; whoever sends it has it ready."""
 
 LINE_LOST: Final = 74
 """The exit code of an engine process that can no longer talk to the tool (EX_IOERR of sysexits.h)."""
@@ -47,14 +62,105 @@ class Event:
     fields: dict[str, Any]
 
 
-def send_event(connection: Connection, name: EventName, /, **fields: Any) -> None:
-    """Send an event; raises OSError where nobody listens any more."""
-    connection.send_bytes(_EVENT + json.dumps([name, fields]).encode())
+class Garbled(Exception):  # noqa: N818 of what the other side sent, not of this side's
+    """Something else than the next message came by a line; the text says what."""
 
 
-def send_frame(connection: Connection, frame: Frame) -> None:
-    """Send samples; raises OSError where nobody listens any more."""
-    connection.send_bytes(_FRAME + encode_frame(frame))
+class Line:
+    """One end of a line. Its messages are sent by one thread at a time, and received by one.
+
+    Args:
+        stall_s: how long the rest of a message may take; None for as long as it takes.
+    """
+
+    def __init__(self, end: socket.socket, stall_s: float | None = None) -> None:
+        self._end = end
+        self._stall_s = stall_s
+        self._sent = 0
+        self._received = 0
+
+    def send_event(self, name: EventName, /, **fields: Any) -> None:
+        """Send an event; raises OSError if nobody listens any more."""
+        self._send(_EVENT, json.dumps([name, fields]).encode())
+
+    def send_frame(self, frame: Frame) -> None:
+        """Send samples; raises OSError if nobody listens any more."""
+        self._send(_FRAME, encode_frame(frame))
+
+    def poll(self, timeout_s: float | None) -> bool:
+        """Whether something arrives within that time, or has arrived; also the end of the line."""
+        poll = select.poll()
+        poll.register(self._end, select.POLLIN)
+        return bool(poll.poll(None if timeout_s is None else timeout_s * 1e3))
+
+    def receive(self) -> Event | Frame:
+        """The next message.
+
+        Raises:
+            EOFError: the other side is gone.
+            OSError: this end is closed.
+            Garbled: what came is not the next message.
+        """
+        header = self._read(_HEADER.size, begun=False)
+        _, kind, number, size = _HEADER.unpack(header)
+        if size > _MOST_BYTES:
+            raise Garbled(f"a message of {size:,} bytes")
+        data = self._read(size, begun=True)
+        if number != self._received:
+            what = "came twice" if number < self._received else f"came instead of message {self._received:,}"
+            raise Garbled(f"message {number:,} {what}")
+        self._received += 1
+        return _decoded(kind, data)
+
+    def close(self) -> None:
+        """Tell the other side that nobody listens any more."""
+        with suppress(OSError):  # it was gone before
+            self._end.shutdown(socket.SHUT_RDWR)
+        self._end.close()
+
+    def _send(self, kind: bytes, data: bytes) -> None:
+        self._end.sendall(_HEADER.pack(_MARK, kind, self._sent, len(data)) + data)
+        self._sent += 1
+
+    def _read(self, size: int, *, begun: bool) -> bytes:
+        """So many bytes; of a header, as long as they begin as one does."""
+        data = bytearray()
+        while len(data) < size:
+            if (begun or data) and not self.poll(self._stall_s):
+                raise Garbled(f"a message that breaks off {size - len(data):,} bytes before its end")
+            part = self._end.recv(size - len(data))
+            if not part:
+                raise EOFError
+            data += part
+            if not begun and data[: len(_MARK)] != _MARK[: len(data)]:
+                raise Garbled(f"{self._shown(data)} instead of a message")
+        return bytes(data)
+
+    def _shown(self, data: bytearray) -> str:
+        """What came, with what came behind it at once, in so few characters that a sentence can hold it."""
+        if len(data) < _MOST_SHOWN and self.poll(0):
+            data += self._end.recv(_MOST_SHOWN)
+        return f"{bytes(data[:_MOST_SHOWN])!r}" + ("…" if len(data) > _MOST_SHOWN else "")
+
+
+def _decoded(kind: bytes, data: bytes) -> Event | Frame:
+    try:
+        if kind == _FRAME:
+            return decode_frame(data)
+        name, fields = json.loads(data)
+        if kind == _EVENT and isinstance(name, str) and isinstance(fields, dict):
+            return Event(cast(EventName, name), fields)
+    except (ValueError, struct.error):
+        pass
+    raise Garbled(f"a message of {len(data):,} bytes that cannot be read: {data[:_MOST_SHOWN]!r}")
+
+
+def open_line(stall_s: float | None = _STALL_S) -> tuple[Line, socket.socket]:
+    """The tool's end of a new line, and the one that is for an engine process."""
+    ours, theirs = socket.socketpair()
+    # the engine must not wait for a tool that is busy for a moment
+    theirs.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SENT_AHEAD_BYTES)
+    return Line(ours, stall_s), theirs
 
 
 def send_json(connection: Connection, value: Any) -> None:
@@ -69,12 +175,3 @@ def send_json(connection: Connection, value: Any) -> None:
 def receive_json(connection: Connection) -> Any:
     """The next value; raises EOFError or OSError once the other side is gone."""
     return json.loads(connection.recv_bytes())
-
-
-def receive(connection: Connection) -> Event | Frame:
-    """The next message; raises EOFError or OSError once the other side is gone."""
-    data = connection.recv_bytes()
-    if data[:1] == _FRAME:
-        return decode_frame(data[1:])
-    name, fields = json.loads(data[1:])
-    return Event(name, fields)

@@ -6,8 +6,8 @@ import os
 import sys
 import traceback
 from functools import partial
-from multiprocessing.connection import Connection
 from pathlib import Path
+from socket import socket
 
 from perfcli.agent.inspection.inside import Inside
 from perfcli.agent.link import Link
@@ -17,7 +17,7 @@ from perfcli.agent.threads import SystemThreads
 from perfcli.clock import SystemClock
 from perfcli.plan import ExecutionPlan
 from perfcli.targets.protocol import Target
-from perfcli.wire import LINE_LOST
+from perfcli.wire import LINE_LOST, Line
 
 
 def main(arguments: list[str]) -> None:
@@ -25,7 +25,7 @@ def main(arguments: list[str]) -> None:
     descriptor, plan_file, database_file = int(arguments[0]), Path(arguments[1]), Path(arguments[2])
     process = int(arguments[3])
     plan = ExecutionPlan.model_validate_json(plan_file.read_text(encoding="utf-8"), strict=False)
-    link = Link(Connection(descriptor), orphaned=partial(os._exit, LINE_LOST))
+    link = Link(Line(socket(fileno=descriptor)), orphaned=partial(os._exit, LINE_LOST))
 
     def make_target() -> Target:
         # imported only now: the harness's own memory is measured before the engine is there

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from multiprocessing.connection import Connection
 from queue import SimpleQueue
 from threading import Event, Lock, Thread
 from typing import Any
@@ -20,9 +19,9 @@ class Link:
         orphaned: called when the tool is gone, from the listening thread.
     """
 
-    def __init__(self, connection: Connection, orphaned: Callable[[], None]) -> None:
+    def __init__(self, line: wire.Line, orphaned: Callable[[], None]) -> None:
         self.stop = StopSignal()
-        self._connection = connection
+        self._line = line
         self._orphaned = orphaned
         self._sending = Lock()
         self._go = Event()
@@ -33,12 +32,12 @@ class Link:
     def event(self, name: wire.EventName, /, **fields: Any) -> None:
         """Tell the tool that something happened."""
         with self._sending:
-            wire.send_event(self._connection, name, **fields)
+            self._line.send_event(name, **fields)
 
     def frame(self, frame: Frame) -> None:
         """Send samples."""
         with self._sending:
-            wire.send_frame(self._connection, frame)
+            self._line.send_frame(frame)
 
     def checkpoint(self, name: str, **fields: Any) -> int:
         """Stand still until the tool has looked at the process; return when to go on, 0 for at once."""
@@ -55,7 +54,7 @@ class Link:
     def _listen(self) -> None:
         try:
             while True:
-                message = wire.receive(self._connection)
+                message = self._line.receive()
                 if isinstance(message, wire.Event) and message.name == "stop":
                     self.stop.set()
                 elif isinstance(message, wire.Event) and message.name == "slice":
@@ -63,7 +62,7 @@ class Link:
                 elif isinstance(message, wire.Event):
                     self._go_at_ns = message.fields["at_ns"]
                     self._go.set()
-        except (EOFError, OSError):
+        except (EOFError, OSError, wire.Garbled):
             self.stop.set()
             self._go.set()
             self._slices.put(None)

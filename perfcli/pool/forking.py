@@ -14,16 +14,16 @@ from pathlib import Path
 from perfcli.errors import PerfError
 from perfcli.plan import ExecutionPlan
 from perfcli.pool import leftovers
-from perfcli.pool.processes import EngineProcess, Post, engine_environment, line, prepare
+from perfcli.pool.processes import EngineProcess, Post, engine_environment, prepare
 from perfcli.pool.supervised import SupervisedProcess
-from perfcli.wire import send_json
+from perfcli.wire import open_line, send_json
 
 
 class Template:
     """The process to fork from; for one thread of the tool."""
 
     def __init__(self) -> None:
-        ours, theirs = line()
+        ours, theirs = socket.socketpair()
         with theirs:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "perfcli.agent.template", str(theirs.fileno())],
@@ -78,10 +78,10 @@ class ForkingPool:
     def start(self, plan: ExecutionPlan, directory: Path, database: Path, process: int) -> EngineProcess:
         """Start the one of this number, with `directory` as its own and `database` as the database of all of them."""
         post = prepare(plan, directory, database, process, self._engine)
-        ours, theirs = line()
+        line, theirs = open_line()
         with theirs:
             forked = self._template.fork(theirs.fileno(), post)
-        return EngineProcess(forked, Connection(ours.detach()), post.output)
+        return EngineProcess(forked, line, post.output)
 
 
 @contextmanager

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
 from collections.abc import Sequence
 from contextlib import suppress
-from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import BinaryIO, Final, NamedTuple
 
@@ -15,9 +13,9 @@ import perfcli
 from perfcli.plan import ExecutionPlan
 from perfcli.pool import leftovers
 from perfcli.pool.supervised import SupervisedProcess, start_supervised
+from perfcli.wire import Line, open_line
 
 _MOST_OUTPUT_BYTES: Final = 4_000
-_SENT_AHEAD_BYTES: Final = 4 * 2**20
 _OUTPUT: Final = "output.txt"
 AGENT: Final = "perfcli.agent.engine_process"
 
@@ -26,14 +24,14 @@ class EngineProcess:
     """A running agent, out of reach of a Ctrl-C in the terminal.
 
     Args:
-        connection: the line to it.
+        line: to talk to it.
         output: what it prints into, open for reading: an engine may remove the file.
     """
 
-    def __init__(self, process: SupervisedProcess, connection: Connection, output: BinaryIO) -> None:
+    def __init__(self, process: SupervisedProcess, line: Line, output: BinaryIO) -> None:
         self._process = process
         self.pid = process.pid
-        self.connection = connection
+        self.line = line
         self.wait = process.wait
         self.note_children = process.look
         self._output = output
@@ -69,7 +67,7 @@ class EngineProcess:
         self._left = self._process.end()
         for group in self._groups:
             leftovers.end_group(group)
-        self.connection.close()
+        self.line.close()
         self._printed = self.printed_bytes(), self.output()
         self._output.close()
 
@@ -98,7 +96,7 @@ class ProcessPool:
     def start(self, plan: ExecutionPlan, directory: Path, database: Path, process: int) -> EngineProcess:
         """Start the one of this number, with `directory` as its own and `database` as the database of all of them."""
         post = prepare(plan, directory, database, process, self._engine)
-        ours, theirs = line()
+        line, theirs = open_line()
         with theirs:
             started = start_supervised(
                 AGENT,
@@ -108,7 +106,7 @@ class ProcessPool:
                 output=post.output,
                 line=theirs.fileno(),
             )
-        return EngineProcess(started, Connection(ours.detach()), post.output)
+        return EngineProcess(started, line, post.output)
 
 
 class Post(NamedTuple):
@@ -129,14 +127,6 @@ def prepare(plan: ExecutionPlan, directory: Path, database: Path, process: int, 
     arguments = [str(plan_file), str(database), str(process), *([str(engine)] if engine else [])]
     # to append, so that what it prints goes on where the file ends then
     return Post(arguments, working_directory, (directory / _OUTPUT).open("ab+"))
-
-
-def line() -> tuple[socket.socket, socket.socket]:
-    """The tool's end of a line to an agent, and the agent's."""
-    ours, theirs = socket.socketpair()
-    # the engine must not wait for a tool that is busy for a moment
-    theirs.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SENT_AHEAD_BYTES)
-    return ours, theirs
 
 
 def engine_environment() -> dict[str, str]:

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Protocol
 
 from perfcli.plan import ExecutionPlan
+from perfcli.wire import Line
 
 
 class EngineHandle(Protocol):
     """A started engine process."""
 
-    connection: Connection
+    line: Line
     pid: int
 
     def adopt(self, pid: int) -> None:

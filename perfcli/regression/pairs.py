@@ -9,8 +9,8 @@ from random import Random
 from typing import Final
 
 from perfcli.plan import ExecutionPlan
-from perfcli.pool.leftovers import scratch_directory
 from perfcli.pool.protocol import WorkerPool
+from perfcli.pool.scratch import scratch
 from perfcli.recorder import Frame
 from perfcli.regression.side import EngineProblem, Side
 
@@ -92,14 +92,11 @@ class PairMaker:
             return pair
 
     def _start(self, stack: ExitStack, pool: WorkerPool, which: int) -> Side:
-        directory = stack.enter_context(scratch_directory())
-        database = directory / "database" / "digipal.db"
-        own = directory / "engine-0"
-        for place in (database.parent, own):
-            place.mkdir()
-        handle = pool.start(self._plans[which], own, database, 0)
+        places = stack.enter_context(scratch())
+        handle = pool.start(self._plans[which], places.make_place(0), places.database, 0)
         stack.callback(handle.kill)
-        return Side(handle, self._plans[which], database, self._stopped, is_base=which == 0)
+        places.note_what_is_given()
+        return Side(handle, self._plans[which], places, self._stopped, is_base=which == 0)
 
     def _work(self, pair: Pair, turns: list[Side]) -> None:
         base, candidate = pair.sides

@@ -7,7 +7,6 @@ import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from pathlib import Path
 from typing import Any, Final
 
 import psutil
@@ -18,7 +17,10 @@ from perfcli.measurement.stored import open_stored
 from perfcli.plan import ExecutionPlan
 from perfcli.pool.affinity import pin
 from perfcli.pool.protocol import EngineHandle
+from perfcli.pool.scratch import Scratch
 from perfcli.recorder import OK, SKIPPED, Frame
+from perfcli.run.conversation import GARBAGE
+from perfcli.run.event_order import EventOrder
 
 _TICK_S: Final = 0.1
 _PATIENCE_S: Final = 60.0
@@ -47,7 +49,7 @@ class Side:
     """
 
     def __init__(
-        self, handle: EngineHandle, plan: ExecutionPlan, database: Path, stopped: Stopped, *, is_base: bool
+        self, handle: EngineHandle, plan: ExecutionPlan, places: Scratch, stopped: Stopped, *, is_base: bool
     ) -> None:
         self.handle = handle
         self.is_base = is_base
@@ -57,11 +59,13 @@ class Side:
         self.lost: list[str] = []
         self.lost_writes = 0
         self.costs: dict[str, Any] = {}
-        self._database = database
+        self._places = places
+        self._database = places.database
         self._ledger = Ledger(plan)
         self._kinds: dict[int, str] = {}
         self._stopped = stopped
         self._frames: list[Frame] = []
+        self._order = EventOrder(plan)
         self._patience_s = _PATIENCE_S + plan.scenario.setup.pets / 20
 
     def reach_checkpoint(self) -> None:
@@ -101,6 +105,8 @@ class Side:
         """Hear it out: it is closed, and its database held to what it acknowledged."""
         self.costs = self._hear("inspected").fields
         self._hear("done")
+        if removed := self._places.removed():
+            raise EngineProblem(self, removed)
         found = self._ledger.verify(self._database)
         self.lost_writes, self.lost = found.lost, found.examples[:_MOST_EXAMPLES]
 
@@ -120,7 +126,7 @@ class Side:
 
     def _say(self, name: wire.EventName, **fields: Any) -> None:
         try:
-            wire.send_event(self.handle.connection, name, **fields)
+            self.handle.line.send_event(name, **fields)
         except OSError as error:
             raise self._gone() from error
 
@@ -133,9 +139,12 @@ class Side:
                     raise EngineProblem(self, f"it hangs: nothing was heard of it for {self._patience_s:.0f} s")
                 continue
             try:
-                message = wire.receive(self.handle.connection)
+                message = self.handle.line.receive()
+                self._order.check(message)
             except (EOFError, OSError) as error:
                 raise self._gone() from error
+            except wire.Garbled as error:
+                raise EngineProblem(self, f"{GARBAGE}: {error}") from error
             heard_at_s = time.monotonic()
             if isinstance(message, Frame):
                 self._take(message)
@@ -148,7 +157,7 @@ class Side:
         if self._stopped():
             raise Interrupted
         try:
-            return self.handle.connection.poll(_TICK_S)
+            return self.handle.line.poll(_TICK_S)
         except OSError as error:
             raise self._gone() from error
 
@@ -172,5 +181,10 @@ class Side:
 
     def _gone(self) -> EngineProblem:
         code = self.handle.wait(2.0)
-        how = "it stopped answering" if code is None else f"its process ended with code {code}"
-        return EngineProblem(self, ": ".join(part for part in (how, self.handle.output()) if part))
+        is_silent = code in (None, wire.LINE_LOST)
+        how = (
+            "it closed the harness's line to the tool, which it did not open"
+            if is_silent
+            else f"its process ended with code {code}"
+        )
+        return EngineProblem(self, ": ".join(filter(None, [self._places.removed(), how, self.handle.output()])))

@@ -13,8 +13,14 @@ from perfcli.measurement.samples import FailureKind
 from perfcli.measurement.verdict import Ending
 from perfcli.pool.protocol import EngineHandle
 from perfcli.recorder import Frame
+from perfcli.run.event_order import EventOrder
 
 _TO_LEAVE_S: Final = 2.0
+GARBAGE: Final = "the engine process wrote garbage on the harness's line to the tool"
+WHO_WRITES_GARBAGE: Final = (
+    "The line is a socket that is open in the engine's process. An engine must not write to file descriptors that it "
+    "did not open, nor close them; a process that it forks must neither return to the harness nor write there."
+)
 
 
 class Conversation:
@@ -42,18 +48,23 @@ class Conversation:
         self.finished = False
         self.ending = Ending()
         self._quiet_ticks_since_exit = 0
+        self._order = EventOrder(measurement.plan)
 
-    def hear(self, message: wire.Event | Frame) -> None:
-        """Take in a message."""
+    def hear(self, message: wire.Event | Frame | wire.Garbled) -> None:
+        """Take in a message, or what came in place of one."""
         self.heard_at_s = time.monotonic()
         self._quiet_ticks_since_exit = 0
+        try:
+            if isinstance(message, wire.Garbled):
+                raise message
+            self._order.check(message)
+        except wire.Garbled as error:
+            self.finish(Ending(error=f"{GARBAGE} while {self.doing}: {error}", details=WHO_WRITES_GARBAGE))
+            return
         if isinstance(message, Frame):
             self._measurement.add(message)
-            return
-        try:
+        else:
             getattr(self, f"_on_{message.name}")(**message.fields)
-        except OSError:
-            self.engine_is_gone()
 
     def hear_nothing(self) -> None:
         """A tick has passed in which no engine said anything."""
@@ -68,7 +79,7 @@ class Conversation:
         self.waits_at = ""
         self.phase_began_s = self.heard_at_s = time.monotonic()
         try:
-            wire.send_event(self.engine.connection, "go", at_ns=at_ns)
+            self.engine.line.send_event("go", at_ns=at_ns)
         except OSError:
             self.engine_is_gone()
 
@@ -80,7 +91,7 @@ class Conversation:
     def ask_to_stop(self) -> None:
         """Have the vus begin nothing new."""
         try:
-            wire.send_event(self.engine.connection, "stop")
+            self.engine.line.send_event("stop")
         except OSError:
             self.engine_is_gone()
 
@@ -152,7 +163,11 @@ class Conversation:
     def _obituary(self) -> tuple[str, str]:
         """How the engine process ended, and what it said last."""
         code = self.engine.wait(timeout_s=2.0)
-        how = "stopped answering" if code is None else _ended(code)
+        how = (
+            "closed the harness's line to the tool, which it did not open,"
+            if code in (None, wire.LINE_LOST)
+            else _ended(code)
+        )
         unsent = "; samples of its last 250 ms may be missing" if self.phase == "measuring" else ""
         return f"the engine process {how} while {self.doing}{unsent}", self.engine.output()
 

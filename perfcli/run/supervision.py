@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
+from traceback import extract_tb, format_exc
 from typing import Final
 
+import perfcli
+from perfcli.errors import describe_error
 from perfcli.measurement.assembly import assemble
 from perfcli.measurement.fidelity import compare_afresh
 from perfcli.measurement.measured import Measurement
@@ -18,9 +21,9 @@ from perfcli.monitor import JointProbe, Monitor, Probe, ProcessProbe
 from perfcli.observer import Glimpse, Observer, Progress, SilentObserver
 from perfcli.plan import ExecutionPlan
 from perfcli.pool.checkout import EngineSource
-from perfcli.pool.leftovers import scratch_directory
 from perfcli.pool.processes import ProcessPool, engine_environment
 from perfcli.pool.protocol import EngineHandle, WorkerPool
+from perfcli.pool.scratch import Scratch, scratch
 from perfcli.results import RunResult
 from perfcli.run.aborting import AbortCheck
 from perfcli.run.conversation import Conversation
@@ -34,6 +37,7 @@ from perfcli.units import format_duration
 
 TICK_S: Final = 0.1
 UPDATE_INTERVAL_S: Final = 0.25
+_HOME: Final = Path(perfcli.__file__).parent
 
 MakeProbe = Callable[[int, Path, Callable[[], int]], Probe]
 
@@ -65,35 +69,85 @@ def run_scenario(
     """
     started_at = datetime.now(UTC)
     measurement = Measurement(plan)
-    pool = pool or ProcessPool(engine.path if engine else None)
-    processes: list[EngineHandle] = []
-    with scratch_directory() as directory:
-        database = directory / "database" / "digipal.db"
-        database.parent.mkdir()
+    run = _Run(measurement, pool or ProcessPool(engine.path if engine else None), engine)
+    try:
+        run.go(observer or SilentObserver(), stop or StopRequest(), make_probe, keep_database_in)
+    except Exception as error:
+        # an engine can remove or break whatever the tool relies on: that ends its own run, and no other
+        run.ending = Ending(error=_internal(error), details=format_exc())
+    about = {"kept_database": run.kept_database, "engine": engine.name if engine else ""}
+    try:
+        result = assemble(measurement, run.whole_ending, started_at, run.notes)
+    except Exception as error:
+        unusable = Ending(error=f"what was measured makes no sense: {_internal(error)}", details=format_exc())
+        result = assemble(Measurement(plan), unusable, started_at, run.notes)
+    return result.model_copy(update=about)
+
+
+def _internal(error: Exception) -> str:
+    """An exception of the tool's own, with where it was raised."""
+    here = [frame for frame in extract_tb(error.__traceback__) if Path(frame.filename).is_relative_to(_HOME)]
+    where = f" ({Path(here[-1].filename).relative_to(_HOME.parent)}, line {here[-1].lineno})" if here else ""
+    return f"{type(error).__name__}: {describe_error(error)}{where}"
+
+
+class _Run:
+    """One run, from its scratch directory to what is left of it."""
+
+    def __init__(self, measurement: Measurement, pool: WorkerPool, engine: EngineSource | None) -> None:
+        self._measurement = measurement
+        self._pool = pool
+        self._engine = engine
+        self.ending = Ending()
+        self.kept_database = ""
+        self.notes: list[str] = []
+        self._removed = ""
+
+    def go(self, observer: Observer, stop: StopRequest, make_probe: MakeProbe, keep_database_in: Path | None) -> None:
+        """Run; whatever happens, the processes are ended and the scratch directory is removed."""
+        measurement = self._measurement
+        with scratch() as places:
+            try:
+                self._follow(places, observer, stop, make_probe)
+                _look_at_what_is_left(
+                    measurement, places.database, complete=self.ending == Ending(), engine=self._engine
+                )
+            finally:
+                self._removed = places.removed()
+                if keep_database_in:
+                    name = measurement.plan.scenario.name
+                    self.kept_database, complaint = keep_database(places.database, keep_database_in, name)
+                    self.notes += filter(None, [complaint])
+                if measurement.left_running:
+                    names = ", ".join(measurement.left_running)
+                    self.notes.append(f"the engine left processes running, which were ended: {names}")
+
+    @property
+    def whole_ending(self) -> Ending:
+        """How the run ended, and what the engine did to it."""
+        ending = self.ending
+        if not self._removed:
+            return ending
+        what_else = ending.error or ending.setup_error
+        return replace(ending, error="; ".join(filter(None, [self._removed, what_else])), setup_error="")
+
+    def _follow(self, places: Scratch, observer: Observer, stop: StopRequest, make_probe: MakeProbe) -> None:
+        measurement, plan = self._measurement, self._measurement.plan
+        processes: list[EngineHandle] = []
         try:
             for number in range(plan.scenario.pool.processes):
-                own = directory / f"engine-{number}"
-                own.mkdir()
-                processes.append(pool.start(plan, own, database, number))
-            supervision = _Supervision(plan, processes, measurement, database, make_probe)
-            ending = supervision.follow(observer or SilentObserver(), stop or StopRequest())
+                # one by one: if one does not start, those before it are ended
+                processes.append(  # noqa: PERF401
+                    self._pool.start(plan, places.make_place(number), places.database, number)
+                )
+            places.note_what_is_given()
+            supervision = _Supervision(plan, processes, measurement, places.database, make_probe)
+            self.ending = supervision.follow(observer, stop)
         finally:
             for started in processes:
                 started.kill()
+                measurement.left_running += started.leftovers()
         measurement.printed_bytes = sum(started.printed_bytes() for started in processes)
-        _look_at_what_is_left(measurement, database, complete=ending == Ending(), engine=engine)
-        kept, complaint = (
-            keep_database(database, keep_database_in, plan.scenario.name) if keep_database_in else ("", "")
-        )
-        measurement.left_running += [name for started in processes for name in started.leftovers()]
-    notes = [note for note in (complaint, _left_running(measurement.left_running)) if note]
-    return assemble(measurement, ending, started_at, notes).model_copy(
-        update={"kept_database": kept, "engine": engine.name if engine else ""}
-    )
-
-
-def _left_running(names: Sequence[str]) -> str:
-    return f"the engine left processes running, which were ended: {', '.join(names)}" if names else ""
 
 
 def _look_at_what_is_left(
@@ -142,7 +196,7 @@ class _Supervision:
         self._abort = AbortCheck(measurement)
         self._glances = Glances(measurement)
         self._patience = Patience(plan)
-        self._inbox = Inbox([engine.connection for engine in engines])
+        self._inbox = Inbox([engine.line for engine in engines])
 
     def follow(self, observer: Observer, stop: StopRequest) -> Ending:
         """Listen until the processes have said all, one died, or time ran out."""

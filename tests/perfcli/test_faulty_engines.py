@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import os
 import re
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -201,3 +204,81 @@ def test_a_daemon_is_ended_and_named(run: Run) -> None:
     daemons = re.findall(r"\(pid (\d+): innocent", "; ".join(result.reasons))
     assert len(daemons) == 2
     assert not any(psutil.pid_exists(int(daemon)) for daemon in daemons)
+
+
+MISDEEDS = [
+    ("import os; os.closerange(3, 1024)", "closed the harness's line to the tool"),
+    ("import os, socket; [socket.socket(fileno=os.dup(n)).shutdown(2) for n in lines()]", "closed the harness's line"),
+    (
+        "import os; [os.write(n, b'GARBAGE') for n in lines()]",
+        "garbage .* while measuring: b'GARBAGE.* instead of a mess",
+    ),
+    ("import os, struct; [os.write(n, struct.pack('!i', 2**30)) for n in lines()]", "garbage .* instead of a message"),
+    ("import os; os.fork()", "garbage .* while measuring: (message [0-9]+ came twice|.* instead of a message)"),
+    ("link().event('done')", "garbage .* the message 'done' after 'wave'"),
+    ("link().event('party')", "garbage .* the message 'party' after 'wave'"),
+    ("link().event('opened', version='2')", "garbage .* the message 'opened' after 'wave'"),
+    ("import os, shutil; shutil.rmtree(os.getcwd())", "the engine removed engine-0/cwd from its scratch directory"),
+    ("import os; os.unlink('../output.txt')", "the engine removed engine-0/output.txt from its scratch directory"),
+    ("import os, shutil; shutil.rmtree('../../database')", "the engine removed database from its scratch directory"),
+    ("import os, shutil; shutil.rmtree(os.path.abspath('../..'))", "the engine removed its scratch directory"),
+    ("import os; os.kill(os.getppid(), 9)", "was killed by SIGKILL"),
+]
+HARMLESS = [
+    "import os; os.chdir('/')",
+    "import os; os.umask(0o777)",
+    "import os; os.write(1, bytes(10_000_000))",
+    "import resource; resource.setrlimit(resource.RLIMIT_NOFILE, (12, 12))",
+    "import sys; sys.stdout = sys.stderr = None",
+    "import atexit, os; atexit.register(os._exit, 9)",
+]
+
+
+@pytest.mark.nightly
+@pytest.mark.parametrize(("misdeed", "words"), MISDEEDS)
+def test_a_misdeed_is_an_error_that_names_it(
+    run: Run, monkeypatch: pytest.MonkeyPatch, misdeed: str, words: str
+) -> None:
+    monkeypatch.setenv("DIGIPAL_MISDEED", misdeed)
+    result = run("misbehaves", READ, thresholds=["success_rate == 100%"], iterations=1_000)
+    assert result.verdict is Verdict.ERROR
+    assert re.search(words, result.reasons[0])
+
+
+@pytest.mark.nightly
+@pytest.mark.parametrize("deed", HARMLESS)
+def test_what_harms_nobody_is_no_error(run: Run, monkeypatch: pytest.MonkeyPatch, deed: str) -> None:
+    monkeypatch.setenv("DIGIPAL_MISDEED", deed)
+    result = run("misbehaves", READ, thresholds=["success_rate == 100%"], iterations=1_000)
+    assert (result.verdict, result.reasons) == (Verdict.PASS, [])
+
+
+SUITE = """
+name: {name}
+setup: {{pets: 2}}
+load: {{executor: per-vu-iterations, iterations: {iterations}}}
+flow: [load_pet]
+thresholds: [success_rate == 100%]
+"""
+
+
+@pytest.mark.end_to_end
+@pytest.mark.slow
+def test_a_scenario_that_an_engine_breaks_ends_no_suite(tmp_path: Path) -> None:
+    for name, iterations in (("broken", 500), ("sound", 50)):
+        (tmp_path / f"{name}.yaml").write_text(SUITE.format(name=name, iterations=iterations), encoding="utf-8")
+    misdeed = "import os, shutil; shutil.rmtree(os.path.abspath('../..')); [os.write(n, b'GARBAGE') for n in lines()]"
+    finished = subprocess.run(
+        [
+            *(sys.executable, "-m", "perfcli", "run", "broken.yaml", "sound.yaml", "-q", "--json", "r.json"),
+            *("--engine", str(make_checkout(tmp_path / "engine", "misbehaves"))),
+        ],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2]), "DIGIPAL_MISDEED": misdeed},
+        capture_output=True,
+        text=True,
+    )
+    assert (finished.returncode, finished.stderr) == (1, "")
+    broken, sound = json.loads((tmp_path / "r.json").read_text(encoding="utf-8"))
+    assert (broken["verdict"], sound["verdict"]) == ("error", "pass")
+    assert "removed its scratch directory; the engine process wrote garbage" in broken["reasons"][0]

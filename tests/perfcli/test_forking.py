@@ -53,8 +53,8 @@ def test_an_agent_is_forked_into_a_group_of_its_own(start: Callable[[], EnginePr
     # as soon as the pid is known: who is interrupted right now has to be able to end it
     assert os.getpgid(first.pid) == first.pid
     assert os.getpgid(second.pid) == second.pid
-    assert first.connection.poll(_PATIENCE_S)
-    assert second.connection.poll(_PATIENCE_S)
+    assert first.line.poll(_PATIENCE_S)
+    assert second.line.poll(_PATIENCE_S)
 
 
 def test_it_is_ended_at_any_moment(start: Callable[[], EngineProcess]) -> None:

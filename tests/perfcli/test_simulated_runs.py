@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import errno
+import re
 import sqlite3
 from typing import Any
 
 import pytest
 
 from perfcli.errors import Verdict
+from perfcli.measurement.measured import Measurement
 from perfcli.observer import Progress
 from perfcli.results import RunResult
 from perfcli.run import StopRequest
 from perfcli.targets.protocol import Call
-from perfcli.testing import Behaviour, simulate
+from perfcli.testing import Behaviour, SimulatedPool, simulate
 
 MS = 1_000_000
 PETS = {"setup": {"pets": 4}}
@@ -338,3 +341,48 @@ def test_an_engine_that_fails_to_close_is_an_error_with_all_its_figures(
     assert result.reasons == ["the engine failed at close: RuntimeError: stuck"]
     assert "Traceback" in result.details
     assert result.total.ok == 20
+
+
+def test_an_error_of_the_tool_itself_ends_the_run_with_all_that_is_known(
+    make_plan: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: Any, **__: Any) -> None:
+        raise OSError(errno.EMFILE, "Too many open files", "answers-0.jsonl")
+
+    monkeypatch.setattr(Measurement, "check_integrity", fail)
+    result = simulate(make_plan(["load_pet"], thresholds=["success_rate == 100%"]))
+    assert (result.verdict, result.exit_code, result.total.ok) == (Verdict.ERROR, 1, 20)
+    (reason,) = result.reasons
+    assert re.fullmatch(
+        r"OSError: \[Errno 24\] Too many open files: 'answers-0.jsonl': this process may hold [0-9,]+ file descriptors"
+        r" \(ulimit -n\) \(perfcli/run/rendezvous.py, line \d+\)",
+        reason,
+    )
+    assert "Traceback" in result.details
+    assert result.thresholds[0].passed
+
+
+def test_a_full_disk_before_the_engine_starts_ends_that_run_alone(
+    make_plan: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: Any, **__: Any) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device", "plan.json")
+
+    monkeypatch.setattr(SimulatedPool, "start", fail)
+    result = simulate(make_plan(["load_pet"]))
+    assert result.verdict is Verdict.ERROR
+    assert "No space left on device: 'plan.json' (perfcli/run/supervision.py" in result.reasons[0]
+
+
+def test_what_cannot_be_put_together_is_an_error_without_figures(
+    make_plan: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def cut(measurement: Measurement) -> dict[str, Any]:
+        if measurement.iterations:
+            raise ZeroDivisionError("float division by zero")
+        return {}
+
+    monkeypatch.setattr("perfcli.measurement.assembly.cut_into_slices", cut)
+    result = simulate(make_plan(["load_pet"]))
+    assert (result.verdict, result.total.ok) == (Verdict.ERROR, 0)
+    assert result.reasons[0].startswith("what was measured makes no sense: ZeroDivisionError: float division by zero (")

@@ -27,6 +27,7 @@ FAULTS = (
     "leaves_things",
     "stalls_and_logs",
     "leaves_daemon",
+    "misbehaves",
 )
 _ENGINE = Path(__file__).parents[3] / "digipal"
 
