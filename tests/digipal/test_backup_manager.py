@@ -170,6 +170,9 @@ INTERRUPTED = """if True:
                 if number == 0:
                     time.sleep(60)
                 os.kill(os.getpid(), 9)
+    for _ in range(4):
+        os.wait()
+    os.write(1, b"!")
     time.sleep(60)
 """
 
@@ -183,10 +186,9 @@ def test_what_killed_processes_left_is_removed_and_what_a_live_one_writes_stays(
     ) as nursery:
         try:
             assert nursery.stdout
-            assert nursery.stdout.read(5) == b"....."
+            assert nursery.stdout.read(6) == b".....!"
             (folder / f".{'0' * 32}.unfinished").mkdir()  # killed before it wrote anything
             assert len(list(folder.iterdir())) == 6
-            time.sleep(0.05)  # until the killed ones are gone
             storage = StorageManager(db_path, tmp_path / "assets")
             (live,) = folder.iterdir()
             assert (live / "file").stat().st_size == 1000
