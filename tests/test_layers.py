@@ -122,7 +122,7 @@ def test_a_target_imports_mcp_only_where_it_is_asked_for() -> None:
         for module in modules("perfcli")
         if {name.split(".")[0] for name in imports(module, only_at_import=True)} & MCP
     }
-    assert eager == {"mcp.py", "mcp_sessions.py"}
+    assert eager == {"mcp.py", "mcp_http.py", "mcp_reasons.py", "mcp_sessions.py"}
     assert not [n for n in imports(ROOT / "perfcli/targets/choice.py", only_at_import=True) if ".mcp" in n]
 
 

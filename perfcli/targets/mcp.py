@@ -18,7 +18,7 @@ from perfcli.scenario.target import McpSettings
 from perfcli.targets import tool_checks as checks
 from perfcli.targets.kinds import kind_of
 from perfcli.targets.mcp_server import HttpServer, server_arguments
-from perfcli.targets.mcp_sessions import Sessions, is_cut_off
+from perfcli.targets.mcp_sessions import LostCall, Sessions, is_cut_off
 from perfcli.targets.naming import PetRef, set_up_user
 from perfcli.targets.pets import VuPets
 from perfcli.targets.protocol import Call, EngineGone, Failure, LivesIn, call_within
@@ -100,6 +100,8 @@ class McpTarget:
             return Failure(kind_of(str(error)), _CATEGORIES.get(error.details.get("error", ""), ""))
         if is_cut_off(error) and self._has_ended():
             raise EngineGone("the MCP server ended") from error
+        if isinstance(error, LostCall):
+            return Failure(str(error), "timeout" if error.is_timeout else "")
         return Failure(kind_of(f"{type(error).__name__}: {error}"), _CATEGORIES.get(type(error).__name__, ""))
 
     def active_pets(self) -> None:
@@ -127,9 +129,10 @@ class McpTarget:
             lives_in(self._server.pid)
             self._url = self._server.url()
             return self._sessions.over_http(self._url)
+        except PerfError:
+            raise
         except Exception as error:
-            where = f"at {self._settings.url} " if self._settings.url else ""
-            raise PerfError(f"the MCP server {where}does not answer: {error}") from error
+            raise PerfError(f"the MCP server does not start: {error}") from error
 
     def _call(self, client: Client, tool: str, arguments: Mapping[str, Any]) -> Answer:
         result = self._sessions.call(client, tool, arguments)

@@ -6,7 +6,7 @@ import os
 import sys
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import AbstractAsyncContextManager, ExitStack, asynccontextmanager
-from typing import Any, Final, TypeVar
+from typing import Any, TypeVar
 
 import httpx2
 import psutil
@@ -15,14 +15,21 @@ from mcp import Client, MCPError, StdioServerParameters, stdio_client
 from mcp.client.streamable_http import streamable_http_client
 from mcp_types import CONNECTION_CLOSED, CallToolResult, Tool
 
+from perfcli.errors import PerfError
+from perfcli.targets.mcp_http import NotingClient, http_client
+from perfcli.targets.mcp_reasons import reason_of
 from perfcli.targets.protocol import LivesIn
 
 T = TypeVar("T")
 
-_TOKEN_VARIABLE: Final = "DIGIPAL_MCP_TOKEN"
 
+class LostCall(Exception):  # noqa: N818 - as a report shows it
+    """A call over HTTP without an answer; the text says why, and what to do."""
 
-_HTTP_TIMEOUT: Final = httpx2.Timeout(30.0, read=300.0)
+    def __init__(self, reason: str, failure: Exception | None) -> None:
+        super().__init__(reason)
+        self.is_timeout = isinstance(failure, httpx2.TimeoutException)
+        self.is_cut_off = failure is not None and not self.is_timeout
 
 
 class Sessions:
@@ -31,32 +38,63 @@ class Sessions:
     def __init__(self) -> None:
         self._open = ExitStack()
         self._loop = self._open.enter_context(start_blocking_portal())
+        self._has_lost_calls = False
+        self._http: dict[int, tuple[str, NotingClient]] = {}
 
     def over_stdio(self, arguments: list[str], lives_in: LivesIn) -> Client:
         """A session with a server that this starts, `python ARGUMENTS`; its pid is told before it answers."""
         return self._enter(Client(_started(arguments, lives_in)))
 
     def over_http(self, url: str) -> Client:
-        """A session with a server that listens; the environment may hold its token."""
-        token = os.environ.get(_TOKEN_VARIABLE)
-        if not token:
-            return self._enter(Client(url))
-        bearing = httpx2.AsyncClient(headers={"Authorization": f"Bearer {token}"}, timeout=_HTTP_TIMEOUT)
-        self._enter(bearing)
-        return self._enter(Client(streamable_http_client(url, http_client=bearing)))
+        """A session with a server that listens; the environment may hold its token.
+
+        Raises:
+            PerfError: there is no session to be had; which of many reasons it is, and what to do.
+        """
+        http = http_client(url)
+        self._enter(http)
+        try:
+            client = self._enter(Client(streamable_http_client(url, http_client=http)))
+        except Exception as error:
+            raise PerfError(f"cannot use the MCP server at {url}: {reason_of(url, http, error)}") from error
+        http.is_open = True
+        self._http[id(client)] = (url, http)
+        return client
 
     def tools(self, client: Client) -> list[Tool]:
         """The tools that a server offers."""
         return self._loop.call(client.list_tools).tools
 
     def call(self, client: Client, tool: str, arguments: Mapping[str, Any]) -> CallToolResult:
-        """Call a tool, and wait for its answer."""
-        answer: CallToolResult = self._loop.call(client.call_tool, tool, dict(arguments))
+        """Call a tool, and wait for its answer.
+
+        Raises:
+            LostCall: over HTTP, no answer came back.
+        """
+        try:
+            answer: CallToolResult = self._loop.call(client.call_tool, tool, dict(arguments))
+        except Exception as error:
+            if id(client) not in self._http:
+                raise
+            self._has_lost_calls = True
+            url, http = self._http[id(client)]
+            raise LostCall(reason_of(url, http, error), http.failure) from error
         return answer
 
     def close(self) -> None:
-        """End all sessions, and the servers started with them."""
-        self._open.close()
+        """End all sessions, and the servers started with them.
+
+        Raises:
+            PerfError: a server at a URL is gone, and no call has said so before.
+        """
+        try:
+            self._open.close()
+        except Exception as error:
+            if not self._http:
+                raise
+            if not self._has_lost_calls:
+                url, http = next(iter(self._http.values()))
+                raise PerfError(f"lost the MCP server at {url}: {reason_of(url, http, error)}") from error
 
     def _enter(self, context: AbstractAsyncContextManager[T]) -> T:
         return self._open.enter_context(self._loop.wrap_async_context_manager(context))
@@ -73,4 +111,6 @@ async def _started(arguments: list[str], lives_in: LivesIn) -> AsyncGenerator[An
 
 def is_cut_off(error: BaseException) -> bool:
     """Whether an error means that the other side did not hear the call, or can no longer answer it."""
+    if isinstance(error, LostCall):
+        return error.is_cut_off
     return isinstance(error, MCPError) and error.code == CONNECTION_CLOSED

@@ -158,20 +158,22 @@ def test_close_ends_the_schedule_in_the_midst_of_a_backup(
 
 
 INTERRUPTED = """if True:
-    import os, sys, time
+    import os, signal, sys, time
     from pathlib import Path
     from digipal.storage.files import replacing
+    writers = []
     for number in range(5):
-        if os.fork() == 0:
+        writers.append(os.fork())
+        if writers[-1] == 0:
             with replacing(Path(sys.argv[1]) / "20260101-000000-000000-pets.db") as temporary:
                 temporary.write_bytes(bytes(1000))
                 Path(f"{temporary}-journal").write_bytes(bytes(1000))
                 os.write(1, b".")
-                if number == 0:
-                    time.sleep(60)
-                os.kill(os.getpid(), 9)
-    for _ in range(4):
-        os.wait()
+                time.sleep(60)
+    sys.stdin.read(1)
+    for writer in writers[1:]:
+        os.kill(writer, signal.SIGKILL)
+        os.waitpid(writer, 0)
     os.write(1, b"!")
     time.sleep(60)
 """
@@ -182,13 +184,21 @@ def test_what_killed_processes_left_is_removed_and_what_a_live_one_writes_stays(
     folder.mkdir(parents=True)
     command = [sys.executable, "-c", INTERRUPTED, str(folder)]
     with subprocess.Popen(
-        command, cwd=Path(__file__).parents[2], stdout=subprocess.PIPE, start_new_session=True
+        command,
+        cwd=Path(__file__).parents[2],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        start_new_session=True,
     ) as nursery:
         try:
+            assert nursery.stdin
             assert nursery.stdout
-            assert nursery.stdout.read(6) == b".....!"
+            assert nursery.stdout.read(5) == b"....."
             (folder / f".{'0' * 32}.unfinished").mkdir()  # killed before it wrote anything
             assert len(list(folder.iterdir())) == 6
+            nursery.stdin.write(b"k")
+            nursery.stdin.flush()
+            assert nursery.stdout.read(1) == b"!"
             storage = StorageManager(db_path, tmp_path / "assets")
             (live,) = folder.iterdir()
             assert (live / "file").stat().st_size == 1000
