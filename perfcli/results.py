@@ -425,7 +425,7 @@ def load_records(path: Path) -> list[Any]:
         UsageError: the file cannot be read, is no JSON, or holds none.
     """
     try:
-        document = json.loads(path.read_text(encoding="utf-8"), parse_float=_finite, parse_constant=_finite)
+        document = json.loads(path.read_text(encoding="utf-8-sig"), parse_float=_finite, parse_constant=_finite)
     except OSError as error:
         raise UsageError(f"{path}: cannot read the result: {error.strerror}") from error
     except (ValueError, RecursionError) as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from difflib import get_close_matches
 from pathlib import Path
@@ -91,7 +92,7 @@ def _name_of(scenario: str) -> str:
     """The name that runs are kept under; of a file, its scenario's."""
     from perfcli.cli.choosing import load
 
-    return load([scenario], (), [])[0].name if scenario and Path(scenario).is_file() else scenario
+    return load([scenario], (), [])[0].name if os.path.isfile(os.path.expanduser(scenario)) else scenario
 
 
 def _none_kept(scenario: str, directory: Path) -> UsageError:

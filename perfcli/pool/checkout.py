@@ -47,7 +47,7 @@ def resolve_engine(text: str, option: str = "--engine") -> Iterator[EngineSource
         UsageError: there is no such directory or revision, or no engine in it.
         PerfError: git could not check it out.
     """
-    directory = Path(text)
+    directory = Path(os.path.expanduser(text))
     if text and directory.is_dir():
         yield EngineSource(_engine_in(directory.resolve(), f"{option} {text}"), text)
         return

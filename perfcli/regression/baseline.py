@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -76,7 +77,7 @@ def baseline_file(text: str, store: Store) -> Path:
     Raises:
         UsageError: there is none of that name.
     """
-    return Path(text).expanduser() if _is_file(text) else _existing(text, store)
+    return Path(os.path.expanduser(text)) if _is_file(text) else _existing(text, store)
 
 
 def _is_file(text: str) -> bool:

@@ -49,7 +49,7 @@ def read_runs(path: Path) -> list[RunResult]:
 def read_in_short(path: Path) -> list[RunResult]:
     """The same without what only reports draw. Histograms are not even parsed: that takes most of the time."""
     try:
-        document = json.loads(_HISTOGRAM.sub(_NO_HISTOGRAM, path.read_text(encoding="utf-8")))
+        document = json.loads(_HISTOGRAM.sub(_NO_HISTOGRAM, path.read_text(encoding="utf-8-sig")))
     except (OSError, ValueError, RecursionError):
         return read_runs(path)  # and hear what is wrong with it
     records = document if isinstance(document, list) and document else [document]

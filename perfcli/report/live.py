@@ -23,6 +23,7 @@ REFRESH_NS: Final = units.NS_PER_S // 2
 LOG_NS: Final = 10 * units.NS_PER_S
 _BAR_WIDTH: Final = 16
 _GAP: Final = "  "
+_NOT_CI: Final = ("", "0", "false", "no", "off")
 _MOST_OPERATIONS: Final = 8
 _MOST_AT_RISK: Final = 3
 _COLUMNS: Final = (Column("operation", "word"), *map(Column, ("ok", "failed", "p50", "p95", "p99")))
@@ -55,7 +56,7 @@ class LiveProgress:
         self._live: Live | None = None
         self._has_terminal = console.is_terminal and not console.is_dumb_terminal
         self._panel_wanted = wanted and self._has_terminal
-        self._log = _log(log) if wanted and not console.is_terminal and os.environ.get("CI") else None
+        self._log = _log(log) if wanted and not console.is_terminal and _in_ci() else None
 
     @property
     def wants_glimpses(self) -> bool:
@@ -102,6 +103,11 @@ class LiveProgress:
             return False
         self._due_ns = now_ns + interval_ns
         return True
+
+
+def _in_ci() -> bool:
+    """Whether `CI` is set, to something else than a no."""
+    return os.environ.get("CI", "").strip().lower() not in _NOT_CI
 
 
 def _log(log: Console | None) -> Console:

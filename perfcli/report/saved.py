@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 from datetime import datetime
 from pathlib import Path
@@ -13,6 +14,7 @@ from perfcli.documents import STDOUT
 from perfcli.errors import UsageError
 from perfcli.regression.result import AbResult
 from perfcli.results import RunResult, as_result, load_records
+from perfcli.streams import complain
 
 Reported = RunResult | AbResult
 """What can be reported."""
@@ -27,7 +29,17 @@ def load_reported(paths: Iterable[Path]) -> list[Reported]:
     Raises:
         UsageError: a file cannot be read, or holds no such result.
     """
-    return [_reported(record, path) for path in paths for record in load_records(_STDIN if path == STDOUT else path)]
+    return [_reported(record, path) for path in _each_once(paths) for record in load_records(path)]
+
+
+def _each_once(paths: Iterable[Path]) -> list[Path]:
+    """The files in their order; one that is named twice counts once, with a warning."""
+    files: dict[str, Path] = {}
+    for path in paths:
+        file = _STDIN if path == STDOUT else path
+        if files.setdefault(os.path.realpath(file), file) is not file:
+            complain(f"Warning: {path} is named twice; it counts once")
+    return list(files.values())
 
 
 def _reported(record: Any, path: Path) -> Reported:

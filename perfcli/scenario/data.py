@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import csv
+import os
+import re
 from collections.abc import Iterator
 from io import StringIO
 from pathlib import Path
@@ -18,6 +20,7 @@ from perfcli.thresholds import did_you_mean
 CSV_FILE: Final = FileKind("CSV file", (".csv",), 1024 * 1024)
 LISTS: Final = ("texts", "actions", "egg_types")
 _KEYS: Final = ("list", "csv", "column")
+_DELIMITERS: Final = (",", ";", "\t")
 _FORMS: Final = "write a list, {list: [...]}, or {csv: FILE, column: NAME}"
 
 
@@ -87,7 +90,7 @@ def _column_of_file(name: Written, column: Written | None) -> list[Written]:
     for key, written in (("csv", name), ("column", column)):
         if written is not None and not (isinstance(written.value, str) and written.value):
             raise _UnusableError(written.place, (key,), f"expected a name, not {shown(written.plain())}")
-    path = (Path(name.place.source).parent if name.place.line else Path()) / str(name.value)
+    path = (Path(name.place.source).parent if name.place.line else Path()) / os.path.expanduser(str(name.value))
     try:
         text = read_text(path, CSV_FILE)
     except ScenarioFileError as error:
@@ -99,7 +102,7 @@ def _column_of_file(name: Written, column: Written | None) -> list[Written]:
 
 def _rows(path: Path, text: str) -> Iterator[tuple[int, list[str]]]:
     """The rows that are not blank, each with the line it begins on."""
-    reader = csv.reader(StringIO(text, newline=""), strict=True)
+    reader = csv.reader(StringIO(text, newline=""), delimiter=_delimiter_of(text), strict=True)
     begins = 1
     try:
         for row in reader:
@@ -108,6 +111,15 @@ def _rows(path: Path, text: str) -> Iterator[tuple[int, list[str]]]:
             begins = reader.line_num + 1
     except csv.Error as error:
         raise _UnusableError(Place(str(path), begins, 1), (), f"not CSV: {error}") from None
+
+
+def _delimiter_of(text: str) -> str:
+    """The comma; a semicolon or a tab if it stands in the header instead, as spreadsheets write them in many countries.
+
+    In quotes it is part of a name. A header of one column says nothing, and its rows are taken as they are.
+    """
+    header = re.sub(r'"[^"]*"', "", text.lstrip("\r\n").partition("\n")[0])
+    return next((delimiter for delimiter in _DELIMITERS if delimiter in header), ",")
 
 
 def _column(rows: Iterator[tuple[int, list[str]]], file: str, name: Written, column: Written | None) -> list[Written]:
@@ -120,6 +132,8 @@ def _column(rows: Iterator[tuple[int, list[str]]], file: str, name: Written, col
         place = Place(file, line, 1)
         if len(row) != len(header):
             raise _UnusableError(place, (), f"has {_fields(row)}, but the header has {len(header)}")
+        if len(header) > 1 and row == header:
+            raise _UnusableError(place, (), "is the header again: were two files put together? Remove this line")
         if len(values) == MOST_CHOICES:
             raise _UnusableError(place, (), f"has more rows than the {MOST_CHOICES:,} that a step can choose from")
         values.append(Written(row[index], place, place))
@@ -132,6 +146,9 @@ def _index(header: list[str], place: Place, column: Written | None) -> int:
         if column.value not in header:
             meant = did_you_mean([str(column.value)], header)
             message = f"{place.source} has no column {shown(column.value)}{meant}: its header is {listing}"
+            raise _UnusableError(column.place, ("column",), message)
+        if (named := header.count(str(column.value))) > 1:
+            message = f"{place.source} has {named} columns {shown(column.value)}: rename all but one"
             raise _UnusableError(column.place, ("column",), message)
         return header.index(str(column.value))
     if len(header) > 1:

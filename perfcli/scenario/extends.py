@@ -58,7 +58,7 @@ def _path_of(reference: Written) -> Path:
     shipped = {path.stem: path for path in shipped_scenarios()}
     if name in shipped:
         return shipped[name]
-    path = Path(reference.place.source).parent / name
+    path = Path(reference.place.source).parent / os.path.expanduser(name)
     if not os.path.exists(path):
         unknown = "variables are not known yet here" if "${" in name else "no such file beside this one"
         meant = did_you_mean([name], shipped)

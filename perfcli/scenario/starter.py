@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections.abc import Iterable
 from pathlib import Path
@@ -76,7 +77,7 @@ def write_starter(reference: str, inputs: Iterable[Path] = (), *, force: bool = 
     """
     from perfcli.scenario.schema import scenario_schema
 
-    path = Path(reference.removesuffix(_SUFFIX) + _SUFFIX).expanduser()
+    path = Path(os.path.expanduser(reference.removesuffix(_SUFFIX)) + _SUFFIX)
     _check_name(path.stem)
     schema = path.with_name(SCHEMA_FILE)
     check_outputs({"init": path, "the schema": schema}, inputs)

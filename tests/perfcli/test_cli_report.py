@@ -179,6 +179,21 @@ def test_a_comparison_adds_to_the_summary_of_the_job(invoke: Invoke, monkeypatch
     assert Path("summary.md").read_text(encoding="utf-8").startswith("### INVALID: `test`")
 
 
+def test_a_byte_order_mark_is_no_part_of_a_result(invoke: Invoke, saved: Path) -> None:
+    saved.write_bytes(b"\xef\xbb\xbf" + saved.read_bytes())
+    assert invoke("report", saved).exit_code == ExitCode.PASS
+    kept = Path(".digipal-perf/runs/one.json")
+    kept.parent.mkdir(parents=True)
+    kept.write_bytes(saved.read_bytes())
+    assert invoke("history").stderr == ""
+
+
+def test_a_result_that_is_named_twice_counts_once(invoke: Invoke, saved: Path) -> None:
+    twice = invoke("report", saved, f"{saved.parent}/./{saved.name}", "--csv", "-")
+    assert twice.stdout == invoke("report", saved, "--csv", "-").stdout
+    assert "is named twice; it counts once" in twice.stderr
+
+
 @pytest.mark.end_to_end
 def test_from_one_command_to_the_next(tmp_path: Path) -> None:
     """A result through a pipe, as users meet it."""

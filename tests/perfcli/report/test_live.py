@@ -87,6 +87,12 @@ class TestLiveProgress:
         assert written(report) == ""
         assert [line.split(" ok")[0][-3:] for line in written(log).splitlines()] == ["101", "103"]
 
+    @pytest.mark.parametrize("value", ["", "0", "false", "False", "no"])
+    def test_a_variable_that_says_no_is_not_ci(self, value: str, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("CI", value)
+        with LiveProgress(console(terminal=False)) as live:
+            assert not live.wants_glimpses
+
     def test_a_terminal_in_ci_gets_the_panel(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("CI", "true")
         terminal, log = console(), console(terminal=False)

@@ -35,6 +35,10 @@ def texts_of(path: Path) -> list[str]:
         ('mood,text\ngood,"Hello, you"\nbad,"two\nlines"\n', "text", ["Hello, you", "two\nlines"]),
         ("\ufefftext\nschön\u2028hier", "text", ["schön\u2028hier"]),
         ("text\n5\n", "", ["5"]),
+        ("text;mood\nhello, you;good\n", "text", ["hello, you"]),
+        ("\ufeffmood\ttext\r\ngood\thi; there\r\n", "text", ["hi; there"]),
+        ("text\na;b\nc\td\n", "", ["a;b", "c\td"]),
+        ('"a;b"\nx;y\n', "", ["x;y"]),
     ],
 )
 def test_a_column_of_a_file(written: Write, csv: str, column: str, texts: list[str]) -> None:
@@ -157,6 +161,38 @@ def test_mistakes_of_the_file(mistakes: Mistakes, tmp_path: Path, csv: bytes, to
     (tmp_path / "words.csv").write_bytes(csv)
     (found,) = mistakes(talking_from("{csv: words.csv}"))
     assert found.startswith(told)
+
+
+@pytest.mark.parametrize(
+    ("csv", "told"),
+    [
+        (
+            "text,mood,text\na,b,c\n",
+            "s.yaml:4:51: flow[0].interact.texts.column: words.csv has 2 columns 'text': rename",
+        ),
+        (
+            "text;mood;text\na;b;c\n",
+            "s.yaml:4:51: flow[0].interact.texts.column: words.csv has 2 columns 'text': rename",
+        ),
+        ("text,mood\na,b\ntext,mood\nc,d\n", "words.csv:3:1: flow[0].interact.texts: is the header again: were two"),
+        ("text;mood\na,b\n", "words.csv:2:1: flow[0].interact.texts: has 1 field, but the header has 2"),
+    ],
+)
+def test_a_header_that_is_doubled_or_of_another_delimiter(
+    mistakes: Mistakes, tmp_path: Path, csv: str, told: str
+) -> None:
+    (tmp_path / "words.csv").write_text(csv)
+    (found,) = mistakes(talking_from("{csv: words.csv, column: text}"))
+    assert found.startswith(told)
+
+
+def test_the_home_directory_has_its_sign(written: Write, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    home.mkdir()
+    monkeypatch.setenv("HOME", str(home))
+    (home / "words.csv").write_text("text\nfrom home\n")
+    (home / "base.yaml").write_text(talking_from("{csv: ~/words.csv}"))
+    assert texts_of(written("name: own\nextends: ~/base.yaml")) == ["from home"]
 
 
 def test_an_action_that_is_none_is_told_at_its_line(mistakes: Mistakes, tmp_path: Path) -> None:

@@ -93,6 +93,50 @@ def test_folder_without_scenarios_is_refused(shipped: Path) -> None:
         find_scenarios(["empty"])
 
 
+def test_suffixes_in_capitals_count(shipped: Path) -> None:
+    Path("all").mkdir()
+    for name in ("A.YAML", "b.Yml", "c.yaml.txt"):
+        Path("all", name).touch()
+    assert find_scenarios(["all"]) == [Path("all/A.YAML"), Path("all/b.Yml")]
+    assert find_scenarios(["GONE.YAML"]) == [Path("GONE.YAML")]
+
+
+def test_the_home_directory_has_its_sign(shipped: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(Path.cwd()))
+    Path("mine.yaml").touch()
+    assert find_scenarios(["~/mine.yaml"]) == find_scenarios(["~"]) == [Path.cwd() / "mine.yaml"]
+
+
+def test_what_is_named_twice_counts_once_with_a_warning(shipped: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    Path("mine.yaml").touch()
+    Path("link.yaml").symlink_to("mine.yaml")
+    assert find_scenarios(["mine.yaml", "./mine.yaml", "link.yaml"]) == [Path("mine.yaml")]
+    assert capsys.readouterr().err == (
+        "Warning: ./mine.yaml is named twice; it counts once\nWarning: link.yaml is named twice; it counts once\n"
+    )
+    assert len(find_scenarios(["pet_creation", "pet_creation"])) == 1
+    assert capsys.readouterr().err == "Warning: pet_creation is named twice; it counts once\n"
+    assert find_scenarios(["mine.yaml", "."]) == [Path("mine.yaml")]
+    assert capsys.readouterr().err == ""
+
+
+def test_a_folder_that_cannot_be_searched_is_told(
+    shipped: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("all/closed").mkdir(parents=True)
+    Path("all/mine.yaml").touch()
+    scandir = library.os.scandir
+
+    def refuse(folder: str) -> object:
+        if str(folder).endswith("closed"):
+            raise PermissionError(13, "Permission denied", folder)
+        return scandir(folder)
+
+    monkeypatch.setattr(library.os, "scandir", refuse)
+    assert find_scenarios(["all"]) == [Path("all/mine.yaml")]
+    assert capsys.readouterr().err == "Warning: all/closed cannot be searched for scenarios: Permission denied\n"
+
+
 def test_installation_without_scenarios_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(library, "_SHIPPED", ())
     assert shipped_scenarios() == []
