@@ -14,11 +14,10 @@ from pydantic import BaseModel, ConfigDict, Field
 from perfcli.executors import Load
 from perfcli.scenario.models import Phase, Scenario
 from perfcli.scenario.operation import TalkSettings
-from perfcli.scenario.steps import Sleep, Step
+from perfcli.scenario.steps import Step
 from perfcli.units import parse_duration_ns
 
 _SEED_BITS = 32  # short enough to copy from a terminal by hand
-_JITTER_AT_MOST = 10  # standard deviations: no normal draw goes beyond in a lifetime of runs
 
 
 @dataclass(frozen=True)
@@ -151,14 +150,6 @@ class ExecutionPlan(BaseModel):
             yield f"{scenario.setup.pets:,} {'pet' if scenario.setup.pets == 1 else 'pets'} set up"
         if self._uses_ai:
             yield f"AI {scenario.engine.ai.latency}"
-
-    def iteration_own_time_s(self, planned: PlannedPhase) -> float:
-        """What one iteration takes by the scenario's own wish: pauses, think time and the AI's answers, in seconds."""
-        ai = self.scenario.engine.ai
-        answer_ns = parse_duration_ns(ai.latency) + _JITTER_AT_MOST * parse_duration_ns(ai.jitter)
-        pauses_ns = sum(step.duration_ns for step in planned.flow if isinstance(step, Sleep))
-        answers_ns = sum(answer_ns for step in planned.flow if isinstance(step, TalkSettings))
-        return (planned.load.think_time.longest_ns + pauses_ns + answers_ns) / 1e9
 
     @property
     def _uses_ai(self) -> bool:

@@ -152,6 +152,10 @@ class Recorder:
         for column in (self._draws, self._starts, self._durations, self._lags):
             column[:] = [_FILLING] * self._capacity
 
+    def is_overdue(self, now_ns: int) -> bool:
+        """Whether the vu has sent nothing for longer than FLUSH_INTERVAL_NS."""
+        return now_ns >= self._flush_at_ns - self._interval_ns + FLUSH_INTERVAL_NS
+
     def flush(self, now_ns: int) -> None:
         """Send what is stored."""
         used = self._used

@@ -285,6 +285,9 @@ class _SimulatedEngine:
     def resume(self) -> None:
         pass
 
+    def is_stopped(self) -> bool:
+        return False
+
     def leftovers(self) -> list[str]:
         return []
 

@@ -17,6 +17,7 @@ from multiprocessing.connection import Connection
 from typing import Any, Final, Literal, cast
 
 from perfcli.recorder import Frame, decode_frame, encode_frame
+from perfcli.running_time import RunningTime
 
 _MARK: Final = b"dpf!"
 _HEADER: Final = struct.Struct("!4scxxxII")
@@ -30,6 +31,8 @@ _SENT_AHEAD_BYTES: Final = 4 * 2**20
 _STALL_S: Final = 10.0
 """How long the rest of a message may take; whoever sends it has it ready."""
 
+_LOOK_INTERVAL_S: Final = 0.5
+
 LINE_LOST: Final = 74
 """The exit code of an engine process that can no longer talk to the tool (EX_IOERR of sysexits.h)."""
 
@@ -42,6 +45,7 @@ EventName = Literal[
     "outcome",  # failures of `kind` and `category` are recorded as `index`
     "wave",  # the phases of a wave begin, at `at_ns`
     "phase_over",  # a phase ended at `at_ns`, with `interrupted` iterations cut off
+    "held_up",  # the process did not run, or waited for the tool, from `began_ns` to `ended_ns`
     "measured",  # the load is over, at `at_ns`, with `active_pets` in the cache; None where that is not known
     "failed",  # at `stage`, with `message` and `traceback`; nothing follows
     "sliced",  # the slice that was asked for is over, and all its frames are sent
@@ -126,7 +130,7 @@ class Line:
         """So many bytes; of a header, as long as they begin as one does."""
         data = bytearray()
         while len(data) < size:
-            if (begun or data) and not self.poll(self._stall_s):
+            if (begun or data) and not self._goes_on():
                 raise Garbled(f"a message that breaks off {size - len(data):,} bytes before its end")
             part = self._end.recv(size - len(data))
             if not part:
@@ -135,6 +139,16 @@ class Line:
             if not begun and data[: len(_MARK)] != _MARK[: len(data)]:
                 raise Garbled(f"{self._shown(data)} instead of a message")
         return bytes(data)
+
+    def _goes_on(self) -> bool:
+        """Whether more of a message arrives in time; a time in which this process was stopped does not count."""
+        if self._stall_s is None:
+            return self.poll(None)
+        running = RunningTime()
+        while not self.poll(min(self._stall_s, _LOOK_INTERVAL_S)):
+            if running.elapsed_s() >= self._stall_s:
+                return False
+        return True
 
     def _shown(self, data: bytearray) -> str:
         """What came, with what came behind it at once, in so few characters that a sentence can hold it."""

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from queue import SimpleQueue
 from threading import Event, Lock, Thread
-from typing import Any
+from typing import Any, Final
 
 from perfcli import wire
 from perfcli.clock import StopSignal
 from perfcli.recorder import Frame
+from perfcli.running_time import SPOILS_NS, RunningTime, Stop
+
+_LOOK_INTERVAL_S: Final = 0.5
 
 
 class Link:
@@ -35,9 +39,11 @@ class Link:
             self._line.send_event(name, **fields)
 
     def frame(self, frame: Frame) -> None:
-        """Send samples."""
+        """Send samples; if the tool keeps the vu waiting meanwhile, report that."""
+        began_ns = time.perf_counter_ns()
         with self._sending:
             self._line.send_frame(frame)
+        self._report(Stop(began_ns, time.perf_counter_ns()))
 
     def checkpoint(self, name: str, **fields: Any) -> int:
         """Stand still until the tool has looked at the process; return when to go on, 0 for at once."""
@@ -51,9 +57,19 @@ class Link:
         order = self._slices.get()
         return order.fields if order and order.fields["iterations"] else None
 
+    def _report(self, stop: Stop) -> None:
+        if stop.ended_ns - stop.began_ns >= SPOILS_NS:
+            self.event("held_up", began_ns=stop.began_ns, ended_ns=stop.ended_ns)
+
     def _listen(self) -> None:
+        running = RunningTime()
         try:
             while True:
+                while not self._line.poll(_LOOK_INTERVAL_S):
+                    running.elapsed_s()
+                    while running.stops:
+                        self._report(running.stops.pop())
+                running.elapsed_s()
                 message = self._line.receive()
                 if isinstance(message, wire.Event) and message.name == "stop":
                     self.stop.set()

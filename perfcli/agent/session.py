@@ -13,7 +13,7 @@ from threading import Thread
 from typing import Final
 
 from perfcli.agent.hands import Hands
-from perfcli.agent.inspection.counting import OPERATIONS, OPERATIONS_OF_A_PAIR
+from perfcli.agent.inspection.counting import LONGEST_PASS_NS, OPERATIONS, OPERATIONS_OF_A_PAIR
 from perfcli.agent.inspection.inside import Inside
 from perfcli.agent.link import Link
 from perfcli.agent.outcomes import Outcomes
@@ -37,7 +37,6 @@ from perfcli.workload import Stream, Workload
 
 _REFERENCE_INTERVAL_NS: Final = 40_000_000
 _MOST_SHARING_IT: Final = 10
-_COUNTING_NS: Final = 5_000_000_000
 
 Job = Callable[[], None]
 
@@ -174,6 +173,7 @@ class Session:
         """Let the first vu of each phase do some more iterations, counted and not timed, where a threshold asks."""
         if self._process > 0 or not inside.costs.is_wanted:
             return
+        self._begin("counting")
         for phase in self._plan.phases:
             job = partial(self._count_costs_of, users[phase.first_vu], phase, inside)
             self._threads.run([job])
@@ -185,8 +185,8 @@ class Session:
 
         def do(calls: Sequence[Call | None]) -> None:
             now_ns = self._clock.now_ns()
-            ends_ns = now_ns + _COUNTING_NS
-            schedule = PerVuIterationsSchedule(phase.load.vu_count, iterations, _COUNTING_NS)
+            ends_ns = now_ns + LONGEST_PASS_NS
+            schedule = PerVuIterationsSchedule(phase.load.vu_count, iterations, LONGEST_PASS_NS)
             workload = Workload(phase, self._plan.seed, user.vu, "counting")
             replace(user, calls=calls).run(schedule, workload, None, now_ns, ends_ns, ends_ns)
 

@@ -182,9 +182,11 @@ class VirtualUser:
         return self.outcomes.number(f"wrong answer: {type(answer).__name__} ({type(error).__name__} on reading it)")
 
     def _wait(self, duration_ns: int) -> None:
-        if duration_ns >= FLUSH_INTERVAL_NS:
-            # what is recorded must not wait as long as the vu does
-            self.recorder.flush(self.clock.now_ns())
+        now_ns = self.clock.now_ns()
+        if duration_ns >= FLUSH_INTERVAL_NS or self.recorder.is_overdue(now_ns):
+            # what is recorded must not wait as long as the vu does, and a vu that only pauses does not hang
+            self.recorder.flush(now_ns)
+            duration_ns -= self.clock.now_ns() - now_ns
         self.clock.pause(duration_ns)
 
     def _pause(self, place: int) -> int:

@@ -10,8 +10,8 @@ from typing import Final, NamedTuple
 from perfcli.pool.supervised import start_supervised
 
 _MODULE: Final = "perfcli.agent.fidelity"
-_PATIENCE_S: Final = 60.0
-_PATIENCE_PER_PET_S: Final = 0.01
+_LIMIT_S: Final = 60.0
+_PER_PET_S: Final = 0.01
 
 
 class Fidelity(NamedTuple):
@@ -32,7 +32,7 @@ def compare_afresh(
     directory: Path,
     environment: Mapping[str, str],
     engine_path: Path | None = None,
-    patience_s: float | None = None,
+    limit_s: float | None = None,
 ) -> Fidelity:
     """Have a new process hold what is stored against what was answered before the engine shut down.
 
@@ -41,14 +41,14 @@ def compare_afresh(
         directory: for what the process prints and reports, and to work in.
         environment: of the process; perfcli must be found with it.
         engine_path: the directory with the `digipal` package that ran; None for the one at hand.
-        patience_s: how long it may take; a minute, and 10 ms for each pet, by default.
+        limit_s: how long it may take; a minute, and 10 ms for each pet, by default.
     """
     asked = sum(_count_lines(file) for file in answers)
     report = directory / "fidelity.json"
     report.unlink(missing_ok=True)
     arguments = [database, report, engine_path or "", *answers]
-    longest_s = _PATIENCE_S + asked * _PATIENCE_PER_PET_S if patience_s is None else patience_s
-    how_it_ended, left = _run([str(argument) for argument in arguments], directory, environment, longest_s)
+    limit_s = _LIMIT_S + asked * _PER_PET_S if limit_s is None else limit_s
+    how_it_ended, left = _run([str(argument) for argument in arguments], directory, environment, limit_s)
     if not report.exists():
         return Fidelity(asked, max(1, asked), [f"the new process {how_it_ended}: {_last_words(directory)}"], left)
     outcome = json.loads(report.read_text(encoding="utf-8"))
@@ -58,7 +58,7 @@ def compare_afresh(
 
 
 def _run(
-    arguments: Sequence[str], directory: Path, environment: Mapping[str, str], longest_s: float
+    arguments: Sequence[str], directory: Path, environment: Mapping[str, str], limit_s: float
 ) -> tuple[str, Sequence[str]]:
     """Run the comparison under supervision; how it ended, and what it left running."""
     with (directory / "fidelity.txt").open("wb") as output:
@@ -66,10 +66,10 @@ def _run(
             _MODULE, arguments, working_directory=directory, environment=environment, output=output
         )
     try:
-        code = process.wait(longest_s)
+        code = process.wait(limit_s)
     finally:
         left = tuple(process.end())
-    return (f"was not done after {longest_s:.0f} s" if code is None else f"ended with code {code}"), left
+    return (f"was not done after {limit_s:.0f} s" if code is None else f"ended with code {code}"), left
 
 
 def _count_lines(file: Path) -> int:

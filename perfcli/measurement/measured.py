@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from perfcli.measurement.conservation import Conservation
 from perfcli.measurement.digest import PerformedWork
+from perfcli.measurement.disturbance import disturbance
 from perfcli.measurement.fidelity import Fidelity
 from perfcli.measurement.inspections import joined
 from perfcli.measurement.integrity import Ledger
@@ -21,6 +22,7 @@ from perfcli.monitor import Reading
 from perfcli.plan import ExecutionPlan, PlannedPhase
 from perfcli.recorder import Frame
 from perfcli.results import Inspection, Integrity
+from perfcli.running_time import Stop
 from perfcli.scenario.operation import CareSettings, CreationSettings, TalkSettings
 from perfcli.workload import places
 
@@ -42,6 +44,8 @@ class Measurement:
         self.began_ns: int | None = None
         self.ended_ns: int | None = None
         self.cut_short = False
+        self.tool_stops: list[Stop] = []
+        self.held_up: list[Stop] = []
         self.active_pets: int | None = None
         self.engine_version = ""
         self.integrity: Integrity | None = None
@@ -105,12 +109,23 @@ class Measurement:
 
     @property
     def starved(self) -> str:
-        """Why the figures are not the engine's alone; "" where they are."""
+        """Why the figures are not the engine's alone; "" if they are."""
+        if disturbed := self._disturbed:
+            return disturbed
         before, after = self.marks.get("baseline"), self.marks.get("end")
         if before is None or after is None:
             return ""
         times = self._tool_times
         return starvation(before, after, times["baseline"], times["end"], cpus=os.cpu_count() or 1)
+
+    @property
+    def _disturbed(self) -> str:
+        """Why the load was not the planned one, through no fault of the engine; "" if it was."""
+        if self.began_ns is None:
+            return ""
+        judges_shutdown = self.plan.scenario.asks_for("engine.shutdown_time")
+        ended_ns = self.ended_ns if self.ended_ns is not None and not judges_shutdown else 2**63
+        return disturbance(self.tool_stops, self.held_up, Stop(self.began_ns, ended_ns))
 
     def begin_account(self, database: Path) -> None:
         """Note what is stored before the load, where a threshold asks what became of it."""

@@ -32,10 +32,11 @@ LEAST_DELIVERY = 0.98
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """How a run came to its end: by itself, or for one of the first four reasons."""
+    """How a run came to its end: by itself, or for one of the first five reasons."""
 
     error: str = ""  # the engine process died, hung or failed after the load
     setup_error: str = ""  # the engine could not be opened, or its set-up failed
+    disturbed: str = ""  # the engine was stopped from outside
     interrupted: str = ""  # a signal ended the load
     aborted_by: ThresholdResult | None = None  # a threshold with abort_on_fail ended the load
     details: str = ""  # of an error: a traceback, or what the engine printed last
@@ -132,8 +133,8 @@ def reach_verdict(
     exceeded = [describe_failure(threshold) for threshold in thresholds if threshold.outcome == "fail"]
     if ending.error:
         return Verdict.ERROR, [ending.error]
-    if ending.setup_error:
-        return Verdict.INVALID, [ending.setup_error]
+    if never_measured := ending.setup_error or ending.disturbed:
+        return Verdict.INVALID, [never_measured]
     if ending.interrupted:
         return Verdict.INTERRUPTED, [ending.interrupted]
     if not as_planned:

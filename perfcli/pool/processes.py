@@ -9,6 +9,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO, Final, NamedTuple
 
+import psutil
+
 import perfcli
 from perfcli.plan import ExecutionPlan
 from perfcli.pool import leftovers
@@ -52,6 +54,13 @@ class EngineProcess:
     def resume(self) -> None:
         """Let it go on."""
         self._signal(signal.SIGCONT)
+
+    def is_stopped(self) -> bool:
+        """Whether somebody else has it, or what it started, stand still."""
+        with suppress(psutil.Error):
+            agent = psutil.Process(self.pid)
+            return any(each.status() == psutil.STATUS_STOPPED for each in (agent, *agent.children(recursive=True)))
+        return False
 
     def _signal(self, number: signal.Signals) -> None:
         for group in self._groups:

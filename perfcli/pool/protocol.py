@@ -28,6 +28,9 @@ class EngineHandle(Protocol):
     def resume(self) -> None:
         """Let it go on."""
 
+    def is_stopped(self) -> bool:
+        """Whether somebody else has it, or what it started, stand still."""
+
     def leftovers(self) -> Sequence[str]:
         """The processes it left running."""
 

@@ -7,7 +7,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -15,7 +14,9 @@ from typing import BinaryIO, Final
 
 from perfcli.agent.subreaper import NO_LINE
 from perfcli.pool import leftovers
+from perfcli.running_time import RunningTime
 
+_LOOK_INTERVAL_S: Final = 0.5
 _TO_START_S: Final = 60.0
 _TO_BE_GONE_S: Final = 60.0
 
@@ -90,11 +91,12 @@ class SupervisedProcess:
             return
         poll = select.poll()
         poll.register(self._control, select.POLLIN)
-        until_s = time.monotonic() + timeout_s
+        running = RunningTime()
         while not (is_enough() or self._is_unwatched):
-            if poll.poll(max(0.0, until_s - time.monotonic()) * 1e3):
+            left_s = timeout_s - running.elapsed_s()
+            if poll.poll(max(0.0, min(left_s, _LOOK_INTERVAL_S)) * 1e3):
                 self._take_in()
-            elif time.monotonic() >= until_s:
+            elif left_s <= 0:
                 return
 
     def _take_in(self) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sqlite3
-import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -15,15 +14,18 @@ from perfcli import wire
 from perfcli.measurement.integrity import Ledger
 from perfcli.measurement.stored import open_stored
 from perfcli.plan import ExecutionPlan
+from perfcli.planned_silence import step_silence_ns
 from perfcli.pool.affinity import pin
 from perfcli.pool.protocol import EngineHandle
 from perfcli.pool.scratch import Scratch
 from perfcli.recorder import OK, SKIPPED, Frame
 from perfcli.run.conversation import GARBAGE
 from perfcli.run.event_order import EventOrder
+from perfcli.running_time import RunningTime
 
 _TICK_S: Final = 0.1
-_PATIENCE_S: Final = 60.0
+_MOST_SILENCE_S: Final = 60.0
+_SETS_UP_A_PET_WITHIN_S: Final = 0.05
 _MOST_EXAMPLES: Final = 3
 
 Stopped = Callable[[], bool]
@@ -66,7 +68,11 @@ class Side:
         self._stopped = stopped
         self._frames: list[Frame] = []
         self._order = EventOrder(plan)
-        self._patience_s = _PATIENCE_S + plan.scenario.setup.pets / 20
+        self._silence_s = (
+            _MOST_SILENCE_S
+            + _SETS_UP_A_PET_WITHIN_S * plan.scenario.setup.pets
+            + max(step_silence_ns(plan, phase) for phase in plan.phases) / 1e9
+        )
 
     def reach_checkpoint(self) -> None:
         """Listen until it stands still."""
@@ -132,11 +138,11 @@ class Side:
 
     def _hear(self, awaited: wire.EventName) -> wire.Event:
         """Listen until an event of this name."""
-        heard_at_s = time.monotonic()
+        silence = RunningTime()
         while True:
             if not self._something_is_there():
-                if time.monotonic() - heard_at_s > self._patience_s:
-                    raise EngineProblem(self, f"it hangs: nothing was heard of it for {self._patience_s:.0f} s")
+                if silence.elapsed_s() > self._silence_s:
+                    raise EngineProblem(self, f"it hangs: nothing was heard of it for {self._silence_s:.0f} s")
                 continue
             try:
                 message = self.handle.line.receive()
@@ -145,7 +151,7 @@ class Side:
                 raise self._gone() from error
             except wire.Garbled as error:
                 raise EngineProblem(self, f"{GARBAGE}: {error}") from error
-            heard_at_s = time.monotonic()
+            silence = RunningTime()
             if isinstance(message, Frame):
                 self._take(message)
             elif message.name == awaited:

@@ -36,6 +36,10 @@ class AbortCheck:
         began_ns = self._measurement.began_ns
         return 0.0 if began_ns is None else max(0, time.perf_counter_ns() - began_ns) / 1e9
 
+    def postpone(self) -> None:
+        """Judge nothing for a while, so that what has arrived is read first."""
+        self._next_s = max(self._next_s, self.elapsed_s + INTERVAL_S)
+
     def failed_threshold(self) -> ThresholdResult | None:
         """The first that fails now; None for none, or where it is not yet time to look."""
         elapsed_s = self.elapsed_s

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import signal
-import time
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -14,6 +13,8 @@ from perfcli.measurement.verdict import Ending
 from perfcli.pool.protocol import EngineHandle
 from perfcli.recorder import Frame
 from perfcli.run.event_order import EventOrder
+from perfcli.running_time import RunningTime, Stop
+from perfcli.units import format_duration
 
 _TO_LEAVE_S: Final = 2.0
 GARBAGE: Final = "the engine process wrote garbage on the harness's line to the tool"
@@ -29,6 +30,7 @@ class Conversation:
     Args:
         arrive: told the name of the checkpoint that the engine waits at.
         live_elsewhere: told the process an engine lives in, where that is not the one listened to.
+        running: the time in which the tool runs; limits count no other.
     """
 
     def __init__(
@@ -37,13 +39,16 @@ class Conversation:
         measurement: Measurement,
         arrive: Callable[[str], None],
         live_elsewhere: Callable[[int | None], None],
+        running: RunningTime,
     ) -> None:
         self.engine = engine
         self._measurement = measurement
         self._arrive = arrive
         self._live_elsewhere = live_elsewhere
+        self._running = running
         self.phase = "starting"
-        self.phase_began_s = self.heard_at_s = time.monotonic()
+        self.wave = 0
+        self.phase_began_s = self.heard_at_s = running.elapsed_s()
         self.waits_at = ""
         self.finished = False
         self.ending = Ending()
@@ -52,7 +57,7 @@ class Conversation:
 
     def hear(self, message: wire.Event | Frame | wire.Garbled) -> None:
         """Take in a message, or what came in place of one."""
-        self.heard_at_s = time.monotonic()
+        self.heard_at_s = self._running.elapsed_s()
         self._quiet_ticks_since_exit = 0
         try:
             if isinstance(message, wire.Garbled):
@@ -77,7 +82,7 @@ class Conversation:
     def go(self, at_ns: int) -> None:
         """Let the engine go on from its checkpoint."""
         self.waits_at = ""
-        self.phase_began_s = self.heard_at_s = time.monotonic()
+        self.phase_began_s = self.heard_at_s = self._running.elapsed_s()
         try:
             self.engine.line.send_event("go", at_ns=at_ns)
         except OSError:
@@ -100,6 +105,14 @@ class Conversation:
         self.finished = True
         self.ending = ending
 
+    def give_up(self) -> None:
+        """It has been silent for too long, or takes too long for what it does."""
+        silence = f"nothing was heard of it for {format_duration(self.silent_s * 1e9)} while {self.doing}"
+        if self.engine.is_stopped():
+            stopped = f"the engine was stopped from outside (SIGSTOP, Ctrl-Z or a debugger): {silence}"
+            return self.finish(Ending(disturbed=stopped))
+        return self.finish(Ending(error=f"the engine hangs: {silence}"))
+
     @property
     def doing(self) -> str:
         """What the engine does in this phase, for a sentence."""
@@ -108,16 +121,16 @@ class Conversation:
     @property
     def phase_lasted_s(self) -> float:
         """Time since the phase began."""
-        return time.monotonic() - self.phase_began_s
+        return self._running.elapsed_s() - self.phase_began_s
 
     @property
     def silent_s(self) -> float:
         """Time since the engine last said something."""
-        return time.monotonic() - self.heard_at_s
+        return self._running.elapsed_s() - self.heard_at_s
 
     def _on_phase(self, name: str, at_ns: int) -> None:
         self.phase = name
-        self.phase_began_s = time.monotonic()
+        self.phase_began_s = self._running.elapsed_s()
 
     def _on_checkpoint(self, name: str) -> None:
         self.engine.note_children()
@@ -133,7 +146,11 @@ class Conversation:
         self._live_elsewhere(pid)
 
     def _on_wave(self, number: int, at_ns: int) -> None:
+        self.wave = number
         self._measurement.begin_wave(number, at_ns)
+
+    def _on_held_up(self, began_ns: int, ended_ns: int) -> None:
+        self._measurement.held_up.append(Stop(began_ns, ended_ns))
 
     def _on_phase_over(self, index: int, at_ns: int, interrupted: int) -> None:
         self._measurement.end_phase(index, at_ns, interrupted)
@@ -176,6 +193,7 @@ _DOING: Final = {
     "open": "opening",
     "set-up": "setting up",
     "warm-up": "warming up",
+    "counting": "counting what operations cost",
     "clean-up": "cleaning up",
     "close": "closing",
 }

@@ -28,7 +28,8 @@ _FOLLOWS: Final[Mapping[str, frozenset[str]]] = {
         "phase_over": "phase_over, phase warm-up, checkpoint wave, measured",
         "sliced": "sliced, checkpoint end",
         "measured": "checkpoint end",
-        "checkpoint end": "checkpoint account, phase clean-up",
+        "checkpoint end": "phase counting, checkpoint account, phase clean-up",
+        "phase counting": "checkpoint account, phase clean-up",
         "checkpoint account": "phase writing down answers, phase clean-up",
         "phase writing down answers": "phase clean-up",
         "phase clean-up": "checkpoint cleanup, phase close",
@@ -39,14 +40,14 @@ _FOLLOWS: Final[Mapping[str, frozenset[str]]] = {
 }
 """An event that there are several of is followed by its name."""
 
-_AT_ANY_TIME: Final = frozenset({"failed", "outcome"})
+_AT_ANY_TIME: Final = frozenset({"failed", "held_up", "outcome"})
 _WITH_NAMES: Final = frozenset({"checkpoint", "phase"})
 _NUMBERS: Final[Mapping[str, str]] = {"wave": "number", "phase_over": "index"}
 """Events that come once for each number, and the field that it stands in."""
 
 _FRAMES_AFTER: Final = {
     True: frozenset({"wave", "phase_over", "phase measuring", "sliced"}),
-    False: frozenset({"phase warm-up", "phase measuring", "sliced", "checkpoint end"}),
+    False: frozenset({"phase warm-up", "phase measuring", "sliced", "phase counting"}),
 }
 """By whether they are measured."""
 
@@ -66,7 +67,7 @@ class EventOrder:
                 raise Garbled(f"samples of vu {message.vu} {self._when}")
             return
         key = f"{message.name} {message.fields.get('name')}" if message.name in _WITH_NAMES else message.name
-        if key in _AT_ANY_TIME and self._last:
+        if key in _AT_ANY_TIME and (self._last or key == "held_up"):
             return
         number = (key, message.fields.get(_NUMBERS.get(key, "")))
         if key not in _FOLLOWS.get(self._last, ()) or (key in _NUMBERS and number in self._numbers):

@@ -21,6 +21,9 @@ class Inbox:
 
     def __init__(self, lines: Sequence[wire.Line]) -> None:
         self._messages: Queue[tuple[int, Message | None]] = Queue(_MOST_WAITING)
+        self._lines = lines
+        self._read_from = [0] * len(lines)
+        self._taken_from = [0] * len(lines)
         for number, line in enumerate(lines):
             Thread(target=self._read, args=(number, line), name="digipal-perf-inbox", daemon=True).start()
 
@@ -30,15 +33,27 @@ class Inbox:
         The message is None where nothing will come any more by that line.
         """
         try:
-            return self._messages.get(timeout=timeout_s)
+            number, message = self._messages.get(timeout=timeout_s)
         except Empty:
             return None
+        self._taken_from[number] += 1
+        return number, message
+
+    def holds_from(self, number: int) -> bool:
+        """Whether something has arrived by this line that was not taken yet."""
+        return self._read_from[number] > self._taken_from[number] or self._lines[number].poll(0)
 
     def _read(self, number: int, line: wire.Line) -> None:
-        try:
-            while True:
-                self._messages.put((number, line.receive()))
-        except (EOFError, OSError):
-            self._messages.put((number, None))
-        except wire.Garbled as error:
-            self._messages.put((number, error))
+        message: Message | None
+        while True:
+            try:
+                message = line.receive()
+            except (EOFError, OSError):
+                message = None
+            except wire.Garbled as error:
+                message = error
+            # each thread has a count of its own
+            self._read_from[number] += 1
+            self._messages.put((number, message))
+            if message is None or isinstance(message, wire.Garbled):
+                return

@@ -30,10 +30,10 @@ from perfcli.run.conversation import Conversation
 from perfcli.run.glancing import Glances
 from perfcli.run.inbox import Inbox
 from perfcli.run.keeping import keep_database
-from perfcli.run.patience import Patience
 from perfcli.run.rendezvous import Rendezvous
+from perfcli.run.time_limits import TimeLimits
+from perfcli.running_time import RunningTime
 from perfcli.targets.naming import answers_of
-from perfcli.units import format_duration
 
 TICK_S: Final = 0.1
 UPDATE_INTERVAL_S: Final = 0.25
@@ -185,17 +185,21 @@ class _Supervision:
         self._make_probe = partial(self._probe, make_probe, database)
         self._monitor = Monitor(JointProbe([self._make_probe(engine.pid) for engine in engines]))
         measurement.readings = self._monitor.readings
+        self._running = RunningTime()
+        measurement.tool_stops = self._running.stops
         self._rendezvous = Rendezvous(measurement, self._monitor, database)
         self._conversations = [
-            Conversation(engine, measurement, self._rendezvous.arrive, self._watch_elsewhere) for engine in engines
+            Conversation(engine, measurement, self._rendezvous.arrive, self._watch_elsewhere, self._running)
+            for engine in engines
         ]
         self._rendezvous.conversations = self._conversations
         self._stopped_at_s: float | None = None
         self._ending_of_stop = Ending()
+        self._stops_seen = 0
         self._next_update_s = 0.0
         self._abort = AbortCheck(measurement)
         self._glances = Glances(measurement)
-        self._patience = Patience(plan)
+        self._time_limits = TimeLimits(plan)
         self._inbox = Inbox([engine.line for engine in engines])
 
     def follow(self, observer: Observer, stop: StopRequest) -> Ending:
@@ -238,8 +242,9 @@ class _Supervision:
     def _listen(self) -> None:
         heard = self._inbox.take(TICK_S)
         if heard is None:
-            for conversation in self._conversations:
-                conversation.hear_nothing()
+            for process, conversation in enumerate(self._conversations):
+                if not self._inbox.holds_from(process):
+                    conversation.hear_nothing()
             return
         number, message = heard
         conversation = self._conversations[number]
@@ -251,7 +256,7 @@ class _Supervision:
             conversation.hear(message)
 
     def _stop(self, ending: Ending) -> None:
-        self._stopped_at_s = time.monotonic()
+        self._stopped_at_s = self._running.elapsed_s()
         self._ending_of_stop = ending
         self._measurement.cut_short = True
         for conversation in self._conversations:
@@ -261,6 +266,10 @@ class _Supervision:
                 conversation.ask_to_stop()
 
     def _check_thresholds_that_abort(self) -> None:
+        if len(self._running.stops) > self._stops_seen:
+            self._stops_seen = len(self._running.stops)
+            # what arrived while the tool was stopped is read first
+            self._abort.postpone()
         if self._measurement.began_ns is None or self._phase != "measuring" or self._stopped_at_s is not None:
             return
         failed = self._abort.failed_threshold()
@@ -270,18 +279,21 @@ class _Supervision:
     def _check_time(self) -> None:
         if self._stopped_at_s is not None:
             interrupted = bool(self._ending_of_stop.interrupted)
-            if self._patience.is_over_after_stop(time.monotonic() - self._stopped_at_s, interrupted=interrupted):
+            since_stop_s = self._running.elapsed_s() - self._stopped_at_s
+            if self._time_limits.is_over_after_stop(since_stop_s, interrupted=interrupted):
                 for conversation in self._conversations:
                     conversation.finish(self._ending_of_stop)
             return
-        for conversation in self._conversations:
+        for process, conversation in enumerate(self._conversations):
             if conversation.finished or conversation.waits_at:
                 continue  # what waits for others does not hang
-            if self._patience.is_over(conversation.phase, conversation.phase_lasted_s, conversation.silent_s):
-                lasted, doing = format_duration(conversation.silent_s * 1e9), conversation.doing
-                conversation.finish(
-                    Ending(error=f"the engine hangs: nothing was heard of it for {lasted} while {doing}")
-                )
+            lasted_s, silent_s = conversation.phase_lasted_s, conversation.silent_s
+            is_over = self._time_limits.is_over(
+                conversation.phase, process, conversation.wave, lasted_s=lasted_s, silent_s=silent_s
+            )
+            # what has arrived is read before anybody is accused
+            if is_over and not self._inbox.holds_from(process):
+                conversation.give_up()
 
     def _show(self, observer: Observer) -> None:
         now_s = time.monotonic()

@@ -125,7 +125,7 @@ class McpTarget:
                 return self._sessions.over_http(self._settings.url)
             if self._settings.transport == "stdio":
                 return self._sessions.over_stdio(arguments, lives_in)
-            self._server = HttpServer(arguments)
+            self._server = HttpServer(arguments, self._plan.scenario.setup.pets)
             lives_in(self._server.pid)
             self._url = self._server.url()
             return self._sessions.over_http(self._url)

@@ -9,8 +9,10 @@ from typing import Final
 
 from perfcli import units
 from perfcli.plan import ExecutionPlan
+from perfcli.running_time import await_exit
 
-_PATIENCE_S: Final = 5.0
+_CLOSES_WITHIN_S: Final = 30.0
+_SAVES_A_PET_WITHIN_S: Final = 0.05
 
 
 def server_arguments(plan: ExecutionPlan, database: Path) -> list[str]:
@@ -27,9 +29,14 @@ def server_arguments(plan: ExecutionPlan, database: Path) -> list[str]:
 
 
 class HttpServer:
-    """A server on a free port of this machine. It ends when this process does, however that ends."""
+    """A server on a free port of this machine. It ends when this process does, however that ends.
 
-    def __init__(self, arguments: list[str]) -> None:
+    Args:
+        pets: how many it may have to save when it closes.
+    """
+
+    def __init__(self, arguments: list[str], pets: int) -> None:
+        self._closes_within_s = _CLOSES_WITHIN_S + _SAVES_A_PET_WITHIN_S * pets
         self._process = subprocess.Popen(
             [sys.executable, *arguments, "--http", "0", "--until-eof"], stdin=subprocess.PIPE, stdout=subprocess.PIPE
         )
@@ -62,6 +69,9 @@ class HttpServer:
             RuntimeError: it did not end in good order.
         """
         self._process.terminate()
-        self._process.communicate(timeout=_PATIENCE_S)
-        if self._process.returncode:
-            raise RuntimeError(f"the MCP server ended with code {self._process.returncode}")
+        code = await_exit(self._process, self._closes_within_s)
+        if code is None:
+            raise RuntimeError(f"the MCP server did not end within {self._closes_within_s:.0f} s")
+        self._process.communicate()
+        if code:
+            raise RuntimeError(f"the MCP server ended with code {code}")

@@ -19,6 +19,12 @@ OPERATIONS: Final = 200
 OPERATIONS_OF_A_PAIR: Final = 60
 """The same where two engines are compared, by many pairs; done twice."""
 
+LONGEST_PASS_NS: Final = 5_000_000_000
+"""No iteration of a pass begins later."""
+
+MOST_PASSES: Final = 2
+"""Of each phase."""
+
 
 class Costs:
     """Counts while it is entered, by the label of the step; to be entered by the thread that does the operations."""

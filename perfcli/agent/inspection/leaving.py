@@ -14,6 +14,7 @@ from threading import Thread
 from typing import Final
 
 from perfcli.agent.inspection.connections import count_left, open_files
+from perfcli.running_time import RunningTime
 
 MOST_FILES_NAMED: Final = 1_000
 _SQLITE_SUFFIXES: Final = ("", "-wal", "-shm", "-journal")
@@ -75,8 +76,8 @@ class Premises:
         )
 
     def _await_threads(self, harness: Collection[Thread], grace_s: float) -> list[str]:
-        deadline = time.monotonic() + grace_s
-        while (left := self._threads_left(harness)) and time.monotonic() < deadline:
+        running = RunningTime()
+        while (left := self._threads_left(harness)) and running.elapsed_s() < grace_s:
             time.sleep(_LOOK_INTERVAL_S)
         return left
 

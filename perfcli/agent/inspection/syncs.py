@@ -14,9 +14,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Final
 
+from perfcli.running_time import RunningTime
+
 _CALLS: Final = ("fsync", "fdatasync", "syncfs", "sync")
 _CALL: Final = re.compile(rb"\b(?:" + "|".join(_CALLS).encode() + rb")\(")
-_PATIENCE_S: Final = 5.0
+_ATTACHES_WITHIN_S: Final = 5.0
 _PR_SET_PTRACER: Final = 0x59616D61
 _ANYBODY: Final = ctypes.c_ulong(-1)
 _NOBODY: Final = ctypes.c_ulong(0)
@@ -65,9 +67,9 @@ def _let_trace(whom: ctypes.c_ulong) -> None:
 
 
 def _await_attachment(tracer: subprocess.Popen[bytes], told: IO[bytes]) -> None:
-    deadline = time.monotonic() + _PATIENCE_S
+    running = RunningTime()
     while not _is_traced():
-        if tracer.poll() is not None or time.monotonic() > deadline:
+        if tracer.poll() is not None or running.elapsed_s() > _ATTACHES_WITHIN_S:
             said = _text(told).decode(errors="replace").strip().splitlines() or ["it does not attach"]
             raise NotTold(f"strace, which counts them, may not: {said[-1]}")
         time.sleep(0.001)

@@ -200,7 +200,7 @@ def test_a_process_that_comes_to_no_result_is_a_difference_of_every_pet(tmp_path
     broken = compare_afresh(tmp_path / "broken.db", [answers], tmp_path, environment)
     assert (broken.differences, len(broken.examples)) == (2, 1)
     assert broken.examples[0].startswith("a new process cannot read the database: StorageError: ")
-    late = compare_afresh(tmp_path / "broken.db", [answers], tmp_path, environment, patience_s=0)
+    late = compare_afresh(tmp_path / "broken.db", [answers], tmp_path, environment, limit_s=0)
     assert late == Fidelity(2, 2, ["the new process was not done after 0 s: it printed nothing"])
     package = make_checkout(tmp_path / "theirs") / "digipal" / "__init__.py"
     package.write_text("import os\nprint('I give up', flush=True)\nos._exit(3)\n")
