@@ -18,7 +18,7 @@ from perfcli.errors import Verdict
 from perfcli.plan import plan_run
 from perfcli.pool.checkout import EngineSource
 from perfcli.results import RunResult
-from perfcli.run import patience, run_scenario
+from perfcli.run import run_scenario, time_limits
 from perfcli.scenario.library import find_scenarios
 from perfcli.scenario.loader import load_scenario
 from perfcli.scenario.models import Scenario
@@ -159,7 +159,7 @@ def test_an_engine_that_exits_is_an_error(run: Run) -> None:
 
 
 def test_an_engine_that_hangs_is_ended_at_its_deadline(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(patience, "GRACE_S", 1.0)
+    monkeypatch.setattr(time_limits, "GRACE_S", 1.0)
     result = run("hangs", READ)
     assert result.verdict is Verdict.ERROR
     assert "the engine hangs" in result.reasons[0]
