@@ -69,11 +69,12 @@ _EXIT_CODE_OF = {
 def describe_error(error: BaseException) -> str:
     """What an exception says; if a process has run out of file descriptors, with the limit that it met."""
     if isinstance(error, OSError) and error.errno == errno.EMFILE:
-        return f"{error}: this process may hold {_most_descriptors():,} file descriptors (ulimit -n)"
+        return f"{error}: this process may hold {most_descriptors():,} file descriptors (ulimit -n)"
     return str(error)
 
 
-def _most_descriptors() -> int:
+def most_descriptors() -> int:
+    """How many file descriptors this process may hold: RLIMIT_NOFILE."""
     import resource
 
     return resource.getrlimit(resource.RLIMIT_NOFILE)[0]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -33,6 +34,8 @@ class Reading:
     database_bytes: int = 0
     wal_bytes: int = 0
     operations: int = 0
+    fullest: tuple[int, int] | None = None
+    """File descriptors, and how many there may be, of the process that is closest to its RLIMIT_NOFILE; if known."""
     waited_ns: int | None = None
     """How long its threads were ready to run and had no CPU; where the system tells, in whole readings."""
     machine_busy_ns: int | None = None
@@ -99,7 +102,8 @@ class ProcessProbe:
                     uss=getattr(memory, "uss", None),
                     cpu_ns=round((cpu.user + cpu.system) * 1e9),
                     threads=process.num_threads(),
-                    open_files=process.num_fds(),
+                    open_files=(open_files := process.num_fds()),
+                    fullest=_with_limit(process, open_files),
                     read_bytes=getattr(io, "read_chars", None),
                     written_bytes=getattr(io, "write_chars", None),
                     database_bytes=_size(self._database),
@@ -130,11 +134,20 @@ class JointProbe:
             cpu_ns=sum(r.cpu_ns for r in readings),
             threads=sum(r.threads for r in readings),
             open_files=sum(r.open_files for r in readings),
+            fullest=max((r.fullest for r in readings if r.fullest), key=lambda full: full[0] / full[1], default=None),
             uss=_added([r.uss for r in readings]),
             read_bytes=_added([r.read_bytes for r in readings]),
             written_bytes=_added([r.written_bytes for r in readings]),
             waited_ns=_added([r.waited_ns for r in readings]),
         )
+
+
+def _with_limit(process: psutil.Process, open_files: int) -> tuple[int, int] | None:
+    """macOS does not tell the limits of another process."""
+    if sys.platform != "linux":
+        return None
+    limit, _ = process.rlimit(psutil.RLIMIT_NOFILE)
+    return (open_files, limit) if limit > 0 else None
 
 
 def _added(figures: Sequence[int | None]) -> int | None:

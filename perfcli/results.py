@@ -116,6 +116,7 @@ class ResourceResult(_Record):
     cpu_max: float | None = None
     threads_max: int | None = None
     open_files_max: int | None = None
+    open_files_limit: int | None = Field(default=None, description="RLIMIT_NOFILE of the process that came closest")
     read_bytes: int | None = Field(default=None, description="read calls, cached or not")
     written_bytes: int | None = None
     database_bytes: int | None = None
@@ -341,6 +342,9 @@ class RunResult(_Record):
     details: str = Field(default="", description="of an error: the traceback, or what the engine printed last")
     starved: str = Field(default="", description="why its times are not the engine's alone; empty: they are")
     earlier_tries: list[Try] = Field(default=[], description="starved, and repeated; the newest last")
+    error_examples: dict[str, str] = Field(
+        default={}, description="by kind of error: the first in full, with its traceback, cut to 8,000 characters"
+    )
     iterations: int = 0
     dropped_iterations: int = 0
     warmup_iterations: int = 0

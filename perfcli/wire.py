@@ -42,7 +42,7 @@ EventName = Literal[
     "phase",  # `name` begins, at `at_ns`
     "engine",  # lives in the process `pid`, not in the agent's; None where that is out of sight
     "opened",  # the engine is open, in `version`
-    "outcome",  # failures of `kind` and `category` are recorded as `index`
+    "outcome",  # failures of `kind` and `category` are recorded as `index`; the first of them in full is `example`
     "wave",  # the phases of a wave begin, at `at_ns`
     "phase_over",  # a phase ended at `at_ns`, with `interrupted` iterations cut off
     "held_up",  # the process did not run, or waited for the tool, from `began_ns` to `ended_ns`

@@ -197,7 +197,11 @@ class Session:
 
     def _virtual_users(self, target: Target) -> dict[int, VirtualUser]:
         outcomes = Outcomes(
-            lambda number, kind, category: self._link.event("outcome", index=number, kind=kind, category=category)
+            lambda number, kind, category, example: self._link.event(
+                "outcome", index=number, kind=kind, category=category, example=example
+            ),
+            self._process,
+            self._plan.scenario.pool.processes,
         )
         return {
             vu: VirtualUser(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Final
 
 from perfcli.agent.hands import Hands, TimedOut
@@ -14,6 +15,7 @@ from perfcli.recorder import FLUSH_INTERVAL_NS, NOT_DUE, OK, SKIPPED, Recorder
 from perfcli.scenario.operation import StepSettings, needed_steps
 from perfcli.scenario.steps import Sleep
 from perfcli.targets.checks import CATEGORIES
+from perfcli.targets.examples import example_of_answer, example_of_error
 from perfcli.targets.protocol import Call, EngineGone, StepImpossible, Target
 from perfcli.workload import Draw, Workload
 
@@ -137,7 +139,7 @@ class VirtualUser:
                         record(packed, start_ns, end_ns)
                         passed_ns = end_ns
                         continue
-                    outcome = self._wrong(problem) if problem else OK
+                    outcome = self._wrong(problem, arguments, answer) if problem else OK
                 passed_ns = end_ns
                 lag_ns = max(0, start_ns - intended_ns) if intended_ns else NOT_DUE
                 intended_ns = 0
@@ -156,8 +158,9 @@ class VirtualUser:
         needed = self._needs[place]
         return needed is not None and bool(failed >> needed & 1)
 
-    def _wrong(self, problem: str) -> int:
-        return self.outcomes.number(problem, CATEGORIES.get(problem, ""))
+    def _wrong(self, problem: str, arguments: tuple[Any, ...], answer: Any) -> int:
+        example = partial(example_of_answer, arguments, answer)
+        return self.outcomes.number(problem, CATEGORIES.get(problem, ""), example)
 
     def _failure(self, error: BaseException) -> int:
         if isinstance(error, EngineGone):
@@ -166,7 +169,7 @@ class VirtualUser:
             return self.outcomes.number(f"timeout: {error}", "timeout")
         if isinstance(error, StepImpossible):
             return self.outcomes.number(str(error))
-        return self.outcomes.number(*self.target.classify(error))
+        return self.outcomes.number(*self.target.classify(error), partial(example_of_error, error))
 
     def _times(self, start_ns: int, end_ns: int, *, by_hands: bool) -> tuple[int, int]:
         """When an operation that failed began and was over, as far as that was noted; else now."""
@@ -179,7 +182,8 @@ class VirtualUser:
         """An answer of another shape than the API's is wrong, whatever it is."""
         if not isinstance(error, Exception):
             raise error
-        return self.outcomes.number(f"wrong answer: {type(answer).__name__} ({type(error).__name__} on reading it)")
+        kind = f"wrong answer: {type(answer).__name__} ({type(error).__name__} on reading it)"
+        return self.outcomes.number(kind, "", partial(example_of_error, error))
 
     def _wait(self, duration_ns: int) -> None:
         now_ns = self.clock.now_ns()

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from datetime import datetime
+from typing import Final
 
 from perfcli.measurement.digest import planned_digest
 from perfcli.measurement.environment import describe_environment
@@ -28,6 +29,9 @@ from perfcli.results import (
     RunResult,
 )
 
+_NEARLY_FULL: Final = 0.95
+"""A process with so many of its file descriptors will soon fail for want of one, or did so between two readings."""
+
 
 def assemble(measurement: Measurement, ending: Ending, started_at: datetime, notes: Sequence[str] = ()) -> RunResult:
     """The result of a run, whole or partial. `notes` join the verdict's reasons."""
@@ -47,7 +51,7 @@ def assemble(measurement: Measurement, ending: Ending, started_at: datetime, not
         started_at=started_at.isoformat(timespec="seconds"),
         duration_ns=measurement.duration_ns,
         verdict=verdict,
-        reasons=[*reasons, *notes],
+        reasons=[*reasons, *notes, *_descriptors(observations.process)],
         details=ending.details,
         starved=measurement.starved,
         iterations=measurement.iterations,
@@ -55,6 +59,7 @@ def assemble(measurement: Measurement, ending: Ending, started_at: datetime, not
         interrupted_iterations=measurement.interrupted_iterations,
         warmup_iterations=sum(measurement.warmup_iterations.values()),
         processes=plan.scenario.pool.processes,
+        error_examples=samples.examples(),
         total=_operation(TOTAL, "", measurement, observations),
         operations=[_operation(label, label, measurement, observations) for label in samples.labels],
         slices=cut_into_slices(measurement),
@@ -83,6 +88,13 @@ def assemble(measurement: Measurement, ending: Ending, started_at: datetime, not
 def _integrity(measurement: Measurement, observations: Observations) -> Integrity | None:
     found = measurement.integrity
     return found and found.model_copy(update={"torn": round(observations.failures_of("torn") or 0)})
+
+
+def _descriptors(figures: ProcessFigures) -> Iterator[str]:
+    """That a process of the engine is about to have, or has, as many descriptors as it may."""
+    held, limit = figures.fullest() or (0, 1)
+    if held >= _NEARLY_FULL * limit:
+        yield f"the engine holds {held:,} of {limit:,} file descriptors (RLIMIT_NOFILE, ulimit -n)"
 
 
 def _phase(planned: PlannedPhase, measurement: Measurement) -> PhaseResult:
@@ -175,6 +187,7 @@ def _resources(measurement: Measurement, figures: ProcessFigures) -> ResourceRes
         cpu_max=figures.cpu_max(),
         threads_max=max(r.threads for r in readings),
         open_files_max=max(r.open_files for r in readings),
+        open_files_limit=fullest[1] if (fullest := figures.fullest()) else None,
         read_bytes=_difference(first.read_bytes, last.read_bytes),
         written_bytes=_difference(first.written_bytes, last.written_bytes),
         database_bytes=last.database_bytes,

@@ -69,6 +69,11 @@ class ProcessFigures:
         """The highest CPU use over half a second; the mean where the load was shorter."""
         return highest_cpu_use(self._measurement.measured_readings())
 
+    def fullest(self) -> tuple[int, int] | None:
+        """The most file descriptors that a process held, and how many it may hold; of the one closest to that."""
+        readings = [reading.fullest for reading in self._measurement.readings if reading.fullest]
+        return max(readings, key=lambda full: full[0] / full[1], default=None)
+
     def written_per_operation(self) -> float | None:
         """Bytes of write calls per operation, without the samples that the harness sent."""
         readings, operations = self._measurement.measured_readings(), self._measurement.samples.ok

@@ -22,6 +22,8 @@ class FailureKind:
 
     kind: str
     category: str
+    example: str = ""
+    """The first of them in full."""
 
 
 @dataclass(slots=True)
@@ -134,6 +136,12 @@ class Samples:
         for number, count in self._failures(operations).items():
             counts[self._kinds[number].kind] += count
         return dict(counts.most_common())
+
+    def examples(self) -> dict[str, str]:
+        """One failure of each kind in full, of the kinds that were measured."""
+        measured = self._failures(self.select())
+        kinds = [kind for number, kind in self._kinds.items() if measured[number] and kind.example]
+        return {kind.kind: kind.example for kind in reversed(kinds)}
 
     def failures_of(self, category: str, operations: Iterable[OperationSamples]) -> int:
         """How many failures were of one category."""

@@ -155,8 +155,8 @@ class Conversation:
     def _on_phase_over(self, index: int, at_ns: int, interrupted: int) -> None:
         self._measurement.end_phase(index, at_ns, interrupted)
 
-    def _on_outcome(self, index: int, kind: str, category: str) -> None:
-        self._measurement.samples.learn(index, FailureKind(kind, category))
+    def _on_outcome(self, index: int, kind: str, category: str, example: str) -> None:
+        self._measurement.samples.learn(index, FailureKind(kind, category, example))
 
     def _on_measured(self, at_ns: int, active_pets: int | None) -> None:
         self._measurement.end(at_ns, active_pets)

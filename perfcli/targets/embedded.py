@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import sqlite3
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from itertools import chain
 from pathlib import Path
@@ -21,7 +21,7 @@ from perfcli.scenario import steps
 from perfcli.scenario.operation import StepSettings
 from perfcli.targets import checks
 from perfcli.targets.answers import write_answers
-from perfcli.targets.kinds import kind_of_error
+from perfcli.targets.kinds import causes, kind_of_error
 from perfcli.targets.marks import Marking, Marks, count_save, marking_of
 from perfcli.targets.naming import PetRef, assets_of, set_up_user
 from perfcli.targets.pets import VuPets
@@ -261,7 +261,7 @@ def _category(error: BaseException) -> str:
     names = {base.__name__ for base in type(error).__mro__}
     if "PetConflictError" in names:
         return ""  # a refusal to overwrite what others saved: the database is well
-    for cause in _causes(error):
+    for cause in causes(error):
         if isinstance(cause, TimeoutError):
             return "timeout"
         if isinstance(cause, sqlite3.Error):
@@ -273,12 +273,3 @@ def _is_busy(error: sqlite3.Error) -> bool:
     """Whether SQLite's own code says so; where an engine made the error itself, its words."""
     code = getattr(error, "sqlite_errorcode", None)
     return code & 0xFF in _BUSY_CODES if code is not None else "is locked" in str(error)
-
-
-def _causes(error: BaseException | None) -> Iterator[BaseException]:
-    """The exception and what it was raised from; each once, as an exception can be its own cause."""
-    seen: set[int] = set()
-    while error is not None and id(error) not in seen:
-        seen.add(id(error))
-        yield error
-        error = error.__cause__

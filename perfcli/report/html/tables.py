@@ -38,13 +38,21 @@ def operations_table(part: Measured) -> Markup:
 
 
 def errors_table(result: RunResult) -> Markup:
-    """Failed operations by kind, the commonest first; nothing where none failed."""
+    """Failed operations by kind, the commonest first, then one of each kind in full; nothing if none failed."""
     kinds = [(count, each.name, kind) for each in result.operations for kind, count in each.errors.items()]
     rows = [
         (operation, element("code", without_directories(kind)), Text(units.format_count(count), BAD))
         for count, operation, kind in sorted(kinds, key=lambda kind: -kind[0])
     ]
-    return table("errors", ("<operation", "<error", "count"), rows)
+    examples = [
+        element(
+            "details",
+            element("summary", element("code", without_directories(kind))),
+            element("pre", without_directories(example), tabindex="0"),
+        )
+        for kind, example in result.error_examples.items()
+    ]
+    return joined([table("errors", ("<operation", "<error", "count"), rows), *examples])
 
 
 def phases_table(phases: Sequence[PhaseResult]) -> Markup:
