@@ -13,6 +13,8 @@ def main() -> None:
     # before anything slow is imported: an early Ctrl-C leaves quietly, as there is nothing to report yet
     signal.signal(signal.SIGINT, lambda *_: os._exit(130))
     signal.signal(signal.SIGTERM, lambda *_: os._exit(143))
+    if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:
+        signal.signal(signal.SIGHUP, lambda *_: os._exit(129))
     from perfcli import streams
 
     streams.protect()

@@ -16,6 +16,7 @@ class ExitCode(IntEnum):
     THRESHOLD_FAILED = 3
     INVALID = 4
     REGRESSION = 5
+    HANGUP = 129
     INTERRUPTED = 130
     TERMINATED = 143
 
@@ -27,9 +28,16 @@ _MILDEST_FIRST = (
     ExitCode.INVALID,
     ExitCode.USAGE,
     ExitCode.INTERNAL,
+    ExitCode.HANGUP,
     ExitCode.INTERRUPTED,
     ExitCode.TERMINATED,
 )
+
+
+def of_interrupt(reason: str) -> ExitCode:
+    """The exit code of what was interrupted, by the words for the signal that did it."""
+    by_name = {"SIGTERM": ExitCode.TERMINATED, "SIGHUP": ExitCode.HANGUP}
+    return next((code for name, code in by_name.items() if name in reason), ExitCode.INTERRUPTED)
 
 
 def worst(codes: Iterable[int]) -> int:

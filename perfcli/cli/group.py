@@ -14,7 +14,7 @@ from perfcli.cli.variables import name_variables, variables_of, warn_of_unknown_
 
 EPILOG: Final = """\b
 Exit codes: 0 pass · 1 the engine died or hung · 2 usage or invalid scenario · 3 a threshold failed ·
-4 the run is invalid · 5 regression · 130 interrupted (143 by SIGTERM)"""
+4 the run is invalid · 5 regression · 130 interrupted (143 by SIGTERM, 129 by SIGHUP)"""
 
 
 class Command(click.Command):

@@ -7,7 +7,7 @@ from typing import Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from perfcli.errors import ExitCode
+from perfcli.errors import ExitCode, of_interrupt
 from perfcli.results import Environment
 
 AB_SCHEMA_VERSION: Final = 1
@@ -102,13 +102,13 @@ class AbResult(_Record):
     environment: Environment
 
     def exit_code(self, *, strict: bool) -> ExitCode:
-        """0 unless there is a regression (5), nothing could be compared (4), or a signal (130, 143).
+        """0 unless there is a regression (5), nothing could be compared (4), or a signal (129, 130, 143).
 
         Args:
             strict: whether an inconclusive comparison fails too.
         """
         if self.interrupted:
-            return ExitCode.TERMINATED if "SIGTERM" in self.interrupted else ExitCode.INTERRUPTED
+            return of_interrupt(self.interrupted)
         if self.invalid:
             return ExitCode.INVALID
         fails = self.change is Change.REGRESSION or (strict and self.change is Change.INCONCLUSIVE)

@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM: the first asks the run to stop and report, the second leaves at once."""
+"""Ctrl-C, SIGTERM and SIGHUP: the first asks the run to stop and report, the second leaves at once."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from perfcli.run.supervision import StopRequest
 _SIGNALS = {
     signal.SIGINT: ("interrupted by Ctrl-C", ExitCode.INTERRUPTED),
     signal.SIGTERM: ("terminated by SIGTERM", ExitCode.TERMINATED),
+    signal.SIGHUP: ("its terminal closed (SIGHUP)", ExitCode.HANGUP),
 }
 
 
@@ -23,13 +24,16 @@ class Interrupts:
         self.exit_code: ExitCode | None = None
 
     def install(self) -> None:
-        """Receive the signals; to be called from the main thread."""
+        """Receive the signals, SIGHUP unless it is ignored (nohup); to be called from the main thread."""
         for number in _SIGNALS:
-            signal.signal(number, self._receive)
+            if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:
+                signal.signal(number, self._receive)
 
     def _receive(self, number: int, frame: FrameType | None) -> None:
         reason, exit_code = _SIGNALS[signal.Signals(number)]
         if self.exit_code is not None:
+            if number == signal.SIGHUP:
+                return  # a terminal that closes sends it, and the shell in it once more
             leftovers.abandon(exit_code)
         self.exit_code = exit_code
         self.stop.reason = reason

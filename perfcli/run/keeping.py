@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from pathlib import Path
 
-_SUFFIXES = ("", "-wal", "-shm")
+_SUFFIXES = ("", "-wal", "-shm", "-journal")
 
 
 def keep_database(database: Path, directory: Path, name: str) -> tuple[str, str]:
@@ -38,13 +39,18 @@ def remove_database(kept: str) -> None:
 
 
 def _reserve(directory: Path, name: str) -> Path:
-    """A new empty file: of two runs that want one name at once, each gets its own."""
+    """A new empty file: of two runs that want one name at once, each gets its own.
+
+    A name is taken too if an older database has left something under it: SQLite would read a stale -wal into this one.
+    """
     number = 1
     while True:
         kept = directory / (f"{name}.db" if number == 1 else f"{name}-{number}.db")
+        number += 1
         try:
             kept.open("x").close()
         except FileExistsError:
-            number += 1
-        else:
+            continue
+        if not any(os.path.lexists(f"{kept}{suffix}") for suffix in _SUFFIXES[1:]):
             return kept
+        kept.unlink()

@@ -282,9 +282,12 @@ def test_a_killed_engine_is_an_error_with_what_is_known(command: Command) -> Non
     command.assert_nothing_is_left()
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)])
 def test_a_signal_gives_a_partial_report(command: Command, number: signal.Signals, code: int) -> None:
+    # under nohup, SIGHUP would be ignored by what these tests start
+    inherited = signal.signal(signal.SIGHUP, signal.SIG_DFL)
     process = command.start("run", command.write(ENDLESS), "pet_creation", "--json", "r.json")
+    signal.signal(signal.SIGHUP, inherited)
     command.await_load()
     process.send_signal(number)
     output, errors = process.communicate(timeout=30)
