@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import io
 import os
-import signal
 import sys
+
+if __name__ == "__main__" and not sys.flags.safe_path and not __file__.startswith(os.path.join(sys.path[0], "perfcli")):
+    # `python -m perfcli` looks into the current directory first, whose files may be anybody's
+    del sys.path[0]
 
 
 def main() -> None:
     """Run the command line and exit with its code."""
+    import signal
+
     # before anything slow is imported: an early Ctrl-C leaves quietly, as there is nothing to report yet
     signal.signal(signal.SIGINT, lambda *_: os._exit(130))
     signal.signal(signal.SIGTERM, lambda *_: os._exit(143))

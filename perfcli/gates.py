@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 from rich.console import Console
@@ -14,12 +13,14 @@ from perfcli.documents import write_document
 from perfcli.errors import ExitCode
 from perfcli.outputs import Outputs
 from perfcli.plan import ExecutionPlan
-from perfcli.pool.checkout import EngineSource, resolve_engine, working_tree
+from perfcli.pool.checkout import choose_engine, resolve_engine
+from perfcli.pool.identity import EngineSource
 from perfcli.regression.ab import AbOptions, Comparison, from_engines
 from perfcli.regression.preparing import prepared
-from perfcli.regression.result import MetricComparison
+from perfcli.regression.result import AbResult, EngineSide, MetricComparison
 from perfcli.regression.selftest import selftest
 from perfcli.report.comparison import render_comparison, render_comparison_line
+from perfcli.report.engine import announce
 from perfcli.report.live import LiveProgress
 from perfcli.report.selftest import render_selftest
 from perfcli.report.writing import add_job_summary, check_places
@@ -50,16 +51,19 @@ def compare(plan: ExecutionPlan, settings: AbSettings, console: Console) -> int:
     ready = prepared(plan, keep_ai=settings.keep_ai)
     with (
         resolve_engine(settings.base, "--base") as base,
-        _candidate(settings.candidate) as candidate,
+        choose_engine(settings.candidate, "--candidate") as candidate,
         LiveProgress(console, wanted=settings.progress) as live,
     ):
+        announce(base, "base")
+        announce(candidate, "candidate")
         result = Comparison(
             (ready, ready),
-            (base.name, candidate.name if candidate else "the installed engine"),
+            (base.name, candidate.name),
             settings.options,
             stop=interrupts.stop,
             tell=lambda *so_far: live.tell(lambda: _so_far(plan.scenario.name, *so_far)),
-        ).run(from_engines(base.path, candidate.path if candidate else None))
+        ).run(from_engines(base.path, candidate.path))
+        result = _identified(result, base, candidate)
     if settings.json_file:
         with outputs.attempt("--json"):
             write_document(result.model_dump(mode="json"), settings.json_file)
@@ -91,11 +95,11 @@ def prove(plan: ExecutionPlan, settings: SelftestSettings, console: Console) -> 
     interrupts = Interrupts()
     interrupts.install()
     gates = 2 * settings.gates
-    with _candidate("") as engine, LiveProgress(console, wanted=settings.progress) as live:
-        path = engine.path if engine else None
+    with choose_engine("") as engine, LiveProgress(console, wanted=settings.progress) as live:
+        announce(engine)
         result = selftest(
             plan,
-            from_engines(path, path),
+            from_engines(engine.path, engine.path),
             settings.options,
             gates=settings.gates,
             slowdown=settings.slowdown,
@@ -104,6 +108,12 @@ def prove(plan: ExecutionPlan, settings: SelftestSettings, console: Console) -> 
                 lambda: _line(f"{plan.scenario.name}  gate {over + 1} of {gates}, pair {pairs}")
             ),
         )
+    result = replace(
+        result,
+        engine=engine.name,
+        commit=engine.commit_of(result.engine_version),
+        engine_modified=engine.is_modified(result.engine_version),
+    )
     if settings.json_file:
         with outputs.attempt("--json"):
             write_document(asdict(result), settings.json_file)
@@ -120,14 +130,15 @@ def _checked(settings: AbSettings | SelftestSettings) -> Outputs:
     return Outputs()
 
 
-@contextmanager
-def _candidate(text: str) -> Iterator[EngineSource | None]:
-    """The engine that was named, else that of the working tree, else the one this tool came with."""
-    if text:
-        with resolve_engine(text, "--candidate") as engine:
-            yield engine
-    else:
-        yield working_tree()
+def _identified(result: AbResult, base: EngineSource, candidate: EngineSource) -> AbResult:
+    """The result with the commits of both engines."""
+    return result.model_copy(update={"base": _side(result.base, base), "candidate": _side(result.candidate, candidate)})
+
+
+def _side(side: EngineSide, engine: EngineSource) -> EngineSide:
+    return side.model_copy(
+        update={"commit": engine.commit_of(side.version), "modified": engine.is_modified(side.version)}
+    )
 
 
 def _so_far(scenario: str, made: int, most: int, judged: Callable[[], Sequence[MetricComparison]]) -> Text:

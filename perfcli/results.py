@@ -12,7 +12,7 @@ from math import isfinite
 from pathlib import Path
 from typing import Any, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from perfcli.documents import write_document
 from perfcli.errors import ExitCode, UsageError, Verdict, worst
@@ -285,6 +285,7 @@ class BaselineComparison(_Record):
 
     name: str = Field(description="the baseline's name, or its file's")
     commit: str = Field(default="", description="the commit of the baseline's engine; empty where it is not known")
+    engine_version: str = Field(default="", description="digest of the sources of the baseline's engine")
     started_at: str = Field(default="", description="of the baseline's run: UTC, ISO 8601")
     margin: float = Field(default=0.15, description="0.15: a change of less than 15 % is none")
     change: Literal["regression", "improvement", "inconclusive", "no change", "incomparable"]
@@ -350,8 +351,9 @@ class RunResult(_Record):
     warmup_iterations: int = 0
     interrupted_iterations: int = 0
     processes: int = Field(default=1, description="engine processes on the one database")
-    engine: str = Field(default="", description="the checkout or revision that ran, where it was not the installed one")
-    commit: str = Field(default="", description="of that engine's checkout, + where it was changed; empty: not known")
+    engine: str = Field(default="", description="which ran: the path or revision given, or which default")
+    commit: str = Field(default="", description="that holds exactly the sources that ran; empty: none is known to")
+    engine_modified: bool = Field(default=False, description="they differ from the commit checked out around them")
     baseline: BaselineComparison | None = Field(default=None, description="None: the run was not compared")
     total: OperationResult
     operations: list[OperationResult] = Field(default=[], description="of all phases together")
@@ -379,6 +381,19 @@ class RunResult(_Record):
         """The exit code of this run: the graver of its own and of its comparison with a baseline."""
         own = self.own_exit_code
         return own if self.baseline is None else worst([own, self.baseline.exit_code])
+
+    @property
+    def version(self) -> str:
+        """What tells its engine from others: the digest of the sources that ran; of what has none, the commit."""
+        return self.environment.engine_version or self.commit
+
+    @model_validator(mode="before")
+    @classmethod
+    def _read_plus_sign(cls, fields: Any) -> Any:
+        """Files of version 0.1.0 hold the commit of sources that differed from it, with a `+` behind."""
+        if isinstance(fields, dict) and str(fields.get("commit", "")).endswith("+"):
+            return {**fields, "commit": "", "engine_modified": True}
+        return fields
 
     @property
     def own_exit_code(self) -> int:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import nullcontext
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -12,13 +11,13 @@ from rich.console import Console
 
 from perfcli.documents import STDOUT
 from perfcli.errors import worst
-from perfcli.measurement.commit import commit_of_engine
 from perfcli.outputs import Outputs, check_folder
 from perfcli.plan import ExecutionPlan
-from perfcli.pool.checkout import resolve_engine
+from perfcli.pool.checkout import choose_engine
 from perfcli.regression.baseline import Baseline, baseline_file, read_baseline
 from perfcli.regression.store import Store
 from perfcli.report.console import render_result, render_retry, render_summary, render_verdict_line
+from perfcli.report.engine import announce
 from perfcli.report.live import LiveProgress
 from perfcli.report.writing import Places, add_job_summary, check_places, write_reports
 from perfcli.results import RunResult, save_results
@@ -61,8 +60,8 @@ def run_suite(plans: Sequence[ExecutionPlan], options: SuiteOptions, console: Co
     interrupts.install()
     results: list[RunResult] = []
     outputs = Outputs()
-    with resolve_engine(options.engine) if options.engine else nullcontext() as engine:
-        commit = commit_of_engine(engine.path if engine else None)
+    with choose_engine(options.engine) as engine:
+        announce(engine)
         for plan in plans:
             if interrupts.exit_code is not None:
                 break
@@ -77,7 +76,7 @@ def run_suite(plans: Sequence[ExecutionPlan], options: SuiteOptions, console: Co
                 )
                 tell = partial(_tell_of_retry, options, console, outputs)
                 result = run_with_retries(run, options.retries, interrupts.stop, tell)
-            result = _compared(result.model_copy(update={"commit": commit}), baseline, options)
+            result = _compared(result, baseline, options)
             results.append(result)
             _save(results, options, store, outputs)
             with outputs.attempt("stdout"):

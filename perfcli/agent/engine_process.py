@@ -1,4 +1,4 @@
-"""An engine process, as perfcli.pool starts it: `main([LINE, PLAN, DATABASE, PROCESS, (ENGINE)])`."""
+"""An engine process, as perfcli.pool starts it: `main([LINE, PLAN, DATABASE, PROCESS, ENGINE])`."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from perfcli.wire import LINE_LOST, Line
 def main(arguments: list[str]) -> None:
     """Run one session, then leave at once, whatever threads the engine may have left."""
     descriptor, plan_file, database_file = int(arguments[0]), Path(arguments[1]), Path(arguments[2])
-    process = int(arguments[3])
+    process, engine = int(arguments[3]), Path(arguments[4])
     plan = ExecutionPlan.model_validate_json(plan_file.read_text(encoding="utf-8"), strict=False)
     link = Link(Line(socket(fileno=descriptor)), orphaned=partial(os._exit, LINE_LOST))
 
@@ -31,9 +31,7 @@ def main(arguments: list[str]) -> None:
         # imported only now: the harness's own memory is measured before the engine is there
         from perfcli.targets.choice import make_target
 
-        if len(arguments) == 4:
-            return make_target(plan, database_file)
-        with use_engine(Path(arguments[4])):
+        with use_engine(engine):
             return make_target(plan, database_file)
 
     exit_code = 0

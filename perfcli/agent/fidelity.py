@@ -1,8 +1,8 @@
 """Is every pet stored as it was answered? `main([DATABASE, REPORT, ENGINE, ANSWERS…])`.
 
 A process of its own, which has not seen the load: what it finds is what a user finds after a restart. `ENGINE` is the
-directory that the engine comes from, or empty for the one at hand; `REPORT` the file to write to, as the engine may
-print to stdout. Started by `perfcli.measurement.fidelity`.
+directory that the engine comes from, `REPORT` the file to write to, as the engine may print to stdout. Started by
+`perfcli.measurement.fidelity`.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 import os
 import sys
-from contextlib import nullcontext
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
@@ -24,9 +23,8 @@ _MOST_EXAMPLES: Final = 5
 def main(arguments: list[str]) -> None:
     """Compare, report, and leave at once, whatever threads the engine may have left."""
     database, report, engine_path, *answers = arguments
-    engine = Path(engine_path) if engine_path else None
     try:
-        outcome = compare(Path(database), [Path(file) for file in answers], engine)
+        outcome = compare(Path(database), [Path(file) for file in answers], Path(engine_path))
     except BaseException as error:  # an engine may raise anything
         outcome = {"error": f"{type(error).__name__}: {error}"[:500]}
     Path(report).write_text(json.dumps(outcome), encoding="utf-8")
@@ -34,9 +32,9 @@ def main(arguments: list[str]) -> None:
     os._exit(0)
 
 
-def compare(database: Path, answers: list[Path], engine: Path | None = None) -> dict[str, Any]:
+def compare(database: Path, answers: list[Path], engine: Path) -> dict[str, Any]:
     """Pets compared, fields that differ, and the first of them in words."""
-    with use_engine(engine) if engine else nullcontext():
+    with use_engine(engine):
         from perfcli.targets.storage import open_storage
 
     compared, differences, examples = 0, 0, list[str]()

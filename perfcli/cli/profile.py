@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,7 +27,7 @@ if TYPE_CHECKING:
     "--engine",
     default="",
     metavar="PATH|REV",
-    help="Profile this engine, not the one that came with the tool: a checkout, or a revision.",
+    help="Profile this engine: a checkout or a revision. Default: this repository's, else the installed one.",
 )
 @click.option(
     "--out",
@@ -75,8 +74,9 @@ def _profile(
     from perfcli.documents import STDOUT, write_document
     from perfcli.errors import ExitCode
     from perfcli.outputs import Outputs
-    from perfcli.pool.checkout import resolve_engine
+    from perfcli.pool.checkout import choose_engine
     from perfcli.profiling.runs import choose_kinds, profile_scenario, write_flame_graph
+    from perfcli.report.engine import announce
     from perfcli.report.live import LiveProgress
     from perfcli.report.profile import render_profile
     from perfcli.report.terminal import make_console
@@ -88,7 +88,8 @@ def _profile(
     # stdout is the document's where it is asked for there
     console, interrupts = make_console(file=sys.stderr if json_file == STDOUT else None), Interrupts()
     interrupts.install()
-    with resolve_engine(engine) if engine else nullcontext() as source, LiveProgress(console, wanted=progress) as live:
+    with choose_engine(engine) as source, LiveProgress(console, wanted=progress) as live:
+        announce(source)
         result, graph = profile_scenario(plan, kinds, observer=live, stop=interrupts.stop, engine=source)
     files = write_flame_graph(graph, result.scenario, out, outputs) if graph else []
     result = result.model_copy(update={"files": files, "notes": notes})

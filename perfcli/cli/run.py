@@ -30,7 +30,7 @@ from perfcli.streams import say
     "--engine",
     default="",
     metavar="PATH|REV",
-    help="Run this engine, not the one that came with the tool: a checkout, or a revision of this repository.",
+    help="Run this engine: a checkout or a revision. Default: this repository's, else the installed one.",
 )
 @click.option("--save", is_flag=True, help="Keep every run in the store, for history, trend and baseline.")
 @click.option("--baseline", default="", metavar="NAME|FILE", help="Compare with this baseline, and fail if slower.")

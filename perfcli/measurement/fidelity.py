@@ -31,7 +31,7 @@ def compare_afresh(
     answers: Sequence[Path],
     directory: Path,
     environment: Mapping[str, str],
-    engine_path: Path | None = None,
+    engine_path: Path,
     limit_s: float | None = None,
 ) -> Fidelity:
     """Have a new process hold what is stored against what was answered before the engine shut down.
@@ -40,13 +40,13 @@ def compare_afresh(
         answers: files that `perfcli.targets.answers.write_answers` wrote.
         directory: for what the process prints and reports, and to work in.
         environment: of the process; perfcli must be found with it.
-        engine_path: the directory with the `digipal` package that ran; None for the one at hand.
+        engine_path: the directory with the `digipal` package that ran.
         limit_s: how long it may take; a minute, and 10 ms for each pet, by default.
     """
     asked = sum(_count_lines(file) for file in answers)
     report = directory / "fidelity.json"
     report.unlink(missing_ok=True)
-    arguments = [database, report, engine_path or "", *answers]
+    arguments = [database, report, engine_path, *answers]
     limit_s = _LIMIT_S + asked * _PER_PET_S if limit_s is None else limit_s
     how_it_ended, left = _run([str(argument) for argument in arguments], directory, environment, limit_s)
     if not report.exists():

@@ -1,4 +1,7 @@
-"""`--engine PATH|REV`: a directory that holds an engine, or a revision of the current git repository."""
+"""Which engine is used: `--engine PATH|REV`, else that of the repository around, else the installed one.
+
+`--engine` names a directory that holds an engine, or a revision of the current git repository.
+"""
 
 from __future__ import annotations
 
@@ -7,33 +10,88 @@ import re
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from perfcli.errors import PerfError, UsageError
 from perfcli.pool import leftovers
+from perfcli.pool.git import git
+from perfcli.pool.identity import GIT_TIMEOUT_S, EngineSource, identified
+from perfcli.targets.sources import PACKAGE, installed_in
 
-_PACKAGE: Final = Path("digipal", "__init__.py")
+WORKING_TREE: Final = "the working tree"
+INSTALLED: Final = "the installed engine"
+_PACKAGE: Final = Path(PACKAGE, "__init__.py")
 _LAYOUTS: Final = (Path(), Path("src"))
 _HASH_DIGITS: Final = 7
-_TOLD_TO_HOOKS: Final = frozenset(
-    {"GIT_DIR", "GIT_COMMON_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_OBJECT_DIRECTORY", "GIT_PREFIX"}
-)
-"""Variables that git gives to its hooks: a worktree made with them would be written into the index of the commit."""
+
+_REFUSED: Final = re.compile(r"^fatal: (?:detected dubious ownership|unsafe repository).*'(/.+)'", re.MULTILINE)
+"""What git says of a repository that belongs to somebody else and is no `safe.directory`."""
 
 _WORKTREE: Final = re.compile(rf"^worktree (.*/({leftovers.PREFIX}[0-9a-f]{{12}})/\2)$", re.MULTILINE)
 
 
-@dataclass(frozen=True, slots=True)
-class EngineSource:
-    """Where an engine comes from."""
+@contextmanager
+def choose_engine(text: str, option: str = "--engine") -> Iterator[EngineSource]:
+    """The engine that was named, else the default one, for as long as the block lasts.
 
-    path: Path
-    """The directory to import `digipal` from, absolute."""
+    Raises:
+        UsageError: there is no such engine, or none at all.
+        PerfError: git could not check it out.
+    """
+    if text:
+        with resolve_engine(text, option) as engine:
+            yield engine
+    else:
+        yield default_engine()
 
-    name: str
-    """What to call it in a report: the path as it was given, or the revision with its hash."""
+
+def default_engine() -> EngineSource:
+    """The engine of the git repository around the current directory if it is the user's own; else the installed one.
+
+    Whose a repository is decides git, by its rule for `safe.directory`: to import what stands in a directory of
+    somebody else's would run their code.
+
+    Raises:
+        UsageError: there is no engine.
+    """
+    try:
+        answer = git("rev-parse", "--show-toplevel", timeout_s=GIT_TIMEOUT_S)
+    except (FileNotFoundError, subprocess.TimeoutExpired) as error:
+        why = "git is not installed" if isinstance(error, FileNotFoundError) else "git does not answer"
+        return installed_engine(note=_passed_over(_around(Path.cwd()), why))
+    if answer.text and (path := _package_in(Path(answer.text))):
+        return identified(path, WORKING_TREE, is_own=True)
+    if refused := _REFUSED.search(answer.errors):
+        allow = f"it belongs to another user; to use it: git config --global --add safe.directory {refused[1]}"
+        return installed_engine(note=_passed_over(Path(refused[1]), allow))
+    return installed_engine()
+
+
+def installed_engine(note: str = "") -> EngineSource:
+    """The engine that `import digipal` finds.
+
+    Raises:
+        UsageError: none is installed.
+    """
+    path = installed_in()
+    if path is None:
+        raise UsageError(
+            f"no engine: the package {PACKAGE} is neither installed nor in the git repository of this directory",
+            hint="name one with --engine, or install it" + (f"; {note}" if note else ""),
+        )
+    return identified(path, INSTALLED, note=note)
+
+
+def _around(directory: Path) -> Path:
+    """The directory or parent that looks like a repository; without one the directory itself."""
+    return next((each for each in (directory, *directory.parents) if (each / ".git").exists()), directory)
+
+
+def _passed_over(repository: Path, why: str) -> str:
+    """Why the engine of a repository is not used; "" if it has none."""
+    is_one = (repository / ".git").exists() and _package_in(repository)
+    return f"not the one in {repository}: {why}" if is_one else ""
 
 
 @contextmanager
@@ -49,30 +107,18 @@ def resolve_engine(text: str, option: str = "--engine") -> Iterator[EngineSource
     """
     directory = Path(os.path.expanduser(text))
     if text and directory.is_dir():
-        yield EngineSource(_engine_in(directory.resolve(), f"{option} {text}"), text)
+        yield identified(_engine_in(directory.resolve(), f"{option} {text}"), text)
         return
     revision = _revision(text, option)
     name = f"{text} ({revision[:_HASH_DIGITS]})"
     with leftovers.scratch_directory() as scratch, _worktree(scratch, revision):
-        yield EngineSource(_engine_in(scratch / scratch.name, f"{option} {name}"), name)
-
-
-def working_tree() -> EngineSource | None:
-    """The engine of the checkout that the current directory lies in, as it is now; None where there is none."""
-    here = Path.cwd()
-    for directory in (here, *here.parents):
-        if any((directory / layout / _PACKAGE).is_file() for layout in _LAYOUTS):
-            return EngineSource(_engine_in(directory, "the working tree"), "the working tree")
-        if (directory / ".git").exists():
-            break
-    return None
+        yield identified(_engine_in(scratch / scratch.name, f"{option} {name}"), name)
 
 
 def _engine_in(directory: Path, asked_for: str) -> Path:
     """The directory to import the engine of a checkout from."""
-    for layout in _LAYOUTS:
-        if (directory / layout / _PACKAGE).is_file():
-            return directory / layout
+    if path := _package_in(directory):
+        return path
     raise UsageError(
         f"{asked_for}: no engine in there: neither {_PACKAGE} nor {_LAYOUTS[1] / _PACKAGE}",
         hint="give the directory that holds the package digipal, not the package itself; "
@@ -80,22 +126,27 @@ def _engine_in(directory: Path, asked_for: str) -> Path:
     )
 
 
+def _package_in(directory: Path) -> Path | None:
+    """The directory of a checkout that holds the package; None if it has no engine."""
+    return next((directory / layout for layout in _LAYOUTS if (directory / layout / _PACKAGE).is_file()), None)
+
+
 def _revision(text: str, option: str) -> str:
     """The full hash of a revision."""
     try:
         # with "--", as otherwise git would take the text for a file
-        finished = _git("rev-list", "--max-count=1", "--end-of-options", text, "--")
+        finished = git("rev-list", "--max-count=1", "--end-of-options", text, "--")
     except FileNotFoundError as error:
         raise UsageError(
             f"{option} {text}: no such directory, and git, which knows revisions, is not installed",
             hint="give the directory of a checkout",
         ) from error
-    if finished.returncode or not finished.stdout:
+    if not finished.text:
         raise UsageError(
-            f"{option} {text}: neither a directory nor a git revision: {_last_words(finished)}",
+            f"{option} {text}: neither a directory nor a git revision: {finished.last_words}",
             hint="give the directory of a checkout, or a tag, branch or hash that `git rev-parse` knows here",
         )
-    return finished.stdout.strip()
+    return finished.text
 
 
 @contextmanager
@@ -105,12 +156,12 @@ def _worktree(scratch: Path, revision: str) -> Iterator[None]:
     path = str(scratch / scratch.name)
     try:
         # no hooks: they are for people who change branches
-        finished = _git("-c", f"core.hooksPath={os.devnull}", "worktree", "add", "--quiet", "--detach", path, revision)
-        if finished.returncode:
-            raise PerfError(f"git could not check {revision[:_HASH_DIGITS]} out into {path}: {_last_words(finished)}")
+        finished = git("-c", f"core.hooksPath={os.devnull}", "worktree", "add", "--quiet", "--detach", path, revision)
+        if finished.code:
+            raise PerfError(f"git could not check {revision[:_HASH_DIGITS]} out into {path}: {finished.last_words}")
         yield
     finally:
-        _git("worktree", "remove", "--force", path)
+        git("worktree", "remove", "--force", path)
 
 
 def _forget_abandoned() -> None:
@@ -118,31 +169,6 @@ def _forget_abandoned() -> None:
 
     Not `git worktree prune`, which would forget those of the user that are out of reach for the moment.
     """
-    for path, _ in _WORKTREE.findall(_git("worktree", "list", "--porcelain").stdout):
+    for path, _ in _WORKTREE.findall(git("worktree", "list", "--porcelain").text):
         if not Path(path).exists():
-            _git("worktree", "remove", "--force", path)
-
-
-def _git(*arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run git in the current directory, out of reach of a Ctrl-C in the terminal, which must not stop it half way."""
-    process = subprocess.Popen(
-        ["git", *arguments],
-        env={key: value for key, value in os.environ.items() if key not in _TOLD_TO_HOOKS},
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        errors="replace",
-        start_new_session=True,
-    )
-    leftovers.register_group(process.pid)
-    try:
-        output, errors = process.communicate()
-    finally:
-        leftovers.end_group(process.pid)
-    return subprocess.CompletedProcess(arguments, process.returncode, output, errors)
-
-
-def _last_words(finished: subprocess.CompletedProcess[str]) -> str:
-    fatal = [line for line in finished.stderr.splitlines() if line.startswith("fatal: ")]
-    return fatal[-1].removeprefix("fatal: ") if fatal else finished.stderr.strip() or "it names no commit"
+            git("worktree", "remove", "--force", path)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import socket
 import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from multiprocessing.connection import Connection
@@ -15,7 +14,7 @@ from perfcli.errors import PerfError
 from perfcli.plan import ExecutionPlan
 from perfcli.pool import leftovers
 from perfcli.pool.processes import EngineProcess, Post, engine_environment, prepare
-from perfcli.pool.supervised import SupervisedProcess
+from perfcli.pool.supervised import PYTHON, SupervisedProcess
 from perfcli.wire import open_line, send_json
 
 
@@ -26,7 +25,7 @@ class Template:
         ours, theirs = socket.socketpair()
         with theirs:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "perfcli.agent.template", str(theirs.fileno())],
+                [*PYTHON, "-m", "perfcli.agent.template", str(theirs.fileno())],
                 env=engine_environment(),
                 pass_fds=[theirs.fileno()],
                 stdin=subprocess.DEVNULL,
@@ -36,8 +35,8 @@ class Template:
         leftovers.register_group(self._process.pid)
         self._orders = Connection(ours.detach())
 
-    def pool(self, engine: Path | None) -> ForkingPool:
-        """A pool whose processes import the engine from that directory; None for the one this tool came with."""
+    def pool(self, engine: Path) -> ForkingPool:
+        """A pool whose processes import the engine from that directory."""
         return ForkingPool(self, engine)
 
     def fork(self, line_end: int, post: Post) -> SupervisedProcess:
@@ -71,7 +70,7 @@ class Template:
 class ForkingPool:
     """Starts engine processes by forking."""
 
-    def __init__(self, template: Template, engine: Path | None) -> None:
+    def __init__(self, template: Template, engine: Path) -> None:
         self._template = template
         self._engine = engine
 

@@ -96,10 +96,10 @@ class ProcessPool:
     """Starts engine processes on this machine, each a fresh interpreter.
 
     Args:
-        engine: the directory to import the engine from, where it is not the one this tool came with.
+        engine: the directory to import the engine from.
     """
 
-    def __init__(self, engine: Path | None = None) -> None:
+    def __init__(self, engine: Path) -> None:
         self._engine = engine
 
     def start(self, plan: ExecutionPlan, directory: Path, database: Path, process: int) -> EngineProcess:
@@ -127,13 +127,13 @@ class Post(NamedTuple):
     output: BinaryIO
 
 
-def prepare(plan: ExecutionPlan, directory: Path, database: Path, process: int, engine: Path | None) -> Post:
+def prepare(plan: ExecutionPlan, directory: Path, database: Path, process: int, engine: Path) -> Post:
     """Lay ready in `directory` what an agent needs."""
     plan_file = directory / "plan.json"
     plan_file.write_text(plan.model_dump_json(), encoding="utf-8")
     working_directory = directory / "cwd"
     working_directory.mkdir()
-    arguments = [str(plan_file), str(database), str(process), *([str(engine)] if engine else [])]
+    arguments = [str(plan_file), str(database), str(process), str(engine)]
     # to append, so that what it prints goes on where the file ends then
     return Post(arguments, working_directory, (directory / _OUTPUT).open("ab+"))
 

@@ -20,6 +20,9 @@ _LOOK_INTERVAL_S: Final = 0.5
 _TO_START_S: Final = 60.0
 _TO_BE_GONE_S: Final = 60.0
 
+PYTHON: Final = (sys.executable, "-P")
+"""An interpreter that imports nothing from the directory it is started in, which may be anybody's."""
+
 
 class SupervisedProcess:
     """A process, and all that it starts.
@@ -138,7 +141,7 @@ def start_supervised(
     with theirs:
         supervisor = subprocess.Popen(
             [
-                *(sys.executable, "-m", "perfcli.agent", str(control), str(line)),
+                *(*PYTHON, "-m", "perfcli.agent", str(control), str(line)),
                 *(*leftovers.scratch_directories(), "--", module, *arguments),
             ],
             cwd=working_directory,

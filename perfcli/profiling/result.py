@@ -65,8 +65,10 @@ class ProfileResult(_Record):
     plan: str
     seed: int
     started_at: str = Field(description="UTC, ISO 8601")
-    engine: str = Field(default="", description="as --engine named it")
-    engine_version: str = ""
+    engine: str = Field(default="", description="which was profiled: the path or revision given, or which default")
+    engine_version: str = Field(default="", description="digest of its sources")
+    commit: str = Field(default="", description="that holds exactly these sources; empty: none is known to")
+    engine_modified: bool = Field(default=False, description="they differ from the commit checked out around them")
     processes: int = Field(default=1, description="the first of them was profiled")
     operations: dict[str, int] = Field(default={}, description="operations done in the run of each profiler")
     cpu: CpuFindings | None = None

@@ -15,7 +15,7 @@ from perfcli.errors import PerfError, UsageError, Verdict
 from perfcli.observer import Observer
 from perfcli.outputs import Outputs
 from perfcli.plan import ExecutionPlan, Profiling
-from perfcli.pool.checkout import EngineSource
+from perfcli.pool.identity import EngineSource
 from perfcli.pool.leftovers import scratch_directory
 from perfcli.profiling.result import Breakdown, Overhead, ProfileResult
 from perfcli.results import OperationResult, RunResult
@@ -131,8 +131,10 @@ def _put_together(
         plan=plan.describe(),
         seed=plan.seed,
         started_at=started_at.isoformat(timespec="seconds"),
-        engine=engine.name if engine else "",
+        engine=runs.plain.engine if runs.plain else engine.name if engine else "",
         engine_version=runs.plain.environment.engine_version if runs.plain else "",
+        commit=runs.plain.commit if runs.plain else "",
+        engine_modified=runs.plain.engine_modified if runs.plain else False,
         processes=plan.scenario.pool.processes,
         operations={kind: result.total.attempts for kind, (result, _) in runs.profiled.items()},
         breakdown=_breakdown(runs),

@@ -61,8 +61,8 @@ class AbOptions:
         return PairLimits(min(limits.least, most), limits.step, most)
 
 
-def from_engines(base: Path | None, candidate: Path | None) -> OpenPools:
-    """Pools of processes that import their engine from these directories; None for the one this tool came with."""
+def from_engines(base: Path, candidate: Path) -> OpenPools:
+    """Pools of processes that import their engine from these directories."""
 
     @contextmanager
     def opened() -> Iterator[BothPools]:

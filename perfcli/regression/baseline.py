@@ -140,15 +140,15 @@ def remove_baseline(name: str, store: Store) -> Path:
 
 
 def newest_runs(runs: Sequence[RunResult]) -> list[RunResult]:
-    """Of kept runs, oldest first, the last of each scenario among those of the last one's commit.
+    """Of kept runs, oldest first, the last of each scenario among those of the last one's engine.
 
     Raises:
         UsageError: there is none.
     """
     if not runs:
         raise UsageError("no run has been kept here that could become a baseline", hint=_HOW_TO_SAVE)
-    commit = runs[-1].commit
-    return list({run.name: run for run in runs if run.commit == commit}.values())
+    version = runs[-1].version
+    return list({run.name: run for run in runs if run.version == version}.values())
 
 
 def _existing(name: str, store: Store) -> Path:

@@ -35,6 +35,7 @@ def compare(base: RunResult, now: RunResult, *, name: str = "", strict: bool = F
     comparison = BaselineComparison(
         name=name,
         commit=base.commit,
+        engine_version=base.environment.engine_version,
         started_at=base.started_at,
         margin=MARGIN,
         change="incomparable",

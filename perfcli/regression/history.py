@@ -26,7 +26,9 @@ class KeptRun(_Record):
 
     started_at: str = Field(description="UTC, ISO 8601")
     scenario: str
-    commit: str = Field(description="of the engine, + where it was changed; empty: not known")
+    engine_version: str = Field(default="", description="digest of the engine's sources")
+    commit: str = Field(description="that holds exactly these sources; empty: none is known to")
+    engine_modified: bool = Field(default=False, description="they differ from the commit checked out around them")
     verdict: Verdict
     iterations_per_s: float | None
     operations: int = Field(description="those that answered rightly")
@@ -74,7 +76,9 @@ def kept_run(run: RunResult) -> KeptRun:
     return KeptRun(
         started_at=run.started_at,
         scenario=run.name,
+        engine_version=run.environment.engine_version,
         commit=run.commit,
+        engine_modified=run.engine_modified,
         verdict=run.verdict,
         iterations_per_s=run.iterations * NS_PER_S / run.duration_ns if run.duration_ns else None,
         operations=run.total.ok,

@@ -50,8 +50,10 @@ class MetricComparison(_Record):
 class EngineSide(_Record):
     """One of the two engines."""
 
-    name: str = Field(description="the path or revision, as it was given")
+    name: str = Field(description="the path or revision given, or which default")
     version: str = Field(default="", description="digest of the engine's sources")
+    commit: str = Field(default="", description="that holds exactly these sources; empty: none is known to")
+    modified: bool = Field(default=False, description="they differ from the commit checked out around them")
     operations: int = Field(default=0, description="in all pairs, warm-up included")
     errors: dict[str, int] = Field(default={}, description="failed operations by kind")
     lost_writes: int = 0

@@ -93,6 +93,7 @@ def _summary(
     metrics = len(same[0].metrics) if same else 1
     return SelftestResult(
         scenario=plan.scenario.name,
+        engine_version=every[-1].candidate.version if every else "",
         gates_same=len(same),
         false_alarms=alarms,
         planted=[Planted(slowdown, len(slowed), found, median(r.pairing.pairs for r in slowed))] if slowed else [],

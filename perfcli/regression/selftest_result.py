@@ -22,6 +22,8 @@ class SelftestResult:
     """How often the gate was wrong where it could be known, and how small a slowdown it can resolve here."""
 
     scenario: str
+    engine_version: str
+    """digest of the engine's sources"""
     gates_same: int
     """gates of an engine against itself"""
     false_alarms: int
@@ -38,3 +40,9 @@ class SelftestResult:
     passed: bool
     interrupted: str = ""
     """by what, in words, where it was"""
+    engine: str = ""
+    """the engine of the working tree, or the installed one"""
+    commit: str = ""
+    """that holds exactly these sources; empty: none is known to"""
+    engine_modified: bool = False
+    """they differ from the commit checked out around them"""

@@ -41,7 +41,9 @@ class TrendPoint(_Record):
 
     run: int = Field(description="its place among the runs that are compared, from 0")
     started_at: str
-    commit: str
+    engine_version: str = Field(default="", description="digest of the engine's sources")
+    commit: str = Field(description="that holds exactly these sources; empty: none is known to")
+    engine_modified: bool = Field(default=False, description="they differ from the commit checked out around them")
     measured: float = Field(description="in the metric's base unit: ns, bytes, a fraction, per second")
     reference_ns: float | None
     value: float = Field(description="what is compared: of a time of work, at the pace of the median run")
@@ -53,6 +55,8 @@ class ChangePoint(_Record):
     index: int = Field(description="of the first point on the new level; of a drift, of the last of its points")
     last_before: str = Field(description="commit of the last run on the old level; of a drift, of its first run")
     first_after: str = Field(description="commit of the first run on the new level; of a drift, of its last run")
+    version_before: str = Field(default="", description="digest of the engine's sources in the same run")
+    version_after: str = Field(default="", description="the same of the run on the new level")
     began_after: str = Field(description="when these two runs began: UTC, ISO 8601")
     seen_at: str
     before: float
@@ -60,7 +64,7 @@ class ChangePoint(_Record):
     shift: float | None = Field(description="0.1 is 10 % more; None where it was 0 before")
     gradual: bool = Field(description="a drift over many runs, not a step")
     is_worse: bool
-    confirm: str = Field(description="the command that compares the two commits; empty where they cannot be told")
+    confirm: str = Field(description="the command that compares the two commits; empty if none can")
 
 
 class MetricTrend(_Record):
@@ -164,7 +168,9 @@ def _point(at: int, run: RunResult, subject: Subject, pace_ns: float | None) -> 
     return TrendPoint(
         run=at,
         started_at=run.started_at,
+        engine_version=run.environment.engine_version,
         commit=run.commit,
+        engine_modified=run.engine_modified,
         measured=measured,
         reference_ns=run.reference_ns,
         value=measured * factor,
@@ -178,6 +184,8 @@ def _change_point(change: Change, points: Sequence[TrendPoint], reference: str, 
         index=index,
         last_before=old.commit,
         first_after=new.commit,
+        version_before=old.engine_version,
+        version_after=new.engine_version,
         began_after=old.started_at,
         seen_at=new.started_at,
         before=change.before,
@@ -185,15 +193,15 @@ def _change_point(change: Change, points: Sequence[TrendPoint], reference: str, 
         shift=change.shift if isfinite(change.shift) else None,
         gradual=change.gradual,
         is_worse=(change.after < change.before) == more_is_better,
-        confirm=_confirm(reference, old.commit, new.commit),
+        confirm=_confirm(reference, old, new),
     )
 
 
-def _confirm(reference: str, base: str, candidate: str) -> str:
-    """The command that would show the change again; "" where the commits are not known, or the same."""
-    hashes = [_HASH.match(commit) for commit in (base, candidate)]
-    # without what was not committed, which is in no revision
+def _confirm(reference: str, base: TrendPoint, candidate: TrendPoint) -> str:
+    """The command that would show the change again; "" if a commit is not known, or both have the same sources."""
+    hashes = [_HASH.fullmatch(point.commit) for point in (base, candidate)]
     old, new = (found[0][:_HASH_DIGITS] if found else "" for found in hashes)
-    if not old or not new or old == new:
+    same_sources = base.engine_version == candidate.engine_version != ""
+    if not old or not new or old == new or same_sources:
         return ""
     return shlex.join(["digipal-perf", "ab", reference, "--base", old, "--candidate", new])

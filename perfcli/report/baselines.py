@@ -10,7 +10,7 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from perfcli import units
-from perfcli.report.compared import commit_word
+from perfcli.report.engine import commit_word, engine_of
 from perfcli.report.figures import QUIET, UNKNOWN, cpus_in_words, figure, name, one_line, verdict_word
 from perfcli.report.layout import Column, FittingTable, labelled
 from perfcli.results import RunResult
@@ -49,8 +49,8 @@ def render_baseline(label: str, runs: Sequence[RunResult]) -> RenderableType:
 def saved_in_words(label: str, runs: Sequence[RunResult], path: Path, *, replaces: bool) -> str:
     """That a baseline was saved, of what, and where."""
     verb = "replaced" if replaces else "saved"
-    commits = ", ".join(dict.fromkeys(commit_word(run.commit) for run in runs if run.commit)) or "an unknown commit"
-    return f"{verb} baseline {label}: {', '.join(one_line(run.name) for run in runs)} of {commits}, in {path}"
+    engines = "; ".join(dict.fromkeys(map(engine_of, runs)))
+    return f"{verb} baseline {label}: {', '.join(one_line(run.name) for run in runs)} of {one_line(engines)}, in {path}"
 
 
 def _baseline_row(label: str, runs: Sequence[RunResult]) -> list[Text]:
@@ -64,13 +64,14 @@ def _baseline_row(label: str, runs: Sequence[RunResult]) -> list[Text]:
 
 
 def _commits(runs: Sequence[RunResult]) -> Text:
-    commits = dict.fromkeys(commit_word(run.commit) for run in runs if run.commit)
+    words = (commit_word(run.commit, modified=run.engine_modified) for run in runs)
+    commits = dict.fromkeys(filter(None, words))
     return name(", ".join(commits)) if commits else Text(UNKNOWN, QUIET)
 
 
 def _where(runs: Sequence[RunResult]) -> list[tuple[str, Text]]:
     """What must be the same for a run to be compared with these."""
-    told: dict[str, dict[str, None]] = {"commit": dict.fromkeys([_commits(runs).plain])}
+    told: dict[str, dict[str, None]] = {"engine": dict.fromkeys(map(engine_of, runs))}
     for run in runs:
         at = run.environment
         told.setdefault("machine", {})[f"{at.cpu_model or at.machine}, {cpus_in_words(at)}; {at.system}"] = None

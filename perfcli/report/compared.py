@@ -9,11 +9,11 @@ from rich.console import RenderableType
 from rich.text import Text
 
 from perfcli import units
+from perfcli.report.engine import engine_words
 from perfcli.report.figures import BAD, DOUBTFUL, GOOD, QUIET, UNKNOWN, figure, name, one_line, share, signed
 from perfcli.report.layout import INDENT, Column, FittingTable, Hanging, labelled, listed
 from perfcli.results import TOTAL, BaselineComparison, OperationChange, RunResult
 
-HASH_DIGITS: Final = 7
 _COLUMNS: Final = (
     Column("", "word"),
     Column("operation", "prose", least=14),
@@ -52,13 +52,9 @@ def comparison_word(compared: BaselineComparison) -> Text:
     return Text.assemble(_word(compared.change), f" against {label}")
 
 
-def commit_word(commit: str) -> str:
-    """A commit, short; a plus sign says that the checkout had been changed."""
-    return commit.rstrip("+")[:HASH_DIGITS] + ("+" if commit.endswith("+") else "")
-
-
 def _which(compared: BaselineComparison) -> Text:
-    since = ", ".join(filter(None, (compared.started_at, compared.commit and f"commit {commit_word(compared.commit)}")))
+    engine = engine_words("", compared.engine_version, compared.commit, modified=False)
+    since = ", ".join(filter(None, (compared.started_at, engine)))
     return Text.assemble(
         _told(compared), " against ", name(compared.name, "bold"), (f"  ({since})" if since else "", QUIET)
     )

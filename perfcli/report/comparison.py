@@ -12,6 +12,7 @@ from perfcli import units
 from perfcli.regression.result import AbResult, EngineSide, MetricComparison, Pairing
 from perfcli.report.change import amount, change_word, gravest_first, interval, is_same, value
 from perfcli.report.comparison_verdict import comparison_line, render_change
+from perfcli.report.engine import engine_words
 from perfcli.report.figures import BAD, DOUBTFUL, QUIET, counted, name, name_as_is, one_line
 from perfcli.report.layout import INDENT, Column, FittingTable, Hanging, labelled
 from perfcli.report.pairs import PairPicture, worth_a_picture
@@ -24,7 +25,6 @@ _COLUMNS: Final = (
 _FIRST_TO_GO: Final = ("margin", "base", "candidate", "interval")
 _PER_OPERATION: Final = "per operation, medians over pairs; either end of an interval is a 95% bound"
 _LAST_WORDS: Final = 5
-_VERSION_DIGITS: Final = 12
 _STOPPED: Final = {
     "precision": "enough to be sure",
     "most pairs": "the most that were allowed",
@@ -73,8 +73,8 @@ def _head(result: AbResult) -> Iterator[RenderableType]:
 
 
 def _side(side: EngineSide) -> Text:
-    version = f"engine {one_line(side.version)[:_VERSION_DIGITS]}" if side.version else "engine not known"
-    return Text.assemble(name(side.name), (f"; {version}; {counted(side.operations, 'operation')}", QUIET))
+    engine = engine_words("", side.version, side.commit, modified=side.modified) or "engine not known"
+    return Text.assemble(name(side.name), (f"; {one_line(engine)}; {counted(side.operations, 'operation')}", QUIET))
 
 
 def _pairs(pairing: Pairing, duration_ns: int) -> Text:

@@ -68,7 +68,9 @@ def _run_info(result: RunResult) -> Samples:
     told = {
         "seed": str(result.seed),
         "commit": result.commit,
+        "engine": result.engine,
         "engine_version": where.engine_version,
+        "engine_modified": "yes" if result.engine_modified else "",
         "tool_version": where.tool_version,
         "python": where.python,
         "sqlite": where.sqlite,

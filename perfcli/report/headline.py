@@ -8,6 +8,7 @@ from rich.console import RenderableType
 from rich.text import Text
 
 from perfcli import units
+from perfcli.report.engine import engine_of
 from perfcli.report.figures import DOUBTFUL, QUIET, UNKNOWN, counted, name
 from perfcli.report.judgement import earlier_tries
 from perfcli.report.layout import INDENT, Hanging, labelled
@@ -31,8 +32,8 @@ def render_phase_head(phase: PhaseResult) -> Iterator[RenderableType]:
 
 def _of_run(result: RunResult) -> Iterator[Line]:
     yield "plan", name(result.plan)
-    if result.engine:
-        yield "engine", name(result.engine)
+    if engine := engine_of(result):
+        yield "engine", name(engine)
     if experiment := _experiment(result):
         yield "pool", experiment
     yield "seed", Text.assemble(str(result.seed), (f"  (repeat with --seed {result.seed})", QUIET))

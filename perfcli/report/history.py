@@ -10,14 +10,15 @@ from rich.text import Text
 from perfcli import units
 from perfcli.metrics.statistics import is_thin
 from perfcli.regression.history import History, KeptRun
-from perfcli.report.compared import commit_word
-from perfcli.report.figures import HINT, QUIET, UNKNOWN, counted, figure, name, one_line, signed, verdict_word
+from perfcli.report.engine import VERSION, commit_cell, version_cell
+from perfcli.report.figures import HINT, QUIET, counted, figure, name, one_line, signed, verdict_word
 from perfcli.report.layout import INDENT, Column, FittingTable, Hanging
 
 HOW_TO_KEEP: Final = "digipal-perf run SCENARIO --save"
 _COLUMNS: Final = (
     Column("began (UTC)", "word"),
     Column("scenario", "prose", least=14),
+    VERSION,
     Column("commit", "word"),
     Column("verdict", "word"),
     *map(Column, ("iterations", "p50", "p99", "memory growth")),
@@ -45,16 +46,12 @@ def began(started_at: str) -> str:
     return one_line(started_at[:16].replace("T", " "))
 
 
-def commit(of_run: str) -> Text:
-    """A commit, short; or the sign for one that is not known."""
-    return name(commit_word(of_run)) if of_run else Text(UNKNOWN, QUIET)
-
-
 def _row(run: KeptRun) -> list[Text]:
     return [
         Text(began(run.started_at)),
         name(run.scenario, "bold"),
-        commit(run.commit),
+        version_cell(run.engine_version),
+        commit_cell(run.commit, modified=run.engine_modified),
         verdict_word(run.verdict),
         figure(run.iterations_per_s, units.format_rate),
         _latency("p50", run.p50_ns, run.operations),

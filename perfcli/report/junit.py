@@ -19,6 +19,7 @@ from perfcli.regression.result import AbResult
 from perfcli.report.cases import Case, cases_of
 from perfcli.report.comparison import render_comparison
 from perfcli.report.console import render_result
+from perfcli.report.engine import engine_of, engine_words
 from perfcli.report.outside import on_one_line
 from perfcli.report.saved import Reported
 from perfcli.report.terminal import as_text
@@ -88,10 +89,15 @@ def _case(case: Case, class_name: str) -> Element:
 def _properties(result: Reported) -> Mapping[str, str]:
     told = {"plan": result.plan, "seed": str(result.seed), "tool_version": result.environment.tool_version}
     if isinstance(result, AbResult):
-        return {**told, "base": result.base.name, "candidate": result.candidate.name, "change": result.change.value}
+        engines = {
+            who: engine_words(side.name, side.version, side.commit, modified=side.modified)
+            for who, side in (("base", result.base), ("candidate", result.candidate))
+        }
+        return {**told, **engines, "change": result.change.value}
     of_run = {"verdict": result.verdict.value, "engine_version": result.environment.engine_version}
     of_run |= {"tries": str(len(result.earlier_tries) + 1)} if result.earlier_tries else {}
-    return {**told, **of_run, **({"commit": result.commit} if result.commit else {})}
+    engine = {"engine": engine_of(result), "commit": result.commit}
+    return {**told, **of_run, **{key: value for key, value in engine.items() if value}}
 
 
 def _scenario(result: Reported) -> str:

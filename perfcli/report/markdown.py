@@ -16,6 +16,7 @@ from perfcli.regression.result import AbResult, Change, EngineSide, MetricCompar
 from perfcli.report.change import amount, change_word, gravest_first, interval, is_same, value
 from perfcli.report.compared import comparison_word
 from perfcli.report.comparison_verdict import comparison_line
+from perfcli.report.engine import engine_of, engine_words
 from perfcli.report.figures import UNKNOWN, counted, cpus_in_words, share, signed, verdict_word
 from perfcli.report.judgement import earlier_tries, outcome
 from perfcli.report.operations import latency, slowest_first
@@ -154,10 +155,7 @@ def _baseline(compared: BaselineComparison) -> Iterator[str]:
 def _about_run(result: RunResult) -> Iterator[str]:
     yield f"plan: {code(result.plan)}"
     yield f"seed: `{result.seed}`"
-    if result.engine:
-        yield f"engine: {code(result.engine)}"
-    if result.commit:
-        yield f"commit: {code(result.commit)}"
+    yield f"engine: {code(engine_of(result))}"
     yield f"environment: {_environment(result)}"
 
 
@@ -198,8 +196,7 @@ def _about_comparison(result: AbResult) -> Iterator[str]:
     yield f"plan: {code(result.plan)}"
     yield f"seed: `{result.seed}`"
     for who, side in (("base", result.base), ("candidate", result.candidate)):
-        version = f", engine {code(side.version)}" if side.version else ""
-        yield f"{who}: {code(side.name)}{version}"
+        yield f"{who}: {code(engine_words(side.name, side.version, side.commit, modified=side.modified))}"
     yield f"environment: {_environment(result)}"
 
 

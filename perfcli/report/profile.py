@@ -12,6 +12,7 @@ from perfcli import units
 from perfcli.agent.profiling.findings import CpuFindings, LockFigures, MemoryFindings
 from perfcli.errors import Verdict
 from perfcli.profiling.result import Breakdown, Overhead, ProfileResult
+from perfcli.report.engine import engine_words
 from perfcli.report.figures import DOUBTFUL, QUIET, counted, figure, name, one_line, share, verdict_word
 from perfcli.report.layout import INDENT, Column, FittingTable, Hanging, labelled, listed
 from perfcli.report.profile_statements import render_statements
@@ -42,8 +43,8 @@ def render_profile(result: ProfileResult) -> RenderableType:
 
 def _head(result: ProfileResult) -> Iterator[RenderableType]:
     yield Hanging(Text("profile  ", "bold"), name(result.scenario, "bold"))
-    engine = name(result.engine) if result.engine else Text("the one that came with the tool, as no --engine was named")
-    said = [("plan", name(result.plan)), ("seed", Text(str(result.seed))), ("engine", engine)]
+    engine = engine_words(result.engine, result.engine_version, result.commit, modified=result.engine_modified)
+    said = [("plan", name(result.plan)), ("seed", Text(str(result.seed))), ("engine", name(engine))]
     if result.processes > 1:
         said.append(("process", Text(f"the first of {result.processes} engine processes was profiled", DOUBTFUL)))
     yield from labelled(said)

@@ -12,6 +12,7 @@ from perfcli import units
 from perfcli.errors import Verdict
 from perfcli.inference.proportion import lower_bound, upper_bound
 from perfcli.regression.selftest_result import Planted, SelftestResult
+from perfcli.report.engine import engine_words
 from perfcli.report.figures import BAD, DOUBTFUL, GOOD, QUIET, counted, figure, name, one_line, share, verdict_word
 from perfcli.report.layout import INDENT, Column, FittingTable, Hanging, labelled, listed
 
@@ -36,7 +37,8 @@ def _head(result: SelftestResult) -> Iterator[RenderableType]:
     pinned = Text("both engines of a pair pinned to the same CPUs", QUIET)
     if not result.pinned:
         pinned = Text("not pinned: this system does not let a process keep to a CPU, so pairs are noisier", DOUBTFUL)
-    yield from labelled([("gates", Text(took)), ("CPU", pinned)])
+    engine = engine_words(result.engine, result.engine_version, result.commit, modified=result.engine_modified)
+    yield from labelled([("engine", name(engine)), ("gates", Text(took)), ("CPU", pinned)])
 
 
 def _table(result: SelftestResult) -> Iterator[RenderableType]:

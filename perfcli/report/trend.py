@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from statistics import median
 from typing import Final
 
 from rich.cells import cell_len
@@ -12,8 +13,9 @@ from rich.text import Text
 from perfcli import units
 from perfcli.inference.change_point import LEAST_SEGMENT
 from perfcli.regression.trend import ChangePoint, MetricTrend, Trend, TrendPoint
+from perfcli.report.engine import VERSION, commit_cell, engine_words, version_cell
 from perfcli.report.figures import BAD, GOOD, QUIET, UNKNOWN, counted, name, one_line, share, signed
-from perfcli.report.history import began, commit
+from perfcli.report.history import began
 from perfcli.report.layout import INDENT, Column, FittingTable, Hanging
 from perfcli.report.sparkline import MARK, Sparkline
 
@@ -45,7 +47,8 @@ def _headline(trend: Trend) -> Iterator[RenderableType]:
 
 def _section(metric: MetricTrend) -> Iterator[RenderableType]:
     values = [point.value for point in metric.points]
-    span = f"{_value(metric, min(values))} to {_value(metric, max(values))}" if values else "nothing was measured"
+    ends = (("min", min), ("median", median), ("max", max))
+    span = ", ".join(f"{end} {_value(metric, of(values))}" for end, of in ends) if values else "nothing was measured"
     yield Hanging(Text(INDENT), Text.assemble(name(metric.metric, "bold"), INDENT, span, (_remarks(metric), QUIET)))
     if not values:
         return
@@ -78,9 +81,9 @@ def _change(metric: MetricTrend, change: ChangePoint) -> Iterator[RenderableType
         Text.assemble(
             judged,
             f": {moved}, {where} ",
-            _run(change.last_before, change.began_after),
+            _run(change.last_before, change.version_before, change.began_after),
             " and ",
-            _run(change.first_after, change.seen_at),
+            _run(change.first_after, change.version_after, change.seen_at),
         ),
     )
     if change.confirm:
@@ -89,9 +92,9 @@ def _change(metric: MetricTrend, change: ChangePoint) -> Iterator[RenderableType
         yield Hanging(Text(INDENT * 3), Text(why, QUIET))
 
 
-def _run(of_commit: str, started_at: str) -> Text:
-    told = Text.assemble("commit ", commit(of_commit)) if of_commit else Text("an unknown commit")
-    return told.append(f" ({began(started_at)})")
+def _run(commit: str, version: str, started_at: str) -> Text:
+    engine = engine_words("", version, commit, modified=False) or "an unknown engine"
+    return name(engine).append(f" ({began(started_at)})")
 
 
 class _Command:
@@ -107,15 +110,12 @@ class _Command:
 
 
 def _why_unsure(change: ChangePoint) -> str:
-    """Why no command can confirm a change, or not all of it."""
-    old, new = change.last_before.rstrip("+"), change.first_after.rstrip("+")
-    if old and old == new:
-        return "the same commit on both sides: changes not committed, or not the engine's doing"
-    if not change.confirm:
-        return "no command can confirm it: the commits are known of runs in a git checkout"
-    if change.last_before.endswith("+") or change.first_after.endswith("+"):
-        return "of a commit with a + there were changes that are in no revision"
-    return ""
+    """Why no command can confirm a change."""
+    if change.version_before and change.version_before == change.version_after:
+        return "the same sources on both sides: not the engine's doing"
+    if change.last_before and change.last_before == change.first_after:
+        return "one commit, two versions: one of them, at least, is not what the commit holds"
+    return "" if change.confirm else "no command can confirm it: a commit is known of sources that it holds, unmodified"
 
 
 def _figures(trend: Trend) -> Iterator[RenderableType]:
@@ -150,11 +150,12 @@ def _table_of_several(metrics: Sequence[MetricTrend], runs: Sequence[int]) -> Fi
     return FittingTable(columns, rows, first_to_go=list(reversed(titles[1:])))
 
 
-_WHICH_RUN: Final = (Column("began (UTC)", "word"), Column("commit", "word"))
+_WHICH_RUN: Final = (Column("began (UTC)", "word"), VERSION, Column("commit", "word"))
 
 
 def _which_run(point: TrendPoint) -> list[Text]:
-    return [Text(began(point.started_at)), commit(point.commit)]
+    cells = version_cell(point.engine_version), commit_cell(point.commit, modified=point.engine_modified)
+    return [Text(began(point.started_at)), *cells]
 
 
 def _value(metric: MetricTrend, value: float) -> str:

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from traceback import extract_tb, format_exc
-from typing import Final
+from typing import Any, Final
 
 import perfcli
 from perfcli.errors import describe_error
@@ -20,7 +20,8 @@ from perfcli.measurement.verdict import Ending
 from perfcli.monitor import JointProbe, Monitor, Probe, ProcessProbe
 from perfcli.observer import Glimpse, Observer, Progress, SilentObserver
 from perfcli.plan import ExecutionPlan
-from perfcli.pool.checkout import EngineSource
+from perfcli.pool.checkout import installed_engine
+from perfcli.pool.identity import EngineSource
 from perfcli.pool.processes import ProcessPool, engine_environment
 from perfcli.pool.protocol import EngineHandle, WorkerPool
 from perfcli.pool.scratch import Scratch, scratch
@@ -65,23 +66,25 @@ def run_scenario(
     behind, but the database where `keep_database_in` names a directory for it.
 
     Args:
-        engine: where to take the engine from; None for the one this tool came with.
+        engine: where to take the engine from; None for the one that `import digipal` finds.
     """
     started_at = datetime.now(UTC)
     measurement = Measurement(plan)
-    run = _Run(measurement, pool or ProcessPool(engine.path if engine else None), engine)
+    if pool is None:
+        engine = engine or installed_engine()
+        pool = ProcessPool(engine.path)
+    run = _Run(measurement, pool, engine)
     try:
         run.go(observer or SilentObserver(), stop or StopRequest(), make_probe, keep_database_in)
     except Exception as error:
         # an engine can remove or break whatever the tool relies on: that ends its own run, and no other
         run.ending = Ending(error=_internal(error), details=format_exc())
-    about = {"kept_database": run.kept_database, "engine": engine.name if engine else ""}
     try:
         result = assemble(measurement, run.whole_ending, started_at, run.notes)
     except Exception as error:
         unusable = Ending(error=f"what was measured makes no sense: {_internal(error)}", details=format_exc())
         result = assemble(Measurement(plan), unusable, started_at, run.notes)
-    return result.model_copy(update=about)
+    return result.model_copy(update={"kept_database": run.kept_database, **_identity(result, engine)})
 
 
 def _internal(error: Exception) -> str:
@@ -150,6 +153,21 @@ class _Run:
         measurement.printed_bytes = sum(started.printed_bytes() for started in processes)
 
 
+def _identity(result: RunResult, engine: EngineSource | None) -> dict[str, Any]:
+    """Which engine ran. A server that ran before is none of the engines at hand."""
+    version = result.environment.engine_version
+    settings = result.scenario.get("target", {})
+    if settings.get("url"):
+        return {"engine": f"the server at {settings['url']}"}
+    if engine is None:
+        return {}
+    return {
+        "engine": engine.name,
+        "commit": engine.commit_of(version),
+        "engine_modified": engine.is_modified(version),
+    }
+
+
 def _look_at_what_is_left(
     measurement: Measurement, database: Path, *, complete: bool, engine: EngineSource | None
 ) -> None:
@@ -159,13 +177,11 @@ def _look_at_what_is_left(
     if measurement.integrity is None:
         measurement.check_integrity(database, complete=complete)
     answers = [answers_of(database, number) for number in range(measurement.plan.scenario.pool.processes)]
-    if not complete or not all(file.exists() for file in answers):
+    if engine is None or not complete or not all(file.exists() for file in answers):
         return
     directory = database.parent.parent
     measurement.check_integrity(database)
-    measurement.add_fidelity(
-        compare_afresh(database, answers, directory, engine_environment(), engine.path if engine else None)
-    )
+    measurement.add_fidelity(compare_afresh(database, answers, directory, engine_environment(), engine.path))
 
 
 class _Supervision:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import sqlite3
 import time
 from collections.abc import Callable, Sequence
@@ -27,6 +26,7 @@ from perfcli.targets.naming import PetRef, assets_of, set_up_user
 from perfcli.targets.pets import VuPets
 from perfcli.targets.protocol import Call, Check, EngineGone, Failure, LivesIn, StepImpossible, call_within
 from perfcli.targets.simulated_ai import SimulatedAI
+from perfcli.targets.sources import source_digest
 from perfcli.workload import CREATED_PET
 
 _MOST_REFUSALS: Final = 10
@@ -49,7 +49,7 @@ class EmbeddedTarget:
         """Open the engine on a new database."""
         self._storage = StorageManager(str(self._database), str(assets_of(self._database)))
         self._core = DigiPalCore(self._storage, SimulatedAI(self._scenario.engine.ai, self._plan.seed))
-        return _version(Path(digipal.__file__).parent)
+        return source_digest(Path(digipal.__file__).parent)
 
     def set_up(self) -> None:
         """One user with a hatched pet for each of `setup.pets`."""
@@ -246,14 +246,6 @@ def _lacking(error: AttributeError, label: str) -> PerfError:
     """A method that is not there, in words for who wrote the engine."""
     owner = type(error.obj).__name__ if error.obj is not None else "digipal"
     return PerfError(f"the engine lacks {owner}.{error.name}, which the step {label} needs")
-
-
-def _version(package: Path) -> str:
-    """A version that any engine has: the digest of its sources."""
-    digest = hashlib.blake2b(digest_size=6)
-    for source in sorted(package.rglob("*.py")):
-        digest.update(f"{source.relative_to(package)}\0".encode() + source.read_bytes())
-    return digest.hexdigest()
 
 
 def _category(error: BaseException) -> str:

@@ -22,6 +22,7 @@ from perfcli.targets.mcp_sessions import LostCall, Sessions, is_cut_off
 from perfcli.targets.naming import PetRef, set_up_user
 from perfcli.targets.pets import VuPets
 from perfcli.targets.protocol import Call, EngineGone, Failure, LivesIn, call_within
+from perfcli.targets.sources import PACKAGE, installed_in, source_digest
 
 _EGGS: Final = ("red", "blue", "green")
 _CATEGORIES: Final = {
@@ -66,6 +67,8 @@ class McpTarget:
         if missing := sorted(needed - offered):
             raise PerfError(f"the MCP server has no tool {', '.join(missing)}: it offers {', '.join(sorted(offered))}")
         self._client = client
+        if self._settings.starts_engine and (home := installed_in()):
+            return source_digest(home / PACKAGE)
         return client.server_info.version if client.server_info else ""
 
     def set_up(self) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from perfcli.errors import PerfError, UsageError
-from perfcli.pool.checkout import EngineSource, resolve_engine
+from perfcli.pool.checkout import resolve_engine
 
 ROOT = Path(__file__).parents[2]
 
@@ -70,7 +70,7 @@ def test_a_directory_is_used_as_it_is(tmp_path: Path, monkeypatch: pytest.Monkey
     monkeypatch.chdir(tmp_path)
     write_engine(tmp_path / "fork")
     with resolve_engine("fork") as source:
-        assert source == EngineSource(tmp_path / "fork", "fork")
+        assert (source.path, source.name) == (tmp_path / "fork", "fork")
     assert (tmp_path / "fork" / "digipal").exists()
 
 

@@ -34,6 +34,7 @@ def kept(make_plan: Any, tmp_path: Path) -> str:
         known = {
             "started_at": f"2026-01-{at + 1:02}T00:00:00Z",
             "commit": f"{at:02}" + "c" * 38,
+            "environment": simulated.environment.model_copy(update={"engine_version": f"{at:012x}"}),
             "reference_ns": 10_000 * pace,
             "total": parts[0],
             "operations": parts[1:],

@@ -16,7 +16,7 @@ import pytest
 
 from perfcli.errors import Verdict
 from perfcli.plan import plan_run
-from perfcli.pool.checkout import EngineSource
+from perfcli.pool.identity import EngineSource
 from perfcli.results import RunResult
 from perfcli.run import run_scenario, time_limits
 from perfcli.scenario.library import find_scenarios

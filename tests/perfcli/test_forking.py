@@ -21,6 +21,7 @@ from perfcli.pool.affinity import pin, usable_cpus
 from perfcli.pool.forking import Template, forking
 from perfcli.pool.processes import EngineProcess, Post
 
+ROOT = Path(__file__).parents[2]
 _PATIENCE_S = 20.0
 
 
@@ -40,7 +41,7 @@ def start(
     def start_one() -> EngineProcess:
         own = tmp_path / f"engine-{len(started)}"
         own.mkdir()
-        started.append(template.pool(None).start(plan, own, tmp_path / "digipal.db", 0))
+        started.append(template.pool(ROOT).start(plan, own, tmp_path / "digipal.db", 0))
         return started[-1]
 
     yield start_one

@@ -10,6 +10,7 @@ from rich.text import Text
 from perfcli import units
 from perfcli.regression.result import AbResult, EngineSide, MetricComparison
 from perfcli.report.change import amount, change_word, gravest_first, interval, is_same, sentence, value
+from perfcli.report.engine import commit_word
 from perfcli.report.figures import BAD, counted
 from perfcli.report.html.article import Section, environment_facts, sectioned
 from perfcli.report.html.chart import render_charts
@@ -94,13 +95,14 @@ def _metrics(metrics: Sequence[MetricComparison]) -> Markup:
 
 
 def _engines(result: AbResult) -> Markup:
-    columns = ("<", "<engine", "<version", "operations", "failed", "lost writes")
+    columns = ("<", "<engine", "<version", "<commit", "operations", "failed", "lost writes")
     sides = (("base", result.base), ("candidate", result.candidate))
     rows = [
         (
             who,
             without_directories(side.name),
             side.version,
+            commit_word(side.commit, modified=side.modified),
             units.format_count(side.operations),
             _bad(side.failed),
             _bad(side.lost_writes),

@@ -10,6 +10,7 @@ from rich.text import Text
 
 from perfcli import units
 from perfcli.report.compared import comparison_word
+from perfcli.report.engine import engine_of
 from perfcli.report.figures import UNKNOWN, figure, share, signed, verdict_word
 from perfcli.report.html.article import Section, environment_facts, sectioned
 from perfcli.report.html.chart import render_charts
@@ -110,7 +111,7 @@ def _identity(result: RunResult) -> Markup:
         [
             ("started at", result.started_at),
             ("seed", f"{result.seed} (repeat with --seed {result.seed})"),
-            ("engine", without_directories(result.engine)),
+            ("engine", without_directories(engine_of(result))),
             ("commit", result.commit),
             ("processes", str(result.processes)),
             ("digest of the work", f"{result.digest}, {'as' if result.performed_as_planned else 'not as'} planned"),

@@ -185,7 +185,7 @@ def test_a_new_process_of_the_same_engine_compares(engine: Callable[..., Driven]
     driven = engine()
     answers = asked(driven, tmp_path / "answers.jsonl")
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    assert compare_afresh(driven.database, [answers], tmp_path, environment) == Fidelity(3, 0, [])
+    assert compare_afresh(driven.database, [answers], tmp_path, environment, ROOT) == Fidelity(3, 0, [])
     change(driven.database, "UPDATE digipals SET mp = mp + 1, hp = hp + 1")
     checkout = make_checkout(tmp_path / "theirs")
     found = compare_afresh(driven.database, [answers], tmp_path, environment, checkout)
@@ -197,10 +197,10 @@ def test_a_process_that_comes_to_no_result_is_a_difference_of_every_pet(tmp_path
     answers, environment = tmp_path / "answers.jsonl", {**os.environ, "PYTHONPATH": str(ROOT)}
     write_answers(_answering(pet()), ["user-0", "user-1"], answers)
     (tmp_path / "broken.db").write_text("no database")
-    broken = compare_afresh(tmp_path / "broken.db", [answers], tmp_path, environment)
+    broken = compare_afresh(tmp_path / "broken.db", [answers], tmp_path, environment, ROOT)
     assert (broken.differences, len(broken.examples)) == (2, 1)
     assert broken.examples[0].startswith("a new process cannot read the database: StorageError: ")
-    late = compare_afresh(tmp_path / "broken.db", [answers], tmp_path, environment, limit_s=0)
+    late = compare_afresh(tmp_path / "broken.db", [answers], tmp_path, environment, ROOT, limit_s=0)
     assert late == Fidelity(2, 2, ["the new process was not done after 0 s: it printed nothing"])
     package = make_checkout(tmp_path / "theirs") / "digipal" / "__init__.py"
     package.write_text("import os\nprint('I give up', flush=True)\nos._exit(3)\n")

@@ -114,8 +114,12 @@ def test_says(said: str) -> None:
 
 
 def test_says_whose_engine_it_was() -> None:
-    assert "the one that came with the tool" in shown(160, engine="")
-    assert "HEAD~3 (abc1234)" in shown(160, engine="HEAD~3 (abc1234)")
+    assert "engine   HEAD~3 (abc1234); sources 0f3a5c7e9b1d, commit abc1234" in shown(
+        160, engine="HEAD~3 (abc1234)", engine_version="0f3a5c7e9b1d", commit="abc1234f00"
+    )
+    assert "engine   the working tree; sources 0f3a5c7e9b1d, modified" in shown(
+        160, engine="the working tree", engine_version="0f3a5c7e9b1d", engine_modified=True
+    )
 
 
 def test_small_lines_are_left_out() -> None:

@@ -47,7 +47,7 @@ def start(home: Path, *arguments: str) -> subprocess.Popen[str]:
 def ab(home: Path, *arguments: str) -> tuple[int, str, dict[str, Any]]:
     process = start(home, "ab", "reads.yaml", "--base", str(ROOT), "--json", "ab.json", *arguments)
     output, errors = process.communicate(timeout=100)
-    assert not errors
+    assert [line.partition(":")[0] for line in errors.splitlines()] == ["base", "candidate"]
     assert not list((home / "scratch").iterdir())
     return process.returncode, output, json.loads((home / "ab.json").read_text(encoding="utf-8"))
 
@@ -127,9 +127,11 @@ def test_what_cannot_be_is_told_before_anything_runs(tmp_path: Path, arguments: 
 def test_selftest_says_what_the_gate_is_worth(tmp_path: Path) -> None:
     process = start(tmp_path, "selftest", "reads.yaml", "--gates", "1", "--max-time", "1s", "--json", "self.json")
     output, errors = process.communicate(timeout=100)
-    assert not errors
+    assert errors.startswith("engine: the installed engine (")
     result = json.loads((tmp_path / "self.json").read_text(encoding="utf-8"))
     assert result["gates_same"] == 1
+    assert result["engine"] == "the installed engine"
+    assert result["engine_version"] in errors
     assert result["planted"][0]["slowdown"] == 0.1
     assert process.returncode == (0 if result["passed"] else 4)
     assert "the same engine" in output

@@ -146,9 +146,10 @@ class TestListing:
             remove_baseline("main", store)
 
 
-def test_the_newest_runs_are_those_of_the_newest_commit(result: RunResult) -> None:
-    def run(name: str, seed: int, commit: str) -> RunResult:
-        return result.model_copy(update={"name": name, "seed": seed, "commit": commit})
+def test_the_newest_runs_are_those_of_the_newest_engine_whatever_its_commit(result: RunResult) -> None:
+    def run(name: str, seed: int, sources: str) -> RunResult:
+        environment = result.environment.model_copy(update={"engine_version": sources})
+        return result.model_copy(update={"name": name, "seed": seed, "environment": environment})
 
     runs = [run("a", 1, "old"), run("b", 2, "old"), run("a", 3, "new"), run("c", 4, "new"), run("a", 5, "new")]
     assert [(each.name, each.seed) for each in newest_runs(runs)] == [("a", 5), ("c", 4)]

@@ -25,7 +25,9 @@ def make_run(make_plan: Any) -> MakeRun:
     plan = make_plan(["status", "interact"], setup={"pets": 2}, engine={"ai": {"latency": "50ms"}})
     simulated = simulate(plan, lambda label, call: Behaviour(takes_ns=MS))
 
-    def make(number: int = 0, p50_ns: float = MS, reference_ns: float | None = 10_000, **changes: Any) -> RunResult:
+    def make(
+        number: int = 0, p50_ns: float = MS, reference_ns: float | None = 10_000, sources: str = "", **changes: Any
+    ) -> RunResult:
         parts = [
             part.model_copy(update={"latency": part.latency and part.latency.model_copy(update={"p50_ns": p50_ns})})
             for part in (simulated.total, *simulated.operations)
@@ -33,6 +35,7 @@ def make_run(make_plan: Any) -> MakeRun:
         known = {
             "started_at": f"2026-01-01T00:{number:02}:00Z",
             "commit": f"{number:040x}",
+            "environment": simulated.environment.model_copy(update={"engine_version": sources}),
             "reference_ns": reference_ns,
             "total": parts[0],
             "operations": parts[1:],
@@ -186,16 +189,28 @@ class TestTrend:
         ("commits", "confirm"),
         [
             (("a" * 40, "b" * 40), "digipal-perf ab my.yaml --base aaaaaaaaaaaa --candidate bbbbbbbbbbbb"),
-            (("a" * 40, "b" * 40 + "+"), "digipal-perf ab my.yaml --base aaaaaaaaaaaa --candidate bbbbbbbbbbbb"),
             (("a" * 40, ""), ""),
             (("a" * 40, "$(no hash)"), ""),
-            (("a" * 40, "a" * 40 + "+"), ""),
+            (("a" * 40, "a" * 40), ""),
         ],
     )
     def test_the_command_that_confirms(self, commits: tuple[str, str], confirm: str, make_run: MakeRun) -> None:
         runs = [make_run(at, MS * (1 + at // 10), commit=commits[at // 10]) for at in range(20)]
         (found,) = trend(runs, "status.latency.p50", reference="my.yaml").metrics
         assert [change.confirm for change in found.changes] == [confirm]
+
+    def test_two_versions_under_one_commit_are_told_apart(self, make_run: MakeRun) -> None:
+        runs = [make_run(at, MS * (1 + at // 10), commit="a" * 40, sources=f"version{at // 10}") for at in range(20)]
+        (found,) = trend(runs, "status.latency.p50").metrics
+        (change,) = found.changes
+        assert (change.version_before, change.version_after) == ("version0", "version1")
+        assert {point.engine_version for point in found.points} == {"version0", "version1"}
+        assert change.confirm == ""
+
+    def test_the_same_sources_under_two_commits_need_no_comparison(self, make_run: MakeRun) -> None:
+        runs = [make_run(at, MS * (1 + at // 10), commit="ab"[at // 10] * 40, sources="same") for at in range(20)]
+        (found,) = trend(runs, "status.latency.p50").metrics
+        assert [change.confirm for change in found.changes] == [""]
 
     @pytest.mark.parametrize(
         ("metric", "falls_to", "is_worse"), [("throughput", 50.0, True), ("status.latency.p50", MS / 2, False)]

@@ -11,8 +11,9 @@ from rich.console import Group, RenderableType
 
 from perfcli.errors import Verdict
 from perfcli.report.baselines import render_baseline, render_baselines, saved_in_words
-from perfcli.report.compared import commit_word, render_compared
+from perfcli.report.compared import render_compared
 from perfcli.report.console import render_result, render_summary, render_verdict_line
+from perfcli.report.engine import commit_word
 from perfcli.results import BaselineComparison, OperationChange, RunResult
 
 MakeResult = Callable[..., RunResult]
@@ -48,7 +49,7 @@ def compared(**changes: Any) -> BaselineComparison:
     return BaselineComparison(
         **{
             "name": "main",
-            "commit": "5f16cfb9916cf90ff0aa58d9a0f66914c2b4979a+",
+            "commit": "5f16cfb9916cf90ff0aa58d9a0f66914c2b4979a",
             "started_at": "2026-01-02T03:04:05+00:00",
             "change": "regression",
             "base_reference_ns": 20_100,
@@ -76,7 +77,7 @@ def test_nothing_where_nothing_was_compared(make_result: MakeResult) -> None:
 def test_each_operation_with_both_times_its_change_and_its_verdict(section: Callable[..., str]) -> None:
     assert section() == (
         "  baseline  REGRESSION of 15% or more against main  (2026-01-02T03:04:05+00:00,\n"
-        "            commit 5f16cfb+)\n"
+        "            commit 5f16cfb)\n"
         "                operation   p50 then  p50 now  change       p\n"
         "  -----------------------------------------------------------\n"
         "  REGRESSION    save_pet     51.3 µs  88.8 µs    +31%  <0.001\n"
@@ -147,12 +148,12 @@ class TestBaselines:
     """What a store holds."""
 
     def test_one_line_each(self, make_result: MakeResult, printed: Printed) -> None:
-        runs = [make_result(commit="5f16cfb9916cf90f+"), make_result(name="other", commit="5f16cfb9916cf90f+")]
+        runs = [make_result(commit="5f16cfb9916cf90f"), make_result(name="other", commit="5f16cfb9916cf90f")]
         assert printed(render_baselines({"main": runs, "a[b]": [make_result()]})) == (
-            "  baseline  runs  newest (UTC)         commit    scenarios\n"
-            "  -------------------------------------------------------------------\n"
-            "  a[b]         1  2026-01-02 03:04:05  –         database_load\n"
-            "  main         2  2026-01-02 03:04:05  5f16cfb+  database_load, other\n"
+            "  baseline  runs  newest (UTC)         commit   scenarios\n"
+            "  ------------------------------------------------------------------\n"
+            "  a[b]         1  2026-01-02 03:04:05  –        database_load\n"
+            "  main         2  2026-01-02 03:04:05  5f16cfb  database_load, other\n"
         )
 
     def test_none_says_how_to_have_one(self, printed: Printed) -> None:
@@ -172,13 +173,15 @@ class TestBaselines:
 
     def test_saving_names_what_where_and_whether_one_was_there(self, make_result: MakeResult) -> None:
         def told(commit: str, *, replaces: bool) -> str:
-            return saved_in_words("main", [make_result(commit=commit)], Path("kept/main.json"), replaces=replaces)
+            run = make_result(commit=commit, engine="v1", engine_modified=not commit)
+            run = run.model_copy(update={"environment": run.environment.model_copy(update={"engine_version": "0f3a"})})
+            return saved_in_words("main", [run], Path("kept/main.json"), replaces=replaces)
 
         assert told("5f16cfb9916", replaces=False) == (
-            "saved baseline main: database_load of 5f16cfb, in kept/main.json"
+            "saved baseline main: database_load of v1; sources 0f3a, commit 5f16cfb, in kept/main.json"
         )
         assert told("", replaces=True) == (
-            "replaced baseline main: database_load of an unknown commit, in kept/main.json"
+            "replaced baseline main: database_load of v1; sources 0f3a, modified, in kept/main.json"
         )
 
 
@@ -188,7 +191,7 @@ def test_names_from_outside_are_shown_as_they_are(printed: Printed, make_result:
 
 
 @pytest.mark.parametrize(
-    ("commit", "word"), [("5f16cfb9916c+", "5f16cfb+"), ("5f16cfb9916c", "5f16cfb"), ("abc+", "abc+")]
+    ("commit", "modified", "word"), [("5f16cfb9916c", False, "5f16cfb"), ("", True, "modified"), ("", False, "")]
 )
-def test_a_commit_is_told_in_short(commit: str, word: str) -> None:
-    assert commit_word(commit) == word
+def test_a_commit_is_told_in_short(commit: str, modified: bool, word: str) -> None:
+    assert commit_word(commit, modified=modified) == word

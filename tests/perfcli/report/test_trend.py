@@ -93,10 +93,17 @@ class TestChanges:
             (change(is_worse=False, shift=-0.13), "better: -13% "),
             (change(shift=None, before=0.0), "WORSE: 0 ns to 7.91 µs, between"),
             (change(gradual=True), "a drift, somewhere between commit 1a2b3c4"),
-            (change(last_before="", confirm=""), "between an unknown commit (2026-01-02 03:09) and commit abcdef0"),
-            (change(last_before="", confirm=""), "no command can confirm it: the commits are known of runs in a git"),
-            (change(first_after=OLD, confirm=""), "the same commit on both sides"),
-            (change(first_after=NEW + "+"), "of a commit with a + there were changes that are in no revision"),
+            (change(last_before="", confirm=""), "between an unknown engine (2026-01-02 03:09) and commit abcdef0"),
+            (
+                change(last_before="", confirm=""),
+                "no command can confirm it: a commit is known of sources that it holds",
+            ),
+            (change(first_after=OLD, confirm=""), "one commit, two versions"),
+            (
+                change(version_before="0f3a", version_after="0f3a", confirm=""),
+                "the same sources on both sides: not the engine's",
+            ),
+            (change(version_before="0f3a"), "between sources 0f3a, commit 1a2b3c4 (2026"),
         ],
     )
     def test_other_changes(self, changed: ChangePoint, words: str, printed: Printed) -> None:
@@ -139,7 +146,7 @@ class TestFigures:
 
     def test_one_metric_with_what_was_measured(self, printed: Printed) -> None:
         rows = printed(render_trend(trend(metric(STEPPED)))).splitlines()
-        assert rows[-1].split() == ["2026-01-02", "03:19", "abcdef0", "7.91", "µs", "3.96", "µs", "6.00", "µs"]
+        assert rows[-1].split() == ["2026-01-02", "03:19", "–", "abcdef0", "7.91", "µs", "3.96", "µs", "6.00", "µs"]
 
     def test_several_metrics_side_by_side(self, printed: Printed) -> None:
         whole = metric(STEPPED, metric="latency.p50")
@@ -189,6 +196,7 @@ class TestHistory:
     RUN = KeptRun(
         started_at="2026-01-02T03:04:05Z",
         scenario="[b]odd",
+        engine_version="0f3a5c7e9b1d",
         commit=NEW,
         verdict=Verdict.FAIL,
         iterations_per_s=3_846.2,
@@ -202,14 +210,18 @@ class TestHistory:
         said = printed(render_history(History(runs=[self.RUN], older=3), "kept"), 160)
         assert " ".join(said.splitlines()[2].split()) == (
             # of 500 samples p99 is but a hint
-            "2026-01-02 03:04 [b]odd abcdef0 FAIL 3,846/s 7.42 µs ~51.3 µs +1.20 MB"
+            "2026-01-02 03:04 [b]odd 0f3a5c7e9b1d abcdef0 FAIL 3,846/s 7.42 µs ~51.3 µs +1.20 MB"
         )
         assert "3 older runs not shown" in said
 
     def test_what_is_not_known_is_no_figure(self, printed: Printed) -> None:
         nothing = dict.fromkeys(("iterations_per_s", "p50_ns", "p99_ns", "memory_growth_bytes"))
-        run = self.RUN.model_copy(update={**nothing, "commit": ""})
-        assert printed(render_history(History(runs=[run]), "kept"), 160).splitlines()[2].split().count("–") == 5
+        run = self.RUN.model_copy(update={**nothing, "commit": "", "engine_version": ""})
+        assert printed(render_history(History(runs=[run]), "kept"), 160).splitlines()[2].split().count("–") == 6
+
+    def test_a_modified_engine_is_called_so(self, printed: Printed) -> None:
+        run = self.RUN.model_copy(update={"commit": "", "engine_modified": True})
+        assert "0f3a5c7e9b1d  modified  FAIL" in printed(render_history(History(runs=[run]), "kept"), 160)
 
     def test_it_fits_a_narrow_terminal(self, printed: Printed) -> None:
         assert all(
