@@ -20,7 +20,7 @@ from difflib import get_close_matches
 from typing import Final
 
 from perfcli import units
-from perfcli.metrics.catalog import METRICS, STATISTICS, Metric, is_statistic
+from perfcli.metrics.catalog import METRICS, STATISTICS, Metric, is_statistic, percentile_of
 from perfcli.metrics.windows import WINDOWED, Window
 
 OPERATORS: Final[dict[str, Callable[[float, float], bool]]] = {
@@ -36,7 +36,6 @@ _SIDES = re.compile(r"(?P<left>[^<>=!]*)(?P<op><=|>=|==|!=|<|>)(?P<value>[^<>=!]
 _WINDOW = re.compile(r"(?:(?P<value>.*)\s)?\s*(?P<kind>for|within)\b\s*(?P<length>.*)", re.DOTALL)
 _OTHER_WORD = re.compile(r"\S.*?\s(?P<word>[a-z]{2,})\s+(?P<length>\d[\w.]*)", re.DOTALL)
 _SHORTEST_WINDOW_NS: Final = units.NS_PER_S
-_SHARES: Final = ("success_rate", "error_rate", "delivery")
 _NOTATION_OF_PERCENTILES = re.compile(
     r"\b[pP]\s*[(\[]\s*(\d+(?:\.\d+)?)\s*[)\]]"  # p(95), as k6 writes it
     r"|\b(\d+(?:\.\d+)?)(?:st|nd|rd|th|%)(?:[ _]?(?:percentile|perc|pct))?"  # 95th percentile, 95%
@@ -89,6 +88,12 @@ class Threshold:
     def subject(self) -> str:
         """What is judged, e.g. "load_pet.latency.p99"."""
         return ".".join(filter(None, (self.operation, self.metric.name, self.statistic)))
+
+    @property
+    def meaning(self) -> tuple[object, ...]:
+        """What it asks, however that is written: equal for thresholds that always have the same outcome."""
+        statistic = percentile_of(self.statistic) if self.statistic else None
+        return (self.operation, self.metric.name, statistic or self.statistic, self.op, self.limit, self.window)
 
     def holds(self, observed: float) -> bool:
         """Whether an observed value, in the metric's base unit, keeps the limit."""
@@ -165,7 +170,7 @@ def _limit(metric: Metric, written: str) -> float:
         limit = units.parse(metric.unit, written)
     except units.UnitError as error:
         raise ThresholdError(f"{metric.name}: {error}") from error
-    if metric.name in _SHARES and not 0 <= limit <= 1:
+    if metric.most == 1 and not 0 <= limit <= 1:
         raise ThresholdError(f"{metric.name} is always between 0% and 100%, never near {written}")
     return limit
 

@@ -145,7 +145,7 @@ def list_scenarios(scenarios: tuple[str, ...], tags: tuple[str, ...]) -> None:
 def validate(files: tuple[str, ...]) -> None:
     """Check scenario files, and report every mistake with its line and column.
 
-    Warns of thresholds that will fail whatever the engine does, because too little is there to judge; exit code 0.
+    Warns of what checks nothing, or fails whatever the engine does; exit code 0.
 
     \b
     Examples:

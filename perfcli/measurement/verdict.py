@@ -46,10 +46,10 @@ def judge_thresholds(measurement: Measurement) -> list[ThresholdResult]:
     """Every threshold of a scenario and its phases against what was observed."""
     scenario = measurement.plan.scenario
     whole, starved = Observations(measurement), bool(measurement.starved)
-    results = [judge_threshold(rule, whole, starved=starved) for rule in scenario.thresholds]
+    results = [judge_threshold(rule, whole, starved=starved) for rule in scenario.judged_thresholds]
     for phase in measurement.plan.phases:
         seen = Observations(measurement, phase)
-        results += [judge_threshold(rule, seen, phase.name, starved=starved) for rule in phase.phase.thresholds]
+        results += [judge_threshold(rule, seen, phase.name, starved=starved) for rule in phase.phase.judged_thresholds]
     return results
 
 

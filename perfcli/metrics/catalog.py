@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import dataclass
 from typing import Final, Literal
@@ -35,6 +36,8 @@ class Metric:
     Args:
         depends_on_time: whether a machine that is busy with other work changes it; partly: only its timeouts and busy
             errors do.
+        least: no value is below it.
+        most: no value is above it.
     """
 
     name: str
@@ -44,18 +47,33 @@ class Metric:
     per_operation: bool = False
     per_phase: bool = False
     depends_on_time: OnTime = "no"
+    least: float = 0.0
+    most: float = math.inf
 
 
 def _of_operation(
-    name: str, unit: Unit, meaning: str, *, needs_statistic: bool = False, depends_on_time: OnTime = "yes"
+    name: str,
+    unit: Unit,
+    meaning: str,
+    *,
+    needs_statistic: bool = False,
+    depends_on_time: OnTime = "yes",
+    least: float = 0.0,
+    most: float = math.inf,
 ) -> Metric:
-    return Metric(name, unit, meaning, needs_statistic, True, True, depends_on_time)
+    return Metric(name, unit, meaning, needs_statistic, True, True, depends_on_time, least, most)
 
 
 def _of_phase(
-    name: str, unit: Unit, meaning: str, *, needs_statistic: bool = False, depends_on_time: OnTime = "yes"
+    name: str,
+    unit: Unit,
+    meaning: str,
+    *,
+    needs_statistic: bool = False,
+    depends_on_time: OnTime = "yes",
+    most: float = math.inf,
 ) -> Metric:
-    return Metric(name, unit, meaning, needs_statistic, False, True, depends_on_time)
+    return Metric(name, unit, meaning, needs_statistic, False, True, depends_on_time, most=most)
 
 
 _ALL = (
@@ -68,12 +86,14 @@ _ALL = (
         Unit.PERCENTAGE,
         "operations that answered rightly, of all",
         depends_on_time="partly",
+        most=1,
     ),
     _of_operation(
         "error_rate",
         Unit.PERCENTAGE,
         "operations that failed, of all",
         depends_on_time="partly",
+        most=1,
     ),
     _of_operation("timeouts", Unit.COUNT, "operations that failed by timing out"),
     _of_operation("throughput", Unit.RATE, "successful operations per second of measured time"),
@@ -81,6 +101,7 @@ _ALL = (
         "degradation",
         Unit.PERCENTAGE,
         "median latency of the last fifth of the operations against the first fifth, the machine's own change left out",
+        least=-1,
     ),
     _of_operation(
         "growth.ratio",
@@ -88,7 +109,10 @@ _ALL = (
         "median latency in the last tenth by size (pets stored, or length of a session) over that in the first",
     ),
     _of_operation(
-        "growth.exponent", Unit.NUMBER, "power of that size with which latency grows; 0 is constant, 1 is linear"
+        "growth.exponent",
+        Unit.NUMBER,
+        "power of that size with which latency grows; 0 is constant, 1 is linear",
+        least=-math.inf,
     ),
     _of_phase("iterations", Unit.COUNT, "passes over the flow that were completed"),
     _of_phase("dropped_iterations", Unit.COUNT, "passes that were due but never started"),
@@ -98,18 +122,37 @@ _ALL = (
     ),
     _of_phase("offered_rate", Unit.RATE, "iterations that were due per second, of an arrival rate"),
     _of_phase("achieved_rate", Unit.RATE, "iterations that were done per second, of an arrival rate"),
-    _of_phase("delivery", Unit.PERCENTAGE, "achieved rate over offered rate"),
+    _of_phase("delivery", Unit.PERCENTAGE, "achieved rate over offered rate", most=1),
     _of_phase("duration", Unit.DURATION, "measured time, warm-up left out"),
-    Metric("memory.growth", Unit.SIZE, "RSS after the load less RSS at the baseline after warm-up"),
-    Metric("memory.peak", Unit.SIZE, "highest RSS while measuring, less what the harness itself holds"),
-    Metric("memory.per_pet", Unit.SIZE, "RSS added since the engine opened, per pet in its active cache"),
-    Metric("memory.slope", Unit.SIZE_PER_OPERATION, "Theil–Sen slope of RSS over operations"),
+    Metric(
+        "memory.growth",
+        Unit.SIZE,
+        "RSS after the load less RSS at the baseline after warm-up",
+        least=-math.inf,
+    ),
+    Metric(
+        "memory.peak", Unit.SIZE, "highest RSS while measuring, less what the harness itself holds", least=-math.inf
+    ),
+    Metric(
+        "memory.per_pet", Unit.SIZE, "RSS added since the engine opened, per pet in its active cache", least=-math.inf
+    ),
+    Metric(
+        "memory.slope",
+        Unit.SIZE_PER_OPERATION,
+        "Theil–Sen slope of RSS over operations",
+        least=-math.inf,
+    ),
     Metric(
         "memory.leak",
         Unit.SIZE_PER_OPERATION,
         "RSS that each operation adds for good, by its lower confidence bound; 0 where growth is not proven",
     ),
-    Metric("memory.after_cleanup", Unit.SIZE, "RSS above the baseline once the cache is cleared"),
+    Metric(
+        "memory.after_cleanup",
+        Unit.SIZE,
+        "RSS above the baseline once the cache is cleared",
+        least=-math.inf,
+    ),
     Metric(
         "cpu.mean",
         Unit.PERCENTAGE,

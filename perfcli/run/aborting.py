@@ -23,10 +23,9 @@ class AbortCheck:
     def __init__(self, measurement: Measurement) -> None:
         self._measurement = measurement
         scenario, phases = measurement.plan.scenario, measurement.plan.phases
-        self._rules: list[tuple[PlannedPhase | None, ThresholdRule]] = [
-            (None, rule) for rule in scenario.thresholds if rule.abort_on_fail
-        ]
-        self._rules += [(phase, rule) for phase in phases for rule in phase.phase.thresholds if rule.abort_on_fail]
+        rules: list[tuple[PlannedPhase | None, ThresholdRule]] = [(None, rule) for rule in scenario.judged_thresholds]
+        rules += [(phase, rule) for phase in phases for rule in phase.phase.judged_thresholds]
+        self._rules = [(phase, rule) for phase, rule in rules if rule.abort_on_fail]
         self._next_s = INTERVAL_S
         self._judged_until_ns: dict[int, int] = {}
 

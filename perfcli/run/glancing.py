@@ -63,11 +63,11 @@ class Glances:
             )
 
     def _at_risk(self, seen: Observations, elapsed_ns: int) -> Iterator[str]:
-        rules = [(rule, seen, "") for rule in self._measurement.plan.scenario.thresholds]
+        rules = [(rule, seen, "") for rule in self._measurement.plan.scenario.judged_thresholds]
         for phase in self._measurement.plan.phases:
             if phase.phase.thresholds and self._measurement.phases[phase.index].began_ns is not None:
                 of_phase = Observations(self._measurement, phase, elapsed_ns=elapsed_ns)
-                rules += [(rule, of_phase, phase.name) for rule in phase.phase.thresholds]
+                rules += [(rule, of_phase, phase.name) for rule in phase.phase.judged_thresholds]
         starved = self._measurement.starved
         if starved:
             yield f"times are not judged: {starved}"

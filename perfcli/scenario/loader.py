@@ -12,7 +12,6 @@ from pydantic_core import ErrorDetails
 from perfcli.errors import UsageError
 from perfcli.scenario.data import put_in_data
 from perfcli.scenario.document import read_document
-from perfcli.scenario.doubts import doubtful_thresholds
 from perfcli.scenario.extends import with_bases
 from perfcli.scenario.meant import take_executor_as_meant, take_operation_as_meant
 from perfcli.scenario.models import Scenario
@@ -21,6 +20,7 @@ from perfcli.scenario.problems import KeyPath, Place, Problem, ScenarioFileError
 from perfcli.scenario.rules import rule_problems
 from perfcli.scenario.source import read_text
 from perfcli.scenario.variables import put_in_variables, unused_variables
+from perfcli.scenario.warnings import warnings
 from perfcli.scenario.wording import is_missing, names_no_model, problems_of, take_as_text
 from perfcli.scenario.written import Written
 from perfcli.thresholds import did_you_mean
@@ -38,12 +38,12 @@ def load_scenario(path: Path, overrides: Sequence[Override] = ()) -> Scenario:
 
 
 def warnings_of(path: Path) -> list[Problem]:
-    """What is no mistake in a scenario file, but will make it fail whatever the engine does.
+    """What is no mistake in a scenario file, but makes it check nothing, or fail whatever the engine does.
 
     Raises:
         ScenarioFileError: with every mistake of the file.
     """
-    return list(doubtful_thresholds(*_loaded(path, ())))
+    return warnings(*_loaded(path, ()))
 
 
 def _loaded(path: Path, overrides: Sequence[Override]) -> tuple[Scenario, Written]:

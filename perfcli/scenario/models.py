@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated, Any, Final, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
@@ -13,7 +14,7 @@ from perfcli.scenario.operation import NAME_PATTERN
 from perfcli.scenario.steps import Sleep, Step
 from perfcli.scenario.target import EmbeddedSettings, Target
 from perfcli.scenario.users import OWN, Users
-from perfcli.thresholds import Threshold, parse_threshold
+from perfcli.thresholds import parse_threshold
 
 MOST_PETS: Final = 1_000_000
 MOST_PROCESSES: Final = 64
@@ -97,6 +98,31 @@ class ThresholdRule(_Section):
         return units.parse_duration_ns(self.delay_abort_eval) if self.delay_abort_eval else 0
 
 
+def _each_once(rules: Sequence[ThresholdRule]) -> list[ThresholdRule]:
+    """Rules of which no two ask the same; of settings that differ the stricter holds."""
+    once: dict[tuple[object, ...], ThresholdRule] = {}
+    for rule in rules:
+        before = once.setdefault(parse_threshold(rule.expr).meaning, rule)
+        if before is not rule:
+            once[parse_threshold(rule.expr).meaning] = _stricter(before, rule)
+    return list(once.values())
+
+
+def _stricter(first: ThresholdRule, second: ThresholdRule) -> ThresholdRule:
+    both = [rule for rule in (first, second) if rule.strict]
+    aborting = [rule for rule in both if rule.abort_on_fail]
+    soonest = min(aborting, key=lambda rule: rule.delay_abort_eval_ns, default=None)
+    return first.model_copy(
+        update={
+            "strict": bool(both),
+            "allow_thin": all(rule.allow_thin for rule in both or (first, second)),
+            "exit_code": next((rule.exit_code for rule in both if rule.exit_code is not None), None),
+            "abort_on_fail": soonest is not None,
+            "delay_abort_eval": soonest.delay_abort_eval if soonest else None,
+        }
+    )
+
+
 def _spread_threshold(value: Any) -> Any:
     return value if isinstance(value, (dict, BaseModel)) else {"expr": value}
 
@@ -113,6 +139,11 @@ class Phase(_Section):
     users: Users | None = Field(default=None, description="the scenario's own where none is given")
     growth: Growth | None = Field(default=None, description="the scenario's own where none is given")
     thresholds: Rules = Field(default=[], max_length=MOST_THRESHOLDS, description="what must hold in this phase")
+
+    @property
+    def judged_thresholds(self) -> list[ThresholdRule]:
+        """Its thresholds, each once."""
+        return _each_once(self.thresholds)
 
     @property
     def is_mix(self) -> bool:
@@ -156,6 +187,11 @@ class Scenario(_Section):
     thresholds: Rules = Field(default=[], max_length=MOST_THRESHOLDS, description="what must hold")
 
     @property
+    def judged_thresholds(self) -> list[ThresholdRule]:
+        """The thresholds of the whole load, each once."""
+        return _each_once(self.thresholds)
+
+    @property
     def phases_to_run(self) -> list[Phase]:
         """What runs, each with its flow and users and a single number of vus; a plain `load` is the phase "load"."""
         written = self.phases or [Phase.model_validate({"name": "load", "load": self.load})]
@@ -172,7 +208,3 @@ class Scenario(_Section):
         """Whether a threshold, of the whole or of a phase, names the metric; what nobody asks for need not be found."""
         rules = [*self.thresholds, *(rule for phase in self.phases for rule in phase.thresholds)]
         return any(parse_threshold(rule.expr).metric.name == metric_name for rule in rules)
-
-    def parsed_thresholds(self) -> list[Threshold]:
-        """The thresholds of the whole, ready to be judged, in the order of the file."""
-        return [parse_threshold(rule.expr) for rule in self.thresholds]

@@ -12,6 +12,8 @@ import pytest
 from perfcli.errors import Verdict
 from perfcli.measurement.measured import Measurement
 from perfcli.observer import Progress
+from perfcli.report.cases import cases_of
+from perfcli.report.openmetrics import render_openmetrics
 from perfcli.results import RunResult
 from perfcli.run import StopRequest
 from perfcli.targets.protocol import Call
@@ -386,3 +388,18 @@ def test_what_cannot_be_put_together_is_an_error_without_figures(
     result = simulate(make_plan(["load_pet"]))
     assert (result.verdict, result.total.ok) == (Verdict.ERROR, 0)
     assert result.reasons[0].startswith("what was measured makes no sense: ZeroDivisionError: float division by zero (")
+
+
+def test_a_threshold_that_is_written_twice_is_judged_and_reported_once(make_plan: Any) -> None:
+    rules = ["latency.p50 < 100ms", {"expr": "latency.median<0.1s", "exit_code": 20}, "latency.p50 <= 100ms"]
+    phases = [{"name": "one", "load": {"executor": "shared-iterations", "iterations": 40}, "thresholds": rules[:2]}]
+    result = simulate(make_plan(["status"], **PETS, phases=phases, thresholds=rules))
+    assert [(threshold.phase, threshold.expr, threshold.exit_code) for threshold in result.thresholds] == [
+        ("", "latency.p50 < 100ms", 20),
+        ("", "latency.p50 <= 100ms", None),
+        ("one", "latency.p50 < 100ms", 20),
+    ]
+    names = [case.name for case in cases_of(result)]
+    assert len(set(names)) == len(names)
+    series = [line.split("} ")[0] for line in render_openmetrics([result]).splitlines() if not line.startswith("#")]
+    assert len(set(series)) == len(series)

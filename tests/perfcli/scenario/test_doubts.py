@@ -79,8 +79,8 @@ def test_a_phase_is_judged_by_its_own_samples_and_the_whole_by_all(written: Call
         "thresholds: [latency.p95 < 1s, latency.p99 < 1s]\n"
     )
     assert [(warning.line, warning.path) for warning in warnings_of(path)] == [
-        (8, "thresholds[1]"),
         (7, "phases[0].thresholds[0]"),
+        (8, "thresholds[1]"),
     ]
 
 
