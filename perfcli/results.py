@@ -207,6 +207,7 @@ class Inspection(_Record):
     shutdown_ns: int | None = None
     threads_left: list[str] = []
     connections_left: int | None = None
+    processes_left: list[str] = Field(default=[], description="found from outside, and ended; in runs of any target")
     files_left: list[str] = []
     log_errors: dict[str, int] = Field(default={}, description="ERROR records by logger")
     log_examples: dict[str, str] = {}

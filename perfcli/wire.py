@@ -154,7 +154,9 @@ class Line:
         """What came, with what came behind it at once, in so few characters that a sentence can hold it."""
         if len(data) < _MOST_SHOWN and self.poll(0):
             data += self._end.recv(_MOST_SHOWN)
-        return f"{bytes(data[:_MOST_SHOWN])!r}" + ("…" if len(data) > _MOST_SHOWN else "")
+        # a message of the harness may follow at once
+        garbage = bytes(data).partition(_MARK)[0]
+        return f"{garbage[:_MOST_SHOWN]!r}" + ("…" if len(garbage) > _MOST_SHOWN else "")
 
 
 def _decoded(kind: bytes, data: bytes) -> Event | Frame:

@@ -69,6 +69,7 @@ def assemble(measurement: Measurement, ending: Ending, started_at: datetime, not
             update={
                 "written_per_operation": observations.process.written_per_operation(),
                 "printed_bytes": measurement.printed_bytes,
+                "processes_left": measurement.left_running,
             }
         ),
         memory=_memory(measurement, observations.process),

@@ -22,7 +22,7 @@ from perfcli.regression.gate import PINNED, UNPINNED, Compared, PairLimits, enou
 from perfcli.regression.measures import MARGIN, Measured, gathered, latencies, measure, slice_ns
 from perfcli.regression.pairs import SLICES, Pair, PairMaker
 from perfcli.regression.preparing import describe
-from perfcli.regression.result import AbResult, MetricComparison, Pairing, StoppedBy
+from perfcli.regression.result import AbResult, EngineSide, MetricComparison, Pairing, StoppedBy
 from perfcli.regression.side import Interrupted
 from perfcli.regression.soundness import conclusion
 from perfcli.regression.total import Total
@@ -123,7 +123,7 @@ class Comparison:
             pairing=self._pairing(stopped_by),
             metrics=metrics,
             change=change,
-            reasons=reasons,
+            reasons=[*reasons, *_left_running(base, candidate)],
             invalid=invalid,
             interrupted=self._stop.reason,
             environment=describe_environment(candidate.version),
@@ -191,3 +191,9 @@ class Comparison:
             pinned=bool(self._cpus),
             stopped_by=stopped_by,
         )
+
+
+def _left_running(base: EngineSide, candidate: EngineSide) -> Iterator[str]:
+    for which, side in (("base", base), ("candidate", candidate)):
+        if side.left_running:
+            yield f"the {which} left processes running, which were ended: {', '.join(side.left_running)}"

@@ -56,6 +56,8 @@ class EngineSide(_Record):
     modified: bool = Field(default=False, description="they differ from the commit checked out around them")
     operations: int = Field(default=0, description="in all pairs, warm-up included")
     errors: dict[str, int] = Field(default={}, description="failed operations by kind")
+    error_examples: dict[str, str] = Field(default={}, description="by kind: the first in full, with its traceback")
+    left_running: list[str] = Field(default=[], description="some of the processes it left running, which were ended")
     lost_writes: int = 0
     lost_examples: list[str] = []
     problem: str = Field(default="", description="why it could not go on: it crashed, hung or does not open")

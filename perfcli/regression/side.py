@@ -27,6 +27,7 @@ _TICK_S: Final = 0.1
 _MOST_SILENCE_S: Final = 60.0
 _SETS_UP_A_PET_WITHIN_S: Final = 0.05
 _MOST_EXAMPLES: Final = 3
+_TO_LEAVE_S: Final = 2.0
 
 Stopped = Callable[[], bool]
 
@@ -58,6 +59,7 @@ class Side:
         self.version = ""
         self.operations = 0
         self.errors: Counter[str] = Counter()
+        self.examples: dict[str, str] = {}
         self.lost: list[str] = []
         self.lost_writes = 0
         self.costs: dict[str, Any] = {}
@@ -111,6 +113,8 @@ class Side:
         """Hear it out: it is closed, and its database held to what it acknowledged."""
         self.costs = self._hear("inspected").fields
         self._hear("done")
+        # it leaves at once: what runs after that was left by the engine
+        self.handle.wait(_TO_LEAVE_S)
         if removed := self._places.removed():
             raise EngineProblem(self, removed)
         found = self._ledger.verify(self._database)
@@ -129,6 +133,10 @@ class Side:
     def growth_since(self, before_bytes: int) -> float:
         """Bytes that each operation has added to the database until now."""
         return (self.database_bytes() - before_bytes) / max(1, self.operations)
+
+    def left_running(self) -> Sequence[str]:
+        """The processes that it left running, once it has been ended."""
+        return self.handle.leftovers()
 
     def _say(self, name: wire.EventName, **fields: Any) -> None:
         try:
@@ -180,6 +188,7 @@ class Side:
                 self.version = fields["version"]
             case "outcome":
                 self._kinds[fields["index"]] = fields["kind"]
+                self.examples.setdefault(fields["kind"], fields["example"])
             case "engine" if fields["pid"] is not None:
                 self.handle.adopt(fields["pid"])
             case "failed":

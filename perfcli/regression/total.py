@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
+from typing import Final
 
 from perfcli.regression.result import EngineSide
 from perfcli.regression.side import Side
+
+_MOST_LEFT: Final = 3
 
 
 @dataclass(slots=True)
@@ -20,6 +23,8 @@ class Total:
     _versions: list[str] = field(default_factory=list)
     _operations: int = 0
     _errors: Counter[str] = field(default_factory=Counter)
+    _examples: dict[str, str] = field(default_factory=dict)
+    _left_running: list[str] = field(default_factory=list)
     _lost_writes: int = 0
     _lost: list[str] = field(default_factory=list)
 
@@ -29,6 +34,8 @@ class Total:
             self._versions.append(side.version)
         self._operations += side.operations
         self._errors.update(side.errors)
+        self._examples = side.examples | self._examples
+        self._left_running += side.left_running()
         self._lost_writes += side.lost_writes
         self._lost = self._lost or side.lost
 
@@ -45,6 +52,8 @@ class Total:
             version=self._versions[-1] if self._versions else "",
             operations=self._operations,
             errors=dict(self._errors.most_common()),
+            error_examples={kind: example for kind, example in self._examples.items() if example},
+            left_running=self._left_running[:_MOST_LEFT],
             lost_writes=self._lost_writes,
             lost_examples=self._lost,
             problem=self.problem,

@@ -47,6 +47,8 @@ def _shutdown(inspection: Inspection, shutdown_ns: int) -> Text:
 
 
 def _left(inspection: Inspection) -> Iterator[Text]:
+    if inspection.processes_left:
+        yield _named("process left", "processes left", inspection.processes_left)
     if inspection.threads_left:
         yield _named("thread left", "threads left", inspection.threads_left)
     if inspection.connections_left:

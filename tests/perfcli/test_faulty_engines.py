@@ -204,6 +204,7 @@ def test_a_daemon_is_ended_and_named(run: Run) -> None:
     daemons = re.findall(r"\(pid (\d+): innocent", "; ".join(result.reasons))
     assert len(daemons) == 2
     assert not any(psutil.pid_exists(int(daemon)) for daemon in daemons)
+    assert len(result.inspection.processes_left) == 2
 
 
 MISDEEDS = [

@@ -62,6 +62,7 @@ def test_messages_come_through_in_their_order(ends: Ends) -> None:
     ("written", "words"),
     [
         (b"GARBAGE\n", r"b'GARBAGE\\n' instead of a message"),
+        (b"GARBAGE\n" + b"dpf!E\0\0\0" + bytes(8), r"^b'GARBAGE\\n' instead of a message"),
         (b"\0", r"b'\\x00' instead of a message"),
         (b"x" * 100, "instead of a message"),
         (struct.pack("!i", 2**30), "instead of a message"),

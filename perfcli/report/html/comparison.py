@@ -16,6 +16,7 @@ from perfcli.report.html.article import Section, environment_facts, sectioned
 from perfcli.report.html.chart import render_charts
 from perfcli.report.html.markup import Content, Markup, element, facts, joined, listed, table, without_directories
 from perfcli.report.html.pairs import pairs_chart
+from perfcli.report.html.tables import error_examples
 
 _COLUMNS: Final = ("<", "<metric", "base", "candidate", "change", "interval", "margin")
 _MOST_REASONS: Final = 4
@@ -122,4 +123,5 @@ def _troubles(who: str, side: EngineSide) -> Content:
     if not (told or side.problem):
         return None
     problem = element("pre", without_directories(side.problem), tabindex="0") if side.problem else None
-    return joined([element("h4", f"Troubles of the {who}"), listed(map(without_directories, told)), problem])
+    parts = [listed(map(without_directories, told)), error_examples(side.error_examples), problem]
+    return joined([element("h4", f"Troubles of the {who}"), *parts])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 from rich.text import Text
@@ -44,15 +44,19 @@ def errors_table(result: RunResult) -> Markup:
         (operation, element("code", without_directories(kind)), Text(units.format_count(count), BAD))
         for count, operation, kind in sorted(kinds, key=lambda kind: -kind[0])
     ]
-    examples = [
+    return joined([table("errors", ("<operation", "<error", "count"), rows), error_examples(result.error_examples)])
+
+
+def error_examples(examples: Mapping[str, str]) -> Markup:
+    """One failure of each kind in full, folded."""
+    return joined(
         element(
             "details",
             element("summary", element("code", without_directories(kind))),
             element("pre", without_directories(example), tabindex="0"),
         )
-        for kind, example in result.error_examples.items()
-    ]
-    return joined([table("errors", ("<operation", "<error", "count"), rows), *examples])
+        for kind, example in examples.items()
+    )
 
 
 def phases_table(phases: Sequence[PhaseResult]) -> Markup:

@@ -75,7 +75,8 @@ class TestConclusion:
 
 
 def process(version: str) -> Any:
-    return SimpleNamespace(version=version, operations=1, errors=Counter(), lost_writes=0, lost=[])
+    nothing = {"errors": Counter(), "examples": {}, "left_running": list, "lost_writes": 0, "lost": []}
+    return SimpleNamespace(version=version, operations=1, **nothing)
 
 
 def test_an_engine_that_was_edited_while_it_was_compared_is_told() -> None:
