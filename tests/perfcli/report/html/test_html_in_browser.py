@@ -22,7 +22,11 @@ from perfcli.regression.result import AbResult
 from perfcli.report.html import render_html
 from perfcli.results import RunResult
 
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+BROWSERS = (
+    *("chromium", "chromium-browser", "google-chrome"),
+    "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
+)
+CHROMIUM = next(filter(None, map(shutil.which, BROWSERS)), None)
 FLAGS = [
     *("--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--disable-quic", "--no-first-run"),
     *("--disable-background-networking", "--disable-component-update", "--disable-sync", "--remote-debugging-pipe"),
@@ -32,7 +36,7 @@ _FREE_FD = 10  # the pipe takes 3 and 4, which our own ends must not be
 
 pytestmark = [
     pytest.mark.end_to_end,
-    pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is installed: apt-get install chromium"),
+    pytest.mark.skipif(CHROMIUM is None, reason="neither chromium nor Google Chrome is installed"),
 ]
 
 
