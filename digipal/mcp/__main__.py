@@ -8,7 +8,8 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Sequence
-from threading import Thread
+from pathlib import Path
+from threading import Event, Thread
 from typing import TYPE_CHECKING, Final
 
 from digipal.ai.communication import AICommunication
@@ -30,6 +31,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Serve until standard input (stdio) or a signal ends it; the exit code."""
     parser = _parser()
     options = parser.parse_args(arguments)
+    if options.http is None and (options.tls_cert or options.tls_key):
+        parser.error("--tls-cert and --tls-key go with --http")
+    if options.tls_key and not options.tls_cert:
+        parser.error("--tls-key needs --tls-cert")
     logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(asctime)s %(name)s: %(message)s")
     try:
         from digipal.mcp.server import MCPServer
@@ -42,7 +47,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if options.http is None:
             _serve_stdio(server, engine.close)
         else:
-            served = _serve_http(server, options)
+            served = _serve_http(server, options, engine.close)
     finally:
         closed = engine.close()
     if not served:
@@ -106,14 +111,37 @@ def _serve_stdio(server: MCPServer, close: Callable[[], bool]) -> None:
     anyio.run(serve)
 
 
-def _serve_http(server: MCPServer, options: argparse.Namespace) -> bool:
-    """Serve until a signal, or the end of input where that is asked for; False where it cannot be served so."""
+def _serve_http(server: MCPServer, options: argparse.Namespace, close: Callable[[], bool]) -> bool:
+    """Serve until a signal, or the end of input if that is asked for; False if it cannot be served so.
+
+    The process leaves as soon as requests are answered and pets saved: sessions that are open have nothing to lose.
+    """
     import anyio
 
+    from digipal.mcp.connections import raise_descriptor_limit
+    from digipal.mcp.http import server_tls
+
+    ended = Event()
+
+    def end() -> None:
+        ended.set()
+        server.shutdown()
+
+    def listening(url: str) -> None:
+        print(url, flush=True)
+        if ended.is_set():
+            server.shutdown()
+
+    def leave() -> None:
+        code = 0 if close() else 1
+        sys.stdout.flush()
+        os._exit(code)
+
     for number in _SIGNALS:
-        signal.signal(number, lambda *_: server.shutdown())
+        signal.signal(number, lambda *_: end())
     if options.until_eof:
-        Thread(target=_shut_down_at_eof, args=(server,), daemon=True).start()
+        Thread(target=_end_at_eof, args=(end,), daemon=True).start()
+    raise_descriptor_limit()
 
     async def serve() -> None:
         await server.start_server(
@@ -121,7 +149,9 @@ def _serve_http(server: MCPServer, options: argparse.Namespace) -> bool:
             options.http,
             token=options.token,
             reached_as=options.reached_as,
-            listening=lambda url: print(url, flush=True),
+            tls=server_tls(options.tls_cert, options.tls_key) if options.tls_cert else None,
+            leave=leave,
+            listening=listening,
         )
 
     try:
@@ -132,10 +162,10 @@ def _serve_http(server: MCPServer, options: argparse.Namespace) -> bool:
     return True
 
 
-def _shut_down_at_eof(server: MCPServer) -> None:
+def _end_at_eof(end: Callable[[], None]) -> None:
     while os.read(sys.stdin.fileno(), 4096):
         pass
-    server.shutdown()
+    end()
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -162,6 +192,10 @@ def _parser() -> argparse.ArgumentParser:
         default=[],
         metavar="NAME",
         help="a name that clients reach the server by, besides HOST; may be repeated",
+    )
+    add("--tls-cert", type=Path, metavar="FILE", help="serve https:// with this certificate (PEM, with its chain)")
+    add(
+        "--tls-key", type=Path, metavar="FILE", help="the certificate's key (PEM, no password), if not in the same file"
     )
     add("--until-eof", action="store_true", help="end when standard input does, as over stdio")
     ai = parser.add_argument_group("simulated AI, for load tests")

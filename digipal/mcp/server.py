@@ -2,6 +2,7 @@
 
 import functools
 import logging
+import ssl
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Final, Protocol, TypeAlias
 
@@ -123,21 +124,28 @@ class MCPServer:
         *,
         token: str = "",
         reached_as: Sequence[str] = (),
+        tls: ssl.SSLContext | None = None,
+        leave: Callable[[], None] | None = None,
         listening: Callable[[str], None] | None = None,
     ) -> None:
         """Serve streamable HTTP at http://host:port/mcp until `shutdown`.
+
+        Clients are as many as there are descriptors for; who connects without asking anything gives way to others.
+        The head of a request may take 10 s and 32 KiB, its body 20 s and 1 MiB.
 
         Args:
             port: 0 for any that is free.
             token: what every request must bear, `Authorization: Bearer …`; needed where `host` is not loopback.
             reached_as: names and addresses, besides `host`, that clients may reach the server by; others are refused.
+            tls: serve https:// with this; `digipal.mcp.http.server_tls` makes one of files.
+            leave: called when no request is answered any more; a process may end there, with all its sessions.
             listening: told the URL as soon as the server listens.
 
         Raises:
             ValueError: others can reach the address, and there is no token.
             OSError: nothing can listen there.
         """
-        listener = HttpListener(self.server, host, port, token=token, reached_as=reached_as)
+        listener = HttpListener(self.server, host, port, token=token, reached_as=reached_as, tls=tls, leave=leave)
         self._listeners.append(listener)
         try:
             if listening is not None:
@@ -147,7 +155,11 @@ class MCPServer:
             self._listeners.remove(listener)
 
     def shutdown(self) -> None:
-        """Have `start_server` return within a second; from any thread, the one of its event loop too."""
+        """Have `start_server` return; from any thread, the one of its event loop too.
+
+        Nothing is served after half a second. To unwind a thousand open sessions takes longer: a process that has
+        nothing else to do ends by `leave`.
+        """
         for listener in list(self._listeners):
             listener.stop()
 
