@@ -5,12 +5,11 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
 from perfcli.errors import UsageError
-from perfcli.regression.plausible import absurdity
+from perfcli.regression.plausible import check_plausible
 from perfcli.results import RunResult, as_result, load_results
 
 Reader = Callable[[Path], list[RunResult]]
@@ -64,12 +63,7 @@ def _in_short(record: Any) -> Any:
 
 def _checked(runs: list[RunResult], path: Path) -> list[RunResult]:
     for run in runs:
-        if absurd := absurdity(run):
-            raise UsageError(f"{path}: {absurd}, which no run of {run.name} can have measured")
-        try:
-            began(run)
-        except ValueError as error:
-            raise UsageError(f"{path}: started_at: {run.started_at!r:.60} is no time in ISO 8601") from error
+        check_plausible(run, path)
     return runs
 
 
@@ -77,13 +71,3 @@ def _check_is_file(path: Path) -> None:
     """Refuse what is there and no file, of which a pipe would be waited for."""
     if path.exists() and not path.is_file():
         raise UsageError(f"{path}: cannot read the result: it is no regular file")
-
-
-def began(run: RunResult) -> datetime:
-    """When a run began.
-
-    Raises:
-        ValueError: it does not tell.
-    """
-    time = datetime.fromisoformat(run.started_at)
-    return time if time.tzinfo else time.replace(tzinfo=UTC)

@@ -17,7 +17,8 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from perfcli.outputs import check_folder
-from perfcli.regression.kept_files import began, read_all, read_in_short, read_runs
+from perfcli.regression.kept_files import read_all, read_in_short, read_runs
+from perfcli.regression.plausible import began
 from perfcli.results import RunResult, save_results
 
 _DIRECTORIES: Final = re.compile(r"(?<![\w/.:~-])/(?:[^\s/'\":;,()\[\]]+/)+")

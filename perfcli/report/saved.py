@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
-from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
@@ -12,6 +11,7 @@ from pydantic import ValidationError
 
 from perfcli.documents import STDOUT
 from perfcli.errors import UsageError
+from perfcli.regression.plausible import check_plausible
 from perfcli.regression.result import AbResult
 from perfcli.results import RunResult, as_result, load_records
 from perfcli.streams import complain
@@ -45,10 +45,7 @@ def _each_once(paths: Iterable[Path]) -> list[Path]:
 def _reported(record: Any, path: Path) -> Reported:
     is_ab = isinstance(record, dict) and record.get("kind") == "ab"
     result = _comparison(record, path) if is_ab else as_result(record, path)
-    try:
-        datetime.fromisoformat(result.started_at)
-    except ValueError as error:
-        raise UsageError(f"{path}: started_at: {result.started_at!r:.60} is no time in ISO 8601") from error
+    check_plausible(result, path)
     return result
 
 
