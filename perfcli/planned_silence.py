@@ -62,6 +62,12 @@ def iteration_ns(plan: ExecutionPlan, phase: PlannedPhase) -> int:
     return phase.load.think_time.longest_ns + sum(steps_ns)
 
 
+def longest_call_ns(plan: ExecutionPlan) -> int:
+    """What the scenario lets any call take: a step's timeout, or the AI's answer."""
+    steps = (step for phase in plan.phases for step in phase.flow if not isinstance(step, Sleep))
+    return max(_call_ns(plan, step) for step in steps)
+
+
 def _call_ns(plan: ExecutionPlan, step: StepSettings) -> int:
     ai = plan.scenario.engine.ai
     answer_ns = parse_duration_ns(ai.latency) + _JITTER_AT_MOST * parse_duration_ns(ai.jitter)

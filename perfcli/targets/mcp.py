@@ -11,6 +11,7 @@ from mcp import Client
 
 from perfcli.errors import PerfError
 from perfcli.plan import ExecutionPlan
+from perfcli.planned_silence import longest_call_ns
 from perfcli.scenario import tool_steps as steps
 from perfcli.scenario.operation import StepSettings
 from perfcli.scenario.steps import Sleep
@@ -53,7 +54,7 @@ class McpTarget:
         self._database = database
         # what a server found at a URL keeps from other runs must not stand in the way of this one
         self._prefix = "" if settings.starts_engine else f"{uuid4().hex[:8]}-"
-        self._sessions = Sessions()
+        self._sessions = Sessions(longest_call_ns(plan) / 1e9)
         self._server: HttpServer | None = None
         self._url = settings.url
         self._pets: list[PetRef] = []

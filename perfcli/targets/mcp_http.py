@@ -16,9 +16,9 @@ from perfcli.errors import PerfError
 
 TOKEN_VARIABLE: Final = "DIGIPAL_MCP_TOKEN"
 OPENING_READ_S: Final = 20.0
-OPEN_READ_S: Final = 300.0
+LEAST_READ_S: Final = 300.0
 CONNECT_S: Final = 15.0
-_TIMEOUT: Final = httpx2.Timeout(30.0, connect=CONNECT_S, read=OPEN_READ_S)
+_OTHERWISE_S: Final = 30.0
 
 
 class NotingClient(httpx2.AsyncClient):
@@ -26,6 +26,8 @@ class NotingClient(httpx2.AsyncClient):
 
     is_open = False
     """Whether its session is: until then, an answer has less time."""
+    open_read_s = LEAST_READ_S
+    """How long an answer may take from then on."""
     failure: Exception | None = None
     response: httpx2.Response | None = None
 
@@ -45,10 +47,13 @@ class NotingClient(httpx2.AsyncClient):
         return self.response
 
 
-def http_client(url: str) -> NotingClient:
+def http_client(url: str, longest_call_s: float = 0.0) -> NotingClient:
     """A client for the server at a URL, with the token of the environment, if there is one.
 
     Loopback is never reached by way of a proxy: HTTP_PROXY and its like are for other machines.
+
+    Args:
+        longest_call_s: what the scenario itself lets a call take.
 
     Raises:
         PerfError: the token would travel where others can read it, or cannot travel at all.
@@ -56,12 +61,15 @@ def http_client(url: str) -> NotingClient:
     token = os.environ.get(TOKEN_VARIABLE, "")
     if token:
         _refuse_to_send(token, url)
-    return NotingClient(
+    open_read_s = max(LEAST_READ_S, longest_call_s + _OTHERWISE_S)
+    client = NotingClient(
         headers={"Authorization": f"Bearer {token}"} if token else None,
-        timeout=_TIMEOUT,
+        timeout=httpx2.Timeout(_OTHERWISE_S, connect=CONNECT_S, read=open_read_s),
         verify=_tls(),
         trust_env=not is_loopback(urlsplit(url).hostname or ""),
     )
+    client.open_read_s = open_read_s
+    return client
 
 
 def is_loopback(host: str) -> bool:

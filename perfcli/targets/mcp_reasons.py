@@ -16,7 +16,7 @@ import httpx2
 from mcp import MCPError
 from mcp_types import PARSE_ERROR
 
-from perfcli.targets.mcp_http import CONNECT_S, OPEN_READ_S, OPENING_READ_S, TOKEN_VARIABLE, NotingClient, is_loopback
+from perfcli.targets.mcp_http import CONNECT_S, OPENING_READ_S, TOKEN_VARIABLE, NotingClient, is_loopback
 
 _OTHER_NAME: Final = 62
 """OpenSSL's X509_V_ERR_HOSTNAME_MISMATCH; 64 is the same of an address."""
@@ -30,7 +30,7 @@ def reason_of(url: str, client: NotingClient, error: BaseException) -> str:
         error: what the SDK raised; the client knows better as a rule.
     """
     if client.failure is not None:
-        return _of_failure(url, client.failure, OPEN_READ_S if client.is_open else OPENING_READ_S)
+        return _of_failure(url, client.failure, client.open_read_s if client.is_open else OPENING_READ_S)
     if client.response is not None:
         return _of_response(url, client.response, error)
     return _of_failure(url, next(_leaves(error)), OPENING_READ_S)

@@ -33,9 +33,14 @@ class LostCall(Exception):  # noqa: N818 - as a report shows it
 
 
 class Sessions:
-    """Opens sessions, and lets any thread wait for the answer to a call."""
+    """Opens sessions, and lets any thread wait for the answer to a call.
 
-    def __init__(self) -> None:
+    Args:
+        longest_call_s: what the scenario itself lets a call take.
+    """
+
+    def __init__(self, longest_call_s: float = 0.0) -> None:
+        self._longest_call_s = longest_call_s
         self._open = ExitStack()
         self._loop = self._open.enter_context(start_blocking_portal())
         self._has_lost_calls = False
@@ -51,7 +56,7 @@ class Sessions:
         Raises:
             PerfError: there is no session to be had; which of many reasons it is, and what to do.
         """
-        http = http_client(url)
+        http = http_client(url, self._longest_call_s)
         self._enter(http)
         try:
             client = self._enter(Client(streamable_http_client(url, http_client=http)))

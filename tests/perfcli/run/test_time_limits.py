@@ -7,7 +7,9 @@ from typing import Any
 import pytest
 
 from perfcli.plan import ExecutionPlan
+from perfcli.planned_silence import longest_call_ns
 from perfcli.run.time_limits import GRACE_S, STOP_GRACE_S, TimeLimits
+from perfcli.targets.mcp_http import http_client
 
 SLOW_RATE = {"executor": "constant-arrival-rate", "rate": "1/m", "duration": "10m"}
 SLOW_RAMP = {
@@ -133,3 +135,17 @@ def test_a_person_waits_less_than_a_threshold(make_plan: Any) -> None:
 def test_a_threshold_that_stops_the_load_waits_for_a_step_with_a_timeout(make_plan: Any) -> None:
     limits = TimeLimits(make_plan([{"status": {"timeout": "60s"}}], setup={"pets": 1}))
     assert not limits.is_over_after_stop(60 + GRACE_S, interrupted=False)
+
+
+@pytest.mark.parametrize(
+    ("flow", "ai", "read_s"),
+    [
+        (["status"], "8m", 300),
+        ([{"status": {"timeout": "10m"}}], "8m", 630),
+        (["interact"], "8m", 510),
+    ],
+)
+def test_an_answer_over_http_has_the_time_of_its_step(flow: list[Any], ai: str, read_s: float, make_plan: Any) -> None:
+    plan = make_plan(flow, setup={"pets": 1}, engine={"ai": {"latency": ai}})
+    client = http_client("http://127.0.0.1:1/mcp", longest_call_ns(plan) / 1e9)
+    assert (client.open_read_s, client.timeout.read) == (read_s, read_s)
