@@ -7,7 +7,9 @@ one.
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import select
 import socket
 import struct
@@ -92,9 +94,17 @@ class Line:
         self._send(_FRAME, encode_frame(frame))
 
     def poll(self, timeout_s: float | None) -> bool:
-        """Whether something arrives within that time, or has arrived; also the end of the line."""
+        """Whether something arrives within that time, or has arrived; also the end of the line.
+
+        Raises:
+            OSError: this end is closed.
+        """
         poll = select.poll()
-        poll.register(self._end, select.POLLIN)
+        try:
+            poll.register(self._end, select.POLLIN)
+        except ValueError as error:
+            # another thread has closed it: it has no descriptor any more
+            raise OSError(errno.EBADF, os.strerror(errno.EBADF)) from error
         return bool(poll.poll(None if timeout_s is None else timeout_s * 1e3))
 
     def receive(self) -> Event | Frame:

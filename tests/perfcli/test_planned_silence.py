@@ -48,13 +48,13 @@ def test_no_vu_is_silent_for_longer(
 ) -> None:
     plan = make_plan(flow, setup={"pets": 4}, load=load)
     clock, heard_ns = SimulatedTime(), []
-    send_frame = wire.send_frame
+    send_frame = wire.Line.send_frame
 
     def send(*arguments: Any) -> None:
         heard_ns.append(clock.now_ns())
         send_frame(*arguments)
 
-    monkeypatch.setattr(wire, "send_frame", send)
+    monkeypatch.setattr(wire.Line, "send_frame", send)
     result = simulate(plan, lambda label, call: Behaviour(takes_ns=MS), time=clock)
     assert result.duration_ns is not None
     began_ns = min(clock.now_ns() - result.duration_ns, *heard_ns)

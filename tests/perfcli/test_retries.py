@@ -128,7 +128,7 @@ def test_a_failure_is_not_repeated(run: Run, machine: Machine) -> None:
 def test_each_of_several_scenarios_has_its_tries(run: Run, machine: Machine) -> None:
     said = run("--tag", "small", "a.yaml", "b.yaml", "--save", "--store", "kept", "--quiet")
     assert (said.exit_code, machine.tries) == (0, ["a", "a", "b", "b"])
-    assert [line.split("  ")[1] for line in said.output.splitlines()] == ["a", "b"]  # a line for each, for programs
+    assert [line.split("  ")[1] for line in said.stdout.splitlines()] == ["a", "b"]  # a line for each, for programs
     assert len(list(Path("kept/runs").glob("*.json"))) == 2
 
 

@@ -143,3 +143,11 @@ def test_a_phase_is_over_once(make_plan: Callable[..., ExecutionPlan]) -> None:
     over = ("phase_over", {"index": 0})
     with pytest.raises(Garbled, match="'phase_over' after 'phase_over'"):
         follow(make_plan(["load_pet"]), *MEASURED, over, over)
+
+
+def test_a_line_that_another_thread_closed_is_an_os_error() -> None:
+    line, other_end = open_line()
+    with other_end:
+        line.close()
+        with pytest.raises(OSError, match="Bad file descriptor"):
+            line.poll(0)
