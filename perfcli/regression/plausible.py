@@ -68,10 +68,14 @@ def _short(value: float) -> str:
 
 
 def _numbers(value: Any, place: str = "") -> Iterator[tuple[str, float]]:
-    if isinstance(value, dict):
+    if place.endswith("histogram_ns") and value:
+        # thousands of buckets: the extremes are found without a loop of ours
+        for extreme in (min, max):
+            floor = extreme(value, key=value.get)
+            yield place, extreme(value)
+            yield f"{place}.{floor}", value[floor]
+    elif isinstance(value, dict):
         for key, inner in value.items():
-            if isinstance(key, int):
-                yield place, key  # of a histogram: where a bucket begins
             yield from _numbers(inner, f"{place}.{key}".lstrip("."))
     elif isinstance(value, (list, tuple)):
         for index, inner in enumerate(value):

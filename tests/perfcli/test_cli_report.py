@@ -177,6 +177,10 @@ def test_a_comparison_adds_to_the_summary_of_the_job(invoke: Invoke, monkeypatch
     monkeypatch.setenv(JOB_SUMMARY, "summary.md")
     assert invoke("ab", "pet_creation", "--base", ROOT, "--quiet").exit_code == ExitCode.INVALID
     assert Path("summary.md").read_text(encoding="utf-8").startswith("### INVALID: `test`")
+    # an output that fails costs itself alone
+    full = invoke("ab", "pet_creation", "--base", ROOT, "--quiet", "--json", "/dev/full")
+    assert (full.exit_code, full.stdout[:7]) == (ExitCode.INVALID, "INVALID")
+    assert full.stderr.endswith("Error: /dev/full: cannot be written: No space left on device\n")
 
 
 def test_a_byte_order_mark_is_no_part_of_a_result(invoke: Invoke, saved: Path) -> None:

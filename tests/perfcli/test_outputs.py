@@ -13,11 +13,13 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
+from perfcli.agent.profiling.findings import FlameGraph
 from perfcli.cli import cli
 from perfcli.documents import STDOUT, write_document, write_text
 from perfcli.errors import ExitCode, PerfError, UsageError, Verdict
 from perfcli.outputs import Outputs, check_folder, check_outputs
 from perfcli.plan import ExecutionPlan
+from perfcli.profiling.runs import write_flame_graph
 from perfcli.results import RunResult, load_results, save_results
 from perfcli.testing import simulate
 
@@ -308,6 +310,14 @@ class TestIndependence:
         ran = call("report", "r.json", "--csv", "/dev/full", "--junit", "j.xml")
         assert (ran.exit_code, ran.stdout) == (ExitCode.INTERNAL, "junit: j.xml\n")
         assert Path("j.xml").exists()
+
+
+def test_of_profile(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    graph, outputs = FlameGraph(html="<page>", speedscope="{}"), Outputs()
+    (tmp_path / "x-cpu.html").mkdir()
+    assert write_flame_graph(graph, "x", tmp_path, outputs) == [str(tmp_path / "x-cpu.speedscope.json")]
+    assert "x-cpu.html: cannot be written: Is a directory" in capsys.readouterr().err
+    assert outputs.exit_code(0) == ExitCode.INTERNAL
 
 
 @pytest.mark.end_to_end
