@@ -16,7 +16,7 @@ import pytest
 
 pytestmark = [pytest.mark.end_to_end, pytest.mark.slow]
 
-STOP_S: Final = 3.2
+STOP_S: Final = 2.6
 RUN: Final = """
 import json, sys
 from perfcli.plan import ExecutionPlan
@@ -89,17 +89,17 @@ def engine_of(tool: subprocess.Popen[str]) -> int:
 
 
 def test_a_stop_of_the_tool_alone_costs_nothing(start: Start) -> None:
-    tool = start("4s", thresholds=[{"expr": "throughput > 1/s", "abort_on_fail": True}])
+    tool = start("3s", thresholds=[{"expr": "throughput > 1/s", "abort_on_fail": True}])
     stop_for_a_while(tool)
     assert outcome(tool)["verdict"] == "pass"
 
 
 def test_a_stop_of_both_makes_the_run_invalid(start: Start) -> None:
-    tool = start("4s", thresholds=[{"expr": "latency.max < 1s", "abort_on_fail": True}])
+    tool = start("3s", thresholds=[{"expr": "latency.max < 1s", "abort_on_fail": True}])
     stop_for_a_while(tool, engine_of(tool))
     found = outcome(tool)
     assert (found["verdict"], len(found["reasons"])) == ("invalid", 1)
-    assert found["reasons"][0].startswith("the tool did not run for 3.")
+    assert found["reasons"][0].startswith("the tool did not run for ")
 
 
 def test_an_engine_that_is_stopped_does_not_hang(start: Start) -> None:
