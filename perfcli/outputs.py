@@ -27,14 +27,15 @@ class Outputs:
         try:
             yield
         except (PerfError, OSError) as error:
-            self._fail(name, error.message if isinstance(error, PerfError) else f"{name}: {reason_of(error)}")
+            self.fail(name, error.message if isinstance(error, PerfError) else f"{name}: {reason_of(error)}")
         except Exception:
             # a defect of this tool, but not one that may cost a finished run
-            self._fail(name, f"{name}: {traceback.format_exc()}")
+            self.fail(name, f"{name}: {traceback.format_exc()}")
         else:
             self._failed.pop(name, None)
 
-    def _fail(self, name: str, message: str) -> None:
+    def fail(self, name: str, message: str) -> None:
+        """Report that an output is lost."""
         if self._failed.get(name) != message:
             complain(f"Error: {message}")
         self._failed[name] = message

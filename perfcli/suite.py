@@ -23,6 +23,7 @@ from perfcli.report.writing import Places, add_job_summary, check_places, write_
 from perfcli.results import RunResult, save_results
 from perfcli.run import run_scenario
 from perfcli.run.interrupts import Interrupts
+from perfcli.run.keeping import NOT_KEPT
 from perfcli.run.retrying import run_with_retries
 
 
@@ -60,29 +61,32 @@ def run_suite(plans: Sequence[ExecutionPlan], options: SuiteOptions, console: Co
     interrupts.install()
     results: list[RunResult] = []
     outputs = Outputs()
-    with choose_engine(options.engine) as engine:
-        announce(engine)
-        for plan in plans:
-            if interrupts.exit_code is not None:
-                break
-            with LiveProgress(console, wanted=options.progress) as live:
-                run = partial(
-                    run_scenario,
-                    plan,
-                    observer=live,
-                    stop=interrupts.stop,
-                    keep_database_in=options.keep_database_in,
-                    engine=engine,
-                )
-                tell = partial(_tell_of_retry, options, console, outputs)
-                result = run_with_retries(run, options.retries, interrupts.stop, tell)
-            result = _compared(result, baseline, options)
-            results.append(result)
-            _save(results, options, store, outputs)
-            with outputs.attempt("stdout"):
-                _show(result, options, console)
-    if results:
-        _report(results, options, outputs)
+    try:
+        with choose_engine(options.engine) as engine:
+            announce(engine)
+            for plan in plans:
+                if interrupts.exit_code is not None:
+                    break
+                with LiveProgress(console, wanted=options.progress) as live:
+                    run = partial(
+                        run_scenario,
+                        plan,
+                        observer=live,
+                        stop=interrupts.stop,
+                        keep_database_in=options.keep_database_in,
+                        engine=engine,
+                    )
+                    tell = partial(_tell_of_retry, options, console, outputs)
+                    result = run_with_retries(run, options.retries, interrupts.stop, tell)
+                result = _compared(result, baseline, options)
+                results.append(result)
+                _save(results, options, store, outputs)
+                with outputs.attempt("stdout"):
+                    _show(result, options, console)
+    finally:
+        # also if a later scenario cannot even be started
+        if results:
+            _report(results, options, outputs)
     with outputs.attempt("stdout"):
         if len(plans) > 1 and not options.quiet:
             console.print(render_summary(results))
@@ -115,6 +119,9 @@ def _save(results: Sequence[RunResult], options: SuiteOptions, store: Store, out
     if options.save:
         with outputs.attempt(f"--save of run {len(results)}"):
             store.add(results[-1])
+    if options.keep_database_in and not results[-1].kept_database:
+        why = [reason for reason in results[-1].reasons if reason.startswith(NOT_KEPT)]
+        outputs.fail(f"--keep-db of run {len(results)}", ": ".join([f"{results[-1].name}: --keep-db", *why]))
 
 
 def _report(results: Sequence[RunResult], options: SuiteOptions, outputs: Outputs) -> None:

@@ -5,8 +5,11 @@ from __future__ import annotations
 import os
 import shutil
 from pathlib import Path
+from typing import Final
 
 _SUFFIXES = ("", "-wal", "-shm", "-journal")
+NOT_KEPT: Final = "the database could not be kept"
+"""How a complaint of a database begins."""
 
 
 def keep_database(database: Path, directory: Path, name: str) -> tuple[str, str]:
@@ -28,7 +31,7 @@ def keep_database(database: Path, directory: Path, name: str) -> tuple[str, str]
                 kept.with_name(kept.name + suffix).unlink(missing_ok=True)
             raise
     except OSError as error:
-        return "", f"the database could not be kept in {directory}: {error.strerror or error}"
+        return "", f"{NOT_KEPT} in {directory}: {error.strerror or error}"
     return str(kept), ""
 
 

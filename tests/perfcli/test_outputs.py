@@ -6,7 +6,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -305,6 +305,31 @@ class TestIndependence:
         assert Path("r.md").exists()
 
     @FULL_DISK
+    def test_a_database_that_is_not_kept(self, place: Path, result: RunResult, monkeypatch: pytest.MonkeyPatch) -> None:
+        lost = result.model_copy(update={"reasons": ["the database could not be kept in db: No space left on device"]})
+        monkeypatch.setattr("perfcli.suite.run_scenario", lambda plan, **_: lost)
+        ran = call("run", "own.yaml", "--keep-db", "db")
+        assert ran.exit_code == ExitCode.INTERNAL
+        assert ran.stderr.endswith(
+            "Error: test: --keep-db: the database could not be kept in db: No space left on device\n"
+        )
+
+    def test_a_later_scenario_that_cannot_be_started(
+        self, place: Path, result: RunResult, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        ends: Iterator[RunResult | None] = iter([result, None])
+
+        def run_scenario(plan: ExecutionPlan, **_: Any) -> RunResult:
+            if (end := next(ends)) is None:
+                raise PerfError("no process can be started")
+            return end
+
+        monkeypatch.setattr("perfcli.suite.run_scenario", run_scenario)
+        with pytest.raises(PerfError, match="no process can be started"):
+            call("run", "own.yaml", "base.yaml", "--json", "r.json", "--junit", "j.xml")
+        assert load_results(Path("r.json")) == [result]
+        assert Path("j.xml").exists()
+
     def test_of_report(self, place: Path, result: RunResult) -> None:
         save_results([result], Path("r.json"))
         ran = call("report", "r.json", "--csv", "/dev/full", "--junit", "j.xml")
