@@ -24,7 +24,7 @@ _SOONEST_FLUSH_NS: Final = 50_000_000
 _FLUSH_PER_VU_NS: Final = 25_000_000
 _MOST_SAMPLES: Final = 2_048
 _SAMPLES_OF_ALL_VUS: Final = 65_536
-_HEADER: Final = struct.Struct("<B3xIIIQQ")
+_HEADER: Final = struct.Struct("<B3xIIIIQQ")
 _OPEN, _MEASURED = 1, 2
 # an int takes its place in memory when it is first made: filled so, the buffer never grows once the run has begun
 _FILLING: Final = 10**15
@@ -54,34 +54,38 @@ class Frame:
     """Outcomes by index; all others are OK."""
     reference_ns: int = 0
     """What the reference kernel took just before; 0 where it was not run."""
+    shown: array[int] = field(default_factory=_empty)
+    """What each right one of the `telling_reads` saw, in order: the key of a save, or how many."""
 
     @property
     def size_bytes(self) -> int:
         """Its size as bytes."""
-        numbers = 3 * len(self.draws) + len(self.lags) + 2 * len(self.failures)
+        numbers = 3 * len(self.draws) + len(self.lags) + 2 * len(self.failures) + len(self.shown)
         return _HEADER.size + self.draws.itemsize * numbers
 
 
 def encode_frame(frame: Frame) -> bytes:
     """A frame as bytes; `decode_frame` is the inverse on the same machine."""
     flags = (_OPEN if frame.lags else 0) | (_MEASURED if frame.measured else 0)
-    header = _HEADER.pack(flags, frame.vu, len(frame.draws), len(frame.failures), frame.iterations, frame.reference_ns)
+    counts = (len(frame.draws), len(frame.failures), len(frame.shown))
+    header = _HEADER.pack(flags, frame.vu, *counts, frame.iterations, frame.reference_ns)
     failures = array("q", [number for pair in frame.failures.items() for number in pair])
-    columns = (frame.draws, frame.starts, frame.durations, frame.lags, failures)
+    columns = (frame.draws, frame.starts, frame.durations, frame.lags, frame.shown, failures)
     return header + b"".join(column.tobytes() for column in columns)
 
 
 def decode_frame(data: bytes) -> Frame:
     """The frame in `data`."""
-    flags, vu, samples, failed, iterations, reference_ns = _HEADER.unpack_from(data)
+    flags, vu, samples, failed, shown, iterations, reference_ns = _HEADER.unpack_from(data)
     columns_of = 4 if flags & _OPEN else 3
-    if len(data) != _HEADER.size + 8 * (columns_of * samples + 2 * failed):
+    if len(data) != _HEADER.size + 8 * (columns_of * samples + 2 * failed + shown):
         raise ValueError(f"{len(data)} bytes are no frame of {samples} samples")
     numbers = array("q")
     numbers.frombytes(memoryview(data)[_HEADER.size :])
     columns = [numbers[at : at + samples] for at in range(0, samples * columns_of, samples or 1)]
     draws, starts, durations, *lags = columns or [_empty()] * 3
-    pairs = numbers[len(numbers) - 2 * failed :]
+    pairs_at = len(numbers) - 2 * failed
+    pairs = numbers[pairs_at:]
     return Frame(
         vu,
         bool(flags & _MEASURED),
@@ -92,6 +96,7 @@ def decode_frame(data: bytes) -> Frame:
         lags[0] if lags else _empty(),
         dict(zip(pairs[::2], pairs[1::2], strict=True)),
         reference_ns,
+        numbers[pairs_at - shown : pairs_at],
     )
 
 
@@ -122,6 +127,8 @@ class Recorder:
         self._open = False
         self.iterations = 0
         """Iterations completed in this phase; its vu counts them."""
+        self.shown = _empty()
+        """What reads of pets that are saved saw; its vu's calls append it."""
 
     def begin(self, *, measured: bool, now_ns: int, is_open: bool = False) -> None:
         """A phase begins: samples from now on are measured, or discarded as warm-up."""
@@ -169,7 +176,9 @@ class Recorder:
             array("q", self._lags[:used] if self._open else ()),
             self._failures,
             self._reference_ns(),
+            self.shown[:],
         )
+        del self.shown[:]
         self._used = 0
         self._failures = {}
         self._send(frame)

@@ -188,16 +188,36 @@ class ThresholdResult(_Record):
         return "pass" if self.passed else "fail" if self.strict else "miss"
 
 
+UNCHECKED: Final = "vus that share pets also talk to them or care for them: give save_pet history: true"
+"""Why saves are unchecked."""
+
+
+class SaveCounts(_Record):
+    """How many acknowledged saves could be looked for."""
+
+    acknowledged: int = Field(default=0, description="warm-up included: the sum of the following")
+    checked: int = Field(default=0, description="a pet's last, read before the next one, or saved with a note")
+    superseded: int = Field(default=0, description="replaced by a later save before anything showed them")
+    unchecked: int = Field(
+        default=0, description="of pets that vus share and also talk to or care for, without `history: true`"
+    )
+
+
 class Integrity(_Record):
     """What the engine acknowledged against what its database holds, read afresh after the load."""
 
     acknowledged: int = Field(description="pets set up, and writes of the load, warm-up included")
-    lost: int = Field(description="acknowledged writes that are not stored")
+    set_up: int = Field(default=0, description="pets set up, among the acknowledged")
+    lost: int | None = Field(
+        description="acknowledged writes that are not stored, and stale reads; None: no write of the load was checked"
+    )
+    stale_reads: int = Field(default=0, description="reads that showed no save acknowledged before, among the lost")
     duplicates: int | None = Field(default=None, description="writes stored more often than asked for; None: not known")
     damaged: str = Field(default="", description="what SQLite's own check found wrong with the file")
     lost_updates: int | None = Field(default=None, description="changes of pets' numbers that do not add up")
     differences: int | None = Field(default=None, description="fields of pets that a new process reads otherwise")
     torn: int = Field(default=0, description="answers that were partly one save of a pet and partly another")
+    saves: SaveCounts = SaveCounts()
     examples: list[str] = []
 
 

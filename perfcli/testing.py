@@ -7,6 +7,7 @@ threads and the engine are made up. It is deterministic: one vu moves at a time,
 from __future__ import annotations
 
 import sqlite3
+from array import array
 from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import closing, suppress
@@ -29,7 +30,8 @@ from perfcli.results import RunResult
 from perfcli.run import StopRequest, run_scenario
 from perfcli.scenario.operation import CareSettings, CreationSettings, StepSettings, TalkSettings
 from perfcli.scenario.steps import SavePet, Sleep
-from perfcli.targets.naming import created_user, save_name, set_up_user
+from perfcli.targets.marks import telling_reads
+from perfcli.targets.naming import SaveMark, created_user, key_in, save_name, saves_in, set_up_user
 from perfcli.targets.protocol import Call, Failure, LivesIn, call_within
 from perfcli.units import format_duration
 from perfcli.wire import Line, open_line
@@ -146,6 +148,7 @@ class ScriptedTarget:
         self._called: Counter[str] = Counter()
         self._created: Counter[int] = Counter()
         self._saved: Counter[str] = Counter()
+        self._begun: Counter[int] = Counter()
         self.performed: dict[int, list[tuple[str, int, int]]] = {}
 
     def open(self, lives_in: LivesIn) -> str:
@@ -162,10 +165,13 @@ class ScriptedTarget:
     def join(self) -> None:
         """All is in one process."""
 
-    def calls(self, vu: int) -> list[Call | None]:
+    def calls(self, vu: int, shown: array[int]) -> list[Call | None]:
         """The scenario's steps, scripted."""
-        flow = self._plan.flow_of(vu)
-        return [call_within(step, None if isinstance(step, Sleep) else self._call(vu, step)) for step in flow]
+        telling = telling_reads(self._plan, self._plan.phase_of(vu))
+        return [
+            call_within(step, None if isinstance(step, Sleep) else self._call(vu, step, shown, tells=place in telling))
+            for place, step in enumerate(self._plan.flow_of(vu))
+        ]
 
     def classify(self, error: BaseException) -> Failure:
         """The type's name; TimeoutError and sqlite3's errors have their categories."""
@@ -186,9 +192,10 @@ class ScriptedTarget:
     def close(self) -> None:
         """Nothing is open."""
 
-    def _call(self, vu: int, step: StepSettings) -> Call:
+    def _call(self, vu: int, step: StepSettings, shown: array[int], *, tells: bool) -> Call:
         def arguments(user: int, choice: int) -> tuple[int, int]:
             self.performed.setdefault(vu, []).append((step.label, user, choice))
+            self._begun[vu] += isinstance(step, SavePet) and user != CREATED_PET
             return user, choice
 
         def invoke(user: int, choice: int) -> Behaviour:
@@ -201,7 +208,14 @@ class ScriptedTarget:
                 self._store(vu, step, user, choice)
             return behaviour
 
-        return Call(arguments, invoke, lambda _, behaviour: behaviour.problem)
+        def check(asked: tuple[int, int], behaviour: Behaviour) -> str:
+            if tells and not behaviour.problem:
+                user, _ = asked
+                name = self._name_of(self._owner(vu, user))
+                shown.append(saves_in(name) if user == CREATED_PET else key_in(name))
+            return behaviour.problem
+
+        return Call(arguments, invoke, check)
 
     def _store(self, vu: int, step: StepSettings, user: int, choice: int) -> None:
         match step:
@@ -215,11 +229,16 @@ class ScriptedTarget:
             case SavePet():
                 owner = self._owner(vu, user)
                 self._saved[owner] += 1
-                name = save_name(self._saved[owner])
+                mark = SaveMark(self._begun[vu], vu, noted=False).text
+                name = save_name(self._saved[owner]) if user == CREATED_PET else mark
                 self._write("UPDATE digipals SET name = ? WHERE user_id = ?", name, owner)
 
     def _owner(self, vu: int, user: int) -> str:
         return created_user(vu, self._created[vu] - 1) if user == CREATED_PET else set_up_user(user)
+
+    def _name_of(self, owner: str) -> str:
+        with closing(sqlite3.connect(self._database)) as connection:
+            return str(connection.execute("SELECT name FROM digipals WHERE user_id = ?", (owner,)).fetchone()[0])
 
     def _write(self, statement: str, *values: Any) -> None:
         with closing(sqlite3.connect(self._database)) as connection, connection:

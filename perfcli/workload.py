@@ -65,9 +65,9 @@ class Workload:
         self._phase = planned.phase
         self._random = Random(f"{seed}/{stream}/{vu}").random
         flow = planned.flow
-        follows_creation = _follows_creation(planned)
+        created = follows_creation(planned)
         self._steps = [
-            (place, pack(place, 0, 0), follows_creation[place], self._chooser(step)) for place, step in enumerate(flow)
+            (place, pack(place, 0, 0), created[place], self._chooser(step)) for place, step in enumerate(flow)
         ]
         self._next_user = self._user_chooser(planned, vu)
         self._next_step = self._step_chooser() if planned.phase.is_mix else None
@@ -81,10 +81,10 @@ class Workload:
     def _draw(self) -> Sequence[Draw]:
         iteration_user = self._next_user()
         draws = []
-        for place, packed_place, follows_creation, choose in (
+        for place, packed_place, on_created, choose in (
             self._steps if self._next_step is None else (self._steps[self._next_step()],)
         ):
-            user = CREATED_PET if follows_creation else iteration_user
+            user = CREATED_PET if on_created else iteration_user
             choice = choose()
             draws.append((place, user, choice, packed_place + (user << _USER_SHIFT) + choice))
         return draws
@@ -154,7 +154,7 @@ def pauses(planned: PlannedPhase) -> frozenset[int]:
     return frozenset(place for place, step in enumerate(planned.flow) if isinstance(step, Sleep))
 
 
-def _follows_creation(planned: PlannedPhase) -> list[bool]:
+def follows_creation(planned: PlannedPhase) -> list[bool]:
     """For each step of an ordered flow, whether a step before it creates the pet it acts on."""
     if planned.phase.is_mix:
         return [False] * len(planned.flow)

@@ -209,7 +209,9 @@ class Session:
                 vu - self._plan.phase_of(vu).first_vu,
                 self._plan.flow_of(vu),
                 target,
-                self._profiler.watched([step.label for step in self._plan.flow_of(vu)], target.calls(vu)),
+                self._profiler.watched(
+                    [step.label for step in self._plan.flow_of(vu)], target.calls(vu, recorder.shown)
+                ),
                 recorder,
                 outcomes,
                 self._hands(vu),

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping, Sequence, Set
+from collections import defaultdict
+from collections.abc import Collection, Iterator, Sequence, Set
 from typing import NamedTuple
 
 from perfcli.measurement.conservation import CareCounts, Cared
-from perfcli.measurement.tallies import Entry, FlowTallies, Newcomers, Spoken, Tally, proof_of, words_of
+from perfcli.measurement.saves import SetUpSaves, shown_in
+from perfcli.measurement.tallies import Entry, FlowTallies, Newcomers, Tally, proof_of, words_of
 from perfcli.plan import ExecutionPlan
 from perfcli.recorder import Frame
 from perfcli.scenario.operation import CareSettings, TalkSettings
-from perfcli.scenario.steps import SavePet
-from perfcli.targets.marks import Marking, marking_of
 from perfcli.targets.naming import created_user, set_up_user
 
 
@@ -31,18 +30,18 @@ class Account:
         self._flows: list[FlowTallies] = []
         self._of_vu: dict[int, FlowTallies] = {}
         self._newcomers: dict[int, Newcomers] = {}
-        marking = marking_of(plan)
-        # a name counts all saves of its pet only where nobody saves an older copy of that pet meanwhile
-        self._saves_count = marking is Marking.IN_PLACE and (plan.scenario.pool.processes == 1 or len(plan.waves) == 1)
-        self._notes_count = marking is not Marking.NAME_ONLY
+        self.set_up_saves = SetUpSaves(plan)
+        """Saves of the set-up's pets."""
 
     def add(self, frame: Frame) -> None:
         """Take in the samples of a frame."""
         tallies = self._of_vu.get(frame.vu) or self._open(frame.vu)
-        if tallies.writes:
+        if tallies.speaks:
             tallies.add(frame.draws, frame.failures)
+        shown = shown_in(frame, self.set_up_saves.reads_of(frame.vu))
+        self.set_up_saves.add(frame, shown)
         if tallies.creates:
-            self._newcomers[frame.vu].add(frame.draws, frame.failures)
+            self._newcomers[frame.vu].add(frame.draws, frame.failures, shown)
 
     def pets(self) -> Iterator[str]:
         """The users whose pet must be stored."""
@@ -50,32 +49,22 @@ class Account:
         for vu, newcomers in self._newcomers.items():
             yield from (created_user(vu, number) for number, created in enumerate(newcomers.created) if created)
 
-    def saves(self) -> Iterator[tuple[str, int]]:
-        """How many saves a user's pet must count at least."""
-        if self._saves_count:
-            saves: Counter[int] = Counter()
-            for entry in self._entries():
-                if isinstance(entry.step, SavePet):
-                    saves[entry.user] += entry.right
-            yield from ((set_up_user(user), count) for user, count in saves.items())
+    @property
+    def newcomers(self) -> Collection[Newcomers]:
+        """What each vu did to pets that it created."""
+        return self._newcomers.values()
+
+    def newcomers_saves(self) -> Iterator[tuple[str, int]]:
+        """How many saves a pet that the load created must count at least."""
         for vu, newcomers in self._newcomers.items():
             yield from ((created_user(vu, number), count) for number, count in enumerate(newcomers.saves) if count)
-
-    def notes(self) -> Mapping[str, int]:
-        """How many saves of a user's pet must each have stored an interaction of its own."""
-        notes: Counter[str] = Counter()
-        for entry in self._entries() if self._notes_count else ():
-            if isinstance(entry.step, SavePet) and entry.step.history:
-                notes[set_up_user(entry.user)] += entry.right
-        return notes
 
     def interactions(self) -> Iterator[tuple[str, Sequence[Expected]]]:
         """The interactions of every user: of the setup by text, of newcomers all together."""
         by_user: defaultdict[int, defaultdict[str, Tally]] = defaultdict(lambda: defaultdict(Tally))
         for entry in self._entries():
-            if isinstance(entry.step, Spoken):
-                text = words_of(entry.step)[entry.choice]
-                by_user[entry.user][text].add(proof_of(entry.step, entry.choice), entry.right, entry.unsure)
+            text = words_of(entry.step)[entry.choice]
+            by_user[entry.user][text].add(proof_of(entry.step, entry.choice), entry.right, entry.unsure)
         for user, tallies in by_user.items():
             yield set_up_user(user), [Expected({text}, tally) for text, tally in tallies.items()]
         for vu, newcomers in self._newcomers.items():
@@ -106,7 +95,7 @@ class Account:
             tallies = FlowTallies(flow)
             self._flows.append(tallies)
         if tallies.creates:
-            self._newcomers[vu] = Newcomers(flow)
+            self._newcomers[vu] = Newcomers(flow, self.set_up_saves.reads_of(vu))
         self._of_vu[vu] = tallies
         return tallies
 

@@ -8,8 +8,7 @@ Care is held to account by its interactions: the core need not write the table o
 from __future__ import annotations
 
 import sqlite3
-from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
 from operator import attrgetter, itemgetter
 from pathlib import Path
@@ -17,13 +16,17 @@ from typing import Final, NamedTuple
 
 from perfcli.measurement.account import Account, Expected
 from perfcli.measurement.conservation import Cared
+from perfcli.measurement.registers import Registers, Stored
 from perfcli.measurement.stored import StoredInteractions, StoredPets, open_stored
 from perfcli.plan import ExecutionPlan
 from perfcli.recorder import Frame
-from perfcli.results import Integrity
-from perfcli.targets.naming import save_mark, saves_in
+from perfcli.results import Integrity, SaveCounts
+from perfcli.targets.naming import UNSAVED, key_in, save_mark, saves_in, set_up_user, split_key
 
 _MOST_EXAMPLES: Final = 5
+
+_Names = Mapping[str, Sequence[str]]
+"""The names of the live pets stored, by user."""
 
 
 class Finding(NamedTuple):
@@ -38,6 +41,7 @@ class Ledger:
     """Acknowledged writes: pets set up and created, interactions, saves."""
 
     def __init__(self, plan: ExecutionPlan) -> None:
+        self._set_up = plan.scenario.setup.pets
         self._account = Account(plan)
 
     def add(self, frame: Frame) -> None:
@@ -55,55 +59,124 @@ class Ledger:
             complete: whether all samples arrived. Where some may be missing, as the engine was killed or a vu left
                 within a call, interactions beyond the account prove nothing: duplicates are then not known.
         """
+        account = self._account
+        saves = account.set_up_saves
+        saves.registers.judge_all()
         acknowledged = self._acknowledged()
         try:
             with open_stored(database) as stored:
                 damaged = stored.damage()
-                findings = [*self._of_pets(stored), *self._of_interactions(stored)]
+                names = _names(stored)
+                findings = [*self._of_pets(names), *self._of_interactions(stored, names)]
         except sqlite3.Error as error:
             # an OperationalError says that the file is locked, missing or of other tables; not that it is damaged
             damaged = "" if isinstance(error, sqlite3.OperationalError) else str(error)
             complaint = f"the database cannot be read: {error}"
-            return Integrity(acknowledged=acknowledged, lost=acknowledged, damaged=damaged, examples=[complaint])
-        told = [finding for finding in findings if finding.lost or complete]
+            return Integrity(
+                acknowledged=acknowledged,
+                set_up=self._set_up,
+                lost=acknowledged,
+                damaged=damaged,
+                saves=self._counts({}),
+                examples=[complaint],
+            )
+        counts = self._counts(names)
+        stale_reads = saves.registers.stale_reads + sum(each.stale_reads for each in account.newcomers)
+        lost = sum(finding.lost for finding in findings) + stale_reads
+        duplicates = sum(finding.duplicates for finding in findings)
+        written = acknowledged - self._set_up
+        looked_for = written - counts.superseded - counts.unchecked
+        told = [finding.words for finding in findings if finding.lost or complete]
         return Integrity(
             acknowledged=acknowledged,
-            lost=sum(finding.lost for finding in findings),
-            duplicates=sum(finding.duplicates for finding in findings) if complete else None,
+            set_up=self._set_up,
+            # what the load did not write, or nobody can look for, proves nothing as long as nothing is missing
+            lost=lost if lost or looked_for else None,
+            stale_reads=stale_reads,
+            duplicates=duplicates if complete and (duplicates or written) else None,
             damaged=damaged,
-            examples=[finding.words for finding in told[:_MOST_EXAMPLES]],
+            saves=counts,
+            examples=[*told, *self._stale_reads()][:_MOST_EXAMPLES],
         )
 
     def _acknowledged(self) -> int:
         account = self._account
         interactions = (expected.tally.acknowledged for _, all_of in account.interactions() for expected in all_of)
-        saves = sum(count for _, count in account.saves()) or sum(account.notes().values())
-        return sum(1 for _ in account.pets()) + sum(interactions) + saves
+        return sum(1 for _ in account.pets()) + sum(interactions) + self._saves()
 
-    def _of_pets(self, stored: StoredPets) -> Iterator[Finding]:
-        names = {user: [name for _, name in pets] for user, pets in groupby(stored.pets(), itemgetter(0))}
+    def _saves(self) -> int:
+        account = self._account
+        return account.set_up_saves.acknowledged + sum(each.acknowledged_saves for each in account.newcomers)
+
+    def _counts(self, names: _Names) -> SaveCounts:
+        """How many saves were checked, and why the others were not."""
+        saves = self._account.set_up_saves
+        checked = saves.noted.total() + saves.registers.checked
+        checked += sum(each.checked_saves for each in self._account.newcomers)
+        checked += sum(stored.checked for _, stored in self._registered(names))
+        acknowledged = self._saves()
+        return SaveCounts(
+            acknowledged=acknowledged,
+            checked=checked,
+            superseded=acknowledged - checked - saves.unchecked,
+            unchecked=saves.unchecked,
+        )
+
+    def _registered(self, names: _Names) -> Iterator[tuple[str, Stored]]:
+        """What the stored name says of the saves of each pet of the setup; of a pet stored twice, the better one."""
+        registers = self._account.set_up_saves.registers
+        for pet in registers.saved_pets():
+            user = set_up_user(pet)
+            keys = map(key_in, names.get(user, ())) if names.get(user) else [UNSAVED]
+            yield user, min(registers.stored(pet, key) for key in keys)
+
+    def _of_pets(self, names: _Names) -> Iterator[Finding]:
         for user in self._account.pets():
             count = len(names.get(user, []))
             if count == 0:
                 yield Finding(1, 0, f"the pet of {user} is not stored")
             elif count > 1:
                 yield Finding(0, count - 1, f"{user} has {count} live pets stored")
-        for user, acknowledged in self._account.saves():
+        for user, acknowledged in self._account.newcomers_saves():
             # the target counts a pet's saves in the pet itself, before it saves it: more may be stored, never fewer
             saves = max(map(saves_in, names.get(user, [])), default=0)
             if saves < acknowledged:
-                yield Finding(
-                    acknowledged - saves, 0, f"{user}: {acknowledged} saves acknowledged, {saves} in the pet stored"
-                )
+                lost = acknowledged - saves
+                yield Finding(lost, 0, f"{user}: {acknowledged} saves acknowledged, {saves} in the pet stored")
 
-    def _of_interactions(self, stored: StoredPets) -> Iterator[Finding]:
+    def _of_interactions(self, stored: StoredPets, names: _Names) -> Iterator[Finding]:
         rows = {user: list(texts) for user, texts in groupby(stored.interactions(), attrgetter("user"))}
         for user, all_of in self._account.interactions():
             for expected in all_of:
                 yield from _compare(user, expected, rows.get(user, []))
-        notes = self._account.notes()
-        for user in notes:
-            yield from _compare_notes(user, notes[user], rows.get(user, []))
+        saves = self._account.set_up_saves
+        without_notes = set()
+        for pet, acknowledged in saves.noted.items():
+            user = set_up_user(pet)
+            for finding in _compare_notes(user, acknowledged, rows.get(user, []), saves.registers):
+                yield finding
+                if finding.lost:
+                    without_notes.add(user)
+        for user, found in self._registered(names):
+            # a save that is missing with its note is missing once
+            if found.lost and user not in without_notes:
+                shown = ", ".join(map(repr, names.get(user, ()))) or "none"
+                yield Finding(found.lost, 0, f"{user}: saves acknowledged that the pet stored does not show: {shown}")
+
+    def _stale_reads(self) -> Iterator[str]:
+        for pet, shown, latest in self._account.set_up_saves.registers.examples:
+            yield f"{set_up_user(pet)}: a read showed {_in_words(shown)}, after {_in_words(latest)} was acknowledged"
+
+
+def _names(stored: StoredPets) -> _Names:
+    return {user: [name for _, name in pets] for user, pets in groupby(stored.pets(), itemgetter(0))}
+
+
+def _in_words(key: int) -> str:
+    if key == UNSAVED:
+        return "the pet as it was set up"
+    number, vu = split_key(key)
+    return f"save {number} of vu{vu}"
 
 
 def _compare(user: str, expected: Expected, rows: Sequence[StoredInteractions]) -> Iterator[Finding]:
@@ -119,12 +192,18 @@ def _compare(user: str, expected: Expected, rows: Sequence[StoredInteractions]) 
         yield Finding(lost, surplus, words + as_refused)
 
 
-def _compare_notes(user: str, acknowledged: int, rows: Iterable[StoredInteractions]) -> Iterator[Finding]:
+def _compare_notes(
+    user: str, acknowledged: int, rows: Iterable[StoredInteractions], registers: Registers
+) -> Iterator[Finding]:
     """Each save bears a mark of its own, so its note can be stored once and no more."""
-    notes = Counter({row.text: row.succeeded + row.refused for row in rows if save_mark(row.text)})
-    lost, surplus = max(acknowledged - len(notes), 0), notes.total() - len(notes)
-    if lost:
-        yield Finding(lost, 0, f"{user}: {acknowledged} saves with a note acknowledged, {len(notes)} notes stored")
+    marked = ((row, save_mark(row.text)) for row in rows)
+    notes = {mark: row.succeeded + row.refused for row, mark in marked if mark}
+    # what was not acknowledged may be stored or not, and makes good for nothing
+    lost = acknowledged - sum(not registers.is_unsure(mark.key) for mark in notes)
+    surplus = sum(notes.values()) - len(notes)
+    if lost > 0:
+        yield Finding(lost, 0, f"{user}: {acknowledged} saves with a note acknowledged, {acknowledged - lost} stored")
     if surplus:
-        twice, count = notes.most_common(1)[0]
-        yield Finding(0, surplus, f"{user}: the note {twice!r} of one save is stored {count} times")
+        twice = max(notes, key=lambda mark: notes[mark])
+        words = f"{user}: the note {twice.text!r} of one save is stored {notes[twice]} times"
+        yield Finding(0, surplus, words)

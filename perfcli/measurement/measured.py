@@ -154,7 +154,8 @@ class Measurement:
         self.left_running += fidelity.left
         if self.integrity is not None:
             examples = [*self.integrity.examples, *fidelity.examples]
-            update = {"differences": fidelity.differences, "examples": examples}
+            differences = fidelity.differences if fidelity.compared or fidelity.differences else None
+            update = {"differences": differences, "examples": examples}
             self.integrity = self.integrity.model_copy(update=update)
 
     @staticmethod
@@ -162,7 +163,7 @@ class Measurement:
         """Of what was found before and after the engine shut down."""
         if before is None:
             return now
-        worse = max(before, now, key=lambda found: found.lost + (found.duplicates or 0))
+        worse = max(before, now, key=lambda found: (found.lost or 0) + (found.duplicates or 0))
         kept = {"damaged": before.damaged or now.damaged, "lost_updates": before.lost_updates}
         return worse.model_copy(update=kept)
 

@@ -18,7 +18,7 @@ from perfcli.plan import PlannedPhase
 from perfcli.recorder import FLUSH_INTERVAL_NS
 from perfcli.results import GrowthResult, Inspection, Integrity
 from perfcli.scenario.steps import LoadPet, Status
-from perfcli.targets.marks import Marking, marking_of
+from perfcli.targets.marks import marking_of
 from perfcli.thresholds import Threshold
 from perfcli.units import NS_PER_S
 
@@ -177,15 +177,12 @@ class Observations:
         """What the comparison with the database showed."""
         return self._measurement.integrity
 
-    def lost_writes(self) -> float | None:
-        """Acknowledged writes that are not stored, and reads that did not show one."""
-        return None if self.integrity is None else self.integrity.lost + (self.failures_of("lost") or 0)
-
     def torn_reads(self) -> float | None:
         """Reads of partly another save; None where no pet bears marks, or none is read."""
-        plan = self._measurement.plan
-        reads = any(isinstance(step, LoadPet | Status) for phase in plan.phases for step in phase.flow)
-        return None if marking_of(plan) is Marking.NAME_ONLY or not reads else self.failures_of("torn")
+        phases = self._measurement.plan.phases if self._phase is None else [self._phase]
+        reads = {step.label for phase in phases for step in phase.flow if isinstance(step, LoadPet | Status)}
+        is_marked = marking_of(self._measurement.plan).has_marks
+        return self.failures_of("torn") if is_marked and any(sum(self._tried(label)) for label in reads) else None
 
     @property
     def inspection(self) -> Inspection:
@@ -280,13 +277,14 @@ _OF_RUN: Final[Mapping[str, Callable[[Observations], float | None]]] = {
     "offered_rate": Observations.offered_rate,
     "achieved_rate": Observations.achieved_rate,
     "delivery": Observations.delivery,
-    "lost_writes": Observations.lost_writes,
+    "lost_writes": lambda seen: _part(seen.integrity, "lost"),
     "duplicate_writes": lambda seen: _part(seen.integrity, "duplicates"),
     "lost_updates": lambda seen: _part(seen.integrity, "lost_updates"),
     "fidelity.differences": lambda seen: _part(seen.integrity, "differences"),
     "torn_reads": Observations.torn_reads,
     "db_errors": lambda seen: seen.failures_of("database"),
     "busy_errors": lambda seen: seen.failures_of("busy"),
+    "stale_errors": lambda seen: seen.failures_of("stale"),
     "engine.shutdown_time": lambda seen: seen.inspection.shutdown_ns,
     "engine.threads_left": lambda seen: seen.looked_into and len(seen.inspection.threads_left),
     "engine.files_left": lambda seen: seen.looked_into and len(seen.inspection.files_left),

@@ -18,7 +18,7 @@ from perfcli.workload import places
 
 @dataclass(frozen=True, slots=True)
 class FailureKind:
-    """A kind of failure, and what it says of the engine: "timeout", "busy", "database", "torn", "lost" or ""."""
+    """A kind of failure, and what it says of the engine: "timeout", "busy", "stale", "database", "torn" or ""."""
 
     kind: str
     category: str

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 from perfcli.measurement.conservation import NEEDS_ENERGY
 from perfcli.recorder import OK, SKIPPED
@@ -16,7 +16,6 @@ from perfcli.scenario.steps import SavePet
 from perfcli.workload import CREATED_PET, places, unpack
 
 Spoken = TalkSettings | CareSettings
-_WRITES: Final = (CreationSettings, SavePet, TalkSettings, CareSettings)
 
 
 class Proof(Enum):
@@ -65,9 +64,9 @@ class Tally:
 
 
 class Entry(NamedTuple):
-    """What was done to one pet of the setup with one variant of one step."""
+    """What was said to one pet of the setup with one variant of one step."""
 
-    step: StepSettings
+    step: Spoken
     user: int
     choice: int
     right: int  # answered rightly
@@ -75,26 +74,26 @@ class Entry(NamedTuple):
 
 
 class FlowTallies:
-    """The writing draws of one flow on pets of the setup, by their packed form: as many numbers as there are draws."""
+    """What one flow said to pets of the setup, by packed draw: as many numbers as there are different draws."""
 
     def __init__(self, flow: Sequence[StepSettings]) -> None:
         self.flow = flow
-        self.writes = any(isinstance(step, _WRITES) for step in flow)
+        self.speaks = any(isinstance(step, Spoken) for step in flow)
         self.creates = any(isinstance(step, CreationSettings) for step in flow)
-        self._writing = frozenset(place for place, step in enumerate(flow) if isinstance(step, _WRITES))
+        self._speaking = frozenset(place for place, step in enumerate(flow) if isinstance(step, Spoken))
         self._right: Counter[int] = Counter()
         self._unsure: Counter[int] = Counter()
 
     def add(self, draws: array[int], failures: Mapping[int, int]) -> None:
         """Count the samples of a frame."""
-        writing = self._writing
-        if len(writing) == len(self.flow):
+        speaking = self._speaking
+        if len(speaking) == len(self.flow):
             self._right.update(draws)
         else:
-            self._right.update(draw for draw, place in zip(draws, places(draws), strict=True) if place in writing)
+            self._right.update(draw for draw, place in zip(draws, places(draws), strict=True) if place in speaking)
         for index, outcome in failures.items():
             draw = draws[index]
-            if unpack(draw)[0] in writing:
+            if unpack(draw)[0] in speaking:
                 self._right[draw] -= 1
                 self._unsure[draw] += outcome != SKIPPED
 
@@ -102,34 +101,57 @@ class FlowTallies:
         """All that was done to pets of the setup."""
         for draw, right in self._right.items():
             place, user, choice = unpack(draw)
-            if user >= 0 and not isinstance(self.flow[place], CreationSettings):
-                yield Entry(self.flow[place], user, choice, right, self._unsure[draw])
+            step = self.flow[place]
+            if user >= 0 and isinstance(step, Spoken):
+                yield Entry(step, user, choice, right, self._unsure[draw])
 
 
 class Newcomers:
-    """The pets that one vu tried to create, in their order, with what was done to each: 21 bytes a pet."""
+    """The pets that one vu tried to create, in their order, with what was done to each: 21 bytes a pet.
 
-    def __init__(self, flow: Sequence[StepSettings]) -> None:
+    Args:
+        reads: the places in the flow whose reads tell what they saw, and whether the database told it.
+    """
+
+    def __init__(self, flow: Sequence[StepSettings], reads: Mapping[int, bool]) -> None:
         self.words = frozenset(word for step in flow if isinstance(step, Spoken) for word in words_of(step))
         self.created = array("b")
         self.saves = array("l")
+        """How many saves each must count in its name at least."""
+        self.acknowledged_saves = 0
+        self.stale_reads = 0
+        """Reads that showed fewer saves than were acknowledged before."""
+        self._checked_saves = 0
+        self._last_is_unread = self._may_be_overwritten = False
         self._proven = {proof: array("i") for proof in Proof}
+        self._reads = reads
         self._columns = [self._columns_of(step) for step in flow]
 
-    def add(self, draws: array[int], failures: Mapping[int, int]) -> None:
-        """Count the samples of a frame."""
+    def add(self, draws: array[int], failures: Mapping[int, int], shown: Mapping[int, int]) -> None:
+        """Count the samples of a frame; `shown` are the saves that reads saw, by index."""
         created, unsure = self.created, self._proven[Proof.NOTHING]
         for index, (draw, place) in enumerate(zip(draws, places(draws), strict=True)):
             outcome = failures.get(index, OK)
             columns = self._columns[place]
-            if not columns or outcome == SKIPPED:
+            if outcome == SKIPPED or not (columns or index in shown):
                 continue
             _, user, choice = unpack(draw)
-            if columns[0] is created:
+            if columns and columns[0] is created:
                 self._try_another(right=outcome == OK)
-            elif user == CREATED_PET and created:
+            elif user != CREATED_PET or not created:
+                continue
+            elif not columns:
+                self._read(shown[index], checks=self._reads[place])
+            elif columns[0] is self.saves:
+                self._save(right=outcome == OK)
+            else:
                 column = columns[choice] if outcome == OK else unsure
                 column[-1] += 1
+
+    @property
+    def checked_saves(self) -> int:
+        """Saves that a read showed before the next one, and the last one of each pet."""
+        return self._checked_saves + self._last_is_unread
 
     def interactions(self, number: int) -> Tally:
         """Those of the n-th pet, whatever the text: one vu alone acts on it, in one iteration."""
@@ -147,7 +169,23 @@ class Newcomers:
                 return [self._proven[proof_of(step, choice)] for choice in range(step.choices)]
         return []
 
+    def _save(self, *, right: bool) -> None:
+        """Count a save; once one was not acknowledged, it may take effect after all that follow."""
+        self.acknowledged_saves += right
+        self._may_be_overwritten |= not right
+        self._last_is_unread = not self._may_be_overwritten
+        self.saves[-1] += self._last_is_unread
+
+    def _read(self, saves: int, *, checks: bool) -> None:
+        is_stale = saves < self.saves[-1]
+        self.stale_reads += is_stale
+        if checks or is_stale:
+            self._checked_saves += self._last_is_unread
+            self._last_is_unread = False
+
     def _try_another(self, *, right: bool) -> None:
+        self._checked_saves += self._last_is_unread
+        self._last_is_unread = self._may_be_overwritten = False
         for column in (self.saves, *self._proven.values()):
             column.append(0)
         self.created.append(right)

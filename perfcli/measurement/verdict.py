@@ -11,7 +11,7 @@ from perfcli.measurement.measured import Measurement
 from perfcli.measurement.observations import Observations
 from perfcli.metrics.catalog import percentile_of
 from perfcli.metrics.statistics import LEAST_BEYOND
-from perfcli.results import ThresholdResult
+from perfcli.results import UNCHECKED, ThresholdResult
 from perfcli.scenario.models import ThresholdRule
 from perfcli.thresholds import Threshold, parse_threshold
 from perfcli.units import format_quantity
@@ -24,6 +24,9 @@ _WHY_NONE = {
     "degradation": "a fifth of the operations has fewer than 5",
     "lost_updates": "no care was acknowledged whose effects only add",
     "torn_reads": "no pet is both saved with marks and read",
+    "lost_writes": "no write of the load could be checked",
+    "duplicate_writes": "the load wrote nothing",
+    "fidelity.differences": "there was no pet to compare",
     "memory.per_pet": "no pet was in the engine's cache",
 }
 LEAST_DELIVERY = 0.98
@@ -100,6 +103,9 @@ def _depends_on_time(threshold: Threshold, observed: float | None, observations:
 def _why_none(threshold: Threshold, observations: Observations) -> str:
     if threshold.metric.name == "io.fsyncs_per_op":
         return observations.inspection.fsyncs_not_told
+    found = observations.integrity
+    if threshold.metric.name == "lost_writes" and found and found.saves.unchecked:
+        return f"{found.saves.unchecked:,} saves are unchecked: {UNCHECKED}"
     return _WHY_NONE.get(threshold.metric.name, "")
 
 

@@ -152,7 +152,7 @@ EXPLANATIONS: Final = {
     ),
     "lost_writes": Explanation(
         "what the engine acknowledged, by the samples, against its database, read afresh by SQLite alone "
-        "before the engine shuts down",
+        "before the engine shuts down, and against what reads showed",
         "lost_writes == 0",
         "lost-and-duplicate-writes",
     ),
@@ -187,6 +187,11 @@ EXPLANATIONS: Final = {
     "busy_errors": Explanation(
         "operations that raised SQLite's busy or locked",
         "busy_errors == 0",
+        "answers",
+    ),
+    "stale_errors": Explanation(
+        "operations that raised StalePetError, or another PetConflictError",
+        "stale_errors < 50",
         "answers",
     ),
     "io.written_per_op": Explanation(

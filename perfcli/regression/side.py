@@ -118,7 +118,7 @@ class Side:
         if removed := self._places.removed():
             raise EngineProblem(self, removed)
         found = self._ledger.verify(self._database)
-        self.lost_writes, self.lost = found.lost, found.examples[:_MOST_EXAMPLES]
+        self.lost_writes, self.lost = found.lost or 0, found.examples[:_MOST_EXAMPLES]
 
     def database_bytes(self) -> int:
         """What its database holds, in whole pages; those that are free are not counted."""

@@ -4,17 +4,13 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from perfcli.targets.marks import Marks
 from perfcli.targets.naming import PetRef
 
 WRONG = "wrong answer: "
 TORN = WRONG + "torn read"
 """The kind of failure whose count is the metric `torn_reads`."""
 
-OUTDATED: Final = WRONG + "a save that was acknowledged is not in it"
-"""The kind of failure that counts as a lost write."""
-
-CATEGORIES: Final = {TORN: "torn", OUTDATED: "lost"}
+CATEGORIES: Final = {TORN: "torn"}
 """What these failures say of the engine."""
 
 
@@ -23,13 +19,6 @@ def pet(expected: PetRef, answer: Any) -> str:
     if answer is None:
         return WRONG + "no pet"
     return identity(expected, answer.user_id, answer.id)
-
-
-def as_saved(marks: Marks, expected: PetRef, answer: Any) -> str:
-    """A pet must be as the last save left it: not partly as another one, and not as an earlier one."""
-    if marks.are_torn(expected.user_id, answer):
-        return TORN
-    return OUTDATED if marks.are_outdated(answer) else ""
 
 
 def identity(expected: PetRef, user_id: Any, pet_id: Any) -> str:

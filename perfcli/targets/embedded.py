@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import time
+from array import array
 from collections.abc import Callable, Sequence
 from functools import partial
 from itertools import chain
@@ -21,13 +22,13 @@ from perfcli.scenario.operation import StepSettings
 from perfcli.targets import checks
 from perfcli.targets.answers import write_answers
 from perfcli.targets.kinds import causes, kind_of_error
-from perfcli.targets.marks import Marking, Marks, count_save, marking_of
-from perfcli.targets.naming import PetRef, assets_of, set_up_user
+from perfcli.targets.marks import TORN_KEY, Marking, Marks, count_save, marking_of, telling_reads
+from perfcli.targets.naming import PetRef, assets_of, saves_in, set_up_user
 from perfcli.targets.pets import VuPets
 from perfcli.targets.protocol import Call, Check, EngineGone, Failure, LivesIn, StepImpossible, call_within
 from perfcli.targets.simulated_ai import SimulatedAI
 from perfcli.targets.sources import source_digest
-from perfcli.workload import CREATED_PET
+from perfcli.workload import CREATED_PET, follows_creation
 
 _MOST_REFUSALS: Final = 10
 _BUSY_PAUSE_S: Final = 0.02
@@ -70,17 +71,23 @@ class EmbeddedTarget:
                 raise EngineGone(f"the pet of {user}, set up in another process, is not in the database")
             self._pets.append(PetRef(user, pet.id))
 
-    def calls(self, vu: int) -> list[Call | None]:
+    def calls(self, vu: int, shown: array[int]) -> list[Call | None]:
         """The scenario's steps for one vu."""
         pets = VuPets(vu, self._pets)
         self._pets_of_vus.append(pets)
-        bound = _VuCalls(pets, self._marks, self._core, self._storage, self._create)
-        return [call_within(step, self._bind(bound, step)) for step in self._plan.flow_of(vu)]
+        bound = _VuCalls(pets, self._marks, self._core, self._storage, self._create, shown)
+        phase = self._plan.phase_of(vu)
+        telling = telling_reads(self._plan, phase)
+        flow = enumerate(zip(phase.flow, follows_creation(phase), strict=True))
+        return [
+            call_within(step, self._bind(bound, step, tells=place in telling, created=created))
+            for place, (step, created) in flow
+        ]
 
     @staticmethod
-    def _bind(bound: _VuCalls, step: StepSettings) -> Call | None:
+    def _bind(bound: _VuCalls, step: StepSettings, *, tells: bool, created: bool) -> Call | None:
         try:
-            return bound.bind(step)
+            return bound.bind(step, tells=tells, created=created)
         except AttributeError as error:
             raise _lacking(error, step.label) from error
 
@@ -99,8 +106,8 @@ class EmbeddedTarget:
         write_answers(self._ask, chain(set_up, newcomers), file)
 
     def _ask(self, user: str) -> DigiPal | None:
-        shared = self._plan.scenario.pool.processes > 1 or self._marks.marking is Marking.ON_COPIES
-        if shared:
+        alone = self._marks.marking in (Marking.NOTHING, Marking.IN_PLACE)
+        if self._plan.scenario.pool.processes > 1 or not alone:
             # others may have saved it behind this cache's back, which is no fault of the engine
             self._core.active_pets.pop(user, None)
         return self._core.load_existing_pet(user)
@@ -130,6 +137,7 @@ class _VuCalls:
         core: DigiPalCore,
         storage: StorageManager,
         create: Callable[[str, EggType], DigiPal],
+        shown: array[int],
     ) -> None:
         self._pets = pets
         self._marks = marks
@@ -137,8 +145,9 @@ class _VuCalls:
         self._core = core
         self._storage = storage
         self._create = create
+        self._shown = shown
 
-    def bind(self, step: StepSettings) -> Call | None:
+    def bind(self, step: StepSettings, *, tells: bool, created: bool) -> Call | None:
         core, on_pet = self._core, self._user_arguments()
         match step:
             case steps.CreatePet():
@@ -147,7 +156,7 @@ class _VuCalls:
                 )
             case steps.LoadPet():
                 load = self._storage.load_pet if step.source == "database" else core.load_existing_pet
-                return Call(on_pet, load, self._check_pet())
+                return Call(on_pet, load, self._check_pet(tells, created))
             case steps.SavePet():
                 note = Interaction if step.history else None
                 return Call(partial(self._changed_pet, note), self._storage.save_pet, self._saved)
@@ -156,7 +165,7 @@ class _VuCalls:
             case steps.Care():
                 return self._talk(core.apply_care_action, step.actions, "interpreted_command", step.accept_refusal)
             case steps.Status():
-                return Call(on_pet, core.get_pet_state, self._check_pet())
+                return Call(on_pet, core.get_pet_state, self._check_pet(tells, created))
             case steps.Statistics():
                 return Call(on_pet, core.get_pet_statistics, self._check(checks.statistics))
             case steps.Evict():
@@ -175,18 +184,31 @@ class _VuCalls:
     def _check(self, check: Callable[[PetRef, Any], str]) -> Callable[[tuple[Any, ...], Any], str]:
         return lambda _, answer: check(self._acted_on, answer)
 
-    def _check_pet(self) -> Check:
-        marks, looks_for_marks = self._marks, self._marks.marking is not Marking.NAME_ONLY
+    def _check_pet(self, tells: bool, created: bool) -> Check:
+        show, look = self._shown.append, self._look(created)
 
         def check(_: tuple[Any, ...], answer: Any) -> str:
             expected = self._acted_on
             user_id, pet_id = expected
             # the plain case by itself: it is much of what the harness does beside the engine
-            if answer is not None and answer.user_id == user_id and answer.id == pet_id:
-                return checks.as_saved(marks, expected, answer) if looks_for_marks else ""
-            return checks.pet(expected, answer)
+            if answer is None or answer.user_id != user_id or answer.id != pet_id:
+                return checks.pet(expected, answer)
+            if look is None:
+                return ""
+            key = look(answer)
+            if key == TORN_KEY:
+                return checks.TORN
+            if tells:
+                show(key)
+            return ""
 
         return check
+
+    def _look(self, created: bool) -> Callable[[Any], int] | None:
+        """What tells which save a pet that was read bears the mark of; None if none can be told."""
+        if created:
+            return lambda pet: saves_in(pet.name)
+        return self._marks.key_of if self._marks.marking.has_marks else None
 
     def _talk(self, invoke: Callable[..., Any], words: Sequence[str], field: str, accept_refusal: bool) -> Call:
         return Call(
@@ -206,23 +228,27 @@ class _VuCalls:
         return problem
 
     def _changed_pet(self, note: Callable[..., Interaction] | None, user: int, choice: int) -> tuple[DigiPal]:
+        marks, vu = self._marks, self._pets.vu
+        if user != CREATED_PET:
+            # first of all: whatever becomes of it, the tool counts each sample of a save
+            marks.begin(vu)
         reference = self._pets.of(user)
         if self._unsaved:
             # somebody else saved it first: what this engine has in memory is older
             self._core.active_pets.pop(self._unsaved, None)
-        pet = self._core.load_existing_pet(reference.user_id)
+        notes_only = user != CREATED_PET and marks.marking is Marking.NOTES_ONLY
+        # others may be in the midst of changing the object in memory, and half a change must not be saved
+        pet = (self._storage.load_pet if notes_only else self._core.load_existing_pet)(reference.user_id)
         if pet is None:
             raise StepImpossible("skipped: no pet to save")
         if user == CREATED_PET:
             return (count_save(pet),)
-        marked = self._marks.leave(pet, reference.user_id, self._pets.vu, note)
+        marked = marks.leave(pet, vu, note)
         self._unsaved = "" if marked is pet else reference.user_id
         return (marked,)
 
     def _saved(self, asked: tuple[Any, ...], answer: Any) -> str:
         problem = checks.saved(answer)
-        if not problem:
-            self._marks.acknowledge(asked[0])
         if self._unsaved and not problem:
             (marked,) = asked
             self._core.active_pets[self._unsaved] = marked
@@ -250,15 +276,19 @@ def _lacking(error: AttributeError, label: str) -> PerfError:
 
 def _category(error: BaseException) -> str:
     """What the exception, or one that caused it, says of the database or the clock."""
-    names = {base.__name__ for base in type(error).__mro__}
-    if "PetConflictError" in names:
-        return ""  # a refusal to overwrite what others saved: the database is well
     for cause in causes(error):
+        if "PetConflictError" in _names(cause):
+            return "stale"  # a refusal to overwrite what others saved: the database is well
         if isinstance(cause, TimeoutError):
             return "timeout"
         if isinstance(cause, sqlite3.Error):
             return "busy" if _is_busy(cause) else "database"
-    return "database" if "StorageError" in names else ""
+    return "database" if "StorageError" in _names(error) else ""
+
+
+def _names(error: BaseException) -> set[str]:
+    """What its type is called, and those it derives from: another engine's types are no subclasses of ours."""
+    return {base.__name__ for base in type(error).__mro__}
 
 
 def _is_busy(error: sqlite3.Error) -> bool:

@@ -1,22 +1,27 @@
 """Marks that `save_pet` steps leave in pets: the same words in every field that no engine changes by itself.
 
-Whoever reads a pet whose marks differ, or a mark of a save that was never begun, has read a pet that was never saved.
+Each save has a mark of its own. Whoever reads a pet whose marks differ, or a mark of a save that was never begun, has
+read a pet that was never saved; and the mark says which save a read saw, so that a stale one can be told.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from copy import copy
 from enum import Enum
 from typing import Any, Final
 
-from perfcli.plan import ExecutionPlan
-from perfcli.scenario.operation import CareSettings, TalkSettings
-from perfcli.scenario.steps import SavePet
-from perfcli.targets.naming import SaveMark, save_mark, save_name, saves_in
+from perfcli.plan import ExecutionPlan, PlannedPhase
+from perfcli.scenario.operation import CareSettings, StepSettings, TalkSettings
+from perfcli.scenario.steps import LoadPet, SavePet, Status
+from perfcli.targets.naming import UNSAVED, SaveMark, save_mark, save_name, saves_in
+from perfcli.workload import follows_creation
 
 MARKED: Final = ("name", "current_image_path", "image_generation_prompt")
 """The fields of a pet that bear the mark."""
+
+TORN_KEY: Final = -1
+"""In place of the key of a save, if a pet bears marks that no save left together."""
 
 _HISTORY_LOADED: Final = 100
 
@@ -24,46 +29,83 @@ _HISTORY_LOADED: Final = 100
 class Marking(Enum):
     """How saves may mark the pets of the setup, such that the marking itself tears nothing."""
 
+    NOTHING = "nobody saves them"
     IN_PLACE = "nobody else acts on a pet while it is saved: the engine's own object bears the marks"
     ON_COPIES = "others read it meanwhile: a copy bears the marks, and takes the object's place once it is saved"
-    NAME_ONLY = "others change it through the engine meanwhile, which a copy would undo: its name counts, no more"
+    NOTES_ONLY = "others change it through the engine meanwhile, which undoes marks: a note at most tells of a save"
+
+    @property
+    def has_marks(self) -> bool:
+        """Whether a pet tells which save it bears the mark of."""
+        return self in (Marking.IN_PLACE, Marking.ON_COPIES)
 
 
 def marking_of(plan: ExecutionPlan) -> Marking:
-    """How the saves of a plan mark pets. Pets that the load creates have their saves counted in their name, always."""
-    savers = [phase for phase in plan.phases if any(isinstance(step, SavePet) for step in phase.flow)]
-    if savers and all(plan.users_alone(phase.first_vu) for phase in savers):
+    """How the saves of a plan mark pets of the setup. Pets that the load creates count their saves in their name."""
+    savers = [phase for phase in plan.phases if any(_on_set_up(phase, SavePet))]
+    if not savers:
+        return Marking.NOTHING
+    changed = any(any(_on_set_up(phase, TalkSettings, CareSettings)) for phase in plan.phases)
+    # what another process has in memory since an earlier wave is older, and talk to it may store it again
+    outlives = plan.scenario.pool.processes > 1 and len(plan.waves) > 1
+    if all(plan.users_alone(phase.first_vu) for phase in savers) and not (changed and outlives):
         return Marking.IN_PLACE
-    steps = (step for phase in plan.phases for step in phase.flow)
-    changed = any(isinstance(step, TalkSettings | CareSettings) for step in steps)
-    return Marking.ON_COPIES if savers and not changed else Marking.NAME_ONLY
+    return Marking.NOTES_ONLY if changed else Marking.ON_COPIES
+
+
+def telling_reads(plan: ExecutionPlan, planned: PlannedPhase) -> Mapping[int, bool]:
+    """The places in a phase's flow whose reads tell which save they saw, and whether the database told it.
+
+    A cached read can be stale, but shows no more of a save than what the harness itself wrote into the cached pet.
+    """
+    marking = marking_of(plan)
+    # on copies the harness itself changes the cache, and other processes have a cache of their own
+    cache_tells = marking is Marking.IN_PLACE and plan.scenario.pool.processes == 1
+    steps = list(zip(planned.flow, follows_creation(planned), strict=True))
+    saves_created = any(new and isinstance(step, SavePet) for step, new in steps)
+    telling = {}
+    for place, (step, new) in enumerate(steps):
+        if isinstance(step, LoadPet | Status):
+            from_database = isinstance(step, LoadPet) and step.source == "database"
+            if saves_created if new else marking.has_marks and (from_database or cache_tells):
+                telling[place] = from_database
+    return telling
+
+
+def _on_set_up(planned: PlannedPhase, *kinds: type[StepSettings]) -> Iterator[bool]:
+    """Of each step of these kinds, whether it acts on pets of the setup."""
+    steps = zip(planned.flow, follows_creation(planned), strict=True)
+    return (not new for step, new in steps if isinstance(step, kinds))
 
 
 class Marks:
-    """The saves that the vus of one process began, and whether a pet bears the mark of one of them.
+    """The saves that the vus of one process began, and which of them a pet bears the mark of.
 
     Threads may share it: each vu adds under its own number.
     """
 
     def __init__(self, marking: Marking) -> None:
         self.marking = marking
-        self._begun: dict[tuple[str, int], int] = {}
-        self._acknowledged: dict[str, int] = {}
+        self._begun: dict[int, int] = {}
 
-    def leave(self, pet: Any, user_id: str, vu: int, note: Callable[..., Any] | None = None) -> Any:
+    def begin(self, vu: int) -> None:
+        """A vu begins its next save of a pet of the setup, whatever comes of it."""
+        self._begun[vu] = self._begun.get(vu, 0) + 1
+
+    def leave(self, pet: Any, vu: int, note: Callable[..., Any] | None = None) -> Any:
         """The pet to save in place of this one of the setup, marked; itself or a copy.
 
         Args:
+            pet: where there are notes only, nobody else's object.
             note: makes an interaction of its `user_input` and `pet_response`, for the history to bear the mark too.
         """
-        if self.marking is Marking.NAME_ONLY:
-            return count_save(pet)
-        in_place = self.marking is Marking.IN_PLACE
-        # on copies a vu counts its own saves, as others may count at the same time
-        before = saves_in(pet.name) if in_place else self._begun.get((user_id, vu), 0)
-        mark = SaveMark(before + 1, vu, note is not None).text
-        self._begun[user_id, vu] = before + 1
-        marked = pet if in_place else copy(pet)
+        mark = SaveMark(self._begun[vu], vu, note is not None).text
+        if not self.marking.has_marks:
+            if note is None:
+                return count_save(pet)
+            pet.conversation_history.append(note(user_input=mark, pet_response=mark))
+            return pet
+        marked = pet if self.marking is Marking.IN_PLACE else copy(pet)
         for name in MARKED:
             setattr(marked, name, mark)
         if note is not None:
@@ -71,29 +113,20 @@ class Marks:
             marked.conversation_history = [*pet.conversation_history, note(user_input=mark, pet_response=mark)]
         return marked
 
-    def acknowledge(self, pet: Any) -> None:
-        """A save of the pet was acknowledged. Held against later reads where nobody else saves it."""
-        if self.marking is Marking.IN_PLACE:
-            self._acknowledged[pet.user_id] = saves_in(pet.name)
-
-    def are_outdated(self, pet: Any) -> bool:
-        """Whether a pet that was read lacks a save that was acknowledged before."""
-        return saves_in(pet.name) < self._acknowledged.get(pet.user_id, 0)
-
-    def are_torn(self, user_id: str, pet: Any) -> bool:
-        """Whether a pet that was read, or its state, bears marks that no save left together."""
-        if self.marking is Marking.NAME_ONLY:
-            return False
+    def key_of(self, pet: Any) -> int:
+        """The key of the save that a pet of the setup, or its state, bears the mark of; UNSAVED, or TORN_KEY."""
         # the state of a pet has not all of these fields
         texts = [text for name in MARKED if (text := getattr(pet, name, None)) is not None]
         if texts.count(texts[0]) < len(texts):
-            return any(map(save_mark, texts))
+            return TORN_KEY if any(map(save_mark, texts)) else UNSAVED
         mark = save_mark(texts[0])
+        if mark is None:
+            return UNSAVED
         # what vus of other processes began is not known here
-        return mark is not None and (
-            mark.saves > self._begun.get((user_id, mark.vu), mark.saves)
-            or (mark.noted and _lacks_note(mark, getattr(pet, "conversation_history", None)))
-        )
+        never_begun = mark.number > self._begun.get(mark.vu, mark.number)
+        if never_begun or (mark.noted and _lacks_note(mark, getattr(pet, "conversation_history", None))):
+            return TORN_KEY
+        return mark.key
 
 
 def count_save(pet: Any) -> Any:
@@ -112,5 +145,5 @@ def _lacks_note(mark: SaveMark, history: list[Any] | None) -> bool:
     for interaction in reversed(history):
         note = save_mark(interaction.user_input)
         if note and note.vu == mark.vu:
-            return note.saves != mark.saves
+            return note.number != mark.number
     return len(history) < _HISTORY_LOADED

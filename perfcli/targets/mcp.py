@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -28,6 +29,8 @@ from perfcli.targets.sources import PACKAGE, installed_in, source_digest
 _EGGS: Final = ("red", "blue", "green")
 _CATEGORIES: Final = {
     "DatabaseBusyError": "busy",
+    "StalePetError": "stale",
+    "PetConflictError": "stale",
     "StorageError": "database",
     "SchemaVersionError": "database",
     "TimeoutError": "timeout",
@@ -88,7 +91,7 @@ class McpTarget:
     def write_answers(self, file: Path, *, of_setup: bool) -> None:
         """Write nothing: a tool's answer is a text for people."""
 
-    def calls(self, vu: int) -> list[Call | None]:
+    def calls(self, vu: int, shown: array[int]) -> list[Call | None]:
         """The scenario's steps for one vu: over HTTP in a session of its own, over stdio in the only one."""
         client = self._sessions.over_http(self._url) if self._url else self._client
         bound = _VuTools(VuPets(vu, self._pets, self._prefix), lambda *call: self._call(client, *call))

@@ -8,7 +8,13 @@ import re
 from pathlib import Path
 from typing import Final, NamedTuple
 
-_SAVED: Final = re.compile(r"saved (\d{1,15}) times(?: by vu(\d{1,9})(, noted)?)?")
+_COUNT: Final = re.compile(r"saved (\d{1,9}) times")
+_MARK: Final = re.compile(r"save (\d{1,9}) of vu(\d{1,9})(, noted)?")
+_VU_BITS: Final = 30
+_VU_MASK: Final = (1 << _VU_BITS) - 1
+
+UNSAVED: Final = 0
+"""The key of a pet as the set-up left it: no save has marked it."""
 
 
 class PetRef(NamedTuple):
@@ -19,9 +25,10 @@ class PetRef(NamedTuple):
 
 
 class SaveMark(NamedTuple):
-    """What a save wrote into every field of a pet that is the load's own: which save it was, and of which vu."""
+    """Which save a pet bears the mark of; no two saves of a run have the same mark."""
 
-    saves: int
+    number: int
+    """Counted from 1 through all saves of this vu, whatever the pet."""
     vu: int
     noted: bool
     """Whether an interaction with the same words was saved with the pet."""
@@ -29,7 +36,12 @@ class SaveMark(NamedTuple):
     @property
     def text(self) -> str:
         """The mark in words."""
-        return f"{save_name(self.saves)} by vu{self.vu}{', noted' if self.noted else ''}"
+        return f"save {self.number} of vu{self.vu}{', noted' if self.noted else ''}"
+
+    @property
+    def key(self) -> int:
+        """Number and vu as one integer of at most 60 bits."""
+        return save_key(self.number, self.vu)
 
 
 def set_up_user(index: int) -> str:
@@ -49,15 +61,31 @@ def save_name(saves: int) -> str:
 
 def saves_in(name: object) -> int:
     """How many saves a pet's name counts; 0 for a name of its own."""
-    match = _SAVED.fullmatch(name) if isinstance(name, str) else None
+    match = _COUNT.fullmatch(name) if isinstance(name, str) else None
     return int(match[1]) if match else 0
 
 
 def save_mark(text: object) -> SaveMark | None:
     """The mark in a field of a pet, or in what was said to it; None for any other words."""
     # most texts are no marks, and this is asked of every pet that is read
-    match = _SAVED.fullmatch(text) if isinstance(text, str) and text.startswith("saved ") else None
-    return SaveMark(int(match[1]), int(match[2]), bool(match[3])) if match and match[2] else None
+    match = _MARK.fullmatch(text) if isinstance(text, str) and text.startswith("save ") else None
+    return SaveMark(int(match[1]), int(match[2]), bool(match[3])) if match else None
+
+
+def save_key(number: int, vu: int) -> int:
+    """A vu's save as one integer, never UNSAVED."""
+    return number << _VU_BITS | vu + 1
+
+
+def split_key(key: int) -> tuple[int, int]:
+    """The number and the vu of a save."""
+    return key >> _VU_BITS, (key & _VU_MASK) - 1
+
+
+def key_in(name: object) -> int:
+    """The key of the save whose mark a name is; UNSAVED for any other name."""
+    mark = save_mark(name)
+    return mark.key if mark else UNSAVED
 
 
 def assets_of(database: Path) -> Path:

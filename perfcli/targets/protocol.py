@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
@@ -37,7 +38,7 @@ class Failure(NamedTuple):
     """What an exception of the engine means."""
 
     kind: str
-    category: str  # "timeout", "busy", "database" or ""
+    category: str  # "timeout", "busy", "stale", "database" or ""
 
 
 class StepImpossible(Exception):  # noqa: N818 not an error of the engine: the step had nothing to act on
@@ -68,8 +69,13 @@ class Target(Protocol):
     def join(self) -> None:
         """Find what another process, which shares the database, has set up."""
 
-    def calls(self, vu: int) -> Sequence[Call | None]:
-        """The scenario's steps bound to one vu, each used by that vu's thread alone; None for a pause."""
+    def calls(self, vu: int, shown: array[int]) -> Sequence[Call | None]:
+        """The scenario's steps bound to one vu, each used by that vu's thread alone; None for a pause.
+
+        Args:
+            shown: the check of each of `telling_reads` that finds the answer right appends what the read saw: the key
+                of a save, or of a pet that the load created the saves its name counts.
+        """
 
     def write_answers(self, file: Path, *, of_setup: bool) -> None:
         """Ask the engine for the pets this process acted on, and write down what it answers.

@@ -29,6 +29,7 @@ def frames(draw: st.DrawFn) -> Frame:
         lags,
         failures,
         draw(st.integers(0, 2**63)),
+        array("q", draw(st.lists(INT64, max_size=length))),
     )
 
 
@@ -37,6 +38,19 @@ def test_a_frame_survives_its_way(frame: Frame) -> None:
     data = encode_frame(frame)
     assert decode_frame(data) == frame
     assert frame.size_bytes == len(data)
+
+
+def test_what_reads_saw_goes_with_the_frame_that_holds_them() -> None:
+    sent: list[Frame] = []
+    recorder = Recorder(7, 1, sent.append)
+    recorder.begin(measured=True, now_ns=0)
+    for number in range(5):
+        recorder.shown.append(100 + number)
+        recorder.record(number, number, number + 1)
+        if number == 2:
+            recorder.flush(3)
+    recorder.flush(5)
+    assert [list(frame.shown) for frame in sent] == [[100, 101, 102], [103, 104]]
 
 
 @given(st.integers(1, 2_000), st.lists(st.integers(-1, 3), max_size=5_000))

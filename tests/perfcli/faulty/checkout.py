@@ -20,6 +20,7 @@ FAULTS = (
     "leaks",
     "forgets_at_shutdown",
     "loses_saves",
+    "drops_saves",
     "grows",
     "answers_busy",
     "hangs",

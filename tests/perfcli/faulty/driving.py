@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from array import array
 from collections import Counter
+from collections.abc import Iterable
 from pathlib import Path
 from threading import Lock
+from time import perf_counter_ns
 from types import ModuleType
 from typing import Any
 
@@ -18,10 +20,20 @@ from perfcli.targets.embedded import EmbeddedTarget
 from perfcli.workload import Workload
 
 
-def frame(vu: int, draws: list[int], failures: dict[int, int] | None = None) -> Frame:
-    """Samples of one vu, of which only the draws and outcomes matter."""
-    zeros = array("q", bytes(8 * len(draws)))
-    return Frame(vu, True, len(draws), array("q", draws), zeros, zeros, failures=failures or {})
+def frame(
+    vu: int,
+    draws: list[int],
+    failures: dict[int, int] | None = None,
+    *,
+    times: list[tuple[int, int]] | None = None,
+    shown: Iterable[int] = (),
+) -> Frame:
+    """Samples of one vu, whose times (begin, end) matter only if they are given."""
+    times = times or [(0, 0)] * len(draws)
+    starts, durations = array("q", [begin for begin, _ in times]), array("q", [end - begin for begin, end in times])
+    return Frame(
+        vu, True, len(draws), array("q", draws), starts, durations, failures=failures or {}, shown=array("q", shown)
+    )
 
 
 class Driven:
@@ -39,25 +51,33 @@ class Driven:
             self.target.join()
         else:
             self.target.set_up()
-        self._calls = [self.target.calls(vu) for vu in range(plan.vus)]
+        self._shown = [array("q") for _ in range(plan.vus)]
+        self._calls = [self.target.calls(vu, self._shown[vu]) for vu in range(plan.vus)]
         self._work = [Workload(plan.phase_of(vu), plan.seed, vu) for vu in range(plan.vus)]
 
     def iterate(self, vu: int = 0, times: int = 1) -> None:
         """Do so many iterations of a vu, and tell the ledger."""
         for _ in range(times):
-            draws = self._work[vu].next_iteration()
-            failures = {i: 1 for i, draw in enumerate(draws) if self._fails(vu, *draw[:3])}
+            draws, times = self._work[vu].next_iteration(), list[tuple[int, int]]()
+            failures = {i: 1 for i, draw in enumerate(draws) if self._fails(vu, times, *draw[:3])}
+            told = frame(vu, [draw[3] for draw in draws], failures, times=times, shown=self._shown[vu])
+            del self._shown[vu][:]
             with self._accounting:
-                self.ledger.add(frame(vu, [draw[3] for draw in draws], failures))
+                self.ledger.add(told)
 
-    def _fails(self, vu: int, place: int, user: int, choice: int) -> bool:
+    def _fails(self, vu: int, times: list[tuple[int, int]], place: int, user: int, choice: int) -> bool:
         call = self._calls[vu][place]
         assert call is not None
+        begin_ns = end_ns = perf_counter_ns()
         try:
             arguments = call.arguments(user, choice)
-            problem = call.check(arguments, call.invoke(*arguments))
+            begin_ns = perf_counter_ns()
+            answer = call.invoke(*arguments)
+            end_ns = perf_counter_ns()
+            problem = call.check(arguments, answer)
         except Exception as error:  # as the agent does
-            problem = type(error).__name__
+            problem, end_ns = type(error).__name__, perf_counter_ns()
+        times.append((begin_ns, end_ns))
         if problem:
             self.failures[problem] += 1
         return bool(problem)

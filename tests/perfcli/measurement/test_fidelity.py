@@ -98,7 +98,7 @@ def test_a_sound_engine_stores_what_it_answers(engine: Callable[..., Driven], tm
         ("UPDATE digipals SET hp = hp - 1", "user-0: hp "),
         ("UPDATE digipals SET evolution_timer = evolution_timer + 1e9", "user-0: evolution_timer 1000000000.0 stored"),
         ("UPDATE digipals SET learned_commands = '[]'", "user-0: learned_commands [] stored, ['bad', 'eat', "),
-        ("UPDATE digipals SET name = 'Rex'", "user-0: name 'Rex' stored, 'saved 30 times"),
+        ("UPDATE digipals SET name = 'Rex'", "user-0: name 'Rex' stored, 'save 59 of vu0'"),
         ("DELETE FROM interactions WHERE id % 2", "user-0: 30 interactions stored, 60 answered"),
         ("UPDATE interactions SET pet_response = 'no'", "user-0: pet_response of the last interaction 'no' stored, "),
         ("UPDATE digipals SET is_active = 0", "user-0: no pet stored, one answered"),

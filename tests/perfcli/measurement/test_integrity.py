@@ -6,6 +6,7 @@ import sqlite3
 from array import array
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -16,9 +17,9 @@ from perfcli.measurement.integrity import Ledger
 from perfcli.measurement.tallies import FlowTallies
 from perfcli.plan import ExecutionPlan, plan_run
 from perfcli.recorder import SKIPPED
-from perfcli.results import Integrity
+from perfcli.results import Integrity, SaveCounts
 from perfcli.scenario.models import Scenario
-from perfcli.targets.naming import SaveMark, save_name
+from perfcli.targets.naming import SaveMark, save_key, save_name
 from perfcli.workload import CREATED_PET, NO_PET, pack
 from tests.perfcli.faulty import copies_database, loses_writes, stores_nothing, stores_twice
 from tests.perfcli.faulty.driving import Driven, drive_with, frame
@@ -84,7 +85,7 @@ def test_what_is_stored_as_it_was_acknowledged_is_all_right(make_plan: MakePlan,
     database.said("user-0", "good", 2)
     database.said("user-1", "eat", success=None)  # as engines write that leave the column to its default
     integrity = verified(make_plan([TALK], **PETS), database, frame(0, [pack(0, 0, 0)] * 2 + [pack(0, 1, 1)]))
-    assert integrity == Integrity(acknowledged=5, lost=0, duplicates=0)
+    assert integrity == Integrity(acknowledged=5, set_up=2, lost=0, duplicates=0)
 
 
 def test_a_loss_is_found_by_text_whatever_else_is_stored(make_plan: MakePlan, database: Database) -> None:
@@ -178,12 +179,86 @@ def test_newcomers_are_held_to_account_each_by_itself(make_plan: MakePlan, datab
     ]
 
 
-def test_saves_are_counted_in_the_pet_where_nobody_else_saves_it(make_plan: MakePlan, database: Database) -> None:
-    saves = frame(0, [pack(0, 0, 0)] * 3, {0: LOST})
-    database.pets("user-0", name=SaveMark(1, 0, noted=False).text)
-    assert verified(make_plan(["save_pet"], setup={"pets": 1}), database, saves).lost == 1
-    shared = make_plan(["save_pet"], setup={"pets": 1}, load={"vus": 2})
-    assert verified(shared, database, saves, frame(1, [pack(0, 0, 0)])).lost == 0
+def mark(number: int, vu: int) -> str:
+    return SaveMark(number, vu, noted=False).text
+
+
+@pytest.mark.parametrize("vus", [1, 2])
+def test_the_last_save_of_a_pet_must_be_stored_whoever_shares_it(
+    make_plan: MakePlan, database: Database, vus: int
+) -> None:
+    plan = make_plan(["save_pet"], setup={"pets": 1}, load={"vus": vus})
+    database.pets("user-0", name=mark(2, 0))
+    saves = frame(0, [pack(0, 0, 0)] * 3, {1: REFUSED}, times=[(10, 20), (30, 40), (50, 60)])
+    assert verified(plan, database, saves).lost == 0
+    lost = verified(plan, database, frame(0, [pack(0, 0, 0)] * 3, times=[(10, 20), (30, 40), (50, 60)]))
+    assert (lost.lost, lost.saves) == (1, SaveCounts(acknowledged=3, checked=1, superseded=2))
+    assert lost.examples == ["user-0: saves acknowledged that the pet stored does not show: 'save 2 of vu0'"]
+
+
+@pytest.mark.parametrize(("stored", "lost"), [((1, 0), 1), ((2, 0), 0), ((1, 1), 1), ((2, 1), 0), (None, 4)])
+def test_of_saves_at_once_any_may_be_the_last(
+    make_plan: MakePlan, database: Database, stored: tuple[int, int] | None, lost: int
+) -> None:
+    plan = make_plan(["save_pet"], setup={"pets": 1}, load={"vus": 2})
+    database.pets("user-0", name=mark(*stored) if stored else "DigiPal")
+    one = frame(0, [pack(0, 0, 0)] * 2, times=[(10, 20), (50, 60)])
+    other = frame(1, [pack(0, 0, 0)] * 2, times=[(15, 52), (55, 58)])
+    assert verified(plan, database, one, other).lost == lost
+
+
+def test_a_stale_read_is_a_lost_write(make_plan: MakePlan, database: Database) -> None:
+    plan = make_plan(["save_pet", "load_pet"], setup={"pets": 1}, load={"vus": 2})
+    database.pets("user-0", name=mark(2, 0))
+    first, second = save_key(1, 0), save_key(2, 0)
+    saves = frame(0, [pack(0, 0, 0)] * 2, times=[(10, 20), (30, 40)])
+    reads = frame(1, [pack(1, 0, 0)] * 4, {1: LOST}, times=[(35, 42), (43, 44), (45, 50), (51, 52)])
+    integrity = verified(plan, database, saves, replace(reads, shown=array("q", [first, first, second])))
+    assert (integrity.lost, integrity.stale_reads, integrity.saves.checked) == (1, 1, 2)
+    assert integrity.examples == ["user-0: a read showed save 1 of vu0, after save 2 of vu0 was acknowledged"]
+
+
+def test_reads_of_newcomers_are_held_to_their_saves(make_plan: MakePlan, database: Database) -> None:
+    plan = make_plan(["create_pet", "save_pet", "load_pet", "save_pet"])
+    create, save, read, again = pack(0, NO_PET, 0), *(pack(place, CREATED_PET, 0) for place in (1, 2, 3))
+    for user in ("vu0-0", "vu0-1", "vu0-2"):
+        database.pets(user, name=save_name(2))
+    right = frame(0, [create, save, read, again], shown=[1])
+    stale = frame(0, [create, save, read, again], shown=[0])
+    # a save that timed out may be stored after all that follow
+    unsure = frame(0, [create, save, read, again], {1: LOST}, shown=[0])
+    integrity = verified(plan, database, right, stale, unsure)
+    assert (integrity.lost, integrity.stale_reads) == (1, 1)
+    assert integrity.saves == SaveCounts(acknowledged=5, checked=4, superseded=1)
+
+
+def test_saves_beside_talk_on_shared_pets_are_unchecked_without_notes(make_plan: MakePlan, database: Database) -> None:
+    database.pets("user-0")
+    plan = make_plan(["save_pet", TALK], setup={"pets": 1}, load={"vus": 2})
+    integrity = verified(plan, database, frame(0, [pack(0, 0, 0)] * 3))
+    assert (integrity.acknowledged, integrity.lost, integrity.duplicates) == (4, None, 0)
+    assert integrity.saves == SaveCounts(acknowledged=3, unchecked=3)
+    noted = make_plan([{"save_pet": {"history": True}}, TALK], setup={"pets": 1}, load={"vus": 2})
+    database.said("user-0", "save 1 of vu0, noted")
+    integrity = verified(noted, database, frame(0, [pack(0, 0, 0)] * 3, {2: REFUSED}))
+    assert (integrity.lost, integrity.saves) == (1, SaveCounts(acknowledged=2, checked=2))
+
+
+def test_a_note_of_a_save_that_was_refused_makes_good_for_nothing(make_plan: MakePlan, database: Database) -> None:
+    database.pets("user-0", name="save 3 of vu0, noted")
+    database.said("user-0", "save 2 of vu0, noted")
+    database.said("user-0", "save 3 of vu0, noted")
+    plan = make_plan([{"save_pet": {"history": True}}], setup={"pets": 1}, load={"vus": 2})
+    integrity = verified(plan, database, frame(0, [pack(0, 0, 0)] * 3, {1: REFUSED}))
+    assert (integrity.lost, integrity.duplicates) == (1, 0)
+
+
+def test_what_the_load_did_not_write_is_no_sample(make_plan: MakePlan, database: Database) -> None:
+    database.pets("user-0", "user-1")
+    read = verified(make_plan(["load_pet"], **PETS), database, frame(0, [pack(0, 0, 0)]))
+    assert (read.acknowledged, read.set_up, read.lost, read.duplicates) == (2, 2, None, None)
+    database.write("UPDATE digipals SET is_active = 0 WHERE user_id = 'user-1'")
+    assert verified(make_plan(["load_pet"], **PETS), database, frame(0, [pack(0, 0, 0)])).lost == 1
 
 
 def test_every_save_with_a_note_is_found_even_where_pets_are_shared(make_plan: MakePlan, database: Database) -> None:
@@ -193,7 +268,7 @@ def test_every_save_with_a_note_is_found_even_where_pets_are_shared(make_plan: M
         database.said("user-0", SaveMark(saves, vu, noted=True).text)
     integrity = verified(plan, database, frame(0, [pack(0, 0, 0)] * 3), frame(1, [pack(0, 0, 0)]))
     assert (integrity.acknowledged, integrity.lost, integrity.duplicates) == (5, 1, 1)
-    assert integrity.examples[1] == "user-0: the note 'saved 1 times by vu1, noted' of one save is stored 2 times"
+    assert integrity.examples[1] == "user-0: the note 'save 1 of vu1, noted' of one save is stored 2 times"
 
 
 def test_phases_of_other_flows_are_told_apart(database: Database) -> None:
@@ -235,7 +310,9 @@ def test_a_sound_engine_passes(driven: Callable[..., Driven]) -> None:
     engine = driven(None, flow)
     engine.iterate(times=30)
     assert not engine.failures
-    assert engine.ledger.verify(engine.database) == Integrity(acknowledged=92, lost=0, duplicates=0)
+    integrity = engine.ledger.verify(engine.database)
+    assert (integrity.acknowledged, integrity.lost, integrity.duplicates) == (92, 0, 0)
+    assert integrity.saves == SaveCounts(acknowledged=30, checked=2, superseded=28)
 
 
 def test_a_sound_engine_passes_with_newcomers_and_refusals(driven: Callable[..., Driven]) -> None:
@@ -278,4 +355,4 @@ def test_reads_are_kept_no_account_of(make_plan: MakePlan) -> None:
     tallies = FlowTallies(make_plan(["load_pet", TALK], **PETS).flow_of(0))
     tallies.add(array("q", [pack(0, 1, 0)] * 1000 + [pack(1, 0, 1)]), {})
     assert [entry[1:] for entry in tallies.entries()] == [(0, 1, 1, 0)]
-    assert not FlowTallies(make_plan(["load_pet", "status"], **PETS).flow_of(0)).writes
+    assert not FlowTallies(make_plan(["load_pet", "status"], **PETS).flow_of(0)).speaks

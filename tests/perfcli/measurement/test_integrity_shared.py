@@ -16,9 +16,10 @@ from perfcli.plan import ExecutionPlan
 from perfcli.targets.answers import compare_answers
 from perfcli.targets.checks import TORN
 from perfcli.targets.storage import open_storage
-from tests.perfcli.faulty import tears_reads, wrong_pet
+from tests.perfcli.faulty import drops_saves, tears_reads, wrong_pet
 from tests.perfcli.faulty.driving import Driven, drive_with
 
+QUIET_AI = {"ai": {"latency": "0ms"}}
 SAVES_AND_LOADS = [{"save_pet": {"weight": 1, "history": True}}, {"load_pet": {"weight": 3}}, {"status": {"weight": 1}}]
 
 
@@ -30,7 +31,7 @@ def drive(
 
     def start(fault: ModuleType | None, flow: list[Any], **keys: Any) -> Driven:
         plan = make_plan(flow, **{"users": "uniform", "load": {"vus": 4}, "setup": {"pets": 2}, **keys})
-        opened.append(drive_with(monkeypatch, fault, plan, tmp_path / "digipal.db"))
+        opened.append(drive_with(monkeypatch, fault, plan, tmp_path / f"digipal-{len(opened)}.db"))
         return opened[-1]
 
     yield start
@@ -39,8 +40,9 @@ def drive(
 
 
 def all_at_once(*engines: Driven, times: int = 40) -> None:
-    with ThreadPoolExecutor(4) as threads:
-        list(threads.map(lambda vu: engines[vu % len(engines)].iterate(vu, times), range(4)))
+    vus = engines[0].plan.vus
+    with ThreadPoolExecutor(vus) as threads:
+        list(threads.map(lambda vu: engines[vu % len(engines)].iterate(vu, times), range(vus)))
 
 
 def differences(engine: Driven, file: Path) -> list[str]:
@@ -69,6 +71,69 @@ def test_two_sound_engines_on_one_file_are_not_accused(drive: Callable[..., Driv
     other.target.close()
     assert (one.failures + other.failures).keys() <= {"StalePetError"}
     assert one.ledger.verify(one.database).lost == 0
+
+
+SAVE_WITH_NOTE = {"save_pet": {"history": True}}
+CROWDS = {
+    "own": {"users": "own"},
+    "uniform": {"users": "uniform"},
+    "zipf": {"users": {"zipf": 1.0}},
+    "fewer pets than vus": {"users": "own", "load": {"vus": 24}},
+    "two processes": {"users": "uniform", "pool": {"processes": 2}},
+}
+
+
+@pytest.mark.parametrize("keys", CROWDS.values(), ids=CROWDS)
+@pytest.mark.parametrize(
+    "flow",
+    [["save_pet"], ["save_pet", "load_pet"], [SAVE_WITH_NOTE], ["interact", SAVE_WITH_NOTE], ["interact", "save_pet"]],
+    ids=["saves", "saves and reads", "notes", "talk and notes", "talk"],
+)
+def test_saves_that_are_dropped_are_found_whoever_shares_pets(
+    drive: Callable[..., Driven], flow: list[Any], keys: dict[str, Any]
+) -> None:
+    engine = drive(drops_saves, flow, **{"setup": {"pets": 20}, "engine": QUIET_AI, **keys})
+    engines = [engine]
+    if "pool" in keys:
+        engines.append(Driven(engine.plan, engine.database, beside=engine))
+    all_at_once(*engines, times=20)
+    for other in engines[1:]:
+        other.target.close()
+    assert engine.ledger.verify(engine.database).lost
+
+
+@pytest.mark.parametrize(
+    "flow",
+    [["save_pet", "load_pet"], [SAVE_WITH_NOTE, "load_pet", "status"], ["interact", SAVE_WITH_NOTE, "load_pet"]],
+    ids=["saves", "notes", "talk and notes"],
+)
+def test_sixteen_vus_on_three_pets_accuse_no_sound_engine(drive: Callable[..., Driven], flow: list[Any]) -> None:
+    accuse_no_sound_engine(drive, flow, {"users": "uniform"})
+
+
+@pytest.mark.nightly
+@pytest.mark.parametrize("seed", range(100))
+def test_a_sound_engine_is_not_accused_in_a_hundred_runs(drive: Callable[..., Driven], seed: int) -> None:
+    for flow in (
+        ["save_pet"],
+        ["save_pet", "load_pet"],
+        [SAVE_WITH_NOTE, "load_pet", "status"],
+        ["save_pet", {"load_pet": {"source": "engine"}}, "evict", "load_pet"],
+        ["interact", SAVE_WITH_NOTE, "load_pet"],
+        [{"care": {"actions": ["fish", "meat"]}}, "save_pet"],
+        ["create_pet", "save_pet", "load_pet", "save_pet"],
+    ):
+        for users in ("uniform", "own", {"zipf": 1.0}):
+            accuse_no_sound_engine(drive, flow, {"users": users, "seed": seed})
+
+
+def accuse_no_sound_engine(drive: Callable[..., Driven], flow: list[Any], keys: dict[str, Any]) -> None:
+    engine = drive(None, flow, setup={"pets": 3}, load={"vus": 16}, engine=QUIET_AI, **keys)
+    all_at_once(engine, times=10)
+    assert engine.failures.keys() <= {"StalePetError"}
+    integrity = engine.ledger.verify(engine.database)
+    assert (integrity.lost or 0, integrity.duplicates, integrity.examples) == (0, 0, [])
+    assert integrity.saves.checked or integrity.saves.unchecked
 
 
 def test_one_writer_of_a_pet_is_never_refused(drive: Callable[..., Driven]) -> None:

@@ -7,7 +7,16 @@ from collections.abc import Callable
 import pytest
 
 from perfcli.report.console import render_result
-from perfcli.results import GrowthResult, Inspection, Integrity, LeakResult, OperationResult, RunResult, ThresholdResult
+from perfcli.results import (
+    GrowthResult,
+    Inspection,
+    Integrity,
+    LeakResult,
+    OperationResult,
+    RunResult,
+    SaveCounts,
+    ThresholdResult,
+)
 
 MakeResult = Callable[..., RunResult]
 MakeOperation = Callable[..., OperationResult]
@@ -20,6 +29,10 @@ def said(make_result: MakeResult, printed: Callable[..., str]) -> Said:
     return lambda **changes: " ".join(printed(render_result(make_result(**changes)), 160).split())
 
 
+SAVES = SaveCounts(acknowledged=1_000, checked=412, superseded=588)
+READ_ONLY = "the load wrote nothing; a new process reads what was answered"
+
+
 class TestIntegrity:
     """One line when all is well, else every trouble."""
 
@@ -28,12 +41,31 @@ class TestIntegrity:
         ("integrity", "words"),
         [
             (None, "not checked: the engine is none that this run started"),
-            (Integrity(acknowledged=0, lost=0), "no write was acknowledged"),
-            (Integrity(acknowledged=9, lost=0), "9 writes acknowledged: all stored"),
+            (Integrity(acknowledged=0, lost=None), "the load wrote nothing"),
+            (Integrity(acknowledged=3, set_up=3, lost=None, differences=0), READ_ONLY),
+            (Integrity(acknowledged=9, lost=0), "9 writes acknowledged: none lost"),
             (
                 Integrity(acknowledged=1, lost=0, duplicates=0, lost_updates=0, differences=0),
-                "1 write acknowledged: all stored, once each; every change adds up; "
+                "1 write acknowledged: none lost, none stored twice; every change adds up; "
                 "a new process reads what was answered",
+            ),
+            (
+                Integrity(acknowledged=1_003, set_up=3, lost=0, saves=SAVES),
+                "1,003 writes acknowledged: none lost; 1,000 saves: 412 checked, 588 superseded",
+            ),
+            (
+                Integrity(acknowledged=7, lost=0, saves=SaveCounts(acknowledged=4, checked=4)),
+                "7 writes acknowledged: none lost; 4 saves: all checked",
+            ),
+            (
+                Integrity(acknowledged=7, set_up=3, lost=None, saves=SaveCounts(acknowledged=4, unchecked=4)),
+                "4 writes acknowledged, none could be checked; 4 saves: all unchecked "
+                "(vus that share pets also talk to them or care for them: give save_pet history: true)",
+            ),
+            (
+                Integrity(acknowledged=1_003, set_up=3, lost=12, stale_reads=10, saves=SAVES),
+                "2 of 1,003 acknowledged writes lost 10 reads missed an acknowledged save "
+                "1,000 saves: 412 checked, 588 superseded",
             ),
             (
                 Integrity(acknowledged=9, lost=1, torn=2, examples=["the pet of user-3 is not stored"]),
