@@ -16,10 +16,10 @@ from typing import Final, Literal, NamedTuple
 from perfcli.inference.hodges_lehmann import Estimate, one_sample
 from perfcli.inference.holm import adjusted
 from perfcli.inference.wilcoxon import signed_rank_p
-from perfcli.regression.result import Change, MetricComparison
+from perfcli.regression.result import Change, MetricComparison, ratio_above
 
 ALPHA: Final = 0.01
-"""The probability that any metric of two equal engines is called a regression is at most this."""
+"""The probability that any metric of two equal engines is called a regression is at most this, over all scenarios."""
 _LEAST_ALLOWED: Final = 0.10
 _PRECISION: Final = 0.3  # of the margin
 _PRECISION_OF_ROUGH: Final = 0.55
@@ -56,8 +56,8 @@ UNPINNED: Final = PairLimits(30, 10, 80)
 class Compared:
     """One metric of both engines in each pair; lower is better.
 
-    `differences` are of ln(candidate / base), finite, and not always those of the two values: of a time it is the
-    median over slices. A rough metric rests on little of each pair: a
+    `differences` are of ln((candidate + floor) / (base + floor)), finite, and not always those of the two values: of a
+    time it is the median over slices. A rough metric rests on little of each pair: a
     p99 on a few samples, memory on what some operations happened to find in place.
     """
 
@@ -68,9 +68,14 @@ class Compared:
     candidate_values: Sequence[float]
     differences: Sequence[float]
     is_rough: bool = False
+    floor: float = 0.0
+    """Differences are of figures above 0 to which this was added; 0 for a metric that is never 0."""
+
+    least: float = 0.0
+    """A change of less is none, in the metric's unit; a figure below counts as this much where it fell."""
 
 
-def judge(metrics: Sequence[Compared]) -> list[MetricComparison]:
+def judge(metrics: Sequence[Compared], alpha: float = ALPHA) -> list[MetricComparison]:
     """What became of each metric, in the same order.
 
     A regression is sure (Wilcoxon's signed-rank p, Holm-adjusted over the metrics, is at most 0.01) and large (the
@@ -80,14 +85,17 @@ def judge(metrics: Sequence[Compared]) -> list[MetricComparison]:
     A metric that is equal in both engines of every pair has no p below 1, so it does not count in the adjustment of the
     others (R. E. Tarone, "A modified Bonferroni method for discrete data", Biometrics 46, 1990).
 
+    Args:
+        alpha: the probability that any metric of two equal engines is called a regression is at most this.
+
     Raises:
         ValueError: a metric has no pair.
     """
     worse, better = _adjusted_p(metrics, sign=1), _adjusted_p(metrics, sign=-1)
-    return [_compared(*each) for each in zip(metrics, worse, better, strict=True)]
+    return [_compared(*each, alpha) for each in zip(metrics, worse, better, strict=True)]
 
 
-def enough(metrics: Sequence[Compared]) -> bool:
+def enough(metrics: Sequence[Compared], alpha: float = ALPHA) -> bool:
     """Whether more pairs would change little: the error of each metric's estimate is at most 30 % of its margin.
 
     It looks at |d| alone, never at a sign. If the engines are equal, each d is as likely to be positive as negative
@@ -100,7 +108,7 @@ def enough(metrics: Sequence[Compared]) -> bool:
     """
     if not all(_is_precise(metric) for metric in metrics):
         return False
-    verdicts = zip(metrics, judge(metrics), strict=True)
+    verdicts = zip(metrics, judge(metrics, alpha), strict=True)
     found = [metric.is_rough for metric, judged in verdicts if judged.change is Change.REGRESSION]
     return not found or not all(found)
 
@@ -149,39 +157,52 @@ def _adjusted_p(metrics: Sequence[Compared], sign: int) -> list[float]:
     return [next(p_values) if any(metric.differences) else 1.0 for metric in metrics]
 
 
-def _compared(metric: Compared, p_worse: float, p_better: float) -> MetricComparison:
+def _compared(metric: Compared, p_worse: float, p_better: float, alpha: float) -> MetricComparison:
     estimate = one_sample(metric.differences)
+    # less than nothing is nothing: what an engine freed was not its own
+    base = median(metric.base_values)
+    base = max(0.0, base) if metric.floor else base
+
+    def ratio(difference: float) -> float:
+        return ratio_above(metric.floor, base, difference)
+
     return MetricComparison(
         name=metric.name,
         unit=metric.unit,
         margin=metric.margin,
-        base=median(metric.base_values),
-        candidate=median(metric.candidate_values),
-        ratio=math.exp(estimate.value),
-        lower=_bound(estimate.lower),
-        upper=_bound(estimate.upper),
+        base=base,
+        candidate=_candidate(metric, base, estimate.value),
+        ratio=ratio(estimate.value),
+        lower=ratio(estimate.lower) if math.isfinite(estimate.lower) else None,
+        upper=ratio(estimate.upper) if math.isfinite(estimate.upper) else None,
         p_worse=p_worse,
         p_better=p_better,
-        change=_change(estimate, metric.margin, p_worse, p_better),
+        change=_change(metric, base, estimate, p_worse, p_better, alpha),
         differences=list(metric.differences),
+        floor=metric.floor,
     )
 
 
-def _bound(logarithm: float) -> float | None:
-    return math.exp(logarithm) if math.isfinite(logarithm) else None
+def _candidate(metric: Compared, base: float, difference: float) -> float:
+    """What a paired difference makes of the base: the change that is reported follows from the two figures."""
+    if not difference:
+        return base
+    return max(0.0, (base + metric.floor) * math.exp(difference) - metric.floor)
 
 
-def _change(estimate: Estimate, margin: float, p_worse: float, p_better: float) -> Change:
-    if _is_shown(estimate.value, margin, p_worse):
+def _change(metric: Compared, base: float, estimate: Estimate, p_worse: float, p_better: float, alpha: float) -> Change:
+    margin, allowed = math.log1p(metric.margin), math.log1p(max(_LEAST_ALLOWED, 2 * metric.margin))
+
+    def rise(difference: float) -> float:
+        return _candidate(metric, base, difference) - base
+
+    if p_worse <= alpha and estimate.value >= margin and rise(estimate.value) >= metric.least:
         return Change.REGRESSION
-    if _is_shown(-estimate.value, margin, p_better):
+    fall = max(base, metric.least) - max(_candidate(metric, base, estimate.value), metric.least)
+    if p_better <= alpha and -estimate.value >= margin and fall >= metric.least:
         return Change.IMPROVEMENT
-    allowed = max(_LEAST_ALLOWED, 2 * margin)
-    return Change.INCONCLUSIVE if estimate.upper > math.log1p(allowed) else Change.NO_CHANGE
-
-
-def _is_shown(shift: float, margin: float, p: float) -> bool:
-    return p <= ALPHA and shift >= math.log1p(margin)
+    is_open = estimate.upper > allowed and (math.isinf(estimate.upper) or rise(estimate.upper) >= metric.least)
+    return Change.INCONCLUSIVE if is_open else Change.NO_CHANGE
 
 
 def _error(differences: Sequence[float]) -> float:
@@ -200,9 +221,9 @@ def _error(differences: Sequence[float]) -> float:
     return deviation / math.sqrt(len(differences))
 
 
-def _finds(differences: Sequence[float], margin: float, limits: PairLimits, metrics: int) -> bool:
+def _finds(differences: Sequence[float], margin: float, limits: PairLimits, metrics: int, alpha: float = ALPHA) -> bool:
     """Whether a gate with these pairs at hand ends in a regression."""
     target = math.log1p(margin) * _PRECISION
     pairs = next((look for look in limits.looks() if _error(differences[:look]) <= target), limits.most)
     made = differences[:pairs]
-    return _is_shown(one_sample(made).value, margin, signed_rank_p(made) * metrics)
+    return one_sample(made).value >= math.log1p(margin) and signed_rank_p(made) * metrics <= alpha

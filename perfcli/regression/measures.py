@@ -42,11 +42,13 @@ class Cost(NamedTuple):
 
     unit: Unit
     floor: float
+    least: float = 0.0
+    """A change of less is none."""
 
 
 _COSTS: Final = {
     # as much as the smallest leak that is looked for
-    "memory": Cost("bytes", 64.0),
+    "memory": Cost("bytes", 64.0, least=64.0),
     "database": Cost("bytes", 64.0),
     "statements": Cost("statements", 0.01),
     "errors": Cost("errors", 0.001),
@@ -116,6 +118,8 @@ def gathered(pairs: Sequence[Mapping[str, Measured]], margin: float) -> list[Com
             [pair[name].candidate for pair in pairs],
             [pair[name].difference for pair in pairs],
             is_rough=name == "memory" or name.endswith(".p99"),
+            floor=_COSTS[name].floor if name in _COSTS else 0.0,
+            least=_COSTS[name].least if name in _COSTS else 0.0,
         )
         for name in names
     ]
@@ -163,9 +167,9 @@ def _costs(pair: Pair, slices: Slices) -> Iterator[tuple[str, Measured]]:
     }
     for name, (base, candidate) in figures.items():
         if base is not None and candidate is not None:
-            unit, floor = _COSTS[name]
-            difference = math.log((max(0.0, candidate) + floor) / (max(0.0, base) + floor))
-            yield name, Measured(unit, base, candidate, difference)
+            cost = _COSTS[name]
+            difference = math.log((max(0.0, candidate) + cost.floor) / (max(0.0, base) + cost.floor))
+            yield name, Measured(cost.unit, base, candidate, difference)
 
 
 def _of_both(pair: Pair, figure: Callable[[Side], float | None]) -> tuple[float | None, float | None]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from enum import StrEnum
 from typing import Final, Literal
 
@@ -11,6 +12,7 @@ from perfcli.errors import ExitCode, of_interrupt
 from perfcli.results import Environment
 
 AB_SCHEMA_VERSION: Final = 1
+_NOTHING: Final = 1e-9
 
 
 StoppedBy = Literal["precision", "most pairs", "time", "interrupt", "problem"]
@@ -30,6 +32,13 @@ class _Record(BaseModel):
     model_config = ConfigDict(extra="ignore", frozen=True)
 
 
+def ratio_above(floor: float, base: float, difference: float) -> float:
+    """The candidate to the base, from ln((candidate + floor) / (base + floor)); of a base of 0 with both floors."""
+    if not (difference and floor) or base < floor * _NOTHING:
+        return math.exp(difference)
+    return max(0.0, (base + floor) * math.exp(difference) - floor) / base
+
+
 class MetricComparison(_Record):
     """One metric of both engines; lower is better in all of them."""
 
@@ -37,14 +46,19 @@ class MetricComparison(_Record):
     unit: Literal["ns", "bytes", "statements", "errors"] = Field(description="of base and candidate; per operation")
     margin: float = Field(description="0.05: a change of less than 5 % is none")
     base: float = Field(description="the median over pairs")
-    candidate: float
-    ratio: float = Field(description="candidate to base: Hodges–Lehmann estimate over pairs; 1.1 is 10 % slower")
+    candidate: float = Field(description="what the paired change makes of the base: base x ratio")
+    ratio: float = Field(description="candidate to base, from the Hodges–Lehmann estimate over pairs; 1.1 is 10 % more")
     lower: float | None = Field(description="its lower bound, one-sided confidence of 95 %; None of too few pairs")
     upper: float | None = Field(description="its upper bound, likewise")
     p_worse: float = Field(description="Holm-adjusted p of the one-sided signed-rank test that the candidate is worse")
     p_better: float
     change: Change
-    differences: list[float] = Field(description="of each pair: ln(candidate / base)")
+    differences: list[float] = Field(description="of each pair: ln((candidate + floor) / (base + floor))")
+    floor: float = Field(default=0.0, description="added to both figures of a metric that may be 0")
+
+    def ratio_of(self, difference: float) -> float:
+        """The candidate to the base, if this were the difference of a pair."""
+        return ratio_above(self.floor, self.base, difference)
 
 
 class EngineSide(_Record):

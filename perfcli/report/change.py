@@ -10,7 +10,7 @@ from rich.text import Text
 
 from perfcli import units
 from perfcli.regression.result import Change, MetricComparison
-from perfcli.report.figures import BAD, DOUBTFUL, GOOD, UNKNOWN, one_line
+from perfcli.report.figures import BAD, DOUBTFUL, GOOD, UNKNOWN, one_line, signed
 
 GRAVEST_FIRST: Final = (Change.REGRESSION, Change.INCONCLUSIVE, Change.IMPROVEMENT, Change.NO_CHANGE)
 
@@ -21,6 +21,8 @@ _STYLES: Final = {
     Change.NO_CHANGE: GOOD,
 }
 _ALOUD: Final = (Change.REGRESSION, Change.INCONCLUSIVE)
+_BYTES: Final = signed(units.format_size)
+_COUNTED: Final = ("statements", "errors")
 _A_FACTOR: Final = 11.0
 _FROM_ZERO: Final = "from 0"
 
@@ -38,6 +40,25 @@ def change_word(change: Change) -> Text:
 def gravest_first(metrics: Iterable[MetricComparison]) -> list[MetricComparison]:
     """By what became of them; otherwise in the order they are given."""
     return sorted(metrics, key=lambda metric: GRAVEST_FIRST.index(metric.change))
+
+
+def surest_first(metrics: Iterable[MetricComparison]) -> list[MetricComparison]:
+    """Exact counts, then by how far a change lies beyond its margin, in lengths of its own interval."""
+    return sorted(metrics, key=_sureness, reverse=True)
+
+
+def _sureness(metric: MetricComparison) -> tuple[bool, float]:
+    is_better = metric.change is Change.IMPROVEMENT
+    bound = metric.upper if is_better else metric.lower
+    if metric.change is Change.INCONCLUSIVE:
+        # how much may be there is all that is known
+        return False, math.inf if metric.upper is None else metric.upper - 1 - metric.margin
+    if bound is None:
+        return False, -math.inf
+    is_exact = len(set(metric.differences)) == 1 or metric.unit in _COUNTED
+    beyond = abs(metric.ratio - 1) - metric.margin
+    length = abs(metric.ratio - bound)
+    return is_exact, beyond / length if length and math.isfinite(length) else math.inf
 
 
 def is_same(metric: MetricComparison) -> bool:
@@ -72,13 +93,18 @@ def amount(metric: MetricComparison) -> str:
     """By how much the candidate differs: a percentage, where the base is no 0."""
     if is_same(metric):
         return "same"
+    if _is_about_zero(metric):
+        return _BYTES(metric.candidate - metric.base)
     return _FROM_ZERO if _is_from_zero(metric) else percent(metric.ratio)
 
 
 def interval(metric: MetricComparison) -> str:
     """ "+10.1 to +14.0%"; one bound where the other is not known."""
-    if _is_from_zero(metric):
+    if not metric.base:
         return UNKNOWN
+    if _is_about_zero(metric):
+        ends = ["" if bound is None else _BYTES((bound - 1) * metric.base) for bound in (metric.lower, metric.upper)]
+        return " to ".join(ends) if all(ends) else UNKNOWN
     lower, upper = ("" if bound is None else percent(bound) for bound in (metric.lower, metric.upper))
     if lower and upper:
         if metric.lower == metric.upper:
@@ -99,7 +125,7 @@ def sentence(metric: MetricComparison) -> str:
         return f"{who} {_what_it_may_be(metric)}{how_sure}"
     if metric.change is Change.NO_CHANGE:
         return f"{who} {amount(metric)}{how_sure}"
-    if _is_from_zero(metric) or not metric.ratio < _A_FACTOR:
+    if _is_from_zero(metric) or _is_about_zero(metric) or not metric.ratio < _A_FACTOR:
         return f"{who} is {value(metric, metric.candidate)}, in the base {value(metric, metric.base)}{how_sure}"
     return f"{who} is {_compared(metric, metric.ratio)}{how_sure}"
 
@@ -107,9 +133,16 @@ def sentence(metric: MetricComparison) -> str:
 def _what_it_may_be(metric: MetricComparison) -> str:
     if metric.upper is None:
         return "may have changed or not: too few pairs to bound it"
+    if not metric.base:
+        return f"may be more than the {value(metric, 0.0)} of the base"
     if metric.upper >= _A_FACTOR:
         return f"may be {percent(metric.upper)} as {_worse_and_better(metric)[2]}"
     return f"may be up to {_compared(metric, metric.upper)}"
+
+
+def _is_about_zero(metric: MetricComparison) -> bool:
+    """Whether bytes are so few that a percentage of them would say nothing."""
+    return metric.unit == "bytes" and min(metric.base, metric.candidate) < metric.floor
 
 
 def _is_from_zero(metric: MetricComparison) -> bool:

@@ -23,7 +23,9 @@ _COLUMNS: Final = (
     *map(Column, ("base", "candidate", "change", "interval", "margin")),
 )
 _FIRST_TO_GO: Final = ("margin", "base", "candidate", "interval")
-_PER_OPERATION: Final = "per operation, medians over pairs; either end of an interval is a 95% bound"
+_PER_OPERATION: Final = (
+    "per operation; base: median over pairs, candidate: that with the paired change; interval: 95% bounds"
+)
 _LAST_WORDS: Final = 5
 _STOPPED: Final = {
     "precision": "enough to be sure",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import sys
 from collections.abc import Iterator, Sequence
 from typing import Final
@@ -12,7 +11,7 @@ from rich.text import Text
 
 from perfcli.errors import Verdict
 from perfcli.regression.result import AbResult, Change, MetricComparison, Pairing
-from perfcli.report.change import amount, change_word, sentence
+from perfcli.report.change import amount, change_word, sentence, surest_first
 from perfcli.report.figures import counted, name, one_line, verdict_word
 from perfcli.report.layout import INDENT, PROSE_WIDTH, Hanging, listed
 
@@ -66,18 +65,10 @@ def _outcome(result: AbResult, *, with_reasons: bool) -> str:
 
 
 def _told(result: AbResult) -> list[MetricComparison]:
-    """The metrics that bear the verdict, times first, the furthest beyond its margin first; of no change, the time."""
+    """The metrics that bear the verdict, the surest first; of no change, the time."""
     if result.change is Change.NO_CHANGE:
         return [metric for metric in result.metrics if metric.name == "time"]
-    bearing = [metric for metric in result.metrics if metric.change is result.change]
-    return sorted(bearing, key=_beyond_margin, reverse=True)
-
-
-def _beyond_margin(metric: MetricComparison) -> tuple[bool, float]:
-    ratio = metric.ratio
-    if metric.change is Change.INCONCLUSIVE:
-        ratio = math.inf if metric.upper is None else metric.upper
-    return metric.unit == "ns", (1 - ratio if metric.change is Change.IMPROVEMENT else ratio - 1) - metric.margin
+    return surest_first(metric for metric in result.metrics if metric.change is result.change)
 
 
 def _of_metrics(told: Sequence[MetricComparison]) -> str:

@@ -108,11 +108,12 @@ def worth_a_picture(metrics: Sequence[MetricComparison]) -> list[MetricCompariso
 
 
 def _changes(metric: MetricComparison) -> list[float]:
-    return sorted(math.expm1(each) for each in metric.differences if math.isfinite(each) and each < 700)
+    ratios = (metric.ratio_of(each) for each in metric.differences if math.isfinite(each) and each < 700)
+    return sorted(ratio - 1 for ratio in ratios if math.isfinite(ratio))
 
 
 def _panel(metrics: Sequence[MetricComparison], labels: int, cells: int, signs: _Signs) -> Iterator[Text]:
-    axis = _axis(metrics, cells)
+    axis = _Axis(*axis_range(metrics), cells)
     for metric in metrics:
         label = name(metric.name)
         label.pad_right(labels - label.cell_len)
@@ -122,14 +123,20 @@ def _panel(metrics: Sequence[MetricComparison], labels: int, cells: int, signs: 
     yield Text(INDENT + " " * labels + INDENT + _scale(axis), QUIET)
 
 
-def _axis(metrics: Sequence[MetricComparison], cells: int) -> _Axis:
+def axis_range(metrics: Sequence[MetricComparison]) -> tuple[float, float]:
     """Room for nothing, the margin either side, each estimate with its interval, and all but the outermost pairs."""
     shown = [0.0]
     for metric in metrics:
         known = [change for change in _known_changes(metric) if change is not None]
-        shown += [-metric.margin, metric.margin, *known, *_without_outliers(_changes(metric))]
+        margin = margin_shown(metric)
+        shown += [-margin, margin, *known, *_without_outliers(_changes(metric))]
     spare = (max(shown) - min(shown)) * _SPARE_SHARE or 0.01
-    return _Axis(min(shown) - spare, max(shown) + spare, cells)
+    return min(shown) - spare, max(shown) + spare
+
+
+def margin_shown(metric: MetricComparison) -> float:
+    """The margin as a share of the base, where what is compared is what lies above a floor."""
+    return metric.margin * (1 + metric.floor / metric.base) if metric.floor and metric.base else metric.margin
 
 
 def _known_changes(metric: MetricComparison) -> list[float | None]:
@@ -152,7 +159,7 @@ def _line(metric: MetricComparison, axis: _Axis, signs: _Signs) -> Text:
     first, last, estimate = (None if known is None else axis.cell(known) for known in _known_changes(metric))
     bar = range(first or 0, axis.cells if last is None else last + 1)
     drawn |= dict.fromkeys(bar, (signs.bar, style))
-    drawn |= {axis.cell(side * metric.margin): (signs.margin, QUIET) for side in (-1, 1)}
+    drawn |= {axis.cell(side * margin_shown(metric)): (signs.margin, QUIET) for side in (-1, 1)}
     drawn[axis.cell(0)] = (signs.zero, QUIET)
     drawn |= {cell: (sign, "") for cell, sign in _pairs(metric, axis, signs)}
     in_front = ((first, signs.left), (last, signs.right), (estimate, signs.estimate))

@@ -9,7 +9,7 @@ from rich.text import Text
 
 from perfcli import units
 from perfcli.regression.result import AbResult, EngineSide, MetricComparison
-from perfcli.report.change import amount, change_word, gravest_first, interval, is_same, sentence, value
+from perfcli.report.change import amount, change_word, gravest_first, interval, is_same, sentence, surest_first, value
 from perfcli.report.engine import commit_word
 from perfcli.report.figures import BAD, counted
 from perfcli.report.html.article import Section, environment_facts, sectioned
@@ -43,7 +43,9 @@ def change_of(result: AbResult) -> Text:
 def reasons_of(result: AbResult) -> list[str]:
     """Why, in sentences: what stood in the way, or the metrics that bear the verdict."""
     told = [each for each in (result.interrupted, result.invalid, *result.reasons) if each]
-    bearing = [sentence(each) for each in result.metrics if each.change is result.change and not is_same(each)]
+    bearing = [
+        sentence(each) for each in surest_first(result.metrics) if each.change is result.change and not is_same(each)
+    ]
     return [without_directories(each) for each in told or bearing[:_MOST_REASONS] or ["every metric is the same"]]
 
 
@@ -79,7 +81,10 @@ def _sections(result: AbResult) -> Iterator[Section]:
 
 
 def _metrics(metrics: Sequence[MetricComparison]) -> Markup:
-    note = "Per operation, medians over pairs; either end of an interval is a 95 % bound."
+    note = (
+        "Per operation. Base: the median over pairs; candidate: the base with the paired change; "
+        "either end of an interval is a 95 % bound."
+    )
     rows = [
         (
             change_word(each.change),

@@ -4,49 +4,57 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
+from functools import partial
 from typing import Any, Final
 
 from perfcli.regression.result import MetricComparison
 from perfcli.report.change import percent, sentence
 from perfcli.report.html.chart import COLOURS, Chart, Trace, axis, label, line
-from perfcli.report.pairs import worth_a_picture
+from perfcli.report.pairs import axis_range, margin_shown, worth_a_picture
 
 _ROW_HEIGHT: Final = 58
 _FRAME_HEIGHT: Final = 130
 _SPREAD: Final = 0.24
 _GOLDEN: Final = (math.sqrt(5) - 1) / 2
 _LONGEST_NAME: Final = 22
-_MOST: Final = 10.0
-"""Logarithm of the largest ratio that is drawn: others are no figures of a chart."""
+_MOST: Final = 700.0
+"""Logarithm of about the largest number there is."""
+
+_SYMBOLS: Final = ("triangle-left", "circle", "triangle-right")
 
 
 def pairs_chart(metrics: Sequence[MetricComparison]) -> Chart:
     """A row for each metric worth a look: its pairs, its estimate with the interval, and the margin as a shade."""
     shown = list(reversed(worth_a_picture(metrics)))
+    ends = axis_range(shown)
     ticks = axis("", tickvals=list(range(len(shown))), ticktext=[label(each.name, _LONGEST_NAME) for each in shown])
     layout: dict[str, Any] = {
         "height": _FRAME_HEIGHT + _ROW_HEIGHT * len(shown),
-        "xaxis": axis("candidate against base", tickformat="+.0%", zeroline=True),
+        "xaxis": axis("candidate against base", tickformat="+.0%", zeroline=True, range=list(ends)),
         "yaxis": ticks | {"range": [-0.6, len(shown) - 0.4], "fixedrange": True},
         "shapes": [_margin(each, row) for row, each in enumerate(shown)],
     }
-    note = "Each dot is a pair: to the right the candidate was slower or took more. Shaded: changes within the margin."
-    return Chart("Differences of the pairs", note, [*_intervals(shown), _dots(shown), _estimates(shown)], layout)
+    note = (
+        "Each dot is a pair: to the right the candidate was slower or took more; a triangle lies beyond the edge, "
+        "and its label says where. Shaded: changes within the margin."
+    )
+    return Chart("Differences of the pairs", note, [*_intervals(shown), _dots(shown, *ends), _estimates(shown)], layout)
 
 
-def _dots(metrics: Sequence[MetricComparison]) -> Trace:
+def _dots(metrics: Sequence[MetricComparison], low: float, high: float) -> Trace:
     """Spread by the golden ratio, so that dots of one value lie apart, and in every report alike."""
-    points = [
-        (change, row + _SPREAD * (2 * (pair * _GOLDEN % 1) - 1), f"{each.name}, pair {pair}: {percent(1 + change)}")
-        for row, each in enumerate(metrics)
-        for pair, change in enumerate(map(_change, each.differences), start=1)
-        if change is not None
-    ]
-    return line("a pair", points, mode="markers", marker={"size": 7, "opacity": 0.65, "color": COLOURS[0]})
+    points, symbols = [], []
+    for row, each in enumerate(metrics):
+        for pair, change in enumerate(map(partial(_change, each), each.differences), start=1):
+            place = row + _SPREAD * (2 * (pair * _GOLDEN % 1) - 1)
+            points.append((min(high, max(low, change)), place, f"{each.name}, pair {pair}: {percent(1 + change)}"))
+            symbols.append(_SYMBOLS[1 + (change > high) - (change < low)])
+    marker = {"size": 7, "opacity": 0.65, "color": COLOURS[0], "symbol": symbols}
+    return line("a pair", points, mode="markers", marker=marker)
 
 
-def _change(difference: float) -> float | None:
-    return math.expm1(difference) if abs(difference) < _MOST else None
+def _change(metric: MetricComparison, difference: float) -> float:
+    return metric.ratio_of(min(difference, _MOST)) - 1
 
 
 def _intervals(metrics: Sequence[MetricComparison]) -> Iterator[Trace]:
@@ -69,8 +77,8 @@ def _margin(metric: MetricComparison, row: int) -> dict[str, Any]:
         "layer": "below",
         "line": {"width": 0},
         "fillcolor": "rgba(128,138,148,0.2)",
-        "x0": -metric.margin,
-        "x1": metric.margin,
+        "x0": -margin_shown(metric),
+        "x1": margin_shown(metric),
         "y0": row - 0.4,
         "y1": row + 0.4,
     }

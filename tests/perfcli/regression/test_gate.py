@@ -250,3 +250,65 @@ def test_metrics_that_share_a_gate_can_make_it_blind() -> None:
 
 def test_no_pairs_tell_nothing() -> None:
     assert smallest_found([], 0.05) is None
+
+
+class TestColumns:
+    """The change that is reported follows from the figures beside it."""
+
+    def test_of_times_whose_sides_have_other_medians(self) -> None:
+        # each pair is 10 % slower, yet the medians of the sides would say 2.4 % faster
+        base, candidate = [50.0, 55.3, 60.0, 55.3, 55.3], [54.0] * 5
+        (found,) = judge([Compared("time", "ns", 0.05, base, candidate, [math.log(1.1)] * 5)])
+        assert (found.base, found.candidate) == (55.3, pytest.approx(60.83))
+        assert found.candidate / found.base == pytest.approx(found.ratio)
+
+    def test_of_counts_that_are_exact(self) -> None:
+        differences = [math.log((2.8 + 0.01) / (1.8 + 0.01))] * 15
+        (found,) = judge([Compared("statements", "statements", 0.05, [1.8] * 15, [2.8] * 15, differences, floor=0.01)])
+        assert (found.candidate, found.ratio) == (pytest.approx(2.8), pytest.approx(2.8 / 1.8))
+        assert found.ratio_of(differences[0]) == pytest.approx(found.ratio)
+
+    @given(
+        st.lists(st.floats(-0.5, 0.5), min_size=1, max_size=12),
+        st.one_of(st.just(0.0), st.floats(0.001, 1e4)),
+        st.sampled_from([0.0, 64.0]),
+    )
+    def test_whatever_the_pairs_are(self, differences: list[float], base: float, floor: float) -> None:
+        base = base if floor else base + 1
+        values = [base] * len(differences)
+        (found,) = judge([Compared("memory", "bytes", 0.05, values, values, differences, floor=floor)])
+        assert found.candidate >= 0
+        assert math.isfinite(found.ratio)
+        if found.base:
+            assert found.candidate / found.base == pytest.approx(found.ratio, rel=1e-9, abs=1e-9)
+
+
+def memory(base: float, candidate: float, noise: float = 1.0) -> MetricComparison:
+    rng = random.Random(1)
+    pairs = [(base + rng.gauss(0, noise), candidate + rng.gauss(0, noise)) for _ in range(20)]
+    differences = [math.log((max(0, after) + 64) / (max(0, before) + 64)) for before, after in pairs]
+    sides = [[pair[which] for pair in pairs] for which in (0, 1)]
+    (found,) = judge([Compared("memory", "bytes", 0.05, *sides, differences, floor=64, least=64)])
+    return found
+
+
+@pytest.mark.parametrize(
+    ("base", "candidate", "change"),
+    [
+        (90.6, -19.9, Change.NO_CHANGE),  # a figure around zero
+        (0, 40, Change.NO_CHANGE),
+        (-30, 50, Change.NO_CHANGE),
+        (0, 100, Change.REGRESSION),
+        (500, 600, Change.REGRESSION),
+        (500, 540, Change.NO_CHANGE),
+        (500, 100, Change.IMPROVEMENT),
+        (500, -20, Change.IMPROVEMENT),
+        (100_000, 101_000, Change.NO_CHANGE),  # below the margin
+    ],
+)
+def test_memory_around_zero_is_no_change(base: float, candidate: float, change: Change) -> None:
+    assert memory(base, candidate).change is change
+
+
+def test_memory_that_wobbles_around_zero_is_not_inconclusive() -> None:
+    assert memory(0, 5, noise=30).change is Change.NO_CHANGE

@@ -17,7 +17,7 @@ from rich.cells import cell_len
 from rich.console import Console
 
 from perfcli.regression.result import AbResult, Change, EngineSide, MetricComparison, Pairing
-from perfcli.report.change import amount, interval, percent, sentence
+from perfcli.report.change import amount, interval, percent, sentence, surest_first
 from perfcli.report.comparison import render_comparison, render_comparison_line
 from perfcli.report.pairs import PairPicture, worth_a_picture
 from perfcli.results import Environment
@@ -268,10 +268,24 @@ class TestWholeReports:
 class TestVerdict:
     """The last paragraph: what became of the candidate, by how much, how sure."""
 
-    def test_a_regression_names_the_time_furthest_beyond_its_margin_first(self, printed: Printed) -> None:
+    def test_a_regression_names_the_surest_metric_first(self, printed: Printed) -> None:
         text = last_line(printed(render_comparison(RESULTS["regression"], strict=False)))
-        assert re.match(r"REGRESSION database_load load_pet\.p50 is \d+\.\d% slower \(\+\S+ to \+\S+%\); ", text)
-        assert "likewise time +8.3%, statements +50.0%; 15 pairs" in text
+        expected = r"REGRESSION database_load statements is 50\.0% higher \(in every pair\); likewise load_pet\.p50 \+"
+        assert re.match(expected, text)
+
+    def test_the_largest_percentage_is_not_the_surest(self) -> None:
+        worse = Change.REGRESSION
+        steady = metric("load_pet.p50", 0.1, 0.01, worse)
+        wild = metric("save_pet.p99", 0.9, 0.9, worse)
+        counted = metric("statements", math.log(1.2), 0, worse)
+        assert [each.name for each in surest_first([wild, steady, counted])] == [
+            "statements", "load_pet.p50", "save_pet.p99"
+        ]  # fmt: skip
+
+    def test_of_improvements_the_same(self) -> None:
+        better = Change.IMPROVEMENT
+        steady, wild = metric("a.p50", -0.1, 0.01, better), metric("b.p99", -0.9, 0.9, better)
+        assert [each.name for each in surest_first([wild, steady])] == ["a.p50", "b.p99"]
 
     def test_many_metrics_are_counted(self, printed: Printed) -> None:
         metrics = [metric(f"step_{n}.p50", 0.1, 0.02, Change.REGRESSION) for n in range(7)]

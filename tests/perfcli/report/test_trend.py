@@ -132,6 +132,10 @@ class TestHeadline:
         assert said.startswith("database_load  20 runs\n")
         assert "3 of 23 kept runs left out: another machine (2), interrupted (1)" in said
 
+    def test_the_span_is_no_change_from_one_to_the_other(self, printed: Printed) -> None:
+        said = printed(render_trend(trend(metric(STEPPED))), 160)
+        assert f"min {STEPPED[0] / 1000:.2f} µs, median 7.46 µs, max 7.91 µs" in said
+
     def test_times_as_they_were_are_marked(self, printed: Printed) -> None:
         said = " ".join(printed(render_trend(trend(metric(STEPPED, at_one_pace=False, missing=2)))).split())
         assert "as it was timed: it does not follow the machine's pace; 2 runs without it" in said

@@ -16,6 +16,7 @@ from perfcli.report.html.latency import latency_charts, percentile_chart
 from perfcli.report.html.over_time import load_charts
 from perfcli.report.html.pairs import pairs_chart
 from perfcli.report.html.process import process_charts
+from perfcli.report.pairs import worth_a_picture
 from perfcli.results import RunResult
 
 
@@ -134,6 +135,19 @@ def test_pairs_are_told_as_changes(comparison: Callable[..., AbResult]) -> None:
     assert pairs["x"][0] == pytest.approx(math.expm1(0.2))
     assert interval["x"] == [pytest.approx(math.expm1(0.22)), pytest.approx(math.expm1(0.29))]
     assert estimate["x"] == [pytest.approx(math.expm1(0.255))]
+
+
+def test_one_wild_pair_does_not_blow_up_the_axis(comparison: Callable[..., AbResult]) -> None:
+    (metric,) = worth_a_picture(comparison().metrics)
+    wild = metric.model_copy(update={"differences": [0.2, 0.25, 0.24, 0.26, 0.22, 0.27, 0.23, math.log(51)]})
+    chart = pairs_chart([wild])
+    low, high = chart.layout["xaxis"]["range"]
+    assert -0.2 < low < 0
+    assert 0.3 < high < 0.6
+    _, pairs, _ = chart.traces
+    assert pairs["x"][-1] == high
+    assert pairs["marker"]["symbol"] == ["circle"] * 7 + ["triangle-right"]
+    assert "pair 8: 51x" in pairs["text"][-1]
 
 
 @pytest.mark.parametrize(
