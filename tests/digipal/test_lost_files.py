@@ -28,8 +28,8 @@ def filled(storage: StorageManager) -> StorageManager:
     storage.db.execute_transaction(
         [
             (
-                "INSERT INTO users (id, username, session_data) VALUES (?1, ?1, json_object('x', ?2))",
-                (str(n), "x" * 4000),
+                "INSERT INTO users (id, username, session_data) VALUES (?, ?, json_object('x', ?))",
+                (str(n), str(n), "x" * 4000),
             )
             for n in range(300)
         ]

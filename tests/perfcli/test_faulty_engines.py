@@ -294,7 +294,8 @@ def test_a_scenario_that_an_engine_breaks_ends_no_suite(tmp_path: Path) -> None:
         capture_output=True,
         text=True,
     )
-    assert (finished.returncode, finished.stderr) == (1, "")
+    assert (finished.returncode, len(finished.stderr.splitlines())) == (1, 1), finished.stderr
+    assert finished.stderr.startswith("engine: ")
     broken, sound = json.loads((tmp_path / "r.json").read_text(encoding="utf-8"))
     assert (broken["verdict"], sound["verdict"]) == ("error", "pass")
     assert "removed its scratch directory; the engine process wrote garbage" in broken["reasons"][0]

@@ -73,4 +73,4 @@ def test_it_runs() -> None:
     # too short a load for some percentiles, but one that runs
     result = CliRunner().invoke(cli, ["run", "mine.yaml", *quick, "--set", "thresholds=[success_rate >= 1%]"])
     assert result.exit_code == 0, result.output
-    assert result.output.startswith("pass  mine")
+    assert result.stdout.startswith("pass  mine")
