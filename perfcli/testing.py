@@ -317,6 +317,9 @@ class _SimulatedEngine:
     def wait(self, timeout_s: float) -> int | None:
         return 0 if self._over.wait(timeout_s) else None
 
+    def bound_output(self) -> None:
+        pass
+
     def printed_bytes(self) -> int:
         return 0
 

@@ -63,7 +63,7 @@ def _run(
     """Run the comparison under supervision; how it ended, and what it left running."""
     with (directory / "fidelity.txt").open("wb") as output:
         process = start_supervised(
-            _MODULE, arguments, working_directory=directory, environment=environment, output=output
+            _MODULE, arguments, working_directory=directory, environment=environment, output=output.fileno()
         )
     try:
         code = process.wait(limit_s)

@@ -7,17 +7,17 @@ import signal
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import BinaryIO, Final, NamedTuple
+from typing import Final, NamedTuple
 
 import psutil
 
 import perfcli
 from perfcli.plan import ExecutionPlan
 from perfcli.pool import leftovers
+from perfcli.pool.output import Output
 from perfcli.pool.supervised import SupervisedProcess, start_supervised
 from perfcli.wire import Line, open_line
 
-_MOST_OUTPUT_BYTES: Final = 4_000
 _OUTPUT: Final = "output.txt"
 AGENT: Final = "perfcli.agent.engine_process"
 
@@ -27,19 +27,21 @@ class EngineProcess:
 
     Args:
         line: to talk to it.
-        output: what it prints into, open for reading: an engine may remove the file.
+        output: what it prints into.
     """
 
-    def __init__(self, process: SupervisedProcess, line: Line, output: BinaryIO) -> None:
+    def __init__(self, process: SupervisedProcess, line: Line, output: Output) -> None:
         self._process = process
         self.pid = process.pid
         self.line = line
         self.wait = process.wait
         self.note_children = process.look
+        self.printed_bytes = output.printed_bytes
+        self.output = output.end
+        self.bound_output = output.bound
         self._output = output
         self._groups = [process.pid]
         self._left: list[str] = []
-        self._printed: tuple[int, str] | None = None
 
     def adopt(self, pid: int) -> None:
         """Have another process, which this one started in a session of its own, stand still and end with it."""
@@ -77,19 +79,7 @@ class EngineProcess:
         for group in self._groups:
             leftovers.end_group(group)
         self.line.close()
-        self._printed = self.printed_bytes(), self.output()
         self._output.close()
-
-    def printed_bytes(self) -> int:
-        """How much it printed."""
-        return self._printed[0] if self._printed else os.fstat(self._output.fileno()).st_size
-
-    def output(self) -> str:
-        """The end of what it printed."""
-        if self._printed:
-            return self._printed[1]
-        start = max(0, self.printed_bytes() - _MOST_OUTPUT_BYTES)
-        return os.pread(self._output.fileno(), _MOST_OUTPUT_BYTES, start).decode(errors="replace").strip()
 
 
 class ProcessPool:
@@ -112,7 +102,7 @@ class ProcessPool:
                 [str(theirs.fileno()), *post.arguments],
                 working_directory=post.working_directory,
                 environment=engine_environment(),
-                output=post.output,
+                output=post.output.fileno(),
                 line=theirs.fileno(),
             )
         return EngineProcess(started, line, post.output)
@@ -124,7 +114,7 @@ class Post(NamedTuple):
     arguments: list[str]
     """All but the first, the number of its end of the line."""
     working_directory: Path
-    output: BinaryIO
+    output: Output
 
 
 def prepare(plan: ExecutionPlan, directory: Path, database: Path, process: int, engine: Path) -> Post:
@@ -134,8 +124,7 @@ def prepare(plan: ExecutionPlan, directory: Path, database: Path, process: int, 
     working_directory = directory / "cwd"
     working_directory.mkdir()
     arguments = [str(plan_file), str(database), str(process), str(engine)]
-    # to append, so that what it prints goes on where the file ends then
-    return Post(arguments, working_directory, (directory / _OUTPUT).open("ab+"))
+    return Post(arguments, working_directory, Output(directory / _OUTPUT))
 
 
 def engine_environment() -> dict[str, str]:

@@ -40,6 +40,9 @@ class EngineHandle(Protocol):
     def wait(self, timeout_s: float) -> int | None:
         """Its exit code (negative: the signal that ended it); None where it still runs after that time."""
 
+    def bound_output(self) -> None:
+        """Keep what it prints from filling the disk."""
+
     def printed_bytes(self) -> int:
         """How much it printed."""
 

@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import BinaryIO, Final
+from typing import Final
 
 from perfcli.agent.subreaper import NO_LINE
 from perfcli.pool import leftovers
@@ -127,13 +127,13 @@ def start_supervised(
     *,
     working_directory: Path,
     environment: Mapping[str, str],
-    output: BinaryIO,
+    output: int,
     line: int = NO_LINE,
 ) -> SupervisedProcess:
     """Have a fresh interpreter call `main(arguments)` of a module, under supervision.
 
     Args:
-        output: what it prints to.
+        output: the descriptor that it prints to.
         line: a descriptor to leave open for it.
     """
     ours, theirs = socket.socketpair()

@@ -170,6 +170,7 @@ class Side:
     def _something_is_there(self) -> bool:
         if self._stopped():
             raise Interrupted
+        self.handle.bound_output()
         try:
             return self.handle.line.poll(_TICK_S)
         except OSError as error:

@@ -256,6 +256,8 @@ class _Supervision:
         self._rendezvous.engine_lives_elsewhere(watched=pid is not None)
 
     def _listen(self) -> None:
+        for conversation in self._conversations:
+            conversation.engine.bound_output()
         heard = self._inbox.take(TICK_S)
         if heard is None:
             for process, conversation in enumerate(self._conversations):

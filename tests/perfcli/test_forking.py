@@ -19,6 +19,7 @@ from perfcli.errors import PerfError
 from perfcli.plan import ExecutionPlan, Slices
 from perfcli.pool.affinity import pin, usable_cpus
 from perfcli.pool.forking import Template, forking
+from perfcli.pool.output import Output
 from perfcli.pool.processes import EngineProcess, Post
 
 ROOT = Path(__file__).parents[2]
@@ -74,11 +75,13 @@ def test_the_signal_that_ended_it_is_told(start: Callable[[], EngineProcess]) ->
 
 
 def test_an_agent_that_cannot_begin_says_why(template: Template, tmp_path: Path) -> None:
-    with (tmp_path / "output.txt").open("ab+") as output, open(os.devnull, "rb") as line:
+    output = Output(tmp_path / "output.txt")
+    with open(os.devnull, "rb") as line:
         process = template.fork(line.fileno(), Post(["no plan"], tmp_path, output))
     assert process.wait(_PATIENCE_S) == 1
     assert process.end() == []
-    assert "Traceback" in (tmp_path / "output.txt").read_text(encoding="utf-8")
+    assert "Traceback" in output.end()
+    output.close()
 
 
 def test_what_it_printed_is_known_however_early_it_ended(start: Callable[[], EngineProcess]) -> None:
@@ -88,15 +91,16 @@ def test_what_it_printed_is_known_however_early_it_ended(start: Callable[[], Eng
 
 
 def test_a_template_that_died_is_told_in_words(tmp_path: Path) -> None:
-    template = Template()
+    template, output = Template(), Output(tmp_path / "output.txt")
     try:
         template._process.kill()
         template._process.wait()
         with open(os.devnull, "rb+") as file, pytest.raises(PerfError, match="has died") as told:
-            template.fork(file.fileno(), Post([], tmp_path, file))
+            template.fork(file.fileno(), Post([], tmp_path, output))
         assert "memory" in told.value.hint
     finally:
         template.close()
+        output.close()
 
 
 @pytest.mark.slow
@@ -106,16 +110,18 @@ def test_what_a_dead_template_leaves_is_no_trouble_for_the_garbage_collector(
     """Python 3.12.1 crashed on it, and 3.13 tells of a BufferError."""
     ignored: list[Any] = []
     monkeypatch.setattr(sys, "unraisablehook", ignored.append)
+    output = Output(tmp_path / "output.txt")
     with forking() as template:
         template._process.kill()
         template._process.wait()
         for _ in range(20):
             with open(os.devnull, "rb+") as file, pytest.raises(PerfError) as error:
-                template.fork(file.fileno(), Post([], tmp_path, file))
+                template.fork(file.fileno(), Post([], tmp_path, output))
             # a cycle, as any test or caller makes that keeps the exception in a variable
             error.value.held_by = error  # type: ignore[attr-defined]
         del error
         gc.collect()
+    output.close()
     assert ignored == []
 
 

@@ -54,7 +54,7 @@ def start(tmp_path: Path) -> Iterator[Start]:
                     [code],
                     working_directory=tmp_path,
                     environment={**engine_environment(), "PYTHONPATH": str(ROOT)},
-                    output=output,
+                    output=output.fileno(),
                 )
             )
         return started[-1]
@@ -187,7 +187,7 @@ from perfcli.pool.processes import engine_environment
 from perfcli.pool.supervised import start_supervised
 with scratch_directory() as outer, scratch_directory() as inner, (inner / "output.txt").open("wb") as output:
     process = start_supervised("tests.perfcli.faulty.runs_code", [sys.argv[1]], working_directory=inner,
-                               environment=engine_environment(), output=output)
+                               environment=engine_environment(), output=output.fileno())
     print(json.dumps([process.pid, str(outer), str(inner)]), flush=True)
     time.sleep(300)
 """
