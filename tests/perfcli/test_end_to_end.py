@@ -345,6 +345,16 @@ def test_a_killed_tool_takes_its_engine_along(command: Command) -> None:
     command.assert_nothing_is_left()
 
 
+@pytest.mark.slow
+def test_a_killed_profile_leaves_nothing_either(command: Command) -> None:
+    process = command.start("profile", command.write(ENDLESS), "--sql")
+    command.await_load()
+    process.kill()
+    process.communicate(timeout=30)
+    # the findings have a scratch directory of their own, without an engine process in it
+    command.assert_nothing_is_left()
+
+
 def test_help_is_there_for_every_command(command: Command) -> None:
     for arguments in (["--help"], ["run", "--help"], ["list", "-h"], ["validate", "-h"]):
         code, output, _ = command.run(*arguments)

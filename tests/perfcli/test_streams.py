@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 
+import perfcli
 from perfcli.__main__ import _exit_code
 from perfcli.streams import printable
 
@@ -16,6 +18,18 @@ SCENARIO = "name: mine\nsetup: {pets: 1}\nload: {executor: shared-iterations, it
 def test_printable_text_keeps_lines_emoji_and_markup() -> None:
     assert printable("ä\n\t👩‍👩‍👧 [bold]x[/bold]") == "ä\n\t👩‍👩‍👧 [bold]x[/bold]"
     assert printable("\x1b[2J\x00\x7f\x9b\u202e\udcff\r") == r"\x1b[2J\x00\x7f\x9b\u202e\udcff\r"
+
+
+def test_messages_are_written_in_one_place() -> None:
+    """Reports have consoles of their own; anything else goes through `say` and `complain`, which show what it holds."""
+    package = Path(perfcli.__file__).parent
+    by_hand = re.compile(r"\bclick\.(echo|secho)\(|\bsys\.std(out|err)\.write\(|(?<![\w.])print\(")
+    found = {
+        str(module.relative_to(package)): len(by_hand.findall(module.read_text(encoding="utf-8")))
+        for module in package.rglob("*.py")
+    }
+    # the schema and the script of a shell, as other programs read them
+    assert {module: count for module, count in found.items() if count} == {"cli/writing.py": 2}
 
 
 @pytest.mark.parametrize(
