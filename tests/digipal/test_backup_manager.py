@@ -54,6 +54,7 @@ def test_so_many_are_kept_and_other_files_stay(storage: StorageManager) -> None:
         BackupManager(storage.db, manager.folder, keep=0)
 
 
+@pytest.mark.slow
 def test_a_backup_beside_a_writer_is_one_moment(storage: StorageManager, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(backup_manager, "_PAGES_A_STEP", 1)
     done = threading.Event()

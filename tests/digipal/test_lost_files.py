@@ -71,6 +71,7 @@ LOSSES: dict[str, Callable[[Path, Path], object]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("loss", LOSSES.values(), ids=LOSSES)
 def test_no_write_to_a_lost_file_is_acknowledged(
     filled: StorageManager, other: Path, loss: Callable[..., None]
@@ -89,6 +90,7 @@ def test_no_write_to_a_lost_file_is_acknowledged(
             attempt()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["deleted", "replaced", "cut to nothing", "overwritten in place"])
 def test_no_answer_of_a_lost_file_is_given(filled: StorageManager, other: Path, name: str) -> None:
     LOSSES[name](Path(filled.db_path), other)
@@ -166,6 +168,7 @@ LOG_LOSSES: dict[str, Callable[[Path], object]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("loss", LOG_LOSSES.values(), ids=LOG_LOSSES)
 def test_a_log_that_is_lost(filled: StorageManager, loss: Callable[[Path], object]) -> None:
     filled.db.execute_query("PRAGMA wal_checkpoint(TRUNCATE)")
@@ -182,6 +185,7 @@ def test_a_log_that_is_lost(filled: StorageManager, loss: Callable[[Path], objec
 class TestOurOwn:
     """What SQLite and the engine do themselves is no loss, whichever process does it."""
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("command", ["VACUUM", "PRAGMA wal_checkpoint(TRUNCATE)", "VACUUM; checkpoint", "grown"])
     def test_another_process_tidies_up(self, filled: StorageManager, command: str) -> None:
         filled.db.execute_update("DELETE FROM users WHERE id > '2'")

@@ -111,6 +111,7 @@ def test_the_pet_that_makes_room_for_the_thousand_and_first_is_saved(
     assert len(core.active_pets) == 1000
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("minutes", [5, 31, 24 * 60])
 @pytest.mark.parametrize("reload_every", [1, 7])
 def test_decay_depends_on_time_alone_across_reloads_too(core: DigiPalCore, minutes: int, reload_every: int) -> None:

@@ -178,6 +178,7 @@ def test_what_is_no_regular_file(db_path: Path, make: Callable[[Path], None]) ->
 class TestTheCauseIsTold:
     """A rollback that fails, or that SQLite has done already, hides nothing."""
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("folder", ["new", "old"])
     def test_a_full_disk_at_opening(self, tmp_path: Path, folder: str) -> None:
         """A limit on the size of files stands in for the full disk; it holds for a process of its own."""

@@ -142,6 +142,7 @@ class TestRunAndCompare:
         save_results([suite.result], tmp_path / "results.json")
         assert suite.run({"slices": slices(150)}, baseline=str(tmp_path / "results.json"))[0] == ExitCode.REGRESSION
 
+    @pytest.mark.slow
     @pytest.mark.parametrize(
         ("changes", "told"),
         [({"name": "other"}, "the baseline has no run of other"), ({"slices": {}}, "this run has no slices")],

@@ -49,6 +49,7 @@ def test_there_are_options_and_arguments_to_look_at() -> None:
     assert len(ARGUMENTS) > 10
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("path", "option"), OPTIONS, ids=str)
 def test_every_option(path: tuple[str, ...], option: str) -> None:
     for empty in ("", " ", "\t\n"):

@@ -167,6 +167,7 @@ class TestTheCommit:
             assert recorded(engine) == (git(repository, "rev-parse", "HEAD"), False)
             assert engine.digest == source_digest(repository / "digipal")
 
+    @pytest.mark.slow
     @pytest.mark.parametrize(
         "edit",
         [
@@ -225,6 +226,7 @@ class TestTheCommit:
         git(directory, "commit", "--quiet", "--allow-empty", "-m", "empty")
         assert recorded(default_engine()) == ("", True)
 
+    @pytest.mark.slow
     def test_of_a_submodule_is_its_own(self, repository: Path, tmp_path: Path) -> None:
         outer = tmp_path / "outer"
         outer.mkdir()

@@ -167,6 +167,7 @@ def test_threads_and_children_of_a_process_are_pinned_with_it() -> None:
         process.communicate(b"over")
 
 
+@pytest.mark.slow
 def test_who_is_gone_cannot_be_pinned() -> None:
     process = subprocess.Popen([sys.executable, "-c", ""])
     process.wait()

@@ -25,6 +25,7 @@ def stalls_once(label: str, call: int) -> Behaviour:
     return Behaviour(takes_ns=S if call == 500 else 0)
 
 
+@pytest.mark.slow
 def test_a_stall_counts_for_all_that_had_to_wait(make_plan: Any) -> None:
     result = simulate(arrivals(make_plan), stalls_once)
     latency, service_time = result.total.latency, result.total.service_time

@@ -22,6 +22,7 @@ def stages(*written: tuple[Any, str]) -> dict[str, Any]:
     return {"stages": [{"target": target, "duration": duration} for target, duration in written]}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "load",
     [

@@ -132,6 +132,7 @@ def test_each_of_several_scenarios_has_its_tries(run: Run, machine: Machine) -> 
     assert len(list(Path("kept/runs").glob("*.json"))) == 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("said_by", ["variable", "file"])
 def test_the_number_of_retries_comes_from_elsewhere(said_by: str, run: Run, machine: Machine) -> None:
     machine.busy_for = 9
@@ -147,6 +148,7 @@ def test_a_number_that_is_none_is_a_mistake(number: str, run: Run, machine: Mach
     assert machine.tries == []
 
 
+@pytest.mark.slow
 def test_ctrl_c_ends_the_tries(run: Run, machine: Machine) -> None:
     machine.stops_in_try = 1
     run("a.yaml", "--retries", "5")

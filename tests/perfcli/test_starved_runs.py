@@ -60,6 +60,7 @@ def impossible(metric: Metric) -> str:
 
 
 # the scripted engine stores no pets whose sums could be looked at
+@pytest.mark.slow
 @pytest.mark.parametrize("metric", [metric for metric in METRICS.values() if metric.name != "lost_updates"])
 def test_only_times_are_not_judged(metric: Metric, make_plan: Any) -> None:
     expr = impossible(metric)
@@ -85,6 +86,7 @@ def test_so_is_one_of_which_no_time_was_asked(thresholds: list[str], make_plan: 
     assert (result.verdict, result.reasons) == (Verdict.INVALID, [STARVED])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("error", "outcome"),
     [(TimeoutError(), "not judged"), (ValueError(), "fail"), (sqlite3.OperationalError("malformed"), "fail")],
@@ -135,6 +137,7 @@ def test_a_time_does_not_end_the_load_early(make_plan: Any) -> None:
     assert (result.verdict, result.iterations) == (Verdict.INVALID, 3_000)
 
 
+@pytest.mark.slow
 def test_an_error_does(make_plan: Any) -> None:
     plan = make_plan(["status"], **PETS, load=LONG, thresholds=[{"expr": "error_rate < 1%", "abort_on_fail": True}])
     result = simulate(plan, lambda label, call: Behaviour(problem="no"))
@@ -142,6 +145,7 @@ def test_an_error_does(make_plan: Any) -> None:
     assert result.reasons[0] == "the load was stopped early by error_rate < 1%: 100%"
 
 
+@pytest.mark.slow
 def test_a_load_that_was_stopped_before_others_were_seen_is_invalid(
     make_plan: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -65,6 +65,7 @@ def test_runs_of_one_scenario(store: Store, result: RunResult) -> None:
     assert [run.name for run in store.runs("test").runs] == ["test"]
 
 
+@pytest.mark.slow
 def test_many_writers_clobber_nothing_and_leave_nothing_else(store: Store, result: RunResult) -> None:
     with ThreadPoolExecutor(8) as pool:
         paths = list(pool.map(lambda seed: store.add(result.model_copy(update={"seed": seed})), range(40)))
@@ -142,6 +143,7 @@ class TestUnreadableFiles:
         assert complaint.startswith(f"{file}: ")
         return complaint
 
+    @pytest.mark.slow
     @pytest.mark.parametrize(
         ("content", "told"),
         [

@@ -212,6 +212,7 @@ class TestTrend:
         (found,) = trend(runs, "status.latency.p50").metrics
         assert [change.confirm for change in found.changes] == [""]
 
+    @pytest.mark.slow
     @pytest.mark.parametrize(
         ("metric", "falls_to", "is_worse"), [("throughput", 50.0, True), ("status.latency.p50", MS / 2, False)]
     )

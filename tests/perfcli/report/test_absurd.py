@@ -78,6 +78,7 @@ def documents(all_results: dict[str, RunResult], make_ab: Callable[..., AbResult
     return [result.model_dump(mode="json") for result in (all_results["passed"], all_results["failed"], make_ab())]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("value", [10**18, -(10**18), 0, -1, 1e-320])
 def test_all_figures_at_once(documents: list[Any], tmp_path: Path, value: float) -> None:
     for document in documents:

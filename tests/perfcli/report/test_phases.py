@@ -166,6 +166,7 @@ class TestSeveralPhases:
         assert [row[:2] for row in table[2:]] == [["1", "990/s"], ["5", "990/s"], ["16", "990/s"]]
         assert [row[8:10] for row in table[2:]] == [["400", "µs"], ["2.00", "ms"], ["6.40", "ms"]]
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("failing", [0, 3])
     def test_columns_of_trouble_stand_only_where_there_is_any(
         self,

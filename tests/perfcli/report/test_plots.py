@@ -119,6 +119,7 @@ class TestPlots:
         assert "    7.00 ms |###" in shown
         assert "30.0 s" in shown
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("width", [30, 80, 200])
     @pytest.mark.parametrize("terminal", [False, True])
     def test_fit_the_console(self, result: RunResult, width: int, terminal: bool) -> None:

@@ -132,6 +132,7 @@ class TestReasons:
         )
         assert b"Bearer wrong" in server.heard[0]
 
+    @pytest.mark.slow
     @pytest.mark.parametrize(
         ("answer", "expected"),
         [
@@ -277,6 +278,7 @@ class TestTls:
 class TestProxies:
     """A proxy is for other machines."""
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("name", ["HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"])
     @pytest.mark.parametrize("proxy", ["http://127.0.0.1:9", "socks5://127.0.0.1:9", "nonsense"])
     def test_loopback_is_never_proxied(
