@@ -9,10 +9,21 @@ import traceback
 from collections.abc import Hashable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Final
 
 from perfcli.documents import STDOUT, UNFINISHED, reason_of
 from perfcli.errors import ExitCode, PerfError, UsageError
 from perfcli.streams import complain, stdout_is_closed
+
+_KINDS: Final = {
+    ".yaml": "a scenario",
+    ".yml": "a scenario",
+    ".json": "a JSON file",
+    ".toml": "a TOML file",
+    ".py": "a program",
+    ".db": "a database",
+}
+"""Files that no report of another format has a reason to replace."""
 
 
 class Outputs:
@@ -76,6 +87,19 @@ def check_outputs(
             raise UsageError(
                 f"{other} and {option} both write to {where}: one would be lost", hint="give each a file of its own"
             )
+    for option, path in outputs.items():
+        _check_kind(path, option)
+
+
+def _check_kind(path: Path, option: str) -> None:
+    """Refuse to replace a file of another kind: in `--json a.yaml b.yaml`, a scenario was meant to be run."""
+    kind = _KINDS.get(path.suffix.lower())
+    is_report = option.startswith("--") and " " not in option
+    if kind and is_report and option != f"--{path.suffix.lower()[1:]}" and path.is_file() and path.stat().st_size:
+        raise UsageError(
+            f"{option} {path}: there is {kind} of that name, which would be lost",
+            hint=f"was it meant as an argument? {option} takes the file to write",
+        )
 
 
 def check_folder(folder: Path, option: str) -> None:

@@ -180,6 +180,32 @@ class TestChecks:
         with pytest.raises(UsageError, match=r"SUMMARY .* is in\.yaml, which this command reads"):
             check_outputs({}, [Path("in.yaml")], appended={"SUMMARY": Path(output)})
 
+    @pytest.mark.parametrize(
+        ("option", "name", "kind"),
+        [
+            ("--json", "keep.yaml", "a scenario"),
+            ("--junit", "KEEP.YML", "a scenario"),
+            ("--csv", "results.json", "a JSON file"),
+            ("--html", "pyproject.toml", "a TOML file"),
+            ("--markdown", "kept.db", "a database"),
+        ],
+    )
+    def test_a_file_of_another_kind_was_meant_as_an_argument(
+        self, tmp_path: Path, option: str, name: str, kind: str
+    ) -> None:
+        file = tmp_path / name
+        check_outputs({option: file})
+        file.touch()
+        check_outputs({option: file})
+        file.write_text("mine")
+        with pytest.raises(UsageError, match=f"there is {kind} of that name, which would be lost"):
+            check_outputs({option: file})
+
+    def test_an_older_output_is_replaced(self, tmp_path: Path) -> None:
+        for option, name in (("--json", "r.json"), ("--csv", "s.csv"), ("--junit", "j.xml"), ("--out g", "g.json")):
+            (tmp_path / name).write_text("old")
+            check_outputs({option: tmp_path / name})
+
     def test_other_files_may_be_read(self, tmp_path: Path) -> None:
         (tmp_path / "in.yaml").touch()
         check_outputs({"--json": tmp_path / "out"}, [tmp_path / "in.yaml", tmp_path / "gone", STDOUT])
