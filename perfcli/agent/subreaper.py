@@ -35,6 +35,7 @@ _GRACE_S: Final = 0.5
 """For what ends by itself when its engine has: a pool of workers, multiprocessing's resource tracker."""
 
 _TO_BE_GONE_S: Final = 30.0
+_KILL_INTERVAL_S: Final = 0.002
 _LONGEST_NAME: Final = 100
 
 
@@ -146,6 +147,9 @@ class _Supervisor:
     def end_all(self) -> None:
         """Kill what still runs; tell the tool what of it the engine left behind when it ended by itself."""
         ended_by_itself = self._has_ended
+        if not ended_by_itself:
+            # most engines have started nothing: no need to look for more then
+            self._kill_group()
         deadline_s = time.monotonic() + _GRACE_S
         while ended_by_itself and self._has_some_left() and time.monotonic() < deadline_s:
             time.sleep(_LOOK_INTERVAL_MS / 1e3)
@@ -157,7 +161,14 @@ class _Supervisor:
                 self._own.add(process.pid)
                 with suppress(ProcessLookupError):
                     process.kill()
-            time.sleep(_LOOK_INTERVAL_MS / 1e4)
+            time.sleep(_KILL_INTERVAL_S)
+
+    def _kill_group(self) -> None:
+        with suppress(ProcessLookupError, PermissionError):
+            os.killpg(self._pid, signal.SIGKILL)
+        deadline_s = time.monotonic() + _TO_BE_GONE_S
+        while not self._has_ended and not self._reap() and time.monotonic() < deadline_s:
+            time.sleep(_KILL_INTERVAL_S)
 
     def _has_some_left(self) -> bool:
         return not self._reap() or any(map(_runs, self._seen))

@@ -6,6 +6,7 @@ time. What is forked has a memory of its own, and imports its engine by itself. 
 
 from __future__ import annotations
 
+import ctypes  # noqa: F401 what supervisors need
 import gc
 import os
 import signal
