@@ -112,15 +112,6 @@ class ExecutionPlan(BaseModel):
         """The steps a vu's packed draws speak of."""
         return self._phase_of_vu[vu].flow
 
-    def users_alone(self, vu: int) -> bool:
-        """Whether no other vu acts on this vu's pets of the setup while it does."""
-        phase = self._phase_of_vu[vu]
-        return (
-            phase.phase.users == "own"
-            and phase.load.vu_count <= self.scenario.setup.pets
-            and len(self.waves[phase.wave]) == 1
-        )
-
     def process_of(self, vu: int) -> int:
         """The engine process a vu runs in, counted from 0."""
         return (vu - self._phase_of_vu[vu].first_vu) % self.scenario.pool.processes

@@ -188,10 +188,6 @@ class ThresholdResult(_Record):
         return "pass" if self.passed else "fail" if self.strict else "miss"
 
 
-UNCHECKED: Final = "vus that share pets also talk to them or care for them: give save_pet history: true"
-"""Why saves are unchecked."""
-
-
 class SaveCounts(_Record):
     """How many acknowledged saves could be looked for."""
 

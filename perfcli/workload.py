@@ -16,7 +16,8 @@ from random import Random
 from typing import Final, Literal
 
 from perfcli.plan import PlannedPhase
-from perfcli.scenario.operation import CreationSettings, StepSettings
+from perfcli.scenario.marking import follows_creation
+from perfcli.scenario.operation import StepSettings
 from perfcli.scenario.steps import Sleep
 from perfcli.scenario.users import Zipf
 
@@ -65,7 +66,7 @@ class Workload:
         self._phase = planned.phase
         self._random = Random(f"{seed}/{stream}/{vu}").random
         flow = planned.flow
-        created = follows_creation(planned)
+        created = follows_creation(planned.phase)
         self._steps = [
             (place, pack(place, 0, 0), created[place], self._chooser(step)) for place, step in enumerate(flow)
         ]
@@ -152,13 +153,3 @@ def _zipf_edges(pets: int, exponent: float) -> list[float]:
 def pauses(planned: PlannedPhase) -> frozenset[int]:
     """The places in the flow that are pauses, not operations."""
     return frozenset(place for place, step in enumerate(planned.flow) if isinstance(step, Sleep))
-
-
-def follows_creation(planned: PlannedPhase) -> list[bool]:
-    """For each step of an ordered flow, whether a step before it creates the pet it acts on."""
-    if planned.phase.is_mix:
-        return [False] * len(planned.flow)
-    created: Iterator[bool] = accumulate(
-        (isinstance(step, CreationSettings) for step in planned.flow), lambda before, now: before or now
-    )
-    return [False, *created][: len(planned.flow)]

@@ -34,9 +34,6 @@ GAINS: Final[Mapping[str, Mapping[str, int]]] = {
 }
 """What care adds to them; the other actions add nothing."""
 
-NEEDS_ENERGY: Final = frozenset(name for name in GAINS if name.endswith("_training")) | {"play"}
-"""The actions that a tired pet refuses."""
-
 _MOST_EXAMPLES: Final = 5
 _NUMBERS: Final = ", ".join(f"CAST(COALESCE({name}, 0) AS INTEGER)" for name in ADDING)
 _PETS: Final = f"SELECT user_id, life_stage, {_NUMBERS} FROM digipals WHERE is_active = 1"

@@ -17,8 +17,8 @@ from perfcli.metrics.windows import worst_window
 from perfcli.plan import PlannedPhase
 from perfcli.recorder import FLUSH_INTERVAL_NS
 from perfcli.results import GrowthResult, Inspection, Integrity
+from perfcli.scenario.marking import marking_of
 from perfcli.scenario.steps import LoadPet, Status
-from perfcli.targets.marks import marking_of
 from perfcli.thresholds import Threshold
 from perfcli.units import NS_PER_S
 
@@ -181,7 +181,7 @@ class Observations:
         """Reads of partly another save; None where no pet bears marks, or none is read."""
         phases = self._measurement.plan.phases if self._phase is None else [self._phase]
         reads = {step.label for phase in phases for step in phase.flow if isinstance(step, LoadPet | Status)}
-        is_marked = marking_of(self._measurement.plan).has_marks
+        is_marked = marking_of(self._measurement.plan.scenario).has_marks
         return self.failures_of("torn") if is_marked and any(sum(self._tried(label)) for label in reads) else None
 
     @property

@@ -9,8 +9,9 @@ from typing import NamedTuple
 from perfcli.measurement.registers import Registers
 from perfcli.plan import ExecutionPlan
 from perfcli.recorder import OK, SKIPPED, Frame
+from perfcli.scenario.marking import Marking, marking_of
 from perfcli.scenario.steps import SavePet
-from perfcli.targets.marks import Marking, marking_of, telling_reads
+from perfcli.targets.marks import telling_reads
 from perfcli.targets.naming import save_key
 from perfcli.workload import places, unpack
 
@@ -42,7 +43,7 @@ class SetUpSaves:
         """Acknowledged saves."""
         self.noted: Counter[int] = Counter()
         """Those of them that left a note, by pet."""
-        self._marking = marking_of(plan)
+        self._marking = marking_of(plan.scenario)
         self._numbers: Counter[int] = Counter()
         self._plan = plan
         self._flows = [

@@ -9,9 +9,8 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from typing import NamedTuple
 
-from perfcli.measurement.conservation import NEEDS_ENERGY
 from perfcli.recorder import OK, SKIPPED
-from perfcli.scenario.operation import CareSettings, CreationSettings, StepSettings, TalkSettings
+from perfcli.scenario.operation import NEEDS_ENERGY, CareSettings, CreationSettings, StepSettings, TalkSettings
 from perfcli.scenario.steps import SavePet
 from perfcli.workload import CREATED_PET, places, unpack
 

@@ -11,7 +11,8 @@ from perfcli.measurement.measured import Measurement
 from perfcli.measurement.observations import Observations
 from perfcli.metrics.catalog import percentile_of
 from perfcli.metrics.statistics import LEAST_BEYOND
-from perfcli.results import UNCHECKED, ThresholdResult
+from perfcli.results import ThresholdResult
+from perfcli.scenario.marking import UNCHECKED
 from perfcli.scenario.models import ThresholdRule
 from perfcli.thresholds import Threshold, parse_threshold
 from perfcli.units import format_quantity

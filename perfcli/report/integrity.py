@@ -8,7 +8,8 @@ from rich.text import Text
 
 from perfcli import units
 from perfcli.report.figures import BAD, DOUBTFUL, GOOD, counted, name, why_not
-from perfcli.results import UNCHECKED, Integrity, RunResult, SaveCounts
+from perfcli.results import Integrity, RunResult, SaveCounts
+from perfcli.scenario.marking import UNCHECKED
 
 
 def describe_integrity(result: RunResult) -> Text:

@@ -9,14 +9,17 @@ from typing import Final
 from perfcli.metrics.catalog import percentile_of
 from perfcli.metrics.degradation import FIFTHS, SMALLEST_FIFTH
 from perfcli.metrics.statistics import LEAST_BEYOND, is_thin
+from perfcli.scenario.marking import UNCHECKED, Marking, marking_of
 from perfcli.scenario.models import Phase, Scenario, ThresholdRule
+from perfcli.scenario.operation import NEEDS_ENERGY, CareSettings, CreationSettings, StepSettings, TalkSettings
 from perfcli.scenario.outline import outline_of
 from perfcli.scenario.problems import KeyPath, Problem
-from perfcli.scenario.steps import Sleep
+from perfcli.scenario.steps import LoadPet, SavePet, Sleep, Status
 from perfcli.scenario.threshold_rules import readable_thresholds
 from perfcli.scenario.written import Written
 from perfcli.thresholds import Threshold
 
+_WRITES: Final = (CreationSettings, SavePet, TalkSettings, CareSettings)
 _OF_ARRIVALS: Final = ("delivery", "offered_rate", "achieved_rate", "schedule_lag")
 
 
@@ -28,7 +31,7 @@ def doubtful_thresholds(scenario: Scenario, root: Written) -> Iterator[Problem]:
     """
     for read in readable_thresholds(outline_of(root)):
         rule, phases = _judged(scenario, read.path)
-        doubt = _doubt(read.threshold, rule, phases)
+        doubt = _without_writes(read.threshold.metric.name, scenario, phases) or _doubt(read.threshold, rule, phases)
         if doubt:
             yield read.place.problem(read.path, doubt)
 
@@ -44,6 +47,41 @@ def _judged(scenario: Scenario, path: KeyPath) -> tuple[ThresholdRule, Sequence[
     phase = scenario.phases[at]
     # of a list of vus each number is judged by itself, and has as many iterations or more
     return phase.thresholds[index], phase.spelt_out(flow=scenario.flow)[:1]
+
+
+def _without_writes(metric: str, scenario: Scenario, phases: Sequence[Phase]) -> str:
+    """Why no write of the load can be held against what is stored; the set-up's writes are no samples."""
+    steps = [step for phase in scenario.phases_to_run for step in phase.flow]
+    writes = [step for step in steps if isinstance(step, _WRITES)]
+    why = ""
+    if metric in ("lost_writes", "duplicate_writes") and not writes:
+        why = "no step of the load writes, and the set-up's writes are no samples"
+    elif metric == "lost_writes" and not any(map(_can_be_checked, writes)):
+        why = f"its saves are unchecked, as {UNCHECKED}" if marking_of(scenario) is Marking.NOTES_ONLY else ""
+    elif metric == "lost_updates" and not any(isinstance(step, CareSettings) for step in steps):
+        why = "it is of care actions, and no step is one"
+    elif metric == "torn_reads":
+        why = _never_torn(scenario, phases)
+    return f"will fail without samples: {why}" if why else ""
+
+
+def _can_be_checked(step: StepSettings) -> bool:
+    """Whether what a step writes can be looked for even if vus share pets, talk to them and care for them."""
+    if isinstance(step, SavePet):
+        return step.history
+    # a tired pet refuses some actions, and a refusal need not be stored
+    return not (isinstance(step, CareSettings) and step.accept_refusal and NEEDS_ENERGY.issuperset(step.actions))
+
+
+def _never_torn(scenario: Scenario, phases: Sequence[Phase]) -> str:
+    if not any(isinstance(step, LoadPet | Status) for phase in phases for step in phase.flow):
+        return "it is of load_pet and status, and no step is one"
+    match marking_of(scenario):
+        case Marking.NOTHING:
+            return "no step saves a pet of the set-up, so no read can tell"
+        case Marking.NOTES_ONLY:
+            return "vus that share pets also talk to them or care for them, so saves cannot mark them"
+    return ""
 
 
 def _doubt(threshold: Threshold, rule: ThresholdRule, phases: Sequence[Phase]) -> str:

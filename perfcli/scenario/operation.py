@@ -35,6 +35,9 @@ CARE_ACTIONS: Final = (
 MOST_CHOICES: Final = 10_000  # as many as a CSV file may have rows
 NAME_PATTERN: Final = r"^[a-zA-Z][a-zA-Z0-9_-]{0,63}$"
 
+NEEDS_ENERGY: Final = frozenset(name for name in CARE_ACTIONS if name.endswith("_training")) | {"play"}
+"""The care actions that a tired pet refuses."""
+
 
 def _known_action(action: str) -> str:
     if action not in CARE_ACTIONS:

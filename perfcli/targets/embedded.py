@@ -18,17 +18,18 @@ from digipal.storage import StorageManager
 from perfcli.errors import PerfError
 from perfcli.plan import ExecutionPlan
 from perfcli.scenario import steps
+from perfcli.scenario.marking import Marking, follows_creation, marking_of
 from perfcli.scenario.operation import StepSettings
 from perfcli.targets import checks
 from perfcli.targets.answers import write_answers
 from perfcli.targets.kinds import causes, kind_of_error
-from perfcli.targets.marks import TORN_KEY, Marking, Marks, count_save, marking_of, telling_reads
+from perfcli.targets.marks import TORN_KEY, Marks, count_save, telling_reads
 from perfcli.targets.naming import PetRef, assets_of, saves_in, set_up_user
 from perfcli.targets.pets import VuPets
 from perfcli.targets.protocol import Call, Check, EngineGone, Failure, LivesIn, StepImpossible, call_within
 from perfcli.targets.simulated_ai import SimulatedAI
 from perfcli.targets.sources import source_digest
-from perfcli.workload import CREATED_PET, follows_creation
+from perfcli.workload import CREATED_PET
 
 _MOST_REFUSALS: Final = 10
 _BUSY_PAUSE_S: Final = 0.02
@@ -44,7 +45,7 @@ class EmbeddedTarget:
         self._database = database
         self._pets: list[PetRef] = []
         self._pets_of_vus: list[VuPets] = []
-        self._marks = Marks(marking_of(plan))
+        self._marks = Marks(marking_of(plan.scenario))
 
     def open(self, lives_in: LivesIn) -> str:
         """Open the engine on a new database."""
@@ -78,7 +79,7 @@ class EmbeddedTarget:
         bound = _VuCalls(pets, self._marks, self._core, self._storage, self._create, shown)
         phase = self._plan.phase_of(vu)
         telling = telling_reads(self._plan, phase)
-        flow = enumerate(zip(phase.flow, follows_creation(phase), strict=True))
+        flow = enumerate(zip(phase.flow, follows_creation(phase.phase), strict=True))
         return [
             call_within(step, self._bind(bound, step, tells=place in telling, created=created))
             for place, (step, created) in flow

@@ -6,16 +6,14 @@ read a pet that was never saved; and the mark says which save a read saw, so tha
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from copy import copy
-from enum import Enum
 from typing import Any, Final
 
 from perfcli.plan import ExecutionPlan, PlannedPhase
-from perfcli.scenario.operation import CareSettings, StepSettings, TalkSettings
+from perfcli.scenario.marking import Marking, follows_creation, marking_of
 from perfcli.scenario.steps import LoadPet, SavePet, Status
 from perfcli.targets.naming import UNSAVED, SaveMark, save_mark, save_name, saves_in
-from perfcli.workload import follows_creation
 
 MARKED: Final = ("name", "current_image_path", "image_generation_prompt")
 """The fields of a pet that bear the mark."""
@@ -26,42 +24,15 @@ TORN_KEY: Final = -1
 _HISTORY_LOADED: Final = 100
 
 
-class Marking(Enum):
-    """How saves may mark the pets of the setup, such that the marking itself tears nothing."""
-
-    NOTHING = "nobody saves them"
-    IN_PLACE = "nobody else acts on a pet while it is saved: the engine's own object bears the marks"
-    ON_COPIES = "others read it meanwhile: a copy bears the marks, and takes the object's place once it is saved"
-    NOTES_ONLY = "others change it through the engine meanwhile, which undoes marks: a note at most tells of a save"
-
-    @property
-    def has_marks(self) -> bool:
-        """Whether a pet tells which save it bears the mark of."""
-        return self in (Marking.IN_PLACE, Marking.ON_COPIES)
-
-
-def marking_of(plan: ExecutionPlan) -> Marking:
-    """How the saves of a plan mark pets of the setup. Pets that the load creates count their saves in their name."""
-    savers = [phase for phase in plan.phases if any(_on_set_up(phase, SavePet))]
-    if not savers:
-        return Marking.NOTHING
-    changed = any(any(_on_set_up(phase, TalkSettings, CareSettings)) for phase in plan.phases)
-    # what another process has in memory since an earlier wave is older, and talk to it may store it again
-    outlives = plan.scenario.pool.processes > 1 and len(plan.waves) > 1
-    if all(plan.users_alone(phase.first_vu) for phase in savers) and not (changed and outlives):
-        return Marking.IN_PLACE
-    return Marking.NOTES_ONLY if changed else Marking.ON_COPIES
-
-
 def telling_reads(plan: ExecutionPlan, planned: PlannedPhase) -> Mapping[int, bool]:
     """The places in a phase's flow whose reads tell which save they saw, and whether the database told it.
 
     A cached read can be stale, but shows no more of a save than what the harness itself wrote into the cached pet.
     """
-    marking = marking_of(plan)
+    marking = marking_of(plan.scenario)
     # on copies the harness itself changes the cache, and other processes have a cache of their own
     cache_tells = marking is Marking.IN_PLACE and plan.scenario.pool.processes == 1
-    steps = list(zip(planned.flow, follows_creation(planned), strict=True))
+    steps = list(zip(planned.flow, follows_creation(planned.phase), strict=True))
     saves_created = any(new and isinstance(step, SavePet) for step, new in steps)
     telling = {}
     for place, (step, new) in enumerate(steps):
@@ -70,12 +41,6 @@ def telling_reads(plan: ExecutionPlan, planned: PlannedPhase) -> Mapping[int, bo
             if saves_created if new else marking.has_marks and (from_database or cache_tells):
                 telling[place] = from_database
     return telling
-
-
-def _on_set_up(planned: PlannedPhase, *kinds: type[StepSettings]) -> Iterator[bool]:
-    """Of each step of these kinds, whether it acts on pets of the setup."""
-    steps = zip(planned.flow, follows_creation(planned), strict=True)
-    return (not new for step, new in steps if isinstance(step, kinds))
 
 
 class Marks:

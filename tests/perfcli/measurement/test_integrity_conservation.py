@@ -13,8 +13,9 @@ from typing import Any
 import pytest
 
 from digipal.core.attribute_engine import AttributeEngine
-from perfcli.measurement.conservation import ADDING, GAINS, NEEDS_ENERGY, Balance, CareCounts, Conservation
+from perfcli.measurement.conservation import ADDING, GAINS, Balance, CareCounts, Conservation
 from perfcli.plan import ExecutionPlan
+from perfcli.scenario.operation import NEEDS_ENERGY
 from tests.perfcli.faulty import forgets_updates
 from tests.perfcli.faulty.driving import Driven, drive_with
 

@@ -14,7 +14,8 @@ from digipal.core.models import DigiPal, Interaction
 from digipal.core.pet_state import PetState
 from digipal.storage import StorageManager
 from perfcli.plan import ExecutionPlan
-from perfcli.targets.marks import TORN_KEY, Marking, Marks, marking_of, telling_reads
+from perfcli.scenario.marking import Marking, marking_of
+from perfcli.targets.marks import TORN_KEY, Marks, telling_reads
 from perfcli.targets.naming import SaveMark, key_in, save_key, save_mark, save_name, saves_in, split_key
 from tests.perfcli.faulty import tears_reads
 
@@ -65,7 +66,7 @@ def test_a_mark_is_read_as_it_was_written() -> None:
 def test_pets_are_marked_so_that_the_marking_tears_nothing(
     make_plan: MakePlan, flow: list[Any], keys: dict[str, Any], marking: Marking
 ) -> None:
-    assert marking_of(make_plan(flow, setup={"pets": 2}, **keys)) is marking
+    assert marking_of(make_plan(flow, setup={"pets": 2}, **keys).scenario) is marking
 
 
 @pytest.mark.parametrize("marking", [Marking.IN_PLACE, Marking.ON_COPIES])

@@ -71,6 +71,44 @@ def test_what_too_few_samples_cannot_judge(
     assert warnings(threshold, load, flow) == told
 
 
+NO_WRITE = "no step of the load writes, and the set-up's writes are no samples"
+TIRING = "{care: {actions: [play], accept_refusal: true}}"
+
+
+@pytest.mark.parametrize(
+    ("threshold", "flow", "why"),
+    [
+        ("lost_writes == 0", "[load_pet, status]", NO_WRITE),
+        ("duplicate_writes == 0", "[load_pet, status]", NO_WRITE),
+        ("lost_updates == 0", "[load_pet, save_pet]", "it is of care actions, and no step is one"),
+        ("torn_reads == 0", "[save_pet]", "it is of load_pet and status, and no step is one"),
+        ("torn_reads == 0", "[load_pet]", "no step saves a pet of the set-up, so no read can tell"),
+        (
+            "torn_reads == 0",
+            "[save_pet, load_pet, interact]",
+            "vus that share pets also talk to them or care for them, so saves cannot mark them",
+        ),
+        (
+            "lost_writes == 0",
+            f"[save_pet, {TIRING}]",
+            "its saves are unchecked, as vus that share pets also talk to them or care for them: "
+            "give save_pet history: true",
+        ),
+        ("lost_writes == 0", f"[save_pet: {{history: true}}, {TIRING}]", ""),
+        ("lost_writes == 0", "[save_pet]", ""),
+        ("lost_writes == 0", "[save_pet, interact]", ""),
+        ("duplicate_writes == 0", f"[save_pet, {TIRING}]", ""),
+        ("torn_reads == 0", "[save_pet, status]", ""),
+        ("lost_updates == 0", "[care]", ""),
+        ("fidelity.differences == 0", "[load_pet]", ""),
+    ],
+)
+def test_thresholds_on_writes_that_no_write_supports(threshold: str, flow: str, why: str, warnings: Warnings) -> None:
+    load = "users: uniform\nload: {executor: shared-iterations, vus: 2, iterations: 100}"
+    told = f"will fail without samples: {why}"
+    assert warnings(threshold, load, f"flow: {flow}") == ([told] if why else [])
+
+
 def test_a_phase_is_judged_by_its_own_samples_and_the_whole_by_all(written: Callable[[str], Path]) -> None:
     path = written(
         "name: a\nsetup: {pets: 1}\nflow: [load_pet]\nphases:\n"
