@@ -6,16 +6,23 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import reduce
 from pathlib import Path
 from threading import Event, Lock, Thread
 from typing import Final, Protocol
 
 import psutil
 
+from perfcli.scheduling import Scheduling, harness_of, read_scheduling
+
 INTERVAL_S: Final = 0.1
 # the kernel counts CPU time in ticks of 10 ms: shorter intervals would give figures made of one tick
 _LEAST_CPU_INTERVAL_NS: Final = 100_000_000
 _CPU_WINDOW_NS: Final = 500_000_000
+_SCHEDULING_INTERVAL_NS: Final = 1_000_000_000
+_RECENT: Final = 25
+"""Readings among which the one before with scheduling is: they are ten a second at most."""
+
 _MOST_READINGS: Final = 6_000
 
 
@@ -36,10 +43,8 @@ class Reading:
     operations: int = 0
     fullest: tuple[int, int] | None = None
     """File descriptors, and how many there may be, of the process that is closest to its RLIMIT_NOFILE; if known."""
-    waited_ns: int | None = None
-    """How long its threads were ready to run and had no CPU; where the system tells, in whole readings."""
-    machine_busy_ns: int | None = None
-    """CPU time of all processes on all CPUs, and what was taken from a virtual machine; in whole readings."""
+    scheduling: Scheduling | None = None
+    """In whole readings and one reading a second; None if the system does not tell."""
 
 
 def cpu_use(earlier: Reading, later: Reading) -> float | None:
@@ -83,6 +88,8 @@ class ProcessProbe:
         self._database = database
         self._wal = database.with_name(database.name + "-wal")
         self._operations = operations
+        self._harness = harness_of(pid)
+        self._scheduling_due_ns = 0
         # macOS has no I/O counters for a process
         self._counts_io = hasattr(psutil.Process, "io_counters")
 
@@ -109,11 +116,17 @@ class ProcessProbe:
                     database_bytes=_size(self._database),
                     wal_bytes=_size(self._wal),
                     operations=self._operations(),
-                    waited_ns=waited_ns(process.pid) if whole else None,
-                    machine_busy_ns=_machine_busy_ns() if whole else None,
+                    scheduling=self._scheduling(process.pid, wanted=whole),
                 )
         except (psutil.NoSuchProcess, psutil.AccessDenied):
             return None
+
+    def _scheduling(self, pid: int, *, wanted: bool) -> Scheduling | None:
+        now_ns = time.perf_counter_ns()
+        if not wanted and now_ns < self._scheduling_due_ns:
+            return None
+        self._scheduling_due_ns = now_ns + _SCHEDULING_INTERVAL_NS
+        return read_scheduling(pid, self._harness)
 
 
 class JointProbe:
@@ -138,7 +151,7 @@ class JointProbe:
             uss=_added([r.uss for r in readings]),
             read_bytes=_added([r.read_bytes for r in readings]),
             written_bytes=_added([r.written_bytes for r in readings]),
-            waited_ns=_added([r.waited_ns for r in readings]),
+            scheduling=_joined([r.scheduling for r in readings]),
         )
 
 
@@ -153,6 +166,11 @@ def _with_limit(process: psutil.Process, open_files: int) -> tuple[int, int] | N
 def _added(figures: Sequence[int | None]) -> int | None:
     known = [figure for figure in figures if figure is not None]
     return sum(known) if len(known) == len(figures) else None
+
+
+def _joined(schedulings: Sequence[Scheduling | None]) -> Scheduling | None:
+    known = [scheduling for scheduling in schedulings if scheduling is not None]
+    return reduce(Scheduling.joined, known) if len(known) == len(schedulings) else None
 
 
 class Monitor:
@@ -188,8 +206,15 @@ class Monitor:
             reading = self._probe.read(whole=whole) if self._probe else None
             if reading is not None:
                 self.readings.append(reading)
+                self._forget_older_scheduling()
                 self._thin_out()
             return reading
+
+    def _forget_older_scheduling(self) -> None:
+        """Only the newest is asked for; of a thousand threads it is large."""
+        recent = range(len(self.readings) - 1, max(-1, len(self.readings) - _RECENT), -1)
+        for place in [place for place in recent if self.readings[place].scheduling is not None][1:]:
+            self.readings[place] = replace(self.readings[place], scheduling=None)
 
     def _thin_out(self) -> None:
         """Keep the memory of a long run within bounds: every second reading goes, and fewer are taken from then on."""
@@ -200,22 +225,6 @@ class Monitor:
     def _watch(self) -> None:
         while not self._ended.wait(self._interval_s):
             self.look(whole=False)
-
-
-def waited_ns(pid: int) -> int | None:
-    """From the second figure of /proc/PID/task/*/schedstat (Documentation/scheduler/sched-stats.rst of Linux)."""
-    try:
-        tasks = list(Path(f"/proc/{pid}/task").iterdir())
-        return sum(int((task / "schedstat").read_text(encoding="ascii").split()[1]) for task in tasks)
-    except (OSError, IndexError):
-        return None
-
-
-def _machine_busy_ns() -> int:
-    times = psutil.cpu_times()
-    # guest time is part of user time already
-    busy_s = sum(times[:8]) - times.idle - getattr(times, "iowait", 0.0)
-    return round(busy_s * 1e9)
 
 
 def _size(file: Path) -> int:

@@ -38,3 +38,9 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 def _no_progress_lines(monkeypatch: pytest.MonkeyPatch) -> None:
     """Without CI in the environment, no command prints how far it is."""
     monkeypatch.delenv("CI", raising=False)
+
+
+@pytest.fixture(autouse=True)
+def _starved_runs_are_repeated(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tests run beside one another: what they start in processes of its own may have to be repeated more often."""
+    monkeypatch.setenv("DIGIPAL_PERF_RUN_RETRIES", "5")

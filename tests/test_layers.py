@@ -35,6 +35,7 @@ BOTTOM_UP = [
     "targets",
     "agent",
     "pool",
+    "scheduling",
     "monitor",
     "measurement",
     "run",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections import Counter
 from pathlib import Path
 from typing import Any, Literal
@@ -14,7 +13,7 @@ from perfcli.measurement.fidelity import Fidelity
 from perfcli.measurement.inspections import joined
 from perfcli.measurement.integrity import Ledger
 from perfcli.measurement.samples import Samples
-from perfcli.measurement.starvation import ToolTime, starvation
+from perfcli.measurement.starvation import starvation
 from perfcli.measurement.stock import Stock
 from perfcli.measurement.times import PhaseTimes, References
 from perfcli.metrics.timeline import Timeline
@@ -54,7 +53,6 @@ class Measurement:
         self.printed_bytes: int | None = None
         self.frame_bytes = 0
         self._conservation: Conservation | None = None
-        self._tool_times: dict[str, ToolTime] = {}
 
     def add(self, frame: Frame) -> None:
         """Take in a frame of samples."""
@@ -105,18 +103,18 @@ class Measurement:
     def mark(self, name: str, reading: Reading) -> None:
         """Keep the reading of a checkpoint."""
         self.marks[name] = reading
-        self._tool_times[name] = ToolTime.now()
 
     @property
     def starved(self) -> str:
-        """Why the figures are not the engine's alone; "" if they are."""
+        """Why the figures are not the engine's alone, so far; "" if they are."""
         if disturbed := self._disturbed:
             return disturbed
-        before, after = self.marks.get("baseline"), self.marks.get("end")
-        if before is None or after is None:
+        before, end = self.marks.get("baseline"), self.marks.get("end")
+        newest = (reading for reading in reversed(list(self.readings)) if reading.scheduling is not None)
+        after = end or next(newest, None)
+        if before is None or after is None or before.scheduling is None or after.scheduling is None:
             return ""
-        times = self._tool_times
-        return starvation(before, after, times["baseline"], times["end"], cpus=os.cpu_count() or 1)
+        return starvation(before.scheduling, after.scheduling)
 
     @property
     def _disturbed(self) -> str:

@@ -1,56 +1,116 @@
 """Did others take the CPU? Then the figures are those of a busy machine, not of the engine.
 
-Said only of plain cases, as a shared machine is never quite quiet: others, the machine's host included, used three
-quarters of all CPU time, and the threads of the engine, or of the tool, waited for a CPU longer than they had one, and
-each of them for a fifth of the time in the mean.
+Said only of plain cases, as a shared machine is never quite quiet: other processes left less than 0.6 CPUs to each
+engine process (whose one interpreter lock keeps it from using more than about one), and its threads had a CPU for less
+than 60 % of the time they wanted one. What cannot be told at the length of a load is not said: busy time is counted in
+ticks, waiting in nanoseconds.
 """
 
 from __future__ import annotations
 
-import os
-import time
 from typing import Final, NamedTuple
 
-from perfcli.monitor import Reading, waited_ns
+from perfcli.cpus import Throttling
+from perfcli.scheduling import TICK_NS, Scheduling, Threads, ThreadTime
+from perfcli.units import format_duration
 
-_OTHERS_SHARE: Final = 0.75
-_WAITING_SHARE: Final = 0.2
-_SHORTEST_NS: Final = 1_000_000_000  # a moment of a shared machine says nothing
+_ENOUGH: Final = 0.6
+"""CPUs for each engine process, and the share of the time in which its threads wanted one."""
+
+_TIME_SHARE: Final = 0.2
+_SHORTEST_NS: Final = 20_000_000
+_SHORTEST_OF_HARNESS_NS: Final = 1_000_000_000  # what the tool waits for in a moment changes no latency
+_TICKS_UNSURE: Final = 2
+_LONG_ENOUGH_FOR_TICKS_NS: Final = 100_000_000
+_AGAIN: Final = "try again on a quieter machine"
 
 
-class ToolTime(NamedTuple):
-    """What the tool's own process has used and missed until a moment."""
+def starvation(before: Scheduling, after: Scheduling) -> str:
+    """Why the engine or the harness was starved between two moments; "" if not, or if that cannot be told."""
+    elapsed_ns = after.at_ns - before.at_ns
+    if elapsed_ns < _SHORTEST_NS:
+        return ""
+    engine = _Spent.between(before.engine, after.engine)
+    harness = _Spent.between(before.harness, after.harness)
+    least_ns = _TIME_SHARE * elapsed_ns
+    if stopped := _stopped(before.throttling, after.throttling, least_ns, elapsed_ns):
+        return stopped
+    ours_ns = engine.ran_ns + harness.ran_ns
+    if taken := _taken_by_host(before, after, ours_ns, least_ns):
+        return taken
+    others = _blame_others(before, after, engine, ours_ns)
+    if not others:
+        return ""
+    if engine.was_kept_from_cpus and engine.waited_ns >= least_ns:
+        return f"{others}; the engine's threads {engine.in_words(elapsed_ns)}; {_AGAIN}"
+    if elapsed_ns >= _SHORTEST_OF_HARNESS_NS and harness.was_kept_from_cpus and harness.waited_ns >= least_ns:
+        return f"{others}; the harness's threads {harness.in_words(elapsed_ns)}; {_AGAIN}"
+    return ""
 
-    cpu_ns: int
-    waited_ns: int | None
+
+class _Spent(NamedTuple):
+    """What the threads of a process did between two moments."""
+
+    threads: list[ThreadTime]
 
     @classmethod
-    def now(cls) -> ToolTime:
-        """Until now."""
-        return cls(time.process_time_ns(), waited_ns(os.getpid()))
+    def between(cls, before: Threads, after: Threads) -> _Spent:
+        """Threads that ended meanwhile are not known; those that began did so with nothing."""
+        none = ThreadTime(0, 0)
+        pairs = ((now, before.get(number, none)) for number, now in after.items())
+        return cls([ThreadTime(now.ran_ns - was.ran_ns, now.waited_ns - was.waited_ns) for now, was in pairs])
+
+    @property
+    def ran_ns(self) -> int:
+        return sum(thread.ran_ns for thread in self.threads)
+
+    @property
+    def waited_ns(self) -> int:
+        return sum(thread.waited_ns for thread in self.threads)
+
+    @property
+    def was_kept_from_cpus(self) -> bool:
+        return self.ran_ns <= _ENOUGH * (self.ran_ns + self.waited_ns)
+
+    def in_words(self, elapsed_ns: int) -> str:
+        waited, ran, elapsed = map(format_duration, (self.waited_ns, self.ran_ns, elapsed_ns))
+        return f"waited {waited} for one and ran {ran}, in {elapsed}"
 
 
-def starvation(before: Reading, after: Reading, tool_before: ToolTime, tool_after: ToolTime, *, cpus: int) -> str:
-    """Why engine or tool were starved between two whole readings; "" where they were not, or that cannot be told."""
+def _blame_others(before: Scheduling, after: Scheduling, engine: _Spent, ours_ns: int) -> str:
+    """What other processes did to the CPUs that the engine may use; "" if they did not surely use most of them."""
     elapsed_ns = after.at_ns - before.at_ns
-    busy_ns = _between(before.machine_busy_ns, after.machine_busy_ns)
-    if busy_ns is None or elapsed_ns < _SHORTEST_NS:
+    others_ns = after.busy_ns - before.busy_ns - ours_ns
+    all_ns = elapsed_ns * after.cpus
+    left_ns = all_ns - others_ns + _TICKS_UNSURE * TICK_NS * after.cpus
+    if left_ns < _ENOUGH * elapsed_ns * min(after.processes, after.cpus):
+        return f"other processes used {min(1.0, others_ns / all_ns):.0%} of the CPU"
+    if elapsed_ns >= _LONG_ENOUGH_FOR_TICKS_NS:
         return ""
-    ran_ns = {"the engine": after.cpu_ns - before.cpu_ns, "the tool": tool_after.cpu_ns - tool_before.cpu_ns}
-    waited = {
-        "the engine": _between(before.waited_ns, after.waited_ns) or 0,
-        "the tool": _between(tool_before.waited_ns, tool_after.waited_ns) or 0,
-    }
-    others_share = (busy_ns - sum(ran_ns.values())) / (elapsed_ns * cpus)
-    threads = {"the engine": after.threads, "the tool": 1}
-    starved = [who for who in ran_ns if waited[who] >= max(ran_ns[who], _WAITING_SHARE * elapsed_ns * threads[who])]
-    if others_share < _OTHERS_SHARE or not starved:
+    # while a thread waits, its CPU is busy; as far as that is more than all that ran of us, it is busy with others
+    longest = max(engine.threads, key=lambda thread: thread.waited_ns, default=ThreadTime(0, 0))
+    if longest.waited_ns - (ours_ns - longest.ran_ns) >= _ENOUGH * elapsed_ns:
+        return "other processes had the CPU"
+    return ""
+
+
+def _taken_by_host(before: Scheduling, after: Scheduling, ours_ns: int, least_ns: float) -> str:
+    """What the host of a virtual machine took, as far as it took it from this run."""
+    stolen_ns = after.stolen_ns - before.stolen_ns - _TICKS_UNSURE * TICK_NS * after.cpus
+    used_ns = max(1, after.busy_ns - before.busy_ns - (after.stolen_ns - before.stolen_ns))
+    from_us_ns = stolen_ns * min(1.0, ours_ns / used_ns)
+    if from_us_ns < max(ours_ns, least_ns):
         return ""
+    taken, ran, elapsed = map(format_duration, (stolen_ns, ours_ns, after.at_ns - before.at_ns))
+    return f"the host of this virtual machine took {taken} of CPU time, and the run had {ran}, in {elapsed}; {_AGAIN}"
+
+
+def _stopped(before: Throttling | None, after: Throttling | None, least_ns: float, elapsed_ns: int) -> str:
+    if before is None or after is None or (stopped_ns := after.stopped_ns - before.stopped_ns) < least_ns:
+        return ""
+    periods = after.periods - before.periods
+    with_stops = after.periods_with_stops - before.periods_with_stops
     return (
-        f"the machine was busy with other work: it took {others_share:.0%} of all CPU time, and {starved[0]} waited "
-        f"{waited[starved[0]] / 1e9:.1f} s for a CPU in {elapsed_ns / 1e9:.1f} s; try again when it is quiet"
+        f"the CPU limit of its control group stopped the run for {format_duration(stopped_ns)} in "
+        f"{format_duration(elapsed_ns)} ({with_stops} of {periods} periods); raise the limit, or load less"
     )
-
-
-def _between(before: int | None, after: int | None) -> int | None:
-    return None if before is None or after is None else after - before

@@ -182,7 +182,12 @@ _ALL = (
         depends_on_time="no",
     ),
     _of_phase("busy_errors", Unit.COUNT, "operations that failed because the database was busy or locked"),
-    _of_phase("stale_errors", Unit.COUNT, "operations that were refused because others had saved the pet meanwhile"),
+    _of_phase(
+        "stale_errors",
+        Unit.COUNT,
+        "operations that were refused because others had saved the pet meanwhile",
+        depends_on_time="no",
+    ),
     Metric("io.written_per_op", Unit.SIZE, "bytes that the engine process wrote, per operation"),
     Metric("io.fsyncs_per_op", Unit.NUMBER, "times the engine process had the disk flushed, per operation"),
     Metric("statements_per_op", Unit.NUMBER, "SQL statements the engine ran, per operation"),

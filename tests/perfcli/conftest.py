@@ -25,3 +25,9 @@ def make_plan() -> MakePlan:
         return plan_run(Scenario.model_validate({"name": "test", **timing, "flow": flow, **keys}), seed)
 
     return make
+
+
+@pytest.fixture(autouse=True)
+def _nothing_starves_runs_of_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Other tests run beside, and what a run measures must not depend on them."""
+    monkeypatch.setattr("perfcli.measurement.measured.starvation", lambda before, after: "")

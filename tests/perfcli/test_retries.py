@@ -71,6 +71,7 @@ def machine(monkeypatch: pytest.MonkeyPatch) -> Machine:
 def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
     """Runs the command in a directory with the scenarios a and b, and results in out.json."""
     monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("DIGIPAL_PERF_RUN_RETRIES")
     for name in ("a", "b"):
         Path(f"{name}.yaml").write_text(SCENARIO.format(name=name), encoding="utf-8")
 
