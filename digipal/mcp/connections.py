@@ -194,7 +194,7 @@ class BoundedServer(uvicorn.Server):
         self._tally.report()
         if self._leave is not None:
             self._leave()
-        for handshake in self._handshakes:
+        for handshake in list(self._handshakes):
             handshake.cancel()
         for connection in self._open():
             connection.transport.abort()
@@ -223,7 +223,7 @@ class BoundedServer(uvicorn.Server):
                 continue
             handshake = asyncio.create_task(self._serve_one(connected))
             self._handshakes[handshake] = None
-            handshake.add_done_callback(lambda done: self._handshakes.pop(done))
+            await asyncio.sleep(0)  # until it has begun: accepting alone would never let anything else run
 
     async def _serve_one(self, connected: socket.socket) -> None:
         try:
@@ -241,16 +241,19 @@ class BoundedServer(uvicorn.Server):
                 ssl_handshake_timeout=HEAD_S if self._tls else None,
                 ssl_shutdown_timeout=1.0 if self._tls else None,
             )
-        except (OSError, asyncio.CancelledError):
-            connected.close()
+        except (OSError, asyncio.CancelledError):  # its socket is closed by then
             self._tally.note("before their first byte" if self._tls is None else "without a TLS handshake")
+        finally:
+            task = asyncio.current_task()
+            assert task is not None
+            del self._handshakes[task]
 
     async def _has_room(self) -> bool:
         """Whether one more may come; who has been there longest without a granted request goes if that makes room."""
         if len(self.server_state.connections) + len(self._handshakes) < self._places:
             return True
         idle = next((connection for connection in self._unproven if not connection.is_answering), None)
-        if self._handshakes:
+        if self._tls is not None and self._handshakes:
             next(iter(self._handshakes)).cancel()
         elif idle is not None:
             idle.transport.abort()
