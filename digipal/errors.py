@@ -33,5 +33,9 @@ class AssetNameError(StorageError, ValueError):
     """The name cannot be that of a file in the user's own folder; nothing was written."""
 
 
+class TextTooLongError(StorageError, ValueError):
+    """A text is longer than the engine takes; nothing was written."""
+
+
 class SimulatedAIError(Exception):
     """The failure a simulated AI was told to produce now and then."""

@@ -7,6 +7,7 @@ from digipal.ai.conversation_memory import ConversationMemoryManager
 from digipal.ai.interpreter import CommandInterpreter
 from digipal.ai.responses import ResponseGenerator
 from digipal.core.actions import Command
+from digipal.core.arguments import all_name_arguments
 from digipal.core.enums import CommandType, InteractionResult
 from digipal.core.models import DigiPal, Interaction
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["AICommunication", "CommandInterpreter", "ConversationMemoryManager", "ResponseGenerator"]
 
 
+@all_name_arguments
 class AICommunication:
     """Understands text and answers it. Threads may share one, each with its own pets.
 

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
+from digipal.core.arguments import all_name_arguments
 from digipal.core.models import DigiPal, Interaction
 
 _STARTING_TRAITS: Mapping[str, float] = {
@@ -22,6 +23,7 @@ _UNKNOWN = ("curiosity", 0.02)
 _COMMON_COMMANDS = 5
 
 
+@all_name_arguments
 class ConversationMemoryManager:
     """Adds interactions to a pet's history, keeps that history bounded, and lets each one shape the pet's traits."""
 

@@ -4,9 +4,11 @@ from typing import Any
 
 from digipal.ai.vocabulary import COMMAND_WORDS, ENERGY_REQUIRED, GENERAL_TRAINING, TRAINING_WORDS, UNDERSTOOD
 from digipal.core.actions import Command
+from digipal.core.arguments import all_name_arguments
 from digipal.core.enums import CommandType, LifeStage
 
 
+@all_name_arguments
 class CommandInterpreter:
     """Finds the command in what is said."""
 

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from digipal.core.actions import Command
+from digipal.core.arguments import all_name_arguments
 from digipal.core.enums import CommandType, LifeStage
 from digipal.core.models import DigiPal
 
@@ -35,6 +36,7 @@ _TIRED_BELOW = 20
 _TIRED = " *yawns* I am very tired."
 
 
+@all_name_arguments
 class ResponseGenerator:
     """Answers as a pet of its stage would."""
 

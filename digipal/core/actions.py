@@ -3,9 +3,11 @@
 from dataclasses import dataclass, field
 from typing import Any, Self
 
+from digipal.core.arguments import all_name_arguments
 from digipal.core.enums import AttributeType, CareActionType, CommandType
 
 
+@all_name_arguments
 @dataclass
 class Command:
     """What a sentence was understood to ask for."""
@@ -35,6 +37,7 @@ class Command:
         return cls(**known)
 
 
+@all_name_arguments
 @dataclass
 class AttributeModifier:
     """A change of one attribute, with the conditions under which it holds."""
@@ -57,6 +60,7 @@ class AttributeModifier:
         return cls(AttributeType(data["attribute"]), data["change"], list(data.get("conditions", [])))
 
 
+@all_name_arguments
 @dataclass
 class CareAction:
     """One way to care for a pet: what it costs, what it changes, what a failure costs.

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from datetime import datetime
 
 from digipal.core.actions import CareAction
+from digipal.core.arguments import all_name_arguments
 from digipal.core.care_actions import RESPONSES, build_care_actions
 from digipal.core.enums import AttributeType, CareActionType, InteractionResult, LifeStage
 from digipal.core.models import DigiPal, Interaction
@@ -35,6 +36,7 @@ _WEIGHT_WITHIN = ((15, 35, "healthy"), (10, 50, "slightly_off"), (5, 70, "concer
 _MISTAKES_AT_MOST = ((0, "perfect"), (3, "excellent"), (7, "good"), (15, "fair"))
 
 
+@all_name_arguments
 class AttributeEngine:
     """Applies care actions and the passing of time to pets. `care_actions` may be changed by its owner."""
 

@@ -5,6 +5,7 @@ import threading
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from digipal.core.arguments import all_name_arguments, check_text
 from digipal.core.attribute_engine import AttributeEngine
 from digipal.core.decay import Decay
 from digipal.core.enums import EggType, InteractionResult, LifeStage
@@ -51,6 +52,7 @@ class _StopFlag(threading.Event):
         return self.is_set() is other if isinstance(other, bool) else self is other
 
 
+@all_name_arguments
 class DigiPalCore:
     """What callers do with pets. Threads may share it: one pet does one thing at a time, pets do not wait for pets.
 
@@ -85,6 +87,8 @@ class DigiPalCore:
 
         ValueError for an egg of no type, RuntimeError when the user has a live pet already or storage refuses it.
         """
+        check_text("user_id", user_id)
+        check_text("name", name)
         pet = DigiPal(user_id=user_id, name=name, egg_type=_egg_type(egg_type))
         pet.decay = Decay(pet.last_interaction)
         self._keeper.add(pet)
@@ -100,6 +104,7 @@ class DigiPalCore:
 
     def process_interaction(self, user_id: str, text: str) -> tuple[bool, Interaction]:
         """Say something to the pet: (whether it understood, what it answered). An egg hatches at the first words."""
+        check_text("text", text)
         first: dict[LifeStage, Interaction] = {}
 
         def talk(pet: DigiPal) -> tuple[bool, Interaction]:
@@ -169,7 +174,7 @@ class DigiPalCore:
 
     def apply_care_action(self, user_id: str, action_name: str) -> tuple[bool, Interaction]:
         """Care for the pet. Saved when anything changed: trying without the energy for it is a mistake that counts."""
-
+        check_text("action_name", action_name)
         done = False
 
         def care(pet: DigiPal) -> tuple[bool, Interaction]:

@@ -4,7 +4,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Self
 
+from digipal.core.arguments import all_name_arguments
 
+
+@all_name_arguments
 @dataclass(slots=True)
 class EmotionalMemory:
     """Something a pet remembers: emotional_value from -1 to 1, importance from 0 to 1, times naive and local."""

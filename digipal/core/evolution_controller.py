@@ -2,6 +2,7 @@
 
 import random
 
+from digipal.core.arguments import all_name_arguments
 from digipal.core.enums import AttributeType, EggType, LifeStage
 from digipal.core.evolution_rules import (
     DEATH_AGE_HOURS,
@@ -22,6 +23,7 @@ __all__ = ["DNAInheritance", "EvolutionController", "EvolutionRequirement", "Evo
 _STAGES = tuple(LifeStage)
 
 
+@all_name_arguments
 class EvolutionController:
     """Decides when a pet grows and makes it grow. `evolution_requirements` may be changed by its owner."""
 

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Self
 
+from digipal.core.arguments import all_name_arguments
 from digipal.core.enums import AttributeType, EggType, LifeStage
 
 A = AttributeType
@@ -12,6 +13,7 @@ S = LifeStage
 Numbers = dict[AttributeType, int]
 
 
+@all_name_arguments
 @dataclass
 class EvolutionRequirement:
     """What a pet must be to reach a stage; ages in hours, both ends of a range included."""
@@ -48,6 +50,7 @@ class EvolutionRequirement:
         return cls(**known)
 
 
+@all_name_arguments
 @dataclass
 class EvolutionResult:
     """How an attempt to grow ended; `attribute_changes` are nominal, by attribute name."""

@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Self
 
+from digipal.core.arguments import all_name_arguments
 from digipal.core.enums import AttributeType, EggType, LifeStage
 from digipal.core.evolution_rules import Numbers, by_attribute, by_name
 from digipal.core.models import DigiPal
@@ -16,6 +17,7 @@ _LUCK = (5, 15)
 _VARIATION = (-2, 2)
 
 
+@all_name_arguments
 @dataclass
 class DNAInheritance:
     """A parent's legacy; `generation` is the offspring's."""

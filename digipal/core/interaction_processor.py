@@ -3,6 +3,7 @@
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, TypeGuard
 
+from digipal.core.arguments import all_name_arguments
 from digipal.core.attribute_engine import AttributeEngine
 from digipal.core.enums import InteractionResult, LifeStage
 from digipal.core.models import DigiPal, Interaction, numbers_of
@@ -15,6 +16,7 @@ _HATCHING = "*The egg trembles and cracks: it is hatching!*"
 _SPEECHLESS = "*looks at you*"
 
 
+@all_name_arguments
 class InteractionProcessor:
     """Hands what was written or spoken to the AI."""
 

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
+from digipal.core.arguments import all_name_arguments
 from digipal.core.emotional_memory import EmotionalMemory
 from digipal.core.memory_cache import MemoryCache
 from digipal.core.memory_retrieval import SimpleRAG
@@ -30,6 +31,7 @@ _CLEANUP_INTERVAL_S = 3600.0
 _JOIN_S = 0.2
 
 
+@all_name_arguments
 class EnhancedMemoryManager:
     """The memories of every active pet, by pet id in `pet_memories`, oldest first.
 

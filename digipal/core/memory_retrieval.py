@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
+from digipal.core.arguments import all_name_arguments
 from digipal.core.emotional_memory import EmotionalMemory
 
 _WORDS = re.compile(r"\w+")
@@ -15,6 +16,7 @@ _OFTEN = 10
 """Accesses at which a memory counts as fully familiar."""
 
 
+@all_name_arguments
 class SimpleRAG:
     """Ranks memories by shared words and tags, recency, importance, feeling and use."""
 

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any, Self
 
 from digipal.core.actions import AttributeModifier, CareAction, Command
+from digipal.core.arguments import names_arguments
 from digipal.core.decay import Decay
 from digipal.core.enums import AttributeType, EggType, InteractionResult, LifeStage
 from digipal.core.species import EGG_NUMBERS, PRIMARY_ATTRIBUTES, STAGE_COMMANDS, clamp
@@ -46,6 +47,7 @@ class Interaction(_Kept):
             self.result,
         )
 
+    @names_arguments
     def to_dict(self) -> dict[str, Any]:
         """A JSON-ready copy; the time as ISO text, the result as its value."""
         return {
@@ -59,6 +61,7 @@ class Interaction(_Kept):
         }
 
     @classmethod
+    @names_arguments
     def from_dict(cls, data: dict[str, Any]) -> Self:
         """The inverse of to_dict; `data` is left alone, what it lacks takes its default, other keys are ignored."""
         known = {name: value for name, value in data.items() if name in cls.__dataclass_fields__}
@@ -120,6 +123,7 @@ class DigiPal(_KeptPet):
     current_image_path: str = ""
     image_generation_prompt: str = ""
 
+    @names_arguments
     def __post_init__(self) -> None:
         if self.life_stage is LifeStage.EGG:
             for name, value in zip(_PRIMARY_NAMES, EGG_NUMBERS[self.egg_type], strict=True):
@@ -128,35 +132,42 @@ class DigiPal(_KeptPet):
             self.learned_commands = set(STAGE_COMMANDS[LifeStage.BABY])
 
     @classmethod
+    @names_arguments
     def restore(cls, values: dict[str, Any]) -> Self:
         """The pet with exactly these values, one for every field, whatever its stage."""
         pet = cls.__new__(cls)
         pet.__dict__.update(values)
         return pet
 
+    @names_arguments
     def get_age_hours(self) -> float:
         """Hours since birth; 0.0 for a birth in the future, as a clock that was set back makes it look."""
         return max(0.0, (datetime.now() - self.birth_time).total_seconds() / 3600)
 
+    @names_arguments
     def get_attribute(self, attribute: AttributeType) -> int:
         """The present value of the attribute."""
         value: int = getattr(self, attribute.value)
         return value
 
+    @names_arguments
     def set_attribute(self, attribute: AttributeType, value: int) -> None:
         """Set the attribute, moved into its bounds."""
         name = attribute.value
         setattr(self, name, clamp(name, value))
 
+    @names_arguments
     def modify_attribute(self, attribute: AttributeType, delta: int) -> None:
         """Add to the attribute; the result is moved into its bounds."""
         self.modify_attributes({attribute.value: delta})
 
+    @names_arguments
     def modify_attributes(self, deltas: dict[str, int]) -> None:
         """Add to several attributes, given by name; the results are moved into their bounds."""
         for name, delta in deltas.items():
             setattr(self, name, clamp(name, getattr(self, name) + delta))
 
+    @names_arguments
     def can_understand_command(self, text: str) -> bool:
         """Whether the pet's stage or what it has learned covers this command, whatever its case."""
         command = text.strip().lower()
@@ -164,6 +175,7 @@ class DigiPal(_KeptPet):
             return True
         return any(command == learned.lower() for learned in self.learned_commands)
 
+    @names_arguments
     def touch(self, now: datetime) -> None:
         """Note that something happened to the pet at `now`; the decay it owes for the time before stays owed.
 
@@ -178,6 +190,7 @@ class DigiPal(_KeptPet):
             return Decay(self.last_interaction)
         return self.decay.as_of(self.last_interaction)
 
+    @names_arguments
     def trim_history(self, limit: int) -> None:
         """Keep the last `limit` interactions in memory; those that are not stored yet wait for the next save."""
         excess = len(self.conversation_history) - limit
@@ -190,6 +203,7 @@ class DigiPal(_KeptPet):
             elif unsaved:
                 self.unsaved = unsaved
 
+    @names_arguments
     def to_dict(self) -> dict[str, Any]:
         """A JSON-ready copy; enums as values, times as ISO text, the commands as a sorted list."""
         data = _PetDict({name: getattr(self, name) for name in self.__dataclass_fields__})
@@ -206,6 +220,7 @@ class DigiPal(_KeptPet):
         return data
 
     @classmethod
+    @names_arguments
     def from_dict(cls, data: dict[str, Any]) -> Self:
         """The inverse of to_dict; `data` is left alone, what it lacks takes its default."""
         known = {name: value for name, value in data.items() if name in cls.__dataclass_fields__}

@@ -3,6 +3,7 @@
 from datetime import datetime
 from typing import Any
 
+from digipal.core.arguments import all_name_arguments
 from digipal.core.enums import AttributeType
 from digipal.core.evolution_controller import EvolutionController
 from digipal.core.models import DigiPal
@@ -20,6 +21,7 @@ _STATED = (
 _STANDARD_RULES = EvolutionController()
 
 
+@all_name_arguments
 class PetState:
     """A pet's numbers and condition when it was made; it does not follow the pet.
 

@@ -12,6 +12,7 @@ import mcp_types as types
 from mcp.server.context import ServerRequestContext
 from mcp.server.lowlevel import Server
 
+from digipal.core.arguments import all_name_arguments
 from digipal.core.digipal_core import DigiPalCore
 from digipal.core.enums import EggType
 from digipal.core.models import Interaction
@@ -64,6 +65,7 @@ def _tool(work: Work) -> Tool:
     return handle
 
 
+@all_name_arguments
 class MCPServer:
     """Serves a DigiPalCore to MCP clients, over streamable HTTP or, by `server.run`, over any transport of the SDK.
 

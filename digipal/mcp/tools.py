@@ -6,6 +6,7 @@ from typing import Any, Final
 
 import mcp_types as types
 
+from digipal.core.arguments import LONGEST_TEXT
 from digipal.core.attribute_engine import AttributeEngine
 from digipal.core.enums import EggType
 
@@ -50,6 +51,8 @@ class Argument:
         schema: dict[str, Any] = {"type": _JSON_TYPES[self.kind], "description": self.meaning}
         if self.choices:
             schema["enum"] = list(self.choices)
+        elif self.kind is str:
+            schema["maxLength"] = LONGEST_TEXT
         if not self.is_required:
             schema["default"] = self.default
         elif self.kind is str and not self.choices:
@@ -66,6 +69,8 @@ class Argument:
         if not isinstance(value, self.kind):
             expected, got = _PLAIN_WORDS[self.kind], _PLAIN_WORDS.get(type(value), type(value).__name__)
             raise ToolFailure(f"{name} must be {expected}, not {got}")
+        if isinstance(value, str) and len(value) > LONGEST_TEXT:
+            raise ToolFailure(f"{name} has {len(value):,} characters; the limit is {LONGEST_TEXT:,}")
         if self.choices and value not in self.choices:
             raise ToolFailure(f"{self.complaint} {value!r:.60}: use one of {', '.join(self.choices)}")
         return value

@@ -8,6 +8,7 @@ from contextlib import closing
 from datetime import datetime
 from pathlib import Path
 
+from digipal.core.arguments import all_name_arguments
 from digipal.errors import StorageError
 from digipal.storage.database import DatabaseConnection
 from digipal.storage.faults import one_moment, translated
@@ -24,6 +25,7 @@ _COUNTS = "SELECT " + ", ".join(f"(SELECT COUNT(*) FROM {table})" for table in D
 _log = logging.getLogger(__name__)
 
 
+@all_name_arguments
 class BackupManager:
     """Whole-database backups in a folder of their own, as files <time>-<name of the database>.db.
 
@@ -107,6 +109,7 @@ class BackupManager:
                     raise StorageError(f"{doing}: ended before it was done")
 
             copy.set_progress_handler(is_over, _INSTRUCTIONS_BETWEEN_LOOKS)
+            source.next_look = 0.0  # a copy of a file that is lost is no backup, however quickly it was made
             with one_moment(source):
                 counts = tuple(source.execute(_COUNTS).fetchone())
                 source.backup(copy, pages=_PAGES_A_STEP, progress=look)

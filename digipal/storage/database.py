@@ -9,6 +9,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from digipal.core.arguments import all_name_arguments
 from digipal.errors import DatabaseBusyError, StorageError
 from digipal.storage.connections import NAP_S, Patience, ThreadConnection
 from digipal.storage.faults import FAULTS, roll_back, storage_error, translated
@@ -137,6 +138,7 @@ def _explained(fault: BaseException, doing: str, file: OpenFile, connection: Thr
     return error
 
 
+@all_name_arguments
 class DatabaseConnection:
     """The way to one SQLite file in WAL mode: a connection for every thread that asks, created on first use.
 

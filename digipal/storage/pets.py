@@ -10,8 +10,9 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
+from digipal.core.arguments import check_text
 from digipal.core.models import DigiPal, Interaction
-from digipal.errors import StalePetError, StorageError
+from digipal.errors import StalePetError, StorageError, TextTooLongError
 from digipal.storage.database import Writing
 from digipal.storage.rows import (
     INTERACTION_COLUMNS,
@@ -87,8 +88,8 @@ def write_pet(writing: Writing, pet: DigiPal, file: str) -> Callable[[], None]:
             revision, new = _write_unfamiliar(connection, pet, known)
         for interaction in new:
             connection.execute(_INSERT_INTERACTION, (*interaction_values(interaction), pet.id, pet.user_id))
-    except (TypeError, ValueError, AttributeError) as error:
-        if isinstance(error, UnicodeError):
+    except (TypeError, ValueError, AttributeError, KeyError, RecursionError) as error:
+        if isinstance(error, (UnicodeError, TextTooLongError)) or _is_no_pet(pet, error):
             raise
         raise StorageError(f"pet {pet.id!r} holds a value that cannot be stored: {error}") from error
 
@@ -101,6 +102,11 @@ def write_pet(writing: Writing, pet: DigiPal, file: str) -> Callable[[], None]:
         pet.storage_mark = (file, revision)
 
     return mark
+
+
+def _is_no_pet(pet: object, error: Exception) -> bool:
+    """Whether what was given for a pet lacks what a pet has; what only stands in for one has it."""
+    return isinstance(error, AttributeError) and not isinstance(pet, DigiPal)
 
 
 def _read(row: sqlite3.Row, file: str) -> DigiPal:
@@ -131,6 +137,8 @@ def _write_unfamiliar(connection: sqlite3.Connection, pet: DigiPal, known: int |
     """Write a pet that is new to this file, was moved to another user, or is a copy made outside storage."""
     row = connection.execute("SELECT user_id, revision FROM digipals WHERE id = ?", (pet.id,)).fetchone()
     history = [*pet.unsaved, *pet.conversation_history]
+    check_text("pet.id", pet.id)
+    check_text("pet.user_id", pet.user_id)
     if row is None:
         now = datetime.now().isoformat()
         connection.execute(_INSERT, (*pet_values(pet), pet.id, pet.user_id, now, now))

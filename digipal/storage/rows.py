@@ -7,6 +7,7 @@ from functools import lru_cache
 from math import isfinite
 from typing import Any
 
+from digipal.core.arguments import LONGEST_JSON, LONGEST_TEXT, check_text
 from digipal.core.decay import Decay
 from digipal.core.enums import AttributeType, EggType, InteractionResult, LifeStage
 from digipal.core.models import DigiPal, Interaction
@@ -52,6 +53,10 @@ INTERACTION_COLUMNS = (
 
 _USUAL_TYPES = (str,) * 3 + (int,) * 12 + (str,) * 2 + (float,) + (str,) * 4 + (float,) * 2
 """Of PET_COLUMNS."""
+_LIMITS = [
+    (PET_COLUMNS.index(name), LONGEST_TEXT) for name in ("name", "current_image_path", "image_generation_prompt")
+] + [(PET_COLUMNS.index(name), LONGEST_JSON) for name in ("learned_commands", "personality_traits")]
+"""(position among PET_COLUMNS, limit in characters) of what a caller may make long."""
 _NO_ACCOUNT_S = -1.0
 """The spell of a pet whose decay nobody has kept account of yet, as it is by default for one of another engine."""
 _UNKNOWN_TIME = datetime(1970, 1, 1)
@@ -155,6 +160,9 @@ def pet_values(pet: DigiPal) -> tuple[Any, ...]:
     )
     if tuple(map(type, values)) != _USUAL_TYPES or not isfinite(pet.evolution_timer):
         _refuse_unfit(values)
+    for position, limit in _LIMITS:
+        if len(values[position]) > limit:  # type: ignore[arg-type]
+            check_text(f"pet.{PET_COLUMNS[position]}", values[position], limit)
     return values
 
 
@@ -272,6 +280,8 @@ def interaction_values(interaction: Interaction) -> tuple[Any, ...]:
     for word in words:
         if not isinstance(word, str):
             raise TypeError(f"an interaction holds {word!r} where text belongs")
+        if len(word) > LONGEST_TEXT:
+            check_text("a text of an interaction", word)
     return (
         _naive_text(interaction.timestamp),
         *words,

@@ -8,6 +8,7 @@ from contextlib import closing
 from datetime import datetime
 from pathlib import Path
 
+from digipal.core.arguments import all_name_arguments
 from digipal.errors import SchemaVersionError, StorageError
 from digipal.storage.faults import roll_back, translated
 from digipal.storage.files import disk_faults, prepare_database
@@ -250,6 +251,7 @@ def _write_ahead(connection: sqlite3.Connection) -> None:
             return
 
 
+@all_name_arguments
 class DatabaseSchema:
     """The tables of a DigiPal database and the versions they went through."""
 

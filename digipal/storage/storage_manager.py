@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from digipal.core.actions import CareAction
+from digipal.core.arguments import all_name_arguments, check_text
 from digipal.core.models import DigiPal, Interaction
 from digipal.errors import StorageError
 from digipal.storage import assets, pets, user_backups
@@ -23,13 +24,15 @@ _AUTOMATIC = "automatic"
 _AUTOMATIC_KEPT = 10
 
 
+@all_name_arguments
 class StorageManager:
     """Keeps users and pets in one SQLite file; each call is one transaction, durable when it returns.
 
     Threads may share it. A failure of the database raises StorageError (DatabaseBusyError for a lock), a save that
-    would overwrite what the caller has not seen PetConflictError. `synchronous` and `busy_timeout_s` are those of
-    DatabaseConnection. Nothing is written outside `db_path` and `assets_path`, which is made with the first asset or
-    backup. `backup_manager` makes backups of the whole database, on demand and on a schedule.
+    would overwrite what the caller has not seen PetConflictError, a text of more than 65,536 characters
+    TextTooLongError, which is a ValueError too. `synchronous` and `busy_timeout_s` are those of DatabaseConnection.
+    Nothing is written outside `db_path` and `assets_path`, which is made with the first asset or backup.
+    `backup_manager` makes backups of the whole database, on demand and on a schedule.
     """
 
     def __init__(
@@ -48,6 +51,8 @@ class StorageManager:
 
     def create_user(self, user_id: str, username: str, huggingface_token: str = "") -> bool:
         """Add a user; False when the id or the name is taken."""
+        for name, text in (("user_id", user_id), ("username", username), ("huggingface_token", huggingface_token)):
+            check_text(name, text)
         now = datetime.now().isoformat()
         try:
             self.db.execute_update(
@@ -73,7 +78,7 @@ class StorageManager:
         """Replace the user's session data and note the login; False for an unknown user."""
         try:
             text = encode_dict(session_data)
-        except (TypeError, ValueError) as error:
+        except (TypeError, ValueError, RecursionError) as error:
             raise StorageError(f"the session data of user {user_id!r} cannot be stored: {error}") from error
         changed = self.db.execute_update(
             "UPDATE users SET session_data = ?, last_login = ? WHERE id = ?",
@@ -144,6 +149,8 @@ class StorageManager:
         self, pet_id: str, user_id: str, action: CareAction, changes: dict[str, int], success: bool = True
     ) -> bool:
         """Note a care action and what it changed."""
+        for name, text in (("pet_id", pet_id), ("user_id", user_id), ("action.name", action.name)):
+            check_text(name, text)
         self.db.execute_update(
             "INSERT INTO care_actions (digipal_id, user_id, action_type, action_name, timestamp, energy_cost, "
             "happiness_change, attribute_changes, success) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",

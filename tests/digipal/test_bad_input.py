@@ -6,17 +6,18 @@ from pathlib import Path
 import pytest
 
 from digipal.core import DigiPal, EggType, Interaction
+from digipal.core.arguments import LONGEST_TEXT
 from digipal.core.digipal_core import DigiPalCore
 from digipal.errors import StorageError
 from digipal.storage import StorageManager
 
-HUGE = "x" * 10_000_000
+LONGEST = "x" * (LONGEST_TEXT - 20)  # so that what is made of it has room
 ODD = ["", "a\0b", "'; DROP TABLE users; --", "🥚👨‍👩‍👧", "%s {} \\", "\u202e", "\r\n\t"]
 ODD_IDS = [ascii(text) for text in ODD]
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("text", [*ODD, HUGE], ids=[*ODD_IDS, "10 MB"])
+@pytest.mark.parametrize("text", [*ODD, LONGEST], ids=[*ODD_IDS, "longest"])
 def test_any_text_is_kept_as_it_is(core: DigiPalCore, storage: StorageManager, text: str) -> None:
     assert storage.create_user(text, text, text)
     assert storage.get_user(text)["username"] == text  # type: ignore[index]

@@ -126,6 +126,8 @@ class TestPlaces:
             known = await connect(port)
             statuses = [(await ask(known, post(INITIALIZE, BEARING)))[0]]
             flood = [await connect(port) for _ in range(100)]
+            (listener,) = server._listeners
+            assert len(listener._server.server_state.connections) <= 10
             statuses.append((await ask(known, post(INITIALIZE, BEARING)))[0])
             statuses.append((await ask(await connect(port), post(INITIALIZE, BEARING)))[0])
             assert all([await is_closed(talk) for talk in flood])

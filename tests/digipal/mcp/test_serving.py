@@ -224,6 +224,10 @@ class TestProcess:
     def test_stdio_until_its_end(self, start: Callable[..., Process]) -> None:
         process = start()
         process.make_a_pet()
+        said = {"name": "interact_with_pet", "arguments": {"user_id": "u", "message": "x" * 20_000_000}}
+        answer = process.request(3, "tools/call", said)
+        assert answer["isError"]
+        assert answer["content"][0]["text"] == "message has 20,000,000 characters; the limit is 65,536"
         assert process.end() == (0, "")
         assert names(process.database) == ["Momo"]
         assert not process.database.with_name("assets").exists()

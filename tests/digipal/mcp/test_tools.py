@@ -129,6 +129,7 @@ class TestRefusals:
             ("create_new_pet", {"egg_type": "red", "name": 7}, "name must be text, not a number"),
             ("apply_care_action", {"action": "fly"}, "Unknown care action 'fly': use one of strength_training"),
             ("interact_with_pet", {"message": ""}, "message is required"),
+            ("interact_with_pet", {"message": "x" * 65_537}, "message has 65,537 characters; the limit is 65,536"),
             ("interact_with_pet", {"message": ["hi"]}, "message must be text, not a list"),
             ("trigger_evolution", {"force": "yes"}, "force must be true or false, not text"),
             ("get_pet_status", {"userid": "u"}, "unknown argument 'userid': use user_id"),
