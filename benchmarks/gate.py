@@ -14,6 +14,7 @@ from random import Random
 from statistics import median
 from typing import Final, NamedTuple
 
+from perfcli.regression.ab import AbOptions
 from perfcli.regression.gate import PINNED, UNPINNED, Compared, PairLimits, enough, judge
 from perfcli.regression.measures import MARGIN, TAIL_MARGIN
 from perfcli.regression.result import Change, MetricComparison
@@ -53,8 +54,10 @@ ENGINES: Final = (
 )
 
 
-def play(engines: Engines, noise: Noise, rng: Random) -> list[MetricComparison]:
-    """One gate, until it has pairs enough."""
+def play(engines: Engines, noise: Noise, rng: Random, scenarios: int = 1) -> list[MetricComparison]:
+    """One gate, until it has pairs enough, with its part of what several scenarios share."""
+    shared = AbOptions(scenarios=scenarios)
+    limits = shared.limits(pinned=engines.limits == PINNED)
     times, tails, equal = [engines.sd] * 4, [_TAIL_NOISE * engines.sd] * 2, 3
     margins = [engines.margin] * 4 + [max(engines.margin, TAIL_MARGIN)] * 2 + [engines.margin] * equal
     shift = math.log1p(engines.slowdown)
@@ -66,21 +69,32 @@ def play(engines: Engines, noise: Noise, rng: Random) -> list[MetricComparison]:
 
     pairs: list[list[float]] = []
     metrics: list[Compared] = []
-    for look in engines.limits.looks():
+    for look in limits.looks():
         pairs += [list(pair()) for _ in range(look - len(pairs))]
         metrics = [
             Compared(str(place), "ns", margin, [1.0], [1.0], differences, is_rough=margin != engines.margin)
             for place, (margin, differences) in enumerate(zip(margins, zip(*pairs, strict=True), strict=True))
         ]
-        if enough(metrics):
+        if enough(metrics, shared.alpha):
             break
-    return judge(metrics)
+    return judge(metrics, shared.alpha)
 
 
-def row(engines: Engines, noise: str, gates: int) -> str:
-    """What so many gates called a regression, by any metric and by the time alone, and what they needed for it."""
+def row(engines: Engines, noise: str, gates: int, scenarios: int = 1) -> str:
+    """What so many gates called a regression, by any metric and by the time alone, and what they needed for it.
+
+    Of several scenarios, a slower candidate is slower in the first alone, and a gate is all of them together.
+    """
     rng = Random(_SEED)
-    played = [play(engines, NOISES[noise], rng) for _ in range(gates)]
+    alike = engines._replace(slowdown=0.0)
+    played = [
+        [
+            metrics
+            for of in range(scenarios)
+            for metrics in play(alike if of else engines, NOISES[noise], rng, scenarios)
+        ]
+        for _ in range(gates)
+    ]
     blamed = sum(any(metric.change is Change.REGRESSION for metric in gate) for gate in played)
     by_time = sum(gate[0].change is Change.REGRESSION for gate in played)
     unsure = sum(any(metric.change is Change.INCONCLUSIVE for metric in gate) for gate in played)
@@ -93,11 +107,13 @@ def main() -> None:
     """Print a line for each kind of engines and of noise."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--gates", type=int, default=1_000, help="of each kind (1,000)")
-    gates = parser.parse_args().gates
+    parser.add_argument("--scenarios", type=int, default=1, help="that are compared at once (1)")
+    parser.add_argument("--only", default="", help="kinds of engines that begin so")
+    options = parser.parse_args()
     print(f"{'candidate':36} {'noise':13}  regress  by time   unsure  pairs")
-    for engines in ENGINES:
+    for engines in (each for each in ENGINES if each.what.startswith(options.only)):
         for noise in NOISES:
-            print(row(engines, noise, gates), flush=True)
+            print(row(engines, noise, options.gates, options.scenarios), flush=True)
 
 
 if __name__ == "__main__":

@@ -9,8 +9,8 @@ from pathlib import Path
 from rich.console import Console
 from rich.text import Text
 
-from perfcli.documents import write_document
-from perfcli.errors import ExitCode
+from perfcli.documents import STDOUT, write_document
+from perfcli.errors import ExitCode, worst
 from perfcli.outputs import Outputs
 from perfcli.plan import ExecutionPlan
 from perfcli.pool.checkout import choose_engine, resolve_engine
@@ -19,7 +19,7 @@ from perfcli.regression.ab import AbOptions, Comparison, from_engines
 from perfcli.regression.preparing import prepared
 from perfcli.regression.result import AbResult, EngineSide, MetricComparison
 from perfcli.regression.selftest import selftest
-from perfcli.report.comparison import render_comparison, render_comparison_line
+from perfcli.report.comparison import render_comparison, render_comparison_line, render_comparisons
 from perfcli.report.engine import announce
 from perfcli.report.live import LiveProgress
 from perfcli.report.selftest import render_selftest
@@ -40,40 +40,71 @@ class AbSettings:
     json_file: Path | None = None
     progress: bool = True
     inputs: Sequence[Path] = ()
-    """The files that the plan was made of."""
+    """The files that the plans were made of."""
 
 
-def compare(plan: ExecutionPlan, settings: AbSettings, console: Console) -> int:
-    """Compare two engines by one scenario; after a Ctrl-C say what is known."""
+def compare(plans: Sequence[ExecutionPlan], settings: AbSettings, console: Console) -> int:
+    """Compare two engines by one scenario after another; after a Ctrl-C say what is known, and compare no more."""
     outputs = _checked(settings)
     interrupts = Interrupts()
     interrupts.install()
-    ready = prepared(plan, keep_ai=settings.keep_ai)
-    with (
-        resolve_engine(settings.base, "--base") as base,
-        choose_engine(settings.candidate, "--candidate") as candidate,
-        LiveProgress(console, wanted=settings.progress) as live,
-    ):
+    results: list[AbResult] = []
+    with resolve_engine(settings.base, "--base") as base, choose_engine(settings.candidate, "--candidate") as candidate:
         announce(base, "base")
         announce(candidate, "candidate")
+        for plan in plans:
+            if interrupts.exit_code is not None:
+                break
+            results.append(_compared(plan, len(plans), base, candidate, settings, interrupts, console))
+            if settings.json_file and settings.json_file != STDOUT:
+                _write(results, settings.json_file, outputs)
+            with outputs.attempt("stdout"):
+                _show(results[-1], settings, console)
+    if settings.json_file == STDOUT:
+        _write(results, STDOUT, outputs)
+    add_job_summary(results, outputs)
+    with outputs.attempt("stdout"):
+        if len(plans) > 1 and not settings.quiet:
+            console.print(render_comparisons(results, of=len(plans)))
+    codes = [result.exit_code(strict=settings.strict) for result in results]
+    return interrupts.exit_code if interrupts.exit_code is not None else outputs.exit_code(worst(codes))
+
+
+def _compared(
+    plan: ExecutionPlan,
+    scenarios: int,
+    base: EngineSource,
+    candidate: EngineSource,
+    settings: AbSettings,
+    interrupts: Interrupts,
+    console: Console,
+) -> AbResult:
+    """One scenario, which shares the probability of a false alarm with the others."""
+    ready = prepared(plan, keep_ai=settings.keep_ai)
+    with LiveProgress(console, wanted=settings.progress) as live:
         result = Comparison(
             (ready, ready),
             (base.name, candidate.name),
-            settings.options,
+            replace(settings.options, scenarios=scenarios),
             stop=interrupts.stop,
             tell=lambda *so_far: live.tell(lambda: _so_far(plan.scenario.name, *so_far)),
         ).run(from_engines(base.path, candidate.path))
-        result = _identified(result, base, candidate)
-    if settings.json_file:
-        with outputs.attempt("--json"):
-            write_document(result.model_dump(mode="json"), settings.json_file)
-    add_job_summary([result], outputs)
-    with outputs.attempt("stdout"):
-        if settings.quiet:
-            console.print(render_comparison_line(result), soft_wrap=not console.is_terminal)
-        else:
-            console.print(render_comparison(result, settings.strict))
-    return outputs.exit_code(result.exit_code(strict=settings.strict))
+    return _identified(result, base, candidate)
+
+
+def _write(results: Sequence[AbResult], path: Path, outputs: Outputs) -> None:
+    """One result as a JSON object, several as an array."""
+    documents = [result.model_dump(mode="json") for result in results]
+    with outputs.attempt("--json"):
+        write_document(documents[0] if len(documents) == 1 else documents, path)
+
+
+def _show(result: AbResult, settings: AbSettings, console: Console) -> None:
+    if settings.quiet:
+        console.print(render_comparison_line(result), soft_wrap=not console.is_terminal)
+    else:
+        console.print(render_comparison(result, settings.strict))
+        console.print()
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,19 +126,20 @@ def prove(plan: ExecutionPlan, settings: SelftestSettings, console: Console) -> 
     interrupts = Interrupts()
     interrupts.install()
     gates = 2 * settings.gates
-    with choose_engine("") as engine, LiveProgress(console, wanted=settings.progress) as live:
+    with choose_engine("") as engine:
         announce(engine)
-        result = selftest(
-            plan,
-            from_engines(engine.path, engine.path),
-            settings.options,
-            gates=settings.gates,
-            slowdown=settings.slowdown,
-            stop=interrupts.stop,
-            tell=lambda over, pairs: live.tell(
-                lambda: _line(f"{plan.scenario.name}  gate {over + 1} of {gates}, pair {pairs}")
-            ),
-        )
+        with LiveProgress(console, wanted=settings.progress) as live:
+            result = selftest(
+                plan,
+                from_engines(engine.path, engine.path),
+                settings.options,
+                gates=settings.gates,
+                slowdown=settings.slowdown,
+                stop=interrupts.stop,
+                tell=lambda over, pairs: live.tell(
+                    lambda: _line(f"{plan.scenario.name}  gate {over + 1} of {gates}, pair {pairs}")
+                ),
+            )
     result = replace(
         result,
         engine=engine.name,

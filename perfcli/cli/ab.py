@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from perfcli.cli.choosing import PROGRESS, SEED, SET, VUS, one_plan, with_options
+from perfcli.cli.choosing import PROGRESS, SEED, SET, VUS, WHICH, one_plan, plans, with_options
 from perfcli.cli.files import FILE, inputs
 from perfcli.cli.group import EPILOG, cli
 from perfcli.errors import UsageError
@@ -18,21 +18,25 @@ _HOW = (
     SET,
     SEED,
     click.option("--margin", default="5%", show_default=True, metavar="P", help="A change of less is none."),
-    click.option("--max-time", metavar="D", help="Begin no pair after this long (30s, 2m)."),
+    click.option("--max-time", metavar="D", help="Begin no pair of a scenario after this long (30s, 2m)."),
     click.option("--json", "json_file", type=FILE, metavar="FILE", help="Write the result."),
     PROGRESS,
 )
 
 
 @cli.command(epilog=EPILOG)
-@click.argument("scenario", metavar="NAME|FILE")
-@with_options(*_HOW)
+@with_options(*WHICH, *_HOW)
 @click.option("--base", required=True, metavar="PATH|REV", help="The engine to hold against: a checkout or a revision.")
-@click.option("--candidate", default="", metavar="PATH|REV", help="The engine to judge; by default the working tree's.")
+@click.option(
+    "--candidate",
+    default="",
+    metavar="PATH|REV",
+    help="The engine to judge. Default: this repository's.",
+)
 @click.option("--max-pairs", type=click.IntRange(min=1), metavar="N", help="Make at most so many pairs (40).")
 @click.option("--cpus", type=click.IntRange(min=1), default=1, show_default=True, metavar="N", help="CPUs of a pair.")
 @click.option("--strict", is_flag=True, help="Fail also where it stays inconclusive.")
-@click.option("--quiet", "-q", is_flag=True, help="One line.")
+@click.option("--quiet", "-q", is_flag=True, help="One line per scenario.")
 def ab(
     base: str,
     candidate: str,
@@ -44,18 +48,22 @@ def ab(
     margin: str,
     max_time: str | None,
     progress: bool,
-    scenario: str,
+    scenarios: tuple[str, ...],
+    tags: tuple[str, ...],
     **changes: Any,
 ) -> None:
     """Say whether one engine is slower than another, surely enough to block a merge on.
 
     Both run the scenario's operations in turns of some milliseconds, on the same CPU, in 15 to 40 pairs of fresh
-    processes, so that what else the machine does meets both alike. Exit code 5 where the candidate is slower.
+    processes, so that what else the machine does meets both alike. Exit code 5 if the candidate is slower.
+
+    Several scenarios share the 1% of false alarms, and have 20 pairs at least; the most severe exit code wins.
 
     \b
     Examples:
       digipal-perf ab pet_creation --base main
-      digipal-perf ab database_load --base v1.2 --candidate HEAD --json ab.json
+      digipal-perf ab --tag quick --base main --json ab.json
+      digipal-perf ab database_load --base v1.2 --candidate HEAD
       digipal-perf ab my.yaml --base ../before --candidate ../after --margin 3% --strict
     """
     from perfcli.gates import AbSettings, compare
@@ -63,9 +71,9 @@ def ab(
     from perfcli.report.writing import console_beside
 
     options = AbOptions(_share("--margin", margin), max_pairs, _seconds(max_time), cpus)
-    plan, keep_ai = one_plan(scenario, "compared", **changes), _asks_for_ai(changes["settings"])
+    chosen, keep_ai = plans(scenarios, tags, **changes), _asks_for_ai(changes["settings"])
     settings = AbSettings(base, candidate, options, strict, quiet, keep_ai, json_file, progress, inputs())
-    raise click.exceptions.Exit(compare(plan, settings, console_beside([json_file] if json_file else [])))
+    raise click.exceptions.Exit(compare(chosen, settings, console_beside([json_file] if json_file else [])))
 
 
 @cli.command(epilog=EPILOG)

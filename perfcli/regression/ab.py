@@ -18,7 +18,7 @@ from perfcli.plan import ExecutionPlan
 from perfcli.pool.affinity import usable_cpus
 from perfcli.pool.forking import forking
 from perfcli.pool.protocol import WorkerPool
-from perfcli.regression.gate import PINNED, UNPINNED, Compared, PairLimits, enough, judge
+from perfcli.regression.gate import ALPHA, PINNED, UNPINNED, Compared, PairLimits, enough, judge
 from perfcli.regression.measures import MARGIN, Measured, gathered, latencies, measure, slice_ns
 from perfcli.regression.pairs import SLICES, Pair, PairMaker
 from perfcli.regression.preparing import describe
@@ -29,6 +29,7 @@ from perfcli.regression.total import Total
 from perfcli.run.supervision import StopRequest
 
 _PAIRS_OF_A_TEMPLATE: Final = 5
+_LEAST_OF_SEVERAL: Final = 20
 
 BothPools = tuple[WorkerPool, WorkerPool]
 OpenPools = Callable[[], AbstractContextManager[BothPools]]
@@ -47,18 +48,26 @@ class AbOptions:
         most_pairs: however unsure it still is; None for the gate's own limit.
         max_time_s: after which no further pair begins; None for as long as it takes.
         cpus: to use of those that both engines are pinned to.
+        scenarios: that share the probability of a false alarm: each is judged by its part.
     """
 
     margin: float = MARGIN
     most_pairs: int | None = None
     max_time_s: float | None = None
     cpus: int = 1
+    scenarios: int = 1
+
+    @property
+    def alpha(self) -> float:
+        """What the adjusted p of a metric is held against."""
+        return ALPHA / self.scenarios
 
     def limits(self, *, pinned: bool) -> PairLimits:
-        """How many pairs to make."""
+        """How many pairs to make. With a small alpha, the least p of 15 pairs leaves little room for many metrics."""
         limits = PINNED if pinned else UNPINNED
         most = self.most_pairs or limits.most
-        return PairLimits(min(limits.least, most), limits.step, most)
+        least = max(limits.least, _LEAST_OF_SEVERAL) if self.scenarios > 1 else limits.least
+        return PairLimits(min(least, most), limits.step, most)
 
 
 def from_engines(base: Path, candidate: Path) -> OpenPools:
@@ -109,7 +118,7 @@ class Comparison:
         """Make pairs until they are enough, and conclude."""
         started_at, began_s = datetime.now(UTC), time.monotonic()
         stopped_by = self._make_pairs(open_pools, began_s)
-        metrics = judge(self._gathered())
+        metrics = judge(self._gathered(), self._options.alpha)
         base, candidate = (each.whole() for each in self._totals)
         change, reasons, invalid = conclusion(base, candidate, metrics, self._spoilt(), self._plan.scenario.labels)
         return AbResult(
@@ -121,6 +130,7 @@ class Comparison:
             base=base,
             candidate=candidate,
             pairing=self._pairing(stopped_by),
+            alpha=self._options.alpha,
             metrics=metrics,
             change=change,
             reasons=[*reasons, *_left_running(base, candidate)],
@@ -140,8 +150,8 @@ class Comparison:
                             return "problem"
                         made = len(self._measured)
                         so_far = self._gathered()
-                        self._tell(made, self._limits.most, partial(judge, so_far))
-                        if made in looks and enough(so_far):
+                        self._tell(made, self._limits.most, partial(judge, so_far, self._options.alpha))
+                        if made in looks and enough(so_far, self._options.alpha):
                             return "precision"
                         if made >= self._limits.most:
                             return "most pairs"

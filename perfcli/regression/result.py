@@ -112,6 +112,7 @@ class AbResult(_Record):
     base: EngineSide
     candidate: EngineSide
     pairing: Pairing
+    alpha: float = Field(default=0.01, description="what p is held against: 0.01 over all scenarios compared at once")
     metrics: list[MetricComparison] = []
     change: Change = Field(description="the gravest of all metrics, and of errors and lost writes in one engine only")
     reasons: list[str] = Field(default=[], description="why, and what else to know")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Final
 
@@ -9,9 +10,10 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from perfcli import units
+from perfcli.regression.gate import ALPHA
 from perfcli.regression.result import AbResult, EngineSide, MetricComparison, Pairing
-from perfcli.report.change import amount, change_word, gravest_first, interval, is_same, value
-from perfcli.report.comparison_verdict import comparison_line, render_change
+from perfcli.report.change import GRAVEST_FIRST, amount, change_word, gravest_first, interval, is_same, value
+from perfcli.report.comparison_verdict import comparison_line, render_change, word_of
 from perfcli.report.engine import engine_words
 from perfcli.report.figures import BAD, DOUBTFUL, QUIET, counted, name, name_as_is, one_line
 from perfcli.report.layout import INDENT, Column, FittingTable, Hanging, labelled
@@ -51,6 +53,20 @@ def render_comparison_line(result: AbResult) -> RenderableType:
     return comparison_line(result)
 
 
+def render_comparisons(results: Sequence[AbResult], of: int) -> RenderableType:
+    """A line for each of several comparisons, the most severe first, and how many of each there are.
+
+    Args:
+        of: how many were asked for.
+    """
+    ordered = sorted(results, key=lambda result: GRAVEST_FIRST.index(result.change))
+    counts = Counter(word_of(result).plain for result in ordered)
+    took = units.format_duration(sum(result.duration_ns for result in results))
+    tally = f"{counted(len(results), 'scenario')} in {took}: " + ", ".join(f"{n} {word}" for word, n in counts.items())
+    missing = [Text(f"not compared: {of - len(results)} of {of} scenarios", DOUBTFUL)] if len(results) < of else []
+    return Group(*map(comparison_line, ordered), Text(), Text(tally), *missing)
+
+
 def _followed_by_blank(sections: Sequence[Iterator[RenderableType]]) -> Iterator[RenderableType]:
     for parts in filter(None, map(list, sections)):
         yield from parts
@@ -68,6 +84,8 @@ def _head(result: AbResult) -> Iterator[RenderableType]:
         ("CPU", _cpu(result.pairing)),
         ("seed", Text.assemble(str(result.seed), (f"  (repeat with --seed {result.seed})", QUIET))),
     ]
+    if result.alpha < ALPHA:
+        lines.append(("alpha", Text(f"{result.alpha:.2g}: this scenario's part of {ALPHA:g} for all of them", QUIET)))
     version = result.base.version
     if version and version == result.candidate.version:
         lines.append(("note", Text("both engines are of the same sources: a change can only be noise", DOUBTFUL)))

@@ -41,10 +41,11 @@ def _first_line(text: str) -> str:
 
 def _verdict_line(result: AbResult, *, with_reasons: bool, widest: int) -> Hanging:
     text = Text.assemble(name(result.scenario, "bold"), INDENT, _outcome(result, with_reasons=with_reasons))
-    return Hanging(_word(result).append(INDENT), text, widest=widest)
+    return Hanging(word_of(result).append(INDENT), text, widest=widest)
 
 
-def _word(result: AbResult) -> Text:
+def word_of(result: AbResult) -> Text:
+    """What became of the candidate, in a word."""
     if result.interrupted:
         return verdict_word(Verdict.INTERRUPTED)
     return verdict_word(Verdict.INVALID) if result.invalid else change_word(result.change)

@@ -274,3 +274,15 @@ def test_the_json_can_be_read_again(plan: ExecutionPlan, tmp_path: Path) -> None
 def test_sessions_of_a_comparison_do_no_load_of_their_own(plan: ExecutionPlan, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Session, "_load", lambda *_: pytest.fail("an executor ran"))
     assert compare(plan, noisy(4_000_000, 1), noisy(4_000_000, 2), ONE_PAIR).metrics
+
+
+def test_several_scenarios_share_alpha_and_have_more_pairs(plan: ExecutionPlan) -> None:
+    shared = AbOptions(scenarios=11)
+    assert shared.alpha == pytest.approx(0.01 / 11)
+    assert shared.limits(pinned=True).least == 20
+    assert AbOptions(scenarios=11, most_pairs=7).limits(pinned=True).least == 7
+    # nine pairs suffice for one scenario, and not for a hundred: their least p is 1 in 512
+    few = compare(plan, noisy(4_000_000, 1), noisy(4_880_000, 2), AbOptions(most_pairs=9))
+    assert (few.alpha, few.change) == (0.01, Change.REGRESSION)
+    many = compare(plan, noisy(4_000_000, 1), noisy(4_880_000, 2), AbOptions(most_pairs=9, scenarios=100))
+    assert (many.alpha, many.change) == (0.0001, Change.INCONCLUSIVE)

@@ -135,3 +135,23 @@ def test_selftest_says_what_the_gate_is_worth(tmp_path: Path) -> None:
     assert result["planted"][0]["slowdown"] == 0.1
     assert process.returncode == (0 if result["passed"] else 4)
     assert "the same engine" in output
+
+
+@pytest.mark.nightly
+@pytest.mark.timeout(1800)
+def test_a_load_pet_that_takes_22_percent_longer_is_found_among_the_quick_scenarios(tmp_path: Path) -> None:
+    slower = make_checkout(tmp_path / "slower", "takes_longer")
+    fault = slower / "digipal" / "storage" / "faulty.py"
+    half, most = "(until_ns - began_ns) // 2", "(until_ns - began_ns) * 22 // 100"
+    text = fault.read_text(encoding="utf-8")
+    assert half in text
+    fault.write_text(text.replace(half, most), encoding="utf-8")
+    process = start(
+        tmp_path, "ab", "--tag", "quick", "--base", str(ROOT), "--candidate", str(slower), "--json", "q.json"
+    )
+    process.communicate(timeout=1700)
+    assert process.returncode == 5
+    results = json.loads((tmp_path / "q.json").read_text(encoding="utf-8"))
+    slow = {each["name"] for result in results for each in result["metrics"] if each["change"] == "regression"}
+    assert "load_pet.p50" in slow
+    assert not any(name.startswith(("create_pet", "statements", "database", "errors")) for name in slow)

@@ -18,7 +18,7 @@ from rich.console import Console
 
 from perfcli.regression.result import AbResult, Change, EngineSide, MetricComparison, Pairing
 from perfcli.report.change import amount, interval, percent, sentence, surest_first
-from perfcli.report.comparison import render_comparison, render_comparison_line
+from perfcli.report.comparison import render_comparison, render_comparison_line, render_comparisons
 from perfcli.report.pairs import PairPicture, worth_a_picture
 from perfcli.results import Environment
 
@@ -263,6 +263,21 @@ class TestWholeReports:
         assert lines[0].startswith(f"{text}  working tree against main")
         assert lines[-1].startswith(f"REGRESSION  {text}  {text} is ")
         assert any(line.startswith(f"  {text}  ") for line in lines)
+
+
+class TestSeveral:
+    """The lines below several comparisons."""
+
+    def test_the_most_severe_comes_first_and_all_are_counted(self, printed: Printed) -> None:
+        results = [RESULTS["no_change"], RESULTS["improvement"], RESULTS["regression"], RESULTS["invalid"]]
+        lines = printed(render_comparisons(results, of=5), 300).splitlines()
+        assert [line.split()[0] for line in lines[:4]] == ["REGRESSION", "INVALID", "improvement", "no"]
+        assert re.match(r"4 scenarios in .*: 1 REGRESSION, 1 INVALID, 1 improvement, 1 no change$", lines[-2])
+        assert lines[-1] == "not compared: 1 of 5 scenarios"
+
+    def test_a_scenarios_part_of_alpha_is_printed(self, printed: Printed) -> None:
+        shared = RESULTS["no_change"].model_copy(update={"alpha": 0.01 / 11})
+        assert "0.00091: this scenario's part of 0.01 for all" in printed(render_comparison(shared, strict=False), 160)
 
 
 class TestVerdict:
