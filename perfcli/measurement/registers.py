@@ -169,7 +169,8 @@ class Registers:
     ) -> None:
         self.count(key, acknowledged=bool(acknowledged))
         if acknowledged:
-            self._pets.setdefault(pet, _Register()).save(key, begin_ns, end_ns, counted=bool(counted))
+            register = self._pets.get(pet) or self._pets.setdefault(pet, _Register())
+            register.save(key, begin_ns, end_ns, counted=bool(counted))
 
     def _judge_read(self, _: int, __: int, pet: int, key: int, checks: int) -> None:
         register = self._pets.get(pet)

@@ -43,7 +43,9 @@ class SetUpSaves:
         """Acknowledged saves."""
         self.noted: Counter[int] = Counter()
         """Those of them that left a note, by pet."""
-        self._marking = marking_of(plan.scenario)
+        marking = marking_of(plan.scenario)
+        self._has_marks = marking.has_marks
+        self._needs_notes = marking is Marking.NOTES_ONLY
         self._numbers: Counter[int] = Counter()
         self._plan = plan
         self._flows = [
@@ -57,7 +59,7 @@ class SetUpSaves:
     @property
     def unchecked(self) -> int:
         """Acknowledged saves that nothing can be held against."""
-        return self.acknowledged - self.noted.total() if self._marking is Marking.NOTES_ONLY else 0
+        return self.acknowledged - self.noted.total() if self._needs_notes else 0
 
     def _flow_of(self, vu: int) -> _Flow:
         return self._flows[self._plan.phase_of(vu).index]
@@ -91,7 +93,7 @@ class SetUpSaves:
             self.acknowledged += 1
             if noted:
                 self.noted[user] += 1
-        if self._marking.has_marks:
+        if self._has_marks:
             begin_ns = frame.starts[index]
             end_ns = begin_ns + frame.durations[index]
             # a save with a note is looked for by its note, whatever replaced it

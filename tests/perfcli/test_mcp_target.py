@@ -260,7 +260,13 @@ class TestFailures:
     @pytest.mark.slow
     @pytest.mark.parametrize(
         ("error", "category"),
-        [("DatabaseBusyError", "busy"), ("StorageError", "database"), ("SimulatedAIError", ""), (None, "")],
+        [
+            ("DatabaseBusyError", "busy"),
+            ("StorageError", "database"),
+            ("StalePetError", "stale"),
+            ("SimulatedAIError", ""),
+            (None, ""),
+        ],
     )
     def test_categories(
         self, error: str | None, category: str, found: Callable[..., str], opened: Callable[..., McpTarget]

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from digipal.errors import LivePetError, StalePetError, StorageError
 from perfcli.plan import ExecutionPlan
 from perfcli.targets.answers import compare_answers
 from perfcli.targets.checks import TORN
@@ -145,6 +146,21 @@ def test_one_writer_of_a_pet_is_never_refused(drive: Callable[..., Driven]) -> N
 
 
 @pytest.mark.slow
+def test_refusals_are_a_category_of_their_own(drive: Callable[..., Driven]) -> None:
+    engine = drive(None, ["save_pet"])
+    behind, ahead = (engine.target._storage.load_pet("user-0") for _ in range(2))
+    assert behind is not None
+    assert ahead is not None
+    engine.target._storage.save_pet(ahead)
+    with pytest.raises(StalePetError) as refused:
+        engine.target._storage.save_pet(behind)
+    assert engine.target.classify(refused.value).category == "stale"
+    wrapped = RuntimeError("not saved")
+    wrapped.__cause__ = LivePetError("the user has a live pet")
+    assert engine.target.classify(wrapped).category == "stale"
+    assert engine.target.classify(StorageError("disk is full")).category == "database"
+
+
 def test_torn_reads_are_failures_of_a_kind(drive: Callable[..., Driven]) -> None:
     engine = drive(tears_reads, SAVES_AND_LOADS, setup={"pets": 1})
     engine.iterate(0, 600)
