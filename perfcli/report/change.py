@@ -50,13 +50,10 @@ def surest_first(metrics: Iterable[MetricComparison]) -> list[MetricComparison]:
 def _sureness(metric: MetricComparison) -> tuple[bool, float]:
     is_better = metric.change is Change.IMPROVEMENT
     bound = metric.upper if is_better else metric.lower
-    if metric.change is Change.INCONCLUSIVE:
-        # how much may be there is all that is known
-        return False, math.inf if metric.upper is None else metric.upper - 1 - metric.margin
     if bound is None:
         return False, -math.inf
     is_exact = len(set(metric.differences)) == 1 or metric.unit in _COUNTED
-    beyond = abs(metric.ratio - 1) - metric.margin
+    beyond = (1 - metric.ratio if is_better else metric.ratio - 1) - metric.margin
     length = abs(metric.ratio - bound)
     return is_exact, beyond / length if length and math.isfinite(length) else math.inf
 

@@ -297,6 +297,11 @@ class TestVerdict:
             "statements", "load_pet.p50", "save_pet.p99"
         ]  # fmt: skip
 
+    def test_of_what_is_inconclusive_the_likeliest_change(self) -> None:
+        unsure = Change.INCONCLUSIVE
+        steady, wild = metric("a.p50", 0.2, 0.01, unsure), metric("b.p99", 0.5, 0.9, unsure)
+        assert [each.name for each in surest_first([wild, steady])] == ["a.p50", "b.p99"]
+
     def test_of_improvements_the_same(self) -> None:
         better = Change.IMPROVEMENT
         steady, wild = metric("a.p50", -0.1, 0.01, better), metric("b.p99", -0.9, 0.9, better)
