@@ -55,6 +55,8 @@ def all_name_arguments(cls: C) -> C:
     for name, member in list(vars(cls).items()):
         if name.startswith("_") and name not in _PUBLIC_SPECIAL:
             continue
+        if name == "__init__" and is_dataclass(cls):
+            continue  # it only keeps what it is given
         if isinstance(member, (staticmethod, classmethod)):
             setattr(cls, name, type(member)(names_arguments(member.__func__)))
         elif inspect.isfunction(member) and not inspect.iscoroutinefunction(member):

@@ -132,7 +132,6 @@ class DigiPal(_KeptPet):
             self.learned_commands = set(STAGE_COMMANDS[LifeStage.BABY])
 
     @classmethod
-    @names_arguments
     def restore(cls, values: dict[str, Any]) -> Self:
         """The pet with exactly these values, one for every field, whatever its stage."""
         pet = cls.__new__(cls)
@@ -175,7 +174,6 @@ class DigiPal(_KeptPet):
             return True
         return any(command == learned.lower() for learned in self.learned_commands)
 
-    @names_arguments
     def touch(self, now: datetime) -> None:
         """Note that something happened to the pet at `now`; the decay it owes for the time before stays owed.
 
@@ -190,7 +188,6 @@ class DigiPal(_KeptPet):
             return Decay(self.last_interaction)
         return self.decay.as_of(self.last_interaction)
 
-    @names_arguments
     def trim_history(self, limit: int) -> None:
         """Keep the last `limit` interactions in memory; those that are not stored yet wait for the next save."""
         excess = len(self.conversation_history) - limit

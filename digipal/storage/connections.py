@@ -12,6 +12,7 @@ from digipal.storage.faults import roll_back
 NAP_S = 0.1
 """How long SQLite waits for a lock before it lets us look whether waiting on is still wanted."""
 C = TypeVar("C", bound=sqlite3.Cursor)
+_execute = sqlite3.Connection.execute  # looked up once: every statement passes here
 
 
 class Patience:
@@ -58,7 +59,12 @@ class ThreadConnection(sqlite3.Connection):
 
     def execute(self, sql: str, parameters: Any = (), /) -> sqlite3.Cursor:
         """As sqlite3's own, waiting for a lock as long as the patience lasts."""
-        return self.patiently(super().execute, sql, parameters)
+        try:
+            return _execute(self, sql, parameters)
+        except sqlite3.OperationalError as error:
+            if not self._may_wait_on(error, NAP_S):
+                raise
+        return self._wait_on(super().execute, sql, parameters)
 
     def patiently(self, execute: Callable[[str, Any], C], sql: str, parameters: Any) -> C:
         """Execute the statement, again and again while another writer keeps it out and waiting is still wanted."""
@@ -67,6 +73,9 @@ class ThreadConnection(sqlite3.Connection):
         except sqlite3.OperationalError as error:
             if not self._may_wait_on(error, NAP_S):
                 raise
+        return self._wait_on(execute, sql, parameters)
+
+    def _wait_on(self, execute: Callable[[str, Any], C], sql: str, parameters: Any) -> C:
         begun = time.monotonic() - NAP_S
         while True:
             try:

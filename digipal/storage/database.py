@@ -9,7 +9,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from digipal.core.arguments import all_name_arguments
+from digipal.core.arguments import names_arguments
 from digipal.errors import DatabaseBusyError, StorageError
 from digipal.storage.connections import NAP_S, Patience, ThreadConnection
 from digipal.storage.faults import FAULTS, roll_back, storage_error, translated
@@ -52,12 +52,13 @@ class _Reading:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         try:
-            if isinstance(error, (*FAULTS, StorageError)):
+            if error is None:
+                if problem := self._file.look_after_read(self._connection):
+                    raise StorageError(f"{self._doing}: {problem}")
+            elif isinstance(error, (*FAULTS, StorageError)):
                 explained = _explained(error, self._doing, self._file, self._connection)
                 if explained is not error:
                     raise explained from error
-            elif error is None and (problem := self._file.look_after_read(self._connection)):
-                raise StorageError(f"{self._doing}: {problem}")
         finally:
             self._connection.give_back()
 
@@ -138,7 +139,6 @@ def _explained(fault: BaseException, doing: str, file: OpenFile, connection: Thr
     return error
 
 
-@all_name_arguments
 class DatabaseConnection:
     """The way to one SQLite file in WAL mode: a connection for every thread that asks, created on first use.
 
@@ -147,6 +147,7 @@ class DatabaseConnection:
     long a write waits for another writer before DatabaseBusyError. Every database failure is a StorageError.
     """
 
+    @names_arguments
     def __init__(self, db_path: str | Path, *, synchronous: str = "NORMAL", busy_timeout_s: float = 10.0) -> None:
         if synchronous.upper() not in _SYNCHRONOUS:
             raise ValueError(f"synchronous is one of {', '.join(_SYNCHRONOUS)}, not {synchronous!r}")
@@ -223,21 +224,27 @@ class DatabaseConnection:
     def writing(self, doing: str) -> Writing:
         """A block for one statement, or for several after its `begin()`; no other thread writes meanwhile."""
         connection = self._connection()
-        with translated(doing):
-            if connection.in_transaction:
-                raise StorageError(f"{doing}: this thread has a transaction of its own open; commit it first")
+        try:
+            in_transaction = connection.in_transaction
+        except sqlite3.Error as error:
+            raise storage_error(error, doing) from error
+        if in_transaction:
+            raise StorageError(f"{doing}: this thread has a transaction of its own open; commit it first")
         return Writing(connection, doing, self._file, self._write_lock)
 
+    @names_arguments
     def execute_query(self, sql: str, params: Sequence[Any] = ()) -> list[sqlite3.Row]:
         """The rows of a query."""
         with self.reading(sql) as connection:
             return connection.execute(sql, params).fetchall()
 
+    @names_arguments
     def execute_update(self, sql: str, params: Sequence[Any] = ()) -> int:
         """How many rows a statement changed, written in a transaction of its own."""
         with self.writing(sql) as writing:
             return writing.connection.execute(sql, params).rowcount
 
+    @names_arguments
     def execute_transaction(self, statements: Sequence[tuple[str, Sequence[Any]]]) -> bool:
         """All statements or none; True, or StorageError."""
         with self.writing(f"{len(statements)} statements") as writing:

@@ -52,7 +52,10 @@ class OpenFile:
 
     def look_before_write(self, connection: ThreadConnection, doing: str) -> None:
         """StorageError if what is written now would be lost."""
-        problem, now = self.look(connection), time.monotonic()
+        problem, now, status = "", time.monotonic(), _status(self._path)
+        # the usual case by itself, as every write passes here
+        if status is None or status.st_size != self._extent[0] or (status.st_dev, status.st_ino) != self._identity:
+            problem = self.look(connection)
         if not problem and now >= connection.next_look_at_log:
             connection.next_look_at_log = now + _LOOK_EVERY_S
             problem = self._look_at_log(connection)

@@ -8,6 +8,7 @@ import sqlite3
 from collections import Counter
 from collections.abc import Callable
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 from digipal.core.arguments import check_text
@@ -94,7 +95,7 @@ def write_pet(writing: Writing, pet: DigiPal, file: str) -> Callable[[], None]:
         raise StorageError(f"pet {pet.id!r} holds a value that cannot be stored: {error}") from error
 
     def mark() -> None:
-        place = (file, pet.id)
+        place = _place(file, pet.id)
         for interaction in new:
             interaction.storage_mark = place
         if pet.unsaved:
@@ -110,7 +111,7 @@ def _is_no_pet(pet: object, error: Exception) -> bool:
 
 
 def _read(row: sqlite3.Row, file: str) -> DigiPal:
-    pet = read_pet(row, read_history(row[-1], (file, row[0])))
+    pet = read_pet(row, read_history(row[-1], _place(file, row[0])))
     pet.storage_mark = (file, row[-2])
     return pet
 
@@ -121,10 +122,23 @@ def _known_revision(mark: tuple[object, ...] | None, file: str) -> int | None:
     return mark[1]
 
 
+@lru_cache(maxsize=4_096)
+def _place(file: str, pet_id: str) -> tuple[str, str]:
+    """Where interactions are stored: one object for all of a pet, which makes comparing them quick."""
+    return file, pet_id
+
+
 def _unsaved(pet: DigiPal, file: str) -> list[Interaction]:
-    """What is new, wherever in the history it stands: histories in memory are short."""
-    place = (file, pet.id)
-    new = [interaction for interaction in pet.conversation_history if interaction.storage_mark != place]
+    """What is new, wherever in the history it stands: nothing or the last one, nearly always."""
+    place, history = _place(file, pet.id), pet.conversation_history
+    marks = [interaction.storage_mark for interaction in history]
+    missing = len(marks) - marks.count(place)
+    if not missing:
+        new = []
+    elif missing == 1 and marks[-1] != place:
+        new = history[-1:]
+    else:
+        new = [interaction for interaction in history if interaction.storage_mark != place]
     return [*pet.unsaved, *new] if pet.unsaved else new
 
 

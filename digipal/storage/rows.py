@@ -134,8 +134,8 @@ def pet_values(pet: DigiPal) -> tuple[Any, ...]:
     decay = pet.decay_so_far()
     values = (
         pet.name,
-        pet.egg_type.value,
-        pet.life_stage.value,
+        pet.egg_type._value_,  # without a call of Python's own, which .value is
+        pet.life_stage._value_,
         pet.generation,
         pet.hp,
         pet.mp,
@@ -160,10 +160,15 @@ def pet_values(pet: DigiPal) -> tuple[Any, ...]:
     )
     if tuple(map(type, values)) != _USUAL_TYPES or not isfinite(pet.evolution_timer):
         _refuse_unfit(values)
-    for position, limit in _LIMITS:
-        if len(values[position]) > limit:  # type: ignore[arg-type]
-            check_text(f"pet.{PET_COLUMNS[position]}", values[position], limit)
+    # all texts together first, as they are short in nearly every pet
+    if len(values[0]) + len(values[18]) + len(values[19]) + len(values[20]) + len(values[21]) > LONGEST_TEXT:
+        _refuse_long(values)
     return values
+
+
+def _refuse_long(values: tuple[Any, ...]) -> None:
+    for position, limit in _LIMITS:
+        check_text(f"pet.{PET_COLUMNS[position]}", values[position], limit)
 
 
 def _naive_text(time: datetime) -> str:
@@ -287,7 +292,7 @@ def interaction_values(interaction: Interaction) -> tuple[Any, ...]:
         *words,
         encode_dict(interaction.attribute_changes),
         interaction.success,
-        interaction.result.value,
+        interaction.result._value_,
     )
 
 
