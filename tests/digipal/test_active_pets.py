@@ -10,6 +10,8 @@ from digipal.core.active_pets import ActivePets, UserLocks
 from digipal.core.digipal_core import DigiPalCore
 from digipal.storage import StorageManager
 
+pytestmark = pytest.mark.slow
+
 
 def small(storage: StorageManager, limit: int = 2) -> DigiPalCore:
     core = DigiPalCore(storage, SimulatedAI(latency_ms=0), max_active_pets=limit)

@@ -11,6 +11,8 @@ from digipal.errors import AssetNameError, StorageError
 from digipal.storage import StorageManager
 from digipal.storage.files import safe_name, write_whole
 
+pytestmark = pytest.mark.slow
+
 
 def outside(storage: StorageManager) -> list[Path]:
     """What lies beside the assets and the database."""

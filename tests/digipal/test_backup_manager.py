@@ -18,6 +18,8 @@ from digipal.errors import StorageError
 from digipal.storage import StorageManager, backup_manager
 from digipal.storage.backup_manager import BackupManager
 
+pytestmark = pytest.mark.slow
+
 
 def files(storage: StorageManager) -> list[Path]:
     folder = storage.backup_manager.folder

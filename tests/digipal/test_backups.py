@@ -10,6 +10,8 @@ from digipal.core.digipal_core import DigiPalCore
 from digipal.errors import PetConflictError, StalePetError, StorageError
 from digipal.storage import StorageManager
 
+pytestmark = pytest.mark.slow
+
 MEAT = AttributeEngine().care_actions["meat"]
 
 

@@ -13,6 +13,8 @@ from digipal.core import DigiPal, Interaction
 from digipal.errors import DatabaseBusyError, LivePetError, SchemaVersionError, StalePetError, StorageError
 from digipal.storage import DatabaseConnection, DatabaseSchema, StorageManager
 
+pytestmark = pytest.mark.slow
+
 
 def in_threads(count: int, work: Callable[[int], None]) -> None:
     """Run `work(n)` in threads that start together; the first exception of any is raised here."""

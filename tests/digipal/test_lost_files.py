@@ -19,6 +19,8 @@ from digipal.core.digipal_core import DigiPalCore
 from digipal.errors import StorageError
 from digipal.storage import StorageManager
 
+pytestmark = pytest.mark.slow
+
 LOOK_EVERY_S = 0.011
 
 

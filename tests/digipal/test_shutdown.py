@@ -16,6 +16,8 @@ from digipal.core.digipal_core import DigiPalCore
 from digipal.errors import DatabaseBusyError, EngineClosedError, StorageError
 from digipal.storage import StorageManager
 
+pytestmark = pytest.mark.slow
+
 THREADS = 8
 
 

@@ -13,6 +13,8 @@ from digipal.core import AttributeEngine, DigiPal, EggType, Interaction, LifeSta
 from digipal.errors import LivePetError, PetConflictError, StalePetError, StorageError
 from digipal.storage import StorageManager
 
+pytestmark = pytest.mark.slow
+
 
 def say(pet: DigiPal, *texts: str) -> DigiPal:
     pet.conversation_history.extend(Interaction(user_input=text) for text in texts)

@@ -14,6 +14,8 @@ from digipal.core.digipal_core import DigiPalCore
 from digipal.errors import StorageError
 from digipal.storage import StorageManager
 
+pytestmark = pytest.mark.slow
+
 THREADS = 8
 
 

@@ -21,6 +21,8 @@ from digipal.storage import DatabaseSchema, StorageManager, schema
 from digipal.storage.connections import ThreadConnection
 from digipal.storage.faults import one_moment
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 
 PLAIN_TABLES = """

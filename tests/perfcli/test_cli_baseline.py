@@ -25,6 +25,8 @@ from perfcli.results import LoadSlice, RunResult, save_results
 from perfcli.suite import SuiteOptions, run_suite
 from perfcli.testing import simulate
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 MakePlan = Callable[..., ExecutionPlan]
 

@@ -21,6 +21,8 @@ from perfcli.report.writing import JOB_SUMMARY, rendered
 from perfcli.results import Environment, RunResult, load_results, save_results
 from perfcli.testing import Behaviour, simulate
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 TEXTS = ("junit", "markdown", "csv", "openmetrics")
 

@@ -22,6 +22,8 @@ from perfcli.pool.forking import Template, forking
 from perfcli.pool.output import Output
 from perfcli.pool.processes import EngineProcess, Post
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 _PATIENCE_S = 20.0
 

@@ -13,6 +13,8 @@ import pytest
 from perfcli.pool import leftovers
 from perfcli.pool.leftovers import PREFIX, scratch_directory, sweep
 
+pytestmark = pytest.mark.slow
+
 HOLD = """
 import sys, tempfile
 tempfile.tempdir = sys.argv[1]

@@ -10,6 +10,8 @@ from perfcli.errors import Verdict
 from perfcli.results import RunResult
 from perfcli.testing import Behaviour, SimulatedTime, simulate
 
+pytestmark = pytest.mark.slow
+
 MS = 1_000_000
 S = 1_000 * MS
 PETS = {"setup": {"pets": 4}}

@@ -19,6 +19,8 @@ from perfcli.run import StopRequest
 from perfcli.run.retrying import run_with_retries
 from perfcli.testing import Behaviour, simulate
 
+pytestmark = pytest.mark.slow
+
 MS = 1_000_000
 STARVED = "other processes used 85% of the CPU"
 SCENARIO = """

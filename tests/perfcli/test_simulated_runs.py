@@ -19,6 +19,8 @@ from perfcli.run import StopRequest
 from perfcli.targets.protocol import Call
 from perfcli.testing import Behaviour, SimulatedPool, simulate
 
+pytestmark = pytest.mark.slow
+
 MS = 1_000_000
 PETS = {"setup": {"pets": 4}}
 

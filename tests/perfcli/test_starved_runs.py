@@ -18,6 +18,8 @@ from perfcli.results import RunResult, as_result
 from perfcli.testing import Behaviour, simulate
 from perfcli.units import Unit
 
+pytestmark = pytest.mark.slow
+
 MS = 1_000_000
 PETS = {"setup": {"pets": 4}}
 ZERO = {

@@ -29,6 +29,8 @@ from digipal.mcp.http import MAX_BODY_BYTES, server_tls
 from digipal.mcp.server import MCPServer
 from tests.tls import make_certificate
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[3]
 INITIALIZE = (
     b'{"jsonrpc":"2.0","id":1,"method":"initialize","params":{"protocolVersion":"2025-06-18","capabilities":{},'

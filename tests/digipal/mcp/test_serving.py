@@ -28,6 +28,8 @@ from digipal.mcp.http import HttpListener, is_loopback
 from digipal.mcp.server import MCPServer
 from digipal.storage import StorageManager
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[3]
 INITIALIZE = {
     "protocolVersion": "2025-06-18",

@@ -25,6 +25,8 @@ from digipal.mcp.server import MCPServer
 from digipal.mcp.tools import TOOLS
 from digipal.storage import StorageManager
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[3]
 
 ARGUMENTS: dict[str, dict[str, Any]] = {

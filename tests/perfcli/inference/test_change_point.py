@@ -11,6 +11,8 @@ from scipy import stats
 
 from perfcli.inference.change_point import LEAST_SEGMENT, best_split, changes
 
+pytestmark = pytest.mark.slow
+
 Noise = Callable[[Random], float]
 
 NOISES: dict[str, Noise] = {

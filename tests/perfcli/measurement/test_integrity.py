@@ -24,6 +24,8 @@ from perfcli.workload import CREATED_PET, NO_PET, pack
 from tests.perfcli.faulty import copies_database, loses_writes, stores_nothing, stores_twice
 from tests.perfcli.faulty.driving import Driven, drive_with, frame
 
+pytestmark = pytest.mark.slow
+
 TALK = {"interact": {"texts": ["good", "eat"]}}
 PETS = {"setup": {"pets": 2}}
 QUIET_AI = {"engine": {"ai": {"latency": "0ms"}}}

@@ -19,6 +19,8 @@ from perfcli.scenario.operation import NEEDS_ENERGY
 from tests.perfcli.faulty import forgets_updates
 from tests.perfcli.faulty.driving import Driven, drive_with
 
+pytestmark = pytest.mark.slow
+
 FEEDING = {"care": {"actions": ["fish", "vegetables", "energy_drink"]}}
 MakePlan = Callable[..., ExecutionPlan]
 Drive = Callable[..., Driven]

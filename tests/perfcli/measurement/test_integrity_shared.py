@@ -20,6 +20,8 @@ from perfcli.targets.storage import open_storage
 from tests.perfcli.faulty import drops_saves, tears_reads, wrong_pet
 from tests.perfcli.faulty.driving import Driven, drive_with
 
+pytestmark = pytest.mark.slow
+
 QUIET_AI = {"ai": {"latency": "0ms"}}
 SAVES_AND_LOADS = [{"save_pet": {"weight": 1, "history": True}}, {"load_pet": {"weight": 3}}, {"status": {"weight": 1}}]
 

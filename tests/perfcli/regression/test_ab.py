@@ -19,6 +19,8 @@ from perfcli.regression.result import AbResult, Change
 from perfcli.run import StopRequest
 from perfcli.testing import Behaviour, Script, SimulatedPool, SimulatedTime
 
+pytestmark = pytest.mark.slow
+
 SHORT = AbOptions(most_pairs=15)
 ONE_PAIR = AbOptions(most_pairs=1)
 

@@ -19,6 +19,8 @@ from perfcli.regression.soundness import conclusion
 from perfcli.regression.total import Total
 from perfcli.testing import Behaviour, Script, SimulatedPool, SimulatedTime
 
+pytestmark = pytest.mark.slow
+
 SOUND = EngineSide(name="before", operations=100)
 FLAKY = SOUND.model_copy(update={"errors": {"ValueError": 1}})
 

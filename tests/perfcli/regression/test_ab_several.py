@@ -24,6 +24,8 @@ from perfcli.report.writing import rendered
 from perfcli.run.interrupts import Interrupts
 from perfcli.testing import Behaviour, Script, SimulatedPool, SimulatedTime
 
+pytestmark = pytest.mark.slow
+
 MakePlan = Callable[..., ExecutionPlan]
 LOADS_22_PERCENT_SLOWER = 1.22
 _NS = 4_000_000

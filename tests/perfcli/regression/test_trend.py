@@ -15,6 +15,8 @@ from perfcli.regression.trend import trend
 from perfcli.results import RunResult
 from perfcli.testing import Behaviour, simulate
 
+pytestmark = pytest.mark.slow
+
 MS = 1_000_000
 MakeRun = Callable[..., RunResult]
 

@@ -16,6 +16,8 @@ from perfcli.report.console import render_list, render_result, render_summary, r
 from perfcli.results import RunResult
 from perfcli.scenario.models import Scenario
 
+pytestmark = pytest.mark.slow
+
 GOLDEN = Path(__file__).parent / "golden"
 PIPED = 160
 

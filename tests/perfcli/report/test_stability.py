@@ -18,6 +18,8 @@ from perfcli.results import (
     ThresholdResult,
 )
 
+pytestmark = pytest.mark.slow
+
 MakeResult = Callable[..., RunResult]
 MakeOperation = Callable[..., OperationResult]
 Said = Callable[..., str]

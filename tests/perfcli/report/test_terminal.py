@@ -12,6 +12,8 @@ from perfcli.report.console import render_result
 from perfcli.report.terminal import make_console
 from perfcli.results import RunResult
 
+pytestmark = pytest.mark.slow
+
 MakeResult = Callable[..., RunResult]
 
 

@@ -11,6 +11,8 @@ from perfcli.plan import ExecutionPlan
 from perfcli.run import glancing
 from perfcli.testing import Behaviour, simulate
 
+pytestmark = pytest.mark.slow
+
 MakePlan = Callable[..., ExecutionPlan]
 
 

@@ -10,6 +10,8 @@ import pytest
 
 from perfcli.run.keeping import keep_database
 
+pytestmark = pytest.mark.slow
+
 
 def database_at(path: Path, pets: int) -> Path:
     """A database with that many rows, all in its write-ahead log, as a killed engine leaves it."""

@@ -14,6 +14,8 @@ from perfcli.results import RunResult
 from perfcli.run import StopRequest, run_scenario
 from perfcli.testing import Behaviour, simulate
 
+pytestmark = pytest.mark.slow
+
 MS = 10**6
 S = 1000 * MS
 PETS = {"setup": {"pets": 4}}

@@ -13,6 +13,8 @@ from perfcli.errors import UsageError
 from perfcli.scenario.loader import load_scenario, warnings_of
 from perfcli.scenario.starter import SCHEMA_FILE, write_starter
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(autouse=True)
 def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:

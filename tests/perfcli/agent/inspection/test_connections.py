@@ -13,6 +13,8 @@ import pytest
 
 from perfcli.agent.inspection.connections import count_left, open_connections, open_files
 
+pytestmark = pytest.mark.slow
+
 
 def connect(database: Path) -> sqlite3.Connection:
     connection = sqlite3.connect(database, isolation_level=None, check_same_thread=False)

@@ -13,6 +13,8 @@ import pytest
 
 from perfcli.agent.inspection.statements import StatementCounter
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def database(tmp_path: Path) -> Path:

@@ -14,6 +14,8 @@ import pytest
 
 from perfcli.agent.inspection.syncs import NotTold, counting_syncs
 
+pytestmark = pytest.mark.slow
+
 
 def strace_works() -> bool:
     try:
