@@ -21,6 +21,8 @@ from perfcli.targets.mcp_http import CONNECT_S, OPENING_READ_S, TOKEN_VARIABLE, 
 _OTHER_NAME: Final = 62
 """OpenSSL's X509_V_ERR_HOSTNAME_MISMATCH; 64 is the same of an address."""
 _OTHER_ADDRESS: Final = 64
+_WAITS: Final = (ssl.SSLWantReadError, ssl.SSLWantWriteError)
+"""No failures: the TLS library waited for the connection when that failed, and is noted as its context."""
 
 
 def reason_of(url: str, client: NotingClient, error: BaseException) -> str:
@@ -37,9 +39,10 @@ def reason_of(url: str, client: NotingClient, error: BaseException) -> str:
 
 
 def _of_failure(url: str, failure: BaseException, read_s: float) -> str:
-    host, causes = _authority(url), list(_causes(failure))
+    was_connected = not isinstance(failure, httpx2.ConnectError)
+    host, causes = _authority(url), [cause for cause in _causes(failure) if not isinstance(cause, _WAITS)]
     for cause in causes:
-        if isinstance(cause, ssl.SSLError):
+        if isinstance(cause, ssl.SSLError) and not (was_connected and isinstance(cause, ssl.SSLEOFError)):
             return _of_tls(cause)
         if isinstance(cause, socket.gaierror):
             return f"the host name {urlsplit(url).hostname} cannot be resolved: check its spelling{_by_proxy(url)}"
@@ -52,6 +55,9 @@ def _of_failure(url: str, failure: BaseException, read_s: float) -> str:
             return f"no answer within {read_s:g} s: look at what the server does"
         case httpx2.ProxyError():
             return f"the proxy does not pass the request on ({_text(failure)}){_by_proxy(url)}"
+        case httpx2.ConnectError() if any(isinstance(cause, ConnectionResetError) for cause in causes):
+            when = "before the TLS handshake was over" if urlsplit(url).scheme == "https" else "at once"
+            return f"it closed the connection {when}: look at its log{_by_proxy(url)}"
         case httpx2.RemoteProtocolError() | httpx2.ReadError() | httpx2.WriteError():
             tls = ", or use https:// if it expects TLS" if urlsplit(url).scheme == "http" else ""
             return f"it closed the connection without an answer ({_text(failure)}): look at its log{tls}"

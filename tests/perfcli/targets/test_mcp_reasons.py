@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import ssl
+import struct
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
@@ -32,9 +33,9 @@ Serve = Callable[..., str]
 class Scripted:
     """A server that gives every connection the same bytes, and notes what it was sent."""
 
-    def __init__(self, answer: bytes, tls: ssl.SSLContext | None, *, silent: bool) -> None:
+    def __init__(self, answer: bytes, tls: ssl.SSLContext | None, *, silent: bool, resets: bool) -> None:
         self.heard: list[bytes] = []
-        self._answer, self._tls, self._silent = answer, tls, silent
+        self._answer, self._tls, self._silent, self._resets = answer, tls, silent, resets
         self._over = Event()
         self._socket = socket.create_server(("127.0.0.1", 0))
         self.port = self._socket.getsockname()[1]
@@ -50,7 +51,14 @@ class Scripted:
                     self.heard.append(talk.recv(65536))
                     if self._silent:
                         self._over.wait(5)
+                    if self._resets:
+                        talk.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                        continue
                     talk.sendall(self._answer)
+                    # closing with a part of the request unread would reset the connection, and the answer with it
+                    talk.shutdown(socket.SHUT_WR)
+                    while talk.recv(65536):
+                        pass
             except OSError:
                 connection.close()  # a handshake that fails is what some tests are about
 
@@ -65,8 +73,10 @@ class Scripted:
 def scripted() -> Iterator[Callable[..., Scripted]]:
     started: list[Scripted] = []
 
-    def start(answer: bytes = b"", tls: ssl.SSLContext | None = None, *, silent: bool = False) -> Scripted:
-        started.append(Scripted(answer, tls, silent=silent))
+    def start(
+        answer: bytes = b"", tls: ssl.SSLContext | None = None, *, silent: bool = False, resets: bool = False
+    ) -> Scripted:
+        started.append(Scripted(answer, tls, silent=silent, resets=resets))
         return started[-1]
 
     yield start
@@ -262,6 +272,17 @@ class TestTls:
             assert told.endswith(expected)
         else:
             assert told.startswith("it failed (HTTP 500")
+
+    @pytest.mark.parametrize("ends", ["by a reset", "without an answer"])
+    def test_a_connection_that_ends_after_the_handshake(
+        self, scripted: Callable[..., Scripted], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ends: str
+    ) -> None:
+        certificate, key = make_certificate(tmp_path)
+        tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        tls.load_cert_chain(certificate, key)
+        monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+        told = problem(f"https://127.0.0.1:{scripted(b'', tls, resets=ends == 'by a reset').port}/mcp")
+        assert told.startswith("it closed the connection without an answer (")
 
     def test_tls_to_a_server_without(self, scripted: Callable[..., Scripted]) -> None:
         told = problem(f"https://127.0.0.1:{scripted(response(400)).port}/mcp")
