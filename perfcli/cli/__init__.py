@@ -9,7 +9,10 @@ from perfcli.cli import report as _report
 from perfcli.cli import run as _run
 from perfcli.cli import writing as _writing
 from perfcli.cli.group import cli
+from perfcli.cli.variables import name_variables
 
 __all__ = ["cli"]
 
-del _ab, _baseline, _history, _profile, _report, _run, _writing
+name_variables(cli)  # once all commands are there
+
+del _ab, _baseline, _history, _profile, _report, _run, _writing, name_variables

@@ -16,7 +16,7 @@ import click
 from click.core import ParameterSource
 
 from perfcli.cli.files import note_inputs
-from perfcli.cli.variables import name_variables, options_of, variable_of, variables_of, words_of
+from perfcli.cli.variables import options_of, variable_of, variables_of, words_of
 from perfcli.errors import UsageError
 
 OWN_FILE: Final = "digipal-perf.toml"
@@ -55,7 +55,6 @@ def write_help(ctx: click.Context, formatter: click.HelpFormatter) -> None:
     options = options_of(ctx.command)
     if not options:
         return
-    name_variables(ctx.command, words_of(ctx))
     prefix = variable_of(words_of(ctx), "")
     names = list(dict.fromkeys(variables_of(option)[0] for option in options.values()))
     own = [name.removeprefix(prefix) for name in names if name.startswith(prefix)]

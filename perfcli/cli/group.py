@@ -10,7 +10,7 @@ import click
 from perfcli import __version__
 from perfcli.cli import defaults
 from perfcli.cli.names import complete_names
-from perfcli.cli.variables import name_variables, variables_of, warn_of_unknown_variables, words_of
+from perfcli.cli.variables import variables_of, warn_of_unknown_variables
 
 EPILOG: Final = """\b
 Exit codes: 0 pass · 1 the engine died or hung · 2 usage or invalid scenario · 3 a threshold failed ·
@@ -26,7 +26,6 @@ class Command(click.Command):
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Take what the command line does not say from the environment, then from the project's file."""
-        name_variables(self, words_of(ctx))
         self._refuse_blanks(ctx, args)
         try:
             return super().parse_args(ctx, args)

@@ -40,8 +40,15 @@ def variables_of(parameter: click.Parameter) -> list[str]:
     return [given] if isinstance(given, str) else list(given)
 
 
-def name_variables(command: click.Command, words: Sequence[str]) -> None:
-    """Give each option of a command its variables; one that has its own keeps it."""
+def name_variables(command: click.Command, words: Sequence[str] = ()) -> None:
+    """Give each option of a command, or of all below a group, its variables; one that has its own keeps it.
+
+    Once, from the top: the name of a context depends on who made it, and an option keeps what it was given.
+    """
+    if isinstance(command, click.Group):
+        for name, each in command.commands.items():
+            name_variables(each, [*words, name])
+        return
     names: dict[click.Option, list[str]] = {}
     for name, option in options_of(command).items():
         names.setdefault(option, []).append(variable_of(words, name))
@@ -52,7 +59,7 @@ def name_variables(command: click.Command, words: Sequence[str]) -> None:
 def warn_of_unknown_variables(root: click.Group) -> None:
     """Say on stderr which variables look like those of options, and are of none: a typo would change nothing."""
     written = [name for name in os.environ if name.startswith(f"{_PREFIX}_")]
-    known = sorted(set(_all_variables(root))) if written else []
+    known = sorted({each for option in _all_options(root) for each in variables_of(option)}) if written else []
     for name in written:
         if name not in known:
             from perfcli.thresholds import did_you_mean
@@ -61,11 +68,10 @@ def warn_of_unknown_variables(root: click.Group) -> None:
             complain(f"Warning: {told}; they are {_PREFIX}_COMMAND_OPTION, and {_PREFIX}_STORE")
 
 
-def _all_variables(command: click.Command, words: Sequence[str] = ()) -> Iterator[str]:
+def _all_options(command: click.Command) -> Iterator[click.Option]:
+    """Every option of every command, each of those that share a name too."""
     if isinstance(command, click.Group):
-        for name, each in command.commands.items():
-            yield from _all_variables(each, [*words, name])
-        return
-    name_variables(command, words)
-    for option in options_of(command).values():
-        yield from variables_of(option)
+        for each in command.commands.values():
+            yield from _all_options(each)
+    else:
+        yield from options_of(command).values()

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,6 +15,7 @@ from click.testing import CliRunner
 from perfcli.cli import cli
 from perfcli.errors import UsageError
 
+ROOT = Path(__file__).parents[2]
 Invoke = Callable[..., str]
 
 
@@ -70,6 +74,18 @@ def test_the_command_line_wins_over_the_environment_and_that_over_the_file(place
 @pytest.mark.parametrize("name", ["WORKERS", "VUS"])
 def test_each_long_name_of_an_option_has_its_variable(place: Path, name: str) -> None:
     assert " by 4 vus" in planned(**{f"DIGIPAL_PERF_PLAN_{name}": "4"})
+
+
+def test_a_variable_does_not_depend_on_who_parsed_the_command_first(place: Path) -> None:
+    code = (
+        "from perfcli.cli import cli\n"
+        "cli.commands['plan'].make_context('another name', ['pet_creation'])\n"
+        "cli(['plan', 'pet_creation'])"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "DIGIPAL_PERF_PLAN_WORKERS": "4"}
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, timeout=60)
+    assert " by 4 vus" in done.stdout
+    assert not done.stderr
 
 
 def test_an_empty_variable_is_none(place: Path) -> None:
