@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -41,6 +42,7 @@ class Scheduling:
         cpus: how many they are.
         throttling: None without a limit on CPU time.
         processes: of the engine.
+        started_ns: what the processes that the engine started used of any CPU, those that ended included.
     """
 
     at_ns: int
@@ -51,15 +53,26 @@ class Scheduling:
     cpus: int
     throttling: Throttling | None = None
     processes: int = 1
+    started_ns: int = 0
 
     def joined(self, other: Scheduling) -> Scheduling:
         """With the threads of another engine process on the same CPUs."""
         engine, harness = {**self.engine, **other.engine}, {**self.harness, **other.harness}
-        return replace(self, engine=engine, harness=harness, processes=self.processes + other.processes)
+        return replace(
+            self,
+            engine=engine,
+            harness=harness,
+            processes=self.processes + other.processes,
+            started_ns=self.started_ns + other.started_ns,
+        )
 
 
-def read_scheduling(pid: int, harness: Iterable[int]) -> Scheduling | None:
-    """The counters of an engine process and of those that drive it; None if the system has no such counters."""
+def read_scheduling(pid: int, harness: Sequence[int]) -> Scheduling | None:
+    """The counters of an engine process and of those that drive it; None if the system has no such counters.
+
+    Args:
+        harness: those of `harness_of`.
+    """
     try:
         engine = _threads(pid)
         cpus = allowed_cpus(pid)
@@ -78,6 +91,7 @@ def read_scheduling(pid: int, harness: Iterable[int]) -> Scheduling | None:
         stolen_ns=round(stolen_s * NS_PER_S),
         cpus=len(times),
         throttling=throttling(pid),
+        started_ns=_started_ns(pid, harness),
     )
 
 
@@ -89,6 +103,29 @@ def harness_of(pid: int) -> list[int]:
         above = []
     own = os.getpid()
     return above[: above.index(own) + 1] if own in above else [own]
+
+
+def _started_ns(engine: int, harness: Sequence[int]) -> int:
+    """CPU time of what the engine started: daemons too, as the supervising process adopts them."""
+    counted = {engine, *harness}
+    top = harness[-2] if len(harness) > 1 else engine
+    total_s = 0.0
+    for pid in (top, *_descendants(top)):
+        with suppress(psutil.Error):
+            spent = psutil.Process(pid).cpu_times()
+            # what a process that ended had used is found with the one that waited for it
+            total_s += spent.children_user + spent.children_system
+            total_s += 0.0 if pid in counted else spent.user + spent.system
+    return round(total_s * NS_PER_S)
+
+
+def _descendants(pid: int) -> Iterator[int]:
+    """From /proc/PID/task/*/children: psutil would read every process of the system."""
+    for task in Path(f"/proc/{pid}/task").glob("*/children"):
+        with suppress(OSError):
+            for child in map(int, task.read_text(encoding="ascii").split()):
+                yield child
+                yield from _descendants(child)
 
 
 def _threads(pid: int) -> dict[int, ThreadTime]:

@@ -29,6 +29,7 @@ def scheduling(
     cpus: int = 2,
     throttling: Throttling | None = None,
     processes: int = 1,
+    started_s: float = 0.0,
 ) -> Scheduling:
     """Counters from 0 on; of each engine thread how long it ran and waited, in seconds."""
 
@@ -38,7 +39,15 @@ def scheduling(
     threads = dict(enumerate(map(thread, engine)))
     tool = {99: thread(harness)}
     return Scheduling(
-        round(at_s * S), threads, tool, round(busy_s * S), round(stolen_s * S), cpus, throttling, processes
+        at_ns=round(at_s * S),
+        engine=threads,
+        harness=tool,
+        busy_ns=round(busy_s * S),
+        stolen_ns=round(stolen_s * S),
+        cpus=cpus,
+        throttling=throttling,
+        processes=processes,
+        started_ns=round(started_s * S),
     )
 
 
@@ -99,6 +108,13 @@ def test_what_was_before_the_load_does_not_count() -> None:
     before = scheduling(0, (1, 50), busy_s=100)
     assert starvation(before, scheduling(10, (3, 50), busy_s=120)) == ""
     assert starvation(before, scheduling(10, (3, 50), (1, 9), busy_s=120)) != ""  # a thread that began meanwhile
+
+
+def test_processes_that_the_engine_started_are_no_others() -> None:
+    assert starvation(START, scheduling(10, (1, 8), busy_s=20)) != ""
+    assert starvation(START, scheduling(10, (1, 8), busy_s=20, started_s=18.5)) == ""
+    joint = scheduling(10, (1, 8), busy_s=20, started_s=6).joined(scheduling(10, (1, 8), busy_s=20, started_s=12))
+    assert starvation(START, joint) == ""
 
 
 def test_a_limit_on_cpu_time_starves_too() -> None:
@@ -188,3 +204,20 @@ def test_processes_between_the_tool_and_the_engine_are_the_harness() -> None:
         assert set(found.engine) == {pid}
         agent.communicate("\n")
     assert read_scheduling(pid, [os.getpid()]) is None
+
+
+@LINUX
+def test_the_time_of_processes_that_the_engine_started_stays_when_they_end() -> None:
+    burn = "import time\nwhile time.process_time() < 0.15: pass"
+    daemon = f"import os, sys, time\nif os.fork(): time.sleep(9)\n{burn}\nprint(flush=True)\nsys.stdin.readline()"
+    engine = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {burn!r}])\n{daemon}"
+    with subprocess.Popen([sys.executable, "-c", engine], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        try:
+            process.stdout.readline()
+            found = read_scheduling(process.pid, harness_of(process.pid))
+        finally:
+            process.kill()
+            process.communicate()
+    assert found is not None
+    assert found.started_ns >= 0.28 * S  # one has ended, one still runs
