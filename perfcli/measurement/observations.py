@@ -93,7 +93,7 @@ class Observations:
         return failed / (ok + failed) if ok + failed else None
 
     def throughput(self, label: str = "") -> float | None:
-        """Successful operations per second of measured time."""
+        """Successful operations per second of planned time, or of measured time if longer."""
         ok, failed = self._tried(label)
         return ok / (self._duration_ns / NS_PER_S) if self._duration_ns and ok + failed else None
 

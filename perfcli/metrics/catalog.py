@@ -96,7 +96,9 @@ _ALL = (
         most=1,
     ),
     _of_operation("timeouts", Unit.COUNT, "operations that failed by timing out"),
-    _of_operation("throughput", Unit.RATE, "successful operations per second of measured time"),
+    _of_operation(
+        "throughput", Unit.RATE, "successful operations per second of planned time, or of measured time if longer"
+    ),
     _of_operation(
         "degradation",
         Unit.PERCENTAGE,

@@ -211,7 +211,13 @@ FAMILIES: Final = (
         lambda run: _summary(run.total, {}),
     ),
     Family("latency_extreme_seconds", "gauge", "seconds", "The shortest and the longest latency", _extremes),
-    Family("throughput", "gauge", "", "Successful operations per second of measured time", _throughput),
+    Family(
+        "throughput",
+        "gauge",
+        "",
+        "Successful operations per second of planned time, or of measured time if longer",
+        _throughput,
+    ),
     Family("memory_bytes", "gauge", "bytes", "Memory of the engine process, the harness's left out", _memory),
     Family(
         "memory_slope_bytes",
