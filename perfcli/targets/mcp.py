@@ -107,6 +107,8 @@ class McpTarget:
             return Failure(kind_of(str(error)), _CATEGORIES.get(error.details.get("error", ""), ""))
         if is_cut_off(error) and self._has_ended():
             raise EngineGone("the MCP server ended") from error
+        if isinstance(error, LostCall) and error.is_refused and self._settings.starts_engine:
+            raise EngineGone("the MCP server still runs, but listens no more") from error
         if isinstance(error, LostCall):
             return Failure(str(error), "timeout" if error.is_timeout else "")
         return Failure(kind_of(f"{type(error).__name__}: {error}"), _CATEGORIES.get(type(error).__name__, ""))

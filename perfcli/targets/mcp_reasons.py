@@ -14,7 +14,7 @@ from urllib.request import getproxies, proxy_bypass
 
 import httpx2
 from mcp import MCPError
-from mcp_types import PARSE_ERROR
+from mcp_types import CONNECTION_CLOSED, PARSE_ERROR
 
 from perfcli.targets.mcp_http import CONNECT_S, OPENING_READ_S, TOKEN_VARIABLE, NotingClient, is_loopback
 
@@ -38,6 +38,21 @@ def reason_of(url: str, client: NotingClient, error: BaseException) -> str:
     return _of_failure(url, next(_leaves(error)), OPENING_READ_S)
 
 
+def reason_over_stdio(error: BaseException) -> str:
+    """Why there is no session with a server that was started; what it printed says more."""
+    said = next(_leaves(error))
+    if not isinstance(said, MCPError):
+        return f"{type(said).__name__}: {_text(said)}"
+    if said.code == CONNECTION_CLOSED:
+        return "it ended, or closed its standard output, before it answered"
+    return f"it answers with an error: {_text(said)}"
+
+
+def was_refused(error: BaseException | None) -> bool:
+    """Whether nothing listens where a request was sent."""
+    return error is not None and any(getattr(cause, "errno", None) == ECONNREFUSED for cause in _causes(error))
+
+
 def _of_failure(url: str, failure: BaseException, read_s: float) -> str:
     was_connected = not isinstance(failure, httpx2.ConnectError)
     host, causes = _authority(url), [cause for cause in _causes(failure) if not isinstance(cause, _WAITS)]
@@ -46,7 +61,7 @@ def _of_failure(url: str, failure: BaseException, read_s: float) -> str:
             return _of_tls(cause)
         if isinstance(cause, socket.gaierror):
             return f"the host name {urlsplit(url).hostname} cannot be resolved: check its spelling{_by_proxy(url)}"
-    if any(getattr(cause, "errno", None) == ECONNREFUSED for cause in causes):
+    if was_refused(failure):
         return f"nothing listens at {host} (connection refused): start the server, or correct the port{_by_proxy(url)}"
     match failure:
         case httpx2.ConnectTimeout():

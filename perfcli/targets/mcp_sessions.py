@@ -17,7 +17,7 @@ from mcp_types import CONNECTION_CLOSED, CallToolResult, Tool
 
 from perfcli.errors import PerfError
 from perfcli.targets.mcp_http import NotingClient, http_client
-from perfcli.targets.mcp_reasons import reason_of
+from perfcli.targets.mcp_reasons import reason_of, reason_over_stdio, was_refused
 from perfcli.targets.protocol import LivesIn
 
 T = TypeVar("T")
@@ -29,6 +29,7 @@ class LostCall(Exception):  # noqa: N818 - as a report shows it
     def __init__(self, reason: str, failure: Exception | None) -> None:
         super().__init__(reason)
         self.is_timeout = isinstance(failure, httpx2.TimeoutException)
+        self.is_refused = was_refused(failure)
         self.is_cut_off = failure is not None and not self.is_timeout
 
 
@@ -47,8 +48,15 @@ class Sessions:
         self._http: dict[int, tuple[str, NotingClient]] = {}
 
     def over_stdio(self, arguments: list[str], lives_in: LivesIn) -> Client:
-        """A session with a server that this starts, `python ARGUMENTS`; its pid is told before it answers."""
-        return self._enter(Client(_started(arguments, lives_in)))
+        """A session with a server that this starts, `python ARGUMENTS`; its pid is told before it answers.
+
+        Raises:
+            PerfError: it does not answer, and why.
+        """
+        try:
+            return self._enter(Client(_started(arguments, lives_in)))
+        except Exception as error:
+            raise PerfError(f"the MCP server does not start: {reason_over_stdio(error)}") from error
 
     def over_http(self, url: str) -> Client:
         """A session with a server that listens; the environment may hold its token.

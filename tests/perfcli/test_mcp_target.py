@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import signal
 import subprocess
@@ -27,11 +28,15 @@ from digipal.storage import StorageManager
 from perfcli.errors import PerfError, UsageError, Verdict
 from perfcli.plan import ExecutionPlan
 from perfcli.run import run_scenario
+from perfcli.scenario.target import McpSettings
 from perfcli.targets import tool_checks as checks
 from perfcli.targets.choice import make_target
 from perfcli.targets.kinds import kind_of
 from perfcli.targets.mcp import McpTarget, ToolError
+from perfcli.targets.mcp_server import HttpServer
+from perfcli.targets.mcp_sessions import LostCall, Sessions
 from perfcli.targets.naming import PetRef
+from perfcli.targets.protocol import EngineGone
 
 ROOT = Path(__file__).parents[2]
 MakePlan = Callable[..., ExecutionPlan]
@@ -223,6 +228,27 @@ class TestRuns:
 class TestOpening:
     """What stands in the way of a run is told before it begins."""
 
+    @pytest.mark.parametrize(
+        ("code", "expected"),
+        [
+            ("raise SystemExit(7)", "it ended, or closed its standard output, before it answered"),
+            (
+                "import json, sys\nfor line in sys.stdin:\n"
+                " print(json.dumps({'jsonrpc': '2.0', 'id': json.loads(line).get('id', 0),"
+                " 'error': {'code': -5, 'message': 'no luck'}}), flush=True)",
+                "it answers with an error: no luck",
+            ),
+        ],
+    )
+    def test_a_server_over_stdio_that_does_not_start(self, code: str, expected: str) -> None:
+        sessions = Sessions()
+        try:
+            with pytest.raises(PerfError) as caught:
+                sessions.over_stdio(["-c", code], lambda pid: None)
+        finally:
+            sessions.close()
+        assert caught.value.message == f"the MCP server does not start: {expected}"
+
     def test_a_server_of_something_else(self, found: Callable[..., str], opened: Callable[..., McpTarget]) -> None:
         async def listed(*_: Any) -> types.ListToolsResult:
             return types.ListToolsResult(tools=[types.Tool(name="sing", input_schema={"type": "object"})])
@@ -241,6 +267,25 @@ class TestOpening:
 
 class TestFailures:
     """What a tool's error is counted as."""
+
+    def test_the_own_server_listens_no_more(
+        self, opened: Callable[..., McpTarget], found: Callable[..., str], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        target = opened(found(), ["get_pet_status"])
+        refused = LostCall("nothing listens", ConnectionRefusedError(errno.ECONNREFUSED, "refused"))
+        assert target.classify(refused) == ("nothing listens", "")
+        monkeypatch.setattr(target, "_settings", McpSettings(transport="http"))
+        monkeypatch.setattr(target, "_server", HttpServer(["-c", "input()"], 1))
+        for _ in range(2):
+            with pytest.raises(EngineGone, match="the MCP server still runs, but listens no more"):
+                target.classify(refused)
+        assert target._server is not None
+        began_s = time.monotonic()
+        assert not any(target._server.is_gone() for _ in range(50))
+        assert time.monotonic() - began_s < 10
+        target._server._process.communicate(b"\n")
+        assert target._server.is_gone()
+        monkeypatch.setattr(target, "_server", None)
 
     def test_tool_errors_by_what_they_say(self, found: Callable[..., str], opened: Callable[..., McpTarget]) -> None:
         target = opened(found(), [{"trigger_evolution": {"force": False}}])
