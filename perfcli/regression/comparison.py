@@ -54,7 +54,7 @@ def compare(base: RunResult, now: RunResult, *, name: str = "", strict: bool = F
 def _obstacles(base: RunResult, now: RunResult) -> list[str]:
     """Why a run and its baseline cannot be compared; empty where they can."""
     if now.starved:
-        return [f"this run was starved: {now.starved}"]
+        return ["this run was starved"]  # its own reasons, beside this one, say by what
     if now.unfit:
         return [f"the verdict on this run is {now.verdict}"]
     told = differences(base, now)
