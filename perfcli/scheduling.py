@@ -42,7 +42,7 @@ class Scheduling:
         cpus: how many they are.
         throttling: None without a limit on CPU time.
         processes: of the engine.
-        started_ns: what the processes that the engine started used of any CPU, those that ended included.
+        elsewhere_ns: what else the run used: threads that ended, and processes that the engine started.
     """
 
     at_ns: int
@@ -53,7 +53,7 @@ class Scheduling:
     cpus: int
     throttling: Throttling | None = None
     processes: int = 1
-    started_ns: int = 0
+    elsewhere_ns: int = 0
 
     def joined(self, other: Scheduling) -> Scheduling:
         """With the threads of another engine process on the same CPUs."""
@@ -63,7 +63,7 @@ class Scheduling:
             engine=engine,
             harness=harness,
             processes=self.processes + other.processes,
-            started_ns=self.started_ns + other.started_ns,
+            elsewhere_ns=self.elsewhere_ns + other.elsewhere_ns,
         )
 
 
@@ -91,7 +91,7 @@ def read_scheduling(pid: int, harness: Sequence[int]) -> Scheduling | None:
         stolen_ns=round(stolen_s * NS_PER_S),
         cpus=len(times),
         throttling=throttling(pid),
-        started_ns=_started_ns(pid, harness),
+        elsewhere_ns=max(0, _used_ns(pid, harness) - _ran_ns(engine) - _ran_ns(of_harness)),
     )
 
 
@@ -105,18 +105,21 @@ def harness_of(pid: int) -> list[int]:
     return above[: above.index(own) + 1] if own in above else [own]
 
 
-def _started_ns(engine: int, harness: Sequence[int]) -> int:
-    """CPU time of what the engine started: daemons too, as the supervising process adopts them."""
-    counted = {engine, *harness}
+def _used_ns(engine: int, harness: Sequence[int]) -> int:
+    """CPU time of the tool and of all below it that serves this engine; in ticks, what has ended included."""
+    tool = psutil.Process(harness[-1]).cpu_times()
+    used_s = tool.user + tool.system
+    # daemons are below it too, as the supervising process adopts them
     top = harness[-2] if len(harness) > 1 else engine
-    total_s = 0.0
     for pid in (top, *_descendants(top)):
         with suppress(psutil.Error):
             spent = psutil.Process(pid).cpu_times()
-            # what a process that ended had used is found with the one that waited for it
-            total_s += spent.children_user + spent.children_system
-            total_s += 0.0 if pid in counted else spent.user + spent.system
-    return round(total_s * NS_PER_S)
+            used_s += spent.user + spent.system + spent.children_user + spent.children_system
+    return round(used_s * NS_PER_S)
+
+
+def _ran_ns(threads: Threads) -> int:
+    return sum(thread.ran_ns for thread in threads.values())
 
 
 def _descendants(pid: int) -> Iterator[int]:

@@ -35,8 +35,8 @@ def starvation(before: Scheduling, after: Scheduling) -> str:
     least_ns = _TIME_SHARE * elapsed_ns
     if stopped := _stopped(before.throttling, after.throttling, least_ns, elapsed_ns):
         return stopped
-    # processes of the engine's own are no others: one that fills the CPUs with them is slow by its own doing
-    ours_ns = engine.ran_ns + harness.ran_ns + max(0, after.started_ns - before.started_ns)
+    # an engine that fills the CPUs with processes and short threads of its own is slow by its own doing
+    ours_ns = engine.ran_ns + harness.ran_ns + max(0, after.elsewhere_ns - before.elsewhere_ns)
     if taken := _taken_by_host(before, after, ours_ns, least_ns):
         return taken
     others = _blame_others(before, after, engine, ours_ns)
