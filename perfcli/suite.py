@@ -144,7 +144,8 @@ def _check_places(options: SuiteOptions) -> None:
     store = Store(options.store)
     places = dict(options.reports) | ({"json": options.json_file} if options.json_file else {})
     baseline = [baseline_file(options.baseline, store)] if options.baseline else []
-    check_places(places, [*options.inputs, *baseline])
+    kept = store.files() if places else []  # other runs' results: never replaced
+    check_places(places, [*options.inputs, *baseline, *kept])
     if options.keep_database_in:
         check_folder(options.keep_database_in, "--keep-db")
     if options.save:

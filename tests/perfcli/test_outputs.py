@@ -289,7 +289,9 @@ class TestInputs:
         with pytest.raises(UsageError, match="which this command reads"):
             call("baseline", "save", "main", kept, "--force")
 
-    @pytest.mark.parametrize("command", [["history"], ["trend", "test"], ["baseline", "list"]], ids=" ".join)
+    @pytest.mark.parametrize(
+        "command", [["history"], ["trend", "test"], ["baseline", "list"], ["run", "own.yaml"]], ids=" ".join
+    )
     def test_kept_runs(self, place: Path, result: RunResult, command: list[str]) -> None:
         kept = Path(".digipal-perf/runs/one.json")
         kept.parent.mkdir(parents=True)
