@@ -75,13 +75,16 @@ def _project_file(start: Path) -> Iterator[tuple[Path, dict[str, Any]]]:
         if (directory / SHARED_FILE).is_file():
             tool = _read(directory / SHARED_FILE).get("tool", {})
             if isinstance(tool, dict) and "digipal-perf" in tool:
-                yield directory / SHARED_FILE, _table(tool["digipal-perf"], directory / SHARED_FILE)
+                yield (
+                    directory / SHARED_FILE,
+                    _table(tool["digipal-perf"], directory / SHARED_FILE, ["tool", "digipal-perf"]),
+                )
                 return
 
 
-def _table(written: Any, file: Path) -> dict[str, Any]:
+def _table(written: Any, file: Path, words: Sequence[str]) -> dict[str, Any]:
     if not isinstance(written, dict):
-        raise UsageError(f"{file}: tool.digipal-perf: expected a table, not {_shown(written)}")
+        raise UsageError(f"{file}: {'.'.join(words)}: expected a table, not {_shown(written)}")
     return written
 
 
@@ -93,11 +96,16 @@ def _read(file: Path) -> dict[str, Any]:
     except OSError as error:
         raise UsageError(f"{file}: cannot be read: {error.strerror}") from error
     except (ValueError, RecursionError) as error:  # not UTF-8, not TOML, or nested too deep
-        raise UsageError(f"{file}: not TOML: {error}", hint="write, for one, [run] and workers = 20 below") from error
+        table = "[run]" if file.name == OWN_FILE else "[tool.digipal-perf.run]"
+        raise UsageError(
+            f"{file}: not TOML: {error}", hint=f"write, for one, {table} and workers = 20 below"
+        ) from error
 
 
 def _of_group(group: click.Group, table: Mapping[str, Any], file: Path, words: Sequence[str] = ()) -> dict[str, Any]:
     """click's defaults of the commands of a group, from its table."""
+    for name in table.keys() & group.commands.keys() - options_of(group).keys():
+        _table(table[name], file, [*words, name])
     shared = {key: value for key, value in table.items() if not isinstance(value, dict)}
     tables = {key: value for key, value in table.items() if isinstance(value, dict)}
     _refuse_unknown(tables, group.commands, _place(file, words, "table"))
