@@ -180,7 +180,8 @@ def test_one_seed_repeats_the_operations(command: Command) -> None:
 
 def test_quiet_is_one_line(command: Command) -> None:
     _, output, _ = command.run("run", command.write(SHORT), "-q")
-    assert output.splitlines() == ["pass  short  all 2 thresholds hold"]
+    # other tests may starve the first try
+    assert re.fullmatch(r"pass  short  all 2 thresholds hold(, (2nd|3rd|\dth) try)?\n", output)
 
 
 def test_the_database_can_be_kept(command: Command) -> None:
