@@ -33,6 +33,7 @@ OPERATORS: Final[dict[str, Callable[[float, float], bool]]] = {
 }
 _LONGEST: Final = 250
 _SIDES = re.compile(r"(?P<left>[^<>=!]*)(?P<op><=|>=|==|!=|<|>)(?P<value>[^<>=!]*)")
+_NO_OPERATORS: Final = {"=": "==", "===": "==", "=<": "<=", "=>": ">=", "!": "!=", "!==": "!=", "<>": "!="}
 _WINDOW = re.compile(r"(?:(?P<value>.*)\s)?\s*(?P<kind>for|within)\b\s*(?P<length>.*)", re.DOTALL)
 _OTHER_WORD = re.compile(r"\S.*?\s(?P<word>[a-z]{2,})\s+(?P<length>\d[\w.]*)", re.DOTALL)
 _SHORTEST_WINDOW_NS: Final = units.NS_PER_S
@@ -42,6 +43,12 @@ _NOTATION_OF_PERCENTILES = re.compile(
     r"|\b(?:percentile|perc|pct|pc|q|P)[ _]?(\d+(?:\.\d+)?)\b",  # percentile95, P95
     re.ASCII,
 )
+# max_latency, latency_p95
+_JOINED = re.compile(r"\b(?:([a-zA-Z0-9]+)_(latency|service_time)|(latency|service_time)_([a-zA-Z0-9]+))\b")
+_OF_A_RATE = re.compile(r"\b(checks|http_req_failed|http_reqs)\s*[.: ]\s*(?:rate|value)\b")  # as k6 writes it
+_TAG = re.compile(r"([\w.]+)\{\s*(?:(?:op|operation|name|step)\s*[:=]\s*)?([\w-]+)\s*\}(.*)", re.DOTALL)
+_MIRRORED: Final = str.maketrans("<>", "><")
+_HAS_VALUE = re.compile(r"[<>=!]\s*\d")
 STATISTICS_ELSEWHERE: Final = {
     **dict.fromkeys(("avg", "average"), "mean"),
     **dict.fromkeys(("med", "50%"), "median"),
@@ -118,10 +125,7 @@ def parse_threshold(text: str) -> Threshold:
     """
     sides = _SIDES.fullmatch(text) if len(text) <= _LONGEST else None
     if sides is None or not sides["left"].strip() or not sides["value"].strip():
-        raise ThresholdError(
-            f"{text!r:.80} is not a threshold: write [operation.]metric[.statistic] OP value, "
-            "e.g. load_pet.latency.p99 < 100ms"
-        )
+        raise ThresholdError(_not_a_threshold(text[:_LONGEST]))
     left, value = sides["left"].strip(), sides["value"].strip()
     try:
         operation, metric, statistic = _subject(left)
@@ -133,6 +137,19 @@ def parse_threshold(text: str) -> Threshold:
     written, window = _split_window(value, metric)
     limit = _limit(metric, written)
     return Threshold(text.strip(), operation, metric, statistic, sides["op"], limit, window)
+
+
+def _not_a_threshold(text: str) -> str:
+    parts = re.split(r"\s(?:and|or|AND|OR)\s|&&|\|\||[;,]", text)
+    if len(parts) > 1 and all(map(_SIDES.fullmatch, parts)) and all(map(_HAS_VALUE.search, parts)):
+        return f"{text!r:.80} is {len(parts)} thresholds: write each as an item of its own"
+    left, *rest = re.split(r"([<>=!]+)", text, maxsplit=1)
+    if rest and left.strip() and rest[1].strip() and (operator := _NO_OPERATORS.get(rest[0])):
+        return f"unknown operator {rest[0]!r}: write {left.strip():.80} {operator} {rest[1].strip():.40}"
+    return (
+        f"{text!r:.80} is not a threshold: write [operation.]metric[.statistic] OP value, "
+        "e.g. load_pet.latency.p99 < 100ms"
+    )
 
 
 def _split_window(value: str, metric: Metric) -> tuple[str, Window | None]:
@@ -192,21 +209,34 @@ def _subject(left: str) -> tuple[str, Metric, str]:
 
 def _in_our_words(left: str, op: str, value: str) -> str:
     """The threshold that another load tester's words for it mean; "" if that is none either."""
-    parts = _NOTATION_OF_PERCENTILES.sub(lambda match: f"p{match[1] or match[2] or match[3]}", left).split(".")
+    if left[:1].isdigit() and _is_subject(value):
+        return f"{value} {op.translate(_MIRRORED)} {left}"
+    plain = _TAG.sub(r"\2.\1\3", _OF_A_RATE.sub(r"\1", left))
+    plain = _NOTATION_OF_PERCENTILES.sub(lambda match: f"p{match[1] or match[2] or match[3]}", plain)
+    parts = re.split(r"\.|:\s*", plain)
     words = ".".join(
         METRICS_ELSEWHERE.get(part.lower(), STATISTICS_ELSEWHERE.get(part.lower(), part)) for part in parts
     )
     operation, _, statistic = words.rpartition(".")
-    spelt = [words, words.replace(" ", "."), f"latency.{words}"]
+    joined = _JOINED.sub(lambda match: f"{match[2] or match[3]}.{_statistic(match[1] or match[4])}", words)
+    spelt = [words, words.replace(" ", "."), f"latency.{words}", joined]
     if words != left and not did_you_mean([operation], METRICS):
-        spelt.append(f"{operation}.latency.{statistic}")
-    for ours in spelt:
-        try:
-            _, metric, _ = _subject(ours)
-        except ThresholdError:
-            continue
-        return f"{ours} {op} {units.with_likely_unit(metric.unit, value)}"
+        spelt += [f"{operation}.latency.{statistic}", f"{words}.p95"]
+    for ours in filter(_is_subject, spelt):
+        return f"{ours} {op} {units.with_likely_unit(_subject(ours)[1].unit, value)}"
     return ""
+
+
+def _statistic(word: str) -> str:
+    return STATISTICS_ELSEWHERE.get(word.lower(), word)
+
+
+def _is_subject(words: str) -> bool:
+    try:
+        _subject(words)
+    except ThresholdError:
+        return False
+    return True
 
 
 def _splits(left: str) -> Iterable[tuple[str, str]]:

@@ -76,6 +76,16 @@ _LIKELY_SUFFIXES: Final = {
     Unit.SIZE_PER_OPERATION: ("B/op",),
     Unit.RATE: ("/s",),
 }
+_UNITS_ELSEWHERE: Final = {
+    **dict.fromkeys(("sec", "secs", "second", "seconds"), "s"),
+    **dict.fromkeys(("msec", "msecs", "millis", "millisecond", "milliseconds"), "ms"),
+    **dict.fromkeys(("usec", "micros", "microsecond", "microseconds"), "us"),
+    **dict.fromkeys(("min", "mins", "minute", "minutes"), "m"),
+    **dict.fromkeys(("hr", "hrs", "hour", "hours"), "h"),
+    **dict.fromkeys(("rps", "tps", "qps", "ops", "req/s", "ops/s", "/sec", "/second", "per second"), "/s"),
+    **dict.fromkeys(("rpm", "/minute", "per minute"), "/m"),
+    **dict.fromkeys(("percent", "pct"), "%"),
+}
 _LONGEST_GUESS: Final = 20
 
 
@@ -229,7 +239,8 @@ def _factor(suffix: str, factors: dict[str, float] | dict[str, int], written: st
         return factors[suffix]
     by_case = {known.lower(): known for known in factors}
     nearest = by_case.get(suffix.lower())
-    meant = f" (did you mean {nearest!r}?)" if nearest else f": use one of {', '.join(factors)}"
+    nearest = nearest or _UNITS_ELSEWHERE.get(suffix.lower().strip())
+    meant = f" (did you mean {nearest!r}?)" if nearest in factors else f": use one of {', '.join(factors)}"
     raise UnitError(f"unknown unit {suffix!r:.30} in {written!r:.60}{meant}")
 
 

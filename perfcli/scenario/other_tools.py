@@ -19,6 +19,12 @@ _OF_A_LOAD: Final = {
 _TOP_ELSEWHERE: Final = {
     **dict.fromkeys(("scenarios", "stage"), "write phases: [{name: …, load: …, flow: …}]"),
     **dict.fromkeys(("steps", "tasks", "requests", "actions", "operations"), "the steps stand under flow"),
+    **dict.fromkeys(("wait_time", "pacing", "think", "pause"), "write load: {…, think_time: 1s}"),
+    **dict.fromkeys(
+        ("options", "config", "execution", "thread_group"),
+        "write load: {executor: constant-vus, vus: N, duration: 30s}",
+    ),
+    **dict.fromkeys(("run_time", "hold_for", "hold"), "write load: {…, duration: 30s}"),
     **dict.fromkeys(("concurrency", "threads", "clients", "virtual_users"), "write load: {…, vus: N}"),
     **dict.fromkeys(("limits", "assertions", "ensure", "checks", "pass_fail"), "limits stand under thresholds"),
     **dict.fromkeys(("pets", "users_count"), "write setup: {pets: N}"),

@@ -24,7 +24,7 @@ def _loads(outline: Outline) -> Iterator[Problem]:
     elif load and load.value is None:
         yield load.place.problem(("load",), "has no value: write one, or remove it")
     elif phases and phases.value == []:
-        yield phases.place.problem(("phases",), "needs at least 1 of them")
+        yield phases.place.problem(("phases",), "too few items: at least 1 required")
     elif not load and not phases:
         message = "required key is missing (when iterations start, and how many): write a load, or phases"
         yield outline.root.place.problem(("load",), message)
@@ -33,7 +33,7 @@ def _loads(outline: Outline) -> Iterator[Problem]:
 def _flows(outline: Outline) -> Iterator[Problem]:
     for flow in outline.flows:
         if flow.written.value == []:
-            yield flow.written.place.problem(flow.path, "needs at least 1 of them")
+            yield flow.written.place.problem(flow.path, "too few items: at least 1 required")
     for phase in outline.phases:
         if phase.flow is None:
             elsewhere = ": neither the phase nor the scenario has one" if phase.path else ""

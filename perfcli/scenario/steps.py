@@ -95,6 +95,9 @@ STEP_MODELS: Final[dict[str, type[StepSettings]]] = {
 OPERATIONS: Final = tuple(STEP_MODELS)
 
 
+_WORDS_OF: Final = {"care": "actions", "interact": "texts"}
+
+
 def spread(step: Any) -> Any:
     """`- load_pet`, `- load_pet: {weight: 8}` and `- sleep: 50ms` as the models read them.
 
@@ -111,6 +114,9 @@ def spread(step: Any) -> Any:
             raise ValueError("sleep needs its time: write sleep: 50ms")
         settings = {"duration": settings}
     if not isinstance(settings, dict | None):
+        words = _WORDS_OF.get(operation) if isinstance(settings, str) else None
+        if words:
+            raise ValueError(f"{operation} has settings: write {operation}: {{{words}: [{settings:.60}]}}")
         raise ValueError(f"{operation}: expected settings such as {{weight: 8}}, not {settings!r:.60}")
     return {**(settings or {}), "operation": operation}
 

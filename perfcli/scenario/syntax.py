@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Final
 
 import yaml
@@ -51,11 +52,38 @@ def syntax_problem(error: Exception, text: str, source: str, loader: yaml.SafeLo
         mark = loader.get_mark() if loader else None
         return _at(mark, source, text).problem((), "not YAML: a number here is out of bounds")
     said, context = error.problem or "", error.context or ""
+    told = _without_space(error, text, source) or _bare_variable(error, text, source)
+    if told:
+        return told
     for opening, end, meaning in _TOLD_AT_THE_START:
         if opening in context and end in said:
             return _at(error.context_mark, source, text).problem((), meaning)
     meaning = next((meaning for phrase, meaning in _PLAIN_WORDS if phrase in said), f"not YAML: {said or context}")
     return _at(error.problem_mark or error.context_mark, source, text).problem((), meaning)
+
+
+def _without_space(error: yaml.MarkedYAMLError, text: str, source: str) -> Problem | None:
+    """An item such as -save_pet, in the line that PyYAML stumbled over or the one before it."""
+    if error.problem_mark is None or "expected ':'" not in (error.problem or ""):
+        return None
+    last = error.problem_mark.line
+    for at, line in list(enumerate(text.split("\n")[: last + 1]))[-2:]:
+        item = re.match(r"\s*-(?=[A-Za-z_{])", line)
+        if item:
+            return Place(source, at + 1, item.end(), text).problem((), "an item of a list needs a space after its '-'")
+    return None
+
+
+def _bare_variable(error: yaml.MarkedYAMLError, text: str, source: str) -> Problem | None:
+    """A variable without quotes inside braces or brackets, where its own braces are YAML."""
+    if "flow" not in (error.context or "") or error.context_mark is None or error.problem_mark is None:
+        return None
+    start, end = error.context_mark.index, error.problem_mark.index
+    variable = re.search(r"(?<![\"'\w])\$\{[^}\n]{0,80}\}", text[start : end + 90])
+    if variable is None or start + variable.start() > end:
+        return None
+    place = place_at(source, text, start + variable.start())
+    return place.problem((), f'write "{variable[0]}": inside {{…}} or […], YAML needs quotes around a variable')
 
 
 def _at(mark: yaml.Mark | None, source: str, text: str) -> Place:

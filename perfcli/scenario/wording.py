@@ -33,10 +33,14 @@ _LIMITS: Final = {
     "greater_than": "must be more than {gt}, not {value}",
     "less_than_equal": "must be at most {le}, not {value}",
     "less_than": "must be less than {lt}, not {value}",
-    "too_short": "needs at least {min_length} of them",
-    "too_long": "holds too many: at most {max_length} are allowed",
+    "too_short": "too few items: at least {min_length} required",
+    "too_long": "too many items: at most {max_length} allowed",
     "string_too_short": "needs at least {min_length} characters",
     "string_too_long": "is too long: at most {max_length} characters",
+}
+_SWITCHES: Final = {
+    **dict.fromkeys(("yes", "on", "true"), "true"),
+    **dict.fromkeys(("no", "off", "false"), "false"),
 }
 _PATTERNS: Final = {NAME_PATTERN: "starts with a letter and holds letters, digits, _ and -, 64 at most"}
 
@@ -149,6 +153,8 @@ def _remedy(detail: ErrorDetails) -> str:
     kind, value = detail["type"], detail["input"]
     if kind == "string_type" and not isinstance(value, (list, dict)):
         return ": put it in quotes"
+    if kind == "bool_type" and (switch := _SWITCHES.get(str(value)[:5].lower())):
+        return f": write {switch}"
     if kind in ("int_type", "float_type", "finite_number") and isinstance(value, str):
         number = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*%?\s*", value[:40], re.ASCII)
         return f": write {number[1]}" if number else ""
@@ -157,7 +163,7 @@ def _remedy(detail: ErrorDetails) -> str:
     if isinstance(value, dict):
         item = "latency.p95 < 100ms" if "thresholds" in detail["loc"] else legible(str(next(iter(value), "")))
         return f": start each item with a dash, - {item}"
-    return f": write [{legible(value)}]" if isinstance(value, str) else ""
+    return f": write [{legible(value.strip())}]" if isinstance(value, str) else ""
 
 
 def _missing(detail: ErrorDetails) -> str:

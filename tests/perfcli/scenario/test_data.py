@@ -132,7 +132,7 @@ def test_mistakes_of_the_scenario(mistakes: Mistakes, tmp_path: Path, texts: str
     ("csv", "told"),
     [
         (b"", "s.yaml:4:32: flow[0].interact.texts.csv: words.csv is empty: it needs a header and rows below it"),
-        (b"text\n", "s.yaml:4:26: flow[0].interact.texts: needs at least 1 of them"),
+        (b"text\n", "s.yaml:4:26: flow[0].interact.texts: too few items: at least 1 required"),
         (b"text\na\n\nb,c\n", "words.csv:4:1: flow[0].interact.texts: has 2 fields, but the header has 1"),
         (b'text\n"a\nb"\n" "\n', "words.csv:4:1: flow[0].interact.texts[1]: a text to say cannot be empty"),
         (b'text\na\n"b', "words.csv:3:1: flow[0].interact.texts: not CSV: unexpected end of data"),

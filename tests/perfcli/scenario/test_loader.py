@@ -68,7 +68,7 @@ TOLD = """\
 3:15: tags[1]: 'two words' is not a name: it starts with a letter and holds letters, digits, _ and -, 64 at most
 3:28: tags[2]: expected text, not 7: put it in quotes
 5:17: engine.ai.latency: 50 has no unit: write 50ms or 50s
-5:29: engine.ai.jitter: unknown unit 'sec' in '5sec': use one of ns, us, µs, μs, ms, s, m, h
+5:29: engine.ai.jitter: unknown unit 'sec' in '5sec' (did you mean 's'?)
 5:47: engine.ai.error_rate: '120%' is not between 0% and 100%
 6:3: engine.cache: unknown key: use one of ai
 7:15: setup.pets: must be at least 0, not -1
@@ -89,9 +89,9 @@ vus, max_duration, executor, iterations
 20:5: flow[2]: 'actions' stands beside care: indent it below, to be one of its settings
 22:28: flow[3].care.actions[1]: unknown care action 'plya' (did you mean 'play'?)
 22:41: flow[3].care.name: a name holds letters, digits, _ and - only, and begins with a letter
-23:23: flow[4].interact.texts: needs at least 1 of them
+23:23: flow[4].interact.texts: too few items: at least 1 required
 23:34: flow[4].interact.order: unknown value 'randomly' (did you mean 'random'?)
-23:60: flow[4].interact.accept_refusal: expected true or false, not 'yes'
+23:60: flow[4].interact.accept_refusal: expected true or false, not 'yes': write true
 24:12: flow[5].sleep: 50 has no unit: write 50ms or 50s
 25:5: flow[6]: 'save_pet' is already the name of a save_pet step: samples of two operations cannot share one name
 25:30: flow[6].create_pet.egg_types[0]: unknown value 'blu' (did you mean 'blue'?)
@@ -247,6 +247,9 @@ def test_a_limit_that_would_abort_every_load_is_refused(mistakes: Mistakes) -> N
         ("duration: 30s", "belongs to a load: write load: {executor: constant-vus, duration: …}"),
         ("iterations: 9", "belongs to a load: write load: {executor: shared-iterations, iterations: …}"),
         ("scenarios: []", "unknown key: write phases: [{name: …, load: …, flow: …}]"),
+        ("wait_time: between(1, 5)", "unknown key: write load: {…, think_time: 1s}"),
+        ("options: {vus: 3}", "unknown key: write load: {executor: constant-vus, vus: N, duration: 30s}"),
+        ("run_time: 3m", "unknown key: write load: {…, duration: 30s}"),
         ("steps: [load_pet]", "unknown key: the steps stand under flow"),
     ],
 )

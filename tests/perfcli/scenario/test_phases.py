@@ -95,11 +95,11 @@ def test_phases_need_no_flow_of_the_scenario(mistakes: Mistakes) -> None:
                 "1:1: load: required key is missing (when iterations start, and how many): write a load, or phases",
             ],
         ),
-        (f"{HEAD}flow: [status]\nphases: []", ["4:9: phases: needs at least 1 of them"]),
+        (f"{HEAD}flow: [status]\nphases: []", ["4:9: phases: too few items: at least 1 required"]),
         (f"{HEAD}flow: [status]\nphases:", ["4:8: phases: has no value: write one, or remove it"]),
         (f"{HEAD}flow: [status]\nload:", ["4:6: load: has no value: write one, or remove it"]),
         (f"{HEAD}{LOAD}", ["1:1: flow: required key is missing (what an iteration does)"]),
-        (f"{HEAD}{LOAD}\nflow: []", ["4:7: flow: needs at least 1 of them"]),
+        (f"{HEAD}{LOAD}\nflow: []", ["4:7: flow: too few items: at least 1 required"]),
         (
             f"{HEAD}phases: [{{name: a, {LOAD}}}, {{name: b, flow: [status], {LOAD}}}]",
             [
@@ -109,7 +109,7 @@ def test_phases_need_no_flow_of_the_scenario(mistakes: Mistakes) -> None:
         ),
         (
             phases(f"{{name: a, {LOAD}, flow: []}}"),
-            ["4:72: phases[0].flow: needs at least 1 of them"],
+            ["4:72: phases[0].flow: too few items: at least 1 required"],
         ),
         (
             phases(f"{{{LOAD}}}", "{name: b c}", "3", "{name: d, load: 5, flw: [status]}"),

@@ -67,6 +67,9 @@ def test_timeouts_and_histories(written: Write) -> None:
             "[status, sleep: {duration: 1s, timeout: 2s}]",
             "4:47: flow[1].sleep.timeout: a sleep has its duration: a timeout goes with operations",
         ),
+        ("[care: meat]", "4:8: flow[0]: care has settings: write care: {actions: [meat]}"),
+        ("[interact: hello]", "4:8: flow[0]: interact has settings: write interact: {texts: [hello]}"),
+        ("[save_pet: {history: on}]", "4:28: flow[0].save_pet.history: expected true or false, not 'on': write true"),
         ("[save_pet: {history: 1}]", "4:28: flow[0].save_pet.history: expected true or false, not 1"),
         ("[status: {only_if: [a]}]", "4:26: flow[0].status.only_if: expected text, not a list"),
     ],
@@ -89,7 +92,7 @@ def test_a_step_that_cannot_be_read_may_be_the_one_that_is_waited_for(mistakes: 
         ("abort_on_fail: true, delay_abort_eval: 5s, exit_code: 125", []),
         ("exit_code: 9", ["exit_code: must be at least 10, not 9"]),
         ("exit_code: 126", ["exit_code: must be at most 125, not 126"]),
-        ("strict: no", ["strict: expected true or false, not 'no'"]),
+        ("strict: no", ["strict: expected true or false, not 'no': write false"]),
         ("abort_on_fail: true, delay_abort_eval: 5", ["delay_abort_eval: 5 has no unit: write 5ms or 5s"]),
         ("delay_abort_eval: 5s", ["delay_abort_eval: needs abort_on_fail: true beside it: a threshold that ends "]),
         (
