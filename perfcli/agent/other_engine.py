@@ -60,7 +60,8 @@ class _OnlyTheEngine:
 def _check(path: Path) -> None:
     engine = sys.modules.get(_PACKAGE)
     file = getattr(engine, "__file__", None)
-    if engine is not None and not (file and Path(file).resolve().is_relative_to(path.resolve())):
+    # the package may be a link in there
+    if engine is not None and not (file and Path(file).resolve().is_relative_to((path / _PACKAGE).resolve())):
         raise PerfError(
             f"the engine of {path} was asked for, but {_PACKAGE} was imported from {file or 'a place without a name'}",
             hint="something imported the engine before its place was told; run it without other Python hooks",

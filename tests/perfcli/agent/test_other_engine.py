@@ -77,6 +77,13 @@ def test_the_engine_of_another_place_is_refused(checkout: Path) -> None:
     )
 
 
+def test_a_package_may_be_a_link_to_another_directory(checkout: Path, tmp_path: Path) -> None:
+    linked = tmp_path / "linked"
+    linked.mkdir()
+    (linked / "digipal").symlink_to(checkout / "digipal")
+    assert run(linked, "import digipal; print(digipal.name)") == "the other engine"
+
+
 def test_a_target_that_imports_no_engine_is_well(checkout: Path) -> None:
     assert run(checkout, "pass") == ""
 
