@@ -230,5 +230,5 @@ class Monitor:
 def _size(file: Path) -> int:
     try:
         return file.stat().st_size
-    except FileNotFoundError:
+    except OSError:  # the engine may have put anything in its place
         return 0

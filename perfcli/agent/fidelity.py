@@ -16,6 +16,7 @@ from typing import Any, Final
 
 from perfcli.agent.other_engine import use_engine
 from perfcli.targets.answers import compare_answers
+from perfcli.targets.kinds import named
 
 _MOST_EXAMPLES: Final = 5
 
@@ -26,7 +27,7 @@ def main(arguments: list[str]) -> None:
     try:
         outcome = compare(Path(database), [Path(file) for file in answers], Path(engine_path))
     except BaseException as error:  # an engine may raise anything
-        outcome = {"error": f"{type(error).__name__}: {error}"[:500]}
+        outcome = {"error": named(error)[:500]}
     Path(report).write_text(json.dumps(outcome), encoding="utf-8")
     sys.stdout.flush()
     os._exit(0)

@@ -31,6 +31,7 @@ from perfcli.executors.constant_vus import ConstantVusSchedule
 from perfcli.executors.per_vu_iterations import PerVuIterationsSchedule
 from perfcli.plan import ExecutionPlan, PlannedPhase
 from perfcli.recorder import Recorder
+from perfcli.targets.kinds import named
 from perfcli.targets.naming import answers_of
 from perfcli.targets.protocol import Call, EngineGone, Target
 from perfcli.workload import Stream, Workload
@@ -85,7 +86,7 @@ class Session:
         except (EngineGone, PerfError) as error:
             self._failed(str(error))
         except Exception as error:
-            self._failed(f"{type(error).__name__}: {error}", traceback.format_exc())
+            self._failed(named(error), traceback.format_exc())
         else:
             self._link.event("done")
 

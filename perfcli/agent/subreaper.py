@@ -246,5 +246,8 @@ def _describe(process: psutil.Process) -> str:
     with suppress(psutil.Error):
         name = process.name()
         command = " ".join(process.cmdline())
+    longest = _LONGEST_NAME - len(f"{name} (pid {process.pid}: )")
+    if len(command) > longest:
+        command = f"{command[: max(0, longest - 1)]}…"
     words = f"{name} (pid {process.pid}: {command})" if command not in ("", name) else f"{name} (pid {process.pid})"
-    return "".join(char if char.isprintable() else " " for char in words)[:_LONGEST_NAME]
+    return "".join(char if char.isprintable() else " " for char in words)

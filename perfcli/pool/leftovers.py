@@ -43,6 +43,8 @@ def scratch_directory() -> Iterator[Path]:
         yield directory
     finally:
         shutil.rmtree(directory, ignore_errors=True)
+        with suppress(OSError):  # an engine may have put a file in its place
+            directory.unlink()
         _directories.discard(directory)
         if lock is not None:
             os.close(lock)

@@ -47,6 +47,12 @@ def message_of(error: BaseException) -> str:
         return ""
 
 
+def named(error: BaseException) -> str:
+    """The type of an exception and its message, whole; the type alone if it has none."""
+    message = message_of(error)
+    return f"{type(error).__name__}: {message}" if message.strip() else type(error).__name__
+
+
 def causes(error: BaseException, *, contexts: bool = False) -> Iterator[BaseException]:
     """The exception and what it was raised from; each once, as an exception can be its own cause.
 

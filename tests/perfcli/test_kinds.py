@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from perfcli import monitor
 from perfcli.agent.outcomes import MOST_KINDS, Outcomes
 from perfcli.errors import Verdict
 from perfcli.monitor import JointProbe, ProcessProbe, Reading
@@ -21,7 +22,7 @@ from perfcli.plan import ExecutionPlan
 from perfcli.report.html import render_html
 from perfcli.run import run_scenario
 from perfcli.targets.examples import clean, example_of_answer, example_of_error
-from perfcli.targets.kinds import kind_of, kind_of_error
+from perfcli.targets.kinds import kind_of, kind_of_error, named
 from perfcli.testing import Behaviour, SimulatedPool, SimulatedTime, SteadyProbe, simulate
 
 STATEMENT = "INSERT INTO users (id, username, email, created_at, updated_at, last_seen) VALUES (?, ?, ?, ?, ?, ?)"
@@ -223,3 +224,20 @@ def test_the_process_that_is_closest_to_its_limit_counts(tmp_path: Path) -> None
     joint = JointProbe([mine, Fuller()]).read()
     assert joint is not None
     assert joint.fullest == (limit, limit)
+
+
+def test_the_size_of_a_database_whose_folder_became_a_file(tmp_path: Path) -> None:
+    (tmp_path / "database").write_text("mine", encoding="utf-8")
+    assert monitor._size(tmp_path / "database" / "digipal.db") == 0
+
+
+def test_an_exception_in_words() -> None:
+    class OddError(Exception):
+        def __str__(self) -> str:
+            raise RuntimeError("no words")
+
+    assert [named(error) for error in (ValueError("no\nluck"), MemoryError(), OddError())] == [
+        "ValueError: no\nluck",
+        "MemoryError",
+        "OddError",
+    ]

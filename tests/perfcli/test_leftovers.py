@@ -95,3 +95,12 @@ def test_without_locks_nothing_is_ever_swept(tmp_path: Path, monkeypatch: pytest
         monkeypatch.undo()
         sweep(tmp_path)
         assert directory.is_dir()
+
+
+def test_a_file_that_an_engine_put_in_its_place_goes_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(leftovers.tempfile, "gettempdir", lambda: str(tmp_path))
+    with scratch_directory() as directory:
+        (directory / ".lock").unlink()
+        directory.rmdir()
+        directory.write_text("mine", encoding="utf-8")
+    assert not list(tmp_path.iterdir())

@@ -15,6 +15,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from perfcli.agent.subreaper import _describe
 from perfcli.pool.leftovers import scratch_directory
 from perfcli.pool.processes import engine_environment
 from perfcli.pool.supervised import SupervisedProcess, start_supervised
@@ -127,7 +128,18 @@ class TestDaemons:
         assert not is_gone(daemon)
         (name,) = process.end()
         assert f"(pid {daemon.pid}: innocent -c import time" in name
+        assert name.endswith(")")
         assert is_gone(daemon)
+
+    def test_a_long_command_line_is_cut_where_one_sees_it(self) -> None:
+        code = [sys.executable, "-c", "print(flush=True); input()", "x" * 200]
+        with subprocess.Popen(code, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as child:
+            assert child.stdout
+            child.stdout.readline()  # from then on it is what its command line says
+            words = _describe(psutil.Process(child.pid))
+            child.communicate(b"\n")
+        assert len(words) == 100
+        assert words.endswith("…)")
 
     def test_one_of_a_process_that_is_killed_ends_with_it(self, start: Start, tmp_path: Path) -> None:
         process = start(daemon_code(tmp_path) + "import time; time.sleep(300)")
