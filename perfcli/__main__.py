@@ -27,6 +27,9 @@ def main() -> None:
     if failure := streams.stdout_failure():
         streams.complain(f"Error: stdout: {failure}: not all of the output was printed")
         code = code or 1
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        # while Python leaves, a late signal must not replace the exit code
+        signal.signal(number, signal.SIG_IGN)
     sys.exit(code)
 
 

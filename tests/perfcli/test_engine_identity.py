@@ -288,7 +288,7 @@ def hostile(tmp_path: Path) -> Path:
 
 
 def perform(directory: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    kept = {key: value for key, value in os.environ.items() if not key.startswith(("DIGIPAL", "GIT_", "COLUMNS"))}
+    kept = {key: value for key, value in os.environ.items() if not key.startswith(("GIT_", "COLUMNS"))}
     return subprocess.run(
         [sys.executable, "-m", "perfcli", *arguments],
         cwd=directory,
