@@ -26,7 +26,7 @@ _WHY_NONE = {
     "lost_updates": "no care was acknowledged whose effects only add",
     "torn_reads": "no pet is both saved with marks and read",
     "lost_writes": "no write of the load could be checked",
-    "duplicate_writes": "the load wrote nothing",
+    "duplicate_writes": "the load wrote nothing, or not all answers are known",
     "fidelity.differences": "there was no pet to compare",
     "memory.per_pet": "no pet was in the engine's cache",
 }
