@@ -31,7 +31,9 @@ def doubtful_thresholds(scenario: Scenario, root: Written) -> Iterator[Problem]:
     """
     for read in readable_thresholds(outline_of(root)):
         rule, phases = _judged(scenario, read.path)
-        doubt = _without_writes(read.threshold.metric.name, scenario, phases) or _doubt(read.threshold, rule, phases)
+        metric = read.threshold.metric.name
+        doubt = _without_writes(metric, scenario, phases) or _unchecked_saves(metric, scenario)
+        doubt = doubt or _doubt(read.threshold, rule, phases)
         if doubt:
             yield read.place.problem(read.path, doubt)
 
@@ -63,6 +65,14 @@ def _without_writes(metric: str, scenario: Scenario, phases: Sequence[Phase]) ->
     elif metric == "torn_reads":
         why = _never_torn(scenario, phases)
     return f"will fail without samples: {why}" if why else ""
+
+
+def _unchecked_saves(metric: str, scenario: Scenario) -> str:
+    """That only other writes are held against what is stored."""
+    if metric != "lost_writes" or marking_of(scenario) is not Marking.NOTES_ONLY:
+        return ""
+    saves = [step for phase in scenario.phases_to_run for step in phase.flow if isinstance(step, SavePet)]
+    return "" if all(step.history for step in saves) else f"leaves saves unchecked: {UNCHECKED}"
 
 
 def _can_be_checked(step: StepSettings) -> bool:

@@ -96,7 +96,7 @@ TIRING = "{care: {actions: [play], accept_refusal: true}}"
         ),
         ("lost_writes == 0", f"[save_pet: {{history: true}}, {TIRING}]", ""),
         ("lost_writes == 0", "[save_pet]", ""),
-        ("lost_writes == 0", "[save_pet, interact]", ""),
+        ("lost_writes == 0", "[save_pet: {history: true}, interact]", ""),
         ("duplicate_writes == 0", f"[save_pet, {TIRING}]", ""),
         ("torn_reads == 0", "[save_pet, status]", ""),
         ("lost_updates == 0", "[care]", ""),
@@ -107,6 +107,15 @@ def test_thresholds_on_writes_that_no_write_supports(threshold: str, flow: str, 
     load = "users: uniform\nload: {executor: shared-iterations, vus: 2, iterations: 100}"
     told = f"will fail without samples: {why}"
     assert warnings(threshold, load, f"flow: {flow}") == ([told] if why else [])
+
+
+def test_saves_that_stay_unchecked_beside_other_writes(warnings: Warnings) -> None:
+    load = "load: {executor: shared-iterations, vus: 2, iterations: 100}"
+    told = "leaves saves unchecked: vus that share pets also talk to them or care for them: give save_pet history: true"
+    flow = "flow: [save_pet, interact]"
+    assert warnings("lost_writes == 0", f"users: uniform\n{load}", flow) == [told]
+    assert warnings("duplicate_writes == 0", f"users: uniform\n{load}", flow) == []
+    assert warnings("lost_writes == 0", load.replace("vus: 2", "vus: 1"), flow) == []
 
 
 def test_a_phase_is_judged_by_its_own_samples_and_the_whole_by_all(written: Callable[[str], Path]) -> None:
