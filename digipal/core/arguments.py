@@ -163,5 +163,5 @@ def _word(kind: Any) -> str:
 def _shown(value: Any) -> str:
     try:
         return f"{value!r:.60}"
-    except (RecursionError, ValueError):  # a number of more digits than Python prints
+    except Exception:  # whatever a __repr__ raises, and a number of more digits than Python prints
         return type(value).__name__

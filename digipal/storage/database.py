@@ -139,6 +139,13 @@ def _explained(fault: BaseException, doing: str, file: OpenFile, connection: Thr
     return error
 
 
+def _check_timeout(busy_timeout_s: float) -> None:
+    if not isinstance(busy_timeout_s, (int, float)):
+        raise TypeError(f"busy_timeout_s must be a number of seconds, not {busy_timeout_s!r:.60}")
+    if not 0 <= busy_timeout_s <= threading.TIMEOUT_MAX:
+        raise ValueError(f"busy_timeout_s must be from 0 to {threading.TIMEOUT_MAX:.0f} seconds, not {busy_timeout_s}")
+
+
 class DatabaseConnection:
     """The way to one SQLite file in WAL mode: a connection for every thread that asks, created on first use.
 
@@ -155,6 +162,7 @@ class DatabaseConnection:
             raise StorageError(":memory: would give every thread a database of its own; name a file")
         if "\0" in str(db_path):
             raise StorageError(f"{str(db_path)!r} holds a NUL, which no file name can")
+        _check_timeout(busy_timeout_s)
         self.db_path = db_path
         self._synchronous = synchronous.upper()
         self._patience = Patience(busy_timeout_s)
@@ -260,6 +268,7 @@ class DatabaseConnection:
 
     def set_busy_timeout(self, busy_timeout_s: float) -> float:
         """Wait so long for other writers from now on, in waits that have begun too; the timeout until now."""
+        _check_timeout(busy_timeout_s)
         before, self._patience.seconds = self._patience.seconds, busy_timeout_s
         return before
 

@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -344,3 +345,13 @@ def test_how_long_to_wait_can_be_changed(storage: StorageManager, busy_timeout_s
         release.start()
         assert storage.db.execute_update(delete) == 0
         release.join()
+
+
+@pytest.mark.parametrize("wrong", [float("inf"), float("nan"), -1.0, "5", None])
+def test_a_busy_timeout_that_nobody_can_wait_for_is_refused(tmp_path: Path, wrong: Any) -> None:
+    with pytest.raises((TypeError, ValueError), match="busy_timeout_s must be"):
+        DatabaseConnection(tmp_path / "a.db", busy_timeout_s=wrong)
+    database = DatabaseConnection(tmp_path / "b.db")
+    with pytest.raises((TypeError, ValueError), match="busy_timeout_s must be"):
+        database.set_busy_timeout(wrong)
+    database.close()

@@ -1,0 +1,60 @@
+"""What an operation leaves allocated is weighed once what is only made once has been made."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from perfcli.agent.inspection.counting import MOST_PASSES, Costs
+from perfcli.targets.protocol import Call
+
+OPERATIONS = 60
+
+
+def weighed(operation: Callable[[int], None]) -> tuple[float | None, int]:
+    """What an operation keeps, and how many passes it took; the operation is told its number."""
+    costs, passes, done = Costs(statements=False, syncs=False, memory=True), 0, 0
+
+    def invoke() -> None:
+        nonlocal done
+        done += 1
+        operation(done)
+
+    def do(calls: object) -> None:
+        nonlocal passes
+        passes += 1
+        for _ in range(OPERATIONS):
+            assert isinstance(calls, list)
+            calls[0].invoke()
+
+    costs.count([Call(lambda user, choice: (), invoke, lambda *_: "")], ["work"], do, lambda: None)
+    return costs.memory_per_operation(), passes
+
+
+def test_what_fills_once_over_several_passes_is_not_counted() -> None:
+    kept: list[bytes] = []
+
+    def fills(number: int) -> None:
+        if number <= 3 * OPERATIONS:
+            kept.append(bytes(1_000 * 4 // (1 + (number - 1) // OPERATIONS) ** 2))
+
+    left, passes = weighed(fills)
+    assert left is not None
+    assert left < 32
+    assert passes <= MOST_PASSES
+
+
+def test_what_every_operation_leaves_is_counted_in_three_passes() -> None:
+    kept: list[bytes] = []
+    left, passes = weighed(lambda _: kept.append(bytes(500)))
+    assert left == pytest.approx(533, abs=40)
+    assert passes == 3
+
+
+def test_what_never_settles_is_weighed_in_the_last_pass() -> None:
+    kept: list[bytes] = []
+    left, passes = weighed(lambda number: kept.append(bytes(100_000 // number)))
+    assert left is not None
+    assert left < 500
+    assert passes == MOST_PASSES
