@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import math
 import tracemalloc
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -18,16 +17,13 @@ OPERATIONS: Final = 200
 """About so many operations of each vu that counts."""
 
 OPERATIONS_OF_A_PAIR: Final = 60
-"""The same where two engines are compared, by many pairs; done until memory agrees, MOST_PASSES times at most."""
+"""The same where two engines are compared, by many pairs; done MOST_PASSES times."""
 
 LONGEST_PASS_NS: Final = 5_000_000_000
 """No iteration of a pass begins later."""
 
-MOST_PASSES: Final = 6
-"""Of each phase."""
-
-_AGREE_BYTES: Final = 32
-"""How much less an operation may keep in a pass than in the one before it, for memory to have settled."""
+MOST_PASSES: Final = 4
+"""Of each phase, where memory is weighed: always as many, as engines that are compared must do the same."""
 
 
 class Costs:
@@ -93,25 +89,15 @@ class Costs:
         return self._kept_bytes / self._weighed if self._weighed else None
 
     def _weigh(self, do: Callable[[], None], forget: Callable[[], None]) -> None:
-        """What operations leave allocated, in a pass that leaves about as much as the one before it.
-
-        The first passes also leave what is made only once (caches that fill, code that is specialised): each leaves
-        less than the one before, until that is done.
-        """
+        """What operations leave allocated in the last pass: those before it also leave what is made only once."""
         tracemalloc.start()
         try:
-            left_before = math.inf
-            do()
             for _ in range(MOST_PASSES - 1):
-                before_bytes, done_before = _kept_bytes(forget), self._done.total()
                 do()
-                kept_bytes, done = _kept_bytes(forget) - before_bytes, self._done.total() - done_before
-                left = kept_bytes / done if done else 0.0
-                if left_before - left <= _AGREE_BYTES:
-                    break
-                left_before = left
-            self._kept_bytes += kept_bytes
-            self._weighed += done
+            before_bytes, done = _kept_bytes(forget), self._done.total()
+            do()
+            self._kept_bytes += _kept_bytes(forget) - before_bytes
+            self._weighed += self._done.total() - done
         finally:
             tracemalloc.stop()
 
