@@ -134,6 +134,7 @@ def limited_group() -> Iterator[Path]:
         group.rmdir()
 
 
+@pytest.mark.slow
 def test_a_true_limit_is_seen_to_stop_a_process(limited_group: Path) -> None:
     work = (
         "import sys, time; from perfcli.cpus import throttling, usable_cpus; open(sys.argv[1], 'w').write('0')\n"

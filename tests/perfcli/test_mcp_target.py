@@ -268,6 +268,7 @@ class TestOpening:
 class TestFailures:
     """What a tool's error is counted as."""
 
+    @pytest.mark.slow
     def test_the_own_server_listens_no_more(
         self, opened: Callable[..., McpTarget], found: Callable[..., str], monkeypatch: pytest.MonkeyPatch
     ) -> None:

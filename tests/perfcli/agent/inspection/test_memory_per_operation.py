@@ -9,6 +9,8 @@ import pytest
 from perfcli.agent.inspection.counting import MOST_PASSES, Costs
 from perfcli.targets.protocol import Call
 
+pytestmark = pytest.mark.slow
+
 OPERATIONS = 60
 
 
