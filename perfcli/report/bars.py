@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 from rich.console import Console, ConsoleOptions, RenderResult
 from rich.text import Text
 
-from perfcli.report.figures import QUIET
+from perfcli.report.blocks import QUIET
 from perfcli.report.layout import INDENT
 from perfcli.report.terminal import is_plain
 

@@ -10,9 +10,10 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from perfcli import units
+from perfcli.report.blocks import QUIET, Column
 from perfcli.report.engine import commit_word, engine_of
-from perfcli.report.figures import QUIET, UNKNOWN, cpus_in_words, figure, name, one_line, verdict_word
-from perfcli.report.layout import Column, FittingTable, labelled
+from perfcli.report.figures import UNKNOWN, cpus_in_words, figure, name, one_line, verdict_word
+from perfcli.report.layout import FittingTable, labelled
 from perfcli.results import RunResult
 
 _LIST_COLUMNS: Final = (

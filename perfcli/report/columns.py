@@ -10,7 +10,7 @@ from rich.console import Console, ConsoleOptions, RenderResult
 from rich.text import Text
 
 from perfcli import units
-from perfcli.report.figures import QUIET
+from perfcli.report.blocks import QUIET
 from perfcli.report.layout import INDENT
 from perfcli.report.terminal import is_plain
 

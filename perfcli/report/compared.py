@@ -9,9 +9,10 @@ from rich.console import RenderableType
 from rich.text import Text
 
 from perfcli import units
+from perfcli.report.blocks import BAD, DOUBTFUL, GOOD, QUIET, Column
 from perfcli.report.engine import engine_words
-from perfcli.report.figures import BAD, DOUBTFUL, GOOD, QUIET, UNKNOWN, figure, name, one_line, share, signed
-from perfcli.report.layout import INDENT, Column, FittingTable, Hanging, labelled, listed
+from perfcli.report.figures import UNKNOWN, figure, name, one_line, share, signed
+from perfcli.report.layout import INDENT, FittingTable, Hanging, labelled, listed
 from perfcli.results import TOTAL, BaselineComparison, OperationChange, RunResult
 
 _COLUMNS: Final = (

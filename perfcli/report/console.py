@@ -1,27 +1,47 @@
-"""The report on the console: one scenario in full, several in a table, all that are there in a list."""
+"""Reports on a console: blocks, one scenario in full, several in a table, all that are there in a list."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import chain
 from typing import Final
 
-from rich.console import Group, RenderableType
+from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
 from rich.text import Text
 
 from perfcli import units
 from perfcli.errors import Verdict
+from perfcli.report.blocks import (
+    DOUBTFUL,
+    QUIET,
+    SPARK,
+    Block,
+    Chart,
+    Code,
+    Column,
+    Facts,
+    Line,
+    Notes,
+    Plot,
+    Section,
+    Table,
+)
+from perfcli.report.blocks import (
+    Verdict as Answer,
+)
 from perfcli.report.compared import comparison_word, render_compared
-from perfcli.report.figures import DOUBTFUL, QUIET, counted, figure, name, one_line, share, verdict_word
+from perfcli.report.figures import counted, figure, name, name_as_is, one_line, share, verdict_word
 from perfcli.report.footnotes import render_footnotes
 from perfcli.report.headline import render_headline
 from perfcli.report.judgement import outcome, render_verdict, verdict_line
-from perfcli.report.layout import INDENT, Column, FittingTable, Hanging
+from perfcli.report.layout import INDENT, FittingTable, Hanging, labelled, listed
 from perfcli.report.operations import is_open, render_errors, render_operations
 from perfcli.report.phases import render_phases
 from perfcli.report.plots import render_plots
 from perfcli.report.resources import render_resources
+from perfcli.report.sparkline import HEIGHTS, PLAIN_HEIGHTS
 from perfcli.report.stability import render_stability
+from perfcli.report.terminal import is_plain
 from perfcli.report.thresholds import describe, limit_used, render_thresholds
 from perfcli.results import RunResult
 from perfcli.scenario.models import Scenario
@@ -35,6 +55,7 @@ _SUMMARY_COLUMNS: Final = (
 )
 _SUMMARY_FIRST_TO_GO: Final = ("failed", "ok", "max", "rate", "mean", "duration")
 _LONGEST_NAME: Final = 28
+_TO_ASCII: Final = str.maketrans(HEIGHTS, PLAIN_HEIGHTS)
 
 
 def render_result(result: RunResult, *, plots: bool = False) -> RenderableType:
@@ -79,6 +100,67 @@ def render_verdict_line(result: RunResult) -> RenderableType:
 def render_retry(result: RunResult) -> RenderableType:
     """That a starved run is repeated, and why."""
     return Hanging(Text("again ", DOUBTFUL).append_text(name(result.name, "bold")).append(INDENT), name(result.starved))
+
+
+def to_console(document: Iterable[Section], *, brief: bool = False) -> RenderableType:
+    """A document on a console.
+
+    Args:
+        brief: whether sections show their brief forms, without blank lines between them.
+    """
+    return _Report(document, brief=brief)
+
+
+class _Report:
+    """Sections one below the other."""
+
+    def __init__(self, sections: Iterable[Section], *, brief: bool) -> None:
+        self._sections = list(sections)
+        self._brief = brief
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        """All of them with blank lines between, or their brief forms without."""
+        draw_spark = _ascii_spark if is_plain(console) or options.ascii_only else _same
+        is_first = True
+        for section in self._sections:
+            blocks = section.brief if self._brief and section.brief is not None else section.blocks
+            parts = [part for block in blocks for part in _render(block, draw_spark)]
+            if parts and not is_first and not self._brief:
+                yield Text()
+            is_first = is_first and not parts
+            yield from parts
+
+
+def _render(block: Block, spark: Callable[[Text], Text]) -> Iterator[RenderableType]:
+    match block:
+        case Facts(rows):
+            yield from labelled((label, text) for label, text in rows if text)
+        case Table(columns, rows, _, totals, first_to_go):
+            if block.shown():
+                drawn = [list(map(spark, row)) for row in rows]
+                yield FittingTable(columns, drawn, first_to_go=first_to_go, totals=totals)
+        case Notes(items):
+            yield from listed(items)
+        case Line(text, lead):
+            yield Hanging(Text(INDENT) if lead is None else Text.assemble(lead, INDENT), text)
+        case Answer(word, named, text, reasons):
+            yield Hanging(Text.assemble(word, INDENT), Text.assemble(named, INDENT, text))
+            yield from listed(reasons)
+        case Code(text):
+            yield from (Text(INDENT * 2, QUIET).append_text(name_as_is(line)) for line in text.splitlines())
+        case Plot(title, drawing):
+            yield Hanging(Text(INDENT), title)
+            yield drawing
+        case Chart():
+            pass
+
+
+def _same(text: Text) -> Text:
+    return text
+
+
+def _ascii_spark(text: Text) -> Text:
+    return Text(text.plain.translate(_TO_ASCII)) if text.style == SPARK else text
 
 
 def _spaced(sections: Sequence[Iterator[RenderableType]]) -> Iterator[RenderableType]:

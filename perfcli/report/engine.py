@@ -7,8 +7,8 @@ from typing import Final
 from rich.text import Text
 
 from perfcli.pool.identity import EngineSource
-from perfcli.report.figures import QUIET, UNKNOWN, name, one_line
-from perfcli.report.layout import Column
+from perfcli.report.blocks import QUIET, Column
+from perfcli.report.figures import UNKNOWN, name, one_line
 from perfcli.results import RunResult
 from perfcli.streams import complain
 

@@ -9,6 +9,8 @@ from rich.text import Text
 
 from perfcli import units
 from perfcli.errors import Verdict
+from perfcli.report.blocks import BAD, DOUBTFUL, GOOD, NAME, QUIET
+from perfcli.report.outside import on_one_line
 from perfcli.results import Environment, RunResult, ThresholdResult
 
 UNKNOWN: Final = "–"
@@ -16,11 +18,6 @@ UNKNOWN: Final = "–"
 
 HINT: Final = "~"
 """What stands before a figure that rests on too few samples."""
-
-GOOD: Final = "green"
-BAD: Final = "red"
-DOUBTFUL: Final = "yellow"
-QUIET: Final = "dim"
 
 _VERDICT_STYLES: Final = {
     Verdict.PASS: f"bold {GOOD}",
@@ -34,12 +31,14 @@ _OUTCOME_STYLES: Final = {"fail": f"bold {BAD}", "miss": DOUBTFUL, "not judged":
 
 def one_line(text: str) -> str:
     """Text from a user's file or an engine's error on one line, without anything a terminal would obey."""
-    return " ".join("".join(char if char.isprintable() else " " for char in text).split())
+    return on_one_line(text)
 
 
 def name(text: str, style: str = "") -> Text:
     """A name from outside: shown as it is written, rich markup included."""
-    return Text(one_line(text), style)
+    named = Text(one_line(text), style)
+    named.stylize(NAME)
+    return named
 
 
 def name_as_is(line: str) -> Text:

@@ -10,7 +10,8 @@ from rich.text import Text
 
 from perfcli import units
 from perfcli.metrics.statistics import EXACT_MOST, LEAST_BEYOND, is_thin
-from perfcli.report.figures import HINT, QUIET
+from perfcli.report.blocks import QUIET
+from perfcli.report.figures import HINT
 from perfcli.report.layout import labelled
 from perfcli.report.operations import STATISTICS, Measured, waiting_shows
 from perfcli.results import OperationResult

@@ -8,8 +8,9 @@ from rich.console import RenderableType
 from rich.text import Text
 
 from perfcli import units
+from perfcli.report.blocks import DOUBTFUL, QUIET
 from perfcli.report.engine import engine_of
-from perfcli.report.figures import DOUBTFUL, QUIET, UNKNOWN, counted, name
+from perfcli.report.figures import UNKNOWN, counted, name
 from perfcli.report.judgement import earlier_tries
 from perfcli.report.layout import INDENT, Hanging, labelled
 from perfcli.report.operations import Measured, is_open, latency

@@ -10,9 +10,10 @@ from rich.text import Text
 from perfcli import units
 from perfcli.metrics.statistics import is_thin
 from perfcli.regression.history import History, KeptRun
+from perfcli.report.blocks import QUIET, Column
 from perfcli.report.engine import VERSION, commit_cell, version_cell
-from perfcli.report.figures import HINT, QUIET, counted, figure, name, one_line, signed, verdict_word
-from perfcli.report.layout import INDENT, Column, FittingTable, Hanging
+from perfcli.report.figures import HINT, counted, figure, name, one_line, signed, verdict_word
+from perfcli.report.layout import INDENT, FittingTable, Hanging
 
 HOW_TO_KEEP: Final = "digipal-perf run SCENARIO --save"
 _COLUMNS: Final = (

@@ -8,7 +8,8 @@ from typing import Final
 from rich.text import Text
 
 from perfcli import units
-from perfcli.report.figures import BAD, DOUBTFUL, QUIET, counted, name
+from perfcli.report.blocks import BAD, DOUBTFUL, QUIET
+from perfcli.report.figures import counted, name
 from perfcli.results import Inspection
 
 _MOST_NAMED: Final = 5

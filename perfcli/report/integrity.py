@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from rich.text import Text
 
 from perfcli import units
-from perfcli.report.figures import BAD, DOUBTFUL, GOOD, counted, name, why_not
+from perfcli.report.blocks import BAD, DOUBTFUL, GOOD
+from perfcli.report.figures import counted, name, why_not
 from perfcli.results import Integrity, RunResult, SaveCounts
 from perfcli.scenario.marking import UNCHECKED
 

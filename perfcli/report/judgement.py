@@ -10,8 +10,9 @@ from rich.text import Text
 
 from perfcli import units
 from perfcli.errors import Verdict
+from perfcli.report.blocks import QUIET
 from perfcli.report.compared import comparison_word
-from perfcli.report.figures import QUIET, counted, name, name_as_is, one_line, verdict_word
+from perfcli.report.figures import counted, name, name_as_is, one_line, verdict_word
 from perfcli.report.layout import INDENT, PROSE_WIDTH, Hanging, listed
 from perfcli.results import RunResult
 

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Final
 
 from rich.box import Box
 from rich.console import Console, ConsoleOptions, RenderResult
@@ -12,7 +11,7 @@ from rich.segment import Segment
 from rich.table import Table
 from rich.text import Text
 
-from perfcli.report.figures import QUIET
+from perfcli.report.blocks import QUIET, Column
 from perfcli.report.terminal import is_plain
 
 INDENT: Final = "  "
@@ -29,18 +28,6 @@ def _ruled(line: str) -> Box:
 
 _RULED: Final = _ruled("─")
 _RULED_PLAIN: Final = _ruled("-")
-
-
-@dataclass(frozen=True, slots=True)
-class Column:
-    """One column of a table: figures stand to the right, words and prose to the left.
-
-    Only prose may wrap, and other columns are left out before it has less room than `least`.
-    """
-
-    title: str
-    kind: Literal["figure", "word", "prose"] = "figure"
-    least: int = 10
 
 
 class FittingTable:

@@ -15,8 +15,9 @@ from rich.text import Text
 
 from perfcli import units
 from perfcli.observer import OperationSoFar, Progress
-from perfcli.report.figures import BAD, DOUBTFUL, GOOD, QUIET, figure, name, one_line
-from perfcli.report.layout import INDENT, Column, FittingTable
+from perfcli.report.blocks import BAD, DOUBTFUL, GOOD, QUIET, Column
+from perfcli.report.figures import figure, name, one_line
+from perfcli.report.layout import INDENT, FittingTable
 from perfcli.report.terminal import is_plain, make_console
 
 REFRESH_NS: Final = units.NS_PER_S // 2

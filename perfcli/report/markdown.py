@@ -6,13 +6,17 @@ All that comes from outside stands as code, in which a host neither formats nor 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
-from itertools import chain
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain, pairwise
 from typing import Final
+
+from rich.text import Text
 
 from perfcli import units
 from perfcli.errors import Verdict
 from perfcli.regression.result import AbResult, Change, EngineSide, MetricComparison
+from perfcli.report.blocks import NAME, Block, Chart, Code, Facts, Line, Notes, Plot, Section, Table
+from perfcli.report.blocks import Verdict as Answer
 from perfcli.report.change import amount, change_word, gravest_first, interval, is_same, value
 from perfcli.report.compared import comparison_word
 from perfcli.report.comparison_verdict import comparison_line
@@ -27,6 +31,7 @@ from perfcli.report.thresholds import describe, failed_first, limit_in_words, ob
 from perfcli.results import BaselineComparison, OperationResult, RunResult, ThresholdResult
 
 _PLAIN_CODE: Final = re.compile(r"[^`|\\]+")
+_OBEYED: Final = re.compile(r"[<>&*_`~|\[\]\\]")
 _PUNCTUATION: Final = re.compile(r"[^\w\s.,;/()=+%-]|_")
 _STATISTICS: Final = ("mean", "p50", "p95", "p99", "max")
 _OPERATIONS: Final = ("operation", "ok", "failed", "rate", *_STATISTICS)
@@ -60,7 +65,65 @@ def code(text: str) -> str:
 def table(columns: Row, rows: Sequence[Row], *, words: int) -> str:
     """A table whose first columns, as many as `words`, stand to the left and the others to the right."""
     rule = ["---"] * words + ["---:"] * (len(columns) - words)
-    return "\n".join(f"| {' | '.join(cells)} |" for cells in (columns, rule, *rows))
+    return _lines([columns, rule, *rows])
+
+
+def _lines(rows: Iterable[Row]) -> str:
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in rows)
+
+
+def to_markdown(document: Iterable[Section]) -> str:
+    """A document in Markdown; the blocks of a section that has a brief form are folded after it."""
+    parts: list[str] = []
+    for section in document:
+        written = list(chain.from_iterable(map(_block, section.blocks)))
+        if section.brief is None:
+            parts += written
+            continue
+        parts += chain.from_iterable(map(_block, section.brief))
+        if written:
+            parts += [f"<details><summary>{_text(Text(section.title))}</summary>", *written, "</details>"]
+    return without_surrogates("\n\n".join(parts))
+
+
+def _block(block: Block) -> Iterator[str]:
+    match block:
+        case Facts(rows):
+            yield "\n".join(f"- {label}: {_text(text)}" for label, text in rows if text)
+        case Table(columns, rows):
+            places = block.shown()
+            if places:
+                rule = ["---:" if columns[place].kind == "figure" else "---" for place in places]
+                titles = [_text(Text(columns[place].title)) for place in places]
+                yield _lines([titles, rule, *([_text(row[place]) for place in places] for row in rows)])
+        case Notes(items):
+            yield "\n".join(f"- {_text(item)}" for item in items if item.plain.strip())
+        case Line(text, lead):
+            yield _text(text if lead is None else Text.assemble(lead, " ", text))
+        case Answer(word, named, text, reasons):
+            yield f"### {_text(word)}: {_text(named)}"
+            yield _text(text)
+            yield from _block(Notes(reasons)) if reasons else ()
+        case Code(text):
+            yield _fenced(text)
+        case Plot() | Chart():
+            pass
+
+
+def _text(text: Text) -> str:
+    """A text on one line: names as code, what is bold in bold, and no character that Markdown would obey."""
+    ends = sorted({0, len(text), *(place for span in text.spans for place in (span.start, span.end))})
+    return "".join(_stretch(text, start, end) for start, end in pairwise(ends))
+
+
+def _stretch(text: Text, start: int, end: int) -> str:
+    plain = text.plain[start:end]
+    styles = " ".join([str(text.style), *(str(span.style) for span in text.spans if span.start <= start < span.end)])
+    if NAME in styles.split():
+        return code(plain)
+    escaped = _OBEYED.sub(lambda match: f"&#{ord(match[0])};", plain).replace("\n", "<br>")
+    is_bold = "bold" in styles.split() and escaped == escaped.strip() != ""
+    return f"**{escaped}**" if is_bold else escaped
 
 
 def _overview(results: Sequence[Reported]) -> str:

@@ -10,8 +10,9 @@ from rich.text import Text
 
 from perfcli import units
 from perfcli.metrics.statistics import is_thin
-from perfcli.report.figures import BAD, HINT, QUIET, figure, name
-from perfcli.report.layout import INDENT, Column, FittingTable
+from perfcli.report.blocks import BAD, QUIET, Column
+from perfcli.report.figures import HINT, figure, name
+from perfcli.report.layout import INDENT, FittingTable
 from perfcli.results import LatencySummary, OperationResult, PhaseResult, RunResult
 
 STATISTICS: Final = {

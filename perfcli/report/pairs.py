@@ -14,8 +14,9 @@ from rich.console import Console, ConsoleOptions, RenderResult
 from rich.text import Text
 
 from perfcli.regression.result import Change, MetricComparison
+from perfcli.report.blocks import QUIET
 from perfcli.report.change import change_style, gravest_first
-from perfcli.report.figures import QUIET, name, one_line
+from perfcli.report.figures import name, one_line
 from perfcli.report.layout import INDENT, PROSE_WIDTH, Hanging
 from perfcli.report.terminal import is_plain
 

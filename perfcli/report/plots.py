@@ -12,8 +12,9 @@ from rich.text import Text
 from perfcli import units
 from perfcli.report.bars import Bar, Bars
 from perfcli.report.bins import edges
+from perfcli.report.blocks import QUIET
 from perfcli.report.columns import Columns, Point
-from perfcli.report.figures import QUIET, counted, name
+from perfcli.report.figures import counted, name
 from perfcli.report.layout import INDENT, Hanging
 from perfcli.report.operations import slowest_first
 from perfcli.results import OperationResult, RunResult

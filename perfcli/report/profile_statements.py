@@ -10,8 +10,9 @@ from rich.text import Text
 
 from perfcli import units
 from perfcli.agent.profiling.findings import StatementFigures
-from perfcli.report.figures import BAD, DOUBTFUL, QUIET, name, one_line
-from perfcli.report.layout import INDENT, Column, FittingTable, Hanging, listed
+from perfcli.report.blocks import BAD, DOUBTFUL, QUIET, Column
+from perfcli.report.figures import name, one_line
+from perfcli.report.layout import INDENT, FittingTable, Hanging, listed
 
 MOST_STATEMENTS: Final = 10
 _LONGEST_SQL: Final = 240

@@ -10,8 +10,9 @@ from rich.console import RenderableType
 from rich.text import Text
 
 from perfcli import units
+from perfcli.report.blocks import Column
 from perfcli.report.figures import UNKNOWN, figure, share, signed, why_not
-from perfcli.report.layout import Column, FittingTable, labelled
+from perfcli.report.layout import FittingTable, labelled
 from perfcli.results import MemoryResult, ResourceResult, RunResult
 
 _CHANGE: Final = signed(units.format_size)

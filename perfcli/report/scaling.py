@@ -9,8 +9,9 @@ from rich.console import RenderableType
 from rich.text import Text
 
 from perfcli import units
-from perfcli.report.figures import BAD, DOUBTFUL, QUIET, UNKNOWN, counted, figure, name
-from perfcli.report.layout import INDENT, Column, FittingTable, Hanging, labelled
+from perfcli.report.blocks import BAD, DOUBTFUL, QUIET, Column
+from perfcli.report.figures import UNKNOWN, counted, figure, name
+from perfcli.report.layout import INDENT, FittingTable, Hanging, labelled
 from perfcli.report.operations import latency
 from perfcli.results import OperationResult, PhaseResult
 

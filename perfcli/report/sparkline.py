@@ -14,8 +14,8 @@ from perfcli.report.layout import INDENT
 from perfcli.report.terminal import is_plain
 
 MARK: Final = "^"
-_DRAWN: Final = "▁▂▃▄▅▆▇█"
-_PLAIN: Final = "_.-~=+*#"
+HEIGHTS: Final = "▁▂▃▄▅▆▇█"
+PLAIN_HEIGHTS: Final = "_.-~=+*#"
 _LEAST_SPAN: Final = 0.2
 """Of the median: a smaller span is drawn as if it were this, so that noise does not look like mountains."""
 
@@ -40,7 +40,7 @@ class Sparkline:
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         """The line, and one of marks where there are any."""
         room = max(1, min(_MOST_CELLS, options.max_width - len(self._lead) - 1))
-        glyphs = _PLAIN if is_plain(console) or options.ascii_only else _DRAWN
+        glyphs = PLAIN_HEIGHTS if is_plain(console) or options.ascii_only else HEIGHTS
         yield Text(self._lead + drawn(self._values, min(room, len(self._values)), glyphs))
         if self._marks:
             yield Text(self._lead + self._marked(min(room, len(self._values))))

@@ -10,7 +10,8 @@ from rich.text import Text
 
 from perfcli import units
 from perfcli.metrics.memory import LEAST_GROWTH_BYTES, LEAST_SLOPE
-from perfcli.report.figures import BAD, QUIET, name, share, signed, why_not
+from perfcli.report.blocks import BAD, QUIET
+from perfcli.report.figures import name, share, signed, why_not
 from perfcli.report.inspection import inspection_lines
 from perfcli.report.integrity import describe_integrity
 from perfcli.report.layout import labelled

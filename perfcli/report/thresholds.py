@@ -10,20 +10,9 @@ from rich.text import Text
 
 from perfcli import units
 from perfcli.metrics.statistics import is_thin
-from perfcli.report.figures import (
-    BAD,
-    DOUBTFUL,
-    HINT,
-    QUIET,
-    UNKNOWN,
-    figure,
-    name,
-    one_line,
-    outcome_word,
-    share,
-    signed,
-)
-from perfcli.report.layout import INDENT, Column, FittingTable, labelled, listed
+from perfcli.report.blocks import BAD, DOUBTFUL, QUIET, Column
+from perfcli.report.figures import HINT, UNKNOWN, figure, name, one_line, outcome_word, share, signed
+from perfcli.report.layout import INDENT, FittingTable, labelled, listed
 from perfcli.report.operations import slowest_first
 from perfcli.results import RunResult, ThresholdResult
 from perfcli.thresholds import Threshold, ThresholdError, parse_threshold

@@ -8,8 +8,9 @@ from typing import Final
 from rich.text import Text
 
 from perfcli import units
+from perfcli.report.blocks import BAD, DOUBTFUL, GOOD
 from perfcli.report.compared import comparison_word
-from perfcli.report.figures import BAD, DOUBTFUL, GOOD, counted, figure, outcome_word, share, signed
+from perfcli.report.figures import counted, figure, outcome_word, share, signed
 from perfcli.report.html.markup import Content, Markup, element, escaped, joined, listed, table, without_directories
 from perfcli.report.operations import STATISTICS, Measured, is_open, latency, slowest_first, waiting_shows
 from perfcli.report.thresholds import describe, failed_first, limit_used, observed_in_words

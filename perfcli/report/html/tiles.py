@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from rich.text import Text
 
 from perfcli import units
-from perfcli.report.figures import BAD, UNKNOWN, counted, figure, signed
+from perfcli.report.blocks import BAD
+from perfcli.report.figures import UNKNOWN, counted, figure, signed
 from perfcli.report.html.markup import Content, Markup, element
 from perfcli.report.operations import slowest_first
 from perfcli.results import RunResult

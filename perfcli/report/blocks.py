@@ -1,0 +1,145 @@
+"""The blocks of a report: made once for each subject, rendered for a console, in Markdown and in HTML.
+
+Text is `rich.text.Text`. Its styles are GOOD, BAD, DOUBTFUL, QUIET, bold, and NAME for what comes from outside.
+No block knows of a format.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, Literal
+
+from rich.console import RenderableType
+from rich.text import Text
+
+GOOD: Final = "green"
+BAD: Final = "red"
+DOUBTFUL: Final = "yellow"
+QUIET: Final = "dim"
+NAME: Final = "name"
+"""Text from outside: as it is on a console, code in Markdown, escaped in HTML."""
+SPARK: Final = "spark"
+"""A small chart of the characters ▁▂▃▄▅▆▇█, which a console without Unicode draws in ASCII."""
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column of a table: figures stand to the right, words and prose to the left.
+
+    Only prose may wrap, and other columns are left out before it has less room than `least`.
+    """
+
+    title: str
+    kind: Literal["figure", "word", "prose"] = "figure"
+    least: int = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """Labels, each with its text of one or more lines."""
+
+    rows: Sequence[tuple[str, Text]]
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Rows of cells. No back end shows a column that is empty.
+
+    Args:
+        label: what the table is, for those who do not see it.
+        totals: how many of the last rows stand below a rule.
+        first_to_go: titles of the columns that a narrow console leaves out, the least telling first.
+    """
+
+    columns: Sequence[Column]
+    rows: Sequence[Sequence[Text]]
+    label: str = ""
+    totals: int = 0
+    first_to_go: Sequence[str] = ()
+
+    def shown(self) -> list[int]:
+        """The places of the columns that hold anything."""
+        return [place for place in range(len(self.columns)) if any(row[place] for row in self.rows)]
+
+
+@dataclass(frozen=True, slots=True)
+class Notes:
+    """A list of remarks."""
+
+    items: Sequence[Text]
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A paragraph; on a console it hangs from its lead."""
+
+    text: Text
+    lead: Text | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """The answer of a report: its word, of what, on what it rests, and why, a reason a line."""
+
+    word: Text
+    name: Text
+    text: Text
+    reasons: Sequence[Text] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Code:
+    """Lines of somebody else's output, or of YAML, with their spaces; the label says what they are."""
+
+    text: str
+    label: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Plot:
+    """A picture of characters, which only a console draws."""
+
+    title: Text
+    drawing: RenderableType
+
+
+@dataclass(frozen=True, slots=True)
+class Chart:
+    """A chart, which only HTML draws.
+
+    Args:
+        figure: makes the plotly figure, when it is needed.
+        caption: what to know to read it.
+    """
+
+    title: str
+    figure: Callable[[], dict[str, Any]]
+    caption: Text | None = None
+
+
+Block = Facts | Table | Notes | Line | Verdict | Code | Plot | Chart
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """Blocks that belong together.
+
+    Args:
+        title: a heading in HTML, and of what Markdown folds.
+        brief: what a brief report shows instead of the blocks: () for nothing, None for the blocks themselves. Markdown
+            folds the blocks of a section that has a brief form; HTML shows all blocks.
+    """
+
+    title: str
+    blocks: Sequence[Block]
+    brief: Sequence[Block] | None = None
+
+
+Document = Sequence[Section]
+"""A whole report."""
+
+
+def filled(sections: Iterable[Section]) -> Iterator[Section]:
+    """The sections that have anything in them."""
+    return (section for section in sections if section.blocks or section.brief)
