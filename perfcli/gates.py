@@ -23,7 +23,7 @@ from perfcli.report.comparison import render_comparison, render_comparison_line,
 from perfcli.report.engine import announce
 from perfcli.report.live import LiveProgress
 from perfcli.report.selftest import render_selftest
-from perfcli.report.writing import add_job_summary, check_places
+from perfcli.report.writing import add_job_summary, check_places, show_and_write
 from perfcli.run.interrupts import Interrupts
 
 
@@ -66,6 +66,7 @@ def compare(plans: Sequence[ExecutionPlan], settings: AbSettings, console: Conso
     with outputs.attempt("stdout"):
         if len(plans) > 1 and not settings.quiet:
             console.print(render_comparisons(results, of=len(plans)))
+    outputs.list_written()
     codes = [result.exit_code(strict=settings.strict) for result in results]
     return interrupts.exit_code if interrupts.exit_code is not None else outputs.exit_code(worst(codes))
 
@@ -93,10 +94,8 @@ def _compared(
 
 
 def _write(results: Sequence[AbResult], path: Path, outputs: Outputs) -> None:
-    """One result as a JSON object, several as an array."""
-    documents = [result.model_dump(mode="json") for result in results]
-    with outputs.attempt("--json"):
-        write_document(documents[0] if len(documents) == 1 else documents, path)
+    with outputs.attempt("--json", path):
+        write_document([result.model_dump(mode="json") for result in results], path)
 
 
 def _show(result: AbResult, settings: AbSettings, console: Console) -> None:
@@ -146,11 +145,7 @@ def prove(plan: ExecutionPlan, settings: SelftestSettings, console: Console) -> 
         commit=engine.commit_of(result.engine_version),
         engine_modified=engine.is_modified(result.engine_version),
     )
-    if settings.json_file:
-        with outputs.attempt("--json"):
-            write_document(asdict(result), settings.json_file)
-    with outputs.attempt("stdout"):
-        console.print(render_selftest(result))
+    show_and_write(render_selftest(result), lambda: asdict(result), settings.json_file, outputs)
     if interrupts.exit_code is not None:
         return interrupts.exit_code
     return outputs.exit_code(ExitCode.PASS if result.passed else ExitCode.INVALID)
@@ -159,7 +154,7 @@ def prove(plan: ExecutionPlan, settings: SelftestSettings, console: Console) -> 
 def _checked(settings: AbSettings | SelftestSettings) -> Outputs:
     """What the command will write, once it is known that it can be."""
     check_places({"json": settings.json_file} if settings.json_file else {}, settings.inputs)
-    return Outputs()
+    return Outputs(quiet=isinstance(settings, AbSettings) and settings.quiet)
 
 
 def _identified(result: AbResult, base: EngineSource, candidate: EngineSource) -> AbResult:

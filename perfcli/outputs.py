@@ -14,6 +14,7 @@ from typing import Final
 from perfcli.documents import STDOUT, UNFINISHED, reason_of
 from perfcli.errors import ExitCode, PerfError, UsageError
 from perfcli.streams import complain, stdout_is_closed
+from perfcli.units import format_size
 
 _KINDS: Final = {
     ".yaml": "a scenario",
@@ -27,14 +28,24 @@ _KINDS: Final = {
 
 
 class Outputs:
-    """What a command writes and shows: an output that fails is reported on stderr, and the others go on."""
+    """What a command writes and shows: an output that fails is reported on stderr, and the others go on.
 
-    def __init__(self) -> None:
+    Args:
+        quiet: do not list the files that were written.
+    """
+
+    def __init__(self, *, quiet: bool = False) -> None:
         self._failed: dict[str, str] = {}
+        self._written: dict[Path, None] = {}
+        self._quiet = quiet
 
     @contextmanager
-    def attempt(self, name: str) -> Iterator[None]:
-        """Make one output in the block; a later success under the same name makes up for a failure."""
+    def attempt(self, name: str, path: Path | None = None) -> Iterator[None]:
+        """Make one output in the block; a later success under the same name makes up for a failure.
+
+        Args:
+            path: the file that the block writes.
+        """
         try:
             yield
         except (PerfError, OSError) as error:
@@ -44,6 +55,18 @@ class Outputs:
             self.fail(name, f"{name}: {traceback.format_exc()}")
         else:
             self._failed.pop(name, None)
+            if path is not None:
+                self.wrote(path)
+
+    def wrote(self, path: Path) -> None:
+        """Remember a file for the list of those that were written."""
+        self._written[path] = None
+
+    def list_written(self) -> None:
+        """Print a line on stderr for each file that was written; stdout and pipes are no files."""
+        for path in {} if self._quiet else self._written:
+            if path != STDOUT and path.is_file():
+                complain(f"wrote {path} ({format_size(path.stat().st_size)})")
 
     def fail(self, name: str, message: str) -> None:
         """Report that an output is lost."""

@@ -432,7 +432,7 @@ class RunResult(_Record):
 
 
 def save_results(results: Sequence[RunResult], path: Path, *, new: bool = False) -> None:
-    """Write one RunResult as a JSON object, several as an array; a reader never sees half a file.
+    """Write RunResults as `as_document` has them; a reader never sees half a file.
 
     Args:
         new: refuse to replace a file.
@@ -441,8 +441,12 @@ def save_results(results: Sequence[RunResult], path: Path, *, new: bool = False)
         FileExistsError: there is a file, though it was to be a new one.
         UsageError: the file cannot be written.
     """
-    documents = [result.model_dump(mode="json") for result in results]
-    write_document(documents[0] if len(documents) == 1 else documents, path, new=new)
+    write_document(as_document(results), path, new=new)
+
+
+def as_document(results: Sequence[RunResult]) -> list[dict[str, Any]]:
+    """The RunResults as plain data: an array, even of one."""
+    return [result.model_dump(mode="json") for result in results]
 
 
 def load_results(path: Path) -> list[RunResult]:
@@ -455,7 +459,7 @@ def load_results(path: Path) -> list[RunResult]:
 
 
 def load_records(path: Path) -> list[Any]:
-    """What a file of results holds, one record or several, not yet looked at.
+    """What a file of results holds, not yet looked at: an array, or one object as earlier versions wrote.
 
     Raises:
         UsageError: the file cannot be read, is no JSON, or holds none.

@@ -10,7 +10,7 @@ from pathlib import Path
 from rich.console import Console
 
 from perfcli.documents import STDOUT
-from perfcli.errors import worst
+from perfcli.errors import UsageError, worst
 from perfcli.outputs import Outputs, check_folder
 from perfcli.plan import ExecutionPlan
 from perfcli.pool.checkout import choose_engine
@@ -46,6 +46,17 @@ class SuiteOptions:
     inputs: Sequence[Path] = ()
     """The files that the plans were made of."""
 
+    def __post_init__(self) -> None:
+        if self.strict and not self.baseline:
+            raise UsageError("--strict says how to compare: it needs --baseline NAME or FILE")
+        if self.plots and self.quiet:
+            raise UsageError("--plots draws what --quiet leaves out: choose one of them")
+
+    @property
+    def places(self) -> Places:
+        """Where everything that is written goes."""
+        return dict(self.reports) | ({"json": self.json_file} if self.json_file else {})
+
 
 def run_suite(plans: Sequence[ExecutionPlan], options: SuiteOptions, console: Console) -> int:
     """Run all plans; after the first Ctrl-C report what is known and run no more.
@@ -60,7 +71,7 @@ def run_suite(plans: Sequence[ExecutionPlan], options: SuiteOptions, console: Co
     interrupts = Interrupts()
     interrupts.install()
     results: list[RunResult] = []
-    outputs = Outputs()
+    outputs = Outputs(quiet=options.quiet)
     try:
         with choose_engine(options.engine) as engine:
             announce(engine)
@@ -92,6 +103,7 @@ def run_suite(plans: Sequence[ExecutionPlan], options: SuiteOptions, console: Co
             console.print(render_summary(results))
         if len(results) < len(plans):
             console.print(f"not run: {len(plans) - len(results)} of {len(plans)} scenarios", style="yellow")
+    outputs.list_written()
     codes = [result.exit_code for result in results]
     return interrupts.exit_code if interrupts.exit_code is not None else outputs.exit_code(worst(codes))
 
@@ -114,12 +126,14 @@ def _show(result: RunResult, options: SuiteOptions, console: Console) -> None:
 def _save(results: Sequence[RunResult], options: SuiteOptions, store: Store, outputs: Outputs) -> None:
     """Save the newest result, before anything else can go wrong with it or with a later scenario."""
     if options.json_file and options.json_file != STDOUT:
-        with outputs.attempt("--json"):
+        with outputs.attempt("--json", options.json_file):
             save_results(results, options.json_file)
     if options.save:
         with outputs.attempt(f"--save of run {len(results)}"):
-            store.add(results[-1])
-    if options.keep_database_in and not results[-1].kept_database:
+            outputs.wrote(store.add(results[-1]))
+    if results[-1].kept_database:
+        outputs.wrote(Path(results[-1].kept_database))
+    elif options.keep_database_in:
         why = [reason for reason in results[-1].reasons if reason.startswith(NOT_KEPT)]
         outputs.fail(f"--keep-db of run {len(results)}", ": ".join([f"{results[-1].name}: --keep-db", *why]))
 
@@ -142,10 +156,9 @@ def _compared(result: RunResult, baseline: Baseline | None, options: SuiteOption
 
 def _check_places(options: SuiteOptions) -> None:
     store = Store(options.store)
-    places = dict(options.reports) | ({"json": options.json_file} if options.json_file else {})
     baseline = [baseline_file(options.baseline, store)] if options.baseline else []
-    kept = store.files() if places else []  # other runs' results: never replaced
-    check_places(places, [*options.inputs, *baseline, *kept])
+    kept = store.files() if options.places else []  # other runs' results: never replaced
+    check_places(options.places, [*options.inputs, *baseline, *kept])
     if options.keep_database_in:
         check_folder(options.keep_database_in, "--keep-db")
     if options.save:

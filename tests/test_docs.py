@@ -196,7 +196,7 @@ class TestCommands:
         # two iterations are too few for some thresholds of the shipped scenarios, one pair for a self-test
         too_few = {"run": ExitCode.THRESHOLD_FAILED, "selftest": ExitCode.INVALID}
         assert done.returncode in (ExitCode.PASS, too_few.get(name)), done.stderr
-        assert done.stdout
+        assert done.stdout or done.stderr.startswith("wrote ")
 
     @pytest.mark.parametrize("command", LEAVES)
     def test_every_option_is_documented(self, command: str) -> None:
@@ -481,14 +481,13 @@ class TestResults:
         assert done.stdout == "database_query pass 0 failed\n", done.stderr
 
     @pytest.mark.skipif(shutil.which("jq") is None, reason="jq is not installed")
-    @pytest.mark.parametrize("several", [False, True])
-    def test_the_jq_example_runs(self, several: bool, tmp_path: Path) -> None:
+    def test_the_jq_example_runs(self, tmp_path: Path) -> None:
         (example,) = blocks(RESULTS, "json")
-        (tmp_path / "results.json").write_text(f"[{example}, {example}]" if several else example, encoding="utf-8")
+        (tmp_path / "results.json").write_text(f"[{example}, {example}]", encoding="utf-8")
         command = shlex.split(next(block for block in blocks(RESULTS, "sh") if block.startswith("jq")))
         told = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True).stdout
         assert told.startswith("database_query\tpass\t")
-        assert len(told.splitlines()) == 1 + several
+        assert len(told.splitlines()) == 2
 
 
 class TestRegression:

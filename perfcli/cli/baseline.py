@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -74,7 +74,6 @@ def list_them(json_file: Path | None, store: Path) -> None:
     Example:
       digipal-perf baseline list
     """
-    from perfcli.documents import write_document
     from perfcli.regression.baseline import list_baselines, listed
     from perfcli.regression.store import Store
     from perfcli.report.baselines import render_baselines
@@ -85,8 +84,8 @@ def list_them(json_file: Path | None, store: Path) -> None:
     _complain(complaints)
     _show(
         render_baselines({each.name: each.runs for each in found}),
+        lambda: listed(found).model_dump(mode="json"),
         json_file,
-        lambda file: write_document(listed(found).model_dump(mode="json"), file),
     )
 
 
@@ -105,13 +104,13 @@ def show(name: str, json_file: Path | None, store: Path) -> None:
     from perfcli.regression.baseline import baseline_file, read_baseline
     from perfcli.regression.store import Store
     from perfcli.report.baselines import render_baseline
-    from perfcli.results import save_results
+    from perfcli.results import as_document
 
     place = Store(store)
     note_inputs([baseline_file(name, place)])
     _check(json_file, place)
     found = read_baseline(name, place)
-    _show(render_baseline(found.name, found.runs), json_file, lambda file: save_results(found.runs, file))
+    _show(render_baseline(found.name, found.runs), lambda: as_document(found.runs), json_file)
 
 
 @baseline.command()
@@ -138,17 +137,12 @@ def _check(json_file: Path | None, store: Store) -> None:
         check_outputs({"--json": json_file}, [*inputs(), *store.files()])
 
 
-def _show(report: RenderableType, json_file: Path | None, write: Callable[[Path], None]) -> None:
-    """Write the document, if one is asked for, and print the report."""
+def _show(report: RenderableType, document: Callable[[], Any], json_file: Path | None) -> None:
     from perfcli.outputs import Outputs
-    from perfcli.report.writing import console_beside
+    from perfcli.report.writing import show_and_write
 
     outputs = Outputs()
-    if json_file:
-        with outputs.attempt("--json"):
-            write(json_file)
-    with outputs.attempt("stdout"):
-        console_beside([json_file] if json_file else []).print(report)
+    show_and_write(report, document, json_file, outputs)
     raise click.exceptions.Exit(outputs.exit_code(0))
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import reduce
+from functools import reduce, wraps
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -55,8 +55,23 @@ def with_options(*options: Callable[[Callable[..., None]], Callable[..., None]])
     return lambda command: reduce(lambda decorated, option: option(decorated), reversed(options), command)
 
 
-says_what_runs = with_options(*WHICH, *CHANGES)
-"""Gives a command the arguments of `plans`."""
+def runs_plans(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command the arguments and options of `plans`, and the plans that they stand for."""
+
+    @wraps(command)
+    def with_plans(
+        scenarios: Sequence[str],
+        tags: Sequence[str],
+        workers: int | None,
+        iterations: int | None,
+        duration: str | None,
+        settings: Sequence[str],
+        seed: int | None,
+        **options: Any,
+    ) -> None:
+        command(chosen=plans(scenarios, tags, workers, iterations, duration, settings, seed), **options)
+
+    return with_options(*WHICH, *CHANGES)(with_plans)
 
 
 def plans(

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import os
-import sys
 from difflib import get_close_matches
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -17,6 +16,9 @@ from perfcli.errors import UsageError
 from perfcli.streams import complain
 
 if TYPE_CHECKING:
+    from pydantic import BaseModel
+    from rich.console import RenderableType
+
     from perfcli.results import RunResult
 
 _JSON = click.option("--json", "json_file", type=FILE, metavar="FILE", help="Write it as JSON.")
@@ -105,15 +107,10 @@ def _none_kept(scenario: str, directory: Path) -> UsageError:
     return UsageError(f"no run of {scenario} is kept in {directory}: {there}", hint=hint)
 
 
-def _show(report: Any, document: Any, json_file: Path | None) -> None:
-    from perfcli.documents import STDOUT, write_document
+def _show(report: RenderableType, document: BaseModel, json_file: Path | None) -> None:
     from perfcli.outputs import Outputs
-    from perfcli.report.terminal import make_console
+    from perfcli.report.writing import show_and_write
 
     outputs = Outputs()
-    if json_file:
-        with outputs.attempt("--json"):
-            write_document(document.model_dump(mode="json"), json_file)
-    with outputs.attempt("stdout"):
-        make_console(file=sys.stderr if json_file == STDOUT else None).print(report)
+    show_and_write(report, lambda: document.model_dump(mode="json"), json_file, outputs)
     raise click.exceptions.Exit(outputs.exit_code(0))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -71,7 +70,6 @@ def profile(
 def _profile(
     plan: ExecutionPlan, asked: list[Any], engine: str, out: Path, json_file: Path | None, progress: bool
 ) -> int:
-    from perfcli.documents import STDOUT, write_document
     from perfcli.errors import ExitCode
     from perfcli.outputs import Outputs
     from perfcli.pool.checkout import choose_engine
@@ -79,25 +77,20 @@ def _profile(
     from perfcli.report.engine import announce
     from perfcli.report.live import LiveProgress
     from perfcli.report.profile import render_profile
-    from perfcli.report.terminal import make_console
+    from perfcli.report.writing import console_beside, show_and_write
     from perfcli.run.interrupts import Interrupts
 
     kinds, notes = choose_kinds(asked)
     outputs = Outputs()
     _check_outputs(plan, json_file, out if "cpu" in kinds else None)
-    # stdout is the document's where it is asked for there
-    console, interrupts = make_console(file=sys.stderr if json_file == STDOUT else None), Interrupts()
+    console, interrupts = console_beside([json_file] if json_file else []), Interrupts()
     interrupts.install()
     with choose_engine(engine) as source, LiveProgress(console, wanted=progress) as live:
         announce(source)
         result, graph = profile_scenario(plan, kinds, observer=live, stop=interrupts.stop, engine=source)
     files = write_flame_graph(graph, result.scenario, out, outputs) if graph else []
     result = result.model_copy(update={"files": files, "notes": notes})
-    if json_file:
-        with outputs.attempt("--json"):
-            write_document(result.model_dump(mode="json"), json_file)
-    with outputs.attempt("stdout"):
-        console.print(render_profile(result))
+    show_and_write(render_profile(result), lambda: result.model_dump(mode="json"), json_file, outputs)
     return interrupts.exit_code if interrupts.exit_code is not None else outputs.exit_code(ExitCode.PASS)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -10,7 +12,6 @@ import click
 from perfcli.cli.choosing import with_options
 from perfcli.cli.files import FILE, inputs, note_inputs
 from perfcli.cli.group import cli
-from perfcli.streams import printable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,21 +27,27 @@ _FORMATS: Final = {
     "csv": "Write the time series as CSV.",
     "openmetrics": "Write OpenMetrics text.",
 }
-REPORTS: Final = (
-    *(click.option(f"--{form}", type=FILE, metavar="FILE", help=told) for form, told in _FORMATS.items()),
+_OPTIONS: Final = (
+    *(click.option(f"--{form}", type=FILE, metavar="FILE", help=summary) for form, summary in _FORMATS.items()),
     click.option("--plots", is_flag=True, help="Draw the latency of each operation."),
 )
 
 
-def take_places(given: dict[str, Any]) -> dict[str, Path]:
-    """The places of the reports that a command was given, which are taken out of what it was given."""
-    return {form: path for form in _FORMATS if (path := given.pop(form)) is not None}
+def writes_reports(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command the options of reports, and `reports`: where each goes, by format."""
+
+    @wraps(command)
+    def with_reports(**given: Any) -> None:
+        reports = {form: given[form] for form in _FORMATS if given[form] is not None}
+        command(reports=reports, **{key: value for key, value in given.items() if key not in _FORMATS})
+
+    return with_options(*_OPTIONS)(with_reports)
 
 
 @cli.command()
 @click.argument("results", nargs=-1, required=True, type=FILE, metavar="RESULT.json...")
-@with_options(*REPORTS)
-def report(results: tuple[Path, ...], plots: bool, **given: Any) -> None:
+@writes_reports
+def report(results: tuple[Path, ...], reports: dict[str, Path], plots: bool) -> None:
     """Make reports of what `run --json` and `ab --json` wrote; by default the one that was printed then.
 
     A file of `-` is stdout, a result of `-` is stdin. The exit code says whether the report was made, not how the
@@ -58,19 +65,18 @@ def report(results: tuple[Path, ...], plots: bool, **given: Any) -> None:
     from perfcli.report.saved import load_reported
     from perfcli.report.writing import check_places, console_beside, write_reports
 
-    places, outputs = take_places(given), Outputs()
+    outputs = Outputs()
     note_inputs(results)
-    check_places(places, inputs())
-    console = console_beside(places.values())
+    check_places(reports, inputs())
+    console = console_beside(reports.values())
     reported = load_reported(results)
-    if "csv" in places:
+    if "csv" in reports:
         check_one_kind(reported)
-    written = write_reports(reported, places, outputs)
+    write_reports(reported, reports, outputs)
     with outputs.attempt("stdout"):
-        if plots or not places:
+        if plots or not reports:
             _show(reported, console, plots=plots)
-        for form in written:
-            console.print(f"{form}: {printable(str(places[form]))}", style="dim", soft_wrap=True)
+    outputs.list_written()
     raise click.exceptions.Exit(outputs.exit_code(0))
 
 

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from perfcli.cli.choosing import PROGRESS, STORE, WHICH, load, plans, says_what_runs, with_options
+from perfcli.cli.choosing import PROGRESS, STORE, WHICH, load, runs_plans, with_options
 from perfcli.cli.files import DIRECTORY, FILE, inputs
 from perfcli.cli.group import EPILOG, cli
-from perfcli.cli.report import REPORTS, take_places
+from perfcli.cli.report import writes_reports
 from perfcli.streams import say
+
+if TYPE_CHECKING:
+    from perfcli.plan import ExecutionPlan
 
 
 @cli.command(epilog=EPILOG)
-@says_what_runs
+@runs_plans
 @click.option(
     "--json",
     "json_file",
@@ -23,9 +25,9 @@ from perfcli.streams import say
     metavar="FILE",
     help="Write the results, for `report` and others; - is stdout.",
 )
-@with_options(*REPORTS)
+@writes_reports
 @click.option("--quiet", "-q", is_flag=True, help="One line per scenario.")
-@click.option("--keep-db", type=DIRECTORY, metavar="DIR", help="Keep the databases there.")
+@click.option("--keep-db", "keep_database_in", type=DIRECTORY, metavar="DIR", help="Keep the databases there.")
 @click.option(
     "--engine",
     default="",
@@ -45,20 +47,7 @@ from perfcli.streams import say
 )
 @STORE
 @PROGRESS
-def run(
-    json_file: Path | None,
-    plots: bool,
-    quiet: bool,
-    keep_db: Path | None,
-    engine: str,
-    save: bool,
-    baseline: str,
-    strict: bool,
-    retries: int,
-    store: Path,
-    progress: bool,
-    **given: Any,
-) -> None:
+def run(chosen: list[ExecutionPlan], **options: Any) -> None:
     """Run scenarios: shipped ones by name, or files, or all files of a directory.
 
     Without a name and with --tag, the shipped scenarios that carry the tag.
@@ -75,34 +64,13 @@ def run(
     from perfcli.report.writing import console_beside
     from perfcli.suite import SuiteOptions, run_suite
 
-    reports = take_places(given)
-    if strict and not baseline:
-        raise click.UsageError("--strict says how to compare: it needs --baseline NAME or FILE")
-    if plots and quiet:
-        raise click.UsageError("--plots draws what --quiet leaves out: choose one of them")
-    chosen = plans(**given)
-    options = SuiteOptions(
-        json_file=json_file,
-        reports=reports,
-        plots=plots,
-        quiet=quiet,
-        keep_database_in=keep_db,
-        engine=engine,
-        store=store,
-        save=save,
-        baseline=baseline,
-        strict=strict,
-        retries=retries,
-        progress=progress,
-        inputs=inputs(),
-    )
-    console = console_beside([*reports.values(), *filter(None, [json_file])])
-    raise click.exceptions.Exit(run_suite(chosen, options, console))
+    suite = SuiteOptions(**options, inputs=inputs())
+    raise click.exceptions.Exit(run_suite(chosen, suite, console_beside(suite.places.values())))
 
 
 @cli.command()
-@says_what_runs
-def plan(**what_runs: Any) -> None:
+@runs_plans
+def plan(chosen: list[ExecutionPlan]) -> None:
     """Show what would run, a line for each phase, and run nothing.
 
     Scenarios are chosen and changed as by `run`, and every mistake in them is told.
@@ -118,7 +86,7 @@ def plan(**what_runs: Any) -> None:
 
     console = make_console()
     # for a pipe a phase stays on its line, however long, so that grep finds it whole
-    console.print(render_plans(plans(**what_runs)), soft_wrap=not console.is_terminal)
+    console.print(render_plans(chosen), soft_wrap=not console.is_terminal)
 
 
 @cli.command(name="list")

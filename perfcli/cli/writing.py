@@ -22,10 +22,15 @@ def init(reference: str, force: bool) -> None:
       digipal-perf init my_session
       digipal-perf run my_session.yaml
     """
+    from perfcli.outputs import Outputs
     from perfcli.scenario.starter import write_starter
 
+    outputs = Outputs()
     path, schema = write_starter(reference, inputs(), force=force)
-    say(f"wrote {path}, and {schema} for editors\nnext: digipal-perf run {path}")
+    outputs.wrote(path)
+    outputs.wrote(schema)
+    outputs.list_written()
+    say(f"next: digipal-perf run {path}")
 
 
 @cli.command()

@@ -185,7 +185,7 @@ def write_flame_graph(graph: FlameGraph, scenario: str, directory: Path, outputs
     """Write the page and the speedscope file; the paths of those that could be written."""
     written = []
     for path, content in zip(flame_graph_files(scenario, directory), (graph.html, graph.speedscope), strict=True):
-        with outputs.attempt(f"--out {path}"):
+        with outputs.attempt(f"--out {path}", path):
             directory.mkdir(parents=True, exist_ok=True)
             write_text(content, path)
             written.append(str(path))

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
-from rich.console import Console
+from rich.console import Console, RenderableType
 
-from perfcli.documents import STDOUT, write_text
+from perfcli.documents import STDOUT, write_document, write_text
 from perfcli.outputs import Outputs, check_outputs
 from perfcli.report.saved import Reported
 from perfcli.report.terminal import make_console
@@ -47,18 +47,23 @@ def console_beside(places: Iterable[Path]) -> Console:
     return make_console(file=sys.stderr if STDOUT in places else None)
 
 
-def write_reports(results: Sequence[Reported], places: Places, outputs: Outputs) -> list[str]:
-    """Write the results in every format that was asked for; stdout, whose reader may have left, comes last.
-
-    Returns:
-        The formats that were written to a file.
-    """
-    written = []
+def write_reports(results: Sequence[Reported], places: Places, outputs: Outputs) -> None:
+    """Write the results in every format that was asked for; stdout, whose reader may have left, comes last."""
     for form, path in sorted(places.items(), key=lambda place: place[1] == STDOUT):
-        with outputs.attempt(f"--{form}"):
+        with outputs.attempt(f"--{form}", path):
             write_text(rendered(form, results), path)
-            written += [form] if path != STDOUT else []
-    return written
+
+
+def show_and_write(
+    report: RenderableType, document: Callable[[], Any], json_file: Path | None, outputs: Outputs
+) -> None:
+    """Write what `--json` asks for, print the report, and list the files."""
+    if json_file:
+        with outputs.attempt("--json", json_file):
+            write_document(document(), json_file)
+    with outputs.attempt("stdout"):
+        console_beside([json_file] if json_file else []).print(report)
+    outputs.list_written()
 
 
 def rendered(form: str, results: Sequence[Reported]) -> str:

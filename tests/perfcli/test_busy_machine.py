@@ -80,7 +80,7 @@ def test_a_run_on_a_crowded_cpu_is_not_judged_on_time(
             time.sleep(0.01)
         tell(others, then)
     said, _ = tool.communicate(timeout=60)
-    result = json.loads((tmp_path / "out.json").read_text(encoding="utf-8"))
+    (result,) = json.loads((tmp_path / "out.json").read_text(encoding="utf-8"))
     assert (tool.returncode, result["verdict"]) == (4, "invalid"), said
     assert "the engine's threads waited" in result["starved"]
     assert "not judged  load_pet.latency.p50" in said

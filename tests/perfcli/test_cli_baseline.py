@@ -162,7 +162,7 @@ class TestRunAndCompare:
         assert kept.baseline is not None
         assert kept.baseline.change == "regression"
         assert kept.exit_code == ExitCode.REGRESSION
-        assert json.loads((tmp_path / "results.json").read_text())["baseline"]["name"] == "main"
+        assert json.loads((tmp_path / "results.json").read_text())[0]["baseline"]["name"] == "main"
 
     @pytest.mark.parametrize("name", ["missing", "./missing.json", "a/../b", ""])
     def test_a_missing_one_is_told_before_anything_runs(self, name: str, suite: Suite) -> None:
@@ -176,9 +176,9 @@ class TestRunAndCompare:
         assert suite.plans_run == []
 
     def test_strict_alone_makes_no_sense(self, command: Callable[..., Result]) -> None:
-        told = command("run", "pet_creation", "--strict")
-        assert told.exit_code == ExitCode.USAGE
-        assert "it needs --baseline" in told.output
+        refused = command("run", "pet_creation", "--strict").exception
+        assert isinstance(refused, UsageError)
+        assert "it needs --baseline" in refused.message
 
 
 class TestBaselineCommands:
@@ -204,7 +204,7 @@ class TestBaselineCommands:
         assert (told["name"], [run["verdict"] for run in told["runs"]]) == ("main", ["pass"])
         shown = command("baseline", "show", "main", "--json", "shown.json")
         assert "load_pet" in shown.output
-        assert json.loads((tmp_path / "shown.json").read_text())["name"] == "test"
+        assert json.loads((tmp_path / "shown.json").read_text())[0]["name"] == "test"
         assert command("baseline", "rm", "main").output == "removed .digipal-perf/baselines/main.json\n"
         assert command("baseline", "list").output.startswith("No baselines here.")
         assert kept.runs().complaints == []

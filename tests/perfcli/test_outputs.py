@@ -22,6 +22,7 @@ from perfcli.plan import ExecutionPlan
 from perfcli.profiling.runs import write_flame_graph
 from perfcli.results import RunResult, load_results, save_results
 from perfcli.testing import simulate
+from perfcli.units import format_size
 
 ROOT = Path(__file__).parents[2]
 TINY = """
@@ -110,6 +111,62 @@ class TestAttempts:
         assert told.startswith("Error: --html: Traceback")
         assert "a chart without width" in told
         assert outputs.exit_code(0) == ExitCode.INTERNAL
+
+
+class TestWritten:
+    """What a command says that it wrote."""
+
+    @pytest.fixture
+    def outputs(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Outputs:
+        monkeypatch.chdir(tmp_path)
+        return Outputs()
+
+    def test_each_file_has_a_line_however_often_it_was_written(
+        self, outputs: Outputs, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        for size in (1, 1_234_567):
+            with outputs.attempt("--html", Path("r.html")):
+                Path("r.html").write_bytes(b"x" * size)
+        with outputs.attempt("stdout"):
+            pass
+        outputs.list_written()
+        assert capsys.readouterr().err == "wrote r.html (1.23 MB)\n"
+
+    def test_what_failed_went_to_stdout_or_to_a_pipe_is_no_file(
+        self, outputs: Outputs, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        with outputs.attempt("--json", Path("lost.json")):
+            raise PerfError("no space")
+        for place in (STDOUT, Path(os.devnull)):
+            with outputs.attempt("--csv", place):
+                pass
+        capsys.readouterr()
+        outputs.list_written()
+        assert capsys.readouterr().err == ""
+
+    def test_quiet_lists_none(self, place: Path, result: RunResult, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("perfcli.suite.run_scenario", lambda plan, **_: result)
+        arguments = ("run", "own.yaml", "--json", "r.json", "--csv", "r.csv", "--save")
+        assert "wrote" not in call(*arguments).output  # digipal-perf.toml says quiet
+        Path("digipal-perf.toml").unlink()
+        kinds = [Path(line.split()[1]).suffix for line in call(*arguments).stderr.splitlines() if "wrote" in line]
+        assert kinds == [".json", ".json", ".csv"]
+
+    def test_init_names_both_files(self, place: Path) -> None:
+        written = [line.partition(" (")[0] for line in call("init", "mine").stderr.splitlines()]
+        assert written == ["wrote mine.yaml", "wrote digipal-perf.schema.json"]
+
+    def test_a_database_that_was_kept_is_named(
+        self, place: Path, result: RunResult, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        Path("digipal-perf.toml").unlink()
+
+        def keep(plan: ExecutionPlan, keep_database_in: Path, **_: Any) -> RunResult:
+            (keep_database_in / "own.db").write_bytes(b"x" * 4096)
+            return result.model_copy(update={"kept_database": str(keep_database_in / "own.db")})
+
+        monkeypatch.setattr("perfcli.suite.run_scenario", keep)
+        assert "wrote kept/own.db (4.10 kB)\n" in call("run", "own.yaml", "--keep-db", "kept").stderr
 
 
 class TestChecks:
@@ -361,8 +418,9 @@ class TestIndependence:
     def test_of_report(self, place: Path, result: RunResult) -> None:
         save_results([result], Path("r.json"))
         ran = call("report", "r.json", "--csv", "/dev/full", "--junit", "j.xml")
-        assert (ran.exit_code, ran.stdout) == (ExitCode.INTERNAL, "junit: j.xml\n")
-        assert Path("j.xml").exists()
+        assert (ran.exit_code, ran.stdout) == (ExitCode.INTERNAL, "")
+        *_, written = ran.stderr.splitlines()
+        assert written == f"wrote j.xml ({format_size(Path('j.xml').stat().st_size)})"
 
 
 def test_of_profile(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -395,7 +453,12 @@ class TestStreams:
         assert ended.returncode in (ExitCode.INTERNAL, ExitCode.INVALID)
         engine, *others = ended.stderr.splitlines()
         assert engine.startswith("engine: ")
-        assert others == ["Error: stdout: Broken pipe: not all of the output was printed"]
+        assert [line.partition(" (")[0] for line in others] == [
+            "wrote o.json",
+            *(f"wrote {run}" for run in sorted(Path(".digipal-perf/runs").iterdir(), reverse=True)),  # own, then base
+            "wrote o.xml",
+            "Error: stdout: Broken pipe: not all of the output was printed",
+        ]
         assert [run["name"] for run in json.loads(Path("o.json").read_text())] == ["own", "base"]
         assert Path("o.xml").read_text().count("<testsuite ") == 2
         assert len(os.listdir(".digipal-perf/runs")) == 2

@@ -187,7 +187,7 @@ def test_a_run_that_is_interrupted_is_the_last(make_plan: Any) -> None:
 def test_results_of_before_had_one_try(run: Run, machine: Machine) -> None:
     run("a.yaml")
     document = json.loads(Path("out.json").read_text(encoding="utf-8"))
-    del document["earlier_tries"]
+    del document[0]["earlier_tries"]
     Path("old.json").write_text(json.dumps(document), encoding="utf-8")
     assert load_results(Path("old.json"))[0].earlier_tries == []
     assert CliRunner().invoke(cli, ["report", "old.json"]).exit_code == 0

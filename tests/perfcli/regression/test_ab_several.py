@@ -111,9 +111,10 @@ def test_engines_alike_pass_with_a_line_each(plans: list[ExecutionPlan], run: Ca
     ]
 
 
-def test_one_scenario_is_one_object(
+def test_one_scenario_is_an_array_of_one(
     plans: list[ExecutionPlan], run: Callable[..., tuple[int, str]], tmp_path: Path
 ) -> None:
     _, printed = run(plans[:1], 1.0, 1, json_file=tmp_path / "ab.json")
-    assert json.loads((tmp_path / "ab.json").read_text())["alpha"] == 0.01
+    (result,) = json.loads((tmp_path / "ab.json").read_text())
+    assert result["alpha"] == 0.01
     assert "scenarios in" not in printed
