@@ -6,7 +6,7 @@ No block knows of a format.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
@@ -49,7 +49,7 @@ class Table:
     Args:
         label: what the table is, for those who do not see it.
         totals: how many of the last rows stand below a rule.
-        first_to_go: titles of the columns that a narrow console leaves out, the least telling first.
+        first_to_go: titles of the columns that a narrow console and Markdown leave out, the least telling first.
     """
 
     columns: Sequence[Column]
@@ -126,20 +126,24 @@ class Section:
     """Blocks that belong together.
 
     Args:
-        title: a heading in HTML, and of what Markdown folds.
-        brief: what a brief report shows instead of the blocks: () for nothing, None for the blocks themselves. Markdown
-            folds the blocks of a section that has a brief form; HTML shows all blocks.
+        title: a heading in HTML and of what Markdown folds; a console shows none.
+        brief: what a brief report on a console shows instead of the blocks; None: the blocks, unless they are details.
+        detail: left out of a brief report, folded in Markdown.
     """
 
     title: str
     blocks: Sequence[Block]
     brief: Sequence[Block] | None = None
+    detail: bool = False
+
+    def on_console(self, *, brief: bool) -> Sequence[Block]:
+        """The blocks that a console shows."""
+        if not brief:
+            return self.blocks
+        if self.brief is None:
+            return () if self.detail else self.blocks
+        return self.brief
 
 
 Document = Sequence[Section]
 """A whole report."""
-
-
-def filled(sections: Iterable[Section]) -> Iterator[Section]:
-    """The sections that have anything in them."""
-    return (section for section in sections if section.blocks or section.brief)

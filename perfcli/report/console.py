@@ -123,22 +123,22 @@ class _Report:
         draw_spark = _ascii_spark if is_plain(console) or options.ascii_only else _same
         is_first = True
         for section in self._sections:
-            blocks = section.brief if self._brief and section.brief is not None else section.blocks
-            parts = [part for block in blocks for part in _render(block, draw_spark)]
+            blocks = section.on_console(brief=self._brief)
+            parts = [part for block in blocks for part in _render(block, draw_spark, ruled=not self._brief)]
             if parts and not is_first and not self._brief:
                 yield Text()
             is_first = is_first and not parts
             yield from parts
 
 
-def _render(block: Block, spark: Callable[[Text], Text]) -> Iterator[RenderableType]:
+def _render(block: Block, spark: Callable[[Text], Text], *, ruled: bool) -> Iterator[RenderableType]:
     match block:
         case Facts(rows):
             yield from labelled((label, text) for label, text in rows if text)
         case Table(columns, rows, _, totals, first_to_go):
             if block.shown():
                 drawn = [list(map(spark, row)) for row in rows]
-                yield FittingTable(columns, drawn, first_to_go=first_to_go, totals=totals)
+                yield FittingTable(columns, drawn, first_to_go=first_to_go, totals=totals, ruled=ruled)
         case Notes(items):
             yield from listed(items)
         case Line(text, lead):

@@ -33,7 +33,8 @@ _RULED_PLAIN: Final = _ruled("-")
 class FittingTable:
     """A table that leaves out columns, the least telling first, until every figure fits the width.
 
-    A column with nothing in it is left out too. The last rows, as many as `totals` says, stand below a rule.
+    A column with nothing in it is left out too. The titles, and the last rows, as many as `totals` says, are set apart
+    by rules if it is `ruled`.
     """
 
     def __init__(
@@ -43,11 +44,13 @@ class FittingTable:
         *,
         first_to_go: Sequence[str] = (),
         totals: int = 0,
+        ruled: bool = True,
     ) -> None:
         self._columns = columns
         self._rows = rows
         self._first_to_go = first_to_go
         self._totals = totals
+        self._ruled = ruled
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         """The table as far as it fits, indented, without blanks at the ends of lines."""
@@ -60,7 +63,12 @@ class FittingTable:
 
     def _table(self, places: Sequence[int], box: Box) -> Table:
         table = Table(
-            box=box, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0), header_style=QUIET, border_style=QUIET
+            box=box if self._ruled else None,
+            show_edge=False,
+            pad_edge=False,
+            padding=(0, 1 if self._ruled else _GAP, 0, 0),
+            header_style=QUIET,
+            border_style=QUIET,
         )
         for place in places:
             column = self._columns[place]
@@ -72,7 +80,7 @@ class FittingTable:
             )
         for index, row in enumerate(self._rows, start=1):
             closes_section = index == len(self._rows) - self._totals
-            table.add_row(*(row[place] for place in places), end_section=closes_section)
+            table.add_row(*(row[place] for place in places), end_section=self._ruled and closes_section)
         return table
 
     def _places_that_fit(self, width: int) -> list[int]:

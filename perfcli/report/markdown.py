@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import chain, pairwise
+from itertools import chain, groupby, pairwise
+from operator import attrgetter
 from typing import Final
 
 from rich.text import Text
@@ -38,6 +39,7 @@ _OPERATIONS: Final = ("operation", "ok", "failed", "rate", *_STATISTICS)
 _METRICS: Final = ("", "metric", "base", "candidate", "change", "interval", "margin")
 
 _ONE_LINE: Final = 10_000
+_MOST_COLUMNS: Final = 9
 
 Row = Sequence[str]
 
@@ -73,17 +75,21 @@ def _lines(rows: Iterable[Row]) -> str:
 
 
 def to_markdown(document: Iterable[Section]) -> str:
-    """A document in Markdown; the blocks of a section that has a brief form are folded after it."""
+    """A document in Markdown; details that follow one another are folded together."""
     parts: list[str] = []
-    for section in document:
-        written = list(chain.from_iterable(map(_block, section.blocks)))
-        if section.brief is None:
-            parts += written
+    filled = (section for section in document if section.blocks)
+    for detail, sections in groupby(filled, key=attrgetter("detail")):
+        group = list(sections)
+        blocks = [list(chain.from_iterable(map(_block, section.blocks))) for section in group]
+        if not detail:
+            parts += chain.from_iterable(blocks)
             continue
-        parts += chain.from_iterable(map(_block, section.brief))
-        if written:
-            parts += [f"<details><summary>{_text(Text(section.title))}</summary>", *written, "</details>"]
-    return without_surrogates("\n\n".join(parts))
+        titles = [_text(Text(section.title)) for section in group]
+        parts.append(f"<details><summary>{', '.join(titles).capitalize()}</summary>")
+        for title, written in zip(titles, blocks, strict=True):
+            parts += [*([f"**{title.capitalize()}**"] if len(group) > 1 else []), *written]
+        parts.append("</details>")
+    return without_surrogates("\n\n".join(filter(None, parts)))
 
 
 def _block(block: Block) -> Iterator[str]:
@@ -91,7 +97,7 @@ def _block(block: Block) -> Iterator[str]:
         case Facts(rows):
             yield "\n".join(f"- {label}: {_text(text)}" for label, text in rows if text)
         case Table(columns, rows):
-            places = block.shown()
+            places = _places(block)
             if places:
                 rule = ["---:" if columns[place].kind == "figure" else "---" for place in places]
                 titles = [_text(Text(columns[place].title)) for place in places]
@@ -108,6 +114,16 @@ def _block(block: Block) -> Iterator[str]:
             yield _fenced(text)
         case Plot() | Chart():
             pass
+
+
+def _places(table: Table) -> list[int]:
+    """The columns that a comment has room for."""
+    places = table.shown()
+    for title in table.first_to_go:
+        if len(places) <= _MOST_COLUMNS:
+            break
+        places = [place for place in places if table.columns[place].title != title]
+    return places
 
 
 def _text(text: Text) -> str:

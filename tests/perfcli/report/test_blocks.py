@@ -89,17 +89,37 @@ def test_sections_stand_apart_or_are_brief(printed: Printed) -> None:
         Section("first", [Line(Text("one"))]),
         Section("empty", []),
         Section("second", [Line(Text("two in full"))], brief=[Line(Text("two"))]),
-        Section("third", [Line(Text("three"))], brief=()),
+        Section("third", [Line(Text("three"))], detail=True),
+        Section("fourth", [TABLE], brief=()),
     ]
-    assert printed(to_console(document)) == "  one\n\n  two in full\n\n  three\n"
+    assert printed(to_console(document[:4])) == "  one\n\n  two in full\n\n  three\n"
     assert printed(to_console(document, brief=True)) == "  one\n  two\n"
+
+
+def test_a_brief_report_has_no_rules(printed: Printed) -> None:
+    assert printed(to_console([Section("it", [TABLE])], brief=True)).splitlines() == [
+        "  operation     ok      p95",
+        "  load|pet   1,000  ~1.0 ms",
+        "  total      1,000     2 ms",
+    ]
+
+
+def test_markdown_folds_details_together() -> None:
+    document = [
+        Section("first", [Line(Text("one"))]),
+        *(Section(title, [Line(Text(title))], detail=True) for title in ("second", "third")),
+        Section("last", [Line(Text("four"))]),
+    ]
     assert to_markdown(document).split("\n\n") == [
         "one",
-        "two",
-        "<details><summary>second</summary>",
-        "two in full",
+        "<details><summary>Second, third</summary>",
+        *("**Second**", "second", "**Third**", "third"),
         "</details>",
-        "<details><summary>third</summary>",
-        "three",
-        "</details>",
+        "four",
     ]
+
+
+def test_markdown_leaves_out_the_least_telling_columns() -> None:
+    columns = [Column(str(number)) for number in range(12)]
+    table = Table(columns, [[Text("x")] * 12], first_to_go=("5", "0", "7", "8"))
+    assert to_markdown([Section("it", [table])]).splitlines()[0] == "| 1 | 2 | 3 | 4 | 6 | 8 | 9 | 10 | 11 |"
