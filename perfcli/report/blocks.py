@@ -50,6 +50,7 @@ class Table:
         label: what the table is, for those who do not see it.
         totals: how many of the last rows stand below a rule.
         first_to_go: titles of the columns that a narrow console and Markdown leave out, the least telling first.
+        legend: signs with their meaning; each is explained once, if a cell that is shown begins with it.
     """
 
     columns: Sequence[Column]
@@ -57,10 +58,16 @@ class Table:
     label: str = ""
     totals: int = 0
     first_to_go: Sequence[str] = ()
+    legend: Sequence[tuple[str, Text]] = ()
 
     def shown(self) -> list[int]:
         """The places of the columns that hold anything."""
         return [place for place in range(len(self.columns)) if any(row[place] for row in self.rows)]
+
+    def explained(self, places: Sequence[int]) -> list[tuple[str, Text]]:
+        """The signs that the cells of these columns begin with, and their meaning."""
+        cells = {row[place].plain.lstrip() for row in self.rows for place in places}
+        return [(sign, meaning) for sign, meaning in self.legend if any(cell.startswith(sign) for cell in cells)]
 
 
 @dataclass(frozen=True, slots=True)

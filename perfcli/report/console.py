@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
 from typing import Final
 
@@ -112,33 +112,46 @@ def to_console(document: Iterable[Section], *, brief: bool = False) -> Renderabl
 
 
 class _Report:
-    """Sections one below the other."""
+    """Sections one below the other: all of them with blank lines between, or their brief forms without."""
 
     def __init__(self, sections: Iterable[Section], *, brief: bool) -> None:
         self._sections = list(sections)
         self._brief = brief
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        """All of them with blank lines between, or their brief forms without."""
-        draw_spark = _ascii_spark if is_plain(console) or options.ascii_only else _same
+        """What the sections show; a sign is explained where it is met first."""
+        plain = is_plain(console) or options.ascii_only
+        explained: set[str] = set()
         is_first = True
         for section in self._sections:
-            blocks = section.on_console(brief=self._brief)
-            parts = [part for block in blocks for part in _render(block, draw_spark, ruled=not self._brief)]
+            parts: list[RenderableType] = []
+            for block in section.on_console(brief=self._brief):
+                if isinstance(block, Table):
+                    parts += self._table(block, options.max_width, explained, plain=plain)
+                else:
+                    parts += _render(block)
             if parts and not is_first and not self._brief:
                 yield Text()
             is_first = is_first and not parts
             yield from parts
 
+    def _table(self, table: Table, width: int, explained: set[str], *, plain: bool) -> Iterator[RenderableType]:
+        if not table.shown():
+            return
+        rows = [list(map(_ascii_spark, row)) for row in table.rows] if plain else table.rows
+        fitting = FittingTable(
+            table.columns, rows, first_to_go=table.first_to_go, totals=table.totals, ruled=not self._brief
+        )
+        yield fitting
+        signs = [each for each in table.explained(fitting.places_that_fit(width)) if each[0] not in explained]
+        explained.update(sign for sign, _ in signs)
+        yield from labelled((sign, Text(meaning.plain, QUIET)) for sign, meaning in signs)
 
-def _render(block: Block, spark: Callable[[Text], Text], *, ruled: bool) -> Iterator[RenderableType]:
+
+def _render(block: Block) -> Iterator[RenderableType]:
     match block:
         case Facts(rows):
             yield from labelled((label, text) for label, text in rows if text)
-        case Table(columns, rows, _, totals, first_to_go):
-            if block.shown():
-                drawn = [list(map(spark, row)) for row in rows]
-                yield FittingTable(columns, drawn, first_to_go=first_to_go, totals=totals, ruled=ruled)
         case Notes(items):
             yield from listed(items)
         case Line(text, lead):
@@ -151,12 +164,8 @@ def _render(block: Block, spark: Callable[[Text], Text], *, ruled: bool) -> Iter
         case Plot(title, drawing):
             yield Hanging(Text(INDENT), title)
             yield drawing
-        case Chart():
+        case Table() | Chart():
             pass
-
-
-def _same(text: Text) -> Text:
-    return text
 
 
 def _ascii_spark(text: Text) -> Text:

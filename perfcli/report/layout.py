@@ -52,6 +52,10 @@ class FittingTable:
         self._totals = totals
         self._ruled = ruled
 
+    def places_that_fit(self, width: int) -> list[int]:
+        """The columns that are shown on a console of that width."""
+        return self._places_that_fit(max(1, width - len(INDENT)))
+
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         """The table as far as it fits, indented, without blanks at the ends of lines."""
         width = max(1, options.max_width - len(INDENT))

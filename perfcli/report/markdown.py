@@ -102,6 +102,7 @@ def _block(block: Block) -> Iterator[str]:
                 rule = ["---:" if columns[place].kind == "figure" else "---" for place in places]
                 titles = [_text(Text(columns[place].title)) for place in places]
                 yield _lines([titles, rule, *([_text(row[place]) for place in places] for row in rows)])
+                yield from (f"{_text(Text(sign))} {_text(meaning)}" for sign, meaning in block.explained(places))
         case Notes(items):
             yield "\n".join(f"- {_text(item)}" for item in items if item.plain.strip())
         case Line(text, lead):

@@ -123,3 +123,19 @@ def test_markdown_leaves_out_the_least_telling_columns() -> None:
     columns = [Column(str(number)) for number in range(12)]
     table = Table(columns, [[Text("x")] * 12], first_to_go=("5", "0", "7", "8"))
     assert to_markdown([Section("it", [table])]).splitlines()[0] == "| 1 | 2 | 3 | 4 | 6 | 8 | 9 | 10 | 11 |"
+
+
+def test_a_sign_is_explained_once_and_only_if_it_is_shown(printed: Printed) -> None:
+    columns = [Column("operation", "prose"), Column("p99"), Column("p99.9")]
+    table = Table(
+        columns,
+        [[Text("load_pet"), Text("2 ms"), Text("~3 ms")]],
+        first_to_go=("p99.9",),
+        legend=[("~", Text("a hint")), ("x", Text("nothing"))],
+    )
+    document = [Section("it", [table, table])]
+    wide, narrow = (printed(to_console(document), width) for width in (80, 20))
+    assert wide.count("  ~  a hint\n") == 1
+    assert "a hint" not in narrow
+    assert "nothing" not in wide
+    assert "&#126; a hint" in to_markdown(document)
