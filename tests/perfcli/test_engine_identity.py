@@ -17,7 +17,7 @@ from perfcli.errors import UsageError
 from perfcli.pool import checkout, identity
 from perfcli.pool.checkout import choose_engine, default_engine, installed_engine, resolve_engine
 from perfcli.pool.identity import EngineSource, identified
-from perfcli.results import RunResult
+from perfcli.results import RunResult, load_results
 from perfcli.targets.sources import source_digest
 
 ROOT = Path(__file__).parents[2]
@@ -331,7 +331,7 @@ def test_a_hostile_repository_of_somebody_else_is_never_imported(hostile: Path, 
         f"engine: the installed engine ({ROOT}): sources {source_digest(ROOT / 'digipal')}"
     )
     assert f"not the one in {hostile}: it belongs to another user" in finished.stderr
-    result = RunResult.model_validate_json(outcome.read_text(encoding="utf-8"))
+    (result,) = load_results(outcome)
     assert result.engine == "the installed engine"
     assert result.environment.engine_version == source_digest(ROOT / "digipal")
     # and what it wrote is shown again without any engine

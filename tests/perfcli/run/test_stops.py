@@ -77,8 +77,8 @@ def stop_for_a_while(tool: subprocess.Popen[str], *groups: int) -> None:
 
 def outcome(tool: subprocess.Popen[str]) -> dict[str, Any]:
     output, _ = tool.communicate(timeout=60)
-    (found,) = json.loads(output)
-    return dict(found)
+    found: dict[str, Any] = json.loads(output)
+    return found
 
 
 def engine_of(tool: subprocess.Popen[str]) -> int:
