@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from perfcli.documents import write_document
 from perfcli.errors import ExitCode, UsageError, Verdict, worst
+from perfcli.metrics.named_statistics import STATISTICS
 from perfcli.units import NS_PER_S, Unit
 
 SCHEMA_VERSION: Final = 1
@@ -43,6 +44,13 @@ class LatencySummary(_Record):
     p99_9_ns: float
     max_ns: int
     stddev_ns: float
+    percentiles: dict[str, float] = Field(default={}, description="in ns: others that a threshold names, e.g. p75")
+
+    def statistic(self, name: str) -> float | None:
+        """The statistic called min, mean, median, max, stddev or pN, in ns; None for a percentile it does not hold."""
+        field = STATISTICS.get(name)
+        held: float | None = getattr(self, field) if field else self.percentiles.get(name)
+        return held
 
 
 class GrowthResult(_Record):
@@ -64,6 +72,10 @@ class OperationResult(_Record):
     throughput_per_s: float = 0.0
     latency: LatencySummary | None = Field(default=None, description="from the intended start; None without a success")
     service_time: LatencySummary | None = Field(default=None, description="from the actual start")
+    failures: dict[str, int] | None = Field(
+        default=None,
+        description="failed operations by category: timeout, busy, stale, database, torn, other; None: unknown",
+    )
     skipped: int = Field(default=0, description="steps that were not tried, as one they build upon had failed")
     degradation: float | None = Field(default=None, description="last fifth against first fifth; 0.5 is 50 % slower")
     raw_degradation: float | None = Field(default=None, description="the same, whatever the machine's speed did")
@@ -118,6 +130,7 @@ class ResourceResult(_Record):
     open_files_max: int | None = None
     open_files_limit: int | None = Field(default=None, description="RLIMIT_NOFILE of the process that came closest")
     read_bytes: int | None = Field(default=None, description="read calls, cached or not")
+    read_per_operation: float | None = Field(default=None, description="read_bytes over successful operations")
     written_bytes: int | None = None
     database_bytes: int | None = None
     wal_bytes_max: int | None = None
@@ -234,26 +247,36 @@ class Inspection(_Record):
     printed_bytes: int | None = Field(default=None, description="what the engine wrote to stdout and stderr")
 
 
-class PhaseResult(_Record):
+class _Part(_Record):
+    """What a run has, and each of its phases."""
+
+    duration_ns: int | None = Field(default=None, description="measured time; None: measuring never began")
+    iterations: int = 0
+    dropped_iterations: int = 0
+    interrupted_iterations: int = 0
+    warmup_iterations: int = 0
+    offered_per_s: float | None = Field(default=None, description="iterations due, with an arrival rate")
+    achieved_per_s: float | None = Field(default=None, description="iterations done, with an arrival rate")
+    schedule_lag: LatencySummary | None = Field(default=None, description="how late starts were, with an arrival rate")
+    torn_reads: int | None = Field(default=None, description="None: no pet is both saved with marks and read")
+    windows: dict[str, float | None] = Field(
+        default={}, description="by threshold with `for` or `within`: the value that decides it, in its base unit"
+    )
+    total: OperationResult
+    operations: list[OperationResult] = []
+
+
+class PhaseResult(_Part):
     """One phase of a run."""
 
     name: str
     plan: str
     vus: int
-    began_ns: int | None = Field(default=None, description="since measuring began; None where it never did")
-    duration_ns: int | None = None
-    iterations: int = 0
-    dropped_iterations: int = 0
-    interrupted_iterations: int = 0
-    warmup_iterations: int = 0
-    offered_per_s: float | None = Field(default=None, description="of an open model: iterations that were due")
-    achieved_per_s: float | None = None
+    began_ns: int | None = Field(default=None, description="since measuring began; None: the phase never began")
+    planned_iterations: int | None = Field(default=None, description="None: as many as its time allows")
     offered_line: list[tuple[int, float]] = Field(
         default=[], description="of an open model: rate due over time, as [ns since the phase began, iterations/s]"
     )
-    schedule_lag: LatencySummary | None = Field(default=None, description="of an open model: how late starts were")
-    total: OperationResult
-    operations: list[OperationResult] = []
 
 
 class VuWork(_Record):
@@ -343,8 +366,8 @@ class Try(_Record):
         return cls(**own, **total)
 
 
-class RunResult(_Record):
-    """All that is known of one run of one scenario."""
+class UnjudgedRun(_Part):
+    """What was measured in one run of one scenario, whole or up to now."""
 
     schema_version: Literal[1] = SCHEMA_VERSION
     name: str
@@ -354,26 +377,14 @@ class RunResult(_Record):
     plan: str = Field(description="what ran, in one line")
     seed: int
     started_at: str = Field(description="UTC, ISO 8601")
-    duration_ns: int | None = Field(default=None, description="measured time; None where measuring never began")
-    verdict: Verdict
-    reasons: list[str] = Field(default=[], description="why the verdict is not pass, and what else to know")
-    details: str = Field(default="", description="of an error: the traceback, or what the engine printed last")
     starved: str = Field(default="", description="why its times are not the engine's alone; empty: they are")
-    earlier_tries: list[Try] = Field(default=[], description="starved, and repeated; the newest last")
     error_examples: dict[str, str] = Field(
         default={}, description="by kind of error: the first in full, with its traceback, cut to 8,000 characters"
     )
-    iterations: int = 0
-    dropped_iterations: int = 0
-    warmup_iterations: int = 0
-    interrupted_iterations: int = 0
     processes: int = Field(default=1, description="engine processes on the one database")
     engine: str = Field(default="", description="which ran: the path or revision given, or which default")
     commit: str = Field(default="", description="that holds exactly the sources that ran; empty: none is known to")
     engine_modified: bool = Field(default=False, description="they differ from the commit checked out around them")
-    baseline: BaselineComparison | None = Field(default=None, description="None: the run was not compared")
-    total: OperationResult
-    operations: list[OperationResult] = Field(default=[], description="of all phases together")
     slices: dict[str, list[LoadSlice]] = Field(default={}, description="by operation: its samples cut into some 40")
     reference_ns: float | None = Field(
         default=None, gt=0, allow_inf_nan=False, description="median time of the reference kernel"
@@ -382,7 +393,6 @@ class RunResult(_Record):
     inspection: Inspection = Inspection()
     memory: MemoryResult = MemoryResult()
     resources: ResourceResult = ResourceResult()
-    thresholds: list[ThresholdResult] = []
     integrity: Integrity | None = None
     digest: str = Field(description="of the steps the seed prescribes; two runs of one seed and scenario agree")
     performed_as_planned: bool = Field(description="every vu did what the seed prescribes, in that order")
@@ -392,6 +402,17 @@ class RunResult(_Record):
     seconds: list[SecondOfLoad] = []
     seconds_by_operation: dict[str, list[SecondOfLoad]] = {}
     kept_database: str = ""
+
+
+class RunResult(UnjudgedRun):
+    """All that is known of one run of one scenario."""
+
+    verdict: Verdict
+    reasons: list[str] = Field(default=[], description="why the verdict is not pass, and what else to know")
+    details: str = Field(default="", description="of an error: the traceback, or what the engine printed last")
+    thresholds: list[ThresholdResult] = []
+    earlier_tries: list[Try] = Field(default=[], description="starved, and repeated; the newest last")
+    baseline: BaselineComparison | None = Field(default=None, description="None: the run was not compared")
 
     @property
     def exit_code(self) -> int:
@@ -446,7 +467,8 @@ def save_results(results: Sequence[RunResult], path: Path, *, new: bool = False)
 
 def as_document(results: Sequence[RunResult]) -> list[dict[str, Any]]:
     """The RunResults as plain data: an array, even of one."""
-    return [result.model_dump(mode="json") for result in results]
+    documents = [result.model_dump(mode="json") for result in results]
+    return [{name: each[name] for name in _FIRST} | each for each in documents]
 
 
 def load_results(path: Path) -> list[RunResult]:
@@ -483,6 +505,9 @@ def _finite(text: str) -> float:
         raise ValueError(f"{text:.20} is no figure")
     return value
 
+
+_FIRST: Final = ("schema_version", "name", "verdict", "reasons")
+"""The fields that a saved result begins with, for whoever opens the file."""
 
 _WRITTEN_BY: Final = "results are written by digipal-perf run --json FILE"
 

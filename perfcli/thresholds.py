@@ -20,8 +20,8 @@ from difflib import get_close_matches
 from typing import Final
 
 from perfcli import units
-from perfcli.metrics.catalog import METRICS, STATISTICS, Metric, is_statistic, percentile_of
-from perfcli.metrics.windows import WINDOWED, Window
+from perfcli.figures import METRICS, STATISTICS, Metric, is_statistic, percentile_of
+from perfcli.metrics.windows import Window
 
 OPERATORS: Final[dict[str, Callable[[float, float], bool]]] = {
     "<=": operator.le,
@@ -128,7 +128,7 @@ def parse_threshold(text: str) -> Threshold:
         raise ThresholdError(_not_a_threshold(text[:_LONGEST]))
     left, value = sides["left"].strip(), sides["value"].strip()
     try:
-        operation, metric, statistic = _subject(left)
+        operation, metric, statistic = parse_subject(left)
     except ThresholdError:
         ours = _in_our_words(left, sides["op"], value)
         if ours:
@@ -162,10 +162,10 @@ def _split_window(value: str, metric: Metric) -> tuple[str, Window | None]:
                 f"write within {other['length']:.20}"
             )
         return value, None
-    if metric.name not in WINDOWED:
+    if not metric.windowed:
         raise ThresholdError(
             f"{metric.name} is known of the load as a whole: leave out {match['kind']!r}, which goes with "
-            f"{', '.join(WINDOWED)}"
+            f"{', '.join(each.name for each in METRICS.values() if each.windowed)}"
         )
     if not match["value"]:
         raise ThresholdError(f"the limit is missing before {match['kind']!r}: write {metric.unit.form}")
@@ -192,7 +192,12 @@ def _limit(metric: Metric, written: str) -> float:
     return limit
 
 
-def _subject(left: str) -> tuple[str, Metric, str]:
+def parse_subject(left: str) -> tuple[str, Metric, str]:
+    """The operation, or "", the metric and the statistic, or "", that "load_pet.latency.p99" names.
+
+    Raises:
+        ThresholdError: there is no such metric or statistic, or they do not go together.
+    """
     for operation, rest in _splits(left):
         if rest in METRICS:
             return _complete(operation, METRICS[rest], "")
@@ -223,7 +228,7 @@ def _in_our_words(left: str, op: str, value: str) -> str:
     if words != left and not did_you_mean([operation], METRICS):
         spelt += [f"{operation}.latency.{statistic}", f"{words}.p95"]
     for ours in filter(_is_subject, spelt):
-        return f"{ours} {op} {units.with_likely_unit(_subject(ours)[1].unit, value)}"
+        return f"{ours} {op} {units.with_likely_unit(parse_subject(ours)[1].unit, value)}"
     return ""
 
 
@@ -233,7 +238,7 @@ def _statistic(word: str) -> str:
 
 def _is_subject(words: str) -> bool:
     try:
-        _subject(words)
+        parse_subject(words)
     except ThresholdError:
         return False
     return True
@@ -263,7 +268,7 @@ def _complete(operation: str, metric: Metric, statistic: str) -> tuple[str, Metr
     if metric.needs_statistic and not is_statistic(statistic):
         raise ThresholdError(
             f"unknown statistic {statistic!r:.40}{did_you_mean([statistic], STATISTICS)}: "
-            f"use {', '.join(STATISTICS)} or a percentile such as p99.9"
+            f"use {', '.join(STATISTICS)} or any percentile such as p99.5"
         )
     return operation, metric, statistic
 

@@ -51,9 +51,10 @@ def history(scenario: str, store: Path, last: int | None, json_file: Path | None
 @cli.command()
 @click.argument("scenario", metavar="NAME|FILE")
 @click.option("--metric", default="", metavar="M", help="As in a threshold: load_pet.latency.p95, memory.growth, …")
+@click.option("--phase", default="", metavar="NAME", help="Only in this phase; needs --metric.")
 @STORE
 @_JSON
-def trend(scenario: str, metric: str, store: Path, json_file: Path | None) -> None:
+def trend(scenario: str, metric: str, phase: str, store: Path, json_file: Path | None) -> None:
     """Show how a scenario's metrics went from run to run, and where they changed.
 
     By default the median latency (p50) of each operation. Times are corrected for the machine's pace, and only runs on
@@ -69,10 +70,10 @@ def trend(scenario: str, metric: str, store: Path, json_file: Path | None) -> No
     from perfcli.regression.trend import trend as trend_of
     from perfcli.report.trend import render_trend
 
-    runs = _kept(scenario, store, json_file, in_short=not needs_histogram(metric))
+    runs = _kept(scenario, store, json_file, in_short=not phase and not needs_histogram(metric))
     if not runs:
         raise _none_kept(scenario, store)
-    found = trend_of(runs, metric, reference=scenario)
+    found = trend_of(runs, metric, phase=phase, reference=scenario)
     _show(render_trend(found), found, json_file)
 
 

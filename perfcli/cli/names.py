@@ -11,7 +11,6 @@ import click
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
 
-_STATISTICS: Final = ("min", "mean", "median", "p95", "p99", "max", "stddev")
 _STORE: Final = ".digipal-perf"
 
 
@@ -55,14 +54,14 @@ def _tags(ctx: click.Context) -> Iterable[str]:
 
 
 def _metrics(ctx: click.Context) -> Iterable[str]:
-    from perfcli.metrics.catalog import METRICS
+    from perfcli.figures import METRICS, STATISTICS
 
     for metric in METRICS.values():
-        yield from (f"{metric.name}.{each}" for each in _STATISTICS) if metric.needs_statistic else (metric.name,)
+        yield from (f"{metric.name}.{each}" for each in STATISTICS) if metric.needs_statistic else (metric.name,)
 
 
 def _metrics_alone(ctx: click.Context) -> Iterable[str]:
-    from perfcli.metrics.catalog import METRICS
+    from perfcli.figures import METRICS
 
     return METRICS
 

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from functools import cached_property
 from typing import Final
 
 from perfcli.executors import RampingVus
 from perfcli.inference.theil_sen import theil_sen_slope
 from perfcli.measurement.measured import Measurement
+from perfcli.measurement.parts import Wanted
 from perfcli.measurement.stock import Stock
 from perfcli.metrics.memory import Leak, leak
 from perfcli.monitor import Reading, cpu_use, highest_cpu_use
+from perfcli.results import LeakResult, MemoryResult, ResourceResult
 
 _NEVER: Final = 2**63
 LEAST_READINGS: Final = 10
@@ -18,17 +21,67 @@ LEAST_READINGS: Final = 10
 
 
 class ProcessFigures:
-    """Figures of the engine's processes as they stand; None where the readings do not tell."""
+    """Figures of the engine's processes as they stand; None if the readings do not tell.
 
-    def __init__(self, measurement: Measurement) -> None:
+    Args:
+        wanted: what takes long to compute is computed only if it is wanted.
+    """
+
+    def __init__(self, measurement: Measurement, wanted: Wanted | None = None) -> None:
         self._measurement = measurement
+        self._wanted = wanted or Wanted()
 
-    def memory_growth(self) -> float | None:
+    def memory(self) -> MemoryResult:
+        """What they hold in memory."""
+        marks = self._measurement.marks
+        harness, baseline, end, cleanup = (marks.get(name) for name in ("harness", "baseline", "end", "cleanup"))
+        found = self.memory_leak() if self._asks("memory.leak") else None
+        return MemoryResult(
+            harness_rss=harness and harness.rss,
+            baseline_rss=baseline and baseline.rss,
+            end_rss=end and end.rss,
+            cleanup_rss=cleanup and cleanup.rss,
+            baseline_uss=baseline and baseline.uss,
+            end_uss=end and end.uss,
+            active_pets=self._measurement.active_pets,
+            growth=self.memory_growth(),
+            peak=self.memory_peak(),
+            per_pet=self.memory_per_pet(),
+            after_cleanup=self.memory_after_cleanup(),
+            slope_bytes_per_operation=self.memory_slope() if self._asks("memory.slope") else None,
+            leak=LeakResult(**asdict(found), judged=found.judged) if found else None,
+        )
+
+    def resources(self) -> ResourceResult:
+        """What else they used while they were measured."""
+        readings, operations = self._measurement.measured_readings(), self._measurement.samples.ok
+        if not readings:
+            return ResourceResult()
+        first, last = readings[0], readings[-1]
+        read_bytes = _difference(first.read_bytes, last.read_bytes)
+        return ResourceResult(
+            cpu_mean=self.cpu_mean(),
+            cpu_max=self.cpu_max(),
+            threads_max=max(r.threads for r in readings),
+            open_files_max=max(r.open_files for r in readings),
+            open_files_limit=fullest[1] if (fullest := self.fullest()) else None,
+            read_bytes=read_bytes,
+            read_per_operation=None if read_bytes is None or not operations else read_bytes / operations,
+            written_bytes=_difference(first.written_bytes, last.written_bytes),
+            database_bytes=last.database_bytes,
+            wal_bytes_max=max(r.wal_bytes for r in readings),
+        )
+
+    def _asks(self, metric: str) -> bool:
+        named = (each.metric.name for _, each in self._wanted.thresholds)
+        return self._wanted.everything or any(name.startswith(metric) for name in named)
+
+    def memory_growth(self) -> int | None:
         """RSS at the end over RSS at the baseline; while the load goes on, the newest RSS over it."""
         baseline, now = self._mark("baseline"), self._mark("end") or self._newest()
         return now.rss - baseline.rss if baseline and now else None
 
-    def memory_peak(self) -> float | None:
+    def memory_peak(self) -> int | None:
         """The highest RSS while measuring, less the harness's own."""
         harness, readings = self._mark("harness"), self._measurement.measured_readings()
         return max(r.rss for r in readings) - harness.rss if harness and readings else None
@@ -55,7 +108,7 @@ class ProcessFigures:
         begins_ns = began_ns + self._measurement.offset_ns(longest.index)
         return leak(self._points(begins_ns, begins_ns + (self._measurement.duration_of(longest) or 0)))
 
-    def memory_after_cleanup(self) -> float | None:
+    def memory_after_cleanup(self) -> int | None:
         """RSS above the baseline once the cache is cleared."""
         baseline, cleanup = self._mark("baseline"), self._mark("cleanup")
         return cleanup.rss - baseline.rss if baseline and cleanup else None
@@ -109,3 +162,7 @@ class ProcessFigures:
     def _newest(self) -> Reading | None:
         readings = self._measurement.measured_readings()
         return readings[-1] if readings else None
+
+
+def _difference(first: int | None, last: int | None) -> int | None:
+    return None if first is None or last is None else last - first

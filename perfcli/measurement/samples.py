@@ -143,10 +143,12 @@ class Samples:
         kinds = [kind for number, kind in self._kinds.items() if measured[number] and kind.example]
         return {kind.kind: kind.example for kind in reversed(kinds)}
 
-    def failures_of(self, category: str, operations: Iterable[OperationSamples]) -> int:
-        """How many failures were of one category."""
-        failures = self._failures(operations)
-        return sum(count for number, count in failures.items() if self._kinds[number].category == category)
+    def categories(self, operations: Iterable[OperationSamples]) -> dict[str, int]:
+        """Failures by category, e.g. timeout or busy; those of none are other."""
+        counts: Counter[str] = Counter()
+        for number, count in self._failures(operations).items():
+            counts[self._kinds[number].category or "other"] += count
+        return dict(sorted(counts.items()))
 
     @staticmethod
     def _failures(operations: Iterable[OperationSamples]) -> Counter[int]:

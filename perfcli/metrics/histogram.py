@@ -11,7 +11,7 @@ from itertools import accumulate, repeat
 from operator import add, mul, rshift, sub
 from typing import Final
 
-from perfcli.metrics.catalog import STATISTICS, percentile_of
+from perfcli.metrics.named_statistics import STATISTICS, percentile_of
 
 MANTISSA_BITS: Final = 10
 _DOUBLE_MANTISSA_BITS: Final = 52

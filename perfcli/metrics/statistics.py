@@ -7,12 +7,11 @@ from array import array
 from collections.abc import Iterable
 from typing import Final
 
-from perfcli.metrics.catalog import percentile_of
 from perfcli.metrics.histogram import Histogram
+from perfcli.metrics.named_statistics import percentile_of
 
 EXACT_MOST: Final = 50_000
 LEAST_BEYOND: Final = 10
-REPORTED_PERCENTILES: Final = ("p50", "p90", "p95", "p99", "p99.9")
 
 
 def beyond(quantile: float, count: int) -> int:

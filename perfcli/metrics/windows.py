@@ -10,14 +10,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Final, Literal, Protocol
+from typing import Literal, Protocol
 
-from perfcli.metrics.catalog import Metric
 from perfcli.metrics.timeline import Interval, Timeline
 from perfcli.units import NS_PER_S
-
-WINDOWED: Final = ("latency", "service_time", "success_rate", "error_rate", "throughput")
-"""The metrics that a timeline can answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,12 +24,24 @@ class Window:
     length_ns: int
 
 
+class Timed(Protocol):
+    """The part of a metric that is needed here."""
+
+    @property
+    def name(self) -> str:
+        """One that a timeline can answer: a time, a rate of answers, or throughput."""
+
+    @property
+    def needs_statistic(self) -> bool:
+        """Whether it is a distribution."""
+
+
 class Limit(Protocol):
     """The part of a threshold that is needed here."""
 
     @property
-    def metric(self) -> Metric:
-        """One of WINDOWED."""
+    def metric(self) -> Timed:
+        """What is limited."""
 
     @property
     def statistic(self) -> str:

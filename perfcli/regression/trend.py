@@ -17,16 +17,15 @@ from typing import Final, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from perfcli.errors import UsageError
+from perfcli.figures import METRICS, Better
 from perfcli.inference.change_point import Change, changes
-from perfcli.metrics.catalog import METRICS
 from perfcli.regression.history import comparable
-from perfcli.regression.kept_metrics import Subject, observed, parse_subject
+from perfcli.regression.kept_metrics import Subject, observed, subject_of
 from perfcli.regression.waiting import waits_for_ai
 from perfcli.results import RunResult
 from perfcli.units import Unit
 
 TREND_SCHEMA_VERSION: Final = 1
-_MORE_IS_BETTER: Final = ("throughput", "success_rate", "iterations")
 _OF_WORK: Final = ("latency", "service_time")
 _HASH_DIGITS: Final = 12
 _HASH: Final = re.compile(r"[0-9a-f]{7,64}", re.ASCII)
@@ -90,12 +89,13 @@ class Trend(_Record):
     metrics: list[MetricTrend]
 
 
-def trend(runs: Sequence[RunResult], metric: str = "", *, reference: str = "") -> Trend:
+def trend(runs: Sequence[RunResult], metric: str = "", *, phase: str = "", reference: str = "") -> Trend:
     """The trend of one metric, or of the p50 of each operation and of all.
 
     Args:
         runs: of one scenario, oldest first, at least one.
         metric: as a threshold names it.
+        phase: the phase it is of; the whole run if that is empty.
         reference: how the scenario is named to other commands, where not by its name.
 
     Raises:
@@ -107,7 +107,9 @@ def trend(runs: Sequence[RunResult], metric: str = "", *, reference: str = "") -
         counts = ", ".join(f"{reason} ({count})" for reason, count in series.left_out.items())
         raise UsageError(f"no kept run of {scenario} came to an end: {counts}", hint="digipal-perf history shows them")
     newest = series.runs[-1]
-    subjects = [parse_subject(metric, newest)] if metric else _p50s(newest)
+    if phase and not metric:
+        raise UsageError(f"--phase {phase}: name the metric too", hint="e.g. --metric latency.p50")
+    subjects = [subject_of(metric, newest, phase)] if metric else _p50s(newest)
     waiting = _waiting(newest)
     paces = [run.reference_ns for run in series.runs if run.reference_ns]
     pace_ns = median(paces) if paces else None
@@ -146,7 +148,7 @@ def _is_of_work(subject: Subject, waiting: frozenset[str]) -> bool:
 def _of_metric(subject: Subject, runs: Sequence[RunResult], pace_ns: float | None, reference: str) -> MetricTrend:
     found = [_point(at, run, subject, pace_ns) for at, run in enumerate(runs)]
     points = [point for point in found if point is not None]
-    more_is_better = subject.metric.name in _MORE_IS_BETTER
+    more_is_better = subject.metric.better is Better.MORE
     return MetricTrend(
         metric=str(subject),
         unit=subject.metric.unit,

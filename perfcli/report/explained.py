@@ -10,9 +10,7 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from perfcli.errors import UsageError
-from perfcli.metrics.catalog import METRICS, STATISTICS, Metric, is_statistic
-from perfcli.metrics.explanations import EXPLANATIONS
-from perfcli.metrics.windows import WINDOWED
+from perfcli.figures import METRICS, STATISTICS, Metric, is_statistic
 from perfcli.report.layout import INDENT, Hanging, labelled
 from perfcli.scenario.operation import StepSettings
 from perfcli.scenario.steps import STEP_MODELS
@@ -77,20 +75,21 @@ def _headline(name: str, meaning: str) -> RenderableType:
 
 
 def _of_metric(metric: Metric) -> Iterator[tuple[str, str]]:
-    explanation = EXPLANATIONS[metric.name]
     yield "unit", metric.unit.form.removeprefix("a ")
     if metric.needs_statistic:
-        yield "statistic", f"needed: {', '.join(STATISTICS)}, or a percentile such as p95"
-    yield "computed", explanation.computed
+        yield "statistic", f"needed: {', '.join(STATISTICS)}, or any percentile such as p99.5"
+    yield "computed", metric.computed
     yield "known of", ", ".join(_known_of(metric))
     yield "busy machine", _ON_BUSY_MACHINE[metric.depends_on_time]
-    if metric.name in WINDOWED:
-        yield "windows", f"{explanation.example} within 30s, or for 10s"
-    if metric.name in McpSettings().unknowable:
-        yield "not of", f"target mcp: {McpSettings().unknowable[metric.name]}"
-    of_one = f"; load_pet.{explanation.example}, of one operation" if metric.per_operation else ""
-    yield "threshold", explanation.example + of_one
-    yield "more", f"{_METHODOLOGY}#{explanation.section}"
+    if metric.windowed:
+        yield "windows", f"{metric.example} within 30s, or for 10s"
+    if why := McpSettings().why_not(metric):
+        yield "not of", f"target mcp: {why}"
+    if isinstance(metric.why_none, str) and metric.why_none:
+        yield "missing if", metric.why_none
+    of_one = f"; load_pet.{metric.example}, of one operation" if metric.per_operation else ""
+    yield "threshold", metric.example + of_one
+    yield "more", f"{_METHODOLOGY}#{metric.section}"
 
 
 def _known_of(metric: Metric) -> Iterator[str]:

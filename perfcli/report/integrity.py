@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from rich.text import Text
 
 from perfcli import units
+from perfcli.figures.integrity import UNCHECKED
 from perfcli.report.blocks import BAD, DOUBTFUL, GOOD
 from perfcli.report.figures import counted, name, why_not
 from perfcli.results import Integrity, RunResult, SaveCounts
-from perfcli.scenario.marking import UNCHECKED
 
 
 def describe_integrity(result: RunResult) -> Text:

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
 from typing import Final
 
+from perfcli.judgement import judge_thresholds, rules_of
+from perfcli.measurement.assembly import snapshot
 from perfcli.measurement.measured import Measurement
-from perfcli.measurement.observations import Observations
-from perfcli.measurement.verdict import judge_threshold
-from perfcli.plan import PlannedPhase
+from perfcli.measurement.parts import Wanted
 from perfcli.recorder import FLUSH_INTERVAL_NS
 from perfcli.results import ThresholdResult
-from perfcli.scenario.models import ThresholdRule
 
 INTERVAL_S: Final = 1.0
 
@@ -22,12 +20,13 @@ class AbortCheck:
 
     def __init__(self, measurement: Measurement) -> None:
         self._measurement = measurement
-        scenario, phases = measurement.plan.scenario, measurement.plan.phases
-        rules: list[tuple[PlannedPhase | None, ThresholdRule]] = [(None, rule) for rule in scenario.judged_thresholds]
-        rules += [(phase, rule) for phase in phases for rule in phase.phase.judged_thresholds]
-        self._rules = [(phase, rule) for phase, rule in rules if rule.abort_on_fail]
+        self._began_at = {phase.name: measurement.phases[phase.index] for phase in measurement.plan.phases}
+        # early on a percentile has few samples beyond it: that is no failure yet
+        self._rules = [
+            each.with_thin_samples() for each in rules_of(measurement.plan.scenario) if each.rule.abort_on_fail
+        ]
         self._next_s = INTERVAL_S
-        self._judged_until_ns: dict[int, int] = {}
+        self._judged_until_ns: dict[tuple[str, str], int] = {}
 
     @property
     def elapsed_s(self) -> float:
@@ -40,36 +39,31 @@ class AbortCheck:
         self._next_s = max(self._next_s, self.elapsed_s + INTERVAL_S)
 
     def failed_threshold(self) -> ThresholdResult | None:
-        """The first that fails now; None for none, or where it is not yet time to look."""
+        """The first that fails now; None for none, or if it is not yet time to look."""
         elapsed_s = self.elapsed_s
         if not self._rules or elapsed_s < self._next_s:
             return None
         began_s = time.monotonic()
-        failure = next(self._failures(), None)
+        failure = self._failure(time.perf_counter_ns())
         # statistics take the longer, the more samples there are: never more than a tenth of the time
         self._next_s = elapsed_s + max(INTERVAL_S, 10 * (time.monotonic() - began_s))
         return failure
 
-    def _failures(self) -> Iterator[ThresholdResult]:
-        starved = bool(self._measurement.starved)
-        for number, (phase, rule) in enumerate(self._rules):
-            elapsed_ns = self._elapsed_ns(phase)
-            if elapsed_ns is None or elapsed_ns < rule.delay_abort_eval_ns:
-                continue
-            since_ns = self._judged_until_ns.get(number, 0)
-            self._judged_until_ns[number] = max(0, elapsed_ns - FLUSH_INTERVAL_NS)
-            observations = Observations(self._measurement, phase, elapsed_ns=elapsed_ns, since_ns=since_ns)
-            # early on a percentile has few samples beyond it: that is no failure yet
-            result = judge_threshold(
-                rule.model_copy(update={"allow_thin": True}), observations, phase.name if phase else "", starved=starved
-            )
-            if result.observed is not None and result.judged and not result.passed:
-                yield result
+    def _failure(self, now_ns: int) -> ThresholdResult | None:
+        elapsed = [(each, self._elapsed_ns(each.phase, now_ns)) for each in self._rules]
+        due = [(each, ns) for each, ns in elapsed if ns is not None and ns >= each.rule.delay_abort_eval_ns]
+        wanted = Wanted(
+            [(each.phase, each.threshold) for each, _ in due],
+            everything=False,
+            now_ns=now_ns,
+            judged_until_ns=dict(self._judged_until_ns),
+        )
+        self._judged_until_ns |= {each.key: max(0, ns - FLUSH_INTERVAL_NS) for each, ns in due}
+        judged = judge_thresholds(snapshot(self._measurement, wanted), [each for each, _ in due])
+        failed = (each for each in judged if each.observed is not None and each.judged and not each.passed)
+        return next(failed, None)
 
-    def _elapsed_ns(self, phase: PlannedPhase | None) -> int | None:
-        """How long the load, or one phase of it, has lasted; None where it has not begun."""
-        began_ns = self._measurement.began_ns if phase is None else self._measurement.phases[phase.index].began_ns
-        if began_ns is None:
-            return None
-        now_ns = time.perf_counter_ns()
-        return now_ns - began_ns if now_ns >= began_ns else None
+    def _elapsed_ns(self, phase: str, now_ns: int) -> int | None:
+        """How long the load, or one phase of it, has lasted; None if it has not begun."""
+        began_ns = self._began_at[phase].began_ns if phase else self._measurement.began_ns
+        return now_ns - began_ns if began_ns is not None and now_ns >= began_ns else None

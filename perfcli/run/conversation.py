@@ -7,9 +7,9 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from perfcli import wire
+from perfcli.judgement import Ending
 from perfcli.measurement.measured import Measurement
 from perfcli.measurement.samples import FailureKind
-from perfcli.measurement.verdict import Ending
 from perfcli.pool.protocol import EngineHandle
 from perfcli.recorder import Frame
 from perfcli.run.event_order import EventOrder

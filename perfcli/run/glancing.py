@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
+from perfcli.judgement import Rule, describe_failure, judge_thresholds, rules_of
+from perfcli.measurement.assembly import snapshot
 from perfcli.measurement.measured import Measurement
-from perfcli.measurement.observations import Observations
-from perfcli.measurement.verdict import describe_failure, judge_threshold
+from perfcli.measurement.parts import Wanted
 from perfcli.observer import Glimpse, OperationSoFar
-from perfcli.results import ThresholdResult
-from perfcli.thresholds import parse_threshold
+from perfcli.plan import PlannedPhase
+from perfcli.results import OperationResult, ThresholdResult, UnjudgedRun
+from perfcli.thresholds import Threshold
 
 INTERVAL_S: Final = 0.5
 _REST: Final = 20
@@ -19,8 +21,6 @@ _REST: Final = 20
 
 _NEAR: Final = 0.1
 """A threshold that is closer to its limit than this share of it is at risk."""
-
-_KNOWN_AT_THE_END: Final = frozenset({"iterations", "dropped_iterations", "duration"})
 
 
 class Glances:
@@ -33,6 +33,11 @@ class Glances:
     def __init__(self, measurement: Measurement, clock_s: Callable[[], float] = time.monotonic) -> None:
         self._measurement = measurement
         self._clock_s = clock_s
+        rules = rules_of(measurement.plan.scenario)
+        # early on a percentile has few samples beyond it: that is no risk yet
+        self._rules = [
+            each.with_thin_samples() for each in rules if each.rule.strict and not each.threshold.metric.at_end
+        ]
         self._next_s = 0.0
         self._latest = Glimpse()
 
@@ -44,47 +49,44 @@ class Glances:
         """
         began_s = self._clock_s()
         if began_s >= self._next_s and self._measurement.began_ns is not None:
-            self._latest = self._look(elapsed_ns)
+            self._latest = self._look(self._measurement.began_ns + elapsed_ns)
             ended_s = self._clock_s()
             self._next_s = ended_s + max(INTERVAL_S, _REST * (ended_s - began_s))
         return self._latest
 
-    def _look(self, elapsed_ns: int) -> Glimpse:
-        seen = Observations(self._measurement, elapsed_ns=elapsed_ns)
-        return Glimpse(tuple(self._operations(seen)), tuple(self._at_risk(seen, elapsed_ns)))
+    def _look(self, now_ns: int) -> Glimpse:
+        """What is known now: the whole load, and the phases that have begun."""
+        began = {phase.name for phase in self._measurement.plan.phases if self._has_begun(phase)}
+        rules = [each for each in self._rules if not each.phase or each.phase in began]
+        wanted = Wanted(
+            [(each.phase, each.threshold) for each in rules],
+            everything=False,
+            latency_of=self._measurement.samples.labels,
+            now_ns=now_ns,
+        )
+        run = snapshot(self._measurement, wanted)
+        return Glimpse(tuple(map(_so_far, run.operations)), tuple(_at_risk(run, rules)))
 
-    def _operations(self, seen: Observations) -> Iterator[OperationSoFar]:
-        for label in self._measurement.samples.labels:
-            chosen = seen.select(label)
-            latency = seen.distribution("latency", label)
-            percentiles = [latency.percentile(share) if len(latency) else None for share in (0.5, 0.95, 0.99)]
-            yield OperationSoFar(
-                label, sum(each.ok for each in chosen), sum(each.failed for each in chosen), *percentiles
-            )
-
-    def _at_risk(self, seen: Observations, elapsed_ns: int) -> Iterator[str]:
-        rules = [(rule, seen, "") for rule in self._measurement.plan.scenario.judged_thresholds]
-        for phase in self._measurement.plan.phases:
-            if phase.phase.thresholds and self._measurement.phases[phase.index].began_ns is not None:
-                of_phase = Observations(self._measurement, phase, elapsed_ns=elapsed_ns)
-                rules += [(rule, of_phase, phase.name) for rule in phase.phase.judged_thresholds]
-        starved = self._measurement.starved
-        if starved:
-            yield f"times are not judged: {starved}"
-        for rule, observations, phase_name in rules:
-            if not rule.strict or parse_threshold(rule.expr).metric.name in _KNOWN_AT_THE_END:
-                continue
-            # early on a percentile has few samples beyond it: that is no risk yet
-            judged = judge_threshold(
-                rule.model_copy(update={"allow_thin": True}), observations, phase_name, starved=bool(starved)
-            )
-            if judged.observed is not None and judged.judged and _is_near(judged):
-                yield describe_failure(judged)
+    def _has_begun(self, phase: PlannedPhase) -> bool:
+        return self._measurement.phases[phase.index].began_ns is not None
 
 
-def _is_near(judged: ThresholdResult) -> bool:
+def _so_far(operation: OperationResult) -> OperationSoFar:
+    latency = operation.latency
+    percentiles = [latency.statistic(name) if latency else None for name in ("p50", "p95", "p99")]
+    return OperationSoFar(operation.name, operation.ok, operation.failed, *percentiles)
+
+
+def _at_risk(run: UnjudgedRun, rules: Sequence[Rule]) -> Iterator[str]:
+    if run.starved:
+        yield f"times are not judged: {run.starved}"
+    for rule, judged in zip(rules, judge_thresholds(run, rules), strict=True):
+        if judged.observed is not None and judged.judged and _is_near(rule.threshold, judged):
+            yield describe_failure(judged)
+
+
+def _is_near(threshold: Threshold, judged: ThresholdResult) -> bool:
     if not judged.passed:
         return True
     # a share of 95 % has no room of a tenth above it
-    is_most = parse_threshold(judged.expr).op in ("<", "<=")
-    return is_most and judged.margin is not None and judged.margin < _NEAR
+    return threshold.op in ("<", "<=") and judged.margin is not None and judged.margin < _NEAR

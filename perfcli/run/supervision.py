@@ -9,14 +9,15 @@ from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from traceback import extract_tb, format_exc
-from typing import Any, Final
+from typing import Final
 
 import perfcli
 from perfcli.errors import describe_error
-from perfcli.measurement.assembly import assemble
+from perfcli.judgement import Ending, judge, rules_of
+from perfcli.measurement.assembly import Identity, assemble, notes_on
 from perfcli.measurement.fidelity import compare_afresh
 from perfcli.measurement.measured import Measurement
-from perfcli.measurement.verdict import Ending
+from perfcli.measurement.parts import Wanted
 from perfcli.monitor import JointProbe, Monitor, Probe, ProcessProbe
 from perfcli.observer import Glimpse, Observer, Progress, SilentObserver
 from perfcli.plan import ExecutionPlan
@@ -80,11 +81,18 @@ def run_scenario(
         # an engine can remove or break whatever the tool relies on: that ends its own run, and no other
         run.ending = Ending(error=_internal(error), details=format_exc())
     try:
-        result = assemble(measurement, run.whole_ending, started_at, run.notes)
+        return _result(measurement, run, started_at, run.whole_ending)
     except Exception as error:
         unusable = Ending(error=f"what was measured makes no sense: {_internal(error)}", details=format_exc())
-        result = assemble(Measurement(plan), unusable, started_at, run.notes)
-    return result.model_copy(update={"kept_database": run.kept_database, **_identity(result, engine)})
+        return _result(Measurement(plan), run, started_at, unusable)
+
+
+def _result(measurement: Measurement, run: _Run, started_at: datetime, ending: Ending) -> RunResult:
+    """What was measured, judged."""
+    rules = rules_of(measurement.plan.scenario)
+    wanted = Wanted([(rule.phase, rule.threshold) for rule in rules])
+    whole = assemble(measurement, wanted, run.identity(started_at))
+    return judge(whole, rules, ending, [*run.notes, *notes_on(measurement)])
 
 
 def _internal(error: Exception) -> str:
@@ -125,6 +133,19 @@ class _Run:
                     names = ", ".join(measurement.left_running)
                     self.notes.append(f"the engine left processes running, which were ended: {names}")
 
+    def identity(self, started_at: datetime) -> Identity:
+        """Which engine ran; a server that ran before is none of the engines at hand."""
+        url = getattr(self._measurement.plan.scenario.target, "url", None)
+        version = self._measurement.engine_version
+        engine = None if url else self._engine
+        return Identity(
+            started_at=started_at.isoformat(timespec="seconds"),
+            engine=engine.name if engine else f"the server at {url}" if url else "",
+            commit=engine.commit_of(version) if engine else "",
+            engine_modified=engine is not None and engine.is_modified(version),
+            kept_database=self.kept_database,
+        )
+
     @property
     def whole_ending(self) -> Ending:
         """How the run ended, and what the engine did to it."""
@@ -151,21 +172,6 @@ class _Run:
                 started.kill()
                 measurement.left_running += started.leftovers()
         measurement.printed_bytes = sum(started.printed_bytes() for started in processes)
-
-
-def _identity(result: RunResult, engine: EngineSource | None) -> dict[str, Any]:
-    """Which engine ran. A server that ran before is none of the engines at hand."""
-    version = result.environment.engine_version
-    settings = result.scenario.get("target", {})
-    if settings.get("url"):
-        return {"engine": f"the server at {settings['url']}"}
-    if engine is None:
-        return {}
-    return {
-        "engine": engine.name,
-        "commit": engine.commit_of(version),
-        "engine_modified": engine.is_modified(version),
-    }
 
 
 def _look_at_what_is_left(

@@ -6,10 +6,11 @@ import math
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from perfcli.metrics.catalog import percentile_of
+from perfcli.figures import percentile_of
+from perfcli.figures.integrity import UNCHECKED
 from perfcli.metrics.degradation import FIFTHS, SMALLEST_FIFTH
 from perfcli.metrics.statistics import LEAST_BEYOND, is_thin
-from perfcli.scenario.marking import UNCHECKED, Marking, marking_of
+from perfcli.scenario.marking import Marking, marking_of
 from perfcli.scenario.models import Phase, Scenario, ThresholdRule
 from perfcli.scenario.operation import NEEDS_ENERGY, CareSettings, CreationSettings, StepSettings, TalkSettings
 from perfcli.scenario.outline import outline_of

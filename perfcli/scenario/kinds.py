@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable
 from typing import Any, Final
 
-from perfcli.metrics.catalog import METRICS, STATISTICS, Metric
+from perfcli.figures import METRICS, STATISTICS, Metric
 from perfcli.thresholds import OPERATORS
 from perfcli.units import DURATION_SUFFIXES, RATE_SUFFIXES
 

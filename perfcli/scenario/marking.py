@@ -5,14 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from enum import Enum
 from itertools import accumulate
-from typing import Final
 
 from perfcli.scenario.models import Phase, Scenario
 from perfcli.scenario.operation import CareSettings, CreationSettings, StepSettings, TalkSettings
 from perfcli.scenario.steps import SavePet
-
-UNCHECKED: Final = "vus that share pets also talk to them or care for them: give save_pet history: true"
-"""Why saves are unchecked, and what to do."""
 
 
 class Marking(Enum):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cached_property
 from typing import Annotated, Any, Final, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
@@ -14,7 +15,7 @@ from perfcli.scenario.operation import NAME_PATTERN
 from perfcli.scenario.steps import Sleep, Step
 from perfcli.scenario.target import EmbeddedSettings, Target
 from perfcli.scenario.users import OWN, Users
-from perfcli.thresholds import parse_threshold
+from perfcli.thresholds import Threshold, parse_threshold
 
 MOST_PETS: Final = 1_000_000
 MOST_PROCESSES: Final = 64
@@ -92,6 +93,11 @@ class ThresholdRule(_Section):
     abort_on_fail: bool = Field(default=False, description="stop the load as soon as the threshold fails")
     delay_abort_eval: DurationText | None = Field(default=None, description="time before it is judged first")
 
+    @cached_property
+    def threshold(self) -> Threshold:
+        """What must hold, parsed once."""
+        return parse_threshold(self.expr)
+
     @property
     def delay_abort_eval_ns(self) -> int:
         """How long after measuring began it may stop the load, in nanoseconds."""
@@ -102,9 +108,9 @@ def _each_once(rules: Sequence[ThresholdRule]) -> list[ThresholdRule]:
     """Rules of which no two ask the same; of settings that differ the stricter holds."""
     once: dict[tuple[object, ...], ThresholdRule] = {}
     for rule in rules:
-        before = once.setdefault(parse_threshold(rule.expr).meaning, rule)
+        before = once.setdefault(rule.threshold.meaning, rule)
         if before is not rule:
-            once[parse_threshold(rule.expr).meaning] = _stricter(before, rule)
+            once[rule.threshold.meaning] = _stricter(before, rule)
     return list(once.values())
 
 
@@ -207,4 +213,4 @@ class Scenario(_Section):
     def asks_for(self, metric_name: str) -> bool:
         """Whether a threshold, of the whole or of a phase, names the metric; what nobody asks for need not be found."""
         rules = [*self.thresholds, *(rule for phase in self.phases for rule in phase.thresholds)]
-        return any(parse_threshold(rule.expr).metric.name == metric_name for rule in rules)
+        return any(rule.threshold.metric.name == metric_name for rule in rules)

@@ -9,7 +9,7 @@ from typing import Annotated, ClassVar, Final, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, WithJsonSchema, field_validator
 
 from perfcli.executors.durations import PositiveDurationText
-from perfcli.metrics.catalog import METRICS
+from perfcli.figures import METRICS
 from perfcli.thresholds import did_you_mean
 from perfcli.units import parse_duration_ns
 

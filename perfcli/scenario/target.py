@@ -8,24 +8,17 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
-from perfcli.metrics.catalog import METRICS
+from perfcli.figures import Metric, Needs
 
-_INSIDE: Final = ("engine.", "log.", "statements", "io.fsyncs")
-_NOT_TOLD_BY_TOOLS: Final = {
-    **dict.fromkeys(
-        ("memory.per_pet", "memory.after_cleanup"),
-        "no tool tells how many pets are in the engine's cache, or clears it",
-    ),
-    **dict.fromkeys(
-        (name for name in METRICS if name.startswith(_INSIDE)), "the engine lives in the server, out of sight"
-    ),
-    "fidelity.differences": "the tools answer in words for people, which cannot be compared field by field",
+_NO_TOOL: Final = {
+    Needs.CACHE: "no tool reports how many pets are in the engine's cache, or clears it",
+    Needs.FIELDS: "the tools answer in words for people, which cannot be compared field by field",
+    Needs.ENGINE: "the engine lives in the server, out of sight",
 }
-_STORED: Final = ("lost_writes", "duplicate_writes", "lost_updates", "stray_output")
-_NOT_SEEN_AT_A_URL: Final = _NOT_TOLD_BY_TOOLS | dict.fromkeys(
-    (*_STORED, *(name for name in METRICS if name.startswith(("memory.", "cpu.", "io.")))),
-    "of a server that runs already, only the answers are seen",
+_ONLY_ANSWERS: Final = _NO_TOOL | dict.fromkeys(
+    (Needs.PROCESS, Needs.DATABASE, Needs.CACHE), "of a server that runs already, only the answers are seen"
 )
+"""What a target lacks, by what metrics need."""
 
 
 class TargetSettings(BaseModel):
@@ -45,9 +38,13 @@ class TargetSettings(BaseModel):
         return True
 
     @property
-    def unknowable(self) -> Mapping[str, str]:
-        """The metrics that cannot be measured on it, and why."""
+    def lacks(self) -> Mapping[Needs, str]:
+        """What metrics may need and it does not offer, and why."""
         return {}
+
+    def why_not(self, metric: Metric) -> str:
+        """Why a metric cannot be measured on it; "" if it can."""
+        return self.lacks.get(metric.needs, "")
 
     def describe(self) -> str:
         """What is driven, in a few words; nothing for the engine in the agent's own process."""
@@ -86,9 +83,9 @@ class McpSettings(TargetSettings):
         return not self.url
 
     @property
-    def unknowable(self) -> Mapping[str, str]:
-        """What the tools do not tell; of a server that runs already, all but its answers."""
-        return _NOT_TOLD_BY_TOOLS if self.starts_engine else _NOT_SEEN_AT_A_URL
+    def lacks(self) -> Mapping[Needs, str]:
+        """What the tools do not report; with a server that runs already, all but its answers."""
+        return _NO_TOOL if self.starts_engine else _ONLY_ANSWERS
 
     def describe(self) -> str:
         """The server and the way to it."""

@@ -61,6 +61,6 @@ def _settings_without_use(target: TargetSettings, root: Written) -> Iterator[Pro
 
 def _unknowable_metrics(target: TargetSettings, outline: Outline) -> Iterator[Problem]:
     for read in readable_thresholds(outline):
-        metric = read.threshold.metric.name
-        if metric in target.unknowable:
-            yield read.place.problem(read.path, f"{metric} cannot be measured: {target.unknowable[metric]}")
+        metric = read.threshold.metric
+        if why := target.why_not(metric):
+            yield read.place.problem(read.path, f"{metric.name} cannot be measured: {why}")

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from perfcli.executors import RampingVus
 from perfcli.executors.durations import duration_text
-from perfcli.metrics.catalog import Metric
+from perfcli.figures import Metric
 from perfcli.scenario.doubts import doubtful_thresholds
 from perfcli.scenario.models import Phase, Scenario
 from perfcli.scenario.outline import outline_of

@@ -12,7 +12,7 @@ from click.shell_completion import ShellComplete
 from click.testing import CliRunner
 
 from perfcli.cli import cli
-from perfcli.metrics.catalog import METRICS
+from perfcli.figures import METRICS
 from perfcli.scenario.library import shipped_scenarios
 from perfcli.scenario.loader import load_scenario
 

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from perfcli.errors import Verdict
+from perfcli.figures import METRICS, Metric
 from perfcli.measurement.measured import Measurement
-from perfcli.metrics.catalog import METRICS, Metric
 from perfcli.regression.comparison import compare
 from perfcli.regression.history import comparable
 from perfcli.results import RunResult, as_result
@@ -35,6 +35,7 @@ ON_TIME = {
     *("latency", "service_time", "schedule_lag", "duration", "throughput", "timeouts", "busy_errors"),
     *("iterations", "dropped_iterations", "interrupted_iterations", "offered_rate", "achieved_rate", "delivery"),
     *("degradation", "growth.ratio", "growth.exponent", "cpu.mean", "cpu.max", "engine.shutdown_time"),
+    *("raw_degradation", "warmup_iterations", "ok"),
 }
 
 
@@ -52,6 +53,8 @@ def test_the_catalog_says_what_depends_on_time() -> None:
     assert [name for name, metric in METRICS.items() if metric.depends_on_time == "partly"] == [
         "success_rate",
         "error_rate",
+        "failed",
+        "skipped",
     ]
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
 from perfcli import units
-from perfcli.metrics.catalog import percentile_of
+from perfcli.figures import percentile_of
 from perfcli.metrics.histogram import Histogram
 from perfcli.metrics.statistics import LEAST_BEYOND
 from perfcli.report.html.chart import (

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from perfcli.metrics.catalog import METRICS, STATISTICS, is_statistic, percentile_of
+from perfcli.figures import STATISTICS, is_statistic, percentile_of
 from perfcli.metrics.statistics import EXACT_MOST, LEAST_BEYOND, Distribution, is_thin
 
 SAMPLES = st.lists(st.integers(0, 10**12), min_size=2, max_size=300)
@@ -117,11 +117,3 @@ def test_statistics_that_do_not(name: str) -> None:
     assert percentile_of(name) is None
     with pytest.raises(ValueError, match="no statistic is called"):
         Distribution.of([1]).statistic(name)
-
-
-def test_every_metric_says_what_it_means() -> None:
-    assert all(metric.meaning and name == metric.name for name, metric in METRICS.items())
-
-
-def test_what_is_known_of_an_operation_is_known_of_a_phase() -> None:
-    assert [metric.name for metric in METRICS.values() if metric.per_operation and not metric.per_phase] == []

@@ -10,7 +10,7 @@ import pytest
 
 from perfcli.errors import UsageError, Verdict
 from perfcli.regression.history import comparable, history
-from perfcli.regression.kept_metrics import needs_histogram, observed, parse_subject
+from perfcli.regression.kept_metrics import needs_histogram, observed, subject_of
 from perfcli.regression.trend import trend
 from perfcli.results import RunResult
 from perfcli.testing import Behaviour, simulate
@@ -98,7 +98,7 @@ class TestMetrics:
     )
     def test_what_a_kept_run_tells(self, metric: str, value: float | None, make_run: MakeRun) -> None:
         run = make_run(p50_ns=1.5 * MS)
-        found = observed(run, parse_subject(metric, run))
+        found = observed(run, subject_of(metric, run))
         # percentiles that a result does not hold come from its histogram, right to 0.1 %
         assert found == (value if value is None else pytest.approx(value, rel=1e-3))
 
@@ -118,34 +118,41 @@ class TestMetrics:
         short = make_run().model_copy(
             update={"total": empty, "operations": [empty.model_copy(update={"name": "status"})]}
         )
-        assert (observed(short, parse_subject(metric, short)) is None) is needed
+        assert (observed(short, subject_of(metric, short)) is None) is needed
 
     def test_the_name_comes_back(self, make_run: MakeRun) -> None:
-        assert str(parse_subject(" status.latency.p99.9 ", make_run())) == "status.latency.p99.9"
+        assert str(subject_of(" status.latency.p99.9 ", make_run())) == "status.latency.p99.9"
 
     @pytest.mark.slow
     @pytest.mark.parametrize(
         ("metric", "words"),
         [
             ("stats.latency.p50", r"test has no operation stats \(did you mean 'status'\?\)"),
-            ("latncy.p50", r"no such metric \(did you mean 'latency'\?\)"),
+            ("latncy.p50", r"unknown metric 'latncy.p50' \(did you mean 'latency'\?\)"),
             ("status.p95", "write status.latency.p95"),
-            ("throughputs", r"no such metric \(did you mean 'throughput'\?\)"),
+            ("throughputs", r"unknown metric 'throughputs' \(did you mean 'throughput'\?\)"),
             ("latency", "needs a statistic"),
-            ("status.memory.growth", "of the whole run: write --metric memory.growth"),
-            ("timeouts", "a kept run does not tell timeouts"),
-            ("", "there is no such metric"),
+            ("status.memory.growth", "memory.growth belongs to the whole run"),
+            ("", "unknown metric"),
         ],
     )
     def test_what_is_none_is_told(self, metric: str, words: str, make_run: MakeRun) -> None:
         with pytest.raises(UsageError, match=words):
-            parse_subject(metric, make_run())
+            subject_of(metric, make_run())
 
-    def test_an_unknown_metric_gets_a_list(self, make_run: MakeRun) -> None:
+    def test_an_unknown_metric_says_where_they_are_listed(self, make_run: MakeRun) -> None:
         with pytest.raises(UsageError) as caught:
-            parse_subject("speed", make_run())
-        assert "throughput" in caught.value.hint
-        assert "memory.growth" in caught.value.hint
+            subject_of("speed", make_run())
+        assert caught.value.hint == "digipal-perf explain lists all metrics"
+
+    def test_a_phase_is_one_of_the_run_and_has_only_its_own_metrics(self, make_run: MakeRun) -> None:
+        run = make_run()
+        with pytest.raises(UsageError, match="has no phase second"):
+            subject_of("latency.p50", run, "second")
+        name = run.phases[0].name
+        assert str(subject_of("latency.p50", run, name)) == f"latency.p50 in {name}"
+        with pytest.raises(UsageError, match=r"memory\.growth belongs to the whole run"):
+            subject_of("memory.growth", run, name)
 
 
 class TestTrend:

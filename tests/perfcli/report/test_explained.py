@@ -10,8 +10,7 @@ from click.testing import CliRunner
 
 from perfcli.cli import cli
 from perfcli.errors import UsageError
-from perfcli.metrics.catalog import METRICS
-from perfcli.metrics.explanations import EXPLANATIONS
+from perfcli.figures import METRICS
 from perfcli.scenario.steps import STEP_MODELS
 from perfcli.thresholds import parse_threshold
 
@@ -31,15 +30,11 @@ def anchors(document: str) -> set[str]:
     return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
-def test_every_metric_of_the_catalog_is_explained() -> None:
-    assert list(EXPLANATIONS) == list(METRICS)
-
-
 @pytest.mark.parametrize("name", METRICS)
 def test_examples_are_thresholds_and_sections_exist(name: str) -> None:
-    explanation = EXPLANATIONS[name]
-    assert parse_threshold(explanation.example).metric is METRICS[name]
-    assert explanation.section in anchors("methodology.md")
+    metric = METRICS[name]
+    assert parse_threshold(metric.example).metric is metric
+    assert metric.section in anchors("methodology.md")
 
 
 @pytest.mark.slow
@@ -48,7 +43,7 @@ def test_a_metric_is_explained(name: str) -> None:
     text = " ".join(explained(name).split())
     metric = METRICS[name]
     assert text.startswith(f"{name} {metric.meaning}")
-    for told in (metric.unit.value, EXPLANATIONS[name].computed, EXPLANATIONS[name].example):
+    for told in (metric.unit.value, metric.computed, metric.example):
         assert " ".join(told.split()) in text
     assert (", each operation" in text) is metric.per_operation
     assert ("needed: min" in text) is metric.needs_statistic

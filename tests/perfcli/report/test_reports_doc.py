@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from perfcli.cli.report import REPORTS, report
+from perfcli.cli.report import report
 from perfcli.report.csv_series import COLUMNS, PAIR_COLUMNS
 from perfcli.report.exposition import FAMILIES
 from perfcli.report.openmetrics import PREFIX
@@ -32,5 +32,5 @@ def test_families_are_those_that_are_exposed() -> None:
 
 def test_every_option_has_a_row() -> None:
     options = {option for parameter in report.params for option in parameter.opts if option.startswith("--")}
-    assert len(REPORTS) == len(options)
+    assert {"--html", "--junit", "--markdown", "--csv", "--openmetrics", "--plots"} <= options
     assert options < {row[0].split("`")[1].split()[0] for row in rows("Reports")}

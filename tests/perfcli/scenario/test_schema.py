@@ -9,8 +9,7 @@ from typing import Any
 import pytest
 from jsonschema import Draft7Validator
 
-from perfcli.metrics.catalog import METRICS
-from perfcli.metrics.explanations import EXPLANATIONS
+from perfcli.figures import METRICS
 from perfcli.scenario.document import read_document
 from perfcli.scenario.library import shipped_scenarios
 from perfcli.scenario.loader import load_scenario
@@ -128,7 +127,7 @@ def test_what_is_wrong_is_marked(lines: str) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("name", METRICS)
 def test_every_metric_is_known(name: str) -> None:
-    assert told(whole(f"thresholds: ['{EXPLANATIONS[name].example}']")) == []
+    assert told(whole(f"thresholds: ['{METRICS[name].example}']")) == []
 
 
 def test_every_key_is_described() -> None:

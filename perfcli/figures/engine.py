@@ -1,0 +1,138 @@
+"""What is seen from inside the engine: what an operation costs, and what its end leaves behind."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING
+
+from perfcli.figures.registry import Better, Group, Metric, Needs, Scope
+from perfcli.units import Unit
+
+if TYPE_CHECKING:
+    from perfcli.figures.view import View
+    from perfcli.results import Inspection
+
+_NO_SHUTDOWN = "the engine's shutdown was not seen"
+_AFTER_LOAD = "in a pass of about 200 operations after the load"
+
+
+def _of(read: Callable[[Inspection], float | None]) -> Callable[[View], float | None]:
+    return lambda view: read(view.run.inspection)
+
+
+def _of_end(read: Callable[[Inspection], float]) -> Callable[[View], float | None]:
+    """A figure of the engine's end; None if nobody saw it."""
+    return _of(lambda inspection: None if inspection.shutdown_ns is None else read(inspection))
+
+
+def _statements(view: View) -> float | None:
+    """SQL statements of an operation; of all of them weighted as the load was."""
+    counted = view.run.inspection.statements_per_operation
+    if view.label:
+        return counted.get(view.label)
+    weights = {each.name: each.ok for each in view.part.operations if each.name in counted}
+    total = sum(weights.values())
+    return sum(counted[label] * weight for label, weight in weights.items()) / total if total else None
+
+
+_engine = partial(Metric, scope=Scope.RUN, better=Better.LESS, group=Group.ENGINE, needs=Needs.ENGINE)
+_end = partial(_engine, section="a-clean-end", why_none=_NO_SHUTDOWN)
+
+METRICS = (
+    _engine(
+        name="statements_per_op",
+        unit=Unit.NUMBER,
+        scope=Scope.OPERATION,
+        of=_statements,
+        meaning="SQL statements the engine ran, per operation",
+        computed=f"statements that SQLite's own trace reports {_AFTER_LOAD}, weighted as the load was; counted only if "
+        "a threshold names it",
+        example="statements_per_op < 20",
+        section="what-an-operation-costs",
+        label="statements",
+        why_none="they were not counted",
+    ),
+    _engine(
+        name="io.fsyncs_per_op",
+        unit=Unit.NUMBER,
+        of=_of(lambda inspection: inspection.fsyncs_per_operation),
+        meaning="times the engine process had the disk flushed, per operation",
+        computed=f"fsync, fdatasync, sync and syncfs, as strace sees them {_AFTER_LOAD}; counted only if a threshold "
+        "names it",
+        example="io.fsyncs_per_op < 2",
+        section="what-an-operation-costs",
+        label="fsyncs",
+        why_none=lambda view: view.run.inspection.fsyncs_not_told,
+    ),
+    _end(
+        name="engine.shutdown_time",
+        unit=Unit.DURATION,
+        of=_of(lambda inspection: inspection.shutdown_ns),
+        meaning="time the engine took to shut down",
+        computed="the time of the core's shutdown() and the storage's close()",
+        example="engine.shutdown_time < 2s",
+        label="shutdown",
+        depends_on_time="yes",
+    ),
+    _end(
+        name="engine.threads_left",
+        unit=Unit.COUNT,
+        of=_of_end(lambda inspection: len(inspection.threads_left)),
+        meaning="threads of the engine that outlive its shutdown",
+        computed="threads that still run 1 s after the shutdown and were not there before the engine was imported, "
+        "daemons too",
+        example="engine.threads_left == 0",
+        label="threads left",
+    ),
+    _end(
+        name="engine.files_left",
+        unit=Unit.COUNT,
+        of=_of_end(lambda inspection: len(inspection.files_left)),
+        meaning="stray files the engine left in its working directory or by its database",
+        computed="new files in the working directory and beside the database, except SQLite's own and the engine's "
+        "assets",
+        example="engine.files_left == 0",
+        label="files left",
+    ),
+    _end(
+        name="engine.connections_left",
+        unit=Unit.COUNT,
+        of=_of(lambda inspection: inspection.connections_left),
+        meaning="open descriptors of the database that outlive the shutdown",
+        computed="descriptors of SQLite files that are open after the shutdown",
+        example="engine.connections_left == 0",
+        label="connections left",
+    ),
+    _end(
+        name="engine.processes_left",
+        unit=Unit.COUNT,
+        of=lambda view: len(view.run.inspection.processes_left) if view.began else None,
+        meaning="processes that the engine started and that outlive it",
+        computed="descendants found from outside once the engine process has ended; they are then ended",
+        example="engine.processes_left == 0",
+        label="processes left",
+        why_none="",
+        needs=Needs.PROCESS,
+    ),
+    _end(
+        name="log.errors",
+        unit=Unit.COUNT,
+        of=_of_end(lambda inspection: sum(inspection.log_errors.values())),
+        meaning="records of level ERROR and above that the engine logged",
+        computed="records of level ERROR and above, of any logger, from the import of the engine on",
+        example="log.errors == 0",
+        label="log errors",
+    ),
+    _end(
+        name="stray_output",
+        unit=Unit.SIZE,
+        of=_of(lambda inspection: inspection.printed_bytes),
+        meaning="what the engine printed to stdout and stderr",
+        computed="bytes that the engine's process wrote to stdout and stderr",
+        example="stray_output == 0B",
+        label="output",
+        why_none="the engine process has not ended",
+        needs=Needs.PROCESS,
+    ),
+)

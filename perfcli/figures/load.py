@@ -1,0 +1,152 @@
+"""How much of the planned load was delivered."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from perfcli.figures.registry import Better, Group, Metric, Scope
+from perfcli.units import Unit
+
+if TYPE_CHECKING:
+    from perfcli.figures.view import View
+    from perfcli.results import PhaseResult, UnjudgedRun
+
+_NO_ARRIVAL_RATE = "the load has no arrival rate"
+
+
+def _counted(count: Callable[[UnjudgedRun | PhaseResult], int]) -> Callable[[View], float | None]:
+    """A count of a part; None if measuring never began in it."""
+    return lambda view: count(view.part) if view.began else None
+
+
+def _delivery(view: View) -> float | None:
+    offered, achieved = view.part.offered_per_s, view.part.achieved_per_s
+    return achieved / offered if offered and achieved is not None else None
+
+
+METRICS = (
+    Metric(
+        name="iterations",
+        unit=Unit.COUNT,
+        scope=Scope.PHASE,
+        better=Better.MORE,
+        group=Group.LOAD,
+        of=_counted(lambda part: part.iterations),
+        meaning="completed passes over the flow",
+        computed="counted when the last step of a pass is over",
+        example="iterations >= 1000",
+        section="load-models",
+        label="iterations",
+        depends_on_time="yes",
+        at_end=True,
+    ),
+    Metric(
+        name="dropped_iterations",
+        unit=Unit.COUNT,
+        scope=Scope.PHASE,
+        better=Better.LESS,
+        group=Group.LOAD,
+        of=_counted(lambda part: part.dropped_iterations),
+        meaning="passes that were due but never started",
+        computed="iterations that were due while every vu was busy, and for which no vu was free up to 100 ms after "
+        "the end",
+        example="dropped_iterations == 0",
+        section="load-models",
+        label="dropped",
+        depends_on_time="yes",
+        at_end=True,
+    ),
+    Metric(
+        name="interrupted_iterations",
+        unit=Unit.COUNT,
+        scope=Scope.PHASE,
+        better=Better.LESS,
+        group=Group.LOAD,
+        of=_counted(lambda part: part.interrupted_iterations),
+        meaning="passes that were cut off when graceful_stop was over",
+        computed="iterations that vus were still in when graceful_stop was over",
+        example="interrupted_iterations == 0",
+        section="load-models",
+        label="interrupted",
+        depends_on_time="yes",
+    ),
+    Metric(
+        name="warmup_iterations",
+        unit=Unit.COUNT,
+        scope=Scope.PHASE,
+        better=Better.NEITHER,
+        group=Group.LOAD,
+        of=_counted(lambda part: part.warmup_iterations),
+        meaning="passes before measuring began; no other figure includes them",
+        computed="counted when the last step of a pass is over",
+        example="warmup_iterations >= 100",
+        section="load-models",
+        label="warm-up",
+        depends_on_time="yes",
+    ),
+    Metric(
+        name="schedule_lag",
+        unit=Unit.DURATION,
+        scope=Scope.PHASE,
+        better=Better.LESS,
+        group=Group.LOAD,
+        of=lambda view: view.spread(view.part.schedule_lag),
+        meaning="from the time an iteration was due to its actual start",
+        computed="actual start of an iteration minus the time it was due, with an arrival rate",
+        example="schedule_lag.p99 < 50ms",
+        section="load-models",
+        label="schedule lag",
+        why_none=_NO_ARRIVAL_RATE,
+        needs_statistic=True,
+        depends_on_time="yes",
+    ),
+    Metric(
+        name="offered_rate",
+        unit=Unit.RATE,
+        scope=Scope.PHASE,
+        better=Better.NEITHER,
+        group=Group.LOAD,
+        of=lambda view: view.part.offered_per_s,
+        meaning="iterations due per second, with an arrival rate",
+        computed="iterations that were due over the length of the phases with an arrival rate",
+        example="offered_rate >= 20/s",
+        section="load-models",
+        label="offered",
+        why_none=_NO_ARRIVAL_RATE,
+        depends_on_time="yes",
+    ),
+    Metric(
+        name="achieved_rate",
+        unit=Unit.RATE,
+        scope=Scope.PHASE,
+        better=Better.MORE,
+        group=Group.LOAD,
+        of=lambda view: view.part.achieved_per_s,
+        meaning="iterations done per second, with an arrival rate",
+        computed="iterations that were done over the length of the phases with an arrival rate, or over their time if "
+        "they ran longer",
+        example="achieved_rate >= 19/s",
+        section="load-models",
+        label="achieved",
+        why_none=_NO_ARRIVAL_RATE,
+        depends_on_time="yes",
+    ),
+    Metric(
+        name="delivery",
+        unit=Unit.PERCENTAGE,
+        scope=Scope.PHASE,
+        better=Better.MORE,
+        group=Group.LOAD,
+        of=_delivery,
+        meaning="achieved rate over offered rate",
+        computed="achieved_rate / offered_rate. Below 98% the run is invalid, unless a threshold on delivery or "
+        "dropped_iterations allows it",
+        example="delivery >= 99%",
+        section="load-models",
+        label="delivery",
+        why_none=_NO_ARRIVAL_RATE,
+        depends_on_time="yes",
+        most=1,
+    ),
+)

@@ -1,0 +1,192 @@
+"""What the engine's processes hold in memory, seen from outside."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING
+
+from perfcli.figures.registry import Better, Group, Metric, Needs, Scope
+from perfcli.units import Unit
+
+if TYPE_CHECKING:
+    from perfcli.figures.view import View
+    from perfcli.results import LeakResult, MemoryResult
+
+_TOO_FEW_READINGS = "too few readings, let it run for some seconds"
+
+
+def _of(read: Callable[[MemoryResult], float | None]) -> Callable[[View], float | None]:
+    return lambda view: read(view.run.memory)
+
+
+def _of_leak(read: Callable[[LeakResult], float]) -> Callable[[View], float | None]:
+    return _of(lambda memory: None if memory.leak is None else read(memory.leak))
+
+
+_memory = partial(Metric, scope=Scope.RUN, better=Better.LESS, group=Group.MEMORY, needs=Needs.PROCESS, least=-math.inf)
+
+METRICS = (
+    _memory(
+        name="memory.growth",
+        unit=Unit.SIZE,
+        of=_of(lambda memory: memory.growth),
+        meaning="RSS after the load minus RSS at the baseline after warm-up",
+        computed="read through psutil while the engine stands still, its garbage collected: the mark end minus the "
+        "mark baseline",
+        example="memory.growth < 50MB",
+        section="memory",
+        label="RSS growth",
+    ),
+    _memory(
+        name="memory.uss_growth",
+        unit=Unit.SIZE,
+        of=_of(
+            lambda memory: (
+                None if memory.end_uss is None or memory.baseline_uss is None else memory.end_uss - memory.baseline_uss
+            )
+        ),
+        meaning="USS (memory that no other process shares) after the load minus USS at the baseline",
+        computed="as memory.growth, from the private pages alone; not every system reports them",
+        example="memory.uss_growth < 50MB",
+        section="memory",
+        label="USS growth",
+        why_none="this system does not report USS",
+    ),
+    _memory(
+        name="memory.peak",
+        unit=Unit.SIZE,
+        of=_of(lambda memory: memory.peak),
+        meaning="highest RSS while measuring, minus the harness's share",
+        computed="the highest of the readings, ten a second, from baseline to end, minus the mark harness",
+        example="memory.peak < 200MB",
+        section="memory",
+        label="peak",
+    ),
+    _memory(
+        name="memory.baseline",
+        unit=Unit.SIZE,
+        of=_of(lambda memory: memory.baseline_rss),
+        meaning="RSS after set-up and warm-up, including the harness",
+        computed="read through psutil while the engine stands still, its garbage collected",
+        example="memory.baseline < 100MB",
+        section="memory",
+        label="RSS before",
+    ),
+    _memory(
+        name="memory.end",
+        unit=Unit.SIZE,
+        of=_of(lambda memory: memory.end_rss),
+        meaning="RSS after the load, including the harness",
+        computed="read through psutil while the engine stands still, its garbage collected",
+        example="memory.end < 150MB",
+        section="memory",
+        label="RSS after",
+    ),
+    _memory(
+        name="memory.harness",
+        unit=Unit.SIZE,
+        of=_of(lambda memory: memory.harness_rss),
+        meaning="RSS before the engine is imported: the harness's share, which memory.peak excludes",
+        computed="read through psutil before the engine is imported",
+        example="memory.harness < 60MB",
+        section="memory",
+        label="harness (excluded)",
+    ),
+    _memory(
+        name="memory.per_pet",
+        unit=Unit.SIZE,
+        of=_of(lambda memory: memory.per_pet),
+        meaning="RSS added since the engine opened, per pet in its active cache",
+        computed="the mark end minus the mark opened, over the pets in the engine's cache at the end; fixed costs are "
+        "in it",
+        example="memory.per_pet < 1MB",
+        section="memory",
+        label="per active pet",
+        why_none="no pet was in the engine's cache",
+        needs=Needs.CACHE,
+    ),
+    _memory(
+        name="memory.active_pets",
+        unit=Unit.COUNT,
+        better=Better.NEITHER,
+        of=_of(lambda memory: memory.active_pets),
+        meaning="pets in the engine's cache at the end of the load",
+        computed="the engine's count, asked when the load is over",
+        example="memory.active_pets <= 1000",
+        section="memory",
+        label="active pets",
+        needs=Needs.CACHE,
+        least=0.0,
+    ),
+    _memory(
+        name="memory.slope",
+        unit=Unit.SIZE_PER_OPERATION,
+        of=_of(lambda memory: memory.slope_bytes_per_operation),
+        meaning="Theil–Sen slope of RSS over operations",
+        computed="median of the slopes between all pairs of readings from baseline to end (Theil 1950, Sen 1968); "
+        "needs a second of load",
+        example="memory.slope < 100B/op",
+        section="memory",
+        label="slope",
+        why_none=_TOO_FEW_READINGS,
+    ),
+    _memory(
+        name="memory.leak",
+        unit=Unit.SIZE_PER_OPERATION,
+        of=_of_leak(lambda leak: leak.judged),
+        meaning="RSS that each operation adds for good, by its lower confidence bound; 0 if growth is unproven",
+        computed="Sen's lower bound of the slope over twenty parts of the load, without the first 30%; 0 unless it "
+        "exceeds 16 B/op, 1 MiB in all, and does so in the second half alone",
+        example="memory.leak == 0B/op",
+        section="leaks",
+        label="leak",
+        why_none=_TOO_FEW_READINGS,
+        least=0.0,
+    ),
+    _memory(
+        name="memory.leak_slope",
+        unit=Unit.SIZE_PER_OPERATION,
+        of=_of_leak(lambda leak: leak.slope),
+        meaning="slope of RSS over operations that the leak rule saw",
+        computed="Theil–Sen over twenty parts of the load, without the first 30%",
+        example="memory.leak_slope < 100B/op",
+        section="leaks",
+        label="leak slope",
+        why_none=_TOO_FEW_READINGS,
+    ),
+    _memory(
+        name="memory.leak_bound",
+        unit=Unit.SIZE_PER_OPERATION,
+        of=_of_leak(lambda leak: leak.lower_bound),
+        meaning="lower confidence bound of that slope, one-sided 99%",
+        computed="Sen's lower bound over twenty parts of the load, without the first 30%",
+        example="memory.leak_bound < 16B/op",
+        section="leaks",
+        label="leak bound",
+        why_none=_TOO_FEW_READINGS,
+    ),
+    _memory(
+        name="memory.leak_growth",
+        unit=Unit.SIZE,
+        of=_of_leak(lambda leak: leak.growth_bytes),
+        meaning="RSS that the leak rule's line grows by; under 1 MiB proves nothing",
+        computed="leak slope times the operations in the last 70% of the load",
+        example="memory.leak_growth < 1MiB",
+        section="leaks",
+        label="leak growth",
+        why_none=_TOO_FEW_READINGS,
+    ),
+    _memory(
+        name="memory.after_cleanup",
+        unit=Unit.SIZE,
+        of=_of(lambda memory: memory.after_cleanup),
+        meaning="RSS above the baseline once the cache is cleared",
+        computed="the mark cleanup, made once the engine's cache is emptied, minus the mark baseline",
+        example="memory.after_cleanup < 10MB",
+        section="memory",
+        label="after cleanup",
+        needs=Needs.CACHE,
+    ),
+)

@@ -1,0 +1,147 @@
+"""What else the engine's processes use, seen from outside: CPU, threads, files and bytes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING
+
+from perfcli.figures.registry import Better, Group, Metric, Needs, Scope
+from perfcli.units import Unit
+
+if TYPE_CHECKING:
+    from perfcli.figures.view import View
+    from perfcli.results import ResourceResult
+
+_NO_IO = "this system does not report the bytes of a process"
+
+
+def _of(read: Callable[[ResourceResult], float | None]) -> Callable[[View], float | None]:
+    return lambda view: read(view.run.resources)
+
+
+_process = partial(Metric, scope=Scope.RUN, better=Better.LESS, group=Group.PROCESS, needs=Needs.PROCESS)
+
+METRICS = (
+    _process(
+        name="cpu.mean",
+        unit=Unit.PERCENTAGE,
+        of=_of(lambda resources: resources.cpu_mean),
+        meaning="mean CPU use of the engine process; 100% is one core",
+        computed="CPU time of the engine process over elapsed time from baseline to end, including the harness's share",
+        example="cpu.mean < 90%",
+        section="cpu-and-io",
+        label="CPU mean",
+        depends_on_time="yes",
+    ),
+    _process(
+        name="cpu.max",
+        unit=Unit.PERCENTAGE,
+        of=_of(lambda resources: resources.cpu_max),
+        meaning="highest CPU use of the engine process over half a second",
+        computed="CPU time over elapsed time, in the half second in which it was highest",
+        example="cpu.max < 150%",
+        section="cpu-and-io",
+        label="CPU max",
+        depends_on_time="yes",
+    ),
+    _process(
+        name="threads.max",
+        unit=Unit.COUNT,
+        of=_of(lambda resources: resources.threads_max),
+        meaning="most threads that the engine process had at once, including the harness's",
+        computed="the highest of the readings, ten a second, from baseline to end; summed over several processes",
+        example="threads.max < 50",
+        section="cpu-and-io",
+        label="threads",
+    ),
+    _process(
+        name="open_files.max",
+        unit=Unit.COUNT,
+        of=_of(lambda resources: resources.open_files_max),
+        meaning="most file descriptors that the engine process held at once, including the harness's",
+        computed="the highest of the readings, ten a second, from baseline to end; summed over several processes",
+        example="open_files.max < 200",
+        section="cpu-and-io",
+        label="open files",
+    ),
+    _process(
+        name="open_files.limit",
+        unit=Unit.COUNT,
+        better=Better.NEITHER,
+        of=_of(lambda resources: resources.open_files_limit),
+        meaning="file descriptors that the process that came closest may hold",
+        computed="RLIMIT_NOFILE (ulimit -n) of that process",
+        example="open_files.limit >= 1024",
+        section="cpu-and-io",
+        label="open files limit",
+        why_none="this system does not report the limit",
+    ),
+    _process(
+        name="database.size",
+        unit=Unit.SIZE,
+        of=_of(lambda resources: resources.database_bytes),
+        meaning="size of the database file at the end of the load",
+        computed="the file's length in the last reading, without WAL and shared memory",
+        example="database.size < 10MB",
+        section="cpu-and-io",
+        label="database",
+        needs=Needs.DATABASE,
+    ),
+    _process(
+        name="wal.max",
+        unit=Unit.SIZE,
+        of=_of(lambda resources: resources.wal_bytes_max),
+        meaning="largest size of the write-ahead log while measuring",
+        computed="the file's length in the readings, ten a second, from baseline to end",
+        example="wal.max < 8MB",
+        section="cpu-and-io",
+        label="WAL max",
+        needs=Needs.DATABASE,
+    ),
+    _process(
+        name="io.read",
+        unit=Unit.SIZE,
+        of=_of(lambda resources: resources.read_bytes),
+        meaning="bytes that the engine process read, cached or not",
+        computed="bytes of read calls from baseline to end, including the harness's",
+        example="io.read < 100MB",
+        section="cpu-and-io",
+        label="read",
+        why_none=_NO_IO,
+    ),
+    _process(
+        name="io.read_per_op",
+        unit=Unit.SIZE,
+        of=_of(lambda resources: resources.read_per_operation),
+        meaning="bytes that the engine process read, per operation",
+        computed="bytes of read calls from baseline to end, including the harness's, over successful operations",
+        example="io.read_per_op < 100kB",
+        section="cpu-and-io",
+        label="read per operation",
+        why_none=_NO_IO,
+    ),
+    _process(
+        name="io.written",
+        unit=Unit.SIZE,
+        of=_of(lambda resources: resources.written_bytes),
+        meaning="bytes that the engine process wrote, including the samples it sends to the tool",
+        computed="bytes of write calls from baseline to end",
+        example="io.written < 100MB",
+        section="cpu-and-io",
+        label="written",
+        why_none=_NO_IO,
+    ),
+    _process(
+        name="io.written_per_op",
+        unit=Unit.SIZE,
+        of=lambda view: view.run.inspection.written_per_operation,
+        meaning="bytes that the engine process wrote, per operation",
+        computed="bytes of write calls from baseline to end, minus what the harness sent to the tool, over successful "
+        "operations",
+        example="io.written_per_op < 100kB",
+        section="cpu-and-io",
+        label="written per operation",
+        why_none=_NO_IO,
+    ),
+)

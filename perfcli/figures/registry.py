@@ -1,0 +1,133 @@
+"""What a metric is: one entry holds every fact about it, and everything else walks the entries.
+
+A threshold, a trend, a report, an export and a document's table ask an entry for what they need. So a metric is added
+by writing its entry, the field of the result that it reads, and what measures that.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import IntEnum, StrEnum
+from typing import TYPE_CHECKING, Literal
+
+from perfcli.units import Unit
+
+if TYPE_CHECKING:
+    from perfcli.figures.view import Spread, View
+
+OnTime = Literal["no", "yes", "partly"]
+
+
+class Scope(IntEnum):
+    """What a metric is known of; the later ones include those before."""
+
+    RUN = 1
+    PHASE = 2
+    OPERATION = 3
+
+
+class Better(StrEnum):
+    """Which direction is an improvement."""
+
+    LESS = "less"
+    MORE = "more"
+    NEITHER = "neither"
+
+
+class Group(StrEnum):
+    """What a metric is about; reports have a section or a line for each."""
+
+    TIME = "time"
+    LOAD = "load"
+    ANSWERS = "answers"
+    MEMORY = "memory"
+    PROCESS = "process"
+    INTEGRITY = "integrity"
+    ENGINE = "engine"
+
+
+class Needs(StrEnum):
+    """What a target must offer, so that the metric can be measured on it."""
+
+    ANSWERS = "answers"
+    """Only what the engine answers."""
+    PROCESS = "process"
+    """A process that the run starts, and watches from outside."""
+    DATABASE = "database"
+    """A database file that the run may read."""
+    CACHE = "cache"
+    """The engine's cache: how full it is, and clearing it."""
+    FIELDS = "fields"
+    """Answers that can be compared field by field."""
+    ENGINE = "engine"
+    """The engine within the agent's own process."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Metric:
+    """One measured quantity.
+
+    Args:
+        name: as thresholds, `--metric` and exports spell it.
+        unit: its base unit is that of every value: ns, bytes, a fraction, per second, or a plain number.
+        of: reads it from a run, a phase or an operation of a result; None if it was not measured. The spread of many
+            samples, of which a statistic is then asked, is a distribution.
+        meaning: what it is, in one line of a table.
+        computed: what the meaning leaves open.
+        example: a threshold on it.
+        section: the heading of docs/methodology.md that explains it.
+        label: its name in a report's line of facts.
+        why_none: why it may be missing, though the target could tell.
+        depends_on_time: whether other processes on the machine change it; partly: only its timeouts and busy errors do.
+        windowed: whether the timeline answers it, so that `for` and `within` can be asked.
+        at_end: whether it says nothing until the load is over.
+        least: no value is below it.
+        most: no value is above it.
+    """
+
+    name: str
+    unit: Unit
+    scope: Scope
+    better: Better
+    group: Group
+    of: Callable[[View], float | Spread | None]
+    meaning: str
+    computed: str
+    example: str
+    section: str
+    label: str
+    why_none: str | Callable[[View], str] = ""
+    needs: Needs = Needs.ANSWERS
+    needs_statistic: bool = False
+    depends_on_time: OnTime = "no"
+    windowed: bool = False
+    at_end: bool = False
+    least: float = 0.0
+    most: float = math.inf
+
+    @property
+    def per_phase(self) -> bool:
+        """Whether it is known of each phase."""
+        return self.scope >= Scope.PHASE
+
+    @property
+    def per_operation(self) -> bool:
+        """Whether it is known of each operation."""
+        return self.scope is Scope.OPERATION
+
+    def value(self, view: View, statistic: str = "") -> float | None:
+        """Its value in the base unit; None if it was not measured.
+
+        Args:
+            statistic: of a distribution, e.g. "p99"; else empty.
+        """
+        found = self.of(view)
+        if found is None or isinstance(found, (int, float)):
+            return found
+        return found.statistic(statistic)
+
+    def reason_missing(self, view: View) -> str:
+        """Why a result does not have it, as far as that can be known; "" if it cannot."""
+        return self.why_none if isinstance(self.why_none, str) else self.why_none(view)

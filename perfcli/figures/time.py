@@ -1,0 +1,175 @@
+"""How long operations take, how many are done a second, and whether that changes."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from perfcli.figures.registry import Better, Group, Metric, Scope
+from perfcli.units import Unit
+
+if TYPE_CHECKING:
+    from perfcli.figures.view import Spread, View
+    from perfcli.results import GrowthResult
+
+_TOO_FEW_SIZES = "too few operations, or none of them stores anything"
+_GROWTH = "The scenario needs growth: {over: pets} or {over: interactions}"
+
+
+def _latency(view: View) -> Spread | None:
+    operation = view.operation
+    return view.spread(operation.latency, operation.histogram_ns) if operation else None
+
+
+def _service_time(view: View) -> Spread | None:
+    operation = view.operation
+    if operation is None:
+        return None
+    same = operation.service_time == operation.latency
+    return view.spread(operation.service_time, operation.histogram_ns if same else None)
+
+
+def _throughput(view: View) -> float | None:
+    operation = view.operation
+    return operation.throughput_per_s if operation and operation.attempts and view.part.duration_ns else None
+
+
+def _growth(view: View) -> GrowthResult | None:
+    return view.operation.growth if view.operation else None
+
+
+METRICS = (
+    Metric(
+        name="latency",
+        unit=Unit.DURATION,
+        scope=Scope.OPERATION,
+        better=Better.LESS,
+        group=Group.TIME,
+        of=_latency,
+        meaning="from the intended start of an operation to its end",
+        computed="perf_counter_ns, read before and after the engine's own call. With an arrival rate it counts from "
+        "the time the call was due. Percentiles interpolate between order statistics; failed operations are "
+        "left out",
+        example="latency.p99 < 100ms",
+        section="time",
+        label="latency",
+        why_none="no operation succeeded",
+        needs_statistic=True,
+        depends_on_time="yes",
+        windowed=True,
+    ),
+    Metric(
+        name="service_time",
+        unit=Unit.DURATION,
+        scope=Scope.OPERATION,
+        better=Better.LESS,
+        group=Group.TIME,
+        of=_service_time,
+        meaning="from the actual start of an operation to its end",
+        computed="perf_counter_ns, read before and after the engine's own call, whenever it was due. It equals latency"
+        " without an arrival rate",
+        example="service_time.p99 < 100ms",
+        section="time",
+        label="service time",
+        why_none="no operation succeeded",
+        needs_statistic=True,
+        depends_on_time="yes",
+        windowed=True,
+    ),
+    Metric(
+        name="throughput",
+        unit=Unit.RATE,
+        scope=Scope.OPERATION,
+        better=Better.MORE,
+        group=Group.TIME,
+        of=_throughput,
+        meaning="successful operations per second of planned time, or of measured time if longer",
+        computed="successful operations over the duration, including pauses between iterations and planned rests",
+        example="throughput > 500/s",
+        section="time",
+        label="throughput",
+        why_none="no operation was tried",
+        depends_on_time="yes",
+        windowed=True,
+    ),
+    Metric(
+        name="degradation",
+        unit=Unit.PERCENTAGE,
+        scope=Scope.OPERATION,
+        better=Better.LESS,
+        group=Group.TIME,
+        of=lambda view: view.operation.degradation if view.operation else None,
+        meaning="median latency of the last fifth of the operations over the first fifth, less the machine's own "
+        "change",
+        computed="median of the last fifth of the operations over that of the first, minus 1. Computed in time and in "
+        "units of the reference kernel; the lesser counts. A fifth needs 5 samples",
+        example="degradation < 50%",
+        section="degradation",
+        label="degradation",
+        why_none="a fifth of the operations has fewer than 5",
+        depends_on_time="yes",
+        least=-1,
+    ),
+    Metric(
+        name="raw_degradation",
+        unit=Unit.PERCENTAGE,
+        scope=Scope.OPERATION,
+        better=Better.LESS,
+        group=Group.TIME,
+        of=lambda view: view.operation.raw_degradation if view.operation else None,
+        meaning="degradation as it was timed, including the machine's own change",
+        computed="median latency of the last fifth of the operations over that of the first, minus 1",
+        example="raw_degradation < 100%",
+        section="degradation",
+        label="raw degradation",
+        why_none="a fifth of the operations has fewer than 5",
+        depends_on_time="yes",
+        least=-1,
+    ),
+    Metric(
+        name="growth.ratio",
+        unit=Unit.NUMBER,
+        scope=Scope.OPERATION,
+        better=Better.LESS,
+        group=Group.TIME,
+        of=lambda view: growth.ratio if (growth := _growth(view)) else None,
+        meaning="median latency in the last tenth by size (pets stored, or length of a session) over that in the first",
+        computed=f"ten parts of equal count in the order of time; the last part's median over the first's. {_GROWTH}",
+        example="growth.ratio < 2.5",
+        section="growth-of-cost",
+        label="growth",
+        why_none=_TOO_FEW_SIZES,
+        depends_on_time="yes",
+    ),
+    Metric(
+        name="growth.exponent",
+        unit=Unit.NUMBER,
+        scope=Scope.OPERATION,
+        better=Better.LESS,
+        group=Group.TIME,
+        of=lambda view: growth.exponent if (growth := _growth(view)) else None,
+        meaning="power of that size with which latency grows; 0 is constant, 1 is linear",
+        computed=f"the b of cost = a + c * size ** b through the medians of ten parts, by Theil-Sen. {_GROWTH}",
+        example="growth.exponent < 0.5",
+        section="growth-of-cost",
+        label="growth exponent",
+        why_none=_TOO_FEW_SIZES,
+        depends_on_time="yes",
+        least=-math.inf,
+    ),
+    Metric(
+        name="duration",
+        unit=Unit.DURATION,
+        scope=Scope.PHASE,
+        better=Better.LESS,
+        group=Group.TIME,
+        of=lambda view: view.part.duration_ns,
+        meaning="measured time, without warm-up",
+        computed="from the end of the first warm-up until the planned time is over and the last vu has finished",
+        example="duration < 30s",
+        section="time",
+        label="duration",
+        depends_on_time="yes",
+        at_end=True,
+    ),
+)

@@ -1,0 +1,160 @@
+"""The registry of metrics: complete entries, and no number of a result that no metric reads."""
+
+from __future__ import annotations
+
+import types
+from collections.abc import Iterator
+from enum import Enum
+from functools import reduce
+from itertools import count
+from operator import getitem
+from typing import Any, Literal, Union, get_args, get_origin
+
+import pytest
+from pydantic import BaseModel
+
+from perfcli.figures import METRICS, STATISTICS, Better, Scope, View, views
+from perfcli.results import LatencySummary, RunResult, SaveCounts
+from perfcli.thresholds import parse_threshold
+
+NOT_METRICS = {
+    "schema_version": "says how to read the file",
+    "seed": "an input",
+    "processes": "a setting",
+    "environment": "the machine's, not the engine's",
+    "reference_ns": "the machine's pace, not the engine's",
+    "slices": "a course over time, from which baselines and trends compute",
+    "monitor": "a course over time, from which memory, CPU and I/O figures compute",
+    "seconds": "a course over time",
+    "seconds_by_operation": "a course over time",
+    "vus": "what each vu did, to see that the seed was followed",
+    "thresholds": "figures that a metric names, judged",
+    "baseline": "figures of another run",
+    "earlier_tries": "figures of other runs",
+    "phases.vus": "a setting",
+    "phases.planned_iterations": "a setting",
+    "phases.began_ns": "when it began, by the plan",
+    "phases.offered_line": "the plan's course over time",
+    "windows": "read by thresholds with a window alone",
+    "errors": "failures by their text; failed is their sum",
+    "count": "the samples beneath a statistic: ok counts them",
+    "histogram_ns": "read for percentiles that no statistic holds",
+    "growth.points": "what growth.ratio and growth.exponent are computed of",
+    "integrity.torn": "torn_reads, and those of pets that nobody marks",
+    "memory.cleanup_rss": "memory.after_cleanup + memory.baseline",
+    "memory.leak.second_half_slope": "a condition of memory.leak",
+}
+"""Numbers of a result that are no metric, and why; by the end, or the beginning, of their path."""
+
+
+KEYS = {"percentiles": "p75", "failures": "timeout"}
+"""Keys of tables of a result that metrics look up; of the others any will do."""
+
+
+def filled(kind: Any, numbers: Iterator[int], field: str = "") -> Any:
+    """A value of a type in which everything is present, and every number is another one."""
+    origin, arguments = get_origin(kind), get_args(kind)
+    if origin in (Union, types.UnionType):
+        return filled(arguments[0], numbers, field)
+    if origin is Literal:
+        return arguments[0]
+    if origin is list:
+        return [filled(arguments[0], numbers)]
+    if origin is tuple:
+        return [filled(each, numbers) for each in arguments]
+    if origin is dict:
+        key = next(numbers) if arguments[0] is int else KEYS.get(field, "status")
+        return {key: filled(arguments[1], numbers)}
+    if isinstance(kind, type) and issubclass(kind, BaseModel):
+        return {name: filled(each.annotation, numbers, name) for name, each in kind.model_fields.items()}
+    if isinstance(kind, type) and issubclass(kind, Enum):
+        return next(iter(kind)).value
+    return {int: next(numbers), float: next(numbers) + 0.5, str: "status", bool: True}.get(kind, {})
+
+
+def document() -> dict[str, Any]:
+    fields = filled(RunResult, count(1_000))
+    fields["commit"] = ""
+    fields["total"]["service_time"]["max_ns"] += 1  # else its histogram would be latency's
+    fields["phases"].append(filled(RunResult.model_fields["phases"].annotation, count(2_000_000))[0] | {"name": "two"})
+    return fields
+
+
+def numbers_in(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            yield from numbers_in(inner, (*path, key))
+    elif isinstance(value, list):
+        for index, inner in enumerate(value):
+            yield from numbers_in(inner, (*path, index))
+    elif isinstance(value, (int, float)) and not isinstance(value, bool):
+        yield path
+
+
+def figures_of(fields: dict[str, Any]) -> list[float | None]:
+    run = RunResult.model_validate(fields)
+    return [
+        metric.value(view, statistic)
+        for view in views(run)
+        for metric in METRICS.values()
+        for statistic in ([*STATISTICS, "p75"] if metric.needs_statistic else [""])
+    ]
+
+
+def is_listed(path: tuple[Any, ...]) -> bool:
+    names = ".".join(key for key in path if isinstance(key, str)).removesuffix(".status")
+    return any(f"{names}.".startswith(f"{each}.") or names.endswith(f".{each}") for each in NOT_METRICS)
+
+
+@pytest.mark.slow
+def test_every_number_of_a_result_is_read_by_a_metric_or_listed_with_a_reason() -> None:
+    fields = document()
+    before, unread = figures_of(fields), []
+    for path in numbers_in(fields):
+        if is_listed(path):
+            continue
+        parent = reduce(getitem, path[:-1], fields)
+        parent[path[-1]] += 7
+        if figures_of(fields) == before:
+            unread.append(path)
+        parent[path[-1]] -= 7
+    assert unread == []
+
+
+def test_the_list_names_only_what_there_is() -> None:
+    paths = {".".join(key for key in path if isinstance(key, str)) for path in numbers_in(document())}
+    unused = [each for each in NOT_METRICS if not any(f".{each}." in f".{path}." for path in paths)]
+    assert unused == []
+
+
+def test_a_full_result_has_every_metric() -> None:
+    run = RunResult.model_validate(document())
+    missing = [
+        metric.name
+        for metric in METRICS.values()
+        if metric.value(View(run), "p99" if metric.needs_statistic else "") is None
+    ]
+    assert missing == []
+
+
+@pytest.mark.parametrize("name", METRICS)
+def test_an_entry_is_complete(name: str) -> None:
+    metric = METRICS[name]
+    assert name == metric.name
+    assert all((metric.meaning, metric.computed, metric.section, metric.label))
+    assert parse_threshold(metric.example).metric is metric
+    assert isinstance(metric.better, Better)
+    assert metric.per_phase or metric.scope is Scope.RUN
+
+
+def test_the_statistics_are_those_that_a_result_holds() -> None:
+    fields = set(LatencySummary.model_fields) - {"count", "exact", "percentiles"}
+    assert set(STATISTICS.values()) == fields
+
+
+def test_a_metric_that_was_not_measured_says_why() -> None:
+    run = RunResult.model_validate(document())
+    assert METRICS["delivery"].reason_missing(View(run)) == "the load has no arrival rate"
+    shared = run.integrity and run.integrity.model_copy(update={"saves": SaveCounts(acknowledged=3, unchecked=3)})
+    unchecked = run.model_copy(update={"integrity": shared})
+    assert METRICS["lost_writes"].reason_missing(View(unchecked)).startswith("3 saves are unchecked: vus that share")
