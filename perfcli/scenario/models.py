@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cached_property
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, GetCoreSchemaHandler
+from pydantic_core import CoreSchema, core_schema
 
 from perfcli import units
 from perfcli.executors import Load
@@ -37,14 +37,24 @@ def _written_percentage(value: object) -> str:
     return str(value).strip()
 
 
-def _written_threshold(value: object) -> str:
+def _parsed_threshold(value: object) -> Threshold:
+    if isinstance(value, Threshold):
+        return value
     if not isinstance(value, str):
         raise ValueError(f"expected a threshold such as 'latency.p99 < 100ms', not {value!r:.60}")
-    parse_threshold(value)
-    return value.strip()
+    return parse_threshold(value)
 
 
-ThresholdText = Annotated[str, BeforeValidator(_written_threshold), kind("Expression")]
+class _AsText:
+    """Reads a threshold from its text, and writes it as that; what a metric consists of is none of pydantic's."""
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        text = core_schema.plain_serializer_function_ser_schema(lambda threshold: threshold.text)
+        return core_schema.no_info_plain_validator_function(_parsed_threshold, serialization=text)
+
+
+Expression = Annotated[Threshold, _AsText, kind("Expression")]
 
 
 class SimulatedAi(_Section):
@@ -84,7 +94,7 @@ class Growth(_Section):
 class ThresholdRule(_Section):
     """A threshold with more to say than its expression."""
 
-    expr: ThresholdText = Field(description="what must hold, e.g. latency.p99 < 100ms")
+    expr: Expression = Field(description="what must hold, e.g. latency.p99 < 100ms")
     strict: bool = Field(default=True, description="count it; false shows it alone")
     allow_thin: bool = Field(default=False, description="judge a percentile with fewer than 10 samples beyond it too")
     exit_code: int | None = Field(
@@ -93,10 +103,10 @@ class ThresholdRule(_Section):
     abort_on_fail: bool = Field(default=False, description="stop the load as soon as the threshold fails")
     delay_abort_eval: DurationText | None = Field(default=None, description="time before it is judged first")
 
-    @cached_property
+    @property
     def threshold(self) -> Threshold:
-        """What must hold, parsed once."""
-        return parse_threshold(self.expr)
+        """The expression, parsed when the rule was validated."""
+        return self.expr
 
     @property
     def delay_abort_eval_ns(self) -> int:

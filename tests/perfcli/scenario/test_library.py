@@ -156,7 +156,7 @@ _CLEAN_END = {"log.errors", "engine.threads_left", "engine.connections_left", "e
 @pytest.mark.parametrize("path", shipped_scenarios(), ids=lambda path: path.stem)
 def test_every_shipped_scenario_judges_what_it_sees_anyway(path: Path) -> None:
     scenario = load_scenario(path)
-    limits = [threshold.expr for threshold in scenario.thresholds]
+    limits = [rule.threshold.text for rule in scenario.thresholds]
     metrics = {limit.split()[0] for limit in limits}
     assert {"db_errors", "busy_errors"} <= metrics
     assert any(".max <" in limit or limit.startswith("latency.max <") for limit in limits)

@@ -58,8 +58,8 @@ def test_set_with_broken_yaml_is_refused(value: str) -> None:
 
 def test_set_replaces_creates_and_appends(changed: Callable[..., Scenario]) -> None:
     assert changed("load.vus=3").load.vus == 3
-    assert changed("thresholds.0=latency.p99 < 1s").thresholds[0].expr == "latency.p99 < 1s"
-    assert changed("thresholds.5=latency.p99 < 1s").thresholds[5].expr == "latency.p99 < 1s"
+    assert changed("thresholds.0=latency.p99 < 1s").thresholds[0].threshold.text == "latency.p99 < 1s"
+    assert changed("thresholds.5=latency.p99 < 1s").thresholds[5].threshold.text == "latency.p99 < 1s"
     assert changed("thresholds=[]").thresholds == []
     assert changed("flow.0.load_pet.weight=3").flow[0].weight == 3
     assert changed("setup={pets: 3}", "setup.pets=7").setup.pets == 7
@@ -69,7 +69,7 @@ def test_set_creates_missing_sections(written: Write) -> None:
     path = written("name: x\nload: {executor: constant-vus, duration: 1s}\nflow: [create_pet]\nengine:\n")
     scenario = load_scenario(path, [parse_set("engine.ai.latency=7ms"), parse_set("thresholds.0=error_rate < 1%")])
     assert scenario.engine.ai.latency == "7ms"
-    assert scenario.thresholds[0].expr == "error_rate < 1%"
+    assert scenario.thresholds[0].threshold.text == "error_rate < 1%"
 
 
 @pytest.mark.parametrize(

@@ -53,7 +53,7 @@ def test_a_phase_has_its_own_flow_and_users_or_the_scenarios(written: Write) -> 
     assert [phase.is_mix for phase in (one, five, rush)] == [True, True, False]
     assert [phase.users for phase in (one, five, rush)] == ["uniform", "uniform", Zipf(zipf=1.1)]
     assert [phase.growth and phase.growth.over for phase in (one, rush)] == ["interactions", "pets"]
-    assert [rule.expr for rule in rush.thresholds] == ["care.latency.p95 < 1s"]
+    assert [rule.threshold.text for rule in rush.thresholds] == ["care.latency.p95 < 1s"]
 
 
 def test_a_scenario_knows_the_labels_and_metrics_of_all_its_phases(written: Write) -> None:

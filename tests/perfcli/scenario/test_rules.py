@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
+from perfcli import thresholds
+from perfcli.scenario import models
+from perfcli.scenario.loader import load_scenario
+from perfcli.scenario.models import Scenario
 from perfcli.scenario.steps import OPERATIONS, STEP_MODELS
 
 Mistakes = Callable[..., list[str]]
@@ -103,3 +108,29 @@ def test_step_that_cannot_be_read_may_bear_the_name_a_threshold_asks_for(mistake
 
 def test_every_operation_but_two_needs_a_pet() -> None:
     assert [name for name in OPERATIONS if not STEP_MODELS[name].needs_pet] == ["create_pet", "create_new_pet", "sleep"]
+
+
+def test_a_threshold_is_parsed_once(
+    written: Callable[[str], Path], valid: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    parsed: list[str] = []
+
+    def parse(text: str) -> thresholds.Threshold:
+        parsed.append(text)
+        return thresholds.parse_threshold(text)
+
+    monkeypatch.setattr(models, "parse_threshold", parse)
+    scenario = load_scenario(written(valid))
+    rules = scenario.judged_thresholds
+    assert scenario.asks_for("lost_writes")
+    assert not scenario.asks_for("duplicate_writes")
+    assert parsed == [rule.threshold.text for rule in rules]
+    thin = rules[0].model_copy(update={"allow_thin": True})
+    assert thin.threshold is rules[0].threshold is scenario.thresholds[0].threshold
+
+
+def test_a_threshold_goes_through_json_as_its_text(written: Callable[[str], Path], valid: str) -> None:
+    scenario = load_scenario(written(valid))
+    text = scenario.model_dump_json()
+    assert '"expr":"load_pet.latency.mean < 100ms"' in text
+    assert Scenario.model_validate_json(text, strict=False) == scenario

@@ -158,7 +158,7 @@ def test_options_set_variables_and_hold_them(written: Write, monkeypatch: pytest
     monkeypatch.setenv("PETS", "9")
     text = f"name: x\nvars: {{limit: 5ms}}\n{REST}thresholds: ['latency.mean < ${{limit}}']"
     scenario = load_scenario(written(text), [parse_set("vars.limit=9ms"), parse_set("setup.pets=${PETS}")])
-    assert (scenario.thresholds[0].expr, scenario.setup.pets) == ("latency.mean < 9ms", 9)
+    assert (scenario.thresholds[0].threshold.text, scenario.setup.pets) == ("latency.mean < 9ms", 9)
     assert scenario.vars == {"limit": "9ms"}
 
 
