@@ -21,10 +21,12 @@ from perfcli.regression.result import AbResult, EngineSide, MetricComparison
 from perfcli.regression.selftest import selftest
 from perfcli.report.comparison import render_comparison, render_comparison_line, render_comparisons
 from perfcli.report.engine import announce
+from perfcli.report.figures import one_line
 from perfcli.report.live import LiveProgress
 from perfcli.report.selftest import render_selftest
 from perfcli.report.writing import add_job_summary, check_places, show_and_write
 from perfcli.run.interrupts import Interrupts
+from perfcli.units import NS_PER_S, format_duration
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +84,9 @@ def _compared(
 ) -> AbResult:
     """One scenario, which shares the probability of a false alarm with the others."""
     ready = prepared(plan, keep_ai=settings.keep_ai)
-    with LiveProgress(console, wanted=settings.progress) as live:
+    with LiveProgress(console, wanted=settings.progress, interrupts=interrupts) as live:
+        limit = _limit(settings.options, "in all")
+        live.begin(_line(f"{plan.scenario.name}: comparing {candidate.name} with {base.name} in pairs{limit}"))
         result = Comparison(
             (ready, ready),
             (base.name, candidate.name),
@@ -127,7 +131,12 @@ def prove(plan: ExecutionPlan, settings: SelftestSettings, console: Console) -> 
     gates = 2 * settings.gates
     with choose_engine("") as engine:
         announce(engine)
-        with LiveProgress(console, wanted=settings.progress) as live:
+        with LiveProgress(console, wanted=settings.progress, interrupts=interrupts) as live:
+            limit = _limit(settings.options, "each")
+            kinds = f"{settings.gates} of the same code, {settings.gates} slowed down by {settings.slowdown:.0%}"
+            live.begin(
+                _line(f"{plan.scenario.name}: comparing the engine with itself in {gates} gates: {kinds}{limit}")
+            )
             result = selftest(
                 plan,
                 from_engines(engine.path, engine.path),
@@ -136,7 +145,7 @@ def prove(plan: ExecutionPlan, settings: SelftestSettings, console: Console) -> 
                 slowdown=settings.slowdown,
                 stop=interrupts.stop,
                 tell=lambda over, pairs: live.tell(
-                    lambda: _line(f"{plan.scenario.name}  gate {over + 1} of {gates}, pair {pairs}")
+                    lambda: _line(f"{plan.scenario.name}: gate {over + 1} of {gates}, pair {pairs}")
                 ),
             )
     result = replace(
@@ -170,9 +179,13 @@ def _side(side: EngineSide, engine: EngineSource) -> EngineSide:
 
 def _so_far(scenario: str, made: int, most: int, judged: Callable[[], Sequence[MetricComparison]]) -> Text:
     time = next((metric for metric in judged() if metric.name == "time"), None)
-    shift = f"  time {time.ratio - 1:+.1%}" if time else ""
-    return _line(f"{scenario}  pair {made} of at most {most}{shift}")
+    shift = f", time {time.ratio - 1:+.1%}" if time else ""
+    return _line(f"{scenario}: pair {made} of at most {most}{shift}")
+
+
+def _limit(options: AbOptions, of_what: str) -> str:
+    return f", at most {format_duration(options.max_time_s * NS_PER_S)} {of_what}" if options.max_time_s else ""
 
 
 def _line(text: str) -> Text:
-    return Text(text, no_wrap=True, overflow="crop")
+    return Text(one_line(text), no_wrap=True, overflow="crop")

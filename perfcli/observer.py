@@ -27,20 +27,46 @@ class Glimpse:
     at_risk: Sequence[str] = ()
     """Thresholds that would fail now, or nearly, each with what is observed."""
 
+    p95_ns: float | None = None
+    """Of all operations so far; None until one has succeeded."""
+
+
+@dataclass(frozen=True, slots=True)
+class Second:
+    """All operations that began within one second, as far as they are known."""
+
+    rate_per_s: float  # of those that succeeded
+    p95_ns: float | None  # None if none succeeded
+
+
+@dataclass(frozen=True, slots=True)
+class Recent:
+    """The newest whole seconds of a load that goes on."""
+
+    length_ns: int = 1_000_000_000  # of each: a load of many minutes is recorded in longer ones
+    seconds: Sequence[Second] = ()  # oldest first
+
 
 @dataclass(frozen=True, slots=True)
 class Progress:
     """Where a run is now."""
 
     scenario: str
-    phase: str  # "starting", "open", "set-up", "warm-up", "measuring", "clean-up" or "close"
-    elapsed_ns: int  # since the phase began
-    share_done: float | None  # of the measurement, 0..1; None where it cannot be known
-    ok: int
-    failed: int
-    rate_per_s: float  # successful operations per second so far
-    rss_bytes: int  # of the engine process
+    stage: str  # "starting", "open", "set-up", "warm-up", "measuring", "clean-up" or "close"
+    elapsed_ns: int  # since the stage began; while measuring, since the phases began that run now
+    phase: str = ""  # the names of those phases; "" if the scenario names none
+    planned_ns: int | None = None  # how long they last; None if iterations decide
+    iterations: int = 0  # that they have completed
+    planned_iterations: int | None = None  # None if time decides
+    vus: int = 0  # that their executors have at work now
+    planned_vus: int = 0  # the most of them at any time; 0 before the load
+    share_done: float | None = None  # of the whole load, 0..1; None before it
+    ok: int = 0
+    failed: int = 0
+    rate_per_s: float = 0.0  # successful operations per second so far
+    rss_bytes: int = 0  # of the engine process
     glimpse: Glimpse = Glimpse()
+    recent: Recent = Recent()
 
 
 class Observer(Protocol):

@@ -78,7 +78,7 @@ def run_suite(plans: Sequence[ExecutionPlan], options: SuiteOptions, console: Co
             for plan in plans:
                 if interrupts.exit_code is not None:
                     break
-                with LiveProgress(console, wanted=options.progress) as live:
+                with LiveProgress(console, wanted=options.progress, interrupts=interrupts) as live:
                     run = partial(
                         run_scenario,
                         plan,

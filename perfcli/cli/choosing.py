@@ -46,7 +46,7 @@ STORE = click.option(
 )
 
 PROGRESS = click.option(
-    "--progress/--no-progress", default=True, help="Show how it goes: on a terminal, and in CI every 10 s."
+    "--progress/--no-progress", default=True, help="Show how it goes, if not on a terminal every 10 s."
 )
 
 

@@ -70,23 +70,28 @@ def profile(
 def _profile(
     plan: ExecutionPlan, asked: list[Any], engine: str, out: Path, json_file: Path | None, progress: bool
 ) -> int:
+    from rich.text import Text
+
     from perfcli.errors import ExitCode
     from perfcli.outputs import Outputs
     from perfcli.pool.checkout import choose_engine
-    from perfcli.profiling.runs import choose_kinds, profile_scenario, write_flame_graph
+    from perfcli.profiling.runs import LONGEST_NS, choose_kinds, profile_scenario, write_flame_graph
     from perfcli.report.engine import announce
     from perfcli.report.live import LiveProgress
     from perfcli.report.profile import render_profile
     from perfcli.report.writing import console_beside, show_and_write
     from perfcli.run.interrupts import Interrupts
+    from perfcli.units import NS_PER_S
 
     kinds, notes = choose_kinds(asked)
     outputs = Outputs()
     _check_outputs(plan, json_file, out if "cpu" in kinds else None)
     console, interrupts = console_beside([json_file] if json_file else []), Interrupts()
     interrupts.install()
-    with choose_engine(engine) as source, LiveProgress(console, wanted=progress) as live:
+    with choose_engine(engine) as source, LiveProgress(console, wanted=progress, interrupts=interrupts) as live:
         announce(source)
+        runs = f"without a profiler, then with {', '.join(kinds)}, each {LONGEST_NS // NS_PER_S} s at most"
+        live.begin(Text(f"{plan.scenario.name}: running {runs}", no_wrap=True, overflow="crop"))
         result, graph = profile_scenario(plan, kinds, observer=live, stop=interrupts.stop, engine=source)
     files = write_flame_graph(graph, result.scenario, out, outputs) if graph else []
     result = result.model_copy(update={"files": files, "notes": notes})

@@ -89,6 +89,10 @@ class LoadSettings(BaseModel):
     def vu_count(self) -> int:
         """How many vus there are; not to be asked of a list of numbers, but of each phase it is spelt out into."""
 
+    def vus_at(self, elapsed_ns: int) -> int:
+        """How many of them the schedule has at work at a time, in ns since the phase began."""
+        return self.vu_count
+
     @property
     @abstractmethod
     def longest_ns(self) -> int:

@@ -46,6 +46,10 @@ class RampingVus(LoadSettings):
         """The most vus there are at any time."""
         return self.vus
 
+    def vus_at(self, elapsed_ns: int) -> int:
+        """How many of them the ramp has at work at a time, in ns since the phase began."""
+        return sum(begin_ns <= elapsed_ns < end_ns for vu in range(self.vus) for begin_ns, end_ns in self.spans(vu))
+
     @property
     def longest_ns(self) -> int:
         """When the schedule ends, in ns after the phase began: no iteration is due then or later."""

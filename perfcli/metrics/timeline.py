@@ -116,6 +116,19 @@ class Timeline:
         indexes = range(from_ns // self.interval_ns, -(-to_ns // self.interval_ns))
         return _merged(self._intervals[index] for index in indexes if index in self._intervals)
 
+    def between(self, from_ns: int, to_ns: int) -> Interval:
+        """All intervals that begin at or after one time and before another, or within the interval of it."""
+        return _merged(self._between(from_ns, to_ns))
+
+    def count(self, from_ns: int, to_ns: int) -> tuple[int, int]:
+        """How many operations succeeded and failed in the intervals of `between`."""
+        chosen = list(self._between(from_ns, to_ns))
+        return sum(interval.ok for interval in chosen), sum(interval.failed for interval in chosen)
+
+    def _between(self, from_ns: int, to_ns: int) -> Iterator[Interval]:
+        indexes = range(max(0, from_ns // self.interval_ns), to_ns // self.interval_ns)
+        return (self._intervals[index] for index in indexes if index in self._intervals)
+
     @property
     def second_ns(self) -> int:
         """The length of what `seconds` gives: one second, or as many intervals as first make one."""

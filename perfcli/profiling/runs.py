@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from importlib.util import find_spec
 from pathlib import Path
@@ -12,7 +12,7 @@ from typing import Any, Final, Literal
 from perfcli.agent.profiling.findings import Findings, FlameGraph
 from perfcli.documents import write_text
 from perfcli.errors import PerfError, UsageError, Verdict
-from perfcli.observer import Observer
+from perfcli.observer import Observer, Progress
 from perfcli.outputs import Outputs
 from perfcli.plan import ExecutionPlan, Profiling
 from perfcli.pool.identity import EngineSource
@@ -33,6 +33,21 @@ _CPU_NEEDS: Final = "pyinstrument"
 class _Runs:
     plain: RunResult | None = None
     profiled: dict[Kind, tuple[RunResult, Findings]] = field(default_factory=dict)
+
+
+class _Labelled:
+    """Passes on where a run is, with what is special about it."""
+
+    def __init__(self, observer: Observer, label: str) -> None:
+        self._observer = observer
+        self._label = label
+
+    @property
+    def wants_glimpses(self) -> bool:
+        return self._observer.wants_glimpses
+
+    def update(self, progress: Progress) -> None:
+        self._observer.update(replace(progress, scenario=f"{progress.scenario} {self._label}"))
 
 
 def choose_kinds(asked: Sequence[Kind]) -> tuple[list[Kind], list[str]]:
@@ -74,7 +89,8 @@ def profile_scenario(
             if stop.reason:
                 break
             profiling = Profiling(by=kind or "nothing", findings=file, longest_ns=longest_ns)
-            result = run_scenario(_profiled(plan, profiling), observer=observer, stop=stop, engine=engine)
+            labelled = _Labelled(observer, f"with --{kind}" if kind else "without a profiler") if observer else None
+            result = run_scenario(_profiled(plan, profiling), observer=labelled, stop=stop, engine=engine)
             _require_success(result, kind)
             findings = _taken(file)
             if kind is None:

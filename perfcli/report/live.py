@@ -1,16 +1,14 @@
-"""What is shown of a run while it goes on: a panel on a terminal, a line every ten seconds in CI, else nothing."""
+"""What is shown of a run while it goes on: a panel on a terminal, else a line every ten seconds on stderr."""
 
 from __future__ import annotations
 
-import os
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from types import TracebackType
 from typing import Final, Self
 
 from rich.console import Console, Group, RenderableType
-from rich.live import Live
 from rich.text import Text
 
 from perfcli import units
@@ -18,13 +16,15 @@ from perfcli.observer import OperationSoFar, Progress
 from perfcli.report.blocks import BAD, DOUBTFUL, GOOD, QUIET, Column
 from perfcli.report.figures import figure, name, one_line
 from perfcli.report.layout import INDENT, FittingTable
-from perfcli.report.terminal import is_plain, make_console
+from perfcli.report.panel import Panel, Picture
+from perfcli.report.sparkline import drawn_with_gaps
+from perfcli.report.terminal import make_console
+from perfcli.run.interrupts import Interrupts
 
 REFRESH_NS: Final = units.NS_PER_S // 2
 LOG_NS: Final = 10 * units.NS_PER_S
 _BAR_WIDTH: Final = 16
 _GAP: Final = "  "
-_NOT_CI: Final = ("", "0", "false", "no", "off")
 _MOST_OPERATIONS: Final = 8
 _MOST_AT_RISK: Final = 3
 _COLUMNS: Final = (Column("operation", "word"), *map(Column, ("ok", "failed", "p50", "p95", "p99")))
@@ -36,11 +36,12 @@ class LiveProgress:
     The panel goes away at the end, so that only reports stay. What is printed on the same console meanwhile appears
     above it. It is drawn by the thread that calls `update`, at most twice a second: no thread of its own.
 
-    Without a terminal, where `CI` is set, a line goes to `log` every ten seconds; anywhere else, nothing at all.
+    Without a terminal, a line goes to `log` every ten seconds.
 
     Args:
         wanted: whether to show anything.
-        log: where such lines go, stderr by default: what a run reports is on stdout.
+        interrupts: what a signal says goes into the panel at once.
+        log: where lines go, stderr by default: what a run reports is on stdout.
     """
 
     def __init__(
@@ -48,53 +49,63 @@ class LiveProgress:
         console: Console,
         *,
         wanted: bool = True,
+        interrupts: Interrupts | None = None,
         log: Console | None = None,
         clock_ns: Callable[[], int] = time.monotonic_ns,
     ) -> None:
-        self._console = console
         self._clock_ns = clock_ns
         self._due_ns = 0
-        self._live: Live | None = None
-        self._has_terminal = console.is_terminal and not console.is_dumb_terminal
-        self._panel_wanted = wanted and self._has_terminal
-        self._log = _log(log) if wanted and not console.is_terminal and _in_ci() else None
+        self._interrupts = interrupts
+        has_terminal = console.is_terminal and not console.is_dumb_terminal
+        self._panel = Panel(console) if wanted and has_terminal else None
+        self._log = (log or make_console(file=sys.stderr)) if wanted and not has_terminal else None
+        self._is_open = False
 
     @property
     def wants_glimpses(self) -> bool:
         """Whether it shows percentiles and thresholds."""
-        return self._live is not None or self._log is not None
+        return self._is_open and (self._panel is not None or self._log is not None)
 
     def __enter__(self) -> Self:
-        """Take the panel's place, where there is a terminal to take it from."""
-        if self._panel_wanted:
-            self._live = Live(console=self._console, auto_refresh=False, transient=True)
-            self._live.start()
-            # a process that is killed cannot show the cursor again: leave it visible
-            self._console.show_cursor(True)
-        elif self._log is not None:
-            self._due_ns = self._clock_ns() + LOG_NS
+        """Take the panel's place, if there is a terminal to take it from."""
+        self._is_open = True
+        self._due_ns = 0 if self._panel else self._clock_ns() + LOG_NS
+        if self._panel is not None:
+            self._panel.start()
+            if self._interrupts is not None:
+                self._interrupts.screen = self._panel
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         """Give the place back, however the run ended."""
-        if self._live is not None:
-            self._live.stop()
-            self._live = None
+        self._is_open = False
+        if self._panel is not None:
+            if self._interrupts is not None:
+                self._interrupts.screen = None
+            self._panel.stop()
 
     def update(self, progress: Progress) -> None:
-        """Draw the panel anew, if the last drawing is half a second old; or say a line, after ten seconds."""
-        plain = is_plain(self._console)
-        self._show(lambda: render_panel(progress, width=self._console.width, plain=plain), lambda: log_line(progress))
+        """Draw the panel anew, if the last drawing is half a second old; or print a line, after ten seconds."""
+        self._show(lambda width, plain: render_panel(progress, width=width, plain=plain), lambda: log_line(progress))
+
+    def begin(self, line: Text) -> None:
+        """Say at once what is about to be done."""
+        if self._panel is not None:
+            self._panel.show(lambda width, plain: line)
+        elif self._log is not None:
+            self._log.print(line, soft_wrap=True)
 
     def tell(self, line: Callable[[], Text]) -> None:
-        """Show a line in the panel's place, likewise; it is only made where it is shown."""
-        self._show(line, line)
+        """Show a line in the panel's place, or every ten seconds; it is only made if it is shown."""
+        self._show(lambda width, plain: line(), line)
 
-    def _show(self, picture: Callable[[], RenderableType], line: Callable[[], Text]) -> None:
-        if self._live is not None and self._is_due(REFRESH_NS):
-            self._live.update(picture(), refresh=True)
+    def _show(self, picture: Picture, line: Callable[[], Text]) -> None:
+        if not self._is_open:
+            return
+        if self._panel is not None and self._is_due(REFRESH_NS):
+            self._panel.show(picture)
         elif self._log is not None and self._is_due(LOG_NS):
             self._log.print(line(), soft_wrap=True)
 
@@ -106,21 +117,14 @@ class LiveProgress:
         return True
 
 
-def _in_ci() -> bool:
-    """Whether `CI` is set, to something else than a no."""
-    return os.environ.get("CI", "").strip().lower() not in _NOT_CI
-
-
-def _log(log: Console | None) -> Console:
-    return log or make_console(file=sys.stderr)
-
-
 def render_panel(progress: Progress, *, width: int, plain: bool = False) -> RenderableType:
-    """The line of a run, its operations, and what it may fail by."""
-    parts: list[RenderableType] = [progress_line(progress, width=width, plain=plain)]
+    """How far a run is, its newest seconds, its operations, and what it may fail by."""
+    parts: list[RenderableType] = list(progress_lines(progress, width=width, plain=plain))
+    parts += _sparklines(progress, width=width, plain=plain)
     glimpse = progress.glimpse
     if any(each.p50_ns is not None or each.failed for each in glimpse.operations):
-        parts.append(FittingTable(_COLUMNS, [_row(each) for each in glimpse.operations[:_MOST_OPERATIONS]]))
+        rows = [_row(each) for each in glimpse.operations[:_MOST_OPERATIONS]]
+        parts.append(FittingTable(_COLUMNS, rows, first_to_go=("failed", "ok", "p99")))
     if (more := len(glimpse.operations) - _MOST_OPERATIONS) > 0:
         parts.append(Text(f"{INDENT}and {more} more operations", QUIET))
     parts += [
@@ -133,25 +137,74 @@ def render_panel(progress: Progress, *, width: int, plain: bool = False) -> Rend
 
 
 def log_line(progress: Progress) -> Text:
-    """All there is to tell on one line, for a log."""
-    line = progress_line(progress, width=sys.maxsize, plain=True)
-    for each in progress.glimpse.operations[:_MOST_OPERATIONS]:
-        if each.p50_ns is not None and each.p99_ns is not None:
-            p50, p99 = units.format_duration(each.p50_ns), units.format_duration(each.p99_ns)
-            line.append(f"{_GAP}{each.name} p50 {p50} p99 {p99}")
-    for threshold in progress.glimpse.at_risk[:_MOST_AT_RISK]:
-        line.append(f"{_GAP}at risk: {one_line(threshold)}")
-    return line
+    """Where a run is on one line, for a log."""
+    parts = [*_where(progress), *_how_much(progress)]
+    if progress.glimpse.p95_ns is not None:
+        parts.append(Text(f"p95 {units.format_duration(progress.glimpse.p95_ns)}"))
+    parts += [Text(f"at risk: {one_line(threshold)}") for threshold in progress.glimpse.at_risk[:_MOST_AT_RISK]]
+    return Text(_GAP).join(parts)
 
 
-def progress_line(progress: Progress, *, width: int, plain: bool = False) -> Text:
-    """What there is to tell, the most telling first, as far as it fits `width`; nothing is cut in half."""
+def progress_lines(progress: Progress, *, width: int, plain: bool = False) -> Iterator[Text]:
+    """Where a run is, and how much it has done, each as far as it fits `width`; no part is cut in half."""
+    bar = [] if progress.share_done is None else _bar(min(1.0, max(0.0, progress.share_done)), plain=plain)
+    if progress.planned_vus == 0:  # before and after the load there is little to say
+        yield _as_far_as_it_fits([*_where(progress), *_how_much(progress)], width)
+        return
+    yield _as_far_as_it_fits([*_where(progress), *bar], width)
+    yield Text(INDENT) + _as_far_as_it_fits(_how_much(progress), width - len(INDENT))
+
+
+def _as_far_as_it_fits(parts: Iterable[Text], width: int) -> Text:
     line = Text(no_wrap=True, overflow="crop")
-    for part in _parts(progress, plain=plain):
-        if line.cell_len + len(_GAP) + part.cell_len > width:
+    for part in parts:
+        if line.cell_len + len(_GAP) * bool(line) + part.cell_len > width:
             break
         line.append_text(Text.assemble(_GAP if line else "", part))
     return line
+
+
+def _where(progress: Progress) -> Iterator[Text]:
+    yield name(progress.scenario, "bold")
+    yield Text(progress.stage) + (Text(" ") + name(progress.phase) if progress.phase else Text())
+
+
+def _how_much(progress: Progress) -> Iterator[Text]:
+    """The most telling first."""
+    elapsed = units.format_duration(progress.elapsed_ns)
+    if progress.planned_ns is not None:
+        yield Text(f"{elapsed} of {units.format_duration(progress.planned_ns)}")
+    elif progress.planned_iterations is not None:
+        done, planned = units.format_count(progress.iterations), units.format_count(progress.planned_iterations)
+        yield Text(f"{done} of {planned} iterations")
+        yield Text(elapsed)
+    else:
+        yield Text(elapsed)
+    if progress.planned_vus:
+        yield Text(f"{progress.vus} of {progress.planned_vus} vus")
+    if progress.ok or progress.failed:
+        yield Text(f"{units.format_count(progress.ok)} ok")
+        yield Text(f"{units.format_count(progress.failed)} failed", BAD if progress.failed else "")
+        yield Text(f"{units.format_rate(progress.rate_per_s)} so far")
+    if progress.rss_bytes:
+        yield Text(f"RSS {units.format_size(progress.rss_bytes)}", QUIET)
+
+
+def _sparklines(progress: Progress, *, width: int, plain: bool) -> Iterator[Text]:
+    """Rate and p95 of the newest seconds, a character each, and the figures of the last one."""
+    seconds = progress.recent.seconds
+    if not seconds:
+        return
+    is_second = progress.recent.length_ns == units.NS_PER_S
+    length = "second" if is_second else units.format_duration(progress.recent.length_ns)
+    rates, p95s = [second.rate_per_s for second in seconds], [second.p95_ns for second in seconds]
+    rate, p95 = figure(rates[-1], units.format_rate), figure(p95s[-1], units.format_duration)
+    cells = max(rate.cell_len, p95.cell_len)
+    for label, last, values in (("rate", rate, rates), ("p95 ", p95, p95s)):
+        pad = " " * (cells - last.cell_len)
+        head = Text.assemble(f"{INDENT}{label}{_GAP}{pad}", last, (f" in the last {length}{_GAP}", QUIET))
+        if (room := width - head.cell_len) > 0:
+            yield head + Text(drawn_with_gaps(values[-room:], plain=plain), "cyan")
 
 
 def _row(operation: OperationSoFar) -> list[Text]:
@@ -161,22 +214,8 @@ def _row(operation: OperationSoFar) -> list[Text]:
     return [name(operation.name), Text(units.format_count(operation.ok)), failed, *times]
 
 
-def _parts(progress: Progress, *, plain: bool) -> Iterator[Text]:
-    yield name(progress.scenario, "bold")
-    yield Text(progress.phase)
-    if progress.share_done is not None:
-        yield _bar(min(1.0, max(0.0, progress.share_done)), plain=plain)
-    if progress.failed:
-        yield Text(f"{units.format_count(progress.failed)} failed", BAD)
-    if progress.ok:
-        yield Text(f"{units.format_count(progress.ok)} ok")
-        yield Text(units.format_rate(progress.rate_per_s))
-    if progress.rss_bytes:
-        yield Text(units.format_size(progress.rss_bytes), QUIET)
-    yield Text(units.format_duration(progress.elapsed_ns), QUIET)
-
-
-def _bar(share_done: float, *, plain: bool) -> Text:
+def _bar(share_done: float, *, plain: bool) -> list[Text]:
     done = round(share_done * _BAR_WIDTH)
     sign_done, sign_left = ("#", ".") if plain else ("━", "━")
-    return Text.assemble((sign_done * done, GOOD), (sign_left * (_BAR_WIDTH - done), QUIET), f" {share_done:4.0%}")
+    bar = Text.assemble((sign_done * done, GOOD), (sign_left * (_BAR_WIDTH - done), QUIET))
+    return [Text(f"{share_done:4.0%} of the run"), bar]

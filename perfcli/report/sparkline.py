@@ -72,3 +72,13 @@ def _scale(values: Sequence[float]) -> tuple[float, float]:
     least_span = _LEAST_SPAN * abs(median(values)) or 1.0
     missing = max(0.0, least_span - (high - low))
     return low - missing / 2, high + missing / 2
+
+
+def drawn_with_gaps(values: Sequence[float | None], *, plain: bool) -> str:
+    """The figures in a cell each; a blank for one that is not known."""
+    known = [value for value in values if value is not None]
+    glyphs = PLAIN_HEIGHTS if plain else HEIGHTS
+    if not any(known):
+        glyphs = glyphs[0]  # a rate of nothing is low, though all seconds are alike
+    line = iter(drawn(known, len(known), glyphs)) if known else iter("")
+    return "".join(" " if value is None else next(line) for value in values)

@@ -61,11 +61,12 @@ class Glances:
         wanted = Wanted(
             [(each.phase, each.threshold) for each in rules],
             everything=False,
-            latency_of=self._measurement.samples.labels,
+            latency_of=["", *self._measurement.samples.labels],
             now_ns=now_ns,
         )
         run = snapshot(self._measurement, wanted)
-        return Glimpse(tuple(map(_so_far, run.operations)), tuple(_at_risk(run, rules)))
+        p95_ns = run.total.latency.p95_ns if run.total.latency else None
+        return Glimpse(tuple(map(_so_far, run.operations)), tuple(_at_risk(run, rules)), p95_ns)
 
     def _has_begun(self, phase: PlannedPhase) -> bool:
         return self._measurement.phases[phase.index].began_ns is not None

@@ -19,7 +19,7 @@ from perfcli.measurement.fidelity import compare_afresh
 from perfcli.measurement.measured import Measurement
 from perfcli.measurement.parts import Wanted
 from perfcli.monitor import JointProbe, Monitor, Probe, ProcessProbe
-from perfcli.observer import Glimpse, Observer, Progress, SilentObserver
+from perfcli.observer import Observer, SilentObserver
 from perfcli.plan import ExecutionPlan
 from perfcli.pool.checkout import installed_engine
 from perfcli.pool.identity import EngineSource
@@ -29,9 +29,9 @@ from perfcli.pool.scratch import Scratch, scratch
 from perfcli.results import RunResult
 from perfcli.run.aborting import AbortCheck
 from perfcli.run.conversation import Conversation
-from perfcli.run.glancing import Glances
 from perfcli.run.inbox import Inbox
 from perfcli.run.keeping import keep_database
+from perfcli.run.progress import ProgressReporter
 from perfcli.run.rendezvous import Rendezvous
 from perfcli.run.time_limits import TimeLimits
 from perfcli.running_time import RunningTime
@@ -220,7 +220,7 @@ class _Supervision:
         self._stops_seen = 0
         self._next_update_s = 0.0
         self._abort = AbortCheck(measurement)
-        self._glances = Glances(measurement)
+        self._progress = ProgressReporter(measurement)
         self._time_limits = TimeLimits(plan)
         self._inbox = Inbox([engine.line for engine in engines])
 
@@ -324,26 +324,4 @@ class _Supervision:
         if now_s < self._next_update_s:
             return
         self._next_update_s = now_s + UPDATE_INTERVAL_S
-        measuring = self._phase == "measuring"
-        elapsed_s = self._abort.elapsed_s if measuring else self._conversations[0].phase_lasted_s
-        readings = self._measurement.readings
-        observer.update(
-            Progress(
-                scenario=self._plan.scenario.name,
-                phase=self._phase,
-                elapsed_ns=round(elapsed_s * 1e9),
-                share_done=self._share_done() if measuring else None,
-                ok=self._samples.ok,
-                failed=self._samples.failed,
-                rate_per_s=self._samples.ok / elapsed_s if measuring and elapsed_s > 0 else 0.0,
-                rss_bytes=readings[-1].rss if readings else 0,
-                glimpse=self._glances.latest(round(elapsed_s * 1e9))
-                if measuring and observer.wants_glimpses
-                else Glimpse(),
-            )
-        )
-
-    def _share_done(self) -> float:
-        """Of all phases, each with the same weight."""
-        shares = [self._measurement.share_done(phase, time.perf_counter_ns()) for phase in self._plan.phases]
-        return sum(shares) / len(shares)
+        self._progress.report(observer, self._phase, self._conversations[0].phase_lasted_s)

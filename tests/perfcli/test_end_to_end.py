@@ -298,7 +298,9 @@ def test_a_signal_gives_a_partial_report(command: Command, number: signal.Signal
     process.send_signal(number)
     output, errors = process.communicate(timeout=30)
     assert process.returncode == code
-    assert ENGINE_LINE.fullmatch(errors)
+    engine, stopping, written = errors.splitlines(keepends=True)
+    assert ENGINE_LINE.fullmatch(engine + written)
+    assert stopping.startswith("stopping")
     assert "INTERRUPTED  endless" in output
     assert "not run: 1 of 2 scenarios" in output
     assert json.loads((command.home / "r.json").read_text())[0]["verdict"] == "interrupted"

@@ -45,6 +45,11 @@ def test_spans(load: RampingVus, expected: list[list[tuple[float, float]]]) -> N
     assert spans_s(load) == expected
 
 
+def test_how_many_are_at_work_at_a_time() -> None:
+    load = ramp(1, (3, "2s"), (0, "3s"))
+    assert [load.vus_at(round(at_s * S)) for at_s in (0, 0.9, 1, 2, 3, 4, 4.9, 5)] == [1, 1, 2, 3, 2, 1, 1, 0]
+
+
 STAGES = st.lists(st.tuples(st.integers(0, 12), st.integers(0, 50)), min_size=1, max_size=6)
 
 

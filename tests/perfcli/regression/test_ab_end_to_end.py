@@ -47,7 +47,7 @@ def start(home: Path, *arguments: str) -> subprocess.Popen[str]:
 def ab(home: Path, *arguments: str) -> tuple[int, str, dict[str, Any]]:
     process = start(home, "ab", "reads.yaml", "--base", str(ROOT), "--json", "ab.json", *arguments)
     output, errors = process.communicate(timeout=100)
-    assert [line.split()[0] for line in errors.splitlines()] == ["base:", "candidate:", "wrote"]
+    assert [line.split()[0] for line in errors.splitlines()] == ["base:", "candidate:", "reads:", "wrote"]
     assert not list((home / "scratch").iterdir())
     (result,) = json.loads((home / "ab.json").read_text(encoding="utf-8"))
     return process.returncode, output, result

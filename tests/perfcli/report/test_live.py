@@ -1,4 +1,4 @@
-"""The live panel: seldom drawn, never in a log, gone at the end; and the line that CI gets instead."""
+"""The live panel: seldom drawn, never in a log, gone at the end; and the line that a pipe gets instead."""
 
 from __future__ import annotations
 
@@ -8,11 +8,27 @@ from dataclasses import replace
 
 import pytest
 from rich.console import Console
+from rich.text import Text
 
-from perfcli.observer import Glimpse, OperationSoFar, Progress
-from perfcli.report.live import LOG_NS, REFRESH_NS, LiveProgress, log_line, progress_line, render_panel
+from perfcli.observer import Glimpse, OperationSoFar, Progress, Recent, Second
+from perfcli.report.live import LOG_NS, REFRESH_NS, LiveProgress, log_line, progress_lines, render_panel
+from perfcli.report.panel import Panel
+from perfcli.run.interrupts import STOPPING, Interrupts
 
-PROGRESS = Progress("database_load", "measuring", 1_240_000_000, 0.5, 12_400, 3, 3_196.0, 43_000_000)
+S = 1_000_000_000
+PROGRESS = Progress(
+    "database_load",
+    "measuring",
+    12_400_000_000,
+    planned_ns=30 * S,
+    vus=4,
+    planned_vus=5,
+    share_done=0.5,
+    ok=12_400,
+    failed=3,
+    rate_per_s=3_196.0,
+    rss_bytes=43_000_000,
+)
 
 GLIMPSE = Glimpse(
     (
@@ -20,12 +36,9 @@ GLIMPSE = Glimpse(
         OperationSoFar("save_pet", 2_500, 3, 80_000.0, 120_000.0, 210_000.0),
     ),
     ("save_pet.latency.p99 < 200us: 210 µs",),
+    95_000.0,
 )
-
-
-@pytest.fixture(autouse=True)
-def _not_in_ci(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("CI", raising=False)
+RECENT = Recent(S, tuple(Second(rate, rate * 10) for rate in (100.0, 200.0, 300.0, 400.0)))
 
 
 def console(*, terminal: bool = True) -> Console:
@@ -49,17 +62,13 @@ def ticking(*times_ns: int) -> Callable[[], int]:
 class TestLiveProgress:
     """When the line is drawn, and how it goes away."""
 
-    def test_nothing_is_written_where_there_is_no_terminal(self) -> None:
-        log = console(terminal=False)
-        with LiveProgress(log) as live:
-            live.update(PROGRESS)
-        assert written(log) == ""
-
     def test_a_dumb_terminal_counts_as_none(self) -> None:
+        log = console(terminal=False)
         dumb = Console(file=io.StringIO(), force_terminal=True, _environ={"TERM": "dumb"})
-        with LiveProgress(dumb) as live:
+        with LiveProgress(dumb, log=log, clock_ns=ticking(0, LOG_NS)) as live:
             live.update(PROGRESS)
         assert written(dumb) == ""
+        assert written(log).startswith("database_load  measuring")
 
     def test_the_panel_is_drawn_twice_a_second_at_most(self) -> None:
         terminal = console()
@@ -76,8 +85,11 @@ class TestLiveProgress:
             assert not live.wants_glimpses
         assert written(terminal) == ""
 
-    def test_ci_gets_a_line_every_ten_seconds(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setenv("CI", "true")
+    @pytest.mark.parametrize("ci", ["true", ""])
+    def test_without_a_terminal_a_line_goes_to_the_log_every_ten_seconds(
+        self, ci: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("CI", ci)
         report, log = console(terminal=False), console(terminal=False)
         times = ticking(0, LOG_NS - 1, LOG_NS, LOG_NS + 1, 2 * LOG_NS)
         with LiveProgress(report, log=log, clock_ns=times) as live:
@@ -87,19 +99,54 @@ class TestLiveProgress:
         assert written(report) == ""
         assert [line.split(" ok")[0][-3:] for line in written(log).splitlines()] == ["101", "103"]
 
-    @pytest.mark.parametrize("value", ["", "0", "false", "False", "no"])
-    def test_a_variable_that_says_no_is_not_ci(self, value: str, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setenv("CI", value)
-        with LiveProgress(console(terminal=False)) as live:
-            assert not live.wants_glimpses
-
-    def test_a_terminal_in_ci_gets_the_panel(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setenv("CI", "true")
+    def test_what_begins_is_said_at_once(self) -> None:
         terminal, log = console(), console(terminal=False)
-        with LiveProgress(terminal, log=log) as live:
+        for shown in (terminal, console(terminal=False)):
+            with LiveProgress(shown, log=log) as live:
+                live.begin(Text("comparing a with b"))
+                assert "comparing a with b" in written(terminal)
+        assert written(log) == "comparing a with b\n"
+
+    def test_a_signal_is_answered_at_once_and_until_the_end(self) -> None:
+        terminal, interrupts = console(), Interrupts()
+        with LiveProgress(terminal, interrupts=interrupts, clock_ns=ticking(0, REFRESH_NS - 1, REFRESH_NS)) as live:
             live.update(PROGRESS)
-        assert "12,400 ok" in written(terminal)
-        assert written(log) == ""
+            assert STOPPING not in written(terminal)
+            assert interrupts.screen is not None
+            interrupts.screen.announce(STOPPING)
+            assert written(terminal).count(STOPPING) == 1
+            assert written(terminal).count("12,400 ok") == 2
+            for _ in range(2):
+                live.update(PROGRESS)
+            assert written(terminal).count(STOPPING) == 2
+        assert interrupts.screen is None
+
+    def test_a_signal_while_it_is_drawn_is_answered_right_after(self) -> None:
+        terminal = console()
+        panel, drawn = Panel(terminal), iter((STOPPING, "", ""))
+
+        def picture(width: int, plain: bool) -> Text:
+            if announced := next(drawn):
+                panel.announce(announced)  # as a signal handler does, in the middle
+            return Text("picture")
+
+        panel.start()
+        panel.show(picture)
+        panel.stop()
+        assert STOPPING in written(terminal).rpartition("picture")[2]
+
+    @pytest.mark.parametrize(("width", "rows"), [(100, 1), (97, 1), (60, 2), (30, 4), (200, 1)])
+    def test_lines_that_a_narrower_terminal_wrapped_are_erased(self, width: int, rows: int) -> None:
+        terminal = console()
+        panel = Panel(terminal)
+        panel.start()
+        panel.show(lambda width, plain: Text("x" * 97))
+        before = len(written(terminal))
+        terminal.width = width
+        panel.show(lambda width, plain: Text("y"))
+        erasure = written(terminal)[before:].partition("y")[0]
+        panel.stop()
+        assert (erasure.count("\x1b[2K"), erasure.count("\x1b[1A")) == (rows, rows - 1)
 
     def test_outside_its_block_it_shows_nothing(self) -> None:
         terminal = console()
@@ -129,33 +176,44 @@ class TestLiveProgress:
             assert written(terminal).rindex("\x1b[?25h") > written(terminal).rindex("\x1b[?25l")
 
 
-class TestLine:
-    """What the line says."""
+class TestLines:
+    """How far a run is."""
 
-    def test_the_line_tells_where_a_run_is(self) -> None:
-        line = progress_line(PROGRESS, width=100, plain=True).plain
-        assert line == "database_load  measuring  ########........  50%  3 failed  12,400 ok  3,196/s  43.0 MB  1.24 s"
+    @staticmethod
+    def lines(progress: Progress, width: int = 100) -> list[str]:
+        return [line.plain for line in progress_lines(progress, width=width, plain=True)]
+
+    def test_every_figure_has_its_label(self) -> None:
+        assert self.lines(PROGRESS) == [
+            "database_load  measuring   50% of the run  ########........",
+            "  12.4 s of 30.0 s  4 of 5 vus  12,400 ok  3 failed  3,196/s so far  RSS 43.0 MB",
+        ]
+
+    def test_iterations_stand_for_time_if_they_decide(self) -> None:
+        counted = replace(PROGRESS, planned_ns=None, iterations=1_200, planned_iterations=5_000)
+        assert self.lines(counted)[1].startswith("  1,200 of 5,000 iterations  12.4 s  4 of 5 vus")
+
+    def test_a_phase_is_named(self) -> None:
+        assert self.lines(replace(PROGRESS, phase="rush (2 of 3)"))[0].startswith(
+            "database_load  measuring rush (2 of 3)   50%"
+        )
 
     def test_what_is_not_known_yet_is_left_out(self) -> None:
-        starting = Progress("database_load", "starting", 40_000_000, None, 0, 0, 0.0, 0)
-        assert progress_line(starting, width=100).plain == "database_load  starting  40.0 ms"
+        assert self.lines(Progress("database_load", "starting", 40_000_000)) == ["database_load  starting  40.0 ms"]
 
     @pytest.mark.parametrize("width", range(10, 110, 7))
     def test_a_narrow_terminal_gets_whole_parts_only(self, width: int) -> None:
-        line = progress_line(PROGRESS, width=width).plain
-        parts = progress_line(PROGRESS, width=200).plain.split("  ")
-        assert len(line) <= width
-        assert line.split("  ") == parts[: len(line.split("  "))] or line == ""
+        for line, whole in zip(self.lines(PROGRESS, width), self.lines(PROGRESS, 200), strict=True):
+            assert len(line) <= width
+            assert whole == line or whole.startswith(f"{line}  ") or not line.strip()
 
-    @pytest.mark.parametrize(("share", "percent"), [(-0.2, "   0%"), (1.7, " 100%")])
-    def test_the_bar_stays_in_its_bounds(self, share: float, percent: str) -> None:
-        line = progress_line(replace(PROGRESS, share_done=share), width=100, plain=True).plain
-        bar = next(part for part in line.split("  ") if part[0] in "#.")
-        assert len(bar.rstrip("0123456789% ")) == 16
-        assert percent in line
+    @pytest.mark.parametrize(("share", "told", "done"), [(-0.2, "  0%", 0), (1.7, "100%", 16)])
+    def test_the_bar_stays_in_its_bounds(self, share: float, told: str, done: int) -> None:
+        first, _ = self.lines(replace(PROGRESS, share_done=share))
+        assert first.endswith(f"{told} of the run  {'#' * done}{'.' * (16 - done)}")
 
     def test_markup_in_a_name_is_not_obeyed(self) -> None:
-        assert "[bold]x[/]" in progress_line(replace(PROGRESS, scenario="[bold]x[/]"), width=100).plain
+        assert "[bold]x[/]" in self.lines(replace(PROGRESS, scenario="[bold]x[/]", phase="[red]"))[0]
 
 
 class TestPanel:
@@ -168,7 +226,7 @@ class TestPanel:
         return [line.rstrip() for line in written(paper).splitlines()]
 
     def test_operations_stand_below_the_line_and_risks_below_them(self) -> None:
-        line, head, _, load, save, risk = self.lines(replace(PROGRESS, glimpse=GLIMPSE))
+        line, _, head, _, load, save, risk = self.lines(replace(PROGRESS, glimpse=GLIMPSE))
         assert line.startswith("database_load  measuring")
         assert head.split() == ["operation", "ok", "failed", "p50", "p95", "p99"]
         assert load.split()[:3] == ["load_pet", "9,900", "0"]
@@ -177,7 +235,26 @@ class TestPanel:
 
     def test_before_anything_is_known_it_is_the_line_alone(self) -> None:
         unknown = Glimpse((OperationSoFar("load_pet", 0, 0, None, None, None),))
-        assert len(self.lines(replace(PROGRESS, glimpse=unknown))) == 1
+        assert len(self.lines(replace(PROGRESS, glimpse=unknown))) == 2
+
+    def test_the_newest_seconds_are_drawn_a_character_each(self) -> None:
+        _, _, rate, p95 = self.lines(replace(PROGRESS, recent=RECENT))
+        assert rate == "  rate    400/s in the last second  _-+#"
+        assert p95 == "  p95   4.00 µs in the last second  _-+#"
+
+    def test_of_more_seconds_than_columns_the_newest_are_drawn(self) -> None:
+        many = Recent(S, tuple(Second(1.0 if number < 300 else 100.0, None) for number in range(310)))
+        _, _, rate, p95 = self.lines(replace(PROGRESS, recent=many), 80)
+        assert len(rate) == 80
+        assert rate.endswith("#" * 10)
+        assert p95 == "  p95       – in the last second"
+
+    def test_seconds_without_a_success_are_blank_and_a_rate_of_nothing_is_low(self) -> None:
+        idle = Recent(2 * S, (Second(0.0, None), Second(0.0, None)))
+        rate = self.lines(replace(PROGRESS, recent=idle))[2]
+        assert rate == "  rate  0/s in the last 2.00 s  __"
+        half = Recent(S, (Second(1.0, 1e6), Second(0.0, None), Second(1.0, 1e6)))
+        assert self.lines(replace(PROGRESS, recent=half))[3].endswith("=" + " " + "=")
 
     def test_of_many_operations_and_risks_the_first_are_shown(self) -> None:
         many = Glimpse(tuple(replace_name(f"step{n}") for n in range(12)), tuple(f"risk {n}" for n in range(5)))
@@ -188,13 +265,13 @@ class TestPanel:
     @pytest.mark.parametrize("width", [20, 40, 80, 200])
     def test_no_line_is_wider_than_the_terminal(self, width: int) -> None:
         glimpse = replace(GLIMPSE, at_risk=("x" * 300,))
-        assert max(map(len, self.lines(replace(PROGRESS, glimpse=glimpse), width))) <= width
+        assert max(map(len, self.lines(replace(PROGRESS, glimpse=glimpse, recent=RECENT), width))) <= width
 
     def test_a_line_for_a_log_has_it_all(self) -> None:
-        line = log_line(replace(PROGRESS, glimpse=GLIMPSE)).plain
-        assert "save_pet p50 80.0 µs p99 210 µs" in line
-        assert line.endswith("at risk: save_pet.latency.p99 < 200us: 210 µs")
-        assert "\n" not in line
+        assert log_line(replace(PROGRESS, glimpse=GLIMPSE, phase="rush (2 of 3)")).plain == (
+            "database_load  measuring rush (2 of 3)  12.4 s of 30.0 s  4 of 5 vus  12,400 ok  3 failed  3,196/s so far"
+            "  RSS 43.0 MB  p95 95.0 µs  at risk: save_pet.latency.p99 < 200us: 210 µs"
+        )
 
 
 def replace_name(name: str) -> OperationSoFar:

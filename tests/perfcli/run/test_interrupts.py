@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from perfcli.errors import ExitCode, of_interrupt
-from perfcli.run.interrupts import Interrupts
+from perfcli.run.interrupts import STOPPING, Interrupts
 
 
 class LeftError(Exception):
@@ -41,6 +41,42 @@ def test_the_first_asks_the_run_to_stop_and_sets_the_exit_code(number: signal.Si
     assert interrupts.exit_code == code
     # ab knows it by the words alone
     assert of_interrupt(interrupts.stop.reason) == code
+
+
+class Shown:
+    """A screen that remembers what it is asked to do."""
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+
+    def announce(self, text: str) -> None:
+        self.asked.append(text)
+
+    def stop(self) -> None:
+        self.asked.append("stop")
+
+
+@pytest.mark.parametrize(
+    ("number", "told"),
+    [(signal.SIGINT, STOPPING), (signal.SIGTERM, "stopping: terminated by SIGTERM")],
+)
+def test_the_first_is_answered_at_once(number: signal.Signals, told: str, capfd: pytest.CaptureFixture[str]) -> None:
+    interrupts = Interrupts()
+    interrupts.install()
+    signal.raise_signal(number)
+    assert capfd.readouterr().err == f"{told}\n"
+
+
+def test_a_screen_says_it_and_is_given_back_before_the_tool_leaves(capfd: pytest.CaptureFixture[str]) -> None:
+    interrupts = Interrupts()
+    interrupts.install()
+    interrupts.screen = screen = Shown()
+    signal.raise_signal(signal.SIGINT)
+    assert screen.asked == [STOPPING]
+    with pytest.raises(LeftError):
+        signal.raise_signal(signal.SIGINT)
+    assert screen.asked == [STOPPING, "stop"]
+    assert capfd.readouterr().err == ""
 
 
 @pytest.mark.parametrize("second", [signal.SIGINT, signal.SIGTERM])
