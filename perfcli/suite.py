@@ -10,15 +10,17 @@ from pathlib import Path
 from rich.console import Console
 
 from perfcli.documents import STDOUT
-from perfcli.errors import UsageError, worst
+from perfcli.errors import ExitCode, UsageError, worst
 from perfcli.outputs import Outputs, check_folder
 from perfcli.plan import ExecutionPlan
 from perfcli.pool.checkout import choose_engine
 from perfcli.regression.baseline import Baseline, baseline_file, read_baseline
 from perfcli.regression.store import Store
-from perfcli.report.console import render_result, render_retry, render_summary, render_verdict_line
+from perfcli.report.console import to_console
 from perfcli.report.engine import announce
 from perfcli.report.live import LiveProgress
+from perfcli.report.run import run_document
+from perfcli.report.summary import render_retry, render_verdict_line, summary_document
 from perfcli.report.writing import Places, add_job_summary, check_places, write_reports
 from perfcli.results import RunResult, save_results
 from perfcli.run import run_scenario
@@ -35,6 +37,7 @@ class SuiteOptions:
     reports: Places = field(default_factory=dict)
     plots: bool = False
     quiet: bool = False
+    verbose: bool = False
     keep_database_in: Path | None = None
     engine: str = ""
     store: Path = Path(".digipal-perf")
@@ -51,6 +54,8 @@ class SuiteOptions:
             raise UsageError("--strict says how to compare: it needs --baseline NAME or FILE")
         if self.plots and self.quiet:
             raise UsageError("--plots draws what --quiet leaves out: choose one of them")
+        if self.verbose and self.quiet:
+            raise UsageError("--verbose prints what --quiet leaves out: choose one of them")
 
     @property
     def places(self) -> Places:
@@ -93,14 +98,14 @@ def run_suite(plans: Sequence[ExecutionPlan], options: SuiteOptions, console: Co
                 results.append(result)
                 _save(results, options, store, outputs)
                 with outputs.attempt("stdout"):
-                    _show(result, options, console)
+                    _show(result, options, console, alone=len(plans) == 1)
     finally:
         # also if a later scenario cannot even be started
         if results:
             _report(results, options, outputs)
     with outputs.attempt("stdout"):
         if len(plans) > 1 and not options.quiet:
-            console.print(render_summary(results))
+            console.print(to_console(summary_document(results)))
         if len(results) < len(plans):
             console.print(f"not run: {len(plans) - len(results)} of {len(plans)} scenarios", style="yellow")
     outputs.list_written()
@@ -114,13 +119,17 @@ def _tell_of_retry(options: SuiteOptions, console: Console, outputs: Outputs, st
             console.print(render_retry(starved))
 
 
-def _show(result: RunResult, options: SuiteOptions, console: Console) -> None:
+def _show(result: RunResult, options: SuiteOptions, console: Console, *, alone: bool) -> None:
+    """The report of a scenario; of several a line for each that passes, as their summary follows."""
+    in_full = options.verbose or options.plots
     if options.quiet:
         # a program reads it by lines
         console.print(render_verdict_line(result), soft_wrap=not console.is_terminal)
-    else:
-        console.print(render_result(result, plots=options.plots))
+    elif alone or in_full or result.exit_code != ExitCode.PASS:
+        console.print(to_console(run_document(result, plot=options.plots), brief=not options.verbose))
         console.print()
+    else:
+        console.print(render_verdict_line(result))
 
 
 def _save(results: Sequence[RunResult], options: SuiteOptions, store: Store, outputs: Outputs) -> None:

@@ -11,7 +11,8 @@ import pytest
 
 from perfcli.errors import Verdict
 from perfcli.plan import plan_run
-from perfcli.report.console import render_result
+from perfcli.report.console import to_console
+from perfcli.report.run import run_document
 from perfcli.report.terminal import make_console
 from perfcli.run import run_scenario
 from perfcli.scenario.library import find_scenarios
@@ -26,7 +27,7 @@ def run_shipped(name: str) -> None:
     result = run_scenario(plan_run(load_scenario(path)))
     console = make_console()
     console.print()
-    console.print(render_result(result))
+    console.print(to_console(run_document(result)))
     assert result.thresholds, f"{name} judges nothing"
     assert result.verdict is Verdict.PASS, "; ".join(result.reasons)
 

@@ -30,6 +30,7 @@ _FORMATS: Final = {
 _OPTIONS: Final = (
     *(click.option(f"--{form}", type=FILE, metavar="FILE", help=summary) for form, summary in _FORMATS.items()),
     click.option("--plots", is_flag=True, help="Draw the latency of each operation."),
+    click.option("--verbose", "-v", is_flag=True, help="Print everything that is known."),
 )
 
 
@@ -47,7 +48,7 @@ def writes_reports(command: Callable[..., None]) -> Callable[..., None]:
 @cli.command()
 @click.argument("results", nargs=-1, required=True, type=FILE, metavar="RESULT.json...")
 @writes_reports
-def report(results: tuple[Path, ...], reports: dict[str, Path], plots: bool) -> None:
+def report(results: tuple[Path, ...], reports: dict[str, Path], plots: bool, verbose: bool) -> None:
     """Make reports of what `run --json` and `ab --json` wrote; by default the one that was printed then.
 
     A file of `-` is stdout, a result of `-` is stdin. The exit code says whether the report was made, not how the
@@ -74,22 +75,26 @@ def report(results: tuple[Path, ...], reports: dict[str, Path], plots: bool) -> 
         check_one_kind(reported)
     write_reports(reported, reports, outputs)
     with outputs.attempt("stdout"):
-        if plots or not reports:
-            _show(reported, console, plots=plots)
+        if plots or verbose or not reports:
+            _show(reported, console, plots=plots, verbose=verbose)
     outputs.list_written()
     raise click.exceptions.Exit(outputs.exit_code(0))
 
 
-def _show(reported: Sequence[Reported], console: Console, *, plots: bool) -> None:
+def _show(reported: Sequence[Reported], console: Console, *, plots: bool, verbose: bool) -> None:
     from perfcli.report.comparison import render_comparison
-    from perfcli.report.console import render_result, render_summary
+    from perfcli.report.console import to_console
+    from perfcli.report.run import run_document
+    from perfcli.report.summary import summary_document
     from perfcli.results import RunResult
 
     runs = [each for each in reported if isinstance(each, RunResult)]
     for each in reported:
-        whole = render_result(each, plots=plots) if isinstance(each, RunResult) else render_comparison(each, False)
-        console.print(whole)
+        if isinstance(each, RunResult):
+            console.print(to_console(run_document(each, plot=plots), brief=not verbose))
+        else:
+            console.print(render_comparison(each, False))
         if len(reported) > 1:
             console.print()
     if len(runs) > 1:
-        console.print(render_summary(runs))
+        console.print(to_console(summary_document(runs)))

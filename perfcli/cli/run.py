@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     help="Write the results, for `report` and others; - is stdout.",
 )
 @writes_reports
-@click.option("--quiet", "-q", is_flag=True, help="One line per scenario.")
+@click.option("--quiet", "-q", is_flag=True, help="Print one line per scenario.")
 @click.option("--keep-db", "keep_database_in", type=DIRECTORY, metavar="DIR", help="Keep the databases there.")
 @click.option(
     "--engine",
@@ -81,7 +81,7 @@ def plan(chosen: list[ExecutionPlan]) -> None:
       digipal-perf plan my.yaml --workers 20 --duration 30s
       digipal-perf plan --tag quick
     """
-    from perfcli.report.planned import render_plans
+    from perfcli.report.summary import render_plans
     from perfcli.report.terminal import make_console
 
     console = make_console()
@@ -100,7 +100,7 @@ def list_scenarios(scenarios: tuple[str, ...], tags: tuple[str, ...]) -> None:
       digipal-perf list --tag quick
     """
     from perfcli.plan import plan_run
-    from perfcli.report.console import render_list
+    from perfcli.report.summary import render_list
     from perfcli.report.terminal import make_console
 
     found = [(scenario, plan_run(scenario, 0).describe()) for scenario in load(scenarios, tags, [])]

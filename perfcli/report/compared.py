@@ -5,14 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from rich.console import RenderableType
 from rich.text import Text
 
 from perfcli import units
-from perfcli.report.blocks import BAD, DOUBTFUL, GOOD, QUIET, Column
+from perfcli.report.blocks import BAD, DOUBTFUL, GOOD, QUIET, Block, Column, Facts, Line, Notes, Section, Table
 from perfcli.report.engine import engine_words
 from perfcli.report.figures import UNKNOWN, figure, name, one_line, share, signed
-from perfcli.report.layout import INDENT, FittingTable, Hanging, labelled, listed
 from perfcli.results import TOTAL, BaselineComparison, OperationChange, RunResult
 
 _COLUMNS: Final = (
@@ -27,19 +25,19 @@ _UNITS: Final = "change in units of the reference kernel, which ran beside the l
 _TIMED: Final = "as timed: it waits for the simulated AI, whatever the machine's speed"
 
 
-def render_compared(result: RunResult) -> Iterator[RenderableType]:
+def baseline_section(result: RunResult) -> Section:
     """The comparison with a baseline; nothing for a run that was compared with none."""
     compared = result.baseline
     if compared is None:
-        return
-    yield from labelled([("baseline", _which(compared))])
-    if compared.operations:
-        totals = int(compared.operations[-1].name == TOTAL)
-        rows = list(map(_row, compared.operations))
-        yield FittingTable(_COLUMNS, rows, first_to_go=_FIRST_TO_GO, totals=totals)
-        yield from _footnotes(compared)
-    remarks = [*compared.reasons, *(f"{each.name}: {each.reason}" for each in compared.operations if each.reason)]
-    yield from listed([name(remark) for remark in remarks])
+        return Section("baseline", ())
+    is_clear = compared.change == "no change" or (compared.change == "incomparable" and not compared.operations)
+    return Section("baseline", list(_blocks(compared)), brief=() if is_clear else None)
+
+
+def baseline_in_brief(result: RunResult) -> Iterator[tuple[str, Text]]:
+    """The outcome on a line."""
+    if baseline_section(result).brief is not None and result.baseline is not None:
+        yield "baseline", comparison_word(result.baseline)
 
 
 def comparison_word(compared: BaselineComparison) -> Text:
@@ -51,6 +49,19 @@ def comparison_word(compared: BaselineComparison) -> Text:
     if compared.change == "incomparable":
         return Text.assemble(_word("incomparable"), f" with {label}: {why}")
     return Text.assemble(_word(compared.change), f" against {label}")
+
+
+def _blocks(compared: BaselineComparison) -> Iterator[Block]:
+    yield Facts([("baseline", _which(compared))])
+    if compared.operations:
+        totals = int(compared.operations[-1].name == TOTAL)
+        rows = list(map(_row, compared.operations))
+        timed = (_IN_TIME, Text(_TIMED))
+        yield Table(_COLUMNS, rows, "baseline", totals=totals, first_to_go=_FIRST_TO_GO, legend=[timed])
+        yield from _footnotes(compared)
+    remarks = [*compared.reasons, *(f"{each.name}: {each.reason}" for each in compared.operations if each.reason)]
+    if remarks:
+        yield Notes([name(remark) for remark in remarks])
 
 
 def _which(compared: BaselineComparison) -> Text:
@@ -104,10 +115,8 @@ def _word(change: str) -> Text:
     return Text(change.upper() if change == "regression" else change, _STYLES.get(change, ""))
 
 
-def _footnotes(compared: BaselineComparison) -> Iterator[RenderableType]:
-    told = [each for each in compared.operations if each.ratio is not None]
-    if compared.base_reference_ns and compared.reference_ns and any(not each.in_time for each in told):
+def _footnotes(compared: BaselineComparison) -> Iterator[Block]:
+    in_units = any(each.ratio is not None and not each.in_time for each in compared.operations)
+    if compared.base_reference_ns and compared.reference_ns and in_units:
         then, now = map(units.format_duration, (compared.base_reference_ns, compared.reference_ns))
-        yield Hanging(Text(INDENT), Text(f"{_UNITS} {then} then, {now} now", QUIET))
-    if any(each.in_time for each in told):
-        yield from labelled([(_IN_TIME, Text(_TIMED, QUIET))])
+        yield Line(Text(f"{_UNITS} {then} then, {now} now", QUIET))

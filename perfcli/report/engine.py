@@ -36,6 +36,12 @@ def engine_of(run: RunResult) -> str:
     return engine_words(run.engine, version, run.commit, modified=run.engine_modified)
 
 
+def engine_in_brief(run: RunResult) -> str:
+    """The same without the digest of its sources if a commit holds them."""
+    version = "" if run.commit else run.environment.engine_version
+    return engine_words(run.engine, version, run.commit, modified=run.engine_modified)
+
+
 def commit_word(commit: str, *, modified: bool = False) -> str:
     """A commit, short; or that the sources are those of none."""
     return commit[:_HASH_DIGITS] or (MODIFIED if modified else "")

@@ -13,14 +13,13 @@ from datetime import UTC, datetime
 from typing import Final
 from xml.etree.ElementTree import Element, ElementTree, SubElement, indent
 
-from rich.console import RenderableType
-
 from perfcli.regression.result import AbResult
 from perfcli.report.cases import Case, cases_of
 from perfcli.report.comparison import render_comparison
-from perfcli.report.console import render_result
+from perfcli.report.console import to_console
 from perfcli.report.engine import engine_of, engine_words
 from perfcli.report.outside import on_one_line
+from perfcli.report.run import run_document
 from perfcli.report.saved import Reported
 from perfcli.report.terminal import as_text
 from perfcli.units import NS_PER_S
@@ -106,9 +105,9 @@ def _scenario(result: Reported) -> str:
 
 def _printed(result: Reported) -> str:
     """The report as the console shows it."""
-    shown: RenderableType
-    shown = render_comparison(result, strict=False) if isinstance(result, AbResult) else render_result(result)
-    return as_text(shown)
+    if isinstance(result, AbResult):
+        return as_text(render_comparison(result, strict=False))
+    return as_text(to_console(run_document(result)))
 
 
 def _timestamp(started_at: str) -> str:

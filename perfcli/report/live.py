@@ -14,10 +14,10 @@ from rich.text import Text
 from perfcli import units
 from perfcli.observer import OperationSoFar, Progress
 from perfcli.report.blocks import BAD, DOUBTFUL, GOOD, QUIET, Column
+from perfcli.report.drawings import sparkline_with_gaps
 from perfcli.report.figures import figure, name, one_line
 from perfcli.report.layout import INDENT, FittingTable
 from perfcli.report.panel import Panel, Picture
-from perfcli.report.sparkline import drawn_with_gaps
 from perfcli.report.terminal import make_console
 from perfcli.run.interrupts import Interrupts
 
@@ -204,7 +204,7 @@ def _sparklines(progress: Progress, *, width: int, plain: bool) -> Iterator[Text
         pad = " " * (cells - last.cell_len)
         head = Text.assemble(f"{INDENT}{label}{_GAP}{pad}", last, (f" in the last {length}{_GAP}", QUIET))
         if (room := width - head.cell_len) > 0:
-            yield head + Text(drawn_with_gaps(values[-room:], plain=plain), "cyan")
+            yield head + Text(sparkline_with_gaps(values[-room:], plain=plain), "cyan")
 
 
 def _row(operation: OperationSoFar) -> list[Text]:

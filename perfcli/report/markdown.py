@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from itertools import chain, groupby, pairwise
 from operator import attrgetter
 from typing import Final
@@ -19,17 +20,14 @@ from perfcli.regression.result import AbResult, Change, EngineSide, MetricCompar
 from perfcli.report.blocks import NAME, Block, Chart, Code, Facts, Line, Notes, Plot, Section, Table
 from perfcli.report.blocks import Verdict as Answer
 from perfcli.report.change import amount, change_word, gravest_first, interval, is_same, value
-from perfcli.report.compared import comparison_word
 from perfcli.report.comparison_verdict import comparison_line
-from perfcli.report.engine import engine_of, engine_words
-from perfcli.report.figures import UNKNOWN, counted, cpus_in_words, share, signed, verdict_word
-from perfcli.report.judgement import earlier_tries, outcome
-from perfcli.report.operations import latency, slowest_first
+from perfcli.report.engine import engine_words
+from perfcli.report.figures import counted, cpus_in_words, verdict_word
 from perfcli.report.outside import on_one_line, without_surrogates
+from perfcli.report.run import outcome, run_document
 from perfcli.report.saved import Reported
 from perfcli.report.terminal import as_text
-from perfcli.report.thresholds import describe, failed_first, limit_in_words, observed_in_words
-from perfcli.results import BaselineComparison, OperationResult, RunResult, ThresholdResult
+from perfcli.results import RunResult
 
 _PLAIN_CODE: Final = re.compile(r"[^`|\\]+")
 _OBEYED: Final = re.compile(r"[<>&*_`~|\[\]\\]")
@@ -46,10 +44,8 @@ Row = Sequence[str]
 
 def render_markdown(results: Sequence[Reported]) -> str:
     """Each result under a heading with its verdict; of several, one line for each before."""
-    parts = [_overview(results)] if len(results) > 1 else []
-    for result in results:
-        lines = _comparison(result) if isinstance(result, AbResult) else _run(result)
-        parts.append("\n\n".join(lines))
+    overview = [_overview(results)] if len(results) > 1 else []
+    parts = [*overview, *map(_reported, results)]
     return without_surrogates("\n\n".join(parts) + "\n")
 
 
@@ -95,7 +91,8 @@ def to_markdown(document: Iterable[Section]) -> str:
 def _block(block: Block) -> Iterator[str]:
     match block:
         case Facts(rows):
-            yield "\n".join(f"- {label}: {_text(text)}" for label, text in rows if text)
+            # another bullet: a list of remarks that follows is another list
+            yield "\n".join(f"* {label}: {_text(text)}" for label, text in rows if text)
         case Table(columns, rows):
             places = _places(block)
             if places:
@@ -108,7 +105,7 @@ def _block(block: Block) -> Iterator[str]:
         case Line(text, lead):
             yield _text(text if lead is None else Text.assemble(lead, " ", text))
         case Answer(word, named, text, reasons):
-            yield f"### {_text(word)}: {_text(named)}"
+            yield f"### {word.plain}: {code(named.plain)}"
             yield _text(text)
             yield from _block(Notes(reasons)) if reasons else ()
         case Code(text):
@@ -169,74 +166,16 @@ def _outcome(result: Reported) -> str:
     return f"{against}, {counted(result.pairing.pairs, 'pair')}"
 
 
-def _run(result: RunResult) -> Iterator[str]:
-    yield f"### {_word(result)}: {_name(result)}"
-    yield outcome(result)
-    if told := [*filter(None, [earlier_tries(result)]), *result.reasons]:
-        yield _listed(told)
-    if result.thresholds:
-        yield _thresholds(result.thresholds)
-    if result.baseline is not None:
-        yield from _baseline(result.baseline)
-    if result.total.attempts:
-        yield _operations(result)
-    if failures := _failures(result.operations):
-        yield failures
-    yield _details(_about_run(result), result.details)
+def _reported(result: Reported) -> str:
+    return "\n\n".join(_comparison(result)) if isinstance(result, AbResult) else _run(result)
 
 
-def _thresholds(thresholds: Sequence[ThresholdResult]) -> str:
-    rows = list(map(_threshold, failed_first(thresholds)))
-    return table(("", "threshold", "observed", "limit", "margin"), rows, words=2)
-
-
-def _threshold(threshold: ThresholdResult) -> Row:
-    word = "**FAIL**" if threshold.outcome == "fail" else threshold.outcome
-    told = threshold.margin is not None and threshold.judged and not threshold.reason
-    margin = signed(share)(threshold.margin) if told and threshold.margin is not None else UNKNOWN
-    limit = limit_in_words(threshold).replace("<", "&lt;").replace(">", "&gt;")
-    return word, code(describe(threshold)), observed_in_words(threshold), limit, margin
-
-
-def _operations(result: RunResult) -> str:
-    several = len(result.operations) > 1
-    shown = [*slowest_first(result.operations), *([result.total] if several else [])]
-    return table(_OPERATIONS, [_operation(each, result.total) for each in shown], words=1)
-
-
-def _operation(operation: OperationResult, total: OperationResult) -> Row:
-    figures = [latency(statistic, operation.latency, operation.ok).plain for statistic in _STATISTICS]
-    return (
-        "total" if operation is total else code(operation.name),
-        units.format_count(operation.ok),
-        units.format_count(operation.failed),
-        units.format_rate(operation.throughput_per_s) if operation.attempts else UNKNOWN,
-        *figures,
-    )
-
-
-def _failures(operations: Sequence[OperationResult]) -> str:
-    kinds = [(count, each.name, kind) for each in operations for kind, count in each.errors.items()]
-    rows = [(code(name), code(kind), units.format_count(count)) for count, name, kind in sorted(kinds, reverse=True)]
-    return table(("failed operation", "error", "count"), rows, words=2) if rows else ""
-
-
-def _baseline(compared: BaselineComparison) -> Iterator[str]:
-    yield f"Baseline: {code(comparison_word(compared).plain)}"
-    rows = []
-    for each in compared.operations:
-        p50s = (UNKNOWN if ns is None else units.format_duration(ns) for ns in (each.base_p50_ns, each.p50_ns))
-        by = UNKNOWN if each.ratio is None else signed(share)(each.ratio - 1)
-        rows.append((each.change, code(each.name), *p50s, by))
-    if rows:
-        yield table(("", "operation", "p50 then", "p50 now", "change"), rows, words=2)
-
-
-def _about_run(result: RunResult) -> Iterator[str]:
-    yield f"plan: {code(result.plan)}"
-    yield f"seed: `{result.seed}`"
-    yield f"engine: {code(engine_of(result))}"
-    yield f"environment: {_environment(result)}"
+def _run(result: RunResult) -> str:
+    """A run; of one that passed all but its answer is folded."""
+    answer, *rest = run_document(result)
+    if result.verdict is Verdict.PASS and result.exit_code == result.own_exit_code:
+        rest = [replace(section, detail=True) for section in rest]
+    return to_markdown([answer, *rest])
 
 
 def _comparison(result: AbResult) -> Iterator[str]:

@@ -1,18 +1,19 @@
-"""The operations of a run or of one of its phases, slowest first, and what went wrong with them."""
+"""Operations as blocks: what they did, how long they took, how they failed."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import math
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
-from rich.console import RenderableType
 from rich.text import Text
 
 from perfcli import units
-from perfcli.metrics.statistics import is_thin
-from perfcli.report.blocks import BAD, QUIET, Column
+from perfcli.metrics.statistics import EXACT_MOST, LEAST_BEYOND, is_thin
+from perfcli.report.blocks import BAD, QUIET, SPARK, Block, Code, Column, Facts, Table
+from perfcli.report.drawings import HEIGHTS
 from perfcli.report.figures import HINT, figure, name
-from perfcli.report.layout import INDENT, FittingTable
+from perfcli.report.layout import INDENT
 from perfcli.results import LatencySummary, OperationResult, PhaseResult, RunResult
 
 STATISTICS: Final = {
@@ -26,13 +27,29 @@ STATISTICS: Final = {
     "min": "min_ns",
     "stddev": "stddev_ns",
 }
-_FIRST_TO_GO: Final = ("stddev", "min", "p90", "p99.9", "p50", "p95", "rate", "p99", "failed", "max", "ok")
+SHORT_STATISTICS: Final = ("p50", "p95", "p99", "max")
+"""Those of a brief report."""
+
+THIN: Final = (HINT, Text(f"a hint only: fewer than {LEAST_BEYOND} samples lie beyond it"))
+"""What the sign before a percentile means."""
+
 _COLUMNS: Final = (
     Column("operation", "prose", least=14),
     *map(Column, ("ok", "failed", "skipped", "rate", *STATISTICS)),
 )
-_SERVICE_TIME: Final = f"{INDENT}service time"
+_FIRST_TO_GO: Final = ("stddev", "min", "p90", "p99.9", "skipped", "rate", "mean", "failed", "max", "ok")
+_BRIEF_COLUMNS: Final = (
+    Column("operation", "prose", least=22),
+    *map(Column, ("ok", "failed", "skipped", "rate", *SHORT_STATISTICS)),
+    Column("distribution", "word"),
+)
+_BRIEF_FIRST_TO_GO: Final = ("distribution", "skipped", "rate", "max", "ok")
+_SERVICE_TIME: Final = "service time"
+_SERVICE_TIME_MEANS: Final = Text("from the actual start of an operation; latency counts from the intended one")
+_INEXACT: Final = f"of more than {units.format_count(EXACT_MOST)} samples are right to 0.1 %"
+_SKIPPED: Final = "not tried, as a step they build upon had failed"
 _TELLING_DIFFERENCE: Final = 0.05
+_CELLS: Final = 12
 
 Measured = RunResult | PhaseResult
 """What has operations, iterations and a duration: a whole run, or a phase of it."""
@@ -54,8 +71,8 @@ def slowest_first(operations: Sequence[OperationResult]) -> list[OperationResult
     return sorted(operations, key=slowness, reverse=True)
 
 
-def render_operations(part: Measured, *, from_due_time: bool = False) -> Iterator[RenderableType]:
-    """The table of operations, with their total where there are several.
+def operations_table(part: Measured, *, from_due_time: bool = False) -> Table:
+    """Every statistic of each operation, with their total if there are several.
 
     Args:
         from_due_time: whether their latency counts from a time they were due at: then the service time is shown too.
@@ -64,21 +81,66 @@ def render_operations(part: Measured, *, from_due_time: bool = False) -> Iterato
     shown = [*slowest_first(part.operations), *([part.total] if several else [])]
     rows: list[list[Text]] = []
     for operation in shown:
-        label = "total" if operation is part.total else operation.name
-        rows.append(_row(operation, label, measured=part.duration_ns is not None))
+        label = Text("total") if operation is part.total else name(operation.name)
+        rows.append(
+            [
+                label,
+                *_amounts(operation, part, always_failed=True),
+                *_latencies(operation, operation.latency, STATISTICS),
+            ]
+        )
         if operation.service_time and (from_due_time or waiting_shows(operation)):
-            rows.append(_service_time_row(operation, operation.service_time))
-    totals = 0 if not several else 2 if rows[-1][0].plain == _SERVICE_TIME else 1
-    yield FittingTable(_COLUMNS, rows, first_to_go=_FIRST_TO_GO, totals=totals)
+            served = _latencies(operation, operation.service_time, STATISTICS)
+            rows.append([Text(f"{INDENT}{_SERVICE_TIME}", QUIET), *[Text()] * 4, *served])
+    is_served = rows and rows[-1][0].plain.strip() == _SERVICE_TIME
+    return Table(
+        _COLUMNS,
+        rows,
+        "operations",
+        totals=0 if not several else 2 if is_served else 1,
+        first_to_go=_FIRST_TO_GO,
+        legend=[THIN, (_SERVICE_TIME, _SERVICE_TIME_MEANS)],
+    )
 
 
-def render_errors(operations: Sequence[OperationResult]) -> Iterator[RenderableType]:
+def brief_operations_table(part: Measured) -> Table:
+    """A line for each operation, with the distribution of its latency drawn on one scale for all of them."""
+    scale = _scale(part.operations)
+    rows = [
+        [
+            name(operation.name),
+            *_amounts(operation, part),
+            *_latencies(operation, operation.latency, SHORT_STATISTICS),
+            distribution(operation, scale),
+        ]
+        for operation in slowest_first(part.operations)
+    ]
+    return Table(_BRIEF_COLUMNS, rows, "operations", first_to_go=_BRIEF_FIRST_TO_GO, legend=[THIN])
+
+
+def footnotes(parts: Iterable[Measured]) -> Facts:
+    """What to know of the tables of these parts."""
+    shown = [operation for part in parts for operation in (*part.operations, part.total)]
+    notes = [
+        ("percentiles", _INEXACT, any(each.latency is not None and not each.latency.exact for each in shown)),
+        ("skipped", _SKIPPED, any(each.skipped for each in shown)),
+    ]
+    return Facts([(label, Text(meaning, QUIET)) for label, meaning, is_needed in notes if is_needed])
+
+
+def failures_table(operations: Sequence[OperationResult]) -> Table:
     """Failed operations by kind, the commonest first."""
     kinds = [(count, operation.name, kind) for operation in operations for kind, count in operation.errors.items()]
     kinds.sort(key=lambda kind: -kind[0])
     rows = [[name(operation), name(kind), figure(count, units.format_count, BAD)] for count, operation, kind in kinds]
-    if rows:
-        yield FittingTable((Column("failed operation", "prose"), Column("error", "prose"), Column("count")), rows)
+    return Table(
+        [Column("failed operation", "prose"), Column("error", "prose"), Column("count")], rows, "failed operations"
+    )
+
+
+def failure_examples(result: RunResult) -> list[Block]:
+    """One failure of each kind in full."""
+    return [Code(example, label=kind) for kind, example in result.error_examples.items()]
 
 
 def latency(statistic: str, summary: LatencySummary | None, samples: int = 0) -> Text:
@@ -104,22 +166,49 @@ def waiting_shows(operation: OperationResult) -> bool:
     return any(abs(longer - shorter) > _TELLING_DIFFERENCE * longer for longer, shorter in pairs)
 
 
-def _row(operation: OperationResult, label: str, *, measured: bool) -> list[Text]:
-    rate = operation.throughput_per_s if measured and operation.attempts else None
-    return [
-        name(label),
-        figure(operation.ok, units.format_count),
-        figure(operation.failed, units.format_count, BAD if operation.failed else ""),
-        Text(units.format_count(operation.skipped)) if operation.skipped else Text(),
-        figure(rate, units.format_rate),
-        *(latency(statistic, operation.latency, operation.ok) for statistic in STATISTICS),
-    ]
+def if_any(count: int, style: str = "") -> Text:
+    """A count, or nothing for 0."""
+    return Text(units.format_count(count), style) if count else Text()
 
 
-def _service_time_row(operation: OperationResult, service_time: LatencySummary) -> list[Text]:
-    blank = [Text()] * (len(_COLUMNS) - len(STATISTICS) - 1)
-    return [
-        Text(_SERVICE_TIME, QUIET),
-        *blank,
-        *(latency(statistic, service_time, operation.ok) for statistic in STATISTICS),
-    ]
+def rate_of(operation: OperationResult, part: Measured) -> Text:
+    """The throughput of an operation that was tried, in a part that was measured."""
+    known = part.duration_ns is not None and operation.attempts
+    return figure(operation.throughput_per_s if known else None, units.format_rate)
+
+
+def distribution(operation: OperationResult, scale: tuple[float, float] | None) -> Text:
+    """The latencies of an operation, each cell a column of its histogram, over a logarithmic scale.
+
+    The last cell holds all beyond, so that a few outliers do not squeeze the others into one.
+    """
+    if scale is None or not operation.histogram_ns:
+        return Text()
+    low, high = scale
+    cells = [0] * _CELLS
+    for floor, count in operation.histogram_ns.items():
+        place = (math.log(max(1, floor)) - low) / (high - low) if high > low else 0.5
+        cells[max(0, min(_CELLS - 1, int(place * _CELLS)))] += count
+    most = max(cells)
+    drawn = "".join(HEIGHTS[math.ceil(count / most * len(HEIGHTS)) - 1] if count else " " for count in cells)
+    return Text(drawn.rstrip(), SPARK)
+
+
+def _scale(operations: Sequence[OperationResult]) -> tuple[float, float] | None:
+    """The logarithms of the smallest latency and of the largest p99."""
+    floors = [floor for operation in operations for floor in operation.histogram_ns]
+    most = [operation.latency.p99_ns for operation in operations if operation.latency]
+    return (math.log(max(1, min(floors))), math.log(max(1.0, *most))) if floors and most else None
+
+
+def _amounts(operation: OperationResult, part: Measured, *, always_failed: bool = False) -> Iterator[Text]:
+    """Ok, failed, skipped and rate."""
+    failed = operation.failed
+    yield figure(operation.ok, units.format_count)
+    yield figure(failed, units.format_count, BAD if failed else "") if failed or always_failed else Text()
+    yield if_any(operation.skipped)
+    yield rate_of(operation, part)
+
+
+def _latencies(operation: OperationResult, summary: LatencySummary | None, statistics: Iterable[str]) -> Iterator[Text]:
+    return (latency(statistic, summary, operation.ok) for statistic in statistics)

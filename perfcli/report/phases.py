@@ -1,35 +1,133 @@
-"""The phases of a run: each with its table, or those that differ in their vus alone in one."""
+"""Phases as blocks: a line each, each in full, and the same load at several numbers of vus as one table."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from itertools import groupby
+from typing import Final
 
-from rich.console import RenderableType
+from rich.text import Text
 
-from perfcli.report.headline import render_phase_head
-from perfcli.report.operations import is_open, render_operations
-from perfcli.report.scaling import render_scaling, render_scaling_head
-from perfcli.results import PhaseResult
+from perfcli import units
+from perfcli.report.blocks import BAD, DOUBTFUL, QUIET, Block, Column, Facts, Line, Section, Table
+from perfcli.report.figures import UNKNOWN, counted, figure, name
+from perfcli.report.operations import (
+    SHORT_STATISTICS,
+    THIN,
+    Measured,
+    if_any,
+    is_open,
+    latency,
+    operations_table,
+    rate_of,
+)
+from perfcli.results import OperationResult, PhaseResult, RunResult
 
-Section = Iterator[RenderableType]
+_COLUMNS: Final = (
+    Column("phase", "prose", least=22),
+    *map(Column, ("vus", "time", "ok", "failed", "dropped", "rate", *SHORT_STATISTICS)),
+)
+_FIRST_TO_GO: Final = ("max", "time", "ok", "dropped", "rate", "vus")
+_SCALING_COLUMNS: Final = (
+    Column("operation", "prose", least=14),
+    *map(Column, ("vus", "throughput", *SHORT_STATISTICS, "failed", "skipped", "iterations", "dropped", "interrupted")),
+)
+_SCALING_FIRST_TO_GO: Final = ("iterations", "skipped", "interrupted", "dropped", "max", "throughput")
+_NO_ITERATIONS: Final = (Text(), Text(), Text())
 
 
-def render_phases(phases: Sequence[PhaseResult]) -> Iterator[Section]:
-    """The sections that tell of the phases, in their order."""
+def phases_table(result: RunResult) -> Table:
+    """A line for each phase, and their total."""
+    rows = [_row(name(phase.name), phase, Text(units.format_count(phase.vus))) for phase in result.phases]
+    rows.append(_row(Text("total"), result, Text()))
+    return Table(_COLUMNS, rows, "phases", totals=1, first_to_go=_FIRST_TO_GO, legend=[THIN])
+
+
+def phase_sections(phases: Sequence[PhaseResult]) -> Iterator[Section]:
+    """Each phase in full, in their order; those that differ in their vus alone as one."""
     for stem, same in groupby(phases, key=_stem):
         family = list(same)
         scales = bool(stem) and len(family) > 1 and _do_the_same(family)
         if scales and not any(map(is_open, family)):
-            yield render_scaling_head(stem, family)
-            yield render_scaling(family)
+            yield Section(f"phase {stem}", [*_scaling_head(stem, family), scaling_table(family)], detail=True)
             continue
         for phase in family:
-            yield render_phase_head(phase)
-            if phase.duration_ns is not None:
-                yield render_operations(phase, from_due_time=is_open(phase))
+            table = [] if phase.duration_ns is None else [operations_table(phase, from_due_time=is_open(phase))]
+            head = Line(name(phase.plan), Text.assemble(("phase ", QUIET), name(phase.name, "bold")))
+            facts = Facts([*amounts(phase), *delivery(phase)])
+            yield Section(f"phase {phase.name}", [head, facts, *table], detail=True)
         if scales:
-            yield render_scaling(family)
+            yield Section(f"{stem} at each number of vus", [scaling_table(family)], detail=True)
+
+
+def what_held(result: RunResult) -> list[tuple[str, Text]]:
+    """Up to how many vus the thresholds of phases held that differ in their vus."""
+    failed = {threshold.phase for threshold in result.failed_thresholds}
+    judged = {threshold.phase for threshold in result.thresholds if threshold.strict and threshold.judged}
+    found = []
+    for stem, same in groupby(result.phases, key=_stem):
+        family = [phase for phase in same if phase.name in judged]
+        if stem and len(family) > 1:
+            found.append((stem, _held(family, failed)))
+    if len(found) == 1:
+        return [("scaling", found[0][1])]
+    return [("scaling", Text.assemble(name(stem), ": ", held)) for stem, held in found]
+
+
+def amounts(part: Measured) -> Iterator[tuple[str, Text]]:
+    """What was measured, and the warm-up."""
+    yield "measured", _measured(part)
+    if part.warmup_iterations:
+        yield "warm-up", Text(f"{counted(part.warmup_iterations, 'iteration')} before, in none of the figures")
+
+
+def delivery(phase: PhaseResult) -> Iterator[tuple[str, Text]]:
+    """Of an open model: whether the load that was asked for is the load that ran."""
+    if not is_open(phase) or phase.duration_ns is None:
+        return
+    dropped, interrupted = (f"{units.format_count(count)} {what}" for count, what in _undone(phase))
+    rates = "not known: the load was cut short"
+    if phase.offered_per_s and phase.achieved_per_s is not None:
+        share = units.format_percentage(phase.achieved_per_s / phase.offered_per_s)
+        achieved, offered = units.format_rate(phase.achieved_per_s), units.format_rate(phase.offered_per_s)
+        rates = f"{achieved} achieved of {offered} offered ({share})"
+    undone = any(count for count, _ in _undone(phase))
+    yield "delivery", Text.assemble(rates, "; ", (f"{dropped}, {interrupted}", DOUBTFUL if undone else ""))
+    yield "schedule lag", _lag(phase)
+
+
+def scaling_table(family: Sequence[PhaseResult]) -> Table:
+    """Each operation at each number of vus, and last all of them together."""
+    names = [operation.name for operation in family[0].operations]
+    several = len(names) > 1
+    rows: list[list[Text]] = []
+    for index, operation in enumerate(names if several else []):
+        done = [phase.operations[index] for phase in family]
+        rows += _scaling_rows(name(operation), family, done, [_NO_ITERATIONS] * len(family))
+    total = Text("total" if several else "")
+    rows += _scaling_rows(total, family, [phase.total for phase in family], list(map(_iterations, family)))
+    return Table(
+        _SCALING_COLUMNS,
+        rows,
+        "operations by vus",
+        totals=len(family) if several else 0,
+        first_to_go=_SCALING_FIRST_TO_GO,
+        legend=[THIN],
+    )
+
+
+def _row(label: Text, part: Measured, vus: Text) -> list[Text]:
+    total = part.total
+    return [
+        label,
+        vus,
+        figure(part.duration_ns, units.format_duration),
+        figure(total.ok if part.duration_ns is not None else None, units.format_count),
+        if_any(total.failed, BAD),
+        if_any(part.dropped_iterations, DOUBTFUL),
+        rate_of(total, part),
+        *(latency(statistic, total.latency, total.ok) for statistic in SHORT_STATISTICS),
+    ]
 
 
 def _stem(phase: PhaseResult) -> str:
@@ -40,3 +138,93 @@ def _stem(phase: PhaseResult) -> str:
 
 def _do_the_same(family: Sequence[PhaseResult]) -> bool:
     return len({tuple(operation.name for operation in phase.operations) for phase in family}) == 1
+
+
+def _held(family: Sequence[PhaseResult], failed: set[str]) -> Text:
+    """ "held up to vus 4, failed at 16"; each number if it held again after it had failed."""
+    ascending = sorted(family, key=lambda phase: phase.vus)
+    held = [phase.vus for phase in ascending if phase.name not in failed]
+    broken = [phase.vus for phase in ascending if phase.name in failed]
+    if not broken:
+        return Text(f"held up to vus {units.format_count(held[-1])}")
+    if not held:
+        return Text(f"failed at vus {_listed(broken)}", BAD)
+    if held[-1] < broken[0]:
+        return Text(f"held up to vus {units.format_count(held[-1])}, failed at {_listed(broken)}", BAD)
+    return Text(f"held at vus {_listed(held)}, failed at {_listed(broken)}", BAD)
+
+
+def _listed(numbers: Sequence[int]) -> str:
+    return ", ".join(map(units.format_count, numbers))
+
+
+def _measured(part: Measured) -> Text:
+    if part.duration_ns is None:
+        what = "this phase" if isinstance(part, PhaseResult) else "measuring"
+        return Text(f"nothing: the run ended before {what} began", QUIET)
+    said = [f"{counted(part.iterations, 'iteration')} in {units.format_duration(part.duration_ns)}"]
+    rate = part.total.success_rate
+    if rate is not None:
+        said.append(f"{units.format_percentage(rate)} of {counted(part.total.attempts, 'operation')} succeeded")
+    if not _tells_delivery(part):
+        said += [f"{counted(count, 'iteration')} {what}" for count, what in _undone(part) if count]
+    return Text("; ".join(said))
+
+
+def _tells_delivery(part: Measured) -> bool:
+    """Whether lines of their own tell what was dropped and interrupted."""
+    phases = [part] if isinstance(part, PhaseResult) else part.phases
+    return len(phases) == 1 and is_open(phases[0])
+
+
+def _undone(part: Measured) -> list[tuple[int, str]]:
+    return [(part.dropped_iterations, "dropped"), (part.interrupted_iterations, "interrupted")]
+
+
+def _lag(phase: PhaseResult) -> Text:
+    if phase.schedule_lag is None:
+        return Text(UNKNOWN, QUIET)
+    figures = [Text.assemble(f"{each} ", latency(each, phase.schedule_lag)) for each in ("p50", "p99", "max")]
+    return Text.assemble(Text(", ").join(figures), (" from due time to start", QUIET))
+
+
+def _scaling_head(stem: str, family: Sequence[PhaseResult]) -> Iterator[Block]:
+    """What ran, by the first of the phases, and its warm-up."""
+    first, *others = family
+    *more, most = [units.format_count(phase.vus) for phase in others]
+    also = f"{', '.join(more)} and {most}" if more else most
+    plan = Text.assemble(name(first.plan), (f"; then the same with {also} vus", QUIET))
+    yield Line(plan, Text.assemble(("phase ", QUIET), name(stem, "bold")))
+    warmup = sum(phase.warmup_iterations for phase in family)
+    if warmup:
+        yield Facts([("warm-up", Text(f"{counted(warmup, 'iteration')} before, in none of the figures"))])
+
+
+def _scaling_rows(
+    label: Text,
+    family: Sequence[PhaseResult],
+    operations: Sequence[OperationResult],
+    iterations: Sequence[Sequence[Text]],
+) -> list[list[Text]]:
+    """One row for each number of vus; the first bears the label."""
+    labels = [label, *[Text()] * (len(family) - 1)]
+    return [
+        [shown, Text(units.format_count(phase.vus)), *_scaling_figures(operation, phase), *ends]
+        for shown, phase, operation, ends in zip(labels, family, operations, iterations, strict=True)
+    ]
+
+
+def _scaling_figures(operation: OperationResult, phase: PhaseResult) -> list[Text]:
+    return [
+        rate_of(operation, phase),
+        *(latency(statistic, operation.latency, operation.ok) for statistic in SHORT_STATISTICS),
+        if_any(operation.failed, BAD),
+        if_any(operation.skipped),
+    ]
+
+
+def _iterations(phase: PhaseResult) -> list[Text]:
+    if phase.duration_ns is None:
+        return [Text(UNKNOWN, QUIET), Text(), Text()]
+    iterations = figure(phase.iterations, units.format_count)
+    return [iterations, if_any(phase.dropped_iterations, DOUBTFUL), if_any(phase.interrupted_iterations, DOUBTFUL)]

@@ -6,16 +6,13 @@ from collections.abc import Iterator
 from itertools import pairwise
 from typing import Final
 
-from rich.console import RenderableType
 from rich.text import Text
 
 from perfcli import units
-from perfcli.report.bars import Bar, Bars
-from perfcli.report.bins import edges
-from perfcli.report.blocks import QUIET
-from perfcli.report.columns import Columns, Point
+from perfcli.report.blocks import QUIET, Plot
+from perfcli.report.drawings import Bar, Bars, Columns, Point, edges
 from perfcli.report.figures import counted, name
-from perfcli.report.layout import INDENT, Hanging
+from perfcli.report.layout import INDENT
 from perfcli.report.operations import slowest_first
 from perfcli.results import OperationResult, RunResult
 
@@ -23,18 +20,17 @@ _MARKED: Final = {"p50": "p50_ns", "p95": "p95_ns", "p99": "p99_ns"}
 _LEAST_SECONDS: Final = 20
 
 
-def render_plots(result: RunResult) -> Iterator[RenderableType]:
+def plots(result: RunResult) -> Iterator[Plot]:
     """A histogram and a time line of each operation, the slowest first; nothing of one that never succeeded."""
-    drawn = [each for each in slowest_first(result.operations) if each.latency is not None and each.histogram_ns]
-    for operation in drawn:
-        if operation is not drawn[0]:
-            yield Text()
+    for operation in slowest_first(result.operations):
+        if operation.latency is None or not operation.histogram_ns:
+            continue
         how_many = counted(operation.ok, "successful operation")
-        yield Hanging(Text.assemble(INDENT, name(operation.name, "bold")), Text(f"  latency of {how_many}", QUIET))
-        yield Bars(_bars(operation))
+        title = Text.assemble(name(operation.name, "bold"), (f"  latency of {how_many}", QUIET))
+        yield Plot(title, Bars(_bars(operation)))
         if points := _points(operation.name, result):
-            yield Text(f"{INDENT * 2}mean latency over time", QUIET)
-            yield Columns(points, result.duration_ns or points[-1].at_ns + 1, units.format_duration)
+            columns = Columns(points, result.duration_ns or points[-1].at_ns + 1, units.format_duration)
+            yield Plot(Text(f"{INDENT}mean latency over time", QUIET), columns)
 
 
 def _bars(operation: OperationResult) -> list[Bar]:

@@ -1,62 +1,89 @@
-"""Whether a run left the engine as quick, as small and as true as it was: leak, degradation, growth, integrity."""
+"""What is known of the engine beyond its times, as blocks: leak, degradation, growth, integrity, its end."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from rich.console import RenderableType
 from rich.text import Text
 
 from perfcli import units
-from perfcli.metrics.memory import LEAST_GROWTH_BYTES, LEAST_SLOPE
-from perfcli.report.blocks import BAD, QUIET
-from perfcli.report.figures import name, share, signed, why_not
-from perfcli.report.inspection import inspection_lines
-from perfcli.report.integrity import describe_integrity
-from perfcli.report.layout import labelled
-from perfcli.results import GrowthResult, LeakResult, OperationResult, RunResult
+from perfcli.figures.integrity import UNCHECKED
+from perfcli.report.blocks import BAD, DOUBTFUL, GOOD, QUIET, Facts, Section
+from perfcli.report.figures import counted, name, share, signed, why_not
+from perfcli.report.process import describe_leak, heard, inspection_lines, left_behind
+from perfcli.results import GrowthResult, Integrity, OperationResult, RunResult, SaveCounts
 
 _TELLING_DRIFT: Final = 0.05
+_GROWS_FROM: Final = 0.5
+"""From this exponent on, what an operation costs grows notably with the size."""
+_GREW_FROM: Final = 1.5
 _OVER: Final = {"pets": "pets stored", "interactions": "interactions of a session"}
 _CHANGE: Final = signed(share)
-_SLOPE: Final = signed(units.format_size_per_operation)
+
+Fact = tuple[str, Text]
 
 
-def render_stability(result: RunResult) -> Iterator[RenderableType]:
-    """What is known of the engine beyond its times, a line for each question that was asked."""
-    yield from labelled(_lines(result))
+def stability_section(result: RunResult) -> Section:
+    """A line for each question that was asked."""
+    return Section("stability", [Facts(list(_lines(result)))], detail=True)
 
 
-def _lines(result: RunResult) -> Iterator[tuple[str, Text]]:
+def notable(result: RunResult) -> Iterator[Fact]:
+    """What a brief report spells out, as it is not as it should be."""
+    leak = result.memory.leak
+    if leak and leak.judged:
+        yield "leak", describe_leak(leak, failed=_is_about("memory.leak", result))
+    if _is_about("degradation", result):
+        yield "degradation", _degradation(result)
+    if grown := [each for each in result.operations if each.growth and _is_notable(each.growth)]:
+        yield "growth", _growth(grown)
+    if left := left_behind(result.inspection):
+        yield "left behind", left
+    yield from heard(result.inspection)
+
+
+def describe_integrity(result: RunResult) -> Text:
+    """What was acknowledged against what is stored, with examples of what is not the same."""
+    integrity = result.integrity
+    if integrity is None:
+        return why_not(result, "checked")
+    if troubles := list(_troubles(integrity)):
+        examples = [Text.assemble("- ", name(example)) for example in integrity.examples]
+        return Text("\n").join([*troubles, *map(Text, _saves(integrity.saves)), *examples])
+    words, style = _all_is_well(integrity)
+    return Text("; ".join(words), style)
+
+
+def integrity_in_brief(result: RunResult) -> Text:
+    """The same on a line if all is well."""
+    integrity = result.integrity
+    if integrity is None or integrity.lost is None or any(_troubles(integrity)):
+        return describe_integrity(result)
+    words, style = _all_is_well(integrity)
+    if integrity.acknowledged == integrity.set_up:
+        return Text(words[0], style)
+    once = "" if integrity.duplicates is None else " or duplicated"
+    parts = [f"{counted(integrity.acknowledged, 'write')}: none lost{once}"]
+    if saved := integrity.saves.acknowledged:
+        checked = units.format_count(integrity.saves.checked)
+        parts.append(f"{checked}/{units.format_count(saved)} saves checked")
+    return Text(" · ".join(parts), style)
+
+
+def _lines(result: RunResult) -> Iterator[Fact]:
     if result.memory.leak:
-        yield "leak", _leak(result.memory.leak, failed=_fails_for("memory.leak", result))
+        yield "leak", describe_leak(result.memory.leak, failed=_is_about("memory.leak", result))
     yield "degradation", _degradation(result)
     if grown := [operation for operation in result.operations if operation.growth]:
         yield "growth", _growth(grown)
     yield "integrity", describe_integrity(result)
     yield from inspection_lines(result.inspection)
-    if result.kept_database:
-        yield "database", Text.assemble("kept at ", name(result.kept_database))
 
 
-def _fails_for(metric: str, result: RunResult) -> bool:
-    return any(metric in threshold.expr for threshold in result.failed_thresholds)
-
-
-def _leak(leak: LeakResult, *, failed: bool) -> Text:
-    slope, bound = _SLOPE(leak.slope), _SLOPE(leak.lower_bound)
-    if leak.judged:
-        grown = units.format_size(leak.growth_bytes)
-        if failed:
-            return Text(f"{bound} at least; slope {slope}, {grown} in all", BAD)
-        what = "; a leak, or caches and histories that still fill: a longer run tells"
-        return Text.assemble(f"memory still grew, by {slope}, {grown} in all", (what, QUIET))
-    short = ""
-    if leak.lower_bound > LEAST_SLOPE and leak.growth_bytes <= LEAST_GROWTH_BYTES:
-        needed = units.format_size(LEAST_GROWTH_BYTES)
-        short = f"; {units.format_size(leak.growth_bytes)} of the {needed} that would prove it: run longer"
-    return Text.assemble("none proven", (f": slope {slope}, its lower bound {bound}{short}", QUIET))
+def _is_about(metric: str, result: RunResult) -> bool:
+    """Whether a threshold on the metric does not hold."""
+    return any(metric in threshold.expr and threshold.outcome in ("fail", "miss") for threshold in result.thresholds)
 
 
 def _degradation(result: RunResult) -> Text:
@@ -89,6 +116,10 @@ def _most_degraded(operations: Sequence[OperationResult], total: float) -> Text:
     return Text.assemble(("; most in ", QUIET), name(operation), f" {_CHANGE(most)}")
 
 
+def _is_notable(growth: GrowthResult) -> bool:
+    return growth.exponent is not None and growth.exponent >= _GROWS_FROM and growth.ratio >= _GREW_FROM
+
+
 def _growth(operations: Sequence[OperationResult]) -> Text:
     grown = [(operation.name, operation.growth) for operation in operations if operation.growth]
     grown.sort(key=lambda each: -each[1].ratio)
@@ -99,11 +130,61 @@ def _growth(operations: Sequence[OperationResult]) -> Text:
 
 def _growth_of(operation: str, growth: GrowthResult, width: int) -> Text:
     label = name(operation)
-    label.pad_right(width - label.cell_len)
+    padding = " " * (width - label.cell_len)
     sizes = [size for size, _ in growth.points]
     over = _OVER[growth.over]
     seen = f"{units.format_count(sizes[0])} to {units.format_count(sizes[-1])} {over}" if sizes else over
     exponent = "no exponent: the size hardly changed"
     if growth.exponent is not None:
         exponent = f"cost ~ size^{units.format_number(growth.exponent)}"
-    return Text.assemble(label, f"  {units.format_number(growth.ratio)}x", (f" over {seen}; {exponent}", QUIET))
+    return Text.assemble(
+        label, padding, f"  {units.format_number(growth.ratio)}x", (f" over {seen}; {exponent}", QUIET)
+    )
+
+
+def _all_is_well(integrity: Integrity) -> tuple[list[str], str]:
+    of_load = integrity.acknowledged - integrity.set_up
+    if not of_load:
+        words, style = ["the load wrote nothing"], ""
+    elif integrity.lost is None:
+        words, style = [f"{counted(of_load, 'write')} acknowledged, none could be checked"], DOUBTFUL
+    else:
+        once = "" if integrity.duplicates is None else ", none stored twice"
+        words, style = [f"{counted(integrity.acknowledged, 'write')} acknowledged: none lost{once}"], GOOD
+    words += _saves(integrity.saves)
+    if integrity.lost_updates is not None:
+        words.append("every change adds up")
+    if integrity.differences is not None:
+        words.append("a new process reads what was answered")
+    return words, style
+
+
+def _saves(saves: SaveCounts) -> Iterator[str]:
+    """How many saves were looked at: what replaced the others before anything showed them may be right or not."""
+    if not saves.acknowledged:
+        return
+    kinds = {"checked": saves.checked, "superseded": saves.superseded, "unchecked": saves.unchecked}
+    parts = [
+        f"{'all' if count == saves.acknowledged else units.format_count(count)} {kind}"
+        for kind, count in kinds.items()
+        if count
+    ]
+    why = f" ({UNCHECKED})" if saves.unchecked else ""
+    yield f"{counted(saves.acknowledged, 'save')}: {', '.join(parts)}{why}"
+
+
+def _troubles(integrity: Integrity) -> Iterator[Text]:
+    if integrity.damaged:
+        yield Text.assemble(("the database is damaged: ", BAD), name(integrity.damaged))
+    if missing := (integrity.lost or 0) - integrity.stale_reads:
+        of = counted(integrity.acknowledged, "acknowledged write")
+        yield Text(f"{units.format_count(missing)} of {of} lost", BAD)
+    for count, noun, plural in (
+        (integrity.stale_reads, "read missed an acknowledged save", "reads missed an acknowledged save"),
+        (integrity.duplicates, "write stored twice", "writes stored twice"),
+        (integrity.lost_updates, "update of a pet lost", "updates of pets lost"),
+        (integrity.differences, "field differs in a new process", "fields differ in a new process"),
+        (integrity.torn, "torn read", "torn reads"),
+    ):
+        if count:
+            yield Text(counted(count, noun, plural), BAD)

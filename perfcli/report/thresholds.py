@@ -5,14 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from rich.console import RenderableType
 from rich.text import Text
 
 from perfcli import units
 from perfcli.metrics.statistics import is_thin
-from perfcli.report.blocks import BAD, DOUBTFUL, QUIET, Column
-from perfcli.report.figures import HINT, UNKNOWN, figure, name, one_line, outcome_word, share, signed
-from perfcli.report.layout import INDENT, FittingTable, labelled, listed
+from perfcli.report.blocks import BAD, DOUBTFUL, QUIET, Block, Code, Column, Facts, Notes, Section, Table
+from perfcli.report.figures import HINT, figure, name, one_line, outcome_word, share, signed
 from perfcli.report.operations import slowest_first
 from perfcli.results import RunResult, ThresholdResult
 from perfcli.thresholds import Threshold, ThresholdError, parse_threshold
@@ -23,18 +21,34 @@ _ORDER: Final = ("fail", "miss", "not judged", "pass")
 _UPPER_LIMITS: Final = ("<", "<=")
 
 
-def render_thresholds(result: RunResult) -> Iterator[RenderableType]:
+def thresholds_section(result: RunResult) -> Section:
     """The thresholds of the run, then each phase's under its name, the failed ones first; or how to have one."""
+    return Section("thresholds", list(_blocks(result)), brief=())
+
+
+def thresholds_in_brief(result: RunResult) -> Iterator[tuple[str, Text]]:
+    """How many hold, and the nearest; each soft one that was missed."""
     if not result.thresholds:
-        yield from _invitation(result)
+        yield "thresholds", _none(result)
         return
-    phases = dict.fromkeys(threshold.phase for threshold in result.thresholds)
-    ordered = failed_first(result.thresholds)
-    rows = [row for phase in phases for row in _group(phase, [each for each in ordered if each.phase == phase])]
-    yield FittingTable(_COLUMNS, rows, first_to_go=("margin",))
-    remarks = [f"{describe(each)}: {each.reason}" for each in ordered if each.reason not in ("", NO_SAMPLES)]
-    # the verdict lists its reasons by itself
-    yield from listed([name(remark) for remark in remarks if remark not in result.reasons])
+    counts = {word: [each for each in result.thresholds if each.outcome == word] for word in _ORDER}
+    words = {"fail": "failed", "miss": "missed", "not judged": "not judged"}
+    parts = [f"{units.format_count(len(counts[word]))} {verb}" for word, verb in words.items() if counts[word]]
+    if passed := len(counts["pass"]):
+        parts.append(f"{units.format_count(passed)} {'holds' if passed == 1 else 'hold'}")
+    text = Text(", ".join(parts))
+    if not counts["fail"] and (nearest := nearest_limit(result)):
+        text.append_text(Text.assemble("; nearest ", _subject(nearest), f" {_observed_of_limit(nearest)}"))
+    yield "thresholds", text
+    for missed in counts["miss"]:
+        yield "missed", Text.assemble(name(describe(missed)), f": {observed_in_words(missed)}", (" (soft)", QUIET))
+
+
+def nearest_limit(result: RunResult) -> ThresholdResult | None:
+    """The threshold that counts whose upper limit is used most."""
+    holding = [each for each in result.thresholds if each.strict and each.outcome == "pass"]
+    counting = [(used, each) for each in holding if (used := limit_used(each)) is not None]
+    return max(counting, key=lambda each: each[0], default=(0.0, None))[1]
 
 
 def failed_first(thresholds: Sequence[ThresholdResult]) -> list[ThresholdResult]:
@@ -91,6 +105,29 @@ def example_threshold(result: RunResult) -> str:
     return "success_rate >= 95%"
 
 
+def _blocks(result: RunResult) -> Iterator[Block]:
+    if not result.thresholds:
+        yield Facts([("thresholds", _none(result))])
+        if not result.scenario.get("thresholds"):
+            yield Code(f"thresholds:\n  - {example_threshold(result)}", "a threshold")
+        return
+    phases = dict.fromkeys(threshold.phase for threshold in result.thresholds)
+    ordered = failed_first(result.thresholds)
+    rows = [row for phase in phases for row in _group(phase, [each for each in ordered if each.phase == phase])]
+    yield Table(_COLUMNS, rows, "thresholds", first_to_go=("margin",))
+    remarks = [f"{describe(each)}: {each.reason}" for each in ordered if each.reason not in ("", NO_SAMPLES)]
+    # the verdict lists its reasons by itself
+    if told := [name(remark) for remark in remarks if remark not in result.reasons]:
+        yield Notes(told)
+
+
+def _none(result: RunResult) -> Text:
+    if result.scenario.get("thresholds"):
+        return Text("not judged: the run did not get that far", QUIET)
+    example = name(example_threshold(result))
+    return Text.assemble("none: measured, not judged", ("; add e.g. ", QUIET), example)
+
+
 def _group(phase: str, thresholds: Sequence[ThresholdResult]) -> Iterator[list[Text]]:
     if phase:
         yield [Text(), Text.assemble(("phase ", QUIET), name(phase, "bold")), Text(), Text(), Text()]
@@ -100,14 +137,24 @@ def _group(phase: str, thresholds: Sequence[ThresholdResult]) -> Iterator[list[T
 def _row(threshold: ThresholdResult) -> list[Text]:
     parsed = _parsed(threshold)
     style = {"fail": BAD, "miss": DOUBTFUL}.get(threshold.outcome, "")
-    is_known = threshold.judged and not threshold.reason
+    has_margin = threshold.margin is not None and threshold.limit and threshold.judged and not threshold.reason
     return [
         outcome_word(threshold),
         Text.assemble(name(parsed.subject if parsed else threshold.expr), (_conditions(threshold), QUIET)),
         Text(observed_in_words(threshold), style),
         Text(limit_in_words(threshold)),
-        figure(threshold.margin, signed(share), style) if is_known else Text(UNKNOWN, QUIET),
+        figure(threshold.margin, signed(share), style) if has_margin else Text(),
     ]
+
+
+def _subject(threshold: ThresholdResult) -> Text:
+    parsed = _parsed(threshold)
+    subject = name(parsed.subject if parsed else threshold.expr)
+    return Text.assemble(name(threshold.phase), ": ", subject) if threshold.phase else subject
+
+
+def _observed_of_limit(threshold: ThresholdResult) -> str:
+    return f"{observed_in_words(threshold)} of {units.format_quantity(threshold.unit, threshold.limit)}"
 
 
 def _conditions(threshold: ThresholdResult) -> str:
@@ -123,15 +170,6 @@ def _parsed(threshold: ThresholdResult) -> Threshold | None:
         return parse_threshold(threshold.expr)
     except ThresholdError:
         return None
-
-
-def _invitation(result: RunResult) -> Iterator[RenderableType]:
-    if result.scenario.get("thresholds"):
-        yield from labelled([("thresholds", Text("not judged: the run did not get that far", QUIET))])
-        return
-    yield from labelled([("thresholds", Text("none, so nothing is judged; to have one, add to the file:"))])
-    yield Text(f"{INDENT * 2}thresholds:")
-    yield Text.assemble(INDENT * 2, "  - ", example_threshold(result))
 
 
 def _roomy_limit(observed_ns: float) -> str:

@@ -14,11 +14,11 @@ from perfcli import units
 from perfcli.inference.change_point import LEAST_SEGMENT
 from perfcli.regression.trend import ChangePoint, MetricTrend, Trend, TrendPoint
 from perfcli.report.blocks import BAD, GOOD, QUIET, Column
+from perfcli.report.drawings import MARK, Sparkline
 from perfcli.report.engine import VERSION, commit_cell, engine_words, version_cell
 from perfcli.report.figures import UNKNOWN, counted, name, one_line, share, signed
 from perfcli.report.history import began
 from perfcli.report.layout import INDENT, FittingTable, Hanging
-from perfcli.report.sparkline import MARK, Sparkline
 
 _MOST_ROWS: Final = 20
 _LEAST_RUNS: Final = 2 * LEAST_SEGMENT

@@ -217,5 +217,5 @@ def test_from_one_command_to_the_next(tmp_path: Path) -> None:
     assert b"database_query" in ran.stderr
     # bytes of UTF-8, whatever the encoding of the terminal
     reported = perform("report", "-", "--markdown", "-", given=ran.stdout)
-    assert "–" in reported.stdout.decode("utf-8")
+    assert "·" in reported.stdout.decode("utf-8")
     assert reported.returncode == ExitCode.PASS

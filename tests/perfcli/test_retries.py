@@ -92,8 +92,8 @@ def test_a_starved_run_is_repeated_once(run: Run, machine: Machine) -> None:
     (result,) = last_results()
     assert (said.exit_code, machine.tries, result.verdict, result.starved) == (0, ["a", "a"], Verdict.PASS, "")
     assert f"again a  {STARVED}" in said.output
-    assert f"2nd try; the first was starved: {STARVED}" in said.output
-    assert "all 2 thresholds hold, 2nd try" in said.output
+    assert "2nd try; the first was starved" in said.output
+    assert "PASS  a  " in said.output
 
 
 def test_the_json_has_all_tries(run: Run, machine: Machine) -> None:
@@ -113,7 +113,7 @@ def test_the_last_try_counts_even_if_it_is_starved(run: Run, machine: Machine) -
     said = run("a.yaml", "--retries", "2")
     (result,) = last_results()
     assert (said.exit_code, len(machine.tries), result.verdict) == (4, 3, Verdict.INVALID)
-    assert "3rd try; 2 before were starved, the last" in said.output
+    assert "3rd try; 2 before were starved" in said.output
 
 
 def test_no_retry_is_asked_for(run: Run, machine: Machine) -> None:

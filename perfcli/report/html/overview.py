@@ -12,8 +12,8 @@ from perfcli.report.html.chart import Chart, render_charts
 from perfcli.report.html.comparison import change_of, reasons_of
 from perfcli.report.html.latency import percentile_chart
 from perfcli.report.html.markup import Content, Markup, element, joined, table, without_directories
-from perfcli.report.judgement import outcome
 from perfcli.report.operations import slowest_first
+from perfcli.report.run import outcome
 from perfcli.report.saved import Reported
 from perfcli.results import RunResult
 

@@ -26,9 +26,9 @@ from perfcli.report.html.tables import (
     thresholds_table,
 )
 from perfcli.report.html.tiles import render_tiles
-from perfcli.report.inspection import inspection_lines
-from perfcli.report.integrity import describe_integrity
-from perfcli.report.judgement import earlier_tries, outcome
+from perfcli.report.process import inspection_lines
+from perfcli.report.run import earlier_tries, outcome
+from perfcli.report.stability import describe_integrity
 from perfcli.results import RunResult
 
 _WIDEST: Final = 100

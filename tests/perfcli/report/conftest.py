@@ -12,6 +12,8 @@ from rich.console import Console, RenderableType
 from perfcli.errors import Verdict
 from perfcli.metrics.statistics import Distribution
 from perfcli.regression.result import AbResult, Change, EngineSide, MetricComparison, Pairing
+from perfcli.report.blocks import Section
+from perfcli.report.console import to_console
 from perfcli.results import (
     Environment,
     GrowthResult,
@@ -484,10 +486,11 @@ def judged_threshold() -> Callable[..., ThresholdResult]:
 
 @pytest.fixture
 def printed() -> Callable[..., str]:
-    """What a renderable looks like on a console without colour, of a given width."""
+    """What a document or a renderable looks like on a console without colour, of a given width."""
 
-    def on_a_plain_console(renderable: RenderableType, width: int = 80) -> str:
+    def on_a_plain_console(shown: RenderableType | list[Section], width: int = 80, *, brief: bool = False) -> str:
         stream = io.StringIO()
+        renderable = to_console(shown, brief=brief) if isinstance(shown, list) else shown
         Console(file=stream, width=width, color_system=None, force_terminal=False).print(renderable)
         return stream.getvalue()
 

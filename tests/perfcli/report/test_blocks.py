@@ -40,7 +40,7 @@ def on_console(printed: Printed, *blocks: Block, width: int = 80) -> list[str]:
 def test_facts_are_aligned_and_hang_from_their_labels(printed: Printed) -> None:
     facts = Facts([("a", Text("one\ntwo")), ("label", Text("three")), ("nothing", Text())])
     assert on_console(printed, facts) == ["  a      one", "         two", "  label  three"]
-    assert to_markdown([Section("it", [facts])]) == "- a: one<br>two\n- label: three"
+    assert to_markdown([Section("it", [facts])]) == "* a: one<br>two\n* label: three"
 
 
 def test_a_table_leaves_out_what_is_empty_or_does_not_fit(printed: Printed) -> None:
@@ -60,7 +60,7 @@ def test_a_verdict_has_its_reasons_below(printed: Printed) -> None:
     verdict = Verdict(Text("FAIL", f"bold {BAD}"), name("pets"), Text("1 of 2 failed"), [name("p95 < 1ms: 2 ms")])
     assert on_console(printed, verdict) == ["FAIL  pets  1 of 2 failed", "  - p95 < 1ms: 2 ms"]
     assert to_markdown([Section("it", [verdict])]).split("\n\n") == [
-        "### **FAIL**: `pets`",
+        "### FAIL: `pets`",
         "1 of 2 failed",
         "- `p95 < 1ms: 2 ms`",
     ]

@@ -7,13 +7,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from rich.console import Group, RenderableType
+from rich.console import RenderableType
 
 from perfcli.errors import Verdict
 from perfcli.report.baselines import render_baseline, render_baselines, saved_in_words
-from perfcli.report.compared import render_compared
-from perfcli.report.console import render_result, render_summary, render_verdict_line
+from perfcli.report.compared import baseline_section
 from perfcli.report.engine import commit_word
+from perfcli.report.run import run_document
+from perfcli.report.summary import render_verdict_line, summary_document
 from perfcli.results import BaselineComparison, OperationChange, RunResult
 
 MakeResult = Callable[..., RunResult]
@@ -65,29 +66,28 @@ def section(make_result: MakeResult, printed: Printed) -> Callable[..., str]:
     """What is printed of a comparison."""
 
     def on_paper(width: int = 80, **changes: Any) -> str:
-        return printed(Group(*render_compared(make_result(baseline=compared(**changes)))), width)
+        return printed([baseline_section(make_result(baseline=compared(**changes)))], width)
 
     return on_paper
 
 
 def test_nothing_where_nothing_was_compared(make_result: MakeResult) -> None:
-    assert list(render_compared(make_result())) == []
+    assert baseline_section(make_result()).blocks == ()
 
 
 def test_each_operation_with_both_times_its_change_and_its_verdict(section: Callable[..., str]) -> None:
-    assert section() == (
-        "  baseline  REGRESSION of 15% or more against main  (2026-01-02T03:04:05+00:00,\n"
-        "            commit 5f16cfb)\n"
-        "                operation   p50 then  p50 now  change       p\n"
-        "  -----------------------------------------------------------\n"
-        "  REGRESSION    save_pet     51.3 µs  88.8 µs    +31%  <0.001\n"
-        "  no change     interact     50.1 ms  50.1 ms     ~0%   0.191\n"
-        "  inconclusive  feed[bold]         –  9.00 µs       –       –\n"
-        "  change in units of the reference kernel, which ran beside the load and took\n"
-        "  20.1 µs then, 27.3 µs now\n"
-        "  ~  as timed: it waits for the simulated AI, whatever the machine's speed\n"
-        "  - feed[bold]: 0 slices in the baseline\n"
-    )
+    lines = section(200).splitlines()
+    assert lines[0].startswith("  baseline  REGRESSION of 15% or more against main  (2026-01-02T03:04:05+00:00")
+    assert lines[1:6] == [
+        "                operation   p50 then  p50 now  change       p",
+        "  -----------------------------------------------------------",
+        "  REGRESSION    save_pet     51.3 µs  88.8 µs    +31%  <0.001",
+        "  no change     interact     50.1 ms  50.1 ms     ~0%   0.191",
+        "  inconclusive  feed[bold]         –  9.00 µs       –       –",
+    ]
+    assert lines[6].startswith("  ~  ")
+    assert "20.1 µs then, 27.3 µs now" in " ".join(" ".join(lines[7:9]).split())
+    assert lines[9:] == ["  - feed[bold]: 0 slices in the baseline"]
 
 
 @pytest.mark.parametrize("width", [40, 60, 80, 200])
@@ -118,19 +118,21 @@ class TestWithTheWholeReport:
         line = printed(render_verdict_line(slower), 200)
         assert line.startswith("pass  database_load  all 5 thresholds hold; REGRESSION against main: save_pet +31%")
         assert line.endswith("(exit code 5)\n")
-        assert line.replace("\n", "") in " ".join(printed(render_result(slower), 200).splitlines())
+        told = printed(run_document(slower), 80, brief=True)
+        assert told.startswith("PASS, REGRESSION  database_load")
+        assert "REGRESSION    save_pet" in told
 
     def test_neither_hides_the_other(self, slower: RunResult, printed: Printed) -> None:
         failed = slower.model_copy(update={"verdict": Verdict.FAIL, "reasons": ["a < 1ms: 2 ms", "b < 1ms: 2 ms"]})
-        told = printed(render_result(failed), 200)
-        assert "FAIL  database_load" in told
+        told = printed(run_document(failed), 200)
+        assert told.startswith("FAIL, REGRESSION  database_load")
         assert "- a < 1ms: 2 ms" in told
-        assert "REGRESSION against main: save_pet +31%" in told
+        assert "REGRESSION of 15% or more against main" in told
         assert "exit code" not in printed(render_verdict_line(failed), 400)
 
     def test_the_summary_names_it_first(self, slower: RunResult, make_result: MakeResult, printed: Printed) -> None:
         sound = make_result(name="sound", baseline=compared(change="no change", operations=[]))
-        first, second = printed(render_summary([sound, slower]), 200).splitlines()[2:4]
+        first, second = printed(summary_document([sound, slower]), 200).splitlines()[2:4]
         assert "database_load" in first
         assert "REGRESSION against main: save_pet +31%" in first
         assert "REGRESSION" not in second

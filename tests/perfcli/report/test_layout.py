@@ -11,8 +11,9 @@ from rich.console import Console
 from rich.text import Text
 
 from perfcli.report.blocks import Column
-from perfcli.report.console import render_result, render_summary, render_verdict_line
 from perfcli.report.layout import FittingTable, Hanging
+from perfcli.report.run import run_document
+from perfcli.report.summary import render_verdict_line, summary_document
 from perfcli.results import Inspection, Integrity, OperationResult, PhaseResult, RunResult, ThresholdResult
 from perfcli.streams import EMOJI_PARTS
 
@@ -34,7 +35,7 @@ class TestFit:
     @pytest.mark.slow
     @pytest.mark.parametrize("width", [24, 40, 80, 100, 120, 200])
     def test_no_line_is_wider_than_the_console(self, any_result: RunResult, width: int, printed: Printed) -> None:
-        text = printed(render_result(any_result), width) + printed(render_summary([any_result, any_result]), width)
+        text = printed(run_document(any_result), width) + printed(summary_document([any_result, any_result]), width)
         assert max(map(cell_len, text.splitlines())) <= width
 
     @pytest.mark.slow
@@ -42,7 +43,7 @@ class TestFit:
     def test_no_line_ends_in_blanks_and_nothing_is_cut(
         self, any_result: RunResult, width: int, printed: Printed
     ) -> None:
-        text = printed(render_result(any_result), width) + printed(render_summary([any_result]), width)
+        text = printed(run_document(any_result), width) + printed(summary_document([any_result]), width)
         assert [line for line in text.splitlines() if line != line.rstrip()] == []
         assert "…" not in text
 
@@ -132,7 +133,11 @@ class TestTextFromOutside:
             kept_database=text,
         )
         for width in (40, 80, 160):
-            for renderable in (render_result(result), render_summary([result]), render_verdict_line(result)):
+            for renderable in (
+                run_document(result),
+                summary_document([result]),
+                render_verdict_line(result),
+            ):
                 whole = printed(renderable, width)
                 assert max(map(cell_len, whole.splitlines())) <= width
                 assert all(char == "\n" or char.isprintable() or char in EMOJI_PARTS for char in whole)
@@ -147,5 +152,5 @@ class TestTextFromOutside:
         self, all_results: Mapping[str, RunResult], printed: Printed
     ) -> None:
         named = [r.model_copy(update={"name": f"scenario_{n:02}"}) for n, r in enumerate(all_results.values())]
-        lines = printed(render_summary(named), 200).splitlines()
+        lines = printed(summary_document(named), 200).splitlines()
         assert [sum(result.name in line for line in lines) for result in named] == [1] * len(named)

@@ -12,10 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
-from perfcli.report.bars import drawn
-from perfcli.report.bins import MOST_BINS, edges
-from perfcli.report.columns import Columns, Point, stacked
-from perfcli.report.console import render_result
+from perfcli.report.console import to_console
+from perfcli.report.drawings import MOST_BINS, Columns, Point, bar_of, edges, stacked
+from perfcli.report.run import run_document
 from perfcli.results import LoadSlice, RunResult, SecondOfLoad
 
 MS = 1_000_000
@@ -55,7 +54,7 @@ class TestBars:
         ("fraction", "bar"), [(0, ""), (1e-9, "."), (0.25, "##."), (0.5, "#####"), (1.0, "##########")]
     )
     def test_ends_at_the_nearest_part(self, fraction: float, bar: str) -> None:
-        assert drawn(fraction, 10, ".#") == bar
+        assert bar_of(fraction, 10, ".#") == bar
 
 
 class TestColumns:
@@ -92,7 +91,7 @@ class TestPlots:
     def lines(self, result: RunResult, width: int = 80, **console: Any) -> list[str]:
         known: dict[str, Any] = {"color_system": None, "force_terminal": False}
         stream = io.StringIO()
-        Console(file=stream, width=width, **known | console).print(render_result(result, plots=True))
+        Console(file=stream, width=width, **known | console).print(to_console(run_document(result, plot=True)))
         return stream.getvalue().splitlines()
 
     def test_show_how_latency_is_spread(self, result: RunResult) -> None:
@@ -126,18 +125,18 @@ class TestPlots:
         known = {"force_terminal": True, "color_system": "standard"} if terminal else {}
         stream = io.StringIO()
         console = Console(file=stream, width=width, **({"color_system": None} | known))
-        console.print(render_result(result, plots=True))
+        console.print(to_console(run_document(result, plot=True)))
         text = stream.getvalue()
         assert ("█" in text) == terminal
         if not terminal:
             assert max(map(len, text.splitlines())) <= width
 
     def test_plain_ones_are_ascii(self, result: RunResult) -> None:
-        plots = "\n".join(self.lines(result)).replace("µ", "u").replace("–", "-")
+        plots = "\n".join(self.lines(result)).replace("µ", "u").replace("–", "-").replace("·", "-")
         assert plots.isascii()
 
     def test_are_left_out_unless_asked_for(self, result: RunResult, printed: Callable[..., str]) -> None:
-        assert "over time" not in printed(render_result(result))
+        assert "over time" not in printed(run_document(result))
 
     @pytest.mark.slow
     def test_every_ending_can_be_drawn(self, any_result: RunResult) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from perfcli.report.console import render_result
+from perfcli.report.run import run_document
 from perfcli.results import (
     GrowthResult,
     Inspection,
@@ -28,7 +28,7 @@ Said = Callable[..., str]
 @pytest.fixture
 def said(make_result: MakeResult, printed: Callable[..., str]) -> Said:
     """A report without its line breaks, of a run with the changes given."""
-    return lambda **changes: " ".join(printed(render_result(make_result(**changes)), 160).split())
+    return lambda **changes: " ".join(printed(run_document(make_result(**changes)), 160).split())
 
 
 SAVES = SaveCounts(acknowledged=1_000, checked=412, superseded=588)
@@ -94,7 +94,7 @@ class TestMemory:
                 64.2,
                 "leak memory still grew, by +70.1 B/op, 3.20 MB in all; a leak, or caches and histories that",
             ),
-            (0.0, "leak none proven: slope +70.1 B/op, its lower bound +64.2 B/op"),
+            (0.0, "leak none: +70.1 B/op (95% lower bound +64.2 B/op)"),
         ],
     )
     def test_a_leak_in_words(self, judged: float, words: str, make_result: MakeResult, said: Said) -> None:
@@ -103,8 +103,8 @@ class TestMemory:
 
     def test_too_little_to_prove_a_leak_says_how_much_is_needed(self, make_result: MakeResult, said: Said) -> None:
         leak = LeakResult(slope=70.1, lower_bound=64.2, second_half_slope=70.0, growth_bytes=9.9e5, judged=0.0)
-        words = "none proven: slope +70.1 B/op, its lower bound +64.2 B/op; 990 kB of the 1.05 MB that would prove it"
-        assert words in said(memory=make_result().memory.model_copy(update={"leak": leak}))
+        text = said(memory=make_result().memory.model_copy(update={"leak": leak}))
+        assert "leak unproven: +70.1 B/op (95% lower bound +64.2 B/op). Needs 1.05 MB of growth, has 990 kB" in text
 
     def test_a_leak_that_fails_is_called_one(
         self, make_result: MakeResult, judged: Callable[..., ThresholdResult], said: Said

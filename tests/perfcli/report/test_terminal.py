@@ -8,7 +8,8 @@ from collections.abc import Callable
 import pytest
 from rich.cells import cell_len
 
-from perfcli.report.console import render_result
+from perfcli.report.console import to_console
+from perfcli.report.run import run_document
 from perfcli.report.terminal import make_console
 from perfcli.results import RunResult
 
@@ -33,7 +34,7 @@ def _bare_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def report_on(stream: io.StringIO, result: RunResult) -> str:
     """What the report of `result` writes to `stream`."""
-    make_console(file=stream).print(render_result(result))
+    make_console(file=stream).print(to_console(run_document(result)))
     return stream.getvalue()
 
 
@@ -41,7 +42,7 @@ def encoded_report(shown: RunResult | str, encoding: str) -> str:
     """What a reader of a stream in this encoding gets."""
     raw = io.BytesIO()
     stream = io.TextIOWrapper(raw, encoding=encoding)
-    make_console(file=stream).print(render_result(shown) if isinstance(shown, RunResult) else shown)
+    make_console(file=stream).print(to_console(run_document(shown)) if isinstance(shown, RunResult) else shown)
     stream.flush()
     return raw.getvalue().decode(encoding)
 
@@ -69,7 +70,7 @@ class TestColours:
         text = report_on(io.StringIO(), make_result())
         assert "\x1b" not in text
         assert "stddev" in text
-        assert {char for char in text if not char.isascii()} <= {"µ", "–"}
+        assert {char for char in text if not char.isascii()} <= {"µ", "–", "·"}
 
     def test_what_is_piped_keeps_to_columns_where_they_are_set(self, monkeypatch: pytest.MonkeyPatch) -> None:
         assert make_console(file=io.StringIO()).width == 160

@@ -12,8 +12,8 @@ from rich.console import Console
 from perfcli.errors import Verdict
 from perfcli.regression.history import History, KeptRun
 from perfcli.regression.trend import ChangePoint, MetricTrend, Trend, TrendPoint
+from perfcli.report.drawings import Sparkline, sparkline
 from perfcli.report.history import render_history
-from perfcli.report.sparkline import Sparkline, drawn
 from perfcli.report.trend import render_trend
 from perfcli.units import Unit
 
@@ -171,17 +171,17 @@ class TestSparkline:
     """The picture."""
 
     def test_heights(self) -> None:
-        assert drawn([1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0], 8, "12345678") == "12345678"
+        assert sparkline([1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0], 8, "12345678") == "12345678"
 
     def test_noise_is_no_mountain(self) -> None:
-        assert set(drawn([100.0, 101.0, 99.0, 100.0], 4, "12345678")) <= {"4", "5"}
+        assert set(sparkline([100.0, 101.0, 99.0, 100.0], 4, "12345678")) <= {"4", "5"}
 
     def test_an_outlier_does_not_flatten_a_step(self) -> None:
-        first, *_, last = drawn([100.0] * 10 + [9_999.0] + [130.0] * 10, 21, "12345678")
+        first, *_, last = sparkline([100.0] * 10 + [9_999.0] + [130.0] * 10, 21, "12345678")
         assert int(last) - int(first) > 1
 
     def test_figures_that_are_all_the_same(self) -> None:
-        assert drawn([0.0], 1, "12345678") == drawn([5.0], 1, "12345678")
+        assert sparkline([0.0], 1, "12345678") == sparkline([5.0], 1, "12345678")
 
     def test_more_figures_than_room_share_cells(self, printed: Printed) -> None:
         line, marks = printed(Sparkline([1.0] * 200 + [9.0] * 200, [200], lead=""), 41).splitlines()

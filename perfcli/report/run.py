@@ -1,0 +1,242 @@
+"""The report of a run as blocks: the verdict, then what it rests on, then all that is known."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from rich.text import Text
+
+from perfcli import units
+from perfcli.errors import Verdict
+from perfcli.report import blocks
+from perfcli.report.blocks import BAD, DOUBTFUL, QUIET, Block, Code, Facts, Section
+from perfcli.report.compared import baseline_in_brief, baseline_section, comparison_word
+from perfcli.report.engine import engine_in_brief, engine_of
+from perfcli.report.figures import counted, cpus_in_words, name, one_line, verdict_word
+from perfcli.report.operations import (
+    brief_operations_table,
+    failure_examples,
+    failures_table,
+    footnotes,
+    is_open,
+    operations_table,
+)
+from perfcli.report.phases import amounts, delivery, phase_sections, phases_table, what_held
+from perfcli.report.plots import plots
+from perfcli.report.process import process_sections, resources_in_brief
+from perfcli.report.stability import integrity_in_brief, notable, stability_section
+from perfcli.report.thresholds import thresholds_in_brief, thresholds_section
+from perfcli.results import RunResult
+
+Fact = tuple[str, Text]
+
+
+def run_document(result: RunResult, *, plot: bool = False) -> list[Section]:
+    """The report of one scenario.
+
+    Args:
+        plot: whether the latency of each operation is drawn, too.
+    """
+    sections = [_answer(result)]
+    if was_measured(result):
+        sections += _load(result)
+        sections += [Section("plots", list(plots(result)))] if plot else []
+        sections += process_sections(result)
+        sections.append(stability_section(result))
+    sections += [
+        Section("in brief", (), brief=[Facts(list(_in_brief(result)))]),
+        thresholds_section(result),
+        baseline_section(result),
+        Section("what ran", [Facts(list(_what_ran(result)))], detail=True),
+    ]
+    return [section for section in sections if section.blocks or section.brief]
+
+
+def verdict_block(result: RunResult) -> blocks.Verdict:
+    """The verdict; of a run that passed with what ran, of another with its reasons."""
+    word = verdict_word(result.verdict)
+    word.plain = word.plain.upper()
+    if result.baseline and result.baseline.change == "regression":
+        word.append(", REGRESSION", f"bold {BAD}")
+    passed = result.verdict is Verdict.PASS
+    text = load_in_brief(result) if passed else Text(outcome(result))
+    return blocks.Verdict(word, name(result.name, "bold"), text, list(map(name, result.reasons)))
+
+
+def verdict_line(result: RunResult) -> blocks.Verdict:
+    """The verdict with its reasons, for one line."""
+    reasons = "; ".join(map(one_line, result.reasons))
+    text = Text.assemble(f"{outcome(result)}: {reasons}" if reasons else outcome(result), *_against_baseline(result))
+    return blocks.Verdict(verdict_word(result.verdict), name(result.name, "bold"), text)
+
+
+def was_measured(result: RunResult) -> bool:
+    """Whether there is anything to show of a load."""
+    return result.duration_ns is not None or bool(result.total.attempts)
+
+
+def load_in_brief(result: RunResult) -> Text:
+    """ "5,000 iterations by 5 vus in 601 ms · 8,319/s · 0 failed"."""
+    if result.duration_ns is None:
+        return Text("nothing was measured", QUIET)
+    total = result.total
+    phases = result.phases
+    by = f"by {counted(phases[0].vus, 'vu')}" if len(phases) == 1 else f"in {counted(len(phases), 'phase')}"
+    if result.processes > 1:
+        by += f" over {result.processes} processes"
+    parts = [
+        Text(f"{counted(result.iterations, 'iteration')} {by} in {units.format_duration(result.duration_ns)}"),
+        Text(units.format_rate(total.throughput_per_s)),
+        Text(f"{units.format_count(total.failed)} failed", BAD if total.failed else ""),
+    ]
+    undone = ((result.dropped_iterations, "dropped"), (result.interrupted_iterations, "interrupted"))
+    parts += [Text(f"{units.format_count(count)} {what}", DOUBTFUL) for count, what in undone if count]
+    return Text(" · ").join(parts)
+
+
+def outcome(result: RunResult) -> str:
+    """What the verdict rests on, in a few words."""
+    return f"{_outcome(result)}, {_ordinal(result)} try" if result.earlier_tries else _outcome(result)
+
+
+def earlier_tries(result: RunResult) -> str:
+    """Which try this is, and what became of those before; "" for the first."""
+    if not (earlier := result.earlier_tries):
+        return ""
+    last = ", the last" if len(earlier) > 1 else ""
+    return f"{_tried(result)}{last}: {'; '.join(earlier[-1].reasons)}"
+
+
+def _tried(result: RunResult) -> str:
+    earlier = len(result.earlier_tries)
+    before = "the first was starved" if earlier == 1 else f"{earlier} before were starved"
+    return f"{_ordinal(result)} try; {before}"
+
+
+def _answer(result: RunResult) -> Section:
+    parts: list[Block] = [verdict_block(result)]
+    if result.verdict is not Verdict.PASS and was_measured(result):
+        parts.append(Facts([("ran", load_in_brief(result))]))
+    if result.details:
+        parts.append(Code(result.details, "what the engine printed last"))
+    return Section("verdict", parts)
+
+
+def _load(result: RunResult) -> Iterator[Section]:
+    """Phases in tables of their own; a single one is the run itself."""
+    arrives = any(map(is_open, result.phases))
+    notes = footnotes(result.phases or [result])
+    failures = failures_table(result.operations)
+    if len(result.phases) > 1:
+        yield Section("phases", [phases_table(result)])
+        yield from phase_sections(result.phases)
+        if notes.rows:
+            yield Section("notes", [notes], detail=True)
+    else:
+        table = operations_table(result, from_due_time=arrives)
+        noted = [notes] if notes.rows else []
+        yield Section("operations", [table, *noted], brief=[brief_operations_table(result)])
+    if failures.rows:
+        yield Section("failed operations", [failures])
+    if examples := failure_examples(result):
+        yield Section("examples of failures", examples, detail=True)
+
+
+def _in_brief(result: RunResult) -> Iterator[Fact]:
+    if was_measured(result):
+        if len(result.phases) == 1:
+            yield from list(delivery(result.phases[0]))[:1]
+        yield "resources", resources_in_brief(result)
+        yield "integrity", integrity_in_brief(result)
+        yield from notable(result)
+    if result.earlier_tries:
+        yield "try", Text(_tried(result))
+    yield from thresholds_in_brief(result)
+    yield from what_held(result)
+    yield from baseline_in_brief(result)
+    engine = engine_in_brief(result)
+    yield "engine", Text(" · ").join([*([name(engine)] if engine else []), Text(f"seed {result.seed}")])
+    if result.kept_database:
+        yield "database", Text.assemble("kept at ", name(result.kept_database))
+
+
+def _what_ran(result: RunResult) -> Iterator[Fact]:
+    if result.description:
+        yield "scenario", name(result.description)
+    yield "plan", name(result.plan)
+    if engine := engine_of(result):
+        yield "engine", name(engine)
+    if experiment := _experiment(result):
+        yield "pool", experiment
+    yield "seed", Text.assemble(str(result.seed), (f"  (repeat with --seed {result.seed})", QUIET))
+    if tried := earlier_tries(result):
+        yield "try", name(tried)
+    yield from amounts(result)
+    if len(result.phases) == 1:
+        yield from delivery(result.phases[0])
+    yield from what_held(result)
+    if result.kept_database:
+        yield "database", Text.assemble("kept at ", name(result.kept_database))
+    where = result.environment
+    cpu = f"{cpus_in_words(where)}, {where.cpu_model or where.machine}"
+    yield (
+        "environment",
+        name(f"{where.system}, {cpu}, {where.python}, SQLite {where.sqlite}, digipal-perf {where.tool_version}"),
+    )
+
+
+def _experiment(result: RunResult) -> Text | None:
+    """Threads and processes are different experiments; a lone vu is neither, nor is a server that others run in."""
+    vus = [phase.vus for phase in result.phases]
+    drives = result.scenario.get("target", {}).get("target", "embedded")
+    if sum(vus) < 2 or drives != "embedded":
+        return None
+    who = counted(vus[0], "vu") if len(vus) == 1 else "all vus"
+    if result.processes > 1:
+        return Text(f"processes: {who} over {result.processes} engine processes (SQLite's one writer)")
+    return Text(f"threads: {who} in one engine process (one GIL)")
+
+
+def _ordinal(result: RunResult) -> str:
+    number = len(result.earlier_tries) + 1
+    last = 0 if number % 100 in (11, 12, 13) else number % 10
+    return f"{number}{ {1: 'st', 2: 'nd', 3: 'rd'}.get(last, 'th') }"
+
+
+def _outcome(result: RunResult) -> str:
+    if result.verdict in (Verdict.INTERRUPTED, Verdict.ERROR):
+        return "nothing was measured" if result.duration_ns is None else "partial report"
+    if result.verdict is Verdict.INVALID:
+        return "cannot be judged"
+    return f"{_of_thresholds(result)}{_of_soft_ones(result)}{_own_exit_code(result)}"
+
+
+def _of_thresholds(result: RunResult) -> str:
+    failed, total = len(result.failed_thresholds), sum(threshold.strict for threshold in result.thresholds)
+    if failed:
+        return f"{units.format_count(failed)} of {counted(total, 'threshold')} failed{_not_judged(result)}"
+    if total == 0:
+        return "no thresholds: measured, not judged" if not result.thresholds else "only soft thresholds: not judged"
+    return "the threshold holds" if total == 1 else f"all {units.format_count(total)} thresholds hold"
+
+
+def _not_judged(result: RunResult) -> str:
+    count = sum(threshold.outcome == "not judged" for threshold in result.thresholds)
+    return f", {units.format_count(count)} not judged" if count else ""
+
+
+def _of_soft_ones(result: RunResult) -> str:
+    missed = sum(threshold.outcome == "miss" for threshold in result.thresholds)
+    return f", {counted(missed, 'soft one')} missed" if missed else ""
+
+
+def _own_exit_code(result: RunResult) -> str:
+    return f" (exit code {result.own_exit_code})" if result.own_exit_code != result.verdict.exit_code else ""
+
+
+def _against_baseline(result: RunResult) -> list[Text | str]:
+    """What the comparison with a baseline says, so that a verdict on thresholds alone is not taken for the whole."""
+    if result.baseline is None:
+        return []
+    gives = f" (exit code {result.exit_code})" if result.exit_code != result.own_exit_code else ""
+    return ["; ", comparison_word(result.baseline), gives]

@@ -1,0 +1,138 @@
+"""Several scenarios in a table, one on a line, and what could be run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+from rich.console import Group, RenderableType
+from rich.text import Text
+
+from perfcli import units
+from perfcli.errors import Verdict
+from perfcli.plan import ExecutionPlan
+from perfcli.report.blocks import DOUBTFUL, QUIET, Column, Line, Section, Table
+from perfcli.report.compared import comparison_word
+from perfcli.report.console import to_console
+from perfcli.report.figures import counted, figure, name, one_line, share, verdict_word
+from perfcli.report.layout import INDENT, Hanging, labelled
+from perfcli.report.run import outcome, verdict_line
+from perfcli.report.thresholds import describe, limit_used, nearest_limit
+from perfcli.results import RunResult
+from perfcli.scenario.models import Scenario
+
+_FAILED_FIRST: Final = (Verdict.FAIL, Verdict.ERROR, Verdict.INVALID, Verdict.INTERRUPTED, Verdict.PASS)
+_SUMMARY_COLUMNS: Final = (
+    Column("", "word"),
+    Column("scenario", "prose", least=22),
+    *map(Column, ("duration", "ok", "failed", "rate", "mean", "max")),
+    Column("nearest limit, or reason", "prose", least=28),
+)
+_SUMMARY_FIRST_TO_GO: Final = ("failed", "ok", "max", "rate", "mean", "duration")
+_LONGEST_NAME: Final = 28
+
+
+def summary_document(results: Sequence[RunResult]) -> list[Section]:
+    """One line for each scenario: failures first, then the slowest by mean latency.
+
+    The last column names the limit that is nearest. Upper limits only (times, memory, degradation): a success rate of
+    100 % against 95 % looks close to its limit, and is perfect.
+    """
+    rows = list(map(_summary_row, sorted(results, key=_concern)))
+    table = Table(_SUMMARY_COLUMNS, rows, "scenarios", first_to_go=_SUMMARY_FIRST_TO_GO)
+    order = Line(Text("failures first, then by mean latency", QUIET))
+    return [Section("scenarios", [table, order]), Section("tally", [Line(_tally(results), Text())])]
+
+
+def render_list(scenarios: Sequence[tuple[Scenario, str]]) -> RenderableType:
+    """What can be run: name, description, what runs, tags."""
+    if not scenarios:
+        return Text("No scenarios here.")
+    width = max((len(scenario.name) for scenario, _ in scenarios if len(scenario.name) <= _LONGEST_NAME), default=0)
+    return Group(*(_listed_scenario(scenario, plan, width) for scenario, plan in scenarios))
+
+
+def render_verdict_line(result: RunResult) -> RenderableType:
+    """The verdict of one scenario on one line."""
+    return to_console([Section("verdict", [verdict_line(result)])])
+
+
+def render_retry(result: RunResult) -> RenderableType:
+    """That a starved run is repeated, and why."""
+    return Hanging(Text("again ", DOUBTFUL).append_text(name(result.name, "bold")).append(INDENT), name(result.starved))
+
+
+def _concern(result: RunResult) -> tuple[float, float]:
+    latency = result.total.latency
+    fails = result.verdict is Verdict.PASS and result.exit_code != result.own_exit_code
+    return _FAILED_FIRST.index(result.verdict) - fails / 2, -(latency.mean_ns if latency else 0.0)
+
+
+def _summary_row(result: RunResult) -> list[Text]:
+    total = result.total
+    latency = total.latency
+    return [
+        verdict_word(result.verdict),
+        name(result.name),
+        figure(result.duration_ns, units.format_duration),
+        figure(total.ok, units.format_count),
+        figure(total.failed, units.format_count),
+        figure(total.throughput_per_s if result.duration_ns else None, units.format_rate),
+        figure(latency.mean_ns if latency else None, units.format_duration),
+        figure(latency.max_ns if latency else None, units.format_duration),
+        _why(result),
+    ]
+
+
+def _why(result: RunResult) -> Text:
+    if result.verdict is not Verdict.PASS:
+        first, *more = result.reasons or [outcome(result)]
+        return name(f"{first} (and {len(more)} more)" if more else first)
+    if result.baseline is not None and result.exit_code != result.own_exit_code:
+        return comparison_word(result.baseline)
+    nearest = nearest_limit(result)
+    used = None if nearest is None else limit_used(nearest)
+    if nearest is None or used is None:
+        return Text(outcome(result), QUIET)
+    return Text.assemble(f"{share(used)} of ", name(describe(nearest)))
+
+
+def _tally(results: Sequence[RunResult]) -> Text:
+    counts = [(verdict, sum(result.verdict is verdict for result in results)) for verdict in Verdict]
+    said = [Text.assemble(units.format_count(count), " ", verdict_word(verdict)) for verdict, count in counts if count]
+    return Text.assemble(counted(len(results), "scenario"), ": ", Text(", ").join(said))
+
+
+def _listed_scenario(scenario: Scenario, plan: str, width: int) -> Hanging:
+    lines = [Text(one_line(scenario.description))] if scenario.description.strip() else []
+    tags = f"  [{', '.join(scenario.tags)}]" if scenario.tags else ""
+    lines.append(Text(one_line(plan) + tags, QUIET))
+    return Hanging(Text(f"{scenario.name:<{width}}{INDENT}", "bold"), Text("\n").join(lines))
+
+
+def render_plans(plans: Sequence[ExecutionPlan]) -> RenderableType:
+    """Each scenario with its phases, what they run on, and how many thresholds judge them."""
+    parts: list[RenderableType] = []
+    for plan in plans:
+        parts += [Text()] if parts else []
+        parts += _render(plan)
+    return Group(*parts)
+
+
+def _render(plan: ExecutionPlan) -> Iterator[RenderableType]:
+    yield Hanging(name(plan.scenario.name, "bold").append(INDENT), name(plan.scenario.description))
+    yield from labelled(
+        [
+            *((phase.name, name(plan.describe_phase(phase))) for phase in plan.phases),
+            ("engine", name("; ".join(plan.describe_engine()) or "one process, an empty database")),
+            ("thresholds", Text(_thresholds(plan))),
+        ]
+    )
+
+
+def _thresholds(plan: ExecutionPlan) -> str:
+    of_run = len(plan.scenario.thresholds)
+    of_phases = [f"{len(rules)} on {phase.name}" for phase in plan.phases if (rules := phase.phase.thresholds)]
+    if of_phases:
+        return ", ".join([f"{of_run} on the whole run", *of_phases])
+    return str(of_run) if of_run else "none: it would be measured, not judged"
