@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from perfcli.cli.choosing import STORE
+from perfcli.cli.choosing import STORE, complain_left_out, kept_runs
 from perfcli.cli.files import FILE, inputs, note_inputs
 from perfcli.cli.group import cli
-from perfcli.streams import complain, say
+from perfcli.streams import say
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -54,12 +54,7 @@ def save(name: str, results: Path | None, force: bool, store: Path) -> None:
     from perfcli.report.baselines import saved_in_words
 
     place = Store(store)
-    if results is None:
-        runs, complaints = place.runs()
-        _complain(complaints)
-        chosen = newest_runs(runs)
-    else:
-        chosen = read_runs(results)
+    chosen = newest_runs(kept_runs(place)) if results is None else read_runs(results)
     path, replaces = save_baseline(name, chosen, place, force=force, results=results)
     say(saved_in_words(name, chosen, path, replaces=replaces))
 
@@ -81,7 +76,7 @@ def list_them(json_file: Path | None, store: Path) -> None:
     place = Store(store)
     _check(json_file, place)
     found, complaints = list_baselines(place)
-    _complain(complaints)
+    complain_left_out(complaints)
     _show(
         render_baselines({each.name: each.runs for each in found}),
         lambda: listed(found).model_dump(mode="json"),
@@ -144,9 +139,3 @@ def _show(report: RenderableType, document: Callable[[], Any], json_file: Path |
     outputs = Outputs()
     show_and_write(report, document, json_file, outputs)
     raise click.exceptions.Exit(outputs.exit_code(0))
-
-
-def _complain(complaints: Sequence[str]) -> None:
-    """Say on stderr what was left out."""
-    for complaint in complaints:
-        complain(f"left out: {complaint}")

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import reduce, wraps
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
 from perfcli.cli.files import DIRECTORY, note_inputs
 from perfcli.errors import UsageError
+from perfcli.streams import complain
 
 if TYPE_CHECKING:
     from perfcli.plan import ExecutionPlan
+    from perfcli.regression.store import Store
+    from perfcli.results import RunResult
     from perfcli.scenario.models import Scenario
     from perfcli.scenario.overrides import Override
 
@@ -44,6 +47,31 @@ STORE = click.option(
     metavar="DIR",
     help="Where runs and baselines are kept.",
 )
+
+_MANY_FILES: Final = 300
+"""Reading so many takes about a second."""
+
+
+def kept_runs(store: Store, scenario: str = "", *, in_short: bool = False) -> list[RunResult]:
+    """The runs that a store keeps, oldest first; stderr names the files that cannot be read.
+
+    Args:
+        scenario: only its runs.
+        in_short: as in `Store.runs`.
+    """
+    files = len(store.files())
+    if files >= _MANY_FILES:
+        complain(f"reading {files:,} files in {store.directory}")
+    kept = store.runs(scenario, in_short=in_short)
+    complain_left_out(kept.complaints)
+    return kept.runs
+
+
+def complain_left_out(complaints: Sequence[str]) -> None:
+    """Print on stderr which files of a store cannot be read, and why."""
+    for complaint in complaints:
+        complain(f"left out: {complaint}")
+
 
 PROGRESS = click.option(
     "--progress/--no-progress", default=True, help="Show how it goes, if not on a terminal every 10 s."

@@ -9,11 +9,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from perfcli.cli.choosing import STORE
+from perfcli.cli.choosing import STORE, kept_runs
 from perfcli.cli.files import FILE, inputs
 from perfcli.cli.group import cli
 from perfcli.errors import UsageError
-from perfcli.streams import complain
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -85,10 +84,7 @@ def _kept(scenario: str, directory: Path, json_file: Path | None, *, in_short: b
     store, name = Store(directory), _name_of(scenario)
     if json_file:
         check_outputs({"--json": json_file}, [*inputs(), *store.files()])
-    kept = store.runs(name, in_short=in_short)
-    for complaint in kept.complaints:
-        complain(f"left out: {complaint}")
-    return kept.runs
+    return kept_runs(store, name, in_short=in_short)
 
 
 def _name_of(scenario: str) -> str:

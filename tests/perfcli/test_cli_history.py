@@ -150,3 +150,12 @@ def test_a_dash_writes_json_to_stdout_and_the_table_beside_it(kept: str) -> None
         result = invoked(*command, "--store", kept, "--json", "-")
         assert json.loads(result.stdout)["kind"] in ("history", "trend", "baselines")
         assert result.stderr
+
+
+@pytest.mark.parametrize("command", [("history",), ("trend", "test"), ("baseline", "save", "main", "--force")])
+def test_many_files_are_announced_before_they_are_read(
+    command: tuple[str, ...], kept: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert "reading" not in invoked(*command, "--store", kept).stderr
+    monkeypatch.setattr("perfcli.cli.choosing._MANY_FILES", RUNS)
+    assert invoked(*command, "--store", kept).stderr.startswith("reading ")
