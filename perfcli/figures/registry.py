@@ -27,6 +27,11 @@ class Scope(IntEnum):
     PHASE = 2
     OPERATION = 3
 
+    @property
+    def parts(self) -> list[str]:
+        """The parts of a run that have a value each: run, phase, operation."""
+        return [scope.name.lower() for scope in Scope if scope <= self]
+
 
 class Better(StrEnum):
     """Which direction is an improvement."""
@@ -116,6 +121,10 @@ class Metric:
     def per_operation(self) -> bool:
         """Whether it is known of each operation."""
         return self.scope is Scope.OPERATION
+
+    def is_known_of(self, view: View) -> bool:
+        """Whether its scope has values of that part of a run."""
+        return self.scope >= (Scope.OPERATION if view.label else Scope.PHASE if view.phase else Scope.RUN)
 
     def value(self, view: View, statistic: str = "") -> float | None:
         """Its value in the base unit; None if it was not measured.

@@ -1,25 +1,33 @@
-"""The metric families of the exposition, and what a run or a comparison says of each: in base units, as is the rule.
-
-docs/reports.md lists them.
-"""
+"""The families of the exposition: one for each metric, and those that are no metric's. Values are in base units."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Final, Literal
 
 from perfcli.errors import Verdict
+from perfcli.figures import METRICS, STATISTICS, Metric, Spread, View, percentile_of, views
 from perfcli.regression.result import AbResult, Change, MetricComparison
 from perfcli.report.saved import Reported
-from perfcli.results import OperationResult, RunResult, ThresholdResult
+from perfcli.results import RunResult, ThresholdResult
 from perfcli.units import NS_PER_S, Unit
 
 Labels = Mapping[str, str]
 
-_QUANTILES: Final = {"0.5": "p50_ns", "0.9": "p90_ns", "0.95": "p95_ns", "0.99": "p99_ns", "0.999": "p99_9_ns"}
-_MEMORY: Final = ("growth", "peak", "per_pet", "after_cleanup")
-_INTEGRITY: Final = ("lost", "duplicates", "lost_updates", "differences", "torn")
+_BASE_UNITS: Final = {
+    Unit.DURATION: "seconds",
+    Unit.SIZE: "bytes",
+    Unit.SIZE_PER_OPERATION: "bytes_per_operation",
+    Unit.RATE: "per_second",
+    Unit.PERCENTAGE: "ratio",
+    Unit.COUNT: "",
+    Unit.NUMBER: "",
+}
+"""What the name of a metric's family ends in."""
+
+_EXTREMES: Final = {"min": 0.0, "max": 1.0}
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,63 +91,60 @@ def _verdict(result: RunResult) -> Samples:
         yield Sample(int(result.verdict is verdict), {"verdict": verdict.value})
 
 
-def _seconds(duration_ns: float | None) -> float | None:
-    return None if duration_ns is None else duration_ns / NS_PER_S
-
-
 def _outcomes(result: RunResult) -> Samples:
     for operation in result.operations:
         yield from _counted(operation.ok, operation=operation.name, outcome="ok")
         yield from _counted(operation.failed, operation=operation.name, outcome="failed")
 
 
-def _latency(result: RunResult) -> Samples:
-    for operation in result.operations:
-        yield from _summary(operation, {"operation": operation.name})
+def _views(metric: Metric, result: RunResult) -> Iterator[tuple[View, Labels]]:
+    """What the metric is known of, with the labels that say so: no phase is the whole run, no operation all of them."""
+    for view in views(result):
+        if metric.is_known_of(view):
+            labels = {"phase": view.phase.name if view.phase else "", "operation": view.label}
+            yield view, {name: value for name, value in labels.items() if value}
 
 
-def _summary(operation: OperationResult, labels: Labels) -> Samples:
-    latency = operation.latency
-    if latency is None:
-        return
-    count = latency.count or operation.ok
-    for quantile, name in _QUANTILES.items():
-        yield Sample(getattr(latency, name) / NS_PER_S, {**labels, "quantile": quantile})
-    yield Sample(count, labels, "_count")
-    yield Sample(latency.mean_ns * count / NS_PER_S, labels, "_sum")
+def _values(metric: Metric, statistic: str, result: RunResult) -> Samples:
+    for view, labels in _views(metric, result):
+        value = metric.value(view, statistic)
+        yield from _known(None if value is None else _in_base_unit(metric.unit, value), **labels)
 
 
-def _extremes(result: RunResult) -> Samples:
-    for operation in result.operations:
-        if operation.latency is not None:
-            for name in ("min", "max"):
-                extreme_ns = getattr(operation.latency, f"{name}_ns")
-                yield Sample(extreme_ns / NS_PER_S, {"operation": operation.name, "statistic": name})
+def _summaries(metric: Metric, result: RunResult) -> Samples:
+    for view, labels in _views(metric, result):
+        if isinstance(spread := metric.of(view), Spread):
+            yield from _summary(metric, spread, labels)
 
 
-def _throughput(result: RunResult) -> Samples:
-    for operation in result.operations:
-        yield Sample(operation.throughput_per_s, {"operation": operation.name})
+def _summary(metric: Metric, spread: Spread, labels: Labels) -> Samples:
+    """All quantiles that the result holds, the least and the largest value among them."""
+    held = {_quantile(name): spread.statistic(name) for name in (*STATISTICS, *spread.summary.percentiles)}
+    for quantile, value in sorted((q, value) for q, value in held.items() if q is not None and value is not None):
+        yield Sample(_in_base_unit(metric.unit, value), {**labels, "quantile": f"{quantile:g}"})
+    yield Sample(spread.count, labels, "_count")
+    yield Sample(_in_base_unit(metric.unit, spread.summary.mean_ns * spread.count), labels, "_sum")
 
 
-def _memory(result: RunResult) -> Samples:
-    for name in _MEMORY:
-        yield from _known(getattr(result.memory, name), figure=name)
+def _quantile(statistic: str) -> float | None:
+    return _EXTREMES.get(statistic, percentile_of(statistic))
 
 
-def _cpu(result: RunResult) -> Samples:
-    yield from _known(result.resources.cpu_mean, statistic="mean")
-    yield from _known(result.resources.cpu_max, statistic="max")
+def _in_base_unit(unit: Unit, value: float) -> float:
+    return value / NS_PER_S if unit is Unit.DURATION else value
 
 
-def _database(result: RunResult) -> Samples:
-    yield from _known(result.resources.database_bytes, file="database")
-    yield from _known(result.resources.wal_bytes_max, file="wal")
-
-
-def _integrity(result: RunResult) -> Samples:
-    for name in _INTEGRITY if result.integrity else ():
-        yield from _known(getattr(result.integrity, name), kind=name)
+def _families_of(metric: Metric) -> Iterator[Family]:
+    """The family of a metric; of a distribution the one statistic beside it that no summary can hold."""
+    unit = _BASE_UNITS[metric.unit]
+    name = metric.name.replace(".", "_")
+    in_full = f"{name}_{unit}" if unit else name
+    if metric.needs_statistic:
+        yield Family(in_full, "summary", unit, metric.meaning, partial(_summaries, metric))
+        spread = f"standard deviation of {metric.name}"
+        yield Family(f"{name}_stddev_{unit}", "gauge", unit, spread, partial(_values, metric, "stddev"))
+    else:
+        yield Family(in_full, "gauge", unit, metric.meaning, partial(_values, metric, ""))
 
 
 def _by_threshold(of: Callable[[ThresholdResult], float | None]) -> Callable[[RunResult], Samples]:
@@ -153,8 +158,8 @@ def _by_threshold(of: Callable[[ThresholdResult], float | None]) -> Callable[[Ru
     return samples
 
 
-def _in_base_units(threshold: ThresholdResult, value: float | None) -> float | None:
-    return _seconds(value) if threshold.unit is Unit.DURATION else value
+def _in_base_unit_of(threshold: ThresholdResult, value: float | None) -> float | None:
+    return None if value is None else _in_base_unit(threshold.unit, value)
 
 
 def _baseline(result: RunResult) -> Samples:
@@ -191,44 +196,8 @@ FAMILIES: Final = (
         lambda run: _known(len(run.earlier_tries) + 1),
     ),
     Family("exit_code", "gauge", "", "The exit code that the run gives", lambda run: _known(run.exit_code)),
-    Family("duration_seconds", "gauge", "seconds", "Measured time", lambda run: _known(_seconds(run.duration_ns))),
-    Family("iterations", "counter", "", "Iterations completed", lambda run: _counted(run.iterations)),
-    Family(
-        "dropped_iterations",
-        "counter",
-        "",
-        "Iterations that were due and never started",
-        lambda run: _counted(run.dropped_iterations),
-    ),
     Family("operations", "counter", "", "Operations by their outcome", _outcomes),
-    Family("latency_seconds", "summary", "seconds", "Latency of operations that answered rightly", _latency),
-    # not under a name beside them: whoever sums up a label's values would count them twice
-    Family(
-        "overall_latency_seconds",
-        "summary",
-        "seconds",
-        "Latency of all operations together",
-        lambda run: _summary(run.total, {}),
-    ),
-    Family("latency_extreme_seconds", "gauge", "seconds", "The shortest and the longest latency", _extremes),
-    Family(
-        "throughput",
-        "gauge",
-        "",
-        "Successful operations per second of planned time, or of measured time if longer",
-        _throughput,
-    ),
-    Family("memory_bytes", "gauge", "bytes", "Memory of the engine process, the harness's left out", _memory),
-    Family(
-        "memory_slope_bytes",
-        "gauge",
-        "bytes",
-        "Growth of RSS per operation",
-        lambda run: _known(run.memory.slope_bytes_per_operation),
-    ),
-    Family("cpu_ratio", "gauge", "ratio", "CPU time of the engine process over elapsed time", _cpu),
-    Family("database_bytes", "gauge", "bytes", "The database at the end, and its largest write-ahead log", _database),
-    Family("integrity_faults", "gauge", "", "Where the database is not what was acknowledged", _integrity),
+    *(family for metric in METRICS.values() for family in _families_of(metric)),
     Family(
         "threshold_passed",
         "gauge",
@@ -241,14 +210,14 @@ FAMILIES: Final = (
         "gauge",
         "",
         "What was observed of a threshold, times in seconds",
-        _by_threshold(lambda threshold: _in_base_units(threshold, threshold.observed)),
+        _by_threshold(lambda threshold: _in_base_unit_of(threshold, threshold.observed)),
     ),
     Family(
         "threshold_limit",
         "gauge",
         "",
         "The limit of a threshold, times in seconds",
-        _by_threshold(lambda threshold: _in_base_units(threshold, threshold.limit)),
+        _by_threshold(lambda threshold: _in_base_unit_of(threshold, threshold.limit)),
     ),
     Family("baseline_ratio", "gauge", "ratio", "Latency now over that of the baseline", _baseline),
     Family("ab_change", "gauge", "", "1 for what became of the candidate, 0 for the others", of_comparison=_change),

@@ -1,16 +1,56 @@
-"""What the tests of the tool share: scenarios made in a line."""
+"""What the tests of the tool share: scenarios made in a line, and a result that lacks nothing."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+import types
+from collections.abc import Callable, Iterator
+from enum import Enum
+from itertools import count
+from typing import Any, Literal, Union, get_args, get_origin
 
 import pytest
+from pydantic import BaseModel
 
 from perfcli.plan import ExecutionPlan, plan_run
+from perfcli.results import RunResult
 from perfcli.scenario.models import Scenario
 
 MakePlan = Callable[..., ExecutionPlan]
+
+
+KEYS = {"percentiles": "p75", "failures": "timeout"}
+"""Keys of tables of a result that metrics look up; of the others any will do."""
+
+
+def filled(kind: Any, numbers: Iterator[int], field: str = "") -> Any:
+    """A value of a type in which everything is present, and every number is another one."""
+    origin, arguments = get_origin(kind), get_args(kind)
+    if origin in (Union, types.UnionType):
+        return filled(arguments[0], numbers, field)
+    if origin is Literal:
+        return arguments[0]
+    if origin is list:
+        return [filled(arguments[0], numbers)]
+    if origin is tuple:
+        return [filled(each, numbers) for each in arguments]
+    if origin is dict:
+        key = next(numbers) if arguments[0] is int else KEYS.get(field, "status")
+        return {key: filled(arguments[1], numbers)}
+    if isinstance(kind, type) and issubclass(kind, BaseModel):
+        return {name: filled(each.annotation, numbers, name) for name, each in kind.model_fields.items()}
+    if isinstance(kind, type) and issubclass(kind, Enum):
+        return next(iter(kind)).value
+    return {int: next(numbers), float: next(numbers) + 0.5, str: "status", bool: True}.get(kind, {})
+
+
+@pytest.fixture
+def full_document() -> dict[str, Any]:
+    """A result as its file holds it, in which everything was measured: two phases, and one operation in each."""
+    fields = filled(RunResult, count(1_000))
+    fields["commit"] = ""
+    fields["total"]["service_time"]["max_ns"] += 1  # else its histogram would be latency's
+    fields["phases"].append(filled(RunResult.model_fields["phases"].annotation, count(2_000_000))[0] | {"name": "two"})
+    return fields
 
 
 @pytest.fixture

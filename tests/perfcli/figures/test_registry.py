@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import types
 from collections.abc import Iterator
-from enum import Enum
 from functools import reduce
-from itertools import count
 from operator import getitem
-from typing import Any, Literal, Union, get_args, get_origin
+from typing import Any
 
 import pytest
-from pydantic import BaseModel
 
 from perfcli.figures import METRICS, STATISTICS, Better, Scope, View, views
 from perfcli.results import LatencySummary, RunResult, SaveCounts
@@ -47,39 +43,6 @@ NOT_METRICS = {
 """Numbers of a result that are no metric, and why; by the end, or the beginning, of their path."""
 
 
-KEYS = {"percentiles": "p75", "failures": "timeout"}
-"""Keys of tables of a result that metrics look up; of the others any will do."""
-
-
-def filled(kind: Any, numbers: Iterator[int], field: str = "") -> Any:
-    """A value of a type in which everything is present, and every number is another one."""
-    origin, arguments = get_origin(kind), get_args(kind)
-    if origin in (Union, types.UnionType):
-        return filled(arguments[0], numbers, field)
-    if origin is Literal:
-        return arguments[0]
-    if origin is list:
-        return [filled(arguments[0], numbers)]
-    if origin is tuple:
-        return [filled(each, numbers) for each in arguments]
-    if origin is dict:
-        key = next(numbers) if arguments[0] is int else KEYS.get(field, "status")
-        return {key: filled(arguments[1], numbers)}
-    if isinstance(kind, type) and issubclass(kind, BaseModel):
-        return {name: filled(each.annotation, numbers, name) for name, each in kind.model_fields.items()}
-    if isinstance(kind, type) and issubclass(kind, Enum):
-        return next(iter(kind)).value
-    return {int: next(numbers), float: next(numbers) + 0.5, str: "status", bool: True}.get(kind, {})
-
-
-def document() -> dict[str, Any]:
-    fields = filled(RunResult, count(1_000))
-    fields["commit"] = ""
-    fields["total"]["service_time"]["max_ns"] += 1  # else its histogram would be latency's
-    fields["phases"].append(filled(RunResult.model_fields["phases"].annotation, count(2_000_000))[0] | {"name": "two"})
-    return fields
-
-
 def numbers_in(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
     if isinstance(value, dict):
         for key, inner in value.items():
@@ -107,8 +70,8 @@ def is_listed(path: tuple[Any, ...]) -> bool:
 
 
 @pytest.mark.slow
-def test_every_number_of_a_result_is_read_by_a_metric_or_listed_with_a_reason() -> None:
-    fields = document()
+def test_every_number_of_a_result_is_read_by_a_metric_or_listed_with_a_reason(full_document: dict[str, Any]) -> None:
+    fields = full_document
     before, unread = figures_of(fields), []
     for path in numbers_in(fields):
         if is_listed(path):
@@ -121,14 +84,14 @@ def test_every_number_of_a_result_is_read_by_a_metric_or_listed_with_a_reason() 
     assert unread == []
 
 
-def test_the_list_names_only_what_there_is() -> None:
-    paths = {".".join(key for key in path if isinstance(key, str)) for path in numbers_in(document())}
+def test_the_list_names_only_what_there_is(full_document: dict[str, Any]) -> None:
+    paths = {".".join(key for key in path if isinstance(key, str)) for path in numbers_in(full_document)}
     unused = [each for each in NOT_METRICS if not any(f".{each}." in f".{path}." for path in paths)]
     assert unused == []
 
 
-def test_a_full_result_has_every_metric() -> None:
-    run = RunResult.model_validate(document())
+def test_a_full_result_has_every_metric(full_document: dict[str, Any]) -> None:
+    run = RunResult.model_validate(full_document)
     missing = [
         metric.name
         for metric in METRICS.values()
@@ -152,8 +115,8 @@ def test_the_statistics_are_those_that_a_result_holds() -> None:
     assert set(STATISTICS.values()) == fields
 
 
-def test_a_metric_that_was_not_measured_says_why() -> None:
-    run = RunResult.model_validate(document())
+def test_a_metric_that_was_not_measured_says_why(full_document: dict[str, Any]) -> None:
+    run = RunResult.model_validate(full_document)
     assert METRICS["delivery"].reason_missing(View(run)) == "the load has no arrival rate"
     shared = run.integrity and run.integrity.model_copy(update={"saves": SaveCounts(acknowledged=3, unchecked=3)})
     unchecked = run.model_copy(update={"integrity": shared})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 from collections.abc import Callable
@@ -14,11 +15,14 @@ from prometheus_client import Metric
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
 from prometheus_client.parser import text_string_to_metric_families as read_text_format
 
+from perfcli import figures
+from perfcli.figures import METRICS, Scope, Spread, View, views
 from perfcli.regression.result import AbResult, Change
 from perfcli.report.exposition import FAMILIES
 from perfcli.report.openmetrics import PREFIX, render_openmetrics
 from perfcli.report.outside import without_surrogates
 from perfcli.results import BaselineComparison, OperationChange, RunResult
+from perfcli.units import Unit
 
 
 def families(*results: RunResult | AbResult) -> dict[str, Metric]:
@@ -49,9 +53,58 @@ def test_times_are_in_seconds(all_results: dict[str, RunResult]) -> None:
     quantiles = {
         s.labels.get("quantile"): s.value
         for s in told["latency_seconds"].samples
-        if s.labels["operation"] == "load_pet"
+        if s.labels.get("operation") == "load_pet"
     }
     assert quantiles["0.99"] == latency.p99_ns / 1e9
+    assert (quantiles["0"], quantiles["1"]) == (latency.min_ns / 1e9, latency.max_ns / 1e9)
+
+
+def test_names_are_unique() -> None:
+    names = [family.name for family in FAMILIES]
+    assert len(set(names)) == len(names)
+
+
+@pytest.mark.parametrize("name", METRICS)
+def test_every_metric_is_told_of_each_part_that_it_is_known_of(name: str, full_document: dict[str, Any]) -> None:
+    run, metric = RunResult.model_validate(full_document), METRICS[name]
+    statistic = "p99" if metric.needs_statistic else ""
+    expected = {
+        (view.phase.name if view.phase else "", view.label): metric.value(view, statistic)
+        for view in views(run)
+        if metric.is_known_of(view)
+    }
+    (family,) = (found for family, found in families(run).items() if re.fullmatch(family_of(metric), family))
+    told = {
+        (sample.labels.get("phase", ""), sample.labels.get("operation", "")): sample.value
+        for sample in family.samples
+        if sample.labels.get("quantile", "0.99") == "0.99" and not sample.name.endswith(("_count", "_sum"))
+    }
+    factor = 1e9 if metric.unit is Unit.DURATION else 1
+    assert {part: value * factor for part, value in told.items()} == pytest.approx(expected)
+    assert len(told) == {Scope.RUN: 1, Scope.PHASE: 3, Scope.OPERATION: 6}[metric.scope]
+
+
+def family_of(metric: figures.Metric) -> str:
+    unit = {Unit.DURATION: "_seconds", Unit.SIZE: "_bytes", Unit.PERCENTAGE: "_ratio", Unit.RATE: "_per_second"}
+    return metric.name.replace(".", "_") + unit.get(metric.unit, "(_bytes_per_operation)?")
+
+
+def test_a_summary_holds_every_percentile_of_the_result(full_document: dict[str, Any]) -> None:
+    run = RunResult.model_validate(full_document)
+    spread = METRICS["latency"].of(View(run))
+    assert isinstance(spread, Spread)
+    whole = [
+        sample for sample in families(run)["latency_seconds"].samples if set(sample.labels) <= {"scenario", "quantile"}
+    ]
+    quantiles = {float(sample.labels["quantile"]) for sample in whole if "quantile" in sample.labels}
+    assert quantiles == {0, 0.5, 0.75, 0.9, 0.95, 0.99, 0.999, 1}
+    count, total = (next(s.value for s in whole if s.name.endswith(end)) for end in ("_count", "_sum"))
+    assert count == spread.count
+    assert total == pytest.approx(spread.summary.mean_ns * spread.count / 1e9)
+
+
+def test_what_was_not_measured_is_left_out(make_result: Callable[..., RunResult]) -> None:
+    assert "delivery_ratio" not in families(make_result())
 
 
 TYPES_OF_THE_TEXT_FORMAT = {"counter", "gauge", "summary", "histogram", "untyped"}
@@ -82,9 +135,9 @@ def test_the_verdict_is_a_set_of_states(all_results: dict[str, RunResult]) -> No
     assert len(states) == 5
 
 
-def test_all_operations_are_no_operation(all_results: dict[str, RunResult]) -> None:
+def test_all_operations_have_no_label(all_results: dict[str, RunResult]) -> None:
     told = families(all_results["passed"])
-    assert set(values(told["throughput"], "operation")) == {"load_pet", "save_pet"}
+    assert set(values(told["throughput_per_second"], "operation")) == {"", "load_pet", "save_pet"}
     counts = [sample.value for sample in told["operations"].samples]
     assert sum(counts) == all_results["passed"].total.attempts
 
@@ -115,5 +168,5 @@ def test_names_come_out_as_they_are(
     told = families(make_result(name=f"x{text}", operations=[operation], thresholds=[threshold]))
     written = without_surrogates(f"x{text}")
     assert set(values(told["exit_code"], "scenario")) == {written}
-    assert set(values(told["throughput"], "operation")) == {written}
+    assert set(values(told["throughput_per_second"], "operation")) == {"", written}
     assert set(values(told["threshold_passed"], "threshold")) == {written}
