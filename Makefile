@@ -9,7 +9,7 @@ PYTEST := $(BIN)/python -m pytest
 # Cached bytecode halves the time to collect the tests; this keeps it even if your shell says PYTHONDONTWRITEBYTECODE.
 CACHED := PYTHONDONTWRITEBYTECODE= PYTHONPYCACHEPREFIX=$(CURDIR)/$(VENV)/bytecode
 
-.PHONY: demo quick test nightly lint format clean
+.PHONY: demo quick test nightly lint format docs clean
 
 demo: $(VENV)/installed
 	$(BIN)/digipal-perf run --tag quick
@@ -33,6 +33,10 @@ lint: $(VENV)/installed-for-tests
 format: $(VENV)/installed-for-tests
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+# the tables of the documents that are made from the code
+docs: $(VENV)/installed-for-tests
+	$(BIN)/python -m perfcli.report.doc_tables
 
 clean:
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis build dist

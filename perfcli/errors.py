@@ -10,15 +10,32 @@ from enum import IntEnum, StrEnum
 class ExitCode(IntEnum):
     """Exit codes of the command, each with one meaning."""
 
-    PASS = 0
-    INTERNAL = 1
-    USAGE = 2
-    THRESHOLD_FAILED = 3
-    INVALID = 4
-    REGRESSION = 5
-    HANGUP = 129
-    INTERRUPTED = 130
-    TERMINATED = 143
+    meaning: str
+
+    def __new__(cls, code: int, meaning: str = "") -> ExitCode:
+        """A code and what it means to a reader of the documents."""
+        member = int.__new__(cls, code)
+        member._value_ = code
+        member.meaning = meaning
+        return member
+
+    PASS = 0, "pass: every threshold held, or there was none"
+    INTERNAL = 1, "error: the engine died or hung, or failed after its set-up; or the tool itself failed"
+    USAGE = 2, "usage: an option or a scenario file that cannot be run"
+    THRESHOLD_FAILED = (
+        3,
+        "fail: a threshold did not hold, or had too few samples (or the exit code it names, 10 to 125); "
+        "the database is damaged",
+    )
+    INVALID = 4, "invalid: the set-up failed, nothing was measured, the load was not delivered, or others took the CPU"
+    REGRESSION = (
+        5,
+        "regression: `ab` found the candidate worse, or `run --baseline` this run slower; with `--strict`, also if "
+        "they cannot tell",
+    )
+    HANGUP = 129, "its terminal closed (SIGHUP), with a partial report; under `nohup` the command goes on"
+    INTERRUPTED = 130, "interrupted by Ctrl-C, with a partial report; a second Ctrl-C quits at once"
+    TERMINATED = 143, "terminated by SIGTERM, with a partial report"
 
 
 _MILDEST_FIRST = (

@@ -27,7 +27,6 @@ from perfcli.cli import cli
 from perfcli.errors import ExitCode
 from perfcli.executors import LOAD_MODELS
 from perfcli.executors.base import LoadSettings
-from perfcli.figures import METRICS
 from perfcli.inference.wilcoxon import signed_rank_p
 from perfcli.regression import gate, level_shift
 from perfcli.regression.baseline import BaselineList, save_baseline
@@ -39,6 +38,7 @@ from perfcli.regression.result import AbResult, MetricComparison
 from perfcli.regression.selftest_result import SelftestResult
 from perfcli.regression.store import Store
 from perfcli.regression.trend import Trend
+from perfcli.report.doc_tables import PARTS, documents, regenerated
 from perfcli.report.writing import JOB_SUMMARY
 from perfcli.scenario.library import shipped_scenarios
 from perfcli.scenario.loader import ScenarioFileError, load_scenario
@@ -269,9 +269,6 @@ class TestReadme:
     def test_is_short(self) -> None:
         assert len(README.splitlines()) <= 150
 
-    def test_exit_codes_are_those_of_the_table(self) -> None:
-        assert [int(row[0]) for row in rows(section(README, "Exit codes"))] == [code.value for code in ExitCode]
-
     def test_counts_the_quick_scenarios(self) -> None:
         quick = [path for path in shipped_scenarios() if "quick" in load_scenario(path).tags]
         assert len(quick) == 11
@@ -337,6 +334,18 @@ class TestScenarioFiles:
         assert listed == [[each.name, ", ".join(each.tags), each.description] for each in shipped]
 
 
+class TestGenerated:
+    """The parts of the documents that are made from the code."""
+
+    @pytest.mark.parametrize("path", documents(ROOT), ids=lambda path: path.name)
+    def test_they_are_as_make_docs_writes_them(self, path: Path) -> None:
+        assert path.read_text(encoding="utf-8") == regenerated(path), "run `make docs`"
+
+    def test_every_part_is_in_one_document(self) -> None:
+        found = re.findall(r"<!-- generated: (\w+) -->", EVERYTHING)
+        assert sorted(found) == sorted(PARTS)
+
+
 def own_fields(model: type[BaseModel], common: type[BaseModel] | None = None) -> dict[str, FieldInfo]:
     """The keys that a model adds to those it shares with its siblings."""
     shared = {*common.model_fields, "operation", "target"} if common else set()
@@ -395,14 +404,6 @@ class TestReference:
         text = section(SCENARIOS, "Thresholds")
         assert [row[0] for row in rows(text)] == list(ThresholdRule.model_fields)
         assert set(re.findall(r"`([<>=!]+)`", text)) == set(OPERATORS)
-
-    def test_metrics_are_those_of_the_catalog(self) -> None:
-        def row(metric: Any) -> Row:
-            statistic = "needed" if metric.needs_statistic else "–"
-            return [metric.name, metric.unit.value, statistic, "yes" if metric.per_operation else "–", metric.meaning]
-
-        catalog = [row(metric) for metric in METRICS.values()]
-        assert rows(section(DOCUMENTS["docs/methodology.md"], "Metrics")) == catalog
 
     def test_every_care_action_is_named(self) -> None:
         assert set(CARE_ACTIONS) <= set(re.findall(r"`(\w+)`", section(SCENARIOS, "`care`")))

@@ -12,12 +12,11 @@ from perfcli.scenario.schema import scenario_schema
 from perfcli.scenario.steps import STEP_MODELS
 from perfcli.scenario.target import TARGET_MODELS
 
-COMMAND: Final = "digipal-perf schema --markdown"
-_INTRODUCTION: Final = f"""# Scenario reference
+_INTRODUCTION: Final = """# Scenario reference
 
-Every key that a scenario file can have, as `{COMMAND}` prints it from the models. This file is not edited, but
-printed again. How keys work together, with examples, stands in [scenarios.md](scenarios.md). An editor shows the same
-while you write: see [command-line.md](command-line.md#completion-in-editors).
+Every key that a scenario file can have, as `digipal-perf schema --markdown` prints it. `make docs` writes this file: do
+not edit it. How keys work together, with examples, is in [scenarios.md](scenarios.md). An editor shows the same while
+you write: see [command-line.md](command-line.md#completion-in-editors).
 """
 _TITLES: Final = {
     **{model.__name__: f"target.{name}" for name, model in TARGET_MODELS.items()},

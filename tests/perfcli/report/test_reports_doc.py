@@ -1,4 +1,4 @@
-"""docs/reports.md names the columns, families and options as they are."""
+"""docs/reports.md names the columns and options as they are."""
 
 from __future__ import annotations
 
@@ -7,8 +7,6 @@ from pathlib import Path
 
 from perfcli.cli.report import report
 from perfcli.report.csv_series import COLUMNS, PAIR_COLUMNS
-from perfcli.report.exposition import FAMILIES
-from perfcli.report.openmetrics import PREFIX
 
 TEXT = (Path(__file__).parents[3] / "docs" / "reports.md").read_text(encoding="utf-8")
 
@@ -22,12 +20,6 @@ def rows(title: str) -> list[list[str]]:
 
 def test_columns_are_those_that_are_written() -> None:
     assert [row[0] for row in rows("CSV")] == [f"`{column}`" for column in (*COLUMNS, *PAIR_COLUMNS)]
-
-
-def test_families_are_those_that_are_exposed() -> None:
-    assert rows("OpenMetrics") == [
-        [f"`{PREFIX}{family.name}`", family.kind, family.unit or "–", family.help] for family in FAMILIES
-    ]
 
 
 def test_every_option_has_a_row() -> None:

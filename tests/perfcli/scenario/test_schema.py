@@ -13,10 +13,8 @@ from perfcli.figures import METRICS
 from perfcli.scenario.document import read_document
 from perfcli.scenario.library import shipped_scenarios
 from perfcli.scenario.loader import load_scenario
-from perfcli.scenario.reference import COMMAND, scenario_reference
 from perfcli.scenario.schema import scenario_schema
 
-DOCS = Path(__file__).parents[3] / "docs"
 SCHEMA = scenario_schema()
 BASE: dict[str, Any] = {
     "name": "name: example",
@@ -139,8 +137,3 @@ def test_every_key_is_described() -> None:
 def test_every_definition_is_used() -> None:
     text = str(SCHEMA)
     assert [name for name in SCHEMA["$defs"] if f"#/$defs/{name}'" not in text] == []
-
-
-def test_the_reference_is_not_stale() -> None:
-    document = (DOCS / "scenario-reference.md").read_text(encoding="utf-8")
-    assert document == scenario_reference(), f"renew it: {COMMAND} > docs/scenario-reference.md"
