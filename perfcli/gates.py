@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -48,6 +49,13 @@ class AbSettings:
 def compare(plans: Sequence[ExecutionPlan], settings: AbSettings, console: Console) -> int:
     """Compare two engines by one scenario after another; after a Ctrl-C say what is known, and compare no more."""
     outputs = _checked(settings)
+    try:
+        return _compare_all(plans, settings, outputs, console)
+    finally:
+        outputs.list_written()
+
+
+def _compare_all(plans: Sequence[ExecutionPlan], settings: AbSettings, outputs: Outputs, console: Console) -> int:
     interrupts = Interrupts()
     interrupts.install()
     results: list[AbResult] = []
@@ -68,7 +76,6 @@ def compare(plans: Sequence[ExecutionPlan], settings: AbSettings, console: Conso
     with outputs.attempt("stdout"):
         if len(plans) > 1 and not settings.quiet:
             console.print(render_comparisons(results, of=len(plans)))
-    outputs.list_written()
     codes = [result.exit_code(strict=settings.strict) for result in results]
     return interrupts.exit_code if interrupts.exit_code is not None else outputs.exit_code(worst(codes))
 
@@ -85,14 +92,14 @@ def _compared(
     """One scenario, which shares the probability of a false alarm with the others."""
     ready = prepared(plan, keep_ai=settings.keep_ai)
     with LiveProgress(console, wanted=settings.progress, interrupts=interrupts) as live:
-        limit = _limit(settings.options, "in all")
+        limit, began_s = _limit(settings.options, "in all"), time.monotonic()
         live.begin(_line(f"{plan.scenario.name}: comparing {candidate.name} with {base.name} in pairs{limit}"))
         result = Comparison(
             (ready, ready),
             (base.name, candidate.name),
             replace(settings.options, scenarios=scenarios),
             stop=interrupts.stop,
-            tell=lambda *so_far: live.tell(lambda: _so_far(plan.scenario.name, *so_far)),
+            tell=lambda *so_far: live.tell(lambda: _so_far(plan.scenario.name, time.monotonic() - began_s, *so_far)),
         ).run(from_engines(base.path, candidate.path))
     return _identified(result, base, candidate)
 
@@ -177,10 +184,12 @@ def _side(side: EngineSide, engine: EngineSource) -> EngineSide:
     )
 
 
-def _so_far(scenario: str, made: int, most: int, judged: Callable[[], Sequence[MetricComparison]]) -> Text:
-    time = next((metric for metric in judged() if metric.name == "time"), None)
-    shift = f", time {time.ratio - 1:+.1%}" if time else ""
-    return _line(f"{scenario}: pair {made} of at most {most}{shift}")
+def _so_far(
+    scenario: str, elapsed_s: float, made: int, most: int, judged: Callable[[], Sequence[MetricComparison]]
+) -> Text:
+    times = next((metric for metric in judged() if metric.name == "time"), None)
+    shift = f", time {times.ratio - 1:+.1%}" if times else ""
+    return _line(f"{scenario}: {made} of at most {most} pairs in {format_duration(elapsed_s * NS_PER_S)}{shift}")
 
 
 def _limit(options: AbOptions, of_what: str) -> str:

@@ -73,10 +73,24 @@ def run_suite(plans: Sequence[ExecutionPlan], options: SuiteOptions, console: Co
     _check_places(options)
     store = Store(options.store)
     baseline = read_baseline(options.baseline, store) if options.baseline else None
+    outputs = Outputs(quiet=options.quiet)
+    try:
+        return _run_all(plans, options, store, baseline, outputs, console)
+    finally:
+        outputs.list_written()
+
+
+def _run_all(
+    plans: Sequence[ExecutionPlan],
+    options: SuiteOptions,
+    store: Store,
+    baseline: Baseline | None,
+    outputs: Outputs,
+    console: Console,
+) -> int:
     interrupts = Interrupts()
     interrupts.install()
     results: list[RunResult] = []
-    outputs = Outputs(quiet=options.quiet)
     try:
         with choose_engine(options.engine) as engine:
             announce(engine)
@@ -108,7 +122,6 @@ def run_suite(plans: Sequence[ExecutionPlan], options: SuiteOptions, console: Co
             console.print(to_console(summary_document(results)))
         if len(results) < len(plans):
             console.print(f"not run: {len(plans) - len(results)} of {len(plans)} scenarios", style="yellow")
-    outputs.list_written()
     codes = [result.exit_code for result in results]
     return interrupts.exit_code if interrupts.exit_code is not None else outputs.exit_code(worst(codes))
 

@@ -409,11 +409,14 @@ class TestIndependence:
                 raise PerfError("no process can be started")
             return end
 
+        complaints: list[str] = []
         monkeypatch.setattr("perfcli.suite.run_scenario", run_scenario)
+        monkeypatch.setattr("perfcli.outputs.complain", complaints.append)
+        Path("digipal-perf.toml").unlink()
         with pytest.raises(PerfError, match="no process can be started"):
             call("run", "own.yaml", "base.yaml", "--json", "r.json", "--junit", "j.xml")
         assert load_results(Path("r.json")) == [result]
-        assert Path("j.xml").exists()
+        assert [line.partition(" (")[0] for line in complaints] == ["wrote r.json", "wrote j.xml"]
 
     def test_of_report(self, place: Path, result: RunResult) -> None:
         save_results([result], Path("r.json"))
