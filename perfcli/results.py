@@ -30,20 +30,27 @@ class _Record(BaseModel):
 
 
 class LatencySummary(_Record):
-    """Statistics of the successful samples of an operation, in nanoseconds."""
+    """Statistics of samples: the latency or the service time of the successful ones, or how late iterations started.
 
-    count: int = 0
-    exact: bool = Field(default=True, description="of all samples; else percentiles are right to 0.1 %")
+    docs/methodology.md#statistics defines the percentiles.
+    """
 
-    min_ns: int
-    mean_ns: float
-    p50_ns: float
-    p90_ns: float
-    p95_ns: float
-    p99_ns: float
-    p99_9_ns: float
-    max_ns: int
-    stddev_ns: float
+    count: int = Field(default=0, description="samples")
+    exact: bool = Field(
+        default=True,
+        description="whether percentiles are of the samples themselves; those of more than 50,000 are read from "
+        "a histogram, and right to 0.1%",
+    )
+
+    min_ns: int = Field(description="the fastest")
+    mean_ns: float = Field(description="arithmetic mean")
+    p50_ns: float = Field(description="median")
+    p90_ns: float = Field(description="90th percentile")
+    p95_ns: float = Field(description="95th percentile")
+    p99_ns: float = Field(description="99th percentile")
+    p99_9_ns: float = Field(description="99.9th percentile")
+    max_ns: int = Field(description="the slowest")
+    stddev_ns: float = Field(description="sample standard deviation")
     percentiles: dict[str, float] = Field(default={}, description="in ns: others that a threshold names, e.g. p75")
 
     def statistic(self, name: str) -> float | None:
@@ -54,33 +61,48 @@ class LatencySummary(_Record):
 
 
 class GrowthResult(_Record):
-    """How the cost of an operation grows with what is stored."""
+    """How the latency of an operation grows with what is stored, see docs/methodology.md#growth-of-cost."""
 
-    over: Literal["pets", "interactions"]
-    ratio: float = Field(description="median latency of the last tenth over the first")
-    exponent: float | None = Field(description="cost ~ size^exponent: 0 is constant, 1 is linear; None: too few sizes")
-    points: list[tuple[float, float]] = Field(default=[], description="(size, median latency in ns) of each tenth")
+    over: Literal["pets", "interactions"] = Field(description="pets that are stored, or interactions of a pet")
+    ratio: float = Field(description="median latency of the last tenth over that of the first")
+    exponent: float | None = Field(
+        description="latency ~ size^exponent: 0 is constant, 1 is linear; null if the size hardly changed"
+    )
+    points: list[tuple[float, float]] = Field(default=[], description="size and median latency in ns of each tenth")
 
 
 class OperationResult(_Record):
     """One operation, or all of them together."""
 
-    name: str
-    ok: int = Field(ge=0, description="operations that answered rightly; only these count in latency")
-    failed: int = Field(ge=0, description="operations that raised, or returned the wrong thing")
-    errors: dict[str, int] = Field(default={}, description="failed operations by kind")
-    throughput_per_s: float = 0.0
-    latency: LatencySummary | None = Field(default=None, description="from the intended start; None without a success")
-    service_time: LatencySummary | None = Field(default=None, description="from the actual start")
+    name: str = Field(description="the step's name, or its operation's")
+    ok: int = Field(ge=0, description="operations that answered rightly; only these are in `latency`")
+    failed: int = Field(ge=0, description="operations that raised or returned the wrong thing")
+    errors: dict[str, int] = Field(default={}, description="failed operations by kind, the most frequent first")
+    throughput_per_s: float = Field(
+        default=0.0, description="successful operations per second of planned time, or of measured time if longer"
+    )
+    latency: LatencySummary | None = Field(default=None, description="from the intended start; null without a success")
+    service_time: LatencySummary | None = Field(
+        default=None, description="from the actual start; null without a success"
+    )
     failures: dict[str, int] | None = Field(
         default=None,
-        description="failed operations by category: timeout, busy, stale, database, torn, other; None: unknown",
+        description="failed operations by category: timeout, busy, stale, database, torn, other; null: unknown",
     )
     skipped: int = Field(default=0, description="steps that were not tried, as one they build upon had failed")
-    degradation: float | None = Field(default=None, description="last fifth against first fifth; 0.5 is 50 % slower")
-    raw_degradation: float | None = Field(default=None, description="the same, whatever the machine's speed did")
-    growth: GrowthResult | None = None
-    histogram_ns: dict[int, int] = Field(default={}, description="latency: count by bucket floor, 10 bits of precision")
+    degradation: float | None = Field(
+        default=None,
+        description="last fifth against first fifth, 0.5 is 50% slower, the machine's own change of pace left "
+        "out; null with too few successes",
+    )
+    raw_degradation: float | None = Field(default=None, description="degradation as it was timed")
+    growth: GrowthResult | None = Field(
+        default=None, description="how its latency grows with what is stored; null if the scenario does not ask for it"
+    )
+    histogram_ns: dict[int, int] = Field(
+        default={},
+        description="latency: the number of samples by the floor of their bucket, see docs/results.md#histograms",
+    )
 
     @property
     def attempts(self) -> int:
@@ -94,103 +116,148 @@ class OperationResult(_Record):
 
 
 class LeakResult(_Record):
-    """What the rule for leaks saw; docs/methodology.md has the rule."""
+    """What the rule for leaks saw, see docs/methodology.md#leaks."""
 
-    slope: float = Field(description="bytes an operation, as the following ones")
-    lower_bound: float
-    second_half_slope: float
-    growth_bytes: float
-    judged: float = Field(description="the lower bound where all three parts of the rule agree, else 0")
+    slope: float = Field(
+        description="Theil–Sen slope of RSS in bytes per operation, as the following ones, without the beginning"
+    )
+    lower_bound: float = Field(description="lower bound of that slope, at 99% confidence")
+    second_half_slope: float = Field(description="slope of the second half alone")
+    growth_bytes: float = Field(description="what the slope adds up to")
+    judged: float = Field(description="what `memory.leak` is: the lower bound if all parts of the rule agree, else 0")
 
 
 class MemoryResult(_Record):
-    """Memory of the engine process in bytes, seen from outside. None: the run did not get that far."""
+    """Memory of the engine process in bytes, seen from outside.
+
+    docs/methodology.md#memory explains the marks. Null: the run did not get that far.
+    """
 
     harness_rss: int | None = Field(default=None, description="RSS before the engine was imported: the harness's own")
     baseline_rss: int | None = Field(default=None, description="RSS after set-up and warm-up")
-    end_rss: int | None = None
-    cleanup_rss: int | None = Field(default=None, description="RSS with the cache cleared and collected")
-    baseline_uss: int | None = Field(default=None, description="USS: memory no other process shares")
-    end_uss: int | None = None
-    active_pets: int | None = None
-    growth: int | None = None
-    peak: int | None = Field(default=None, description="highest RSS while measuring, less harness_rss")
-    per_pet: float | None = None
-    after_cleanup: int | None = None
-    slope_bytes_per_operation: float | None = None
-    leak: LeakResult | None = None
+    end_rss: int | None = Field(default=None, description="RSS after the load")
+    cleanup_rss: int | None = Field(default=None, description="RSS after the engine's cache was emptied")
+    baseline_uss: int | None = Field(
+        default=None, description="USS, memory that no other process shares, after set-up and warm-up"
+    )
+    end_uss: int | None = Field(default=None, description="USS after the load")
+    active_pets: int | None = Field(
+        default=None, description="pets in the engine's cache at the end of the load; null if it does not tell"
+    )
+    growth: int | None = Field(default=None, description="`end_rss` − `baseline_rss`")
+    peak: int | None = Field(default=None, description="highest RSS from baseline to end, less `harness_rss`")
+    per_pet: float | None = Field(
+        default=None, description="RSS added since the engine opened, per active pet; null without one"
+    )
+    after_cleanup: int | None = Field(default=None, description="`cleanup_rss` − `baseline_rss`")
+    slope_bytes_per_operation: float | None = Field(default=None, description="Theil–Sen slope of RSS over operations")
+    leak: LeakResult | None = Field(default=None, description="what the rule for leaks saw; null with too few readings")
 
 
 class ResourceResult(_Record):
     """What else the engine process used while it was measured."""
 
-    cpu_mean: float | None = Field(default=None, description="1.0 is one core")
-    cpu_max: float | None = None
-    threads_max: int | None = None
-    open_files_max: int | None = None
-    open_files_limit: int | None = Field(default=None, description="RLIMIT_NOFILE of the process that came closest")
-    read_bytes: int | None = Field(default=None, description="read calls, cached or not")
+    cpu_mean: float | None = Field(default=None, description="CPU time over elapsed time, 1.0 is one core")
+    cpu_max: float | None = Field(
+        default=None, description="the highest between two readings; null if the load was too short to tell"
+    )
+    threads_max: int | None = Field(default=None, description="threads of the process, the harness's included")
+    open_files_max: int | None = Field(default=None, description="file descriptors, the harness's included")
+    open_files_limit: int | None = Field(
+        default=None, description="how many the process that came closest to it may hold (RLIMIT_NOFILE); null on macOS"
+    )
+    read_bytes: int | None = Field(
+        default=None, description="of read calls while measured, cached or not; null on macOS"
+    )
     read_per_operation: float | None = Field(default=None, description="read_bytes over successful operations")
-    written_bytes: int | None = None
-    database_bytes: int | None = None
-    wal_bytes_max: int | None = None
+    written_bytes: int | None = Field(default=None, description="of write calls while measured; null on macOS")
+    database_bytes: int | None = Field(default=None, description="the database file at the end")
+    wal_bytes_max: int | None = Field(default=None, description="the largest write-ahead log seen")
 
 
 class MonitorSample(_Record):
     """One look at the engine process from outside."""
 
-    at_ns: int = Field(description="since the measurement began; negative before")
-    rss: int
-    uss: int | None = None
-    cpu: float | None = Field(default=None, description="since the sample before; 1.0 is one core")
-    threads: int
-    open_files: int
-    read_bytes: int | None = None
-    written_bytes: int | None = None
-    database_bytes: int = 0
-    wal_bytes: int = 0
-    operations: int = Field(default=0, description="operations known to be done by then")
+    at_ns: int = Field(description="since measuring began; negative before")
+    rss: int = Field(description="resident set size, the harness's share included")
+    uss: int | None = Field(default=None, description="unshared memory; read at the marks only, else null")
+    cpu: float | None = Field(
+        default=None,
+        description="since the reading before, 1.0 is one core; null for the first, and if too little time passed",
+    )
+    threads: int = Field(description="threads of the process")
+    open_files: int = Field(description="file descriptors")
+    read_bytes: int | None = Field(default=None, description="of read calls since the process began; null on macOS")
+    written_bytes: int | None = Field(default=None, description="of write calls since the process began; null on macOS")
+    database_bytes: int = Field(default=0, description="the database file")
+    wal_bytes: int = Field(default=0, description="its write-ahead log")
+    operations: int = Field(
+        default=0, description="measured operations the tool knew of by then; frames arrive up to 250 ms late"
+    )
 
 
 class SecondOfLoad(_Record):
-    """One second of the time series."""
+    """One second of the time series, or a little longer in a load of more than four minutes."""
 
-    second: int
-    length_ns: int = Field(default=NS_PER_S, description="less where the load ended in it; more in a load of hours")
-    ok: int
-    failed: int
-    mean_ns: float | None = Field(default=None, description="latency of the successful ones; None without one")
-    p50_ns: float | None = Field(default=None, description="their median, right to 0.1 %")
-    p99_ns: float | None = Field(default=None, description="likewise; of fewer than 1,000 operations a hint only")
-    max_ns: int | None = None
+    second: int = Field(description="since measuring began; 0 is the first")
+    length_ns: int = Field(
+        default=NS_PER_S,
+        description="how long it is: less than a second if the load ended in it, more in a load of more than "
+        "four minutes",
+    )
+    ok: int = Field(description="successful operations that began in it")
+    failed: int = Field(description="failed operations that began in it")
+    mean_ns: float | None = Field(default=None, description="mean latency of the successful ones; null without one")
+    p50_ns: float | None = Field(default=None, description="their median, right to 0.1%; null without one")
+    p99_ns: float | None = Field(
+        default=None, description="their 99th percentile, right to 0.1%; of fewer than 1,000 operations a hint only"
+    )
+    max_ns: int | None = Field(default=None, description="highest latency of the successful ones; null without one")
 
 
 class LoadSlice(_Record):
     """A part of an operation's successful samples, in the order of their start, and the machine's pace meanwhile."""
 
-    start_ns: int = Field(description="since the measurement began")
-    count: int = Field(ge=1)
-    mean_ns: float = Field(ge=0, allow_inf_nan=False)
-    median_ns: float = Field(ge=0, allow_inf_nan=False)
+    start_ns: int = Field(description="start of its first sample, since measuring began")
+    count: int = Field(ge=1, description="samples in it")
+    mean_ns: float = Field(ge=0, allow_inf_nan=False, description="their mean latency")
+    median_ns: float = Field(ge=0, allow_inf_nan=False, description="their median latency")
     reference_ns: float | None = Field(
-        default=None, gt=0, allow_inf_nan=False, description="what the reference kernel took then; None: it never ran"
+        default=None,
+        gt=0,
+        allow_inf_nan=False,
+        description="what the reference kernel took meanwhile, or at the nearest time; null if it never ran",
     )
 
 
 class ThresholdResult(_Record):
     """A threshold with what was observed."""
 
-    expr: str
-    unit: Unit
-    observed: float | None = Field(default=None, description="in base units: ns, bytes, a fraction, per second")
-    limit: float
-    margin: float | None = Field(default=None, description="share of the limit left; negative where it is exceeded")
-    passed: bool
-    judged: bool = Field(default=True, description="false: it depends on time, and the run was starved")
-    reason: str = Field(default="", description="why it failed where the figures do not say so: no samples")
-    abort_on_fail: bool = False
+    expr: str = Field(description="the threshold as it was written")
+    unit: Unit = Field(description="the kind of quantity")
+    observed: float | None = Field(
+        default=None,
+        description="in base units: ns, bytes, bytes per operation, per second, a fraction or a count; null "
+        "without samples",
+    )
+    limit: float = Field(description="in the same unit as `observed`")
+    margin: float | None = Field(
+        default=None,
+        description="share of the limit that is left, negative if it is exceeded; null for a limit of 0, `==` and `!=`",
+    )
+    passed: bool = Field(description="whether it holds")
+    judged: bool = Field(
+        default=True,
+        description="false: it depends on time, and other processes starved the run; `passed` is then false and "
+        "counts for nothing",
+    )
+    reason: str = Field(
+        default="",
+        description="why it failed if the figures do not say so: `no samples`, or a percentile with too few beyond it",
+    )
+    abort_on_fail: bool = Field(default=False, description="whether failing it ends the load")
     strict: bool = Field(default=True, description="false: shown, not counted")
-    exit_code: int | None = None
+    exit_code: int | None = Field(default=None, description="the exit code that its failure gives; null: 3")
     phase: str = Field(default="", description="the phase it judges; empty for the whole run")
 
     @property
@@ -202,138 +269,217 @@ class ThresholdResult(_Record):
 
 
 class SaveCounts(_Record):
-    """How many acknowledged saves could be looked for."""
+    """How many acknowledged saves could be looked for, see docs/methodology.md#saves."""
 
-    acknowledged: int = Field(default=0, description="warm-up included: the sum of the following")
-    checked: int = Field(default=0, description="a pet's last, read before the next one, or saved with a note")
-    superseded: int = Field(default=0, description="replaced by a later save before anything showed them")
+    acknowledged: int = Field(
+        default=0, description="saves that the engine acknowledged, warm-up included: the sum of the following"
+    )
+    checked: int = Field(
+        default=0,
+        description="the last one of its pet, shown by a read before another replaced it, or saved with a note",
+    )
+    superseded: int = Field(default=0, description="replaced by another save before anything looked")
     unchecked: int = Field(
         default=0, description="of pets that vus share and also talk to or care for, without `history: true`"
     )
 
 
 class Integrity(_Record):
-    """What the engine acknowledged against what its database holds, read afresh after the load."""
+    """What the engine acknowledged against what its database holds, read afresh after the load.
 
-    acknowledged: int = Field(description="pets set up, and writes of the load, warm-up included")
-    set_up: int = Field(default=0, description="pets set up, among the acknowledged")
-    lost: int | None = Field(
-        description="acknowledged writes that are not stored, and stale reads; None: no write of the load was checked"
+    docs/methodology.md#integrity has the rules.
+    """
+
+    acknowledged: int = Field(
+        description="pets of the set-up, and writes of warm-up and load, that the engine acknowledged"
     )
-    stale_reads: int = Field(default=0, description="reads that showed no save acknowledged before, among the lost")
-    duplicates: int | None = Field(default=None, description="writes stored more often than asked for; None: not known")
-    damaged: str = Field(default="", description="what SQLite's own check found wrong with the file")
-    lost_updates: int | None = Field(default=None, description="changes of pets' numbers that do not add up")
-    differences: int | None = Field(default=None, description="fields of pets that a new process reads otherwise")
+    set_up: int = Field(default=0, description="how many of them are pets of the set-up")
+    lost: int | None = Field(
+        description="acknowledged writes that the database does not hold, and stale reads; null if no write of "
+        "the load could be checked"
+    )
+    stale_reads: int = Field(
+        default=0, description="reads among the lost: what they showed had been replaced by an acknowledged save before"
+    )
+    duplicates: int | None = Field(
+        default=None,
+        description="writes that the database holds more often than asked for; null if the load wrote nothing, "
+        "or not all answers are known",
+    )
+    damaged: str = Field(
+        default="", description="what SQLite's own check found wrong with the file; empty for a sound one"
+    )
+    lost_updates: int | None = Field(
+        default=None,
+        description="acknowledged changes of pets' numbers that do not show in their sums; null if nobody asked",
+    )
+    differences: int | None = Field(
+        default=None,
+        description="fields of pets that a new process reads otherwise than the engine answered; null if nobody asked",
+    )
     torn: int = Field(default=0, description="answers that were partly one save of a pet and partly another")
-    saves: SaveCounts = SaveCounts()
-    examples: list[str] = []
+    saves: SaveCounts = Field(default=SaveCounts(), description="how many saves could be looked for")
+    examples: list[str] = Field(default=[], description="some of the faults in words")
 
 
 class Inspection(_Record):
-    """What was seen from inside the engine's processes; None and empty where nobody looked."""
+    """What was seen from inside the engine process; null or empty: nobody looked, or there was nothing to see.
 
-    shutdown_ns: int | None = None
-    threads_left: list[str] = []
-    connections_left: int | None = None
-    processes_left: list[str] = Field(default=[], description="found from outside, and ended; in runs of any target")
-    files_left: list[str] = []
-    log_errors: dict[str, int] = Field(default={}, description="ERROR records by logger")
-    log_examples: dict[str, str] = {}
-    statements_per_operation: dict[str, float] = {}
-    written_per_operation: float | None = Field(default=None, description="bytes of write calls, ours left out")
-    fsyncs_per_operation: float | None = None
-    fsyncs_not_told: str = Field(default="", description="why they could not be counted, where a threshold asked")
+    Of several processes: all that they left, the longest shutdown, and the costs that the first of them saw.
+    """
+
+    shutdown_ns: int | None = Field(default=None, description="time the engine took to shut down")
+    threads_left: list[str] = Field(default=[], description="names of threads that outlive its shutdown")
+    connections_left: int | None = Field(default=None, description="open descriptors of the database that outlive it")
+    processes_left: list[str] = Field(
+        default=[],
+        description="processes and daemons that outlived the engine's processes and were ended: name, pid and "
+        "command line",
+    )
+    files_left: list[str] = Field(
+        default=[], description="stray files in the engine's working directory or by its database"
+    )
+    log_errors: dict[str, int] = Field(default={}, description="records of level ERROR and above, by logger")
+    log_examples: dict[str, str] = Field(default={}, description="one such record in words, by logger")
+    statements_per_operation: dict[str, float] = Field(
+        default={}, description="SQL statements per operation, by operation"
+    )
+    written_per_operation: float | None = Field(
+        default=None, description="bytes of write calls per operation, the harness's own left out"
+    )
+    fsyncs_per_operation: float | None = Field(default=None, description="times the disk was flushed, per operation")
+    fsyncs_not_told: str = Field(
+        default="", description="why flushes could not be counted, if a threshold asked for them"
+    )
     printed_bytes: int | None = Field(default=None, description="what the engine wrote to stdout and stderr")
 
 
 class _Part(_Record):
     """What a run has, and each of its phases."""
 
-    duration_ns: int | None = Field(default=None, description="measured time; None: measuring never began")
-    iterations: int = 0
-    dropped_iterations: int = 0
-    interrupted_iterations: int = 0
-    warmup_iterations: int = 0
-    offered_per_s: float | None = Field(default=None, description="iterations due, with an arrival rate")
-    achieved_per_s: float | None = Field(default=None, description="iterations done, with an arrival rate")
-    schedule_lag: LatencySummary | None = Field(default=None, description="how late starts were, with an arrival rate")
-    torn_reads: int | None = Field(default=None, description="None: no pet is both saved with marks and read")
+    duration_ns: int | None = Field(default=None, description="measured time; null if measuring never began")
+    iterations: int = Field(default=0, description="passes over the flow that all vus completed while measured")
+    dropped_iterations: int = Field(
+        default=0, description="iterations that were due, or that the load prescribes, and that never began"
+    )
+    interrupted_iterations: int = Field(
+        default=0, description="iterations that were cut off when `graceful_stop` was over"
+    )
+    warmup_iterations: int = Field(default=0, description="passes over the flow during warm-up")
+    offered_per_s: float | None = Field(
+        default=None, description="iterations due per second, with an arrival rate; null for a load that was cut short"
+    )
+    achieved_per_s: float | None = Field(
+        default=None, description="iterations done per second, with an arrival rate; null for a load that was cut short"
+    )
+    schedule_lag: LatencySummary | None = Field(
+        default=None, description="from the time an iteration was due to its start, with an arrival rate"
+    )
+    torn_reads: int | None = Field(default=None, description="null: no pet is both saved with marks and read")
     windows: dict[str, float | None] = Field(
         default={}, description="by threshold with `for` or `within`: the value that decides it, in its base unit"
     )
-    total: OperationResult
-    operations: list[OperationResult] = []
+    total: OperationResult = Field(description="all operations together, under the name `all operations`")
+    operations: list[OperationResult] = Field(
+        default=[], description="each operation by its name, in the order of the flow"
+    )
 
 
 class PhaseResult(_Part):
     """One phase of a run."""
 
-    name: str
-    plan: str
-    vus: int
-    began_ns: int | None = Field(default=None, description="since measuring began; None: the phase never began")
-    planned_iterations: int | None = Field(default=None, description="None: as many as its time allows")
+    name: str = Field(description="the phase's name; with `vus: [1, 5]` those of its two parts end in `-1` and `-5`")
+    plan: str = Field(description="what ran, in one line")
+    vus: int = Field(description="vus of the phase")
+    began_ns: int | None = Field(default=None, description="since measuring began; null if the phase never did")
+    planned_iterations: int | None = Field(default=None, description="null: as many as its time allows")
     offered_line: list[tuple[int, float]] = Field(
-        default=[], description="of an open model: rate due over time, as [ns since the phase began, iterations/s]"
+        default=[],
+        description="the planned rate of arrivals over time: each point is [ns since the phase began, iterations "
+        "per second], with straight lines between; empty if the engine's own pace decides",
     )
 
 
 class VuWork(_Record):
     """What one vu did, as a digest of its operations, users and choices in their order."""
 
-    vu: int
-    iterations: int
-    operations: int
-    digest: str
+    vu: int = Field(description="number of the vu, from 0")
+    iterations: int = Field(description="iterations it completed while measured")
+    operations: int = Field(description="operations it tried while measured")
+    digest: str = Field(
+        description="of its first operations, with their pets and variants, in their order: of its share of "
+        "200,000, 1,000 at least"
+    )
 
 
 class Environment(_Record):
-    """Where the run took place."""
+    """Where the run took place; nothing that tells whose machine it is."""
 
-    tool_version: str
-    engine_version: str = ""
-    python: str
-    sqlite: str
-    system: str
-    machine: str
-    cpu_model: str = ""
-    cpu_count: int
+    tool_version: str = Field(description="version of digipal-perf")
+    engine_version: str = Field(default="", description="digest of the engine's source files")
+    python: str = Field(description="implementation and version")
+    sqlite: str = Field(description="version of the SQLite library")
+    system: str = Field(description="operating system and release")
+    machine: str = Field(description="architecture")
+    cpu_model: str = Field(default="", description="processor, as the system names it")
+    cpu_count: int = Field(description="logical processors of the machine")
     usable_cpus: float | None = Field(
-        default=None, description="those the run could keep busy: affinity and cgroup limit; None: older result"
+        default=None,
+        description="CPUs that the run could keep busy: CPU affinity (`taskset`) and the limit of its cgroup "
+        "(`docker run --cpus`); null in results of version 0.1.0, which are taken to have used all",
     )
 
 
 class OperationChange(_Record):
     """One operation now, against the baseline."""
 
-    name: str
-    base_p50_ns: float | None = Field(default=None, description="as it was timed then; None where there is none")
-    p50_ns: float | None = Field(default=None, description="as it was timed now")
-    in_time: bool = Field(default=False, description="compared as timed, not in units of the reference kernel")
-    ratio: float | None = Field(default=None, description="now to then, Hodges-Lehmann estimate; 1.1 is 10 % slower")
-    p_slower: float | None = Field(
-        default=None, description="Holm-adjusted p, one-sided Mann-Whitney, of being more than 5 % slower"
+    name: str = Field(description="the operation, or `all operations`: each weighted by its count in the baseline")
+    base_p50_ns: float | None = Field(default=None, description="median latency in the baseline's run, as it was timed")
+    p50_ns: float | None = Field(default=None, description="median latency in this run, as it was timed")
+    in_time: bool = Field(default=False, description="whether times were compared, not units of the reference kernel")
+    ratio: float | None = Field(
+        default=None,
+        description="this run to the baseline's: Hodges–Lehmann estimate, 1.1 is 10% slower; null if there are "
+        "too few values",
     )
-    p_faster: float | None = Field(default=None, description="the same of being more than 5 % faster")
-    change: Literal["regression", "improvement", "inconclusive", "no change"]
-    reason: str = Field(default="", description="of what is inconclusive: why")
+    p_slower: float | None = Field(
+        default=None,
+        description="one-sided Mann–Whitney p that it is more than 5% slower, by Holm's method over all operations",
+    )
+    p_faster: float | None = Field(
+        default=None,
+        description="one-sided Mann–Whitney p that it is more than 5% faster, by Holm's method over all operations",
+    )
+    change: Literal["regression", "improvement", "inconclusive", "no change"] = Field(
+        description="what became of this operation"
+    )
+    reason: str = Field(default="", description="why it is inconclusive; else empty")
 
 
 class BaselineComparison(_Record):
-    """A run against the baseline's run of the same scenario."""
+    """A run against the baseline's run of the same scenario, see docs/results.md#kept-runs-and-baselines."""
 
     name: str = Field(description="the baseline's name, or its file's")
-    commit: str = Field(default="", description="the commit of the baseline's engine; empty where it is not known")
+    commit: str = Field(default="", description="the commit of the baseline's engine; empty if it is not known")
     engine_version: str = Field(default="", description="digest of the sources of the baseline's engine")
-    started_at: str = Field(default="", description="of the baseline's run: UTC, ISO 8601")
-    margin: float = Field(default=0.15, description="0.15: a change of less than 15 % is none")
-    change: Literal["regression", "improvement", "inconclusive", "no change", "incomparable"]
-    reasons: list[str] = Field(default=[], description="what differs, or what to know of the baseline")
-    base_reference_ns: float | None = Field(default=None, description="median time of the reference kernel then")
-    reference_ns: float | None = Field(default=None, description="the same, now")
-    operations: list[OperationChange] = Field(default=[], description="each of them; of several, their total at last")
-    strict: bool = Field(default=False, description="whether what could not be told fails too")
+    started_at: str = Field(
+        default="", description="when the baseline's run began: UTC, ISO 8601; empty if there is none"
+    )
+    margin: float = Field(default=0.15, description="ignore changes smaller than this: 0.15 is 15%")
+    change: Literal["regression", "improvement", "inconclusive", "no change", "incomparable"] = Field(
+        description="what became of the whole"
+    )
+    reasons: list[str] = Field(
+        default=[], description="of what is incomparable: what differs; else what to know of the baseline"
+    )
+    base_reference_ns: float | None = Field(
+        default=None, description="median time of the reference kernel in the baseline's run"
+    )
+    reference_ns: float | None = Field(default=None, description="median time of the reference kernel in this run")
+    operations: list[OperationChange] = Field(
+        default=[], description="each operation; of several, last all of them together"
+    )
+    strict: bool = Field(default=False, description="whether `--strict` was given")
 
     @property
     def exit_code(self) -> ExitCode:
@@ -344,19 +490,24 @@ class BaselineComparison(_Record):
 
 
 class Try(_Record):
-    """A run that was repeated because other processes had starved it; its scenario and seed are the last try's."""
+    """A run that other processes starved, and that was repeated.
 
-    started_at: str = Field(description="UTC, ISO 8601")
-    duration_ns: int | None = None
-    verdict: Verdict
-    reasons: list[str] = []
-    iterations: int = 0
-    dropped_iterations: int = 0
-    ok: int = Field(default=0, description="of all operations together, as the following ones")
-    failed: int = 0
-    throughput_per_s: float = 0.0
-    latency: LatencySummary | None = None
-    thresholds: list[ThresholdResult] = []
+    Its scenario and seed are those of the last try; its samples are not kept.
+    """
+
+    started_at: str = Field(description="when it began: UTC, ISO 8601")
+    duration_ns: int | None = Field(default=None, description="measured time")
+    verdict: Verdict = Field(description="how it ended: `invalid`")
+    reasons: list[str] = Field(default=[], description="how other processes kept it from the CPU")
+    iterations: int = Field(default=0, description="passes over the flow that all vus completed")
+    dropped_iterations: int = Field(default=0, description="iterations that were due and never began")
+    ok: int = Field(default=0, description="operations that answered rightly")
+    failed: int = Field(default=0, description="operations that failed")
+    throughput_per_s: float = Field(default=0.0, description="successful operations per second, as in `total`")
+    latency: LatencySummary | None = Field(
+        default=None, description="of all operations together; null without a success"
+    )
+    thresholds: list[ThresholdResult] = Field(default=[], description="thresholds with what was observed")
 
     @classmethod
     def of(cls, result: RunResult) -> Try:
@@ -369,50 +520,95 @@ class Try(_Record):
 class UnjudgedRun(_Part):
     """What was measured in one run of one scenario, whole or up to now."""
 
-    schema_version: Literal[1] = SCHEMA_VERSION
-    name: str
-    description: str = ""
-    tags: list[str] = []
-    scenario: dict[str, Any] = Field(description="the scenario as it ran, overrides included")
+    schema_version: Literal[1] = Field(default=SCHEMA_VERSION, description="see docs/results.md#schema-version")
+    name: str = Field(description="the scenario's name")
+    description: str = Field(default="", description="what the scenario says it is")
+    tags: list[str] = Field(default=[], description="the scenario's tags")
+    scenario: dict[str, Any] = Field(
+        description="the scenario as it ran, options and defaults included; its keys are those of docs/scenarios.md"
+    )
     plan: str = Field(description="what ran, in one line")
-    seed: int
-    started_at: str = Field(description="UTC, ISO 8601")
-    starved: str = Field(default="", description="why its times are not the engine's alone; empty: they are")
+    seed: int = Field(description="repeat the operations of the run with `--seed`")
+    started_at: str = Field(description="when the run began: UTC, ISO 8601")
+    starved: str = Field(
+        default="",
+        description="how other processes kept the run from the CPU, so that its times are not judged; empty: "
+        "they did not",
+    )
     error_examples: dict[str, str] = Field(
-        default={}, description="by kind of error: the first in full, with its traceback, cut to 8,000 characters"
+        default={},
+        description="by kind of error, as in `errors`: the first one in full, with its traceback or the wrong "
+        "answer; cut to some 8,000 characters, without control characters and what looks like a "
+        "secret",
     )
     processes: int = Field(default=1, description="engine processes on the one database")
-    engine: str = Field(default="", description="which ran: the path or revision given, or which default")
-    commit: str = Field(default="", description="that holds exactly the sources that ran; empty: none is known to")
-    engine_modified: bool = Field(default=False, description="they differ from the commit checked out around them")
-    slices: dict[str, list[LoadSlice]] = Field(default={}, description="by operation: its samples cut into some 40")
-    reference_ns: float | None = Field(
-        default=None, gt=0, allow_inf_nan=False, description="median time of the reference kernel"
+    engine: str = Field(
+        default="",
+        description="the path or revision given to `--engine`, `the working tree` or `the installed engine`, see "
+        "docs/command-line.md#which-engine-runs; empty in files of version 0.1.0 for the installed "
+        "one",
     )
-    phases: list[PhaseResult] = []
-    inspection: Inspection = Inspection()
-    memory: MemoryResult = MemoryResult()
-    resources: ResourceResult = ResourceResult()
-    integrity: Integrity | None = None
-    digest: str = Field(description="of the steps the seed prescribes; two runs of one seed and scenario agree")
-    performed_as_planned: bool = Field(description="every vu did what the seed prescribes, in that order")
+    commit: str = Field(
+        default="",
+        description="hash of the commit that holds exactly the sources that ran (`environment.engine_version`); "
+        "empty if none is known to",
+    )
+    engine_modified: bool = Field(
+        default=False, description="whether the sources that ran differ from the commit checked out around them"
+    )
+    slices: dict[str, list[LoadSlice]] = Field(
+        default={}, description="by operation: its successful samples in up to 40 parts, see docs/results.md#slices"
+    )
+    reference_ns: float | None = Field(
+        default=None,
+        gt=0,
+        allow_inf_nan=False,
+        description="median time of the reference kernel over the run; null if it never ran",
+    )
+    phases: list[PhaseResult] = Field(
+        default=[], description="each phase, in the order of the file; a plain `load` is one phase called `load`"
+    )
+    inspection: Inspection = Field(default=Inspection(), description="what was seen from inside the engine process")
+    memory: MemoryResult = Field(default=MemoryResult(), description="memory of the engine process")
+    resources: ResourceResult = Field(default=ResourceResult(), description="what else the engine process used")
+    integrity: Integrity | None = Field(
+        default=None, description="acknowledged writes against the database; null if measuring never began"
+    )
+    digest: str = Field(
+        description="of the first 1,000 steps that the seed prescribes to each vu: the same in two runs of one "
+        "seed and scenario"
+    )
+    performed_as_planned: bool = Field(description="whether every vu did what the seed prescribes, in that order")
     vus: list[VuWork] = Field(default=[], description="what each vu performed")
-    environment: Environment
-    monitor: list[MonitorSample] = []
-    seconds: list[SecondOfLoad] = []
-    seconds_by_operation: dict[str, list[SecondOfLoad]] = {}
-    kept_database: str = ""
+    environment: Environment = Field(description="where the run took place")
+    monitor: list[MonitorSample] = Field(
+        default=[], description="readings of the engine process, every 100 ms and at each mark"
+    )
+    seconds: list[SecondOfLoad] = Field(
+        default=[], description="the time series of all operations; seconds in which none began are left out"
+    )
+    seconds_by_operation: dict[str, list[SecondOfLoad]] = Field(
+        default={}, description="the time series of each operation by its name"
+    )
+    kept_database: str = Field(default="", description="the file that `--keep-db` kept; empty without it")
 
 
 class RunResult(UnjudgedRun):
     """All that is known of one run of one scenario."""
 
-    verdict: Verdict
-    reasons: list[str] = Field(default=[], description="why the verdict is not pass, and what else to know")
+    verdict: Verdict = Field(description="how the run ended")
+    reasons: list[str] = Field(default=[], description="why the verdict is not `pass`, and what else to know")
     details: str = Field(default="", description="of an error: the traceback, or what the engine printed last")
-    thresholds: list[ThresholdResult] = []
-    earlier_tries: list[Try] = Field(default=[], description="starved, and repeated; the newest last")
-    baseline: BaselineComparison | None = Field(default=None, description="None: the run was not compared")
+    thresholds: list[ThresholdResult] = Field(
+        default=[], description="each threshold, in the order of the file; empty if measuring never began"
+    )
+    earlier_tries: list[Try] = Field(
+        default=[],
+        description="runs of this scenario that other processes starved, and that were repeated; the newest last",
+    )
+    baseline: BaselineComparison | None = Field(
+        default=None, description="the run against a baseline; null without `--baseline`"
+    )
 
     @property
     def exit_code(self) -> int:

@@ -19,7 +19,7 @@ from typing import Any
 import click
 import pytest
 import yaml
-from pydantic import BaseModel, TypeAdapter
+from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from perfcli import results
@@ -29,15 +29,12 @@ from perfcli.executors import LOAD_MODELS
 from perfcli.executors.base import LoadSettings
 from perfcli.inference.wilcoxon import signed_rank_p
 from perfcli.regression import gate, level_shift
-from perfcli.regression.baseline import BaselineList, save_baseline
+from perfcli.regression.baseline import save_baseline
 from perfcli.regression.gate import PINNED, UNPINNED
-from perfcli.regression.history import History
 from perfcli.regression.measures import LEAST_FOR_TAIL, MARGIN, TAIL_MARGIN
 from perfcli.regression.pairs import SLICE_NS, SLICES
-from perfcli.regression.result import AbResult, MetricComparison
-from perfcli.regression.selftest_result import SelftestResult
+from perfcli.regression.result import MetricComparison
 from perfcli.regression.store import Store
-from perfcli.regression.trend import Trend
 from perfcli.report.doc_tables import PARTS, documents, regenerated
 from perfcli.report.writing import JOB_SUMMARY
 from perfcli.scenario.library import shipped_scenarios
@@ -413,56 +410,8 @@ class TestReference:
         assert [operation for operation in STEP_MODELS if operation not in explained] == ["sleep"]
 
 
-def records(document: type[Any]) -> dict[str, Any]:
-    """The JSON Schema of a document and of every record in it, by their names."""
-    schema = TypeAdapter(document).json_schema()
-    return {document.__name__: schema, **{n: each for n, each in schema["$defs"].items() if "properties" in each}}
-
-
-RECORDS = records(results.RunResult)
-OTHER_RECORDS = {
-    name: record
-    for document in (AbResult, History, BaselineList, Trend, SelftestResult)
-    for name, record in records(document).items()
-    if name not in RECORDS
-}
-"""Of the documents that other commands write; their headings have an article, as what they describe is no run."""
-
-
-def json_type(schema: dict[str, Any]) -> str:
-    """The type of a field as docs/results.md writes it."""
-    if "$ref" in schema:
-        name = schema["$ref"].rpartition("/")[2]
-        return name if name in RECORDS or name in OTHER_RECORDS else "string"
-    if "anyOf" in schema:
-        return " or ".join(map(json_type, schema["anyOf"]))
-    if schema["type"] == "array":
-        return f"array of {json_type(schema['items'])}" if "items" in schema else "array"
-    return str(schema["type"])
-
-
 class TestResults:
     """docs/results.md describes the JSON as it is."""
-
-    def test_every_record_has_its_section(self) -> None:
-        titles = re.findall(r"^### (\w+)$", RESULTS, re.MULTILINE)
-        assert sorted(titles) == sorted(RECORDS)
-
-    @pytest.mark.parametrize("record", RECORDS)
-    def test_every_field_has_its_row(self, record: str) -> None:
-        documented = [(row[0], row[1]) for row in rows(section(RESULTS, record))]
-        fields = RECORDS[record]["properties"]
-        assert documented == [(name, json_type(schema)) for name, schema in fields.items()]
-
-    def test_every_record_of_other_documents_has_its_section(self) -> None:
-        assert sorted(re.findall(r"^### An? (\w+)$", RESULTS, re.MULTILINE)) == sorted(OTHER_RECORDS)
-
-    @pytest.mark.parametrize("record", OTHER_RECORDS)
-    def test_every_field_of_other_documents_has_its_row(self, record: str) -> None:
-        (title,) = re.findall(rf"^### (An? {record})$", RESULTS, re.MULTILINE)
-        documented = [(row[0], row[1]) for row in rows(section(RESULTS, title))]
-        fields = OTHER_RECORDS[record]["properties"]
-        assert documented == [(name, json_type(schema)) for name, schema in fields.items()]
 
     def test_the_example_is_a_result(self) -> None:
         (example,) = blocks(RESULTS, "json")

@@ -49,16 +49,16 @@ class _Record(BaseModel):
 class ListedBaseline(_Record):
     """A baseline, with what the history shows of its runs."""
 
-    name: str
-    runs: list[KeptRun]
+    name: str = Field(description="the baseline's name")
+    runs: list[KeptRun] = Field(description="one run of each of its scenarios")
 
 
 class BaselineList(_Record):
     """The baselines of a store; `baseline list --json` writes it."""
 
-    kind: Literal["baselines"] = "baselines"
-    schema_version: Literal[1] = BASELINES_SCHEMA_VERSION
-    baselines: list[ListedBaseline] = Field(description="by name")
+    kind: Literal["baselines"] = Field(default="baselines", description="tells the file from that of a run")
+    schema_version: Literal[1] = Field(default=BASELINES_SCHEMA_VERSION, description="rises as that of a run does")
+    baselines: list[ListedBaseline] = Field(description="each baseline, by name")
 
 
 def read_baseline(text: str, store: Store) -> Baseline:

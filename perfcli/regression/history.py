@@ -22,28 +22,30 @@ class _Record(BaseModel):
 
 
 class KeptRun(_Record):
-    """What the history shows of a run; None is what it did not measure."""
+    """What the history shows of a run; null is what it did not measure."""
 
-    started_at: str = Field(description="UTC, ISO 8601")
-    scenario: str
-    engine_version: str = Field(default="", description="digest of the engine's sources")
-    commit: str = Field(description="that holds exactly these sources; empty: none is known to")
-    engine_modified: bool = Field(default=False, description="they differ from the commit checked out around them")
-    verdict: Verdict
-    iterations_per_s: float | None
-    operations: int = Field(description="those that answered rightly")
-    p50_ns: float | None = Field(description="latency of all operations")
-    p99_ns: float | None
-    memory_growth_bytes: int | None
+    started_at: str = Field(description="when the run began: UTC, ISO 8601")
+    scenario: str = Field(description="the scenario's name")
+    engine_version: str = Field(default="", description="digest of the engine's source files")
+    commit: str = Field(description="the commit that holds exactly these sources; empty if none is known to")
+    engine_modified: bool = Field(
+        default=False, description="whether they differ from the commit checked out around them"
+    )
+    verdict: Verdict = Field(description="how the run ended")
+    iterations_per_s: float | None = Field(description="iterations over measured time")
+    operations: int = Field(description="operations that answered rightly")
+    p50_ns: float | None = Field(description="median latency of all operations")
+    p99_ns: float | None = Field(description="99th percentile of the latency of all operations")
+    memory_growth_bytes: int | None = Field(description="as `memory.growth`")
 
 
 class History(_Record):
     """Kept runs, oldest first; `history --json` writes it."""
 
-    kind: Literal["history"] = "history"
-    schema_version: Literal[1] = HISTORY_SCHEMA_VERSION
-    runs: list[KeptRun]
-    older: int = Field(default=0, description="runs before these that were not asked for")
+    kind: Literal["history"] = Field(default="history", description="tells the file from that of a run")
+    schema_version: Literal[1] = Field(default=HISTORY_SCHEMA_VERSION, description="rises as that of a run does")
+    runs: list[KeptRun] = Field(description="kept runs, oldest first")
+    older: int = Field(default=0, description="runs before these, which `--last` left out")
 
 
 class Series(NamedTuple):

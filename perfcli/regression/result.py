@@ -43,18 +43,29 @@ class MetricComparison(_Record):
     """One metric of both engines; lower is better in all of them."""
 
     name: str = Field(description="time, OPERATION.p50, OPERATION.p99, memory, database, statements or errors")
-    unit: Literal["ns", "bytes", "statements", "errors"] = Field(description="of base and candidate; per operation")
-    margin: float = Field(description="0.05: a change of less than 5 % is none")
+    unit: Literal["ns", "bytes", "statements", "errors"] = Field(description="of `base` and `candidate`, per operation")
+    margin: float = Field(description="the least change that counts: 0.05 is 5%")
     base: float = Field(description="the median over pairs")
-    candidate: float = Field(description="what the paired change makes of the base: base x ratio")
-    ratio: float = Field(description="candidate to base, from the Hodges–Lehmann estimate over pairs; 1.1 is 10 % more")
-    lower: float | None = Field(description="its lower bound, one-sided confidence of 95 %; None of too few pairs")
-    upper: float | None = Field(description="its upper bound, likewise")
-    p_worse: float = Field(description="Holm-adjusted p of the one-sided signed-rank test that the candidate is worse")
-    p_better: float
-    change: Change
+    candidate: float = Field(description="what the change of the pairs makes of `base`: `base` × `ratio`")
+    ratio: float = Field(description="candidate to base, from the Hodges–Lehmann estimate over pairs; 1.1 is 10% more")
+    lower: float | None = Field(
+        description="the ratio's lower bound at a one-sided confidence of 95%; null with too few pairs"
+    )
+    upper: float | None = Field(
+        description="the ratio's upper bound at a one-sided confidence of 95%; null with too few pairs"
+    )
+    p_worse: float = Field(
+        description="that the candidate is worse: one-sided signed-rank p, Holm-adjusted over the metrics"
+    )
+    p_better: float = Field(
+        description="that the candidate is better: one-sided signed-rank p, Holm-adjusted over the metrics"
+    )
+    change: Change = Field(description="what became of this metric")
     differences: list[float] = Field(description="of each pair: ln((candidate + floor) / (base + floor))")
-    floor: float = Field(default=0.0, description="added to both figures of a metric that may be 0")
+    floor: float = Field(
+        default=0.0,
+        description="added to both figures of a metric that may be 0: 64 B, 0.01 statements, 0.1% errors; 0 for times",
+    )
 
     def ratio_of(self, difference: float) -> float:
         """The candidate to the base, if this were the difference of a pair."""
@@ -64,17 +75,23 @@ class MetricComparison(_Record):
 class EngineSide(_Record):
     """One of the two engines."""
 
-    name: str = Field(description="the path or revision given, or which default")
-    version: str = Field(default="", description="digest of the engine's sources")
-    commit: str = Field(default="", description="that holds exactly these sources; empty: none is known to")
-    modified: bool = Field(default=False, description="they differ from the commit checked out around them")
+    name: str = Field(description="the path or revision given, `the working tree` or `the installed engine`")
+    version: str = Field(default="", description="digest of the engine's source files")
+    commit: str = Field(
+        default="", description="the commit that holds exactly these sources; empty if none is known to"
+    )
+    modified: bool = Field(default=False, description="whether they differ from the commit checked out around them")
     operations: int = Field(default=0, description="in all pairs, warm-up included")
     errors: dict[str, int] = Field(default={}, description="failed operations by kind")
-    error_examples: dict[str, str] = Field(default={}, description="by kind: the first in full, with its traceback")
+    error_examples: dict[str, str] = Field(
+        default={}, description="by kind of error: the first one in full, as in a run"
+    )
     left_running: list[str] = Field(default=[], description="some of the processes it left running, which were ended")
-    lost_writes: int = 0
-    lost_examples: list[str] = []
-    problem: str = Field(default="", description="why it could not go on: it crashed, hung or does not open")
+    lost_writes: int = Field(default=0, description="acknowledged writes that its databases do not hold")
+    lost_examples: list[str] = Field(default=[], description="some of them in words")
+    problem: str = Field(
+        default="", description="why it could not go on: it crashed, hung or does not open; empty if it could"
+    )
 
     @property
     def failed(self) -> int:
@@ -90,35 +107,39 @@ class EngineSide(_Record):
 class Pairing(_Record):
     """How the pairs were made."""
 
-    pairs: int
+    pairs: int = Field(description="pairs that were completed")
     slices: int = Field(description="of each engine in each pair")
     slice_ns: int = Field(description="median length of a slice of the base")
     iterations: int = Field(description="of each vu in each slice")
-    vus: int
+    vus: int = Field(description="vus of each engine")
     pinned: bool = Field(description="whether both engines of a pair were held on the same CPUs")
-    stopped_by: StoppedBy
+    stopped_by: StoppedBy = Field(description="why no further pair was made")
 
 
 class AbResult(_Record):
     """A comparison of a candidate engine with a base engine."""
 
-    kind: Literal["ab"] = "ab"
-    schema_version: Literal[1] = AB_SCHEMA_VERSION
-    scenario: str
+    kind: Literal["ab"] = Field(default="ab", description="tells the file from that of a run")
+    schema_version: Literal[1] = Field(default=AB_SCHEMA_VERSION, description="rises as that of a run does")
+    scenario: str = Field(description="the scenario's name")
     plan: str = Field(description="what each engine did, in one line")
-    seed: int
-    started_at: str = Field(description="UTC, ISO 8601")
-    duration_ns: int
-    base: EngineSide
-    candidate: EngineSide
-    pairing: Pairing
-    alpha: float = Field(default=0.01, description="what p is held against: 0.01 over all scenarios compared at once")
-    metrics: list[MetricComparison] = []
-    change: Change = Field(description="the gravest of all metrics, and of errors and lost writes in one engine only")
-    reasons: list[str] = Field(default=[], description="why, and what else to know")
-    invalid: str = Field(default="", description="why nothing can be said: the base itself does not run")
-    interrupted: str = Field(default="", description="by which signal, where there was one")
-    environment: Environment
+    seed: int = Field(description="both engines of every pair did what this seed prescribes")
+    started_at: str = Field(description="when the comparison began: UTC, ISO 8601")
+    duration_ns: int = Field(description="how long the whole comparison took")
+    base: EngineSide = Field(description="the engine compared with")
+    candidate: EngineSide = Field(description="the engine that is judged")
+    pairing: Pairing = Field(description="how the pairs were made")
+    alpha: float = Field(
+        default=0.01, description="what p is held against: 0.01, divided by the number of scenarios compared at once"
+    )
+    metrics: list[MetricComparison] = Field(default=[], description="each metric that both engines have in every pair")
+    change: Change = Field(
+        description="the gravest of all metrics; a regression too if the candidate alone failed or lost writes"
+    )
+    reasons: list[str] = Field(default=[], description="why, beyond what the metrics say")
+    invalid: str = Field(default="", description="why the comparison is impossible; empty if it is not")
+    interrupted: str = Field(default="", description="by what, in words; empty if it was not")
+    environment: Environment = Field(description="where it took place, as of a run")
 
     def exit_code(self, *, strict: bool) -> ExitCode:
         """0 unless there is a regression (5), nothing could be compared (4), or a signal (129, 130, 143).

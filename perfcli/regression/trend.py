@@ -39,13 +39,17 @@ class TrendPoint(_Record):
     """One run."""
 
     run: int = Field(description="its place among the runs that are compared, from 0")
-    started_at: str
-    engine_version: str = Field(default="", description="digest of the engine's sources")
-    commit: str = Field(description="that holds exactly these sources; empty: none is known to")
-    engine_modified: bool = Field(default=False, description="they differ from the commit checked out around them")
-    measured: float = Field(description="in the metric's base unit: ns, bytes, a fraction, per second")
-    reference_ns: float | None
-    value: float = Field(description="what is compared: of a time of work, at the pace of the median run")
+    started_at: str = Field(description="when the run began: UTC, ISO 8601")
+    engine_version: str = Field(default="", description="digest of the engine's source files")
+    commit: str = Field(description="the commit that holds exactly these sources; empty if none is known to")
+    engine_modified: bool = Field(
+        default=False, description="whether they differ from the commit checked out around them"
+    )
+    measured: float = Field(description="in the metric's base unit: ns, bytes, a fraction, per second or a count")
+    reference_ns: float | None = Field(description="median time of the reference kernel in this run")
+    value: float = Field(
+        description="what is compared, in the same unit: of a time of work, at the pace of the median run"
+    )
 
 
 class ChangePoint(_Record):
@@ -54,39 +58,42 @@ class ChangePoint(_Record):
     index: int = Field(description="of the first point on the new level; of a drift, of the last of its points")
     last_before: str = Field(description="commit of the last run on the old level; of a drift, of its first run")
     first_after: str = Field(description="commit of the first run on the new level; of a drift, of its last run")
-    version_before: str = Field(default="", description="digest of the engine's sources in the same run")
-    version_after: str = Field(default="", description="the same of the run on the new level")
-    began_after: str = Field(description="when these two runs began: UTC, ISO 8601")
-    seen_at: str
-    before: float
-    after: float
-    shift: float | None = Field(description="0.1 is 10 % more; None where it was 0 before")
-    gradual: bool = Field(description="a drift over many runs, not a step")
-    is_worse: bool
-    confirm: str = Field(description="the command that compares the two commits; empty if none can")
+    version_before: str = Field(default="", description="digest of the engine's sources in the run of `last_before`")
+    version_after: str = Field(default="", description="digest of the engine's sources in the run of `first_after`")
+    began_after: str = Field(description="when the former of these two runs began: UTC, ISO 8601")
+    seen_at: str = Field(description="when the latter began: UTC, ISO 8601")
+    before: float = Field(description="median of the runs before the change")
+    after: float = Field(description="median of those after it")
+    shift: float | None = Field(description="0.1 is 10% more; null if it was 0 before")
+    gradual: bool = Field(description="whether it is a drift over many runs, not a step")
+    is_worse: bool = Field(description="whether the new level is the worse one")
+    confirm: str = Field(
+        description="the `ab` command that compares the two commits; empty if a commit is unknown or both runs "
+        "are of the same sources"
+    )
 
 
 class MetricTrend(_Record):
     """One metric from run to run."""
 
-    metric: str
-    unit: Unit
+    metric: str = Field(description="as a threshold names it")
+    unit: Unit = Field(description="the kind of quantity, as of a threshold")
     at_one_pace: bool = Field(description="whether values are corrected for the machine's pace")
-    points: list[TrendPoint]
-    missing: int = Field(description="runs that do not tell this metric")
-    changes: list[ChangePoint]
+    points: list[TrendPoint] = Field(description="each run that has it, oldest first")
+    missing: int = Field(description="runs without this metric")
+    changes: list[ChangePoint] = Field(description="where its level changed")
 
 
 class Trend(_Record):
     """All that is known of how a scenario's metrics went; `trend --json` writes it."""
 
-    kind: Literal["trend"] = "trend"
-    schema_version: Literal[1] = TREND_SCHEMA_VERSION
-    scenario: str
+    kind: Literal["trend"] = Field(default="trend", description="tells the file from that of a run")
+    schema_version: Literal[1] = Field(default=TREND_SCHEMA_VERSION, description="rises as that of a run does")
+    scenario: str = Field(description="the scenario's name")
     runs: int = Field(description="kept runs of this scenario")
     left_out: dict[str, int] = Field(description="runs that cannot be compared with the newest, by why")
     pace_ns: float | None = Field(description="what the reference kernel takes at the pace of the median run")
-    metrics: list[MetricTrend]
+    metrics: list[MetricTrend] = Field(description="each metric that was asked for")
 
 
 def trend(runs: Sequence[RunResult], metric: str = "", *, phase: str = "", reference: str = "") -> Trend:

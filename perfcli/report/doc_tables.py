@@ -7,14 +7,25 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
+
+from pydantic import TypeAdapter
 
 from perfcli.errors import ExitCode
 from perfcli.figures import METRICS, Metric
+from perfcli.regression.baseline import BaselineList
+from perfcli.regression.history import History
+from perfcli.regression.result import AbResult
+from perfcli.regression.selftest_result import SelftestResult
+from perfcli.regression.trend import Trend
 from perfcli.report.exposition import FAMILIES
 from perfcli.report.openmetrics import PREFIX
+from perfcli.results import RunResult
 from perfcli.scenario.reference import scenario_reference
+
+Schema = dict[str, Any]
 
 _PART: Final = re.compile(r"(<!-- generated: (\w+) -->\n).*?(<!-- end of \2 -->)", re.DOTALL)
 _IN_DOCS: Final = re.compile(r"\bdocs/([\w-]+\.md)(#[\w-]+)?")
@@ -77,10 +88,72 @@ def _exit_codes() -> str:
     return table(("code", "meaning"), ([str(code.value), code.meaning] for code in ExitCode))
 
 
+def records(*kinds: type[Any]) -> dict[str, Schema]:
+    """The JSON Schema of documents and of every record in them, by their names."""
+    found: dict[str, Schema] = {}
+    for kind in kinds:
+        schema = TypeAdapter(kind).json_schema()
+        found |= {kind.__name__: schema} | schema["$defs"]
+    return found
+
+
+def _records(*kinds: type[Any]) -> str:
+    """A section for each record that no other kind of result holds too."""
+    every = records(RunResult, *kinds)
+    elsewhere = () if RunResult in kinds else records(RunResult)
+    sections = (
+        f"### {name}\n\n{_sentence(record)}\n\n{_fields(record, every)}"
+        for name, record in every.items()
+        if "properties" in record and name not in elsewhere
+    )
+    return "\n".join(sections)
+
+
+def _fields(record: Schema, every: Mapping[str, Schema]) -> str:
+    rows = (
+        (f"`{name}`", _type(field, every), _with_links(field["description"]))
+        for name, field in record["properties"].items()
+    )
+    return table(("field", "type", "meaning"), rows)
+
+
+def _sentence(record: Schema) -> str:
+    return " ".join(_with_links(record["description"]).split())
+
+
+def _with_links(text: str) -> str:
+    """Links in the place of docs/FILE.md#section, for a document in docs/."""
+    return _IN_DOCS.sub(lambda found: f"[{found[1]}]({found[1]}{found[2] or ''})", text)
+
+
+def _type(field: Schema, every: Mapping[str, Schema]) -> str:
+    """The JSON type of a field; of a text that is one of a few, these."""
+    match field:
+        case {"$ref": str(path)}:
+            name = path.rpartition("/")[2]
+            return name if "properties" in every[name] else _type(every[name], every)
+        case {"anyOf": choices}:
+            return " or ".join(_type(each, every) for each in choices)
+        case {"const": value}:
+            return f"`{value}`"
+        case {"enum": values}:
+            return ", ".join(f"`{value}`" for value in values)
+        case {"type": "array", "items": items}:
+            return f"array of {_type(items, every)}"
+        case {"type": "object", "additionalProperties": dict(values)}:
+            return f"object of {_type(values, every)}"
+        case _:
+            return str(field["type"])
+
+
 PARTS: Final[Mapping[str, Callable[[], str]]] = {
     "metrics": metrics_table,
     "families": _families,
     "exit_codes": _exit_codes,
+    "records": partial(_records, RunResult),
+    "records_of_ab": partial(_records, AbResult),
+    "records_of_looking_back": partial(_records, History, BaselineList, Trend),
+    "records_of_selftest": partial(_records, SelftestResult),
 }
 """What makes each part, by the name in its markers."""
 
