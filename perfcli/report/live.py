@@ -23,7 +23,7 @@ from perfcli.run.interrupts import Interrupts
 
 REFRESH_NS: Final = units.NS_PER_S // 2
 LOG_NS: Final = 10 * units.NS_PER_S
-_BAR_WIDTH: Final = 16
+_BAR_CELLS: Final = range(6, 41)
 _GAP: Final = "  "
 _MOST_OPERATIONS: Final = 8
 _MOST_AT_RISK: Final = 3
@@ -147,11 +147,12 @@ def log_line(progress: Progress) -> Text:
 
 def progress_lines(progress: Progress, *, width: int, plain: bool = False) -> Iterator[Text]:
     """Where a run is, and how much it has done, each as far as it fits `width`; no part is cut in half."""
-    bar = [] if progress.share_done is None else _bar(min(1.0, max(0.0, progress.share_done)), plain=plain)
     if progress.planned_vus == 0:  # before and after the load there is little to say
         yield _as_far_as_it_fits([*_where(progress), *_how_much(progress)], width)
         return
-    yield _as_far_as_it_fits([*_where(progress), *bar], width)
+    share_done = min(1.0, max(0.0, progress.share_done or 0.0))
+    first = _as_far_as_it_fits([*_where(progress), Text(f"{share_done:.0%} of the run")], width)
+    yield first + _bar(share_done, width - first.cell_len - len(_GAP), plain=plain)
     yield Text(INDENT) + _as_far_as_it_fits(_how_much(progress), width - len(INDENT))
 
 
@@ -214,8 +215,11 @@ def _row(operation: OperationSoFar) -> list[Text]:
     return [name(operation.name), Text(units.format_count(operation.ok)), failed, *times]
 
 
-def _bar(share_done: float, *, plain: bool) -> list[Text]:
-    done = round(share_done * _BAR_WIDTH)
+def _bar(share_done: float, room: int, *, plain: bool) -> Text:
+    """A bar of the cells that are left, if they are enough for one."""
+    cells = min(room, _BAR_CELLS.stop - 1)
+    if cells not in _BAR_CELLS:
+        return Text()
+    done = round(share_done * cells)
     sign_done, sign_left = ("#", ".") if plain else ("━", "━")
-    bar = Text.assemble((sign_done * done, GOOD), (sign_left * (_BAR_WIDTH - done), QUIET))
-    return [Text(f"{share_done:4.0%} of the run"), bar]
+    return Text.assemble(_GAP, (sign_done * done, GOOD), (sign_left * (cells - done), QUIET))
