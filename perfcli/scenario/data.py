@@ -10,8 +10,8 @@ from io import StringIO
 from pathlib import Path
 from typing import Any, Final
 
+from perfcli.scenario.models import MOST_STEPS
 from perfcli.scenario.operation import MOST_CHOICES
-from perfcli.scenario.outline import settings_of, settings_path, steps_of
 from perfcli.scenario.problems import KeyPath, Place, Problem, ScenarioFileError, legible, shown
 from perfcli.scenario.source import FileKind, read_text
 from perfcli.scenario.written import Written
@@ -50,10 +50,22 @@ def _settings_of_steps(root: Written) -> Iterator[tuple[KeyPath, Written]]:
     items = phases.value if phases and isinstance(phases.value, list) else []
     sections: list[tuple[KeyPath, Written]] = [((), root), *((("phases", at), item) for at, item in enumerate(items))]
     for path, section in sections:
-        for step_path, step in steps_of(section, path):
-            settings = settings_of(step)
-            if settings:
-                yield settings_path(step_path, step), settings
+        flow = section.child("flow")
+        steps = flow.value if flow and isinstance(flow.value, list) else []
+        for index, step in enumerate(steps[:MOST_STEPS]):
+            yield from _settings_of(step, (*path, "flow", index))
+
+
+def _settings_of(step: Written, path: KeyPath) -> Iterator[tuple[KeyPath, Written]]:
+    """The section that holds the settings of a step, in the long form or in the short one."""
+    if not isinstance(step.value, dict):
+        return
+    if "operation" in step.value:
+        yield path, step
+    elif len(step.value) == 1:
+        ((operation, settings),) = step.value.items()
+        if isinstance(settings.value, dict):
+            yield (*path, operation), settings
 
 
 class _UnusableError(Exception):

@@ -1,4 +1,8 @@
-"""A scenario from its file: read, changed by the options, checked; every mistake is told at once."""
+"""A scenario from its file: read, changed by the options, checked.
+
+Mistakes come in two rounds, each of them whole: those of the shape (YAML, keys, values), and once there are none, those
+of the sense (what keys ask of one another).
+"""
 
 from __future__ import annotations
 
@@ -32,7 +36,7 @@ def load_scenario(path: Path, overrides: Sequence[Override] = ()) -> Scenario:
     """The scenario in a file, with `overrides` in the place of what the file says.
 
     Raises:
-        ScenarioFileError: with every mistake of the file, of those it brings in, and of the overrides.
+        ScenarioFileError: with all mistakes of a round, in the file, in those it brings in, and in the overrides.
     """
     return _loaded(path, overrides)[0]
 
@@ -56,9 +60,10 @@ def _loaded(path: Path, overrides: Sequence[Override]) -> tuple[Scenario, Writte
     problems += mistakes
     problems += put_in_data(root)
     scenario, mistakes = _validated(root, is_whole)
-    mistakes += first_problems(rule_problems(root)) if is_whole else []
     # what has no value, as told, is not told again for what its value should have been
     problems += [each for each in mistakes if Place(each.file, each.line, each.column) not in holes]
+    if scenario is not None and not problems:
+        problems += first_problems(rule_problems(scenario, root))
     if scenario is None or problems:
         raise ScenarioFileError(in_order(problems, str(path)))
     return scenario, root
@@ -86,14 +91,17 @@ def load_scenarios(
     known: set[str] = set()
     for path in paths:
         try:
-            if tags:
-                own = _tags_of(path, overrides)
-                known.update(own)
-                if set(tags).isdisjoint(own):
-                    continue
-            scenarios.append(load_scenario(path, overrides))
+            scenario = load_scenario(path, overrides)
         except ScenarioFileError as error:
-            problems += error.problems
+            own = _tags_of_file(path) if tags and overrides else None
+            # an option need not fit a scenario that the tags leave out
+            if own is None or not set(tags).isdisjoint(own):
+                problems += error.problems
+            known.update(own or ())
+            continue
+        known.update(scenario.tags)
+        if not tags or not set(tags).isdisjoint(scenario.tags):
+            scenarios.append(scenario)
     if problems:
         raise ScenarioFileError(problems)
     if tags and not scenarios:
@@ -101,12 +109,12 @@ def load_scenarios(
     return scenarios
 
 
-def _tags_of(path: Path, overrides: Sequence[Override]) -> list[str]:
-    """By the file alone, as an option may not fit the scenarios that are left out; but some files need the options."""
+def _tags_of_file(path: Path) -> list[str] | None:
+    """The tags of a file that does not load with the options; None if it does not load without them either."""
     try:
         return load_scenario(path).tags
     except ScenarioFileError:
-        return load_scenario(path, overrides).tags
+        return None
 
 
 def _no_such_tag(tags: Collection[str], known: list[str]) -> UsageError:

@@ -171,6 +171,11 @@ class Phase(_Section):
         """The names operations are recorded under, in the order of the flow, each once."""
         return list(dict.fromkeys(step.label for step in self.flow if not isinstance(step, Sleep)))
 
+    @property
+    def names_when_run(self) -> list[str]:
+        """The names of the phases it stands for: one for each number of vus."""
+        return [f"{self.name}-{vus}" for vus in self.load.vus] if isinstance(self.load.vus, list) else [self.name]
+
     def spelt_out(self, **inherited: Any) -> list[Phase]:
         """The phases it stands for, each with a single number of vus; `inherited` is what it does not say itself."""
         own = {key: getattr(self, key) or value for key, value in inherited.items()}
@@ -178,8 +183,8 @@ class Phase(_Section):
         if not isinstance(self.load.vus, list):
             return [whole]
         return [
-            whole.model_copy(update={"name": f"{self.name}-{vus}", "load": self.load.model_copy(update={"vus": vus})})
-            for vus in self.load.vus
+            whole.model_copy(update={"name": name, "load": self.load.model_copy(update={"vus": vus})})
+            for name, vus in zip(self.names_when_run, self.load.vus, strict=True)
         ]
 
 

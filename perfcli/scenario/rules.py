@@ -1,22 +1,321 @@
-"""What the keys of a scenario ask of one another. Read from the tree, so that it is told beside all other mistakes."""
+"""What the keys of a scenario ask of one another: checked on its models, each mistake at the place of its key."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Final, NamedTuple
 
-from perfcli.scenario.flow_rules import flow_problems
-from perfcli.scenario.outline import outline_of
-from perfcli.scenario.phase_rules import phase_problems
-from perfcli.scenario.problems import Problem
-from perfcli.scenario.target_rules import target_problems
-from perfcli.scenario.threshold_rules import threshold_problems
+from perfcli.scenario.models import MOST_PHASES, Phase, Scenario, ThresholdRule
+from perfcli.scenario.operation import CreationSettings
+from perfcli.scenario.problems import KeyPath, Problem, legible, shown
+from perfcli.scenario.steps import STEP_MODELS, Sleep, Step
+from perfcli.scenario.target import McpSettings
 from perfcli.scenario.written import Written
+from perfcli.thresholds import Threshold, did_you_mean
+
+_BEGIN_AT_0: Final = ("iterations", "duration")
+_USELESS_AT_A_URL: Final = (("engine",), ("pool",), ("target", "mcp", "transport"))
+_TOO_FEW: Final = "too few items: at least 1 required"
 
 
-def rule_problems(root: Written) -> Iterator[Problem]:
-    """What does not fit together, as far as the parts can be read."""
-    outline = outline_of(root)
-    yield from phase_problems(outline)
-    yield from flow_problems(outline)
-    yield from threshold_problems(outline)
-    yield from target_problems(outline)
+@dataclass(frozen=True)
+class _Flow:
+    """A list of steps, with its path."""
+
+    path: KeyPath
+    steps: Sequence[Step]
+
+    @cached_property
+    def measured(self) -> dict[str, Step]:
+        """The steps that are no pauses, by their labels."""
+        return {step.label: step for step in self.steps if not isinstance(step, Sleep)}
+
+    @property
+    def is_mix(self) -> bool:
+        """Whether any step has a weight."""
+        return any(step.weight is not None for step in self.steps)
+
+
+class LocatedRule(NamedTuple):
+    """An item of a list of thresholds, with its path and the phase it judges; None: the whole load."""
+
+    path: KeyPath
+    rule: ThresholdRule
+    phase: Phase | None
+
+    @property
+    def expr(self) -> KeyPath:
+        """The path of its expression."""
+        return (*self.path, "expr")
+
+
+def located_rules(scenario: Scenario) -> Iterator[LocatedRule]:
+    """The thresholds of the whole, then those of each phase."""
+    for index, rule in enumerate(scenario.thresholds):
+        yield LocatedRule(("thresholds", index), rule, None)
+    for at, phase in enumerate(scenario.phases):
+        for index, rule in enumerate(phase.thresholds):
+            yield LocatedRule(("phases", at, "thresholds", index), rule, phase)
+
+
+def rule_problems(scenario: Scenario, root: Written) -> Iterator[Problem]:
+    """What does not fit together.
+
+    Args:
+        scenario: what was read from `root`, without a mistake of its shape.
+    """
+    yield from _loads(scenario, root)
+    yield from _names(scenario, root)
+    yield from _required_flows(scenario, root)
+    for flow in _flows(scenario):
+        yield from _steps(flow, root)
+        yield from _conditions(flow, root)
+        yield from _operations(flow, scenario, root)
+    yield from _pets(scenario, root)
+    yield from _settings_without_use(scenario, root)
+    for located in located_rules(scenario):
+        yield from _subject(located, scenario, root)
+        yield from _ending_the_load(located, root)
+        yield from _uncounted(located, root)
+
+
+def _sections(scenario: Scenario) -> list[tuple[KeyPath, Phase | Scenario]]:
+    """What has a load: the phases, or else the scenario itself, whose path is empty."""
+    if "phases" in scenario.model_fields_set:
+        return [(("phases", index), phase) for index, phase in enumerate(scenario.phases)]
+    return [((), scenario)]
+
+
+def _own_flow(path: KeyPath, section: Phase | Scenario) -> list[_Flow]:
+    return [_Flow((*path, "flow"), section.flow)] if "flow" in section.model_fields_set else []
+
+
+def _flows(scenario: Scenario) -> list[_Flow]:
+    """Every flow that is written, once, in the order of the keys."""
+    own = (_own_flow(("phases", index), phase) for index, phase in enumerate(scenario.phases))
+    return [*_own_flow((), scenario), *(flow for flows in own for flow in flows)]
+
+
+def _running_flows(scenario: Scenario) -> list[_Flow]:
+    """The flows of the phases; without phases, the scenario's own."""
+    shared = _own_flow((), scenario)
+    running = (_own_flow(path, section) or shared for path, section in _sections(scenario))
+    return list({flow.path: flow for flows in running for flow in flows}.values()) or shared
+
+
+def _loads(scenario: Scenario, root: Written) -> Iterator[Problem]:
+    written = scenario.model_fields_set & {"load", "phases"}
+    if len(written) == 2:
+        yield root.problem(("phases",), "does not go beside load: write one load, or phases with a load each", key=True)
+    elif not written:
+        message = "required key is missing (when iterations start, and how many): write a load, or phases"
+        yield root.place.problem(("load",), message)
+    elif "load" in written and scenario.load is None:
+        yield root.problem(("load",), "has no value: write one, or remove it")
+    elif "phases" in written and not scenario.phases:
+        yield root.problem(("phases",), _TOO_FEW)
+
+
+def _required_flows(scenario: Scenario, root: Written) -> Iterator[Problem]:
+    for flow in _flows(scenario):
+        if not flow.steps:
+            yield root.problem(flow.path, _TOO_FEW)
+    for path, section in _sections(scenario):
+        if "flow" not in scenario.model_fields_set | section.model_fields_set:
+            elsewhere = ": neither the phase nor the scenario has one" if path else ""
+            message = f"required key is missing (what an iteration does){elsewhere}"
+            yield root.trace(path)[1].place.problem((*path, "flow"), message)
+
+
+def _names(scenario: Scenario, root: Written) -> Iterator[Problem]:
+    """Phases that would be called the same when they run: there is one for each number of vus."""
+    lines: dict[str, int] = {}
+    runs = 0
+    for index, phase in enumerate(scenario.phases):
+        path: KeyPath = ("phases", index, "name")
+        for name in phase.names_when_run:
+            runs += 1
+            if name in lines:
+                message = f"two phases would be called {shown(name)} (the other on line {lines[name]})"
+                yield root.problem(path, message)
+                break
+            lines[name] = root.trace(path)[1].place.line
+    if runs > MOST_PHASES:
+        message = f"the lists of vus make {runs} phases of them: at most {MOST_PHASES} can run"
+        yield root.problem(("phases",), message, key=True)
+
+
+def _steps(flow: _Flow, root: Written) -> Iterator[Problem]:
+    """Weights and labels that do not fit, and a flow that only waits."""
+    weighted = sum(step.weight is not None for step in flow.steps)
+    first: dict[str, Step] = {}
+    for index, step in enumerate(flow.steps):
+        if weighted and step.weight is None:
+            message = (
+                f"has no weight, though other steps have one ({weighted} of {len(flow.steps)}): "
+                "give one to every step (a mix), or to none (in order)"
+            )
+            yield root.problem((*flow.path, index), message)
+            weighted = 0
+        other = first.setdefault(step.label, step)
+        if other.operation != step.operation:
+            message = (
+                f"{shown(step.label)} is already the name of a {other.operation} step: "
+                "samples of two operations cannot share one name"
+            )
+            yield root.problem((*flow.path, index), message)
+    if flow.steps and not flow.measured:
+        message = "only sleeps, so nothing is measured: add an operation"
+        yield root.trace((*flow.path, 0))[1].place.problem(flow.path, message)
+
+
+def _conditions(flow: _Flow, root: Written) -> Iterator[Problem]:
+    for index, step in enumerate(flow.steps):
+        message = _misfit(step.only_if, flow, flow.steps[:index]) if "only_if" in step.model_fields_set else ""
+        if message:
+            yield root.problem((*flow.path, index, step.operation, "only_if"), message)
+
+
+def _misfit(needed: str, flow: _Flow, before: Sequence[Step]) -> str:
+    """Why a step cannot wait for the one called `needed`; "" if it can."""
+    if flow.is_mix:
+        return "a mix draws one step for each iteration, so no other has run before: remove the weights, or only_if"
+    labels = [step.label for step in before if not isinstance(step, Sleep)]
+    if needed in labels:
+        return ""
+    if any(step.label == needed for step in before):
+        return f"{shown(needed)} is a sleep, which neither succeeds nor fails"
+    if needed in flow.measured:
+        return f"{shown(needed)} does not come before this step: move it up"
+    listing = f": before it {'come' if len(labels) > 1 else 'comes'} {', '.join(labels[:10])}" if labels else ""
+    return f"no step before this one is called {shown(needed)}{did_you_mean([needed], labels) or listing}"
+
+
+def _operations(flow: _Flow, scenario: Scenario, root: Written) -> Iterator[Problem]:
+    """Steps that the target does not have."""
+    target = scenario.target
+    own = [name for name, model in STEP_MODELS.items() if target.name in model.targets]
+    for index, step in enumerate(flow.steps):
+        if target.name not in step.targets:
+            (other,) = step.targets
+            meant = did_you_mean([step.operation], own) or f": it has {', '.join(own)}"
+            message = f"{step.operation} goes with target: {other}, not with {target.name}{meant}"
+            yield root.problem((*flow.path, index), message)
+
+
+def _pets(scenario: Scenario, root: Written) -> Iterator[Problem]:
+    """The first step that has no pet to act on."""
+    if scenario.setup.pets:
+        return
+    for flow in _running_flows(scenario):
+        index = _first_without_pet(flow)
+        if index is not None:
+            step, pets = flow.steps[index], root.find("setup", "pets")
+            before = "" if flow.is_mix else f", or put {_creation_like(step)} before it"
+            message = f"{step.operation} needs pets that exist: set setup.pets to 1 or more{before}"
+            yield root.problem(("setup", "pets") if pets else (*flow.path, index), message)
+            return
+
+
+def _first_without_pet(flow: _Flow) -> int | None:
+    for index, step in enumerate(flow.steps):
+        if isinstance(step, CreationSettings) and not flow.is_mix:
+            return None
+        if step.needs_pet:
+            return index
+    return None
+
+
+def _creation_like(step: Step) -> str:
+    """The operation that makes a pet, of the target that the step belongs to."""
+    return next(
+        name
+        for name, model in STEP_MODELS.items()
+        if issubclass(model, CreationSettings) and model.targets == step.targets
+    )
+
+
+def _settings_without_use(scenario: Scenario, root: Written) -> Iterator[Problem]:
+    """What is written and has no meaning for the target."""
+    target = scenario.target
+    if not target.starts_engine:
+        message = "does not go with the url of a server that runs already: remove it"
+        useless: Iterable[KeyPath] = _USELESS_AT_A_URL
+    elif isinstance(target, McpSettings):
+        message, useless = "does not go with target mcp, whose server is one process: remove it", [("pool",)]
+    else:
+        return
+    for path in useless:
+        written_path, _ = root.trace(path)
+        if written_path[-1:] == path[-1:]:
+            yield root.problem(path, message, key=True)
+
+
+def _subject(located: LocatedRule, scenario: Scenario, root: Written) -> Iterator[Problem]:
+    """Operations that nobody does, metrics that nobody measures."""
+    threshold = located.rule.threshold
+    flows = _judged_flows(located.phase, scenario)
+    messages = (
+        _unknown_operation(threshold.operation, flows),
+        _unmeasured_metric(threshold, located.phase, scenario),
+        _unknowable_metric(threshold, scenario),
+    )
+    yield from (root.problem(located.expr, message) for message in messages if message)
+
+
+def _judged_flows(phase: Phase | None, scenario: Scenario) -> list[_Flow]:
+    return _running_flows(scenario) if phase is None else _own_flow((), phase) or _own_flow((), scenario)
+
+
+def _unknown_operation(operation: str, flows: Sequence[_Flow]) -> str:
+    if not operation or not flows or any(operation in flow.measured for flow in flows):
+        return ""
+    if any(step.label == operation for flow in flows for step in flow.steps):
+        return f"{shown(operation)} is a sleep, which is never measured"
+    labels = list(dict.fromkeys(label for flow in flows for label in flow.measured))
+    listing = ", ".join(map(legible, labels[:10])) + (", …" if len(labels) > 10 else "")
+    where, they = ("the flow", "it has") if len(flows) == 1 else ("any phase", "they have")
+    meant = did_you_mean([operation], labels)
+    return f"no step of {where} is called {shown(operation)}{meant}: {they} {listing or 'none that is measured'}"
+
+
+def _unmeasured_metric(threshold: Threshold, phase: Phase | None, scenario: Scenario) -> str:
+    metric = threshold.metric
+    if phase and not metric.per_phase:
+        return f"{metric.name} belongs to the whole run: move it to the scenario's own thresholds"
+    growth = (scenario.growth, *(each.growth for each in ([phase] if phase else scenario.phases)))
+    if metric.name.startswith("growth.") and not any(growth):
+        return f"{metric.name} needs to know with what: write growth: {{over: pets}} or {{over: interactions}}"
+    return ""
+
+
+def _unknowable_metric(threshold: Threshold, scenario: Scenario) -> str:
+    why = scenario.target.why_not(threshold.metric)
+    return f"{threshold.metric.name} cannot be measured: {why}" if why else ""
+
+
+def _ending_the_load(located: LocatedRule, root: Written) -> Iterator[Problem]:
+    rule, threshold = located.rule, located.rule.threshold
+    if rule.delay_abort_eval is not None and not rule.abort_on_fail:
+        message = "needs abort_on_fail: true beside it: a threshold that ends no load is judged at the end alone"
+        yield root.problem((*located.path, "delay_abort_eval"), message, key=True)
+    elif rule.abort_on_fail and rule.delay_abort_eval is None and _fails_at_first(threshold):
+        name = threshold.metric.name
+        message = f"{name} begins at 0: this limit would end the load at once; judge it at the end"
+        yield root.problem((*located.path, "abort_on_fail"), message)
+
+
+def _fails_at_first(threshold: Threshold) -> bool:
+    return threshold.metric.name in _BEGIN_AT_0 and threshold.op not in ("<", "<=")
+
+
+def _uncounted(located: LocatedRule, root: Written) -> Iterator[Problem]:
+    if located.rule.strict:
+        return
+    uncounted = "a threshold that is shown and not counted (strict: false)"
+    if located.rule.abort_on_fail:
+        yield root.problem((*located.path, "abort_on_fail"), f"{uncounted} cannot end the load", key=True)
+    if located.rule.exit_code is not None:
+        yield root.problem((*located.path, "exit_code"), f"{uncounted} has no say in the exit code", key=True)

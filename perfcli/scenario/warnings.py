@@ -3,20 +3,27 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
-from typing import NamedTuple
+from collections.abc import Iterator, Sequence
+from typing import Final, NamedTuple
 
-from perfcli.executors import RampingVus
+from perfcli.executors import Load, RampingVus
 from perfcli.executors.durations import duration_text
-from perfcli.figures import Metric
-from perfcli.scenario.doubts import doubtful_thresholds
-from perfcli.scenario.models import Phase, Scenario
-from perfcli.scenario.outline import outline_of
+from perfcli.figures import Metric, percentile_of
+from perfcli.figures.integrity import UNCHECKED
+from perfcli.metrics.degradation import FIFTHS, SMALLEST_FIFTH
+from perfcli.metrics.statistics import LEAST_BEYOND, is_thin
+from perfcli.scenario.marking import Marking, marking_of
+from perfcli.scenario.models import Phase, Scenario, ThresholdRule
+from perfcli.scenario.operation import NEEDS_ENERGY, CareSettings, CreationSettings, StepSettings, TalkSettings
 from perfcli.scenario.problems import KeyPath, Problem
-from perfcli.scenario.threshold_rules import ReadThreshold, readable_thresholds
+from perfcli.scenario.rules import LocatedRule, located_rules
+from perfcli.scenario.steps import LoadPet, SavePet, Sleep, Status
 from perfcli.scenario.written import Written
 from perfcli.thresholds import Threshold
 from perfcli.units import Unit, format_quantity
+
+_WRITES: Final = (CreationSettings, SavePet, TalkSettings, CareSettings)
+_OF_ARRIVALS: Final = ("delivery", "offered_rate", "achieved_rate", "schedule_lag")
 
 
 def warnings(scenario: Scenario, root: Written) -> list[Problem]:
@@ -25,13 +32,113 @@ def warnings(scenario: Scenario, root: Written) -> list[Problem]:
     Args:
         scenario: what was read from `root`, without a mistake.
     """
-    found = [
-        *doubtful_thresholds(scenario, root),
-        *_foregone_thresholds(scenario, root),
-        *_repeated_thresholds(root),
-        *_idle_ramps(scenario, root),
-    ]
+    found: list[Problem] = []
+    for located in located_rules(scenario):
+        messages = (_without_samples(located, scenario), _foregone(located, scenario))
+        found += [root.problem(located.expr, message) for message in messages if message]
+    found += [*_repeated_thresholds(scenario, root), *_idle_ramps(scenario, root)]
     return sorted(found, key=lambda problem: (problem.line, problem.column))
+
+
+def _without_samples(located: LocatedRule, scenario: Scenario) -> str:
+    """Why a threshold cannot hold as the scenario stands: nothing to judge, or too little."""
+    threshold, metric = located.rule.threshold, located.rule.threshold.metric.name
+    # of a list of vus each number is judged by itself, and has as many iterations or more
+    phases = _spelt_out(located.phase, scenario)[:1] if located.phase else scenario.phases_to_run
+    return (
+        _without_writes(metric, scenario, phases)
+        or _unchecked_saves(metric, scenario)
+        or _too_few_samples(threshold, located.rule, phases)
+    )
+
+
+def _spelt_out(phase: Phase | None, scenario: Scenario) -> Sequence[Phase]:
+    """What a phase runs as, each judged by itself; nothing for the whole load."""
+    return phase.spelt_out(flow=scenario.flow) if phase else []
+
+
+def _without_writes(metric: str, scenario: Scenario, phases: Sequence[Phase]) -> str:
+    """Why no write of the load can be held against what is stored; the set-up's writes are no samples."""
+    steps = [step for phase in scenario.phases_to_run for step in phase.flow]
+    writes = [step for step in steps if isinstance(step, _WRITES)]
+    why = ""
+    if metric in ("lost_writes", "duplicate_writes") and not writes:
+        why = "no step of the load writes, and the set-up's writes are no samples"
+    elif metric == "lost_writes" and not any(map(_can_be_checked, writes)):
+        why = f"its saves are unchecked, as {UNCHECKED}" if marking_of(scenario) is Marking.NOTES_ONLY else ""
+    elif metric == "lost_updates" and not any(isinstance(step, CareSettings) for step in steps):
+        why = "it is of care actions, and no step is one"
+    elif metric == "torn_reads":
+        why = _never_torn(scenario, phases)
+    return f"will fail without samples: {why}" if why else ""
+
+
+def _unchecked_saves(metric: str, scenario: Scenario) -> str:
+    """That only other writes are held against what is stored."""
+    if metric != "lost_writes" or marking_of(scenario) is not Marking.NOTES_ONLY:
+        return ""
+    saves = [step for phase in scenario.phases_to_run for step in phase.flow if isinstance(step, SavePet)]
+    return "" if all(step.history for step in saves) else f"leaves saves unchecked: {UNCHECKED}"
+
+
+def _can_be_checked(step: StepSettings) -> bool:
+    """Whether what a step writes can be looked for even if vus share pets, talk to them and care for them."""
+    if isinstance(step, SavePet):
+        return step.history
+    # a tired pet refuses some actions, and a refusal need not be stored
+    return not (isinstance(step, CareSettings) and step.accept_refusal and NEEDS_ENERGY.issuperset(step.actions))
+
+
+def _never_torn(scenario: Scenario, phases: Sequence[Phase]) -> str:
+    if not any(isinstance(step, LoadPet | Status) for phase in phases for step in phase.flow):
+        return "it is of load_pet and status, and no step is one"
+    match marking_of(scenario):
+        case Marking.NOTHING:
+            return "no step saves a pet of the set-up, so no read can tell"
+        case Marking.NOTES_ONLY:
+            return "vus that share pets also talk to them or care for them, so saves cannot mark them"
+    return ""
+
+
+def _too_few_samples(threshold: Threshold, rule: ThresholdRule, phases: Sequence[Phase]) -> str:
+    metric = threshold.metric.name
+    if metric in _OF_ARRIVALS and not any(phase.load.is_open for phase in phases):
+        return f"will fail without samples: {metric} is of loads with an arrival rate, and here none has one"
+    counts = [_most_samples(threshold, phase) for phase in phases]
+    if None in counts:
+        return ""
+    samples = math.floor(sum(filter(None, counts)))
+    if metric == "degradation" and samples < FIFTHS * SMALLEST_FIFTH:
+        return f"will fail without samples: {_about(samples)}, and it needs {FIFTHS * SMALLEST_FIFTH}"
+    if threshold.window or rule.allow_thin or threshold.statistic in ("", "median", "p50"):
+        return ""
+    return _too_thin(threshold.statistic, samples) if is_thin(threshold.statistic, samples) else ""
+
+
+def _most_samples(threshold: Threshold, phase: Phase) -> float | None:
+    """How many samples a phase will have, in the mean of a mix; None where only time ends it."""
+    iterations = phase.load.planned_iterations
+    if iterations is None:
+        return None
+    if threshold.metric.name == "schedule_lag":
+        return iterations if phase.load.is_open else 0
+    of_all = sum(step.weight or 0 for step in phase.flow)
+    meant = [step for step in phase.flow if not isinstance(step, Sleep) and threshold.operation in ("", step.label)]
+    return iterations * (sum(step.weight or 0 for step in meant) / of_all if phase.is_mix else len(meant))
+
+
+def _too_thin(statistic: str, samples: int) -> str:
+    quantile = percentile_of(statistic)
+    assert quantile is not None, f"{statistic} is thin, and so a percentile"
+    needed = math.ceil(round(LEAST_BEYOND / min(quantile, 1 - quantile), 6))
+    return (
+        f"will fail: {_about(samples)}, and {statistic} needs {needed:,}; plan more iterations, take a lower "
+        "percentile, or write {expr: …, allow_thin: true}"
+    )
+
+
+def _about(samples: int) -> str:
+    return f"there will be {samples:,} {'sample' if samples == 1 else 'samples'}"
 
 
 class _Bound(NamedTuple):
@@ -41,14 +148,13 @@ class _Bound(NamedTuple):
     why: str
 
 
-def _foregone_thresholds(scenario: Scenario, root: Written) -> Iterator[Problem]:
-    """Thresholds whose outcome is known before anything runs."""
-    for read in readable_thresholds(outline_of(root)):
-        least, most = _bounds(read.threshold, scenario, read.path)
-        outcome = _outcome(read.threshold, least.value, most.value)
-        if outcome:
-            why = least.why if read.threshold.limit <= least.value else most.why
-            yield read.place.problem(read.path, f"{outcome}: {why}")
+def _foregone(located: LocatedRule, scenario: Scenario) -> str:
+    """What is known of a threshold before anything runs."""
+    threshold = located.rule.threshold
+    least, most = _bounds(threshold, scenario, located.phase)
+    outcome = _outcome(threshold, least.value, most.value)
+    why = least.why if threshold.limit <= least.value else most.why
+    return f"{outcome}: {why}" if outcome else ""
 
 
 def _outcome(threshold: Threshold, least: float, most: float) -> str:
@@ -61,16 +167,16 @@ def _outcome(threshold: Threshold, least: float, most: float) -> str:
     return "can never fail" if holds == {True} else "can never hold"
 
 
-def _bounds(threshold: Threshold, scenario: Scenario, path: KeyPath) -> tuple[_Bound, _Bound]:
+def _bounds(threshold: Threshold, scenario: Scenario, phase: Phase | None) -> tuple[_Bound, _Bound]:
     metric = threshold.metric
     lowest = math.nextafter(metric.least, math.inf) if _is_above(threshold) else metric.least
     word = "always above" if _is_above(threshold) else "never below"
     least = _Bound(lowest, f"{metric.name} is {word} {_shown(metric, metric.least)}")
     most = _Bound(metric.most, f"{metric.name} is never above {_shown(metric, metric.most)}")
     if metric.name == "duration":
-        return max(least, _planned_duration(scenario, path)), most
+        return max(least, _planned_duration(scenario, phase)), most
     if metric.name in ("iterations", "dropped_iterations", "interrupted_iterations"):
-        return least, min(most, _planned_iterations(scenario, path))
+        return least, min(most, _planned_iterations(scenario, phase))
     return least, most
 
 
@@ -83,9 +189,9 @@ def _shown(metric: Metric, value: float) -> str:
     return format_quantity(metric.unit, value) if metric.unit in (Unit.PERCENTAGE, Unit.DURATION) else f"{value:g}"
 
 
-def _planned_duration(scenario: Scenario, path: KeyPath) -> _Bound:
+def _planned_duration(scenario: Scenario, phase: Phase | None) -> _Bound:
     """How long the load, or the phase that a threshold is of, lasts at least."""
-    phases = _judged_phases(scenario, path)
+    phases = _spelt_out(phase, scenario)
     if phases:
         planned_ns = min(phase.load.planned_ns or 0 for phase in phases)
     else:
@@ -98,9 +204,9 @@ def _planned_duration(scenario: Scenario, path: KeyPath) -> _Bound:
     return _Bound(planned_ns, f"the plan alone lasts {duration_text(planned_ns)}")
 
 
-def _planned_iterations(scenario: Scenario, path: KeyPath) -> _Bound:
+def _planned_iterations(scenario: Scenario, phase: Phase | None) -> _Bound:
     """How many iterations the load, or the phase that a threshold is of, consists of."""
-    phases = _judged_phases(scenario, path)
+    phases = _spelt_out(phase, scenario)
     counts = [phase.load.planned_iterations for phase in phases or scenario.phases_to_run]
     if None in counts:
         return _Bound(math.inf, "")
@@ -109,38 +215,24 @@ def _planned_iterations(scenario: Scenario, path: KeyPath) -> _Bound:
     return _Bound(planned, f"the load consists of {planned:,} {'iteration' if planned == 1 else 'iterations'}")
 
 
-def _judged_phases(scenario: Scenario, path: KeyPath) -> Sequence[Phase]:
-    """The phases that a threshold at this path judges, each by itself; none for one of the whole load."""
-    if path[0] == "thresholds":
-        return []
-    at = path[1]
-    assert isinstance(at, int)
-    return scenario.phases[at].spelt_out(flow=scenario.flow)
-
-
-def _repeated_thresholds(root: Written) -> Iterator[Problem]:
+def _repeated_thresholds(scenario: Scenario, root: Written) -> Iterator[Problem]:
     """Thresholds that are written twice, in other words perhaps; each is judged once."""
-    first: dict[tuple[object, ...], ReadThreshold] = {}
-    for read in readable_thresholds(outline_of(root)):
-        key = (read.phase.path if read.phase else (), *read.threshold.meaning)
-        before = first.setdefault(key, read)
-        if before is not read:
-            where = f" on line {before.place.line}" if before.place.source == read.place.source else ""
-            yield read.place.problem(read.path, f"repeats {before.threshold.text!r}{where}: it is judged once")
+    first: dict[tuple[object, ...], LocatedRule] = {}
+    for located in located_rules(scenario):
+        before = first.setdefault((located.path[:-1], *located.rule.threshold.meaning), located)
+        if before is not located:
+            place, other = (root.trace(each.expr)[1].place for each in (located, before))
+            where = f" on line {other.line}" if other.source == place.source else ""
+            yield root.problem(located.expr, f"repeats {before.rule.threshold.text!r}{where}: it is judged once")
 
 
 def _idle_ramps(scenario: Scenario, root: Written) -> Iterator[Problem]:
     """Ramps that reach the first vu at their very end, or pass it in no time."""
-    outline = outline_of(root)
-    ramps: Iterable[tuple[KeyPath, Written, object]] = (
-        (
-            ((*read.path, "load"), read.written.child("load") or read.written, phase.load)
-            for read, phase in zip(outline.phases, scenario.phases, strict=True)
-        )
-        if scenario.phases
-        else [(("load",), root.child("load") or root, scenario.load)]
-    )
-    for path, written, load in ramps:
+    loads: list[tuple[KeyPath, Load | None]] = [
+        *((("phases", index, "load"), phase.load) for index, phase in enumerate(scenario.phases)),
+        (("load",), scenario.load),
+    ]
+    for path, load in loads:
         if isinstance(load, RampingVus) and not any(span for vu in range(load.vu_count) for span in load.spans(vu)):
             message = "no vu ever starts: the ramp reaches the first one when it ends; add a stage that stays there"
-            yield written.place.problem(path, message)
+            yield root.problem(path, message)

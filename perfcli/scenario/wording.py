@@ -63,7 +63,7 @@ def names_no_model(detail: ErrorDetails) -> bool:
 
 def take_as_text(mistakes: Iterable[ErrorDetails], root: Written) -> bool:
     """Let variables be text where that is asked for, as `${BUILD}` may be 7; returns whether there were any."""
-    traced = [_trace(root, mistake["loc"])[1] for mistake in mistakes if mistake["type"] == "string_type"]
+    traced = [root.trace(mistake["loc"])[1] for mistake in mistakes if mistake["type"] == "string_type"]
     meant = [written for written in traced if written.text is not None and not isinstance(written.value, str)]
     for written in meant:
         written.value = written.text
@@ -75,7 +75,7 @@ def _order(place: Place) -> tuple[bool, int, int]:
 
 
 def _path(detail: ErrorDetails, root: Written) -> KeyPath:
-    path, _ = _trace(root, detail["loc"])
+    path, _ = root.trace(detail["loc"])
     if detail["type"] == "missing":
         return (*path, detail["loc"][-1])
     if names_no_model(detail) and _discriminator(detail) == "executor":
@@ -83,22 +83,8 @@ def _path(detail: ErrorDetails, root: Written) -> KeyPath:
     return path
 
 
-def _trace(root: Written, loc: KeyPath) -> tuple[KeyPath, Written]:
-    """The path of a place that pydantic names, and what is written there.
-
-    Parts that nobody wrote fall away: the tag of a union, the `expr` of a threshold that is a text alone.
-    """
-    path, here = [], root
-    for part in loc:
-        child = here.child(part)
-        if child is not None:
-            here = child
-            path.append(part)
-    return tuple(path), here
-
-
 def _place(detail: ErrorDetails, root: Written) -> Place:
-    _, here = _trace(root, detail["loc"])
+    _, here = root.trace(detail["loc"])
     if detail["type"] in ("missing", "extra_forbidden", "union_tag_not_found"):
         return here.key_place
     if names_no_model(detail):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from perfcli.scenario.problems import Place
+from perfcli.scenario.problems import KeyPath, Place, Problem
 from perfcli.scenario.scalars import Scalar
 
 
@@ -51,6 +51,24 @@ class Written:
         for part in path:
             here = here.child(part) if here is not None else None
         return here
+
+    def trace(self, path: KeyPath) -> tuple[KeyPath, Written]:
+        """The path of a place of the models as it is written, and what is there.
+
+        Parts that nobody wrote fall away: the tag of a union, the `expr` of a threshold that is a text alone.
+        """
+        written, here = [], self
+        for part in path:
+            child = here.child(part)
+            if child is not None:
+                here = child
+                written.append(part)
+        return tuple(written), here
+
+    def problem(self, path: KeyPath, message: str, *, key: bool = False) -> Problem:
+        """What is wrong with the value at a path of the models, or with its key."""
+        written, here = self.trace(path)
+        return (here.key_place if key else here.place).problem(written, message)
 
     def over(self, base: Written) -> Written:
         """This in the place of `base`: sections are merged key by key, lists and single values replaced."""

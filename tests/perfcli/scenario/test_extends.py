@@ -99,11 +99,15 @@ def test_chains_and_folders(tmp_path: Path) -> None:
 
 
 def test_mistakes_of_a_base_are_told_at_its_lines(told: Callable[..., list[str]]) -> None:
-    assert told("seup: 1\nthresholds: [load_pt.error_rate < 1%]", BASE.replace("pets: 20", "pets: -1")) == [
+    assert told("seup: 1", BASE.replace("pets: 20", "pets: -1")) == [
         "s.yaml:3:1: seup: unknown key (did you mean 'setup'?)",
-        "s.yaml:4:14: thresholds[0]: no step of the flow is called 'load_pt' (did you mean 'load_pet'?): "
-        "it has load_pet, save_pet",
         "base.yaml:4:15: setup.pets: must be at least 0, not -1",
+    ]
+    assert told("thresholds: [load_pt.error_rate < 1%]", BASE.replace("pets: 20", "pets: 0")) == [
+        "s.yaml:3:14: thresholds[0]: no step of the flow is called 'load_pt' (did you mean 'load_pet'?): "
+        "it has load_pet, save_pet",
+        "base.yaml:4:15: setup.pets: load_pet needs pets that exist: set setup.pets to 1 or more, "
+        "or put create_pet before it",
     ]
 
 

@@ -1,4 +1,4 @@
-"""The loader as a whole: the design's example loads; a file full of mistakes tells every one, in order, at once."""
+"""The loader as a whole: the design's example loads; a file full of mistakes tells all of a round, in order."""
 
 from __future__ import annotations
 
@@ -84,8 +84,6 @@ vus, max_duration, executor, iterations
 18:5: flow[0]: unknown operation 'lod_pet' (did you mean 'load_pet'?)
 18:23: flow[0].load_pet.weight: expected a number, not 'heavy'
 18:30: flow[0].load_pet.sauce: unknown key (did you mean 'source'?)
-19:5: flow[1]: has no weight, though other steps have one (1 of 8): give one to every step (a mix), or to none \
-(in order)
 20:5: flow[2]: 'actions' stands beside care: indent it below, to be one of its settings
 22:28: flow[3].care.actions[1]: unknown care action 'plya' (did you mean 'play'?)
 22:41: flow[3].care.name: a name holds letters, digits, _ and - only, and begins with a letter
@@ -93,7 +91,6 @@ vus, max_duration, executor, iterations
 23:34: flow[4].interact.order: unknown value 'randomly' (did you mean 'random'?)
 23:60: flow[4].interact.accept_refusal: expected true or false, not 'yes': write true
 24:12: flow[5].sleep: 50 has no unit: write 50ms or 50s
-25:5: flow[6]: 'save_pet' is already the name of a save_pet step: samples of two operations cannot share one name
 25:30: flow[6].create_pet.egg_types[0]: unknown value 'blu' (did you mean 'blue'?)
 26:5: flow[7]: unknown operation 'frobnicate': use one of create_pet, load_pet, save_pet, interact, care, status, \
 statistics, evict, get_pet_status, interact_with_pet, apply_care_action, create_new_pet, get_pet_statistics, \
@@ -102,10 +99,9 @@ trigger_evolution, get_available_actions, sleep
 28:5: flow[9]: sleep needs its time: write sleep: 50ms
 29:14: flow[10].status.texts: does not go with status: use one of name, weight, only_if, timeout, operation
 30:5: flow[11]: load_pet: expected settings such as {weight: 8}, not 3
-32:5: thresholds[0]: no step of the flow is called 'lod_pet' (did you mean 'load_pet'?): it has load_pet, save_pet, \
-a b, interact, frobnicate, status
 33:5: thresholds[1]: unknown metric 'latncy.mean' (did you mean 'latency'?)
-34:5: thresholds[2]: unknown statistic 'p101': use min, mean, median, max, stddev or a percentile such as p99.9
+34:5: thresholds[2]: unknown statistic 'p101': use min, mean, median, p50, p90, p95, p99, p99.9, max, \
+stddev or any percentile such as p99.5
 35:5: thresholds[3]: latency needs a statistic: write latency.mean, latency.p99 or latency.max
 36:5: thresholds[4]: latency: '500' has no unit: write 500ms or 500s
 37:5: thresholds[5]: memory.growth: unknown unit 'mb' in '50 mb' (did you mean 'MB'?)
@@ -114,9 +110,70 @@ a b, interact, frobnicate, status
 40:5: thresholds[8].expr: required key is missing (what must hold, e.g. latency.p99 < 100ms)
 40:6: thresholds[8].exp: unknown key (did you mean 'expr'?)
 40:45: thresholds[8].abort_on_fail: expected true or false, not 'maybe'
-41:5: thresholds[9]: 'sleep' is a sleep, which is never measured
 42:5: thresholds[10]: 'nonsense' is not a threshold: write [operation.]metric[.statistic] OP value, e.g. \
 load_pet.latency.p99 < 100ms
+"""
+
+SENSELESS = """\
+name: nine_lives
+target: mcp
+pool: {processes: 2}
+flow:
+  - get_pet_status: {weight: 2}
+  - interact_with_pet: {name: get_pet_status}
+  - save_pet: {only_if: get_pet_status}
+  - sleep: 50ms
+phases:
+  - {name: calm, load: {executor: constant-vus, duration: 1s, vus: [1, 2]}}
+  - name: calm-2
+    load: {executor: constant-vus, duration: 1s}
+    flow: [get_pet_status, apply_care_action: {name: feed, only_if: fed}]
+    thresholds:
+      - fidelity.differences == 0
+      - fed.latency.max < 1s
+  - {name: idle, load: {executor: constant-vus, duration: 1s}, flow: [sleep: 1s]}
+thresholds:
+  - lod_pet.latency.mean < 100ms
+  - sleep.latency.max < 1s
+  - {expr: growth.ratio < 2, delay_abort_eval: 1s}
+  - {expr: iterations > 5, abort_on_fail: true}
+  - {expr: feed.latency.max < 1s, strict: false, exit_code: 20, abort_on_fail: true}
+  - memory.per_pet < 1MB
+"""
+
+WITHOUT_SENSE = """\
+3:1: pool: does not go with target mcp, whose server is one process: remove it
+5:5: flow[0]: get_pet_status needs pets that exist: set setup.pets to 1 or more
+6:5: flow[1]: has no weight, though other steps have one (1 of 4): give one to every step (a mix), or to none (in \
+order)
+6:5: flow[1]: 'get_pet_status' is already the name of a get_pet_status step: samples of two operations cannot share \
+one name
+7:5: flow[2]: save_pet goes with target: embedded, not with mcp: it has get_pet_status, interact_with_pet, \
+apply_care_action, create_new_pet, get_pet_statistics, trigger_evolution, get_available_actions, sleep
+7:25: flow[2].save_pet.only_if: a mix draws one step for each iteration, so no other has run before: remove the \
+weights, or only_if
+11:11: phases[1].name: two phases would be called 'calm-2' (the other on line 10)
+13:69: phases[1].flow[1].apply_care_action.only_if: no step before this one is called 'fed': before it comes \
+get_pet_status
+15:9: phases[1].thresholds[0]: fidelity.differences belongs to the whole run: move it to the scenario's own \
+thresholds
+15:9: phases[1].thresholds[0]: fidelity.differences cannot be measured: the tools answer in words for people, which \
+cannot be compared field by field
+16:9: phases[1].thresholds[1]: no step of the flow is called 'fed' (did you mean 'feed'?): it has get_pet_status, \
+feed
+17:71: phases[2].flow: only sleeps, so nothing is measured: add an operation
+19:5: thresholds[0]: no step of any phase is called 'lod_pet': they have get_pet_status, save_pet, feed
+20:5: thresholds[1]: 'sleep' is a sleep, which is never measured
+21:12: thresholds[2].expr: growth.ratio needs to know with what: write growth: {over: pets} or {over: interactions}
+21:30: thresholds[2].delay_abort_eval: needs abort_on_fail: true beside it: a threshold that ends no load is judged \
+at the end alone
+22:43: thresholds[3].abort_on_fail: iterations begins at 0: this limit would end the load at once; judge it at the \
+end
+23:50: thresholds[4].exit_code: a threshold that is shown and not counted (strict: false) has no say in the exit \
+code
+23:65: thresholds[4].abort_on_fail: a threshold that is shown and not counted (strict: false) cannot end the load
+24:5: thresholds[5]: memory.per_pet cannot be measured: no tool reports how many pets are in the engine's cache, or \
+clears it
 """
 
 
@@ -129,8 +186,19 @@ def test_the_example_of_the_design_loads(written: Write, valid: str) -> None:
     assert [rule.abort_on_fail for rule in scenario.thresholds] == [False, False, False, False, True]
 
 
-def test_every_mistake_of_a_terrible_file_is_told_at_once_in_order(mistakes: Mistakes) -> None:
+def test_every_mistake_of_shape_is_told_at_once_in_order(mistakes: Mistakes) -> None:
     assert mistakes(TERRIBLE) == [f"s.yaml:{line}" for line in TOLD.splitlines()]
+
+
+def test_every_mistake_of_sense_is_told_at_once_in_order(mistakes: Mistakes) -> None:
+    assert mistakes(SENSELESS) == [f"s.yaml:{line}" for line in WITHOUT_SENSE.splitlines()]
+
+
+def test_a_mistake_of_shape_hides_those_of_sense_and_nothing_else(mistakes: Mistakes) -> None:
+    shape = ["s.yaml:25:1: polo: unknown key (did you mean 'pool'?)", "s.yaml:26:7: users: has no value"]
+    told = mistakes(f"{SENSELESS}polo: 1\nusers:\n")
+    assert [line[: len(start)] for line, start in zip(told, shape, strict=True)] == shape
+    assert len(mistakes(SENSELESS)) == len(WITHOUT_SENSE.splitlines())
 
 
 @pytest.mark.parametrize(

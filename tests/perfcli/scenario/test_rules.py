@@ -11,6 +11,7 @@ from perfcli import thresholds
 from perfcli.scenario import models
 from perfcli.scenario.loader import load_scenario
 from perfcli.scenario.models import Scenario
+from perfcli.scenario.overrides import parse_set
 from perfcli.scenario.steps import OPERATIONS, STEP_MODELS
 
 Mistakes = Callable[..., list[str]]
@@ -84,18 +85,58 @@ def test_keys_that_fit_together(mistakes: Mistakes, text: str) -> None:
     assert mistakes(text) == []
 
 
-def test_rules_are_told_beside_mistakes_of_single_keys(mistakes: Mistakes) -> None:
-    told = mistakes("nme: x\nflow: [lod_pet: {weight: x}, status]\nthresholds: [foo.latency.max < 1s]\n")
-    assert told == [
+def test_rules_are_told_once_single_keys_are_right(mistakes: Mistakes) -> None:
+    text = "nme: x\nflow: [lod_pet: {weight: x}, status]\nthresholds: [foo.latency.max < 1s]\n"
+    assert mistakes(text) == [
         "s.yaml:1:1: name: required key is missing (name in tables, results and on the command line)",
         "s.yaml:1:1: nme: unknown key (did you mean 'name'?)",
-        "s.yaml:1:1: load: required key is missing (when iterations start, and how many): write a load, or phases",
         "s.yaml:2:8: flow[0]: unknown operation 'lod_pet' (did you mean 'load_pet'?)",
-        "s.yaml:2:8: flow[0]: load_pet needs pets that exist: set setup.pets to 1 or more",
         "s.yaml:2:26: flow[0].load_pet.weight: expected a number, not 'x'",
-        "s.yaml:2:30: flow[1]: has no weight, though other steps have one (1 of 2): "
+    ]
+    text = text.replace("nme", "name").replace("lod_pet: {weight: x}", "load_pet: {weight: 1}")
+    assert mistakes(text) == [
+        "s.yaml:1:1: load: required key is missing (when iterations start, and how many): write a load, or phases",
+        "s.yaml:2:8: flow[0]: load_pet needs pets that exist: set setup.pets to 1 or more",
+        "s.yaml:2:31: flow[1]: has no weight, though other steps have one (1 of 2): "
         "give one to every step (a mix), or to none (in order)",
         "s.yaml:3:14: thresholds[0]: no step of the flow is called 'foo': it has load_pet, status",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("target", "mistake"),
+    [
+        ("{mcp: {url: 'http://a/mcp', transport: http}}", "1:37: target.mcp.transport"),
+        ("{target: mcp, url: 'http://a/mcp', transport: http}", "1:44: target.transport"),
+    ],
+)
+def test_a_setting_bears_the_path_it_is_written_at(mistakes: Mistakes, target: str, mistake: str) -> None:
+    (told,) = mistakes(f"target: {target}\n{HEAD}setup: {{pets: 1}}\nflow: [get_pet_status]")
+    assert told.startswith(f"s.yaml:{mistake}: does not go with the url")
+
+
+@pytest.mark.parametrize(
+    ("step", "mistake"),
+    [
+        ("status: {only_if: x}", "3:37: flow[1].status.only_if"),
+        ("{operation: status, only_if: x}", "3:48: flow[1].only_if"),
+    ],
+)
+def test_a_condition_bears_the_path_it_is_written_at(mistakes: Mistakes, step: str, mistake: str) -> None:
+    (told,) = mistakes(f"{HEAD}flow: [sleep: 1s, {step}]\nsetup: {{pets: 1}}\n")
+    assert told.startswith(f"s.yaml:{mistake}: no step before this one is called 'x'")
+
+
+def test_a_mistake_of_sense_that_an_option_made_is_told_of_the_option(mistakes: Mistakes) -> None:
+    text = scenario("[load_pet]", "load_pet.latency.max < 1s")
+    assert mistakes(text, parse_set("flow.0=status")) == [
+        "s.yaml:5:14: thresholds[0]: no step of the flow is called 'load_pet': it has status"
+    ]
+    assert mistakes(text, parse_set("thresholds.0=lod_pet.latency.max < 1s"), parse_set("setup.pets=0")) == [
+        "--set setup.pets=0: setup.pets: load_pet needs pets that exist: set setup.pets to 1 or more, "
+        "or put create_pet before it",
+        "--set thresholds.0=lod_pet.latency.max < 1s: thresholds[0]: no step of the flow is called 'lod_pet' "
+        "(did you mean 'load_pet'?): it has load_pet",
     ]
 
 

@@ -94,7 +94,7 @@ def test_an_option_can_choose_it(written: Callable[[str], Path]) -> None:
         (
             scenario("target: mcp", "[get_pet_status]", "memory.per_pet < 1MB"),
             "6:14: thresholds[0]: memory.per_pet cannot be measured: "
-            "no tool tells how many pets are in the engine's cache, or clears it",
+            "no tool reports how many pets are in the engine's cache, or clears it",
         ),
         (
             scenario(f"target: {{mcp: {{url: '{URL}'}}}}", "[get_pet_status]", "lost_writes == 0"),
