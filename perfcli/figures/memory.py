@@ -25,6 +25,10 @@ def _of_leak(read: Callable[[LeakResult], float]) -> Callable[[View], float | No
     return _of(lambda memory: None if memory.leak is None else read(memory.leak))
 
 
+def _without_harness(memory: MemoryResult, rss: int | None) -> int | None:
+    return None if rss is None or memory.harness_rss is None else rss - memory.harness_rss
+
+
 _memory = partial(Metric, scope=Scope.RUN, better=Better.LESS, group=Group.MEMORY, needs=Needs.PROCESS, least=-math.inf)
 
 METRICS = (
@@ -67,8 +71,8 @@ METRICS = (
     _memory(
         name="memory.baseline",
         unit=Unit.SIZE,
-        of=_of(lambda memory: memory.baseline_rss),
-        meaning="RSS after set-up and warm-up, including the harness",
+        of=_of(lambda memory: _without_harness(memory, memory.baseline_rss)),
+        meaning="RSS after set-up and warm-up, minus the harness's share",
         computed="read through psutil while the engine stands still, its garbage collected",
         example="memory.baseline < 100MB",
         section="memory",
@@ -77,8 +81,8 @@ METRICS = (
     _memory(
         name="memory.end",
         unit=Unit.SIZE,
-        of=_of(lambda memory: memory.end_rss),
-        meaning="RSS after the load, including the harness",
+        of=_of(lambda memory: _without_harness(memory, memory.end_rss)),
+        meaning="RSS after the load, minus the harness's share",
         computed="read through psutil while the engine stands still, its garbage collected",
         example="memory.end < 150MB",
         section="memory",
@@ -88,7 +92,7 @@ METRICS = (
         name="memory.harness",
         unit=Unit.SIZE,
         of=_of(lambda memory: memory.harness_rss),
-        meaning="RSS before the engine is imported: the harness's share, which memory.peak excludes",
+        meaning="RSS before the engine is imported: the harness's share, which the other figures exclude",
         computed="read through psutil before the engine is imported",
         example="memory.harness < 60MB",
         section="memory",
