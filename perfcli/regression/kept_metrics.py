@@ -30,7 +30,10 @@ class Subject:
 
 def needs_histogram(text: str) -> bool:
     """Whether a metric is a percentile that not every result holds, e.g. latency.p75."""
-    _, _, statistic = text.strip().rpartition("latency.")
+    try:
+        statistic = parse_subject(text.strip())[2]
+    except ThresholdError:
+        return False  # whoever looks for it says what is wrong
     return percentile_of(statistic) is not None and statistic not in STATISTICS
 
 

@@ -26,7 +26,6 @@ from perfcli.results import RunResult
 from perfcli.units import Unit
 
 TREND_SCHEMA_VERSION: Final = 1
-_OF_WORK: Final = ("latency", "service_time")
 _HASH_DIGITS: Final = 12
 _HASH: Final = re.compile(r"[0-9a-f]{7,64}", re.ASCII)
 
@@ -66,7 +65,7 @@ class ChangePoint(_Record):
     after: float = Field(description="median of those after it")
     shift: float | None = Field(description="0.1 is 10% more; null if it was 0 before")
     gradual: bool = Field(description="whether it is a drift over many runs, not a step")
-    is_worse: bool = Field(description="whether the new level is the worse one")
+    is_worse: bool = Field(description="whether the new level is the worse one; never if neither direction is")
     confirm: str = Field(
         description="the `ab` command that compares the two commits; empty if a commit is unknown or both runs "
         "are of the same sources"
@@ -78,6 +77,7 @@ class MetricTrend(_Record):
 
     metric: str = Field(description="as a threshold names it")
     unit: Unit = Field(description="the kind of quantity, as of a threshold")
+    better: Better = Field(description="which direction is an improvement")
     at_one_pace: bool = Field(description="whether values are corrected for the machine's pace")
     points: list[TrendPoint] = Field(description="each run that has it, oldest first")
     missing: int = Field(description="runs without this metric")
@@ -149,21 +149,21 @@ def _waiting(run: RunResult) -> frozenset[str]:
 def _is_of_work(subject: Subject, waiting: frozenset[str]) -> bool:
     """Whether a metric is a time that follows the machine's pace; the time of all does, where nothing waits."""
     waits = subject.operation in waiting if subject.operation else bool(waiting)
-    return subject.metric.name in _OF_WORK and not waits
+    return subject.metric.unit is Unit.DURATION and subject.metric.per_operation and not waits
 
 
 def _of_metric(subject: Subject, runs: Sequence[RunResult], pace_ns: float | None, reference: str) -> MetricTrend:
     found = [_point(at, run, subject, pace_ns) for at, run in enumerate(runs)]
     points = [point for point in found if point is not None]
-    more_is_better = subject.metric.better is Better.MORE
     return MetricTrend(
         metric=str(subject),
         unit=subject.metric.unit,
+        better=subject.metric.better,
         at_one_pace=pace_ns is not None,
         points=points,
         missing=len(found) - len(points),
         changes=[
-            _change_point(change, points, reference, more_is_better=more_is_better)
+            _change_point(change, points, reference, subject.metric.better)
             for change in changes([point.value for point in points])
         ],
     )
@@ -186,7 +186,7 @@ def _point(at: int, run: RunResult, subject: Subject, pace_ns: float | None) -> 
     )
 
 
-def _change_point(change: Change, points: Sequence[TrendPoint], reference: str, *, more_is_better: bool) -> ChangePoint:
+def _change_point(change: Change, points: Sequence[TrendPoint], reference: str, better: Better) -> ChangePoint:
     index = change.end - 1 if change.gradual else change.index
     old, new = points[change.begin if change.gradual else index - 1], points[index]
     return ChangePoint(
@@ -201,7 +201,7 @@ def _change_point(change: Change, points: Sequence[TrendPoint], reference: str, 
         after=change.after,
         shift=change.shift if isfinite(change.shift) else None,
         gradual=change.gradual,
-        is_worse=(change.after < change.before) == more_is_better,
+        is_worse=better is (Better.MORE if change.after < change.before else Better.LESS),
         confirm=_confirm(reference, old, new),
     )
 

@@ -11,6 +11,7 @@ from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderR
 from rich.text import Text
 
 from perfcli import units
+from perfcli.figures import Better
 from perfcli.inference.change_point import LEAST_SEGMENT
 from perfcli.regression.trend import ChangePoint, MetricTrend, Trend, TrendPoint
 from perfcli.report.blocks import BAD, GOOD, QUIET, Column
@@ -76,6 +77,8 @@ def _change(metric: MetricTrend, change: ChangePoint) -> Iterator[RenderableType
     levels = f"{_value(metric, change.before)} to {_value(metric, change.after)}"
     moved = levels if change.shift is None else f"{_SHIFT(change.shift)} ({levels})"
     judged = Text("WORSE", f"bold {BAD}") if change.is_worse else Text("better", GOOD)
+    if metric.better is Better.NEITHER:
+        judged = Text("changed")
     where = "a drift, somewhere between" if change.gradual else "between"
     yield Hanging(
         Text(f"{INDENT * 2}{MARK} "),

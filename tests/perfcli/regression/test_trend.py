@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from random import Random
 from typing import Any
 
 import pytest
 
 from perfcli.errors import UsageError, Verdict
+from perfcli.figures import METRICS, Better, View, views
 from perfcli.regression.history import comparable, history
-from perfcli.regression.kept_metrics import needs_histogram, observed, subject_of
+from perfcli.regression.kept_metrics import Subject, needs_histogram, observed, subject_of
+from perfcli.regression.store import Store
 from perfcli.regression.trend import trend
 from perfcli.results import RunResult
 from perfcli.testing import Behaviour, simulate
@@ -155,6 +158,38 @@ class TestMetrics:
             subject_of("memory.growth", run, name)
 
 
+class TestRegistry:
+    """Every metric, of every part of a run that it is known of, from the files of kept runs."""
+
+    @pytest.fixture
+    def saved(self, full_document: dict[str, Any], make_plan: Any, tmp_path: Path) -> tuple[Store, RunResult]:
+        scenario = make_plan(["status"], setup={"pets": 2}).scenario.model_dump(mode="json")
+        run = RunResult.model_validate(
+            full_document | {"scenario": scenario, "name": "test", "started_at": "2026-01-01T00:00:00Z", "starved": ""}
+        )
+        store = Store(tmp_path)
+        store.add(run)
+        return store, run
+
+    @pytest.mark.parametrize("name", METRICS)
+    def test_each_is_found_again(self, name: str, saved: tuple[Store, RunResult]) -> None:
+        (store, run), metric = saved, METRICS[name]
+        statistic = "p99" if metric.needs_statistic else ""
+        for view in filter(metric.is_known_of, views(run)):
+            asked, phase = str(Subject(metric, view.label, statistic)), view.phase.name if view.phase else ""
+            kept = store.runs("test", in_short=not phase and not needs_histogram(asked)).runs
+            (found,) = trend(kept, asked, phase=phase).metrics
+            assert found.metric == f"{asked} in {phase}" if phase else asked
+            assert [point.measured for point in found.points] == [metric.value(view, statistic)]
+
+    @pytest.mark.parametrize("name", [each.name for each in METRICS.values() if each.needs_statistic])
+    def test_a_percentile_that_only_some_results_hold_is_found(self, name: str, saved: tuple[Store, RunResult]) -> None:
+        store, run = saved
+        assert needs_histogram(f"{name}.p75")
+        (found,) = trend(store.runs("test").runs, f"{name}.p75").metrics
+        assert [point.measured for point in found.points] == [METRICS[name].value(View(run), "p75")]
+
+
 class TestTrend:
     """Values, change points, and the command that confirms one."""
 
@@ -233,6 +268,13 @@ class TestTrend:
 
         (found,) = trend([run(at) for at in range(20)], metric).metrics
         assert [change.is_worse for change in found.changes] == [is_worse]
+
+    @pytest.mark.parametrize("falls", [True, False])
+    def test_neither_direction_of_some_is_worse(self, falls: bool, make_run: MakeRun) -> None:
+        counts = [10, 20] if falls else [20, 10]
+        runs = [make_run(at, warmup_iterations=counts[at // 10]) for at in range(20)]
+        (found,) = trend(runs, "warmup_iterations").metrics
+        assert (found.better, [change.is_worse for change in found.changes]) == (Better.NEITHER, [False])
 
     def test_a_drift_names_its_ends(self, make_run: MakeRun) -> None:
         runs = [make_run(at, MS * (1 + 0.01 * at)) for at in range(40)]

@@ -10,6 +10,7 @@ import pytest
 from rich.console import Console
 
 from perfcli.errors import Verdict
+from perfcli.figures import Better
 from perfcli.regression.history import History, KeptRun
 from perfcli.regression.trend import ChangePoint, MetricTrend, Trend, TrendPoint
 from perfcli.report.drawings import Sparkline, sparkline
@@ -57,6 +58,7 @@ def metric(values: Sequence[float], *changes: ChangePoint, **other: Any) -> Metr
     known: dict[str, Any] = {
         "metric": "load_pet.latency.p50",
         "unit": Unit.DURATION,
+        "better": Better.LESS,
         "at_one_pace": True,
         "points": points(values),
         "missing": 0,
@@ -86,6 +88,10 @@ class TestChanges:
         ) in " ".join(said.split())
         # on a line of its own, to be copied
         assert COMMAND in map(str.strip, said.splitlines())
+
+    def test_a_metric_without_a_better_direction_has_changed(self, printed: Printed) -> None:
+        told = printed(render_trend(trend(metric(STEPPED, change(is_worse=False), better=Better.NEITHER))), 160)
+        assert "^ changed: +13% " in " ".join(told.split())
 
     @pytest.mark.parametrize(
         ("changed", "words"),
