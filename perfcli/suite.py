@@ -119,6 +119,7 @@ def _run_all(
             _report(results, options, outputs)
     with outputs.attempt("stdout"):
         if len(plans) > 1 and not options.quiet:
+            console.print()
             console.print(to_console(summary_document(results)))
         if len(results) < len(plans):
             console.print(f"not run: {len(plans) - len(results)} of {len(plans)} scenarios", style="yellow")

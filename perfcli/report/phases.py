@@ -33,6 +33,7 @@ _SCALING_COLUMNS: Final = (
     *map(Column, ("vus", "throughput", *SHORT_STATISTICS, "failed", "skipped", "iterations", "dropped", "interrupted")),
 )
 _SCALING_FIRST_TO_GO: Final = ("iterations", "skipped", "interrupted", "dropped", "max", "throughput")
+_DELIVERED: Final = 0.995
 _NO_ITERATIONS: Final = (Text(), Text(), Text())
 
 
@@ -94,6 +95,15 @@ def delivery(phase: PhaseResult) -> Iterator[tuple[str, Text]]:
     undone = any(count for count, _ in _undone(phase))
     yield "delivery", Text.assemble(rates, "; ", (f"{dropped}, {interrupted}", DOUBTFUL if undone else ""))
     yield "schedule lag", _lag(phase)
+
+
+def undelivered(result: RunResult) -> Iterator[tuple[str, Text]]:
+    """The delivery of each phase whose load was not all delivered."""
+    for phase in result.phases:
+        is_short = (phase.achieved_per_s or 0.0) < _DELIVERED * (phase.offered_per_s or 0.0)
+        if is_open(phase) and (is_short or any(count for count, _ in _undone(phase))):
+            of = Text.assemble(name(phase.name), ": ") if len(result.phases) > 1 else Text()
+            yield from ((label, of + text) for label, text in delivery(phase) if label == "delivery")
 
 
 def scaling_table(family: Sequence[PhaseResult]) -> Table:

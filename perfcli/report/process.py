@@ -8,44 +8,45 @@ from typing import Final
 from rich.text import Text
 
 from perfcli import units
+from perfcli.figures import METRICS, Group, Metric, View, in_group
 from perfcli.metrics.memory import LEAST_GROWTH_BYTES, LEAST_SLOPE
-from perfcli.report.blocks import BAD, DOUBTFUL, QUIET, Facts, Line, Section
-from perfcli.report.figures import UNKNOWN, counted, figure, name, share, signed, why_not
-from perfcli.results import Inspection, LeakResult, MemoryResult, ResourceResult, RunResult
+from perfcli.report.blocks import BAD, DOUBTFUL, QUIET, Facts, Section
+from perfcli.report.figures import counted, name, share, signed, why_not
+from perfcli.results import Inspection, LeakResult, RunResult
+from perfcli.units import Unit
 
 _MOST_NAMED: Final = 5
-_SIZE_CHANGE: Final = signed(units.format_size)
+_ALWAYS: Final = (Group.MEMORY, Group.PROCESS)
+_CHANGES: Final = ("memory.growth", "memory.uss_growth", "memory.after_cleanup", "memory.slope", "degradation")
+_IN_BRIEF: Final = {
+    "memory.growth": "memory {}",
+    "cpu.mean": "CPU {}",
+    "io.written_per_op": "{} written/op",
+    "io.written": "{} written",
+    "io.fsyncs_per_op": "{} fsyncs/op",
+}
 _SLOPE: Final = signed(units.format_size_per_operation)
 
 Fact = tuple[str, Text]
 
 
-def process_sections(result: RunResult) -> Iterator[Section]:
-    """Memory, and the other resources."""
-    memory, resources = _known(_memory(result.memory)), _known(_resources(result.resources))
-    if not memory and not resources:
-        unknown = Line(why_not(result, "measured"), Text("  memory and resources", QUIET))
-        yield Section("memory and resources", [unknown], detail=True)
-        return
-    yield Section("memory", [Facts(memory)], detail=True)
-    yield Section("resources", [Facts(resources)], detail=True)
+def figures_section(result: RunResult) -> Section:
+    """Each metric of a run that has one value, a line for each group; what did not happen is left out."""
+    rows = [(group.value, Text(" · ").join(_figures(result, group))) for group in Group]
+    if not any(text for group, text in rows if group in _ALWAYS):
+        rows.append(("memory and process", why_not(result, "measured")))
+    return Section("figures", [Facts([(group, text) for group, text in rows if text])], detail=True)
 
 
 def resources_in_brief(result: RunResult) -> Text:
     """Memory, CPU and disk on a line."""
-    memory, used = result.memory, result.resources
-    parts = []
-    if memory.growth is not None:
-        leak = f" ({_leak_in_brief(memory.leak)})" if memory.leak else ""
-        parts.append(Text.assemble(f"memory {_SIZE_CHANGE(memory.growth)}", (leak, QUIET)))
-    if used.cpu_mean is not None:
-        parts.append(Text(f"CPU {share(used.cpu_mean)}"))
-    if (written := result.inspection.written_per_operation) is not None:
-        parts.append(Text(f"{units.format_size(written)} written/op"))
-    elif used.written_bytes is not None:
-        parts.append(Text(f"{units.format_size(used.written_bytes)} written"))
-    if (fsyncs := result.inspection.fsyncs_per_operation) is not None:
-        parts.append(Text(f"{units.format_number(fsyncs)} fsyncs/op"))
+    view = View(result)
+    known = {name: value for name in _IN_BRIEF if (value := METRICS[name].value(view)) is not None}
+    if "io.written_per_op" in known:
+        known.pop("io.written", None)
+    parts = [Text(_IN_BRIEF[name].format(_written(METRICS[name], value))) for name, value in known.items()]
+    if (leak := result.memory.leak) and "memory.growth" in known:
+        parts[0].append(f" ({_leak_in_brief(leak)})", QUIET)
     return Text(" · ").join(parts) if parts else why_not(result, "measured")
 
 
@@ -90,39 +91,18 @@ def left_behind(inspection: Inspection) -> Text:
     return Text("; ").join(_left(inspection))
 
 
-def _known(facts: Sequence[Fact]) -> list[Fact]:
-    return [(label, value) for label, value in facts if value.plain != UNKNOWN]
+def _figures(result: RunResult, group: Group) -> list[Text]:
+    view = View(result)
+    single = [metric for metric in in_group(group) if not metric.needs_statistic]
+    known = [(metric, value) for metric in single if (value := metric.value(view)) is not None]
+    shown = [(metric, value) for metric, value in known if value or group in _ALWAYS]
+    return [Text.assemble((f"{metric.label} ", QUIET), _written(metric, value)) for metric, value in shown]
 
 
-def _memory(memory: MemoryResult) -> list[Fact]:
-    pets = f" of {units.format_count(memory.active_pets)}" if memory.active_pets else ""
-    return [
-        ("baseline", figure(_less(memory.baseline_rss, memory.harness_rss), units.format_size)),
-        ("RSS growth", figure(memory.growth, _SIZE_CHANGE)),
-        ("USS growth", figure(_less(memory.end_uss, memory.baseline_uss), _SIZE_CHANGE)),
-        ("peak", figure(memory.peak, units.format_size)),
-        (f"per active pet{pets}", figure(memory.per_pet, units.format_size)),
-        ("left after cleanup", figure(memory.after_cleanup, _SIZE_CHANGE)),
-        ("slope", figure(memory.slope_bytes_per_operation, _SLOPE)),
-        ("harness (excluded)", figure(memory.harness_rss, units.format_size)),
-    ]
-
-
-def _resources(resources: ResourceResult) -> list[Fact]:
-    return [
-        ("CPU mean", figure(resources.cpu_mean, share)),
-        ("CPU max", figure(resources.cpu_max, share)),
-        ("threads", figure(resources.threads_max, units.format_count)),
-        ("open files", figure(resources.open_files_max, units.format_count)),
-        ("read", figure(resources.read_bytes, units.format_size)),
-        ("written", figure(resources.written_bytes, units.format_size)),
-        ("database", figure(resources.database_bytes, units.format_size)),
-        ("WAL at most", figure(resources.wal_bytes_max, units.format_size)),
-    ]
-
-
-def _less(value: int | None, part: int | None) -> int | None:
-    return None if value is None or part is None else value - part
+def _written(metric: Metric, value: float) -> str:
+    write = share if metric.group is Group.PROCESS and metric.unit is Unit.PERCENTAGE else None
+    written = write(value) if write else units.format_quantity(metric.unit, value)
+    return f"+{written}" if value > 0 and metric.name in _CHANGES else written
 
 
 def _leak_in_brief(leak: LeakResult) -> str:

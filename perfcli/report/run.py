@@ -21,9 +21,9 @@ from perfcli.report.operations import (
     is_open,
     operations_table,
 )
-from perfcli.report.phases import amounts, delivery, phase_sections, phases_table, what_held
+from perfcli.report.phases import amounts, delivery, phase_sections, phases_table, undelivered, what_held
 from perfcli.report.plots import plots
-from perfcli.report.process import process_sections, resources_in_brief
+from perfcli.report.process import figures_section, resources_in_brief
 from perfcli.report.stability import integrity_in_brief, notable, stability_section
 from perfcli.report.thresholds import thresholds_in_brief, thresholds_section
 from perfcli.results import RunResult
@@ -41,8 +41,7 @@ def run_document(result: RunResult, *, plot: bool = False) -> list[Section]:
     if was_measured(result):
         sections += _load(result)
         sections += [Section("plots", list(plots(result)))] if plot else []
-        sections += process_sections(result)
-        sections.append(stability_section(result))
+        sections += [stability_section(result), figures_section(result)]
     sections += [
         Section("in brief", (), brief=[Facts(list(_in_brief(result)))]),
         thresholds_section(result),
@@ -144,8 +143,7 @@ def _load(result: RunResult) -> Iterator[Section]:
 
 def _in_brief(result: RunResult) -> Iterator[Fact]:
     if was_measured(result):
-        if len(result.phases) == 1:
-            yield from list(delivery(result.phases[0]))[:1]
+        yield from undelivered(result)
         yield "resources", resources_in_brief(result)
         yield "integrity", integrity_in_brief(result)
         yield from notable(result)

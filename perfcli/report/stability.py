@@ -63,8 +63,8 @@ def integrity_in_brief(result: RunResult) -> Text:
     words, style = _all_is_well(integrity)
     if integrity.acknowledged == integrity.set_up:
         return Text(words[0], style)
-    once = "" if integrity.duplicates is None else " or duplicated"
-    parts = [f"{counted(integrity.acknowledged, 'write')}: none lost{once}"]
+    once = "" if integrity.duplicates is None else ", no duplicates"
+    parts = [f"{counted(integrity.acknowledged, 'write')}: no loss{once}"]
     if saved := integrity.saves.acknowledged:
         checked = units.format_count(integrity.saves.checked)
         parts.append(f"{checked}/{units.format_count(saved)} saves checked")

@@ -17,7 +17,7 @@ from perfcli.report.console import to_console
 from perfcli.report.figures import counted, figure, name, one_line, share, verdict_word
 from perfcli.report.layout import INDENT, Hanging, labelled
 from perfcli.report.run import outcome, verdict_line
-from perfcli.report.thresholds import describe, limit_used, nearest_limit
+from perfcli.report.thresholds import limit_used, nearest_limit, subject
 from perfcli.results import RunResult
 from perfcli.scenario.models import Scenario
 
@@ -87,14 +87,15 @@ def _summary_row(result: RunResult) -> list[Text]:
 def _why(result: RunResult) -> Text:
     if result.verdict is not Verdict.PASS:
         first, *more = result.reasons or [outcome(result)]
-        return name(f"{first} (and {len(more)} more)" if more else first)
+        # what is said after a semicolon stands in the report of the run
+        return name(first.partition("; ")[0] + (f" (and {len(more)} more)" if more else ""))
     if result.baseline is not None and result.exit_code != result.own_exit_code:
         return comparison_word(result.baseline)
     nearest = nearest_limit(result)
     used = None if nearest is None else limit_used(nearest)
     if nearest is None or used is None:
         return Text(outcome(result), QUIET)
-    return Text.assemble(f"{share(used)} of ", name(describe(nearest)))
+    return Text.assemble(f"{share(used)} of ", subject(nearest))
 
 
 def _tally(results: Sequence[RunResult]) -> Text:

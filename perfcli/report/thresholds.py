@@ -38,7 +38,7 @@ def thresholds_in_brief(result: RunResult) -> Iterator[tuple[str, Text]]:
         parts.append(f"{units.format_count(passed)} {'holds' if passed == 1 else 'hold'}")
     text = Text(", ".join(parts))
     if not counts["fail"] and (nearest := nearest_limit(result)):
-        text.append_text(Text.assemble("; nearest ", _subject(nearest), f" {_observed_of_limit(nearest)}"))
+        text.append_text(Text.assemble("; nearest ", subject(nearest), f" {_observed_of_limit(nearest)}"))
     yield "thresholds", text
     for missed in counts["miss"]:
         yield "missed", Text.assemble(name(describe(missed)), f": {observed_in_words(missed)}", (" (soft)", QUIET))
@@ -147,10 +147,11 @@ def _row(threshold: ThresholdResult) -> list[Text]:
     ]
 
 
-def _subject(threshold: ThresholdResult) -> Text:
+def subject(threshold: ThresholdResult) -> Text:
+    """What it judges, after the name of the phase."""
     parsed = _parsed(threshold)
-    subject = name(parsed.subject if parsed else threshold.expr)
-    return Text.assemble(name(threshold.phase), ": ", subject) if threshold.phase else subject
+    judged = name(parsed.subject if parsed else threshold.expr)
+    return Text.assemble(name(threshold.phase), ": ", judged) if threshold.phase else judged
 
 
 def _observed_of_limit(threshold: ThresholdResult) -> str:

@@ -47,7 +47,9 @@ class TestGolden:
         ],
     )
     def test_result(self, ending: str, all_results: Mapping[str, RunResult]) -> None:
-        matches(ending, run_document(all_results[ending]))
+        # one of them holds every figure, so that a new metric adds a line to one file
+        document = run_document(all_results[ending])
+        matches(ending, [each for each in document if ending == "passed" or each.title != "figures"])
 
     def test_summary(self, named_results: list[RunResult]) -> None:
         matches("summary", summary_document(named_results))
