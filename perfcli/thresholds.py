@@ -49,6 +49,9 @@ _OF_A_RATE = re.compile(r"\b(checks|http_req_failed|http_reqs)\s*[.: ]\s*(?:rate
 _TAG = re.compile(r"([\w.]+)\{\s*(?:(?:op|operation|name|step)\s*[:=]\s*)?([\w-]+)\s*\}(.*)", re.DOTALL)
 _MIRRORED: Final = str.maketrans("<>", "><")
 _HAS_VALUE = re.compile(r"[<>=!]\s*\d")
+_AS_SHARE: Final = {"ok": "success_rate", "failed": "error_rate", "timeouts": "error_rate"}
+"""Counts, and the metric that says the like of all operations."""
+
 STATISTICS_ELSEWHERE: Final = {
     **dict.fromkeys(("avg", "average"), "mean"),
     **dict.fromkeys(("med", "50%"), "median"),
@@ -186,7 +189,9 @@ def _limit(metric: Metric, written: str) -> float:
     try:
         limit = units.parse(metric.unit, written)
     except units.UnitError as error:
-        raise ThresholdError(f"{metric.name}: {error}") from error
+        share = _AS_SHARE.get(metric.name) if written.endswith("%") else None
+        meant = f"; for a share of all operations write {share}" if share else ""
+        raise ThresholdError(f"{metric.name}: {error}{meant}") from error
     if metric.most == 1 and not 0 <= limit <= 1:
         raise ThresholdError(f"{metric.name} is always between 0% and 100%, never near {written}")
     return limit

@@ -100,6 +100,7 @@ def test_without_a_word_there_is_no_window() -> None:
             "latency.p101 < 5ms",
             "unknown statistic 'p101': use min, mean, median, p50, p90, p95, p99, p99.9, max, stddev or any",
         ),
+        ("failed < 1%", "failed: '1%' is not a count (300); for a share of all operations write error_rate"),
         ("latency.max < 500", "latency: '500' has no unit: write 500ms or 500s"),
         ("success_rate >= 0.95", "success_rate: '0.95' has no unit: write 95%"),
         ("throughput > 10", "throughput: '10' has no unit: write 10/s"),
