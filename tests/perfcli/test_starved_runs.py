@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import sqlite3
 from pathlib import Path
 from typing import Any
@@ -198,10 +197,3 @@ def test_results_of_before_are_still_read(make_plan: Any) -> None:
         del threshold["judged"]
     old = as_result(document, Path("old.json"))
     assert (old.starved, outcomes(old)) == ("", {"latency.max < 1ns": "fail"})
-
-
-def test_the_documents_name_the_metrics() -> None:
-    text = (Path(__file__).parents[2] / "docs/methodology.md").read_text(encoding="utf-8")
-    (listed,) = re.findall(r"These depend on time: (.*?)\. ", text)
-    names = re.findall(r"`([\w.]+)`", listed)
-    assert names == [name for name, metric in METRICS.items() if metric.depends_on_time == "yes"]
