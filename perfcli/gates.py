@@ -21,8 +21,7 @@ from perfcli.regression.preparing import prepared
 from perfcli.regression.result import AbResult, EngineSide, MetricComparison
 from perfcli.regression.selftest import selftest
 from perfcli.report.comparison import render_comparison, render_comparison_line, render_comparisons
-from perfcli.report.engine import announce
-from perfcli.report.figures import one_line
+from perfcli.report.figures import announce, one_line
 from perfcli.report.live import LiveProgress
 from perfcli.report.selftest import render_selftest
 from perfcli.report.writing import add_job_summary, check_places, show_and_write

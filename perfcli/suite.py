@@ -17,7 +17,7 @@ from perfcli.pool.checkout import choose_engine
 from perfcli.regression.baseline import Baseline, baseline_file, read_baseline
 from perfcli.regression.store import Store
 from perfcli.report.console import to_console
-from perfcli.report.engine import announce
+from perfcli.report.figures import announce
 from perfcli.report.live import LiveProgress
 from perfcli.report.run import run_document
 from perfcli.report.summary import render_retry, render_verdict_line, summary_document

@@ -76,7 +76,7 @@ def _profile(
     from perfcli.outputs import Outputs
     from perfcli.pool.checkout import choose_engine
     from perfcli.profiling.runs import LONGEST_NS, choose_kinds, profile_scenario, write_flame_graph
-    from perfcli.report.engine import announce
+    from perfcli.report.figures import announce
     from perfcli.report.live import LiveProgress
     from perfcli.report.profile import render_profile
     from perfcli.report.writing import console_beside, show_and_write

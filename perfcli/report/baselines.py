@@ -11,8 +11,16 @@ from rich.text import Text
 
 from perfcli import units
 from perfcli.report.blocks import QUIET, Column
-from perfcli.report.engine import commit_word, engine_of
-from perfcli.report.figures import UNKNOWN, cpus_in_words, figure, name, one_line, verdict_word
+from perfcli.report.figures import (
+    UNKNOWN,
+    commit_word,
+    cpus_in_words,
+    engine_of,
+    figure,
+    name,
+    one_line,
+    verdict_word,
+)
 from perfcli.report.layout import FittingTable, labelled
 from perfcli.results import RunResult
 

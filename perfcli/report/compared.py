@@ -9,8 +9,7 @@ from rich.text import Text
 
 from perfcli import units
 from perfcli.report.blocks import BAD, DOUBTFUL, GOOD, QUIET, Block, Column, Facts, Line, Notes, Section, Table
-from perfcli.report.engine import engine_words
-from perfcli.report.figures import UNKNOWN, figure, name, one_line, share, signed
+from perfcli.report.figures import UNKNOWN, engine_words, figure, name, one_line, share, signed
 from perfcli.results import TOTAL, BaselineComparison, OperationChange, RunResult
 
 _COLUMNS: Final = (

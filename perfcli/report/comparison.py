@@ -15,8 +15,7 @@ from perfcli.regression.result import AbResult, EngineSide, MetricComparison, Pa
 from perfcli.report.blocks import BAD, DOUBTFUL, QUIET, Column
 from perfcli.report.change import GRAVEST_FIRST, amount, change_word, gravest_first, interval, is_same, value
 from perfcli.report.comparison_verdict import comparison_line, render_change, word_of
-from perfcli.report.engine import engine_words
-from perfcli.report.figures import counted, name, name_as_is, one_line
+from perfcli.report.figures import counted, engine_words, name, name_as_is, one_line
 from perfcli.report.layout import INDENT, FittingTable, Hanging, labelled
 from perfcli.report.pairs import PairPicture, worth_a_picture
 

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from perfcli.errors import UsageError
 from perfcli.regression.result import AbResult
-from perfcli.report.outside import without_surrogates
+from perfcli.report.figures import without_surrogates
 from perfcli.report.saved import Reported
 from perfcli.results import TOTAL, MonitorSample, RunResult, SecondOfLoad
 from perfcli.units import NS_PER_S

@@ -1,4 +1,4 @@
-"""How one figure, one name or one verdict is written, the same in every table."""
+"""How a figure, a name, a verdict or an engine is written, the same in every table."""
 
 from __future__ import annotations
 
@@ -9,15 +9,21 @@ from rich.text import Text
 
 from perfcli import units
 from perfcli.errors import Verdict
-from perfcli.report.blocks import BAD, DOUBTFUL, GOOD, NAME, QUIET
-from perfcli.report.outside import on_one_line
+from perfcli.pool.identity import EngineSource
+from perfcli.report.blocks import BAD, DOUBTFUL, GOOD, NAME, QUIET, Column
 from perfcli.results import Environment, RunResult, ThresholdResult
+from perfcli.streams import EMOJI_PARTS, complain
 
 UNKNOWN: Final = "–"
 """What stands where nothing was measured; never 0."""
 
 HINT: Final = "~"
 """What stands before a figure that rests on too few samples."""
+
+_HASH_DIGITS: Final = 7
+MODIFIED: Final = "modified"
+VERSION = Column("engine", "word")
+"""A column for the digest of an engine's sources."""
 
 _VERDICT_STYLES: Final = {
     Verdict.PASS: f"bold {GOOD}",
@@ -27,11 +33,6 @@ _VERDICT_STYLES: Final = {
     Verdict.INTERRUPTED: f"bold {DOUBTFUL}",
 }
 _OUTCOME_STYLES: Final = {"fail": f"bold {BAD}", "miss": DOUBTFUL, "not judged": DOUBTFUL, "pass": GOOD}
-
-
-def one_line(text: str) -> str:
-    """Text from a user's file or an engine's error on one line, without anything a terminal would obey."""
-    return on_one_line(text)
 
 
 def name(text: str, style: str = "") -> Text:
@@ -98,3 +99,52 @@ def verdict_word(verdict: Verdict) -> Text:
     """A pass is said quietly, anything else aloud."""
     word = verdict.value if verdict is Verdict.PASS else verdict.value.upper()
     return Text(word, _VERDICT_STYLES[verdict])
+
+
+def one_line(text: str) -> str:
+    """The text on one line, its emoji whole, without anything that a reader's screen would obey."""
+    return " ".join("".join(char if char.isprintable() or char in EMOJI_PARTS else " " for char in text).split())
+
+
+def without_surrogates(text: str) -> str:
+    """The text as UTF-8 can write it: a replacement character for each half of a character."""
+    return text.encode("utf-8", errors="surrogatepass").decode("utf-8", errors="replace")
+
+
+def announce(engine: EngineSource, role: str = "engine") -> None:
+    """Say on stderr which engine is about to be imported, before anything imports it."""
+    complain(f"{role}: {one_line(str(engine))}")
+
+
+def engine_words(called: str, version: str, commit: str, *, modified: bool) -> str:
+    """ "the working tree; sources 0f3a5c7e9b1d, commit 1a2b3c4"; what is not known is left out."""
+    sources = [f"sources {version}"] if version else []
+    sources += [f"commit {commit_word(commit)}"] if commit else [MODIFIED] if modified else []
+    return "; ".join(filter(None, (called, ", ".join(sources))))
+
+
+def engine_of(run: RunResult) -> str:
+    """Which engine a run was of."""
+    version = run.environment.engine_version
+    return engine_words(run.engine, version, run.commit, modified=run.engine_modified)
+
+
+def engine_in_brief(run: RunResult) -> str:
+    """The same without the digest of its sources if a commit holds them."""
+    version = "" if run.commit else run.environment.engine_version
+    return engine_words(run.engine, version, run.commit, modified=run.engine_modified)
+
+
+def commit_word(commit: str, *, modified: bool = False) -> str:
+    """A commit, short; or that the sources are those of none."""
+    return commit[:_HASH_DIGITS] or (MODIFIED if modified else "")
+
+
+def version_cell(version: str) -> Text:
+    """The digest of an engine's sources for a table."""
+    return name(version) if version else Text(UNKNOWN, QUIET)
+
+
+def commit_cell(commit: str, *, modified: bool) -> Text:
+    """The same for a table, with the sign for what is not known."""
+    return name(commit_word(commit, modified=modified) or UNKNOWN, "" if commit else QUIET)

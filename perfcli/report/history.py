@@ -11,8 +11,18 @@ from perfcli import units
 from perfcli.metrics.statistics import is_thin
 from perfcli.regression.history import History, KeptRun
 from perfcli.report.blocks import QUIET, Column
-from perfcli.report.engine import VERSION, commit_cell, version_cell
-from perfcli.report.figures import HINT, counted, figure, name, one_line, signed, verdict_word
+from perfcli.report.figures import (
+    HINT,
+    VERSION,
+    commit_cell,
+    counted,
+    figure,
+    name,
+    one_line,
+    signed,
+    verdict_word,
+    version_cell,
+)
 from perfcli.report.layout import INDENT, FittingTable, Hanging
 
 HOW_TO_KEEP: Final = "digipal-perf run SCENARIO --save"

@@ -17,8 +17,7 @@ from perfcli.regression.result import AbResult
 from perfcli.report.cases import Case, cases_of
 from perfcli.report.comparison import render_comparison
 from perfcli.report.console import to_console
-from perfcli.report.engine import engine_of, engine_words
-from perfcli.report.outside import on_one_line
+from perfcli.report.figures import engine_of, engine_words, one_line
 from perfcli.report.run import run_document
 from perfcli.report.saved import Reported
 from perfcli.report.terminal import as_text
@@ -45,7 +44,7 @@ def _suite(number: int, result: Reported) -> Element:
     suite = Element("testsuite", _attributes(number, result, cases))
     properties = SubElement(suite, "properties")
     for name, written in _properties(result).items():
-        SubElement(properties, "property", name=name, value=_clean(on_one_line(written)))
+        SubElement(properties, "property", name=name, value=_clean(one_line(written)))
     for case in cases:
         suite.append(_case(case, f"{_PACKAGE}.{_scenario(result)}"))
     SubElement(suite, "system-out").text = _clean(_printed(result))
@@ -56,7 +55,7 @@ def _suite(number: int, result: Reported) -> Element:
 def _attributes(number: int, result: Reported, cases: Sequence[Case]) -> dict[str, str]:
     outcomes = [case.outcome for case in cases]
     return {
-        "name": _clean(on_one_line(_scenario(result))),
+        "name": _clean(one_line(_scenario(result))),
         "package": _PACKAGE,
         "id": str(number),
         "hostname": "localhost",
@@ -73,13 +72,13 @@ def _case(case: Case, class_name: str) -> Element:
     element = Element(
         "testcase",
         {
-            "name": _clean(on_one_line(case.name)),
-            "classname": _clean(on_one_line(class_name)),
+            "name": _clean(one_line(case.name)),
+            "classname": _clean(one_line(class_name)),
             "time": _seconds(case.duration_ns),
         },
     )
     if case.outcome != "pass":
-        message = _clean(on_one_line(case.message))
+        message = _clean(one_line(case.message))
         kind = {} if case.outcome == "skipped" else {"type": case.kind}
         SubElement(element, case.outcome, {"message": message, **kind}).text = _clean(case.text) or None
     return element

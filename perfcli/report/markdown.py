@@ -21,9 +21,7 @@ from perfcli.report.blocks import NAME, Block, Chart, Code, Facts, Line, Notes, 
 from perfcli.report.blocks import Verdict as Answer
 from perfcli.report.change import amount, change_word, gravest_first, interval, is_same, value
 from perfcli.report.comparison_verdict import comparison_line
-from perfcli.report.engine import engine_words
-from perfcli.report.figures import counted, cpus_in_words, verdict_word
-from perfcli.report.outside import on_one_line, without_surrogates
+from perfcli.report.figures import counted, cpus_in_words, engine_words, one_line, verdict_word, without_surrogates
 from perfcli.report.run import outcome, run_document
 from perfcli.report.saved import Reported
 from perfcli.report.terminal import as_text
@@ -51,7 +49,7 @@ def render_markdown(results: Sequence[Reported]) -> str:
 
 def code(text: str) -> str:
     """Text as code, whatever is in it: also within a table, and with backticks of its own."""
-    line = on_one_line(text)
+    line = one_line(text)
     if not line:
         return ""
     if _PLAIN_CODE.fullmatch(line):

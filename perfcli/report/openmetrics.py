@@ -12,7 +12,7 @@ from typing import Final
 
 from perfcli.regression.result import AbResult
 from perfcli.report.exposition import FAMILIES, Family, Labels
-from perfcli.report.outside import without_surrogates
+from perfcli.report.figures import without_surrogates
 from perfcli.report.saved import Reported
 
 PREFIX: Final = "digipal_perf_"

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import pairwise
 from typing import Final
 
 from rich.text import Text
 
 from perfcli import units
 from perfcli.metrics.statistics import EXACT_MOST, LEAST_BEYOND, is_thin
-from perfcli.report.blocks import BAD, QUIET, SPARK, Block, Code, Column, Facts, Table
-from perfcli.report.drawings import HEIGHTS
-from perfcli.report.figures import HINT, figure, name
+from perfcli.report.blocks import BAD, QUIET, SPARK, Block, Code, Column, Facts, Plot, Table
+from perfcli.report.drawings import HEIGHTS, Bar, Bars, Columns, Point, edges
+from perfcli.report.figures import HINT, counted, figure, name
 from perfcli.report.layout import INDENT
 from perfcli.results import LatencySummary, OperationResult, PhaseResult, RunResult
 
@@ -50,6 +51,8 @@ _INEXACT: Final = f"of more than {units.format_count(EXACT_MOST)} samples are ri
 _SKIPPED: Final = "not tried, as a step they build upon had failed"
 _TELLING_DIFFERENCE: Final = 0.05
 _CELLS: Final = 12
+_MARKED: Final = {"p50": "p50_ns", "p95": "p95_ns", "p99": "p99_ns"}
+_LEAST_SECONDS: Final = 20
 
 Measured = RunResult | PhaseResult
 """What has operations, iterations and a duration: a whole run, or a phase of it."""
@@ -194,6 +197,19 @@ def distribution(operation: OperationResult, scale: tuple[float, float] | None) 
     return Text(drawn.rstrip(), SPARK)
 
 
+def plots(result: RunResult) -> Iterator[Plot]:
+    """A histogram and a time line of each operation, the slowest first; nothing of one that never succeeded."""
+    for operation in slowest_first(result.operations):
+        if operation.latency is None or not operation.histogram_ns:
+            continue
+        how_many = counted(operation.ok, "successful operation")
+        title = Text.assemble(name(operation.name, "bold"), (f"  latency of {how_many}", QUIET))
+        yield Plot(title, Bars(_bars(operation)))
+        if points := _points(operation.name, result):
+            columns = Columns(points, result.duration_ns or points[-1].at_ns + 1, units.format_duration)
+            yield Plot(Text(f"{INDENT}mean latency over time", QUIET), columns)
+
+
 def _scale(operations: Sequence[OperationResult]) -> tuple[float, float] | None:
     """The logarithms of the smallest latency and of the largest p99."""
     floors = [floor for operation in operations for floor in operation.histogram_ns]
@@ -212,3 +228,28 @@ def _amounts(operation: OperationResult, part: Measured, *, always_failed: bool 
 
 def _latencies(operation: OperationResult, summary: LatencySummary | None, statistics: Iterable[str]) -> Iterator[Text]:
     return (latency(statistic, summary, operation.ok) for statistic in statistics)
+
+
+def _bars(operation: OperationResult) -> list[Bar]:
+    """Bars between the smallest and the largest latency; what lies on an edge belongs to the bar above it."""
+    counts, latency = operation.histogram_ns, operation.latency
+    assert latency is not None
+    total, bounds = sum(counts.values()), edges(min(counts), max(counts))
+    bars = []
+    for low, high in pairwise(bounds):
+        count = sum(number for floor, number in counts.items() if low <= floor < high)
+        marks = [mark for mark, field in _MARKED.items() if low <= getattr(latency, field) < high]
+        bars.append(Bar(units.format_duration(low), count, *_figures(count, total), " ".join(marks)))
+    return bars
+
+
+def _figures(count: int, total: int) -> tuple[str, str]:
+    return (units.format_count(count), f"{count / total:.1%}") if count else ("", "")
+
+
+def _points(operation: str, result: RunResult) -> list[Point]:
+    """Mean latency by time: of each second, or where they are few, of the parts the load was cut into."""
+    seconds = [each for each in result.seconds_by_operation.get(operation, []) if each.mean_ns is not None]
+    if len(seconds) >= _LEAST_SECONDS:
+        return [Point(each.second * units.NS_PER_S, each.mean_ns or 0.0) for each in seconds]
+    return [Point(part.start_ns, part.mean_ns) for part in result.slices.get(operation, [])]

@@ -13,8 +13,7 @@ from perfcli.agent.profiling.findings import CpuFindings, LockFigures, MemoryFin
 from perfcli.errors import Verdict
 from perfcli.profiling.result import Breakdown, Overhead, ProfileResult
 from perfcli.report.blocks import DOUBTFUL, QUIET, Column
-from perfcli.report.engine import engine_words
-from perfcli.report.figures import counted, figure, name, one_line, share, verdict_word
+from perfcli.report.figures import counted, engine_words, figure, name, one_line, share, verdict_word
 from perfcli.report.layout import INDENT, FittingTable, Hanging, labelled, listed
 from perfcli.report.profile_statements import render_statements
 

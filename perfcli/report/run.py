@@ -11,8 +11,7 @@ from perfcli.errors import Verdict
 from perfcli.report import blocks
 from perfcli.report.blocks import BAD, DOUBTFUL, QUIET, Block, Code, Facts, Section
 from perfcli.report.compared import baseline_in_brief, baseline_section, comparison_word
-from perfcli.report.engine import engine_in_brief, engine_of
-from perfcli.report.figures import counted, cpus_in_words, name, one_line, verdict_word
+from perfcli.report.figures import counted, cpus_in_words, engine_in_brief, engine_of, name, one_line, verdict_word
 from perfcli.report.operations import (
     brief_operations_table,
     failure_examples,
@@ -20,9 +19,9 @@ from perfcli.report.operations import (
     footnotes,
     is_open,
     operations_table,
+    plots,
 )
 from perfcli.report.phases import amounts, delivery, phase_sections, phases_table, undelivered, what_held
-from perfcli.report.plots import plots
 from perfcli.report.process import figures_section, resources_in_brief
 from perfcli.report.stability import integrity_in_brief, notable, stability_section
 from perfcli.report.thresholds import thresholds_in_brief, thresholds_section

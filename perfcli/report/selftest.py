@@ -13,8 +13,7 @@ from perfcli.errors import Verdict
 from perfcli.inference.proportion import lower_bound, upper_bound
 from perfcli.regression.selftest_result import Planted, SelftestResult
 from perfcli.report.blocks import BAD, DOUBTFUL, GOOD, QUIET, Column
-from perfcli.report.engine import engine_words
-from perfcli.report.figures import counted, figure, name, one_line, share, verdict_word
+from perfcli.report.figures import counted, engine_words, figure, name, one_line, share, verdict_word
 from perfcli.report.layout import INDENT, FittingTable, Hanging, labelled, listed
 
 _COLUMNS: Final = (

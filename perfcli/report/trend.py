@@ -16,8 +16,18 @@ from perfcli.inference.change_point import LEAST_SEGMENT
 from perfcli.regression.trend import ChangePoint, MetricTrend, Trend, TrendPoint
 from perfcli.report.blocks import BAD, GOOD, QUIET, Column
 from perfcli.report.drawings import MARK, Sparkline
-from perfcli.report.engine import VERSION, commit_cell, engine_words, version_cell
-from perfcli.report.figures import UNKNOWN, counted, name, one_line, share, signed
+from perfcli.report.figures import (
+    UNKNOWN,
+    VERSION,
+    commit_cell,
+    counted,
+    engine_words,
+    name,
+    one_line,
+    share,
+    signed,
+    version_cell,
+)
 from perfcli.report.history import began
 from perfcli.report.layout import INDENT, FittingTable, Hanging
 

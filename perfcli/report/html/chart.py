@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from typing import Any, Final, Literal
 
 from perfcli import units
+from perfcli.report.figures import one_line, without_surrogates
 from perfcli.report.html.markup import Markup, element, script_json
-from perfcli.report.outside import on_one_line, without_surrogates
 
 COLOURS: Final = ("#3b82f6", "#f97316", "#10a37f", "#a855f7", "#e5484d", "#0aa5c2", "#c98a00", "#ec4899")
 """Of middle lightness, so that each can be seen on white and on black."""
@@ -99,7 +99,7 @@ def _render(chart: Chart) -> Markup:
 
 def label(text: str, longest: int = sys.maxsize) -> str:
     """A name for plotly, which would obey tags in it: on one line, cut where it is too long, and escaped."""
-    shown = without_surrogates(on_one_line(text))
+    shown = without_surrogates(one_line(text))
     return html.escape(shown if len(shown) <= longest else f"{shown[: longest - 1]}…", quote=False)
 
 

@@ -11,8 +11,7 @@ from perfcli import units
 from perfcli.regression.result import AbResult, EngineSide, MetricComparison
 from perfcli.report.blocks import BAD
 from perfcli.report.change import amount, change_word, gravest_first, interval, is_same, sentence, surest_first, value
-from perfcli.report.engine import commit_word
-from perfcli.report.figures import counted
+from perfcli.report.figures import commit_word, counted
 from perfcli.report.html.article import Section, environment_facts, sectioned
 from perfcli.report.html.chart import render_charts
 from perfcli.report.html.markup import Content, Markup, element, facts, joined, listed, table, without_directories

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from rich.text import Text
 
-from perfcli.report.outside import without_surrogates
+from perfcli.report.figures import without_surrogates
 
 _UNPRINTABLE: Final = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 _DIRECTORIES: Final = re.compile(r"(?<![\w.:/])/(?:[^\s/\"'<>|:]+/)+(?=[^\s/\"'<>|:]+/[^\s/\"'<>|:]+)")

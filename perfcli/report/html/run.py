@@ -10,8 +10,7 @@ from rich.text import Text
 
 from perfcli import units
 from perfcli.report.compared import comparison_word
-from perfcli.report.engine import engine_of
-from perfcli.report.figures import UNKNOWN, figure, share, signed, verdict_word
+from perfcli.report.figures import UNKNOWN, engine_of, figure, share, signed, verdict_word
 from perfcli.report.html.article import Section, environment_facts, sectioned
 from perfcli.report.html.chart import render_charts
 from perfcli.report.html.latency import latency_charts

@@ -12,7 +12,7 @@ from rich.console import RenderableType
 from perfcli.errors import Verdict
 from perfcli.report.baselines import render_baseline, render_baselines, saved_in_words
 from perfcli.report.compared import baseline_section
-from perfcli.report.engine import commit_word
+from perfcli.report.figures import commit_word
 from perfcli.report.run import run_document
 from perfcli.report.summary import render_verdict_line, summary_document
 from perfcli.results import BaselineComparison, OperationChange, RunResult

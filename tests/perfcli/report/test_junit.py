@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from perfcli.errors import Verdict
 from perfcli.regression.result import AbResult, Change
+from perfcli.report.figures import one_line
 from perfcli.report.junit import render_junit
-from perfcli.report.outside import on_one_line
 from perfcli.results import BaselineComparison, Integrity, OperationChange, RunResult
 
 HOSTILE = "a<b> & \"c\" | 'd'\n\tpipe \x00\x1b[31m 👩‍👩‍👧 ]]> 日本"
@@ -168,7 +168,7 @@ def test_names_come_out_right(make_result: Callable[..., RunResult], judged: Cal
     threshold = judged("lost_writes == 0", 3).model_copy(update={"expr": f"x{text}"})
     result = make_result(name=f"x{text}", verdict=Verdict.ERROR, reasons=[f"x{text}"], thresholds=[threshold])
     suite = suite_of(result)
-    written = on_one_line(f"x{text}")
+    written = one_line(f"x{text}")
     assert suite.attrib["name"] == written
     assert [case.attrib["name"] for case in suite.iter("testcase")] == ["run", written]
     assert [error.attrib["message"] for error in suite.iter("error")] == [written]

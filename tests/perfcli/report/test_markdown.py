@@ -12,8 +12,8 @@ from markdown_it import MarkdownIt
 
 from perfcli.errors import Verdict
 from perfcli.regression.result import AbResult, Change
+from perfcli.report.figures import one_line
 from perfcli.report.markdown import code, render_markdown, table
-from perfcli.report.outside import on_one_line
 from perfcli.results import BaselineComparison, OperationChange, RunResult
 
 HOSTILE = "a<b>&lt; \"c\" |'d'| \\| `e`` *f* _g_ [h](i) ~~j~~\n@team #1 \x1b[31m 👩‍👩‍👧"
@@ -110,7 +110,7 @@ def test_an_engines_last_words_stay_a_block(make_result: Callable[..., RunResult
 @given(st.one_of(st.just(HOSTILE), st.text(alphabet="`|\\<>&*_[]~#!:@ ab\n😀", max_size=12), st.text(max_size=20)))
 def test_any_text_is_code_as_it_is(text: str) -> None:
     written = table(("a", "b"), [(code(text), "end")], words=2)
-    assert Page(written).rows[1] == [on_one_line(text), "end"]
+    assert Page(written).rows[1] == [one_line(text), "end"]
 
 
 @settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -118,7 +118,7 @@ def test_any_text_is_code_as_it_is(text: str) -> None:
 def test_names_come_out_right(make_result: Callable[..., RunResult], make_operation: Any, text: str) -> None:
     operation = make_operation(f"x{text}", 5_000, 10, 3, errors={f"x{text}": 3})
     page = Page(render_markdown([make_result(name=f"x{text}", operations=[operation], reasons=[f"x{text}"])]))
-    written = on_one_line(f"x{text}")
+    written = one_line(f"x{text}")
     assert page.texts["h3"] == [f"PASS: {written}"]
     assert page.texts["li"][0] == written
     assert [written, written, "3"] in page.rows
