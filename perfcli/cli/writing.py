@@ -59,7 +59,8 @@ def schema(markdown: bool) -> None:
 
 @cli.command()
 @click.argument("subject", default="", metavar="[METRIC|OPERATION]")
-def explain(subject: str) -> None:
+@click.option("--markdown", is_flag=True, help="All metrics as a table, for a document.")
+def explain(subject: str, markdown: bool) -> None:
     """Say what a metric means and how it is computed, or what an operation does; without a name, list them all.
 
     \b
@@ -68,7 +69,11 @@ def explain(subject: str) -> None:
       digipal-perf explain memory.leak
       digipal-perf explain load_pet.latency.p95
       digipal-perf explain interact
+      digipal-perf explain --markdown
     """
+    if markdown:
+        _print_table(subject)
+        return
     from perfcli.report.explained import render_all, render_explanation
     from perfcli.report.terminal import make_console
 
@@ -78,6 +83,14 @@ def explain(subject: str) -> None:
     else:
         # for a pipe a line stays whole, however long, so that grep finds it
         console.print(render_all(), soft_wrap=not console.is_terminal)
+
+
+def _print_table(subject: str) -> None:
+    from perfcli.report.doc_tables import metrics_table
+
+    if subject:
+        raise click.UsageError(f"--markdown prints the table of all metrics: leave out {subject}")
+    click.echo(metrics_table(), nl=False)
 
 
 @cli.command()

@@ -56,18 +56,21 @@ class Group(StrEnum):
 class Needs(StrEnum):
     """What a target must offer, so that the metric can be measured on it."""
 
-    ANSWERS = "answers"
-    """Only what the engine answers."""
-    PROCESS = "process"
-    """A process that the run starts, and watches from outside."""
-    DATABASE = "database"
-    """A database file that the run may read."""
-    CACHE = "cache"
-    """The engine's cache: how full it is, and clearing it."""
-    FIELDS = "fields"
-    """Answers that can be compared field by field."""
-    ENGINE = "engine"
-    """The engine within the agent's own process."""
+    meaning: str
+
+    def __new__(cls, name: str, meaning: str = "") -> Needs:
+        """A need by its name, and what it is in words."""
+        member = str.__new__(cls, name)
+        member._value_ = name
+        member.meaning = meaning
+        return member
+
+    ANSWERS = "answers", "only what the engine answers"
+    PROCESS = "process", "a process that the run starts, and watches from outside"
+    DATABASE = "database", "a database file that the run may read"
+    CACHE = "cache", "the engine's cache: how full it is, and clearing it"
+    FIELDS = "fields", "answers that can be compared field by field"
+    ENGINE = "engine", "the engine within the agent's own process"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

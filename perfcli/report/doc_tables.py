@@ -20,8 +20,7 @@ from perfcli.regression.history import History
 from perfcli.regression.result import AbResult
 from perfcli.regression.selftest_result import SelftestResult
 from perfcli.regression.trend import Trend
-from perfcli.report.exposition import FAMILIES
-from perfcli.report.openmetrics import PREFIX
+from perfcli.report.exposition import FAMILIES, PREFIX
 from perfcli.results import RunResult
 from perfcli.scenario.reference import scenario_reference
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from math import isfinite
 from typing import Final
 
 from rich.console import Group, RenderableType
@@ -11,11 +12,13 @@ from rich.text import Text
 
 from perfcli.errors import UsageError
 from perfcli.figures import METRICS, STATISTICS, Metric, is_statistic
+from perfcli.report.exposition import PREFIX, families_of
 from perfcli.report.layout import INDENT, Hanging, labelled
 from perfcli.scenario.operation import StepSettings
 from perfcli.scenario.steps import STEP_MODELS
 from perfcli.scenario.target import McpSettings
 from perfcli.thresholds import did_you_mean
+from perfcli.units import format_quantity
 
 _METHODOLOGY: Final = "docs/methodology.md"
 _ON_BUSY_MACHINE: Final = {
@@ -23,6 +26,8 @@ _ON_BUSY_MACHINE: Final = {
     "yes": "not judged if other processes starved the run",
     "partly": "not judged if timeouts and busy errors of a starved run decide it",
 }
+_REPORTED: Final = "the report says why"
+_KNOWN_OF: Final = {"run": "the whole run", "phase": "each phase", "operation": "each operation"}
 _REFERENCE: Final = "docs/scenario-reference.md"
 
 
@@ -44,7 +49,8 @@ def render_explanation(subject: str) -> RenderableType:
     """
     metric = _metric_in(subject)
     if metric is not None:
-        return Group(_headline(metric.name, metric.meaning), *labelled([(k, Text(v)) for k, v in _of_metric(metric)]))
+        facts = [(label, Text(text)) for label, text in _of_metric(metric) if text]
+        return Group(_headline(metric.name, metric.meaning), *labelled(facts))
     if subject in STEP_MODELS:
         model = STEP_MODELS[subject]
         lines = [(label, Text(text)) for label, text in _of_operation(subject, model)]
@@ -75,29 +81,42 @@ def _headline(name: str, meaning: str) -> RenderableType:
 
 
 def _of_metric(metric: Metric) -> Iterator[tuple[str, str]]:
+    asked = metric.name + ".p99" * metric.needs_statistic
     yield "unit", metric.unit.form.removeprefix("a ")
+    yield "values", _range(metric)
+    yield "better", str(metric.better)
     if metric.needs_statistic:
         yield "statistic", f"needed: {', '.join(STATISTICS)}, or any percentile such as p99.5"
     yield "computed", metric.computed
-    yield "known of", ", ".join(_known_of(metric))
-    yield "busy machine", _ON_BUSY_MACHINE[metric.depends_on_time]
-    if metric.windowed:
-        yield "windows", f"{metric.example} within 30s, or for 10s"
+    yield "known of", ", ".join(_KNOWN_OF[part] for part in metric.scope.parts)
+    yield "needs", metric.needs.meaning
     if why := McpSettings().why_not(metric):
         yield "not of", f"target mcp: {why}"
-    if isinstance(metric.why_none, str) and metric.why_none:
-        yield "missing if", metric.why_none
-    of_one = f"; load_pet.{metric.example}, of one operation" if metric.per_operation else ""
-    yield "threshold", metric.example + of_one
+    yield from [("missing if", metric.why_none)] if isinstance(metric.why_none, str) else [("if missing", _REPORTED)]
+    yield "busy machine", _ON_BUSY_MACHINE[metric.depends_on_time]
+    yield "threshold", metric.example
+    if metric.windowed:
+        yield "", f"{metric.example} within 30s, or for 10s"
+    if metric.per_operation:
+        yield "", f"load_pet.{metric.example}, of one operation"
+    if metric.per_phase:
+        yield "", "of one phase, in the thresholds of that phase"
+    yield "trend", f"digipal-perf trend SCENARIO --metric {asked}{' [--phase NAME]' * metric.per_phase}"
+    yield "OpenMetrics", ", ".join(PREFIX + family.name for family in families_of(metric))
+    if metric.at_end:
+        yield "live view", "it says nothing until the load is over"
+    yield "in reports", f"{metric.label} ({metric.group})"
     yield "more", f"{_METHODOLOGY}#{metric.section}"
 
 
-def _known_of(metric: Metric) -> Iterator[str]:
-    yield "the whole run"
-    if metric.per_phase:
-        yield "each phase"
-    if metric.per_operation:
-        yield "each operation"
+def _range(metric: Metric) -> str:
+    """The least and the most that it can be."""
+    least, most = (
+        format_quantity(metric.unit, limit) if isfinite(limit) else "" for limit in (metric.least, metric.most)
+    )
+    if least and most:
+        return f"{least} to {most}"
+    return f"{least} or more" if least else "any, also below 0"
 
 
 def _of_operation(operation: str, model: type[StepSettings]) -> Iterator[tuple[str, str]]:

@@ -134,7 +134,7 @@ def _in_base_unit(unit: Unit, value: float) -> float:
     return value / NS_PER_S if unit is Unit.DURATION else value
 
 
-def _families_of(metric: Metric) -> Iterator[Family]:
+def families_of(metric: Metric) -> Iterator[Family]:
     """The family of a metric; of a distribution the one statistic beside it that no summary can hold."""
     unit = _BASE_UNITS[metric.unit]
     name = metric.name.replace(".", "_")
@@ -185,6 +185,7 @@ def _pairs(result: AbResult) -> Samples:
     yield Sample(result.pairing.pairs)
 
 
+PREFIX: Final = "digipal_perf_"
 FAMILIES: Final = (
     Family("run_info", "gauge", "", "What ran", _run_info),
     Family("verdict", "gauge", "", "1 for the verdict of the run, 0 for the others", _verdict),
@@ -197,7 +198,7 @@ FAMILIES: Final = (
     ),
     Family("exit_code", "gauge", "", "The exit code that the run gives", lambda run: _known(run.exit_code)),
     Family("operations", "counter", "", "Operations by their outcome", _outcomes),
-    *(family for metric in METRICS.values() for family in _families_of(metric)),
+    *(family for metric in METRICS.values() for family in families_of(metric)),
     Family(
         "threshold_passed",
         "gauge",

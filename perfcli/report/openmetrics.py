@@ -8,14 +8,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Final
 
 from perfcli.regression.result import AbResult
-from perfcli.report.exposition import FAMILIES, Family, Labels
+from perfcli.report.exposition import FAMILIES, PREFIX, Family, Labels
 from perfcli.report.figures import without_surrogates
 from perfcli.report.saved import Reported
-
-PREFIX: Final = "digipal_perf_"
 
 
 def render_openmetrics(results: Sequence[Reported]) -> str:

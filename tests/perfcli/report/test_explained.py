@@ -9,8 +9,9 @@ import pytest
 from click.testing import CliRunner
 
 from perfcli.cli import cli
-from perfcli.errors import UsageError
+from perfcli.errors import ExitCode, UsageError
 from perfcli.figures import METRICS
+from perfcli.report.exposition import PREFIX
 from perfcli.scenario.steps import STEP_MODELS
 from perfcli.thresholds import parse_threshold
 
@@ -43,10 +44,29 @@ def test_a_metric_is_explained(name: str) -> None:
     text = " ".join(explained(name).split())
     metric = METRICS[name]
     assert text.startswith(f"{name} {metric.meaning}")
-    for told in (metric.unit.value, metric.computed, metric.example):
+    facts = (metric.unit.value, metric.computed, metric.example, metric.needs.meaning, metric.label, metric.group)
+    for told in (*facts, f"better {metric.better}", f"docs/methodology.md#{metric.section}"):
         assert " ".join(told.split()) in text
+    assert not isinstance(metric.why_none, str) or metric.why_none in text
     assert (", each operation" in text) is metric.per_operation
+    assert ("[--phase NAME]" in text) is metric.per_phase
     assert ("needed: min" in text) is metric.needs_statistic
+    assert ("within 30s" in text) is metric.windowed
+    assert ("until the load is over" in text) is metric.at_end
+    assert f" {PREFIX}{name.replace('.', '_')}" in text
+
+
+def test_the_range_of_values_is_told() -> None:
+    ranges = {
+        name: explained(name).split("values")[1].splitlines()[0].strip() for name in ("delivery", "ok", "degradation")
+    }
+    assert ranges == {"delivery": "0% to 100%", "ok": "0 or more", "degradation": "-100% or more"}
+
+
+def test_all_metrics_come_as_a_table_in_markdown() -> None:
+    assert [line.split("`")[1] for line in explained("--markdown").splitlines()[2:]] == [*METRICS]
+    done = CliRunner().invoke(cli, ["explain", "latency", "--markdown"])
+    assert done.exit_code == ExitCode.USAGE
 
 
 @pytest.mark.parametrize("name", STEP_MODELS)

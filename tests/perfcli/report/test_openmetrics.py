@@ -18,9 +18,9 @@ from prometheus_client.parser import text_string_to_metric_families as read_text
 from perfcli import figures
 from perfcli.figures import METRICS, Scope, Spread, View, views
 from perfcli.regression.result import AbResult, Change
-from perfcli.report.exposition import FAMILIES
+from perfcli.report.exposition import FAMILIES, PREFIX
 from perfcli.report.figures import without_surrogates
-from perfcli.report.openmetrics import PREFIX, render_openmetrics
+from perfcli.report.openmetrics import render_openmetrics
 from perfcli.results import BaselineComparison, OperationChange, RunResult
 from perfcli.units import Unit
 
