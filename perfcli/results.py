@@ -209,6 +209,9 @@ class SecondOfLoad(_Record):
     failed: int = Field(description="failed operations that began in it")
     mean_ns: float | None = Field(default=None, description="mean latency of the successful ones; null without one")
     p50_ns: float | None = Field(default=None, description="their median, right to 0.1%; null without one")
+    p95_ns: float | None = Field(
+        default=None, description="their 95th percentile, right to 0.1%; null without one, and in older results"
+    )
     p99_ns: float | None = Field(
         default=None, description="their 99th percentile, right to 0.1%; of fewer than 1,000 operations a hint only"
     )
@@ -397,6 +400,11 @@ class PhaseResult(_Part):
         default=[],
         description="the planned rate of arrivals over time: each point is [ns since the phase began, iterations "
         "per second], with straight lines between; empty if the engine's own pace decides",
+    )
+    vus_line: list[tuple[int, int]] = Field(
+        default=[],
+        description="the planned number of vus over time: each step is [ns since the phase began, vus from then on]; "
+        "of an arrival rate, how many there may be; empty in older results",
     )
 
 

@@ -136,6 +136,11 @@ class LoadSettings(BaseModel):
         return []
 
     @property
+    def vus_line(self) -> list[tuple[int, int]]:
+        """The number of vus over time, as steps (ns since the phase began, vus from then on)."""
+        return [(0, self.vu_count)]
+
+    @property
     def planned_iterations(self) -> int | None:
         """How many iterations the load consists of; None where only time ends it."""
         return None

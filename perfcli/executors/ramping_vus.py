@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
-from itertools import pairwise
+from itertools import accumulate, pairwise
 from typing import Literal
 
 from pydantic import Field, ValidationInfo, field_validator
@@ -62,6 +63,15 @@ class RampingVus(LoadSettings):
             gap_ns = max(gap_ns, begin_ns - busy_until_ns)
             busy_until_ns = max(busy_until_ns, end_ns)
         return max(gap_ns, self.longest_ns - busy_until_ns)
+
+    @property
+    def vus_line(self) -> list[tuple[int, int]]:
+        """The number of vus over time, as steps (ns since the phase began, vus from then on)."""
+        spans = [span for vu in range(self.vus) for span in self.spans(vu)]
+        changes = Counter(begin_ns for begin_ns, _ in spans)
+        changes.subtract(end_ns for _, end_ns in spans)
+        times_ns = sorted({0, *changes})
+        return list(zip(times_ns, accumulate(changes[at_ns] for at_ns in times_ns), strict=True))
 
     def schedule(self, share: Share = WHOLE) -> Schedule:
         """A fresh schedule for one run, or for the share of it that one engine process carries."""

@@ -239,6 +239,7 @@ def phase_result(measurement: Measurement, wanted: Wanted, planned: PlannedPhase
         began_ns=begins,
         planned_iterations=planned.load.planned_iterations,
         offered_line=planned.load.offered_line,
+        vus_line=planned.load.vus_line,
         **Part(measurement, wanted, planned).fields(planned.phase.labels),
     )
 

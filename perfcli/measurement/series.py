@@ -56,6 +56,7 @@ def _second(begins_ns: int, length_ns: float, interval: Interval) -> SecondOfLoa
         failed=interval.failed,
         mean_ns=latencies.mean if interval.ok else None,
         p50_ns=latencies.percentile(0.5) if interval.ok else None,
+        p95_ns=latencies.percentile(0.95) if interval.ok else None,
         p99_ns=latencies.percentile(0.99) if interval.ok else None,
         max_ns=latencies.max if interval.ok else None,
     )

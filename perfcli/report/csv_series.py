@@ -20,11 +20,11 @@ from perfcli.units import NS_PER_S
 
 COLUMNS: Final = (
     *("run", "scenario", "second", "length_ns", "operation", "ok", "failed"),
-    *("mean_ns", "p50_ns", "p99_ns", "max_ns"),
+    *("mean_ns", "p50_ns", "p95_ns", "p99_ns", "max_ns"),
     *("rss_bytes", "cpu", "threads", "open_files", "database_bytes", "wal_bytes"),
 )
 PAIR_COLUMNS: Final = ("comparison", "scenario", "metric", "unit", "pair", "ln_ratio")
-_OF_LOAD: Final = ("ok", "failed", "mean_ns", "p50_ns", "p99_ns", "max_ns")
+_OF_LOAD: Final = ("ok", "failed", "mean_ns", "p50_ns", "p95_ns", "p99_ns", "max_ns")
 _OF_MONITOR: Final = ("rss", "cpu", "threads", "open_files", "database_bytes", "wal_bytes")
 
 Row = Sequence[Any]

@@ -112,3 +112,8 @@ def test_mistakes(settings: dict[str, object], place: tuple[object, ...], messag
         make(executor="ramping-vus", **settings)
     (error,) = caught.value.errors()
     assert error["loc"][1:] == place
+
+
+def test_the_line_of_vus_has_a_step_where_one_comes_or_goes() -> None:
+    load = ramp(1, (3, "2s"), (0, "3s"))
+    assert load.vus_line == [(0, 1), (S, 2), (2 * S, 3), (3 * S, 2), (4 * S, 1), (5 * S, 0)]
