@@ -13,12 +13,10 @@ from perfcli import units
 from perfcli.report.figures import one_line, without_surrogates
 from perfcli.report.html.markup import Markup, element, script_json
 
-COLOURS: Final = ("#3b82f6", "#f97316", "#10a37f", "#a855f7", "#e5484d", "#0aa5c2", "#c98a00", "#ec4899")
-"""Of middle lightness, so that each can be seen on white and on black."""
+COLOURS: Final = ("#3b82f6", "#f97316", "#a855f7", "#0aa5c2", "#ec4899", "#8b6f47", "#6366f1", "#5f8a8b")
+"""Of middle lightness, so that each can be seen on white and on black; green, red and amber are those of limits."""
 
-DASHES: Final = ("solid", "dash", "dashdot", "longdash")
-BAD_COLOUR: Final = "#e5484d"
-GOOD_COLOUR: Final = "#10a37f"
+DASHES: Final = ("solid", "dash", "longdash", "dashdot")
 QUIET_COLOUR: Final = "#808a94"
 
 _CLEAR: Final = "rgba(0,0,0,0)"
@@ -103,8 +101,8 @@ def label(text: str, longest: int = sys.maxsize) -> str:
     return html.escape(shown if len(shown) <= longest else f"{shown[: longest - 1]}…", quote=False)
 
 
-def line(name: str, points: Iterable[tuple[float, float, str]], index: int = 0, **more: Any) -> Trace:
-    """A line through points, each with what is told of it.
+def line(name: str, points: Iterable[tuple[float, float | None, str]], index: int = 0, **more: Any) -> Trace:
+    """A line through points, each with what is told of it; None for y interrupts it.
 
     Args:
         index: of the line within its chart: its colour, and its dashes beyond as many lines as there are colours.
@@ -125,12 +123,6 @@ def line(name: str, points: Iterable[tuple[float, float, str]], index: int = 0, 
     return trace
 
 
-def limit_line(expr: str, span: tuple[float, float], limit: float, colour: str) -> Trace:
-    """A threshold as a level line."""
-    points = [(x, limit, expr) for x in span]
-    return line(expr, points, line={"color": colour, "width": 1.5, "dash": "dot"})
-
-
 def axis(title: str, **more: Any) -> Axis:
     """An axis with few, plain marks."""
     return {
@@ -145,7 +137,7 @@ def axis(title: str, **more: Any) -> Axis:
 
 def duration_axis(title: str, traces: Iterable[Trace], side: Literal["x", "y"] = "y") -> Axis:
     """A logarithmic axis for the durations, in seconds, of traces; marks at round ones, few enough for a phone."""
-    known = [value for trace in traces for value in trace[side] if value > 0]
+    known = [value for trace in traces for value in trace[side] if value is not None and value > 0]
     marks = _round_values(min(known, default=1e-6), max(known, default=1.0))
     texts = [units.format_number(mark * factor) + unit for mark in marks for factor, unit in [_unit_of(mark)]]
     return axis(title, type="log", tickvals=marks, ticktext=texts)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
 from perfcli import units
 from perfcli.figures import percentile_of
 from perfcli.metrics.histogram import Histogram
-from perfcli.metrics.statistics import LEAST_BEYOND
+from perfcli.metrics.statistics import LEAST_BEYOND, is_thin
 from perfcli.report.html.chart import (
     COLOURS,
     Chart,
@@ -19,21 +20,23 @@ from perfcli.report.html.chart import (
     label,
     line,
 )
-from perfcli.report.html.limits import LatencyLimit, latency_limits
-from perfcli.results import OperationResult, RunResult
+from perfcli.report.html.limits import Limit, judged_limits
+from perfcli.report.operations import STATISTICS
+from perfcli.results import TOTAL, OperationResult, PhaseResult, RunResult
 
 _BINS_PER_DECADE: Final = 20
 _STEPS_PER_NINE: Final = 12
 _MARKED: Final = (0.5, 0.9, 0.99, 0.999, 0.9999, 0.99999)
+_OF_SUMMARY: Final = {name: field for name, field in STATISTICS.items() if name == "max" or percentile_of(name)}
+_OVER_VUS: Final = ("p50", "p95", "p99")
 _THIN_NOTE: Final = f"Dotted where fewer than {LEAST_BEYOND} samples lie beyond."
 
 Point = tuple[float, float, str]
 
 
 def latency_charts(result: RunResult) -> list[Chart]:
-    """Of each operation in one colour: which latencies are common, and which are seldom."""
+    """Of each operation in one colour: which latencies are common, and which are seldom; and what more vus do."""
     measured = [operation for operation in result.operations if operation.histogram_ns]
-    curves = [(operation.name, operation.histogram_ns) for operation in measured]
     shares = [_distribution(operation, index) for index, operation in enumerate(measured)]
     return [
         Chart(
@@ -45,8 +48,102 @@ def latency_charts(result: RunResult) -> list[Chart]:
                 "yaxis": axis("share of samples", tickformat=".0%", rangemode="tozero"),
             },
         ),
-        percentile_chart("Percentiles", curves, _marks(each for each in latency_limits(result) if each.of_all)),
+        _percentiles(result, measured),
+        _over_vus(result),
     ]
+
+
+def _percentiles(result: RunResult, measured: Sequence[OperationResult]) -> Chart:
+    """The curves of the run's operations, with a triangle for each limit on a percentile of one of them."""
+    latency_limits = [limit for limit in judged_limits(result, "latency") if _is_on_curve(limit)]
+    curves = {operation.name: operation.histogram_ns for operation in measured}
+    if len(measured) > 1 and any(not limit.operation for limit in latency_limits):
+        curves[TOTAL] = dict(sum((Counter(each.histogram_ns) for each in measured), Counter()))
+    of_all = measured[0].name if len(measured) == 1 else TOTAL
+    marks = [
+        limit.mark((_place(limit, sum(curves[judged].values())), _seconds(limit.result.limit)))
+        for limit in latency_limits
+        if (judged := limit.operation or of_all) in curves
+    ]
+    served, served_marks = _service_times(result)
+    return percentile_chart("Percentiles", list(curves.items()), [*served, *marks, *served_marks])
+
+
+def _is_on_curve(limit: Limit) -> bool:
+    """Whether it judges one point of a curve of the whole run: a percentile or the maximum, without a window."""
+    is_point = limit.statistic == "max" or percentile_of(limit.statistic) is not None
+    return is_point and limit.phase is None and limit.parsed.window is None
+
+
+def _place(limit: Limit, count: int) -> float:
+    """Where a limit stands on the axis of percentiles; a maximum at the end of its curve."""
+    quantile = percentile_of(limit.statistic)
+    return _nines(min(1.0 if quantile is None else quantile, 1 - 1 / max(2, count)))
+
+
+def _service_times(result: RunResult) -> tuple[list[Trace], list[Trace]]:
+    """The service times that limits judge, at the percentiles that a result has, and the limits."""
+    lines: dict[str, Trace] = {}
+    marks = []
+    for limit in judged_limits(result, "service_time"):
+        operations = {each.name: each for each in result.operations} | {"": result.total}
+        operation = operations.get(limit.operation)
+        if operation is None or operation.service_time is None or not _is_on_curve(limit):
+            continue
+        if limit.statistic not in _OF_SUMMARY:
+            continue
+        name = f"{limit.operation or TOTAL}: service time"
+        points = [
+            (_place_of(statistic, operation.ok), _seconds(ns), f"{name} {statistic} {units.format_duration(ns)}")
+            for statistic, field in _OF_SUMMARY.items()
+            for ns in [getattr(operation.service_time, field)]
+        ]
+        lines[name] = line(
+            name, points, len(result.operations) + 1 + len(lines), mode="lines+markers", line={"dash": "dash"}
+        )
+        marks.append(limit.mark((_place(limit, operation.ok), _seconds(limit.result.limit))))
+    return list(lines.values()), marks
+
+
+def _place_of(statistic: str, count: int) -> float:
+    return _nines(min(percentile_of(statistic) or 1.0, 1 - 1 / max(2, count)))
+
+
+def _seconds(ns: float) -> float:
+    return max(1.0, ns) / units.NS_PER_S
+
+
+def _over_vus(result: RunResult) -> Chart:
+    """The percentiles of all operations of each phase over its vus; empty unless phases differ in their vus."""
+    phases = sorted((phase for phase in result.phases if phase.total.latency), key=lambda phase: phase.vus)
+    limits = [
+        limit
+        for limit in judged_limits(result, "latency")
+        if limit.phase and not limit.operation and not limit.parsed.window and limit.statistic in STATISTICS
+    ]
+    shown = [each for each in STATISTICS if each in _OVER_VUS or any(limit.statistic == each for limit in limits)]
+    title = "Latency over vus"
+    if len({phase.vus for phase in phases}) < 2 or len({tuple(e.name for e in p.operations) for p in phases}) > 1:
+        return Chart(title, "", [], {})
+    curves = [_over_vus_line(statistic, phases, index) for index, statistic in enumerate(shown)]
+    traces = [
+        *curves,
+        *(limit.mark((limit.phase.vus, _seconds(limit.result.limit))) for limit in limits if limit.phase),
+    ]
+    vus = sorted({phase.vus for phase in phases})
+    ticks = axis("vus", type="log", tickvals=vus, ticktext=[units.format_count(each) for each in vus])
+    note = "All operations of each phase. Hollow: too few samples to rely on."
+    return Chart(title, note, traces, {"xaxis": ticks, "yaxis": duration_axis("latency", traces)})
+
+
+def _over_vus_line(statistic: str, phases: Sequence[PhaseResult], index: int) -> Trace:
+    points, symbols = [], []
+    for phase in phases:
+        assert phase.total.latency is not None
+        ns = getattr(phase.total.latency, STATISTICS[statistic])
+        points.append((phase.vus, _seconds(ns), f"{statistic} {units.format_duration(ns)} with {phase.vus} vus"))
+        symbols.append("circle-open" if is_thin(statistic, phase.total.ok) else "circle")
+    return line(statistic, points, index, mode="lines+markers", marker={"size": 7, "symbol": symbols})
 
 
 def percentile_chart(
@@ -61,7 +158,9 @@ def percentile_chart(
         ticktext=[f"{100 * quantile:g}" for quantile in _MARKED],
         fixedrange=True,
     )
-    note = f"So many percent of the samples took no longer; each nine has the same room. {_THIN_NOTE}"
+    note = (
+        f"The latency that this percentage of samples did not exceed; each further nine has the same room. {_THIN_NOTE}"
+    )
     return Chart(title, note, traces, {"xaxis": nines, "yaxis": duration_axis("latency", traces)})
 
 
@@ -128,16 +227,3 @@ def _point(name: str, histogram: Histogram, nines: float) -> Point:
         max(1.0, latency_ns) / units.NS_PER_S,
         f"{name}: p{100 * quantile:.5g} {units.format_duration(latency_ns)}",
     )
-
-
-def _marks(limits: Iterable[LatencyLimit]) -> Iterator[Trace]:
-    """A mark where the curve of a percentile must not be above it."""
-    for limit in limits:
-        quantile = percentile_of(limit.statistic)
-        if quantile is not None and quantile < 1:
-            yield line(
-                limit.expr,
-                [(_nines(quantile), limit.limit_s, limit.expr)],
-                mode="markers",
-                marker={"symbol": "triangle-down", "size": 11, "color": limit.colour},
-            )

@@ -1,57 +1,37 @@
-"""What happened when: latency and throughput, with phases behind them and limits across."""
+"""What happened when: latency, throughput, errors and vus, with phases behind them and limits across."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from itertools import pairwise
 from typing import Any, Final
 
 from perfcli import units
-from perfcli.report.html.chart import COLOURS, QUIET_COLOUR, Chart, Trace, axis, duration_axis, label, limit_line, line
-from perfcli.report.html.limits import latency_limits, span_of, throughput_limits
-from perfcli.results import RunResult, SecondOfLoad
+from perfcli.report.html.chart import Chart, Trace, axis, duration_axis, label, line
+from perfcli.report.html.limits import Limit, in_view, judged_limits, runs_alone, span_of
+from perfcli.report.html.rates import errors_chart, has_seconds, is_part, step_of, throughput_chart
+from perfcli.results import TOTAL, LoadSlice, PhaseResult, RunResult, SecondOfLoad
 
-_LEAST_SECONDS: Final = 5
-_BINS: Final = 20
 _SHADES: Final = ("rgba(128,138,148,0.16)", "rgba(128,138,148,0.05)")
 _LEAST_SHARE: Final = 0.12
 _LONGEST_LABEL: Final = 16
-_SHORTEST_SECOND_NS: Final = units.NS_PER_S // 2
+_OF_SECONDS: Final = {"p50": "solid", "p99": "dot", "p95": "dash", "mean": "dashdot", "max": "longdash"}
+"""The statistics that a second knows, each with its dashes."""
+_ALWAYS: Final = ("p50", "p99")
+_OF_SLICES: Final = {"p50": "median_ns", "mean": "mean_ns"}
+_PART: Final = "part of a second"
 
-Point = tuple[float, float, str]
+Point = tuple[float, float | None, str]
 
 
 def load_charts(result: RunResult) -> list[Chart]:
-    """Latency and throughput over the time of the measurement."""
-    when = {"xaxis": time_axis(), **phases(result)}
-    by_seconds = _has_seconds(result)
-    of = "second: its median, dotted its p99" if by_seconds else "fortieth of the samples: its median"
-    limits = [limit_line(each.expr, each.span_s, each.limit_s, each.colour) for each in latency_limits(result)]
-    latencies = [*(_latency_by_second(result) if by_seconds else _latency_by_slice(result)), *limits]
-    return [
-        Chart(
-            "Latency over time",
-            f"Of each {of}. Level lines are thresholds.",
-            latencies,
-            {**when, "yaxis": duration_axis("latency", latencies)},
-        ),
-        Chart(
-            "Throughput over time",
-            "Operations a second that answered rightly; dashed what was due in open phases.",
-            [
-                _throughput(result, by_seconds=by_seconds),
-                *_failures(result),
-                *_offered(result),
-                *throughput_limits(result),
-            ],
-            {**when, "yaxis": axis("operations/s", rangemode="tozero", tickformat="~s")},
-        ),
-    ]
+    """Latency, throughput, errors and vus over the time of the measurement."""
+    when = {"xaxis": time_axis(result), **phases(result)}
+    return [_latency(result, when), throughput_chart(result, when), errors_chart(result, when), _vus(result, when)]
 
 
-def time_axis() -> dict[str, Any]:
-    """Seconds since the measurement began."""
-    return axis("seconds of load", ticksuffix="s")
+def time_axis(result: RunResult) -> dict[str, Any]:
+    """Seconds since the measurement began, the same on every chart of a run."""
+    return axis("time since the measurement began", ticksuffix=" s", range=[0, span_of("", result)[1] or 1.0])
 
 
 def phases(result: RunResult) -> dict[str, Any]:
@@ -92,109 +72,157 @@ def phases(result: RunResult) -> dict[str, Any]:
     return {"shapes": shapes, "annotations": titles}
 
 
-def _has_seconds(result: RunResult) -> bool:
-    """Whether seconds tell more than slices do: there are several, and each knows its percentiles."""
-    return len(result.seconds) >= _LEAST_SECONDS and any(map(any, result.seconds_by_operation.values()))
+def _latency(result: RunResult, when: dict[str, Any]) -> Chart:
+    by_seconds = has_seconds(result)
+    limits = list(_drawable(result, by_seconds=by_seconds))
+    if by_seconds:
+        judged = [(limit.operation, limit.statistic) for limit in limits]
+        drawn = list(_latency_by_second(result, judged))
+        lines = ", ".join(f"{_in_words(dash)} {name}" for name, dash in _OF_SECONDS.items() if _is_drawn(name, judged))
+        note = f"Each second: {lines}. A hollow mark is {_PART}."
+    else:
+        judged = [(_only(result, limit.operation), limit.statistic) for limit in limits]
+        drawn = list(_latency_by_slice(result, judged))
+        note = "The median of each fortieth of the samples."
+    pairs = [(limit, limit.line(max(1.0, limit.result.limit) / units.NS_PER_S)) for limit in limits]
+    shown, beyond = in_view(pairs, drawn, log=True)
+    traces = [*drawn, *shown]
+    return Chart("Latency over time", note + beyond, traces, {**when, "yaxis": duration_axis("latency", traces)})
 
 
-def _latency_by_second(result: RunResult) -> Iterator[Trace]:
-    for index, (name, seconds) in enumerate(result.seconds_by_operation.items()):
-        for statistic, style in (("p50", {}), ("p99", {"dash": "dot", "width": 1.2})):
-            known = [(each, getattr(each, f"{statistic}_ns")) for each in seconds]
-            points = [
-                _at(each.second, ns, f"{name} {statistic} {units.format_duration(ns)}, second {each.second}")
-                for each, ns in known
-                if ns is not None
-            ]
-            yield line(name, points, index, legendgroup=label(name), showlegend=statistic == "p50", line=style)
+def _in_words(dash: str) -> str:
+    return {"solid": "the line is", "dot": "dotted", "dash": "dashed", "dashdot": "dashes and dots"}.get(
+        dash, "long dashes"
+    )
 
 
-def _latency_by_slice(result: RunResult) -> Iterator[Trace]:
+def _is_drawn(statistic: str, judged: Sequence[tuple[str, str]]) -> bool:
+    return statistic in _ALWAYS or any(each == statistic for _, each in judged)
+
+
+def _drawable(result: RunResult, *, by_seconds: bool) -> Iterator[Limit]:
+    """The limits on a latency that the chart has over time."""
+    for limit in judged_limits(result, "latency"):
+        if not runs_alone(limit, result) or (limit.parsed.window and limit.parsed.window.kind == "within"):
+            continue
+        operation = _only(result, limit.operation)
+        if by_seconds:
+            seconds = result.seconds_by_operation.get(limit.operation, []) if limit.operation else result.seconds
+            known = limit.statistic in _OF_SECONDS and any(getattr(e, f"{limit.statistic}_ns") for e in seconds)
+        else:
+            known = limit.statistic in _OF_SLICES and operation in result.slices
+        if known:
+            yield limit
+
+
+def _only(result: RunResult, operation: str) -> str:
+    """The operation of a limit on all of them, if there is but one."""
+    return operation or (next(iter(result.slices)) if len(result.slices) == 1 else "")
+
+
+def _latency_by_second(result: RunResult, judged: Sequence[tuple[str, str]]) -> Iterator[Trace]:
+    several = len(result.seconds_by_operation) > 1
+    series = dict(result.seconds_by_operation)
+    single = next(iter(series), "")
+    wanted = [(operation if operation or several else single, statistic) for operation, statistic in judged]
+    asked = {name: [each for each in _OF_SECONDS if each in _ALWAYS or (name, each) in wanted] for name in series}
+    if several and (of_all := [each for each in _OF_SECONDS if ("", each) in wanted]):
+        series[TOTAL], asked[TOTAL] = result.seconds, of_all
+    for index, (name, seconds) in enumerate(series.items()):
+        for place, statistic in enumerate(asked[name]):
+            style = {"dash": _OF_SECONDS[statistic], "width": 2 if statistic == "p50" else 1.3}
+            points = list(_unbroken(name, statistic, seconds))
+            sizes = [0] * len(points)
+            if points and is_part(seconds[-1], seconds):
+                sizes[-1] = 8
+            yield line(
+                name,
+                points,
+                index,
+                mode="lines+markers",
+                legendgroup=label(name),
+                showlegend=place == 0,
+                line=style,
+                marker={"size": sizes, "symbol": "circle-open"},
+            )
+
+
+def _unbroken(name: str, statistic: str, seconds: Sequence[SecondOfLoad]) -> Iterator[Point]:
+    """A point for each second; none where no operation succeeded, so that the line has a gap there."""
+    step = step_of(seconds)
+    before = None
+    for each in seconds:
+        ns = getattr(each, f"{statistic}_ns")
+        if ns is None or (before is not None and each.second - before > step):
+            yield (before or each.second) + 0.5 * step, None, ""
+        if ns is not None:
+            part = f", {_PART}" if is_part(each, seconds) else ""
+            yield _at(each.second, ns, f"{name} {statistic} {units.format_duration(ns)}, second {each.second}{part}")
+        before = each.second
+
+
+def _latency_by_slice(result: RunResult, judged: Sequence[tuple[str, str]]) -> Iterator[Trace]:
     for index, (name, slices) in enumerate(result.slices.items()):
-        yield line(
-            name,
-            [
-                _at(
-                    each.start_ns / units.NS_PER_S,
-                    each.median_ns,
-                    f"{name} p50 {units.format_duration(each.median_ns)} at {units.format_duration(each.start_ns)}",
+        for statistic, field in _OF_SLICES.items():
+            if statistic == "p50" or (name, statistic) in judged:
+                yield line(
+                    name if statistic == "p50" else f"{name} {statistic}",
+                    _slice_points(name, statistic, field, slices),
+                    index,
+                    mode="lines+markers",
+                    marker={"size": 5},
+                    line={"dash": _OF_SECONDS[statistic], "width": 2 if statistic == "p50" else 1.3},
                 )
-                for each in slices
-            ],
-            index,
-            mode="lines+markers",
-            marker={"size": 5},
-        )
+
+
+def _slice_points(name: str, statistic: str, field: str, slices: Sequence[LoadSlice]) -> Iterator[Point]:
+    for each in slices:
+        ns, at = getattr(each, field), units.format_duration(each.start_ns)
+        yield _at(each.start_ns / units.NS_PER_S, ns, f"{name} {statistic} {units.format_duration(ns)} at {at}")
 
 
 def _at(second: float, ns: float, told: str) -> Point:
     return second, max(1.0, ns) / units.NS_PER_S, told
 
 
-def _throughput(result: RunResult, *, by_seconds: bool) -> Trace:
-    rates = _rates_by_second(result) if by_seconds or not result.slices else _rates_by_slice(result)
-    points = [(at, rate, f"{units.format_rate(rate)} at {at:.3g} s") for at, rate in rates]
-    points += [(span_of("", result)[1], *points[-1][1:])] if points else []
-    return line("ok", points, line={"shape": "hv"})
-
-
-def _rates_by_second(result: RunResult) -> list[tuple[float, float]]:
-    return [(float(each.second), each.ok * units.NS_PER_S / each.length_ns) for each in _whole_seconds(result)]
-
-
-def _whole_seconds(result: RunResult) -> Sequence[SecondOfLoad]:
-    """The seconds without a short rest at the end, whose rate would look like a collapse or a leap."""
-    seconds = result.seconds
-    return seconds[:-1] if len(seconds) > 1 and seconds[-1].length_ns < _SHORTEST_SECOND_NS else seconds
-
-
-def _rates_by_slice(result: RunResult) -> list[tuple[float, float]]:
-    """Of a load of few seconds: each slice's samples spread evenly up to the next slice, counted in twentieths."""
-    if not result.duration_ns:
-        return []
-    width_ns = result.duration_ns / _BINS
-    counts = [0.0] * _BINS
-    for slices in result.slices.values():
-        starts = (
-            [*(each.start_ns for each in slices), max(result.duration_ns, slices[-1].start_ns + 1)] if slices else []
-        )
-        for each, (start, end) in zip(slices, pairwise(starts), strict=True):
-            for index in range(_BINS):
-                shared = min(end, (index + 1) * width_ns) - max(start, index * width_ns)
-                counts[index] += each.count * max(0.0, shared) / max(1, end - start)
-    return [
-        (index * width_ns / units.NS_PER_S, count * units.NS_PER_S / width_ns) for index, count in enumerate(counts)
-    ]
-
-
-def _failures(result: RunResult) -> Iterator[Trace]:
-    failed = [(each.second, each.failed * units.NS_PER_S / each.length_ns) for each in _whole_seconds(result)]
-    if any(rate for _, rate in failed):
-        points = [(at, rate, f"{units.format_rate(rate)} failed, second {at}") for at, rate in failed]
-        yield line("failed", points, line={"shape": "hv", "color": COLOURS[4]})
-
-
-def _offered(result: RunResult) -> Iterator[Trace]:
-    """What was due in open phases, in iterations: operations are as many where an iteration is one."""
-    for phase in result.phases:
-        if not phase.offered_line or phase.began_ns is None:
-            continue
-        points = [
-            (
-                (phase.began_ns + at_ns) / units.NS_PER_S,
-                per_s,
-                f"{phase.name}: {units.format_rate(per_s)} iterations due at {units.format_duration(at_ns)}",
-            )
-            for at_ns, per_s in _until(phase.offered_line, phase.duration_ns)
+def _vus(result: RunResult, when: dict[str, Any]) -> Chart:
+    """Vus as planned, and how many operations were going on in the mean: by Little's law, time spent a second."""
+    planned = _planned_vus(result.phases, result)
+    going_on = []
+    if has_seconds(result):
+        seconds = [each for each in result.seconds if not is_part(each, result.seconds)]
+        going_on = [
+            (each.second, busy, f"{busy:.3g} operations in progress, second {each.second}")
+            for each in seconds
+            for busy in [each.ok * (each.mean_ns or 0.0) / each.length_ns]
         ]
-        yield line(f"{phase.name}: offered", points, line={"color": QUIET_COLOUR, "dash": "dash", "width": 1.5})
+    traces = [
+        line("vus", planned, line={"shape": "hv"}),
+        line("in progress", going_on, 1, line={"shape": "hv", "width": 1.5}),
+    ]
+    is_open = any(phase.offered_line for phase in result.phases)
+    note = "Vus at work as planned; in progress: operations in the mean of a second, from their latencies."
+    if is_open:
+        note += " With an arrival rate vus is the most there may be, and what is in progress may be waiting for one."
+    shown = traces if going_on or len({y for _, y, _ in planned}) > 1 else []
+    return Chart("Active vus", note, shown, {**when, "yaxis": axis("vus", rangemode="tozero")})
 
 
-def _until(slope: Sequence[tuple[int, float]], end_ns: int | None) -> Iterator[tuple[int, float]]:
-    """A line as far as a load came that was cut short."""
-    for (from_ns, from_per_s), (to_ns, to_per_s) in pairwise(slope):
-        if end_ns is None or from_ns >= end_ns:
-            return
-        share = min(1.0, (end_ns - from_ns) / (to_ns - from_ns)) if to_ns > from_ns else 1.0
-        yield from_ns, from_per_s
-        yield round(from_ns + (to_ns - from_ns) * share), from_per_s + (to_per_s - from_per_s) * share
+def _planned_vus(phases: Sequence[PhaseResult], result: RunResult) -> list[tuple[float, float, str]]:
+    """All phases together; nothing if one of them does not know (results of older versions)."""
+    changes: dict[float, int] = {}
+    for phase in phases:
+        if phase.began_ns is None or phase.duration_ns is None:
+            continue
+        if not phase.vus_line:
+            return []
+        before = 0
+        for at_ns, vus in [*(each for each in phase.vus_line if each[0] < phase.duration_ns), (phase.duration_ns, 0)]:
+            at_s = (phase.began_ns + at_ns) / units.NS_PER_S
+            changes[at_s] = changes.get(at_s, 0) + vus - before
+            before = vus
+    points, vus = [], 0
+    for at_s in sorted(changes):
+        vus += changes[at_s]
+        points.append((at_s, float(vus), f"{vus} vus from {at_s:.3g} s on"))
+    return points

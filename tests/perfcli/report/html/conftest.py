@@ -35,7 +35,8 @@ def counts(typical_ns: int) -> dict[int, int]:
 
 def seconds(typical_ns: int) -> list[SecondOfLoad]:
     """Ten seconds of a hundred operations."""
-    at = {"mean_ns": typical_ns, "p50_ns": typical_ns, "p99_ns": 9 * typical_ns, "max_ns": 20 * typical_ns}
+    at = {"mean_ns": typical_ns, "p50_ns": typical_ns, "p95_ns": 5 * typical_ns, "p99_ns": 9 * typical_ns}
+    at["max_ns"] = 20 * typical_ns
     return [SecondOfLoad(second=second, ok=100 + second, failed=second % 2, **at) for second in range(10)]
 
 
@@ -74,9 +75,12 @@ def full_result(
             make_operation(name, 7_000, 1_900, 5, errors={f"{name} is locked": 5}, histogram_ns=counts(7_000)),
             make_operation("save_pet", 60_000, 2_000, histogram_ns=counts(60_000)),
         ]
+        operations[1] = operations[1].model_copy(update={"service_time": operations[1].latency})
         rate = {"offered_per_s": 90.0, "achieved_per_s": 90.0, "offered_line": [(0, 0.0), (5 * SECOND_NS, 180.0)]}
         calm = make_phase("calm", 2, *operations, duration_ns=5 * SECOND_NS, **rate)
-        rush = make_phase(name, 5, *operations, began_ns=5 * SECOND_NS, duration_ns=5 * SECOND_NS)
+        calm = calm.model_copy(update={"vus_line": [(0, 2)]})
+        steps = [(0, 1), (2 * SECOND_NS, 5)]
+        rush = make_phase(name, 5, *operations, began_ns=5 * SECOND_NS, duration_ns=5 * SECOND_NS, vus_line=steps)
         known: dict[str, object] = {
             "name": name,
             "description": name,

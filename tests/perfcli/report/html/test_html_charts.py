@@ -17,7 +17,7 @@ from perfcli.report.html.over_time import load_charts
 from perfcli.report.html.pairs import pairs_chart
 from perfcli.report.html.process import process_charts
 from perfcli.report.pairs import worth_a_picture
-from perfcli.results import RunResult
+from perfcli.results import RunResult, ThresholdResult
 
 
 def charts_of(result: RunResult) -> dict[str, Chart]:
@@ -33,7 +33,7 @@ def test_plotly_knows_every_word_of_every_chart(
     full_result: Callable[..., RunResult], comparison: Callable[..., AbResult]
 ) -> None:
     charts = [*charts_of(full_result()).values(), pairs_chart(comparison().metrics)]
-    assert [len(Figure(chart.figure).data) for chart in charts] == [2, 5, 6, 4, 3, 1, 2, 3]
+    assert [len(Figure(chart.figure).data) for chart in charts] == [2, 5, 4, 8, 5, 2, 2, 3, 1, 2, 3]
 
 
 def test_any_result_can_be_drawn(any_result: RunResult) -> None:
@@ -56,6 +56,14 @@ def test_a_percentile_curve_is_that_of_the_histogram(histogram_of: Callable[[int
     assert (firm["line"]["dash"], thin["line"]["dash"]) == ("solid", "dot")
 
 
+def limits_in(chart: Chart) -> list[str]:
+    return [trace["name"] for trace in chart.traces if trace.get("meta") == "limit"]
+
+
+def titles_with(result: RunResult, limit: str) -> set[str]:
+    return {title for title, chart in charts_of(result).items() if label(limit) in limits_in(chart)}
+
+
 def test_a_threshold_is_a_line_as_long_as_its_phase(full_result: Callable[..., RunResult]) -> None:
     charts = charts_of(full_result())
     rate = named(charts["Throughput over time"], "calm: throughput > 50/s")
@@ -66,14 +74,144 @@ def test_a_threshold_is_a_line_as_long_as_its_phase(full_result: Callable[..., R
     assert mark["x"] == [pytest.approx(-math.log10(0.05))]
 
 
+@pytest.mark.parametrize(
+    ("expr", "titles"),
+    [
+        ("latency.p95 < 1ms", {"Latency over time", "Percentiles"}),
+        ("latency.p90 < 1ms", {"Percentiles"}),
+        ("latency.mean < 1ms", {"Latency over time"}),
+        ("latency.max < 1ms", {"Latency over time", "Percentiles"}),
+        ("latency.p99 < 1ms for 2s", {"Latency over time"}),
+        ("latency.p99 < 1ms within 2s", set()),
+        ("latency.stddev < 1ms", set()),
+        ("save_pet.service_time.p95 < 1ms", {"Percentiles"}),
+        ("throughput > 50/s", {"Throughput over time"}),
+        ("save_pet.throughput > 50/s within 2s", {"Throughput over time"}),
+        ("success_rate > 90%", {"Errors over time"}),
+        ("save_pet.error_rate < 2%", {"Errors over time"}),
+        ("memory.growth < 1MB", {"Memory growth over time"}),
+        ("memory.slope < 1kB/op", set()),
+        ("cpu.mean < 100%", {"CPU over time"}),
+        ("cpu.max < 100%", set()),
+        ("database.size < 1MB", {"Database size over time"}),
+        ("wal.max < 200kB", {"Database size over time"}),
+        ("iterations > 5", set()),
+    ],
+)
+def test_a_limit_stands_only_where_its_statistic_is_drawn(
+    full_result: Callable[..., RunResult], judged: Callable[..., ThresholdResult], expr: str, titles: set[str]
+) -> None:
+    threshold = judged(expr, 1.0)
+    assert titles_with(full_result(thresholds=[threshold]), expr) == titles
+    unjudged = threshold.model_copy(update={"judged": False})
+    assert titles_with(full_result(thresholds=[unjudged]), expr) == set()
+
+
+def test_the_statistic_that_is_judged_is_drawn(
+    full_result: Callable[..., RunResult], judged: Callable[..., ThresholdResult]
+) -> None:
+    chart = charts_of(full_result(thresholds=[judged("latency.p95 < 1ms", 1.0)]))["Latency over time"]
+    assert named(chart, "all operations")["y"] == pytest.approx([5 * 20e-6] * 10)
+    assert named(chart, "all operations")["line"]["dash"] == "dash"
+
+
+def test_no_line_but_a_limit_looks_like_one(full_result: Callable[..., RunResult]) -> None:
+    traces = [trace for chart in charts_of(full_result()).values() for trace in chart.traces]
+    limits = [trace for trace in traces if trace.get("meta") == "limit"]
+    others = [trace for trace in traces if trace.get("meta") != "limit"]
+    assert not {trace["line"]["dash"] for trace in others} & {"longdashdot"}
+    assert not {trace["line"]["color"] for trace in others} & {trace["marker"]["color"] for trace in limits}
+
+
+def test_a_limit_far_above_the_data_is_told_and_not_drawn(
+    full_result: Callable[..., RunResult], judged: Callable[..., ThresholdResult]
+) -> None:
+    result = full_result(thresholds=[judged("memory.peak < 900MB", 1.0), judged("latency.max < 100s", 1.0)])
+    charts = charts_of(result)
+    assert charts["Memory growth over time"].note.endswith(" Far above the chart: memory.peak < 900MB.")
+    assert "latency.max < 100s" in charts["Latency over time"].note
+    assert limits_in(charts["Memory growth over time"]) == limits_in(charts["Latency over time"]) == []
+
+
+def test_a_limit_of_a_phase_is_not_held_against_what_runs_beside_it(full_result: Callable[..., RunResult]) -> None:
+    calm, rush = full_result().phases
+    beside = [calm, rush.model_copy(update={"began_ns": 2 * 10**9})]
+    assert titles_with(full_result(), "calm: throughput > 50/s") == {"Throughput over time"}
+    assert titles_with(full_result(phases=beside), "calm: throughput > 50/s") == set()
+
+
 def test_a_threshold_of_one_phase_is_not_held_against_the_percentiles_of_all(
     full_result: Callable[..., RunResult],
 ) -> None:
-    marks = {trace["name"] for trace in charts_of(full_result())["Percentiles"].traces}
-    assert label("load_pet.latency.p95 < 1us") in marks
-    assert label("load_pet: latency.p99 < 10ms") not in marks
+    phased = "load_pet: latency.p99 < 10ms"
+    assert titles_with(full_result(), "load_pet.latency.p95 < 1us") == {"Latency over time", "Percentiles"}
+    assert titles_with(full_result(), phased) == {"Latency over time", "Latency over vus"}
     alone = full_result(phases=full_result().phases[1:])
-    assert label("load_pet: latency.p99 < 10ms") in {t["name"] for t in charts_of(alone)["Percentiles"].traces}
+    assert "Percentiles" in titles_with(alone, phased)
+
+
+def test_latency_over_vus_has_each_phase_and_its_limit(full_result: Callable[..., RunResult]) -> None:
+    result = full_result()
+    chart = charts_of(result)["Latency over vus"]
+    latency = result.phases[0].total.latency
+    assert latency is not None
+    assert [trace["name"] for trace in chart.traces[:3]] == ["p50", "p95", "p99"]
+    assert (chart.traces[1]["x"], chart.traces[1]["y"][0]) == ([2, 5], pytest.approx(latency.p95_ns / 1e9))
+    assert (chart.traces[3]["x"], chart.traces[3]["y"]) == ([5], [pytest.approx(0.01)])
+    same = [phase.model_copy(update={"vus": 2}) for phase in result.phases]
+    assert not charts_of(full_result(phases=same))["Latency over vus"].figure["data"]
+
+
+def test_vus_are_drawn_as_planned_and_at_work(full_result: Callable[..., RunResult]) -> None:
+    planned, busy = charts_of(full_result())["Active vus"].traces
+    assert list(zip(planned["x"], planned["y"], strict=True)) == [(0.0, 2), (5.0, 1), (7.0, 5), (10.0, 0)]
+    assert busy["y"][0] == pytest.approx(100 * 20_000 / 1e9)
+    older = [phase.model_copy(update={"vus_line": []}) for phase in full_result().phases]
+    assert charts_of(full_result(phases=older))["Active vus"].traces[0]["x"] == []
+
+
+def test_throughput_is_that_of_each_operation_and_of_all(full_result: Callable[..., RunResult]) -> None:
+    chart = charts_of(full_result())["Throughput over time"]
+    assert [trace["name"] for trace in chart.traces[:3]] == ["load_pet", "save_pet", "all operations"]
+    assert named(chart, "save_pet")["y"][:3] == [100, 101, 102]
+
+
+def test_a_second_in_which_nothing_began_is_a_pause(full_result: Callable[..., RunResult]) -> None:
+    seconds = [each for each in full_result().seconds if each.second != 4]
+    by_operation = {"load_pet": seconds, "save_pet": seconds}
+    charts = charts_of(full_result(seconds=seconds, seconds_by_operation=by_operation))
+    assert named(charts["Throughput over time"], "load_pet")["y"][4] == 0
+    assert named(charts["Latency over time"], "load_pet")["y"][4] is None
+
+
+def test_part_of_a_second_is_marked(full_result: Callable[..., RunResult]) -> None:
+    *whole, last = full_result().seconds
+    seconds = [*whole, last.model_copy(update={"length_ns": 700_000_000})]
+    result = full_result(seconds=seconds, seconds_by_operation={"load_pet": seconds}, duration_ns=9_700_000_000)
+    charts = charts_of(result)
+    rate = named(charts["Throughput over time"], "throughput")
+    assert (rate["marker"]["size"][8:], rate["y"][9]) == ([0, 8, 0], pytest.approx(109 / 0.7))
+    assert rate["text"][9].endswith("second 9 (0.7 s of it)")
+    latency = named(charts["Latency over time"], "load_pet")
+    assert latency["marker"]["size"] == [0] * 9 + [8]
+
+
+def test_cpu_is_the_mean_of_each_second(full_result: Callable[..., RunResult]) -> None:
+    cpu = named(charts_of(full_result())["CPU over time"], "CPU")
+    assert cpu["x"] == [*range(11)]
+    first = [0.5 + 0.4 * math.sin(tenth) for tenth in range(1, 11)]
+    assert cpu["y"][0] == pytest.approx(sum(first) / 10)
+
+
+def test_the_highest_reading_is_drawn_however_many_there_are(full_result: Callable[..., RunResult]) -> None:
+    usual = full_result().monitor[50]
+    readings = [usual.model_copy(update={"at_ns": n * 10**6}) for n in range(10_000)]
+    readings[7_777] = readings[7_777].model_copy(update={"rss": 99_000_000, "wal_bytes": 7_000_000})
+    charts = charts_of(full_result(monitor=readings))
+    wal = named(charts["Database size over time"], "WAL")
+    assert max(wal["y"]) == 7_000_000
+    assert len(wal["y"]) <= 2_000
+    assert (wal["yaxis"], charts["Database size over time"].layout["yaxis2"]["domain"][0]) == ("y2", 0)
 
 
 def test_the_offered_rate_of_a_ramp_is_a_slope(full_result: Callable[..., RunResult]) -> None:
@@ -87,17 +225,18 @@ def test_the_offered_rate_ends_where_a_load_was_cut_short(full_result: Callable[
     assert (offered["x"], offered["y"]) == ([0.0, 1.0], [0.0, 36.0])
 
 
-def test_a_rest_of_a_second_is_drawn_neither_as_collapse_nor_as_leap(full_result: Callable[..., RunResult]) -> None:
+def test_a_rest_of_a_second_counts_with_the_second_before(full_result: Callable[..., RunResult]) -> None:
     whole = full_result().seconds
-    rest = whole[-1].model_copy(update={"second": 10, "ok": 1, "failed": 1, "length_ns": 20_000_000})
-    for count, last in ((1, 109), (90, 109)):
-        result = full_result(seconds=[*whole, rest.model_copy(update={"ok": count})], duration_ns=10_020_000_000)
-        chart = charts_of(result)["Throughput over time"]
-        assert (named(chart, "ok")["x"][-1], named(chart, "ok")["y"][-1]) == (10.02, last)
-        assert max(named(chart, "failed")["y"]) == 1
+    for count in (1, 90):
+        rest = whole[-1].model_copy(update={"second": 10, "ok": count, "failed": 1, "length_ns": 20_000_000})
+        seconds = [*whole, rest]
+        result = full_result(seconds=seconds, seconds_by_operation={"load_pet": seconds}, duration_ns=10_020_000_000)
+        rate = named(charts_of(result)["Throughput over time"], "throughput")
+        assert (rate["x"][-1], rate["y"][-1]) == (pytest.approx(10.02), pytest.approx((109 + count) / 1.02))
+        assert rate["marker"]["size"][-2] > 0
 
 
-def test_a_threshold_that_failed_is_red(full_result: Callable[..., RunResult]) -> None:
+def test_a_threshold_that_failed_has_a_colour_of_its_own(full_result: Callable[..., RunResult]) -> None:
     chart = charts_of(full_result())["Latency over time"]
     failed, passed = named(chart, "load_pet.latency.p95 < 1us"), named(chart, "load_pet: latency.p99 < 10ms")
     assert failed["line"]["color"] != passed["line"]["color"]
@@ -121,13 +260,15 @@ def test_a_load_of_few_seconds_is_told_by_its_slices(full_result: Callable[..., 
     result = full_result(seconds=full_result().seconds[:1], seconds_by_operation={})
     charts = charts_of(result)
     assert len(named(charts["Latency over time"], "load_pet")["x"]) == 40
-    rates = named(charts["Throughput over time"], "ok")
+    rates = named(charts["Throughput over time"], "throughput")
     assert rates["y"][:-1] == pytest.approx([200.0] * 20)
 
 
-def test_failures_have_a_line_of_their_own(full_result: Callable[..., RunResult]) -> None:
-    failed = named(charts_of(full_result())["Throughput over time"], "failed")
-    assert failed["y"] == [0, 1] * 5
+def test_failures_have_a_chart_of_their_own(full_result: Callable[..., RunResult]) -> None:
+    failed = named(charts_of(full_result())["Errors over time"], "save_pet")
+    assert failed["y"][:10] == [0, 1] * 5
+    calm = [each.model_copy(update={"failed": 0}) for each in full_result().seconds]
+    assert not charts_of(full_result(seconds=calm))["Errors over time"].figure["data"]
 
 
 def test_pairs_are_told_as_changes(comparison: Callable[..., AbResult]) -> None:
