@@ -32,6 +32,7 @@ class Panel:
         self._announced = ""
         self._is_drawing = False
         self._lengths: list[int] = []
+        self._columns = console.width
 
     def start(self) -> None:
         """Take the place."""
@@ -47,9 +48,14 @@ class Panel:
         self._live.stop()
 
     def show(self, picture: Picture) -> None:
-        """Draw this from now on."""
+        """Draw this from now on; not yet if the width has changed since the last call.
+
+        Somebody drags the terminal's edge then, and what is erased for one width would be wrong for the next.
+        """
         self._picture = picture
-        self._draw()
+        columns, self._columns = self._columns, self._console.width
+        if columns == self._columns:
+            self._draw()
 
     def announce(self, text: str) -> None:
         """Show it now and from now on; called by a signal handler, which can interrupt a drawing."""
@@ -69,14 +75,18 @@ class Panel:
 
     def _draw_once(self, announced: str) -> None:
         console = self._console
-        width = max(1, console.width - _ECHO)
+        columns = console.width
+        width = max(1, columns - _ECHO)
         parts = [self._picture(width, is_plain(console))]
         if announced:
             parts.append(Text(announced, f"bold {DOUBTFUL}"))
         lines = console.render_lines(Group(*parts), console.options.update(width=width), pad=False)[: console.height]
-        self._erase_wrapped()
-        self._lengths = list(map(Segment.get_line_length, lines))
-        self._live.update(SegmentLines(lines, new_lines=True), refresh=True)
+        if console.width != columns:
+            return
+        with console:  # which prints all of it at its end
+            self._erase_wrapped()
+            self._lengths = list(map(Segment.get_line_length, lines))
+            self._live.update(SegmentLines(lines, new_lines=True), refresh=True)
 
     def _erase_wrapped(self) -> None:
         """Erase what a terminal that became narrower since the last drawing has wrapped: rich counts lines as drawn."""

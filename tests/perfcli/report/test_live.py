@@ -143,7 +143,8 @@ class TestLiveProgress:
         panel.show(lambda width, plain: Text("x" * 97))
         before = len(written(terminal))
         terminal.width = width
-        panel.show(lambda width, plain: Text("y"))
+        for _ in range(2):
+            panel.show(lambda width, plain: Text("y"))
         erasure = written(terminal)[before:].partition("y")[0]
         panel.stop()
         assert (erasure.count("\x1b[2K"), erasure.count("\x1b[1A")) == (rows, rows - 1)
@@ -174,6 +175,19 @@ class TestLiveProgress:
         with LiveProgress(terminal) as live:
             live.update(PROGRESS)
             assert written(terminal).rindex("\x1b[?25h") > written(terminal).rindex("\x1b[?25l")
+
+    def test_nothing_is_drawn_while_the_width_changes(self) -> None:
+        terminal = console()
+        panel = Panel(terminal)
+        panel.start()
+        before = written(terminal)
+        for width in (90, 80, 70):
+            terminal.width = width
+            panel.show(lambda width, plain: Text("picture"))
+        assert written(terminal) == before
+        panel.show(lambda width, plain: Text("picture"))
+        panel.stop()
+        assert "picture" in written(terminal)
 
 
 class TestLines:

@@ -47,7 +47,8 @@ while not Path(sys.argv[1]).exists():
     if console.width != width:
         time.sleep(0.1)
         width = console.width
-        panel.show(lambda width, plain: Text("\\n".join("x" * min(length, width) for length in (95, 30, 70))))
+        for _ in range(2):
+            panel.show(lambda width, plain: Text("\\n".join("x" * min(length, width) for length in (95, 30, 70))))
     time.sleep(0.02)
 panel.stop()
 console.print("after")
