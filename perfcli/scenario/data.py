@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any, Final
 
 from perfcli.scenario.models import MOST_STEPS
+from perfcli.scenario.node import Node
 from perfcli.scenario.operation import MOST_CHOICES
 from perfcli.scenario.problems import KeyPath, Place, Problem, ScenarioFileError, legible, shown
 from perfcli.scenario.source import FileKind, read_text
-from perfcli.scenario.written import Written
 from perfcli.thresholds import did_you_mean
 
 CSV_FILE: Final = FileKind("CSV file", (".csv",), 1024 * 1024)
@@ -24,7 +24,7 @@ _DELIMITERS: Final = (",", ";", "\t")
 _FORMS: Final = "write a list, {list: [...]}, or {csv: FILE, column: NAME}"
 
 
-def put_in_data(root: Written) -> list[Problem]:
+def put_in_data(root: Node) -> list[Problem]:
     """Put the lists that steps refer to in their places, where every item keeps the line it was read from.
 
     A CSV file is looked for beside the file that names it. A list that cannot be read is taken away, so that it is
@@ -38,17 +38,17 @@ def put_in_data(root: Written) -> list[Problem]:
             if source is None or not isinstance(source.value, dict):
                 continue
             try:
-                settings.value[key] = Written(_items(source), source.place, source.key_place)
+                settings.value[key] = Node(_items(source), source.place, source.key_place)
             except _UnusableError as error:
                 problems += error.at((*path, key))
                 del settings.value[key]
     return problems
 
 
-def _settings_of_steps(root: Written) -> Iterator[tuple[KeyPath, Written]]:
+def _settings_of_steps(root: Node) -> Iterator[tuple[KeyPath, Node]]:
     phases = root.child("phases")
     items = phases.value if phases and isinstance(phases.value, list) else []
-    sections: list[tuple[KeyPath, Written]] = [((), root), *((("phases", at), item) for at, item in enumerate(items))]
+    sections: list[tuple[KeyPath, Node]] = [((), root), *((("phases", at), item) for at, item in enumerate(items))]
     for path, section in sections:
         flow = section.child("flow")
         steps = flow.value if flow and isinstance(flow.value, list) else []
@@ -56,7 +56,7 @@ def _settings_of_steps(root: Written) -> Iterator[tuple[KeyPath, Written]]:
             yield from _settings_of(step, (*path, "flow", index))
 
 
-def _settings_of(step: Written, path: KeyPath) -> Iterator[tuple[KeyPath, Written]]:
+def _settings_of(step: Node, path: KeyPath) -> Iterator[tuple[KeyPath, Node]]:
     """The section that holds the settings of a step, in the long form or in the short one."""
     if not isinstance(step.value, dict):
         return
@@ -79,7 +79,7 @@ class _UnusableError(Exception):
         return [self._place.problem((*path, *self._below), self._message)]
 
 
-def _items(source: Written) -> list[Written]:
+def _items(source: Node) -> list[Node]:
     assert isinstance(source.value, dict)
     for key, child in source.value.items():
         if key not in _KEYS:
@@ -92,13 +92,13 @@ def _items(source: Written) -> list[Written]:
     raise _UnusableError(source.place, (), f"is neither a list nor a column of a file: {_FORMS}")
 
 
-def _plain_list(written: Written) -> list[Written]:
+def _plain_list(written: Node) -> list[Node]:
     if not isinstance(written.value, list):
         raise _UnusableError(written.place, ("list",), f"expected a list, not {shown(written.plain())}")
     return written.value
 
 
-def _column_of_file(name: Written, column: Written | None) -> list[Written]:
+def _column_of_file(name: Node, column: Node | None) -> list[Node]:
     for key, written in (("csv", name), ("column", column)):
         if written is not None and not (isinstance(written.value, str) and written.value):
             raise _UnusableError(written.place, (key,), f"expected a name, not {shown(written.plain())}")
@@ -134,12 +134,12 @@ def _delimiter_of(text: str) -> str:
     return next((delimiter for delimiter in _DELIMITERS if delimiter in header), ",")
 
 
-def _column(rows: Iterator[tuple[int, list[str]]], file: str, name: Written, column: Written | None) -> list[Written]:
+def _column(rows: Iterator[tuple[int, list[str]]], file: str, name: Node, column: Node | None) -> list[Node]:
     first, header = next(rows, (0, []))
     if not header:
         raise _UnusableError(name.place, ("csv",), f"{file} is empty: it needs a header and rows below it")
     index = _index(header, Place(file, first, 1), column)
-    values: list[Written] = []
+    values: list[Node] = []
     for line, row in rows:
         place = Place(file, line, 1)
         if len(row) != len(header):
@@ -148,11 +148,11 @@ def _column(rows: Iterator[tuple[int, list[str]]], file: str, name: Written, col
             raise _UnusableError(place, (), "is the header again: were two files put together? Remove this line")
         if len(values) == MOST_CHOICES:
             raise _UnusableError(place, (), f"has more rows than the {MOST_CHOICES:,} that a step can choose from")
-        values.append(Written(row[index], place, place))
+        values.append(Node(row[index], place, place))
     return values
 
 
-def _index(header: list[str], place: Place, column: Written | None) -> int:
+def _index(header: list[str], place: Place, column: Node | None) -> int:
     listing = ", ".join(map(legible, header[:10]))
     if column is not None:
         if column.value not in header:

@@ -8,10 +8,10 @@ from typing import Any, Final, TypeAlias
 
 import yaml
 
+from perfcli.scenario.node import Node
 from perfcli.scenario.problems import KeyPath, Place, Problem, ScenarioFileError
 from perfcli.scenario.scalars import Scalar, is_plain_tag, scalar
 from perfcli.scenario.syntax import syntax_problem
-from perfcli.scenario.written import Written
 
 MOST_LEVELS: Final = 50
 MOST_NODES: Final = 12_000  # PyYAML takes 40 µs for each: a bomb of them is refused in half a second
@@ -21,7 +21,7 @@ _MERGE: Final = "tag:yaml.org,2002:merge"
 _Entries: TypeAlias = dict[str, tuple[yaml.Node, yaml.Node]]
 
 
-def read_document(text: str, source: str) -> tuple[Written, list[Problem]]:
+def read_document(text: str, source: str) -> tuple[Node, list[Problem]]:
     """The tree of the one YAML document in `text`, and the mistakes of its form that leave the rest readable.
 
     Args:
@@ -98,17 +98,17 @@ class _Reading:
         self._nodes = 0
         self._characters = 0
 
-    def written(self, node: yaml.Node, key: yaml.Node | None = None) -> Written:
+    def written(self, node: yaml.Node, key: yaml.Node | None = None) -> Node:
         place = self._place(node)
         key_place = self._place(key) if key else place
         if not is_plain_tag(node):
             self._mistake(node, f"the tag {node.tag!r:.60} is not allowed: write the value without it")
         if isinstance(node, yaml.ScalarNode):
-            return Written(self._scalar(node), place, key_place)
+            return Node(self._scalar(node), place, key_place)
         with self._inside(node):
             if isinstance(node, yaml.SequenceNode):
-                return Written(self._items(node), place, key_place)
-            return Written(self._section(node), place, key_place)
+                return Node(self._items(node), place, key_place)
+            return Node(self._section(node), place, key_place)
 
     def _scalar(self, node: yaml.ScalarNode) -> Scalar:
         self._count(node, 1, len(node.value))
@@ -117,13 +117,13 @@ class _Reading:
             return ""
         return scalar(node)
 
-    def _items(self, node: yaml.SequenceNode) -> list[Written]:
+    def _items(self, node: yaml.SequenceNode) -> list[Node]:
         return [self._child(index, item, None) for index, item in enumerate(node.value)]
 
-    def _section(self, node: yaml.Node) -> dict[str, Written]:
+    def _section(self, node: yaml.Node) -> dict[str, Node]:
         return {name: self._child(name, value, key) for name, (key, value) in self._entries(node).items()}
 
-    def _child(self, part: str | int, node: yaml.Node, key: yaml.Node | None) -> Written:
+    def _child(self, part: str | int, node: yaml.Node, key: yaml.Node | None) -> Node:
         self._path.append(part)
         child = self.written(node, key)
         self._path.pop()

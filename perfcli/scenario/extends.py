@@ -9,9 +9,9 @@ from typing import Final
 from perfcli.executors import LOAD_MODELS
 from perfcli.scenario.document import read_document
 from perfcli.scenario.library import shipped_scenarios
+from perfcli.scenario.node import Node
 from perfcli.scenario.problems import Problem, ScenarioFileError, shown
 from perfcli.scenario.source import read_text
-from perfcli.scenario.written import Written
 from perfcli.thresholds import did_you_mean
 
 _MOST_BASES: Final = 10
@@ -19,7 +19,7 @@ _ALTERNATIVES: Final = {"load": "phases", "phases": "load"}
 _REPLACED_WHOLE: Final = (("target",), ("users",), ("growth",), ("load", "think_time"))
 
 
-def with_bases(root: Written) -> tuple[Written, list[Problem], bool]:
+def with_bases(root: Node) -> tuple[Node, list[Problem], bool]:
     """A scenario over those it extends, the mistakes of their form, and whether all of them could be read.
 
     Each value keeps the place it was written at, so that what is wrong with it is told there.
@@ -35,7 +35,7 @@ def with_bases(root: Written) -> tuple[Written, list[Problem], bool]:
     return merged, problems, True
 
 
-def _base(reference: Written, files: list[str], problems: list[Problem]) -> Written:
+def _base(reference: Node, files: list[str], problems: list[Problem]) -> Node:
     path = _path_of(reference)
     real = os.path.realpath(path)
     if real in files:
@@ -51,7 +51,7 @@ def _base(reference: Written, files: list[str], problems: list[Problem]) -> Writ
     return root
 
 
-def _path_of(reference: Written) -> Path:
+def _path_of(reference: Node) -> Path:
     name = reference.value
     if not isinstance(name, str) or not name.strip():
         raise _wrong(reference, f"expected the name of a shipped scenario or a file, not {shown(reference.plain())}")
@@ -66,12 +66,12 @@ def _path_of(reference: Written) -> Path:
     return path
 
 
-def _over(own: Written, base: Written) -> Written:
+def _over(own: Node, base: Node) -> Node:
     """A scenario in the place of its base, with what cannot stand beside one another taken from the base."""
     assert isinstance(own.value, dict)
     assert isinstance(base.value, dict)
     inherited = {key: child for key, child in base.value.items() if key != "name" and not _excludes(own, key)}
-    base = Written(inherited, base.place, base.key_place)
+    base = Node(inherited, base.place, base.key_place)
     for *section, key in _REPLACED_WHOLE:
         written = base.find(*section)
         if own.find(*section, key) and written and isinstance(written.value, dict):
@@ -80,11 +80,11 @@ def _over(own: Written, base: Written) -> Written:
     return own.over(base)
 
 
-def _excludes(own: Written, key: str) -> bool:
+def _excludes(own: Node, key: str) -> bool:
     return key in _ALTERNATIVES and own.child(_ALTERNATIVES[key]) is not None
 
 
-def _drop_keys_of_another_executor(own: Written, base: Written) -> None:
+def _drop_keys_of_another_executor(own: Node, base: Node) -> None:
     load, executor, other = base.find("load"), own.find("load", "executor"), base.find("load", "executor")
     if not load or not isinstance(load.value, dict) or not executor or not other:
         return
@@ -93,10 +93,10 @@ def _drop_keys_of_another_executor(own: Written, base: Written) -> None:
         load.value = {key: child for key, child in load.value.items() if key in kept or key not in known}
 
 
-def _keys_of(executor: Written) -> set[str]:
+def _keys_of(executor: Node) -> set[str]:
     model = LOAD_MODELS.get(executor.value) if isinstance(executor.value, str) else None
     return set(model.model_fields) if model else set()
 
 
-def _wrong(reference: Written, message: str) -> ScenarioFileError:
+def _wrong(reference: Node, message: str) -> ScenarioFileError:
     return ScenarioFileError([reference.place.problem(("extends",), message)])

@@ -19,6 +19,7 @@ from perfcli.scenario.document import read_document
 from perfcli.scenario.extends import with_bases
 from perfcli.scenario.meant import take_executor_as_meant, take_operation_as_meant
 from perfcli.scenario.models import Scenario
+from perfcli.scenario.node import Node
 from perfcli.scenario.overrides import Override, apply_overrides
 from perfcli.scenario.problems import KeyPath, Place, Problem, ScenarioFileError, first_problems, in_order, shown
 from perfcli.scenario.rules import rule_problems
@@ -26,7 +27,6 @@ from perfcli.scenario.source import read_text
 from perfcli.scenario.variables import put_in_variables, unused_variables
 from perfcli.scenario.warnings import warnings
 from perfcli.scenario.wording import is_missing, names_no_model, problems_of, take_as_text
-from perfcli.scenario.written import Written
 from perfcli.thresholds import did_you_mean
 
 __all__ = ["Problem", "ScenarioFileError", "load_scenario", "load_scenarios", "warnings_of"]
@@ -50,7 +50,7 @@ def warnings_of(path: Path) -> list[Problem]:
     return warnings(*_loaded(path, ()))
 
 
-def _loaded(path: Path, overrides: Sequence[Override]) -> tuple[Scenario, Written]:
+def _loaded(path: Path, overrides: Sequence[Override]) -> tuple[Scenario, Node]:
     root, problems = _read(path)
     root, mistakes, is_whole = with_bases(root)
     problems += mistakes
@@ -69,7 +69,7 @@ def _loaded(path: Path, overrides: Sequence[Override]) -> tuple[Scenario, Writte
     return scenario, root
 
 
-def _read(path: Path) -> tuple[Written, list[Problem]]:
+def _read(path: Path) -> tuple[Node, list[Problem]]:
     root, problems = read_document(read_text(path), str(path))
     if not isinstance(root.value, dict):
         message = f"expected keys such as name, load and flow, not {shown(root.plain())}"
@@ -122,7 +122,7 @@ def _no_such_tag(tags: Collection[str], known: list[str]) -> UsageError:
     return UsageError(f"no scenario has the tag {' or '.join(map(repr, tags))}{did_you_mean(tags, known)}", hint=hint)
 
 
-def _validated(root: Written, is_whole: bool) -> tuple[Scenario | None, list[Problem]]:
+def _validated(root: Node, is_whole: bool) -> tuple[Scenario | None, list[Problem]]:
     """The scenario of a tree, or what is wrong; of a tree that is not whole, nothing that is missing."""
     scenario, mistakes = _validate(root)
     if take_as_text(mistakes, root):
@@ -133,14 +133,14 @@ def _validated(root: Written, is_whole: bool) -> tuple[Scenario | None, list[Pro
     return scenario, problems + (_problems_beneath(root, unknown) if unknown else [])
 
 
-def _validate(root: Written) -> tuple[Scenario | None, list[ErrorDetails]]:
+def _validate(root: Node) -> tuple[Scenario | None, list[ErrorDetails]]:
     try:
         return Scenario.model_validate(root.plain()), []
     except ValidationError as error:
         return None, error.errors(include_url=False)
 
 
-def _problems_beneath(root: Written, unknown: list[KeyPath]) -> list[Problem]:
+def _problems_beneath(root: Node, unknown: list[KeyPath]) -> list[Problem]:
     """What else is wrong once unknown executors and operations are taken for those that were likely meant."""
     guessed: list[KeyPath] = []
     for loc in unknown:

@@ -7,11 +7,11 @@ from dataclasses import replace
 from difflib import get_close_matches
 
 from perfcli.executors import EXECUTORS, LOAD_MODELS
+from perfcli.scenario.node import Node
 from perfcli.scenario.steps import OPERATIONS
-from perfcli.scenario.written import Written
 
 
-def take_operation_as_meant(step: Written | None) -> None:
+def take_operation_as_meant(step: Node | None) -> None:
     """Put the nearest operation in the place of an unknown one; leave a step that is near to none."""
     if step is None:
         return
@@ -24,7 +24,7 @@ def take_operation_as_meant(step: Written | None) -> None:
         step.value = _nearest(step.value, OPERATIONS) or step.value
 
 
-def take_executor_as_meant(load: Written | None) -> bool:
+def take_executor_as_meant(load: Node | None) -> bool:
     """Put the nearest executor in the place of an unknown one, else the one that takes most of the keys.
 
     Returns:
@@ -33,7 +33,7 @@ def take_executor_as_meant(load: Written | None) -> bool:
     if load is None or not isinstance(load.value, dict):
         return False
     keys = load.value.keys()
-    written = load.value.get("executor") or Written(None, load.place, load.key_place)
+    written = load.value.get("executor") or Node(None, load.place, load.key_place)
     near = _nearest(written.value, EXECUTORS)
     executor = near or max(EXECUTORS, key=lambda name: len(LOAD_MODELS[name].model_fields.keys() & keys))
     elsewhere = {key for model in LOAD_MODELS.values() for key in model.model_fields}

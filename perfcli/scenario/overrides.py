@@ -10,8 +10,8 @@ from typing import Any, Final
 from perfcli.errors import UsageError
 from perfcli.executors import LOAD_MODELS
 from perfcli.scenario.document import read_document
+from perfcli.scenario.node import Node
 from perfcli.scenario.problems import Place, Problem, ScenarioFileError, legible
-from perfcli.scenario.written import Written
 
 _MOST_NAMED: Final = 5
 _SET_HINT: Final = "write --set key=value, e.g. --set load.vus=3 or --set thresholds.0='latency.mean < 1ms'"
@@ -65,7 +65,7 @@ def duration(text: str) -> Override:
     return Override(path, text, origin, executor="constant-vus", every_phase=True)
 
 
-def apply_overrides(root: Written, overrides: Sequence[Override]) -> list[Problem]:
+def apply_overrides(root: Node, overrides: Sequence[Override]) -> list[Problem]:
     """Change `root`, in the order of the overrides, and tell which of them found no place."""
     return [problem for override in _reconciled(overrides) for problem in _apply(root, override)]
 
@@ -80,7 +80,7 @@ def _reconciled(overrides: Sequence[Override]) -> Iterator[Override]:
             yield override
 
 
-def _apply(root: Written, override: Override) -> Iterator[Problem]:
+def _apply(root: Node, override: Override) -> Iterator[Problem]:
     place = Place(override.origin)
     if override.path[0] == "extends":
         yield place.problem((), "extends is read from the file, before the options: change it there")
@@ -90,21 +90,21 @@ def _apply(root: Written, override: Override) -> Iterator[Problem]:
         return
     for section in _meant_sections(root, override):
         try:
-            _put(section, override.path, Written.at(place, override.value))
+            _put(section, override.path, Node.at(place, override.value))
             if override.executor:
                 _change_executor(section, override)
         except _NoPlaceError as error:
             yield place.problem((), str(error))
 
 
-def _meant_sections(root: Written, override: Override) -> list[Written]:
+def _meant_sections(root: Node, override: Override) -> list[Node]:
     phases = root.child("phases")
     if override.every_phase and phases and isinstance(phases.value, list):
         return [phase for phase in phases.value if isinstance(phase.value, dict)]
     return [root]
 
 
-def _names_of_phases(root: Written) -> list[str]:
+def _names_of_phases(root: Node) -> list[str]:
     """The phases of a scenario without a load of its own."""
     phases = root.child("phases")
     items = phases.value if phases and isinstance(phases.value, list) and not root.child("load") else []
@@ -123,18 +123,18 @@ class _NoPlaceError(Exception):
     """A path that leads nowhere."""
 
 
-def _put(section: Written, path: tuple[str, ...], value: Written) -> None:
+def _put(section: Node, path: tuple[str, ...], value: Node) -> None:
     here = section
     for depth, (part, following) in enumerate(pairwise(path), start=1):
         child = here.child(_index(part) if isinstance(here.value, list) else part)
         if child is None or child.value is None:
-            child = Written.at(value.place, [] if following.isdecimal() else {})
+            child = Node.at(value.place, [] if following.isdecimal() else {})
             _store(here, part, child, path[: depth - 1])
         here = child
     _store(here, path[-1], value, path[:-1])
 
 
-def _store(here: Written, part: str, value: Written, path: tuple[str, ...]) -> None:
+def _store(here: Node, part: str, value: Node, path: tuple[str, ...]) -> None:
     place = ".".join(path) or "the scenario"
     if isinstance(here.value, dict):
         here.value[part] = value
@@ -153,7 +153,7 @@ def _index(part: str) -> int:
     return int(part) if part.isdecimal() and len(part) < 10 else -1
 
 
-def _change_executor(section: Written, override: Override) -> None:
+def _change_executor(section: Node, override: Override) -> None:
     load, executor = section.find("load"), section.find("load", "executor")
     if load is None or not isinstance(load.value, dict):
         return
@@ -161,7 +161,7 @@ def _change_executor(section: Written, override: Override) -> None:
     # an executor that is none is the file's own mistake, and told as such
     if (executor and not current) or (current and override.path[-1] in current.model_fields):
         return
-    load.value["executor"] = Written.at(Place(override.origin), override.executor)
+    load.value["executor"] = Node.at(Place(override.origin), override.executor)
     kept = LOAD_MODELS[override.executor].model_fields
     for key in list(load.value):
         if current and key in current.model_fields and key not in kept:

@@ -8,11 +8,11 @@ from functools import cached_property
 from typing import Final, NamedTuple
 
 from perfcli.scenario.models import MOST_PHASES, Phase, Scenario, ThresholdRule
+from perfcli.scenario.node import Node
 from perfcli.scenario.operation import CreationSettings
 from perfcli.scenario.problems import KeyPath, Problem, legible, shown
 from perfcli.scenario.steps import STEP_MODELS, Sleep, Step
 from perfcli.scenario.target import McpSettings
-from perfcli.scenario.written import Written
 from perfcli.thresholds import Threshold, did_you_mean
 
 _BEGIN_AT_0: Final = ("iterations", "duration")
@@ -60,7 +60,7 @@ def located_rules(scenario: Scenario) -> Iterator[LocatedRule]:
             yield LocatedRule(("phases", at, "thresholds", index), rule, phase)
 
 
-def rule_problems(scenario: Scenario, root: Written) -> Iterator[Problem]:
+def rule_problems(scenario: Scenario, root: Node) -> Iterator[Problem]:
     """What does not fit together.
 
     Args:
@@ -105,7 +105,7 @@ def _running_flows(scenario: Scenario) -> list[_Flow]:
     return list({flow.path: flow for flows in running for flow in flows}.values()) or shared
 
 
-def _loads(scenario: Scenario, root: Written) -> Iterator[Problem]:
+def _loads(scenario: Scenario, root: Node) -> Iterator[Problem]:
     written = scenario.model_fields_set & {"load", "phases"}
     if len(written) == 2:
         yield root.problem(("phases",), "does not go beside load: write one load, or phases with a load each", key=True)
@@ -118,7 +118,7 @@ def _loads(scenario: Scenario, root: Written) -> Iterator[Problem]:
         yield root.problem(("phases",), _TOO_FEW)
 
 
-def _required_flows(scenario: Scenario, root: Written) -> Iterator[Problem]:
+def _required_flows(scenario: Scenario, root: Node) -> Iterator[Problem]:
     for flow in _flows(scenario):
         if not flow.steps:
             yield root.problem(flow.path, _TOO_FEW)
@@ -129,7 +129,7 @@ def _required_flows(scenario: Scenario, root: Written) -> Iterator[Problem]:
             yield root.trace(path)[1].place.problem((*path, "flow"), message)
 
 
-def _names(scenario: Scenario, root: Written) -> Iterator[Problem]:
+def _names(scenario: Scenario, root: Node) -> Iterator[Problem]:
     """Phases that would be called the same when they run: there is one for each number of vus."""
     lines: dict[str, int] = {}
     runs = 0
@@ -147,7 +147,7 @@ def _names(scenario: Scenario, root: Written) -> Iterator[Problem]:
         yield root.problem(("phases",), message, key=True)
 
 
-def _steps(flow: _Flow, root: Written) -> Iterator[Problem]:
+def _steps(flow: _Flow, root: Node) -> Iterator[Problem]:
     """Weights and labels that do not fit, and a flow that only waits."""
     weighted = sum(step.weight is not None for step in flow.steps)
     first: dict[str, Step] = {}
@@ -171,7 +171,7 @@ def _steps(flow: _Flow, root: Written) -> Iterator[Problem]:
         yield root.trace((*flow.path, 0))[1].place.problem(flow.path, message)
 
 
-def _conditions(flow: _Flow, root: Written) -> Iterator[Problem]:
+def _conditions(flow: _Flow, root: Node) -> Iterator[Problem]:
     for index, step in enumerate(flow.steps):
         message = _misfit(step.only_if, flow, flow.steps[:index]) if "only_if" in step.model_fields_set else ""
         if message:
@@ -193,7 +193,7 @@ def _misfit(needed: str, flow: _Flow, before: Sequence[Step]) -> str:
     return f"no step before this one is called {shown(needed)}{did_you_mean([needed], labels) or listing}"
 
 
-def _operations(flow: _Flow, scenario: Scenario, root: Written) -> Iterator[Problem]:
+def _operations(flow: _Flow, scenario: Scenario, root: Node) -> Iterator[Problem]:
     """Steps that the target does not have."""
     target = scenario.target
     own = [name for name, model in STEP_MODELS.items() if target.name in model.targets]
@@ -205,7 +205,7 @@ def _operations(flow: _Flow, scenario: Scenario, root: Written) -> Iterator[Prob
             yield root.problem((*flow.path, index), message)
 
 
-def _pets(scenario: Scenario, root: Written) -> Iterator[Problem]:
+def _pets(scenario: Scenario, root: Node) -> Iterator[Problem]:
     """The first step that has no pet to act on."""
     if scenario.setup.pets:
         return
@@ -237,7 +237,7 @@ def _creation_like(step: Step) -> str:
     )
 
 
-def _settings_without_use(scenario: Scenario, root: Written) -> Iterator[Problem]:
+def _settings_without_use(scenario: Scenario, root: Node) -> Iterator[Problem]:
     """What is written and has no meaning for the target."""
     target = scenario.target
     if not target.starts_engine:
@@ -253,7 +253,7 @@ def _settings_without_use(scenario: Scenario, root: Written) -> Iterator[Problem
             yield root.problem(path, message, key=True)
 
 
-def _subject(located: LocatedRule, scenario: Scenario, root: Written) -> Iterator[Problem]:
+def _subject(located: LocatedRule, scenario: Scenario, root: Node) -> Iterator[Problem]:
     """Operations that nobody does, metrics that nobody measures."""
     threshold = located.rule.threshold
     flows = _judged_flows(located.phase, scenario)
@@ -296,7 +296,7 @@ def _unknowable_metric(threshold: Threshold, scenario: Scenario) -> str:
     return f"{threshold.metric.name} cannot be measured: {why}" if why else ""
 
 
-def _ending_the_load(located: LocatedRule, root: Written) -> Iterator[Problem]:
+def _ending_the_load(located: LocatedRule, root: Node) -> Iterator[Problem]:
     rule, threshold = located.rule, located.rule.threshold
     if rule.delay_abort_eval is not None and not rule.abort_on_fail:
         message = "needs abort_on_fail: true beside it: a threshold that ends no load is judged at the end alone"
@@ -311,7 +311,7 @@ def _fails_at_first(threshold: Threshold) -> bool:
     return threshold.metric.name in _BEGIN_AT_0 and threshold.op not in ("<", "<=")
 
 
-def _uncounted(located: LocatedRule, root: Written) -> Iterator[Problem]:
+def _uncounted(located: LocatedRule, root: Node) -> Iterator[Problem]:
     if located.rule.strict:
         return
     uncounted = "a threshold that is shown and not counted (strict: false)"

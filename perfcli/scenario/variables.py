@@ -6,9 +6,9 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Final, NamedTuple
 
+from perfcli.scenario.node import Node
 from perfcli.scenario.problems import KeyPath, Place, Problem, shown
 from perfcli.scenario.scalars import Scalar, typed
-from perfcli.scenario.written import Written
 from perfcli.thresholds import did_you_mean
 
 MOST_CHARACTERS: Final = 10_000  # of one value
@@ -20,7 +20,7 @@ _NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _HOW: Final = "write ${name} or ${NAME:-default}; $${ stands for ${ itself"
 
 
-def put_in_variables(root: Written, environment: Mapping[str, str]) -> tuple[list[Problem], set[Place]]:
+def put_in_variables(root: Node, environment: Mapping[str, str]) -> tuple[list[Problem], set[Place]]:
     """Put the values of variables in their places.
 
     A scalar that is one `${name}` from end to end gets the type of the value; elsewhere it is text among text.
@@ -36,7 +36,7 @@ def put_in_variables(root: Written, environment: Mapping[str, str]) -> tuple[lis
     return variables.problems, variables.holes
 
 
-def unused_variables(root: Written) -> Iterator[Problem]:
+def unused_variables(root: Node) -> Iterator[Problem]:
     """Variables of a scenario's own file, or of options, that nothing names: those of a base are free to be left out.
 
     To be asked before they are put in.
@@ -54,7 +54,7 @@ def unused_variables(root: Written) -> Iterator[Problem]:
             yield place.problem(("vars", name), f"${{{name}}} stands nowhere{did_you_mean([name], named)}")
 
 
-def _scalars(here: Written, path: KeyPath) -> Iterator[tuple[KeyPath, Written]]:
+def _scalars(here: Node, path: KeyPath) -> Iterator[tuple[KeyPath, Node]]:
     if isinstance(here.value, dict):
         for key, child in here.value.items():
             yield from _scalars(child, (*path, key))
@@ -75,7 +75,7 @@ class _Unknown(Exception):  # noqa: N818 - never leaves this module
 
 
 class _Variables:
-    def __init__(self, root: Written, environment: Mapping[str, str]) -> None:
+    def __init__(self, root: Node, environment: Mapping[str, str]) -> None:
         self.problems: list[Problem] = []
         self.holes: set[Place] = set()
         self._environment = environment
@@ -85,7 +85,7 @@ class _Variables:
         self._settling: list[str] = []
         self._characters = 0
 
-    def put_into(self, written: Written, path: KeyPath) -> bool:
+    def put_into(self, written: Node, path: KeyPath) -> bool:
         """Put in what is named, and tell whether all of it has a value."""
         if not isinstance(written.value, str) or "${" not in written.value:
             return True
@@ -117,7 +117,7 @@ class _Variables:
         self._settling.pop()
         self._settled.add(name)
 
-    def _readable(self, root: Written) -> Iterator[tuple[str, Written]]:
+    def _readable(self, root: Node) -> Iterator[tuple[str, Node]]:
         section = root.child("vars")
         for name, written in section.value.items() if section and isinstance(section.value, dict) else ():
             if not _NAME.fullmatch(name):

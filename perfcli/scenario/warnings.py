@@ -14,11 +14,11 @@ from perfcli.metrics.degradation import FIFTHS, SMALLEST_FIFTH
 from perfcli.metrics.statistics import LEAST_BEYOND, is_thin
 from perfcli.scenario.marking import Marking, marking_of
 from perfcli.scenario.models import Phase, Scenario, ThresholdRule
+from perfcli.scenario.node import Node
 from perfcli.scenario.operation import NEEDS_ENERGY, CareSettings, CreationSettings, StepSettings, TalkSettings
 from perfcli.scenario.problems import KeyPath, Problem
 from perfcli.scenario.rules import LocatedRule, located_rules
 from perfcli.scenario.steps import LoadPet, SavePet, Sleep, Status
-from perfcli.scenario.written import Written
 from perfcli.thresholds import Threshold
 from perfcli.units import Unit, format_quantity
 
@@ -26,7 +26,7 @@ _WRITES: Final = (CreationSettings, SavePet, TalkSettings, CareSettings)
 _OF_ARRIVALS: Final = ("delivery", "offered_rate", "achieved_rate", "schedule_lag")
 
 
-def warnings(scenario: Scenario, root: Written) -> list[Problem]:
+def warnings(scenario: Scenario, root: Node) -> list[Problem]:
     """All of them, in the order of their places.
 
     Args:
@@ -215,7 +215,7 @@ def _planned_iterations(scenario: Scenario, phase: Phase | None) -> _Bound:
     return _Bound(planned, f"the load consists of {planned:,} {'iteration' if planned == 1 else 'iterations'}")
 
 
-def _repeated_thresholds(scenario: Scenario, root: Written) -> Iterator[Problem]:
+def _repeated_thresholds(scenario: Scenario, root: Node) -> Iterator[Problem]:
     """Thresholds that are written twice, in other words perhaps; each is judged once."""
     first: dict[tuple[object, ...], LocatedRule] = {}
     for located in located_rules(scenario):
@@ -226,7 +226,7 @@ def _repeated_thresholds(scenario: Scenario, root: Written) -> Iterator[Problem]
             yield root.problem(located.expr, f"repeats {before.rule.threshold.text!r}{where}: it is judged once")
 
 
-def _idle_ramps(scenario: Scenario, root: Written) -> Iterator[Problem]:
+def _idle_ramps(scenario: Scenario, root: Node) -> Iterator[Problem]:
     """Ramps that reach the first vu at their very end, or pass it in no time."""
     loads: list[tuple[KeyPath, Load | None]] = [
         *((("phases", index, "load"), phase.load) for index, phase in enumerate(scenario.phases)),

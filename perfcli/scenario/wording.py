@@ -11,10 +11,10 @@ from pydantic_core import ErrorDetails
 
 from perfcli.executors import EXECUTORS
 from perfcli.scenario.models import Scenario
+from perfcli.scenario.node import Node
 from perfcli.scenario.operation import NAME_PATTERN
 from perfcli.scenario.other_tools import in_snake_case, key_elsewhere
 from perfcli.scenario.problems import KeyPath, Place, Problem, first_problems, legible, shown
-from perfcli.scenario.written import Written
 from perfcli.thresholds import did_you_mean
 
 _EXPECTED: Final = {
@@ -45,7 +45,7 @@ _SWITCHES: Final = {
 _PATTERNS: Final = {NAME_PATTERN: "starts with a letter and holds letters, digits, _ and -, 64 at most"}
 
 
-def problems_of(details: Iterable[ErrorDetails], root: Written) -> list[Problem]:
+def problems_of(details: Iterable[ErrorDetails], root: Node) -> list[Problem]:
     """The problems of a scenario that did not validate, in the order of the file, as many as will be told."""
     located = sorted(((_place(detail, root), detail) for detail in details), key=lambda pair: _order(pair[0]))
     return [place.problem(_path(detail, root), _words(detail)) for place, detail in first_problems(located)]
@@ -61,7 +61,7 @@ def names_no_model(detail: ErrorDetails) -> bool:
     return detail["type"] in ("union_tag_invalid", "union_tag_not_found")
 
 
-def take_as_text(mistakes: Iterable[ErrorDetails], root: Written) -> bool:
+def take_as_text(mistakes: Iterable[ErrorDetails], root: Node) -> bool:
     """Let variables be text where that is asked for, as `${BUILD}` may be 7; returns whether there were any."""
     traced = [root.trace(mistake["loc"])[1] for mistake in mistakes if mistake["type"] == "string_type"]
     meant = [written for written in traced if written.text is not None and not isinstance(written.value, str)]
@@ -74,7 +74,7 @@ def _order(place: Place) -> tuple[bool, int, int]:
     return not place.line, place.line, place.column
 
 
-def _path(detail: ErrorDetails, root: Written) -> KeyPath:
+def _path(detail: ErrorDetails, root: Node) -> KeyPath:
     path, _ = root.trace(detail["loc"])
     if detail["type"] == "missing":
         return (*path, detail["loc"][-1])
@@ -83,7 +83,7 @@ def _path(detail: ErrorDetails, root: Written) -> KeyPath:
     return path
 
 
-def _place(detail: ErrorDetails, root: Written) -> Place:
+def _place(detail: ErrorDetails, root: Node) -> Place:
     _, here = root.trace(detail["loc"])
     if detail["type"] in ("missing", "extra_forbidden", "union_tag_not_found"):
         return here.key_place
@@ -92,13 +92,13 @@ def _place(detail: ErrorDetails, root: Written) -> Place:
     return _place_of_option(here) or here.place
 
 
-def _place_of_option(here: Written) -> Place | None:
+def _place_of_option(here: Node) -> Place | None:
     """The option that put something into what the file wrote, and so made it wrong as a whole."""
     parts = here.value.values() if isinstance(here.value, dict) else here.value if isinstance(here.value, list) else ()
     return next((part.place for part in parts if not part.place.line), None)
 
 
-def _place_of_tag(here: Written, discriminator: str) -> Place:
+def _place_of_tag(here: Node, discriminator: str) -> Place:
     written = here.child(discriminator)
     if written is not None:
         return written.place

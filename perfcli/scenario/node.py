@@ -1,4 +1,4 @@
-"""Values with their places: what a scenario file and the options of the command say, and where each said it."""
+"""A tree of values with their places: what a scenario file and the options of the command hold, and where."""
 
 from __future__ import annotations
 
@@ -10,18 +10,17 @@ from perfcli.scenario.scalars import Scalar
 
 
 @dataclass(slots=True)
-class Written:
-    """A value with the place it was written at, and the place of its key where it has one."""
+class Node:
+    """A value with the place it was written at, and the place of its key if it has one."""
 
-    value: dict[str, Written] | list[Written] | Scalar
+    value: dict[str, Node] | list[Node] | Scalar
     place: Place
     key_place: Place
-    text: str | None = (
-        None  # of a value that a variable put here: it may have been meant as text, whatever it looks like
-    )
+    text: str | None = None
+    """What a variable put here, before it got a type: it may be meant as text, whatever it looks like."""
 
     @classmethod
-    def at(cls, place: Place, value: Any) -> Written:
+    def at(cls, place: Place, value: Any) -> Node:
         """Plain data that was written at one place, an option for one."""
         if isinstance(value, dict):
             return cls({key: cls.at(place, child) for key, child in value.items()}, place, place)
@@ -37,7 +36,7 @@ class Written:
             return [child.plain() for child in self.value]
         return self.value
 
-    def child(self, part: str | int) -> Written | None:
+    def child(self, part: str | int) -> Node | None:
         """The value under a key, or at an index; None where there is none."""
         if isinstance(self.value, dict):
             return self.value.get(part) if isinstance(part, str) else None
@@ -45,14 +44,14 @@ class Written:
             return self.value[part]
         return None
 
-    def find(self, *path: str | int) -> Written | None:
+    def find(self, *path: str | int) -> Node | None:
         """The value at the end of a path; None where there is none."""
-        here: Written | None = self
+        here: Node | None = self
         for part in path:
             here = here.child(part) if here is not None else None
         return here
 
-    def trace(self, path: KeyPath) -> tuple[KeyPath, Written]:
+    def trace(self, path: KeyPath) -> tuple[KeyPath, Node]:
         """The path of a place of the models as it is written, and what is there.
 
         Parts that nobody wrote fall away: the tag of a union, the `expr` of a threshold that is a text alone.
@@ -70,11 +69,11 @@ class Written:
         written, here = self.trace(path)
         return (here.key_place if key else here.place).problem(written, message)
 
-    def over(self, base: Written) -> Written:
+    def over(self, base: Node) -> Node:
         """This in the place of `base`: sections are merged key by key, lists and single values replaced."""
         if not isinstance(self.value, dict) or not isinstance(base.value, dict):
             return self
         merged = dict(base.value)
         for key, child in self.value.items():
             merged[key] = child.over(merged[key]) if key in merged else child
-        return Written(merged, self.place, self.key_place)
+        return Node(merged, self.place, self.key_place)
