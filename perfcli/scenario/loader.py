@@ -17,16 +17,16 @@ from perfcli.errors import UsageError
 from perfcli.scenario.data import put_in_data
 from perfcli.scenario.document import read_document
 from perfcli.scenario.extends import with_bases
-from perfcli.scenario.meant import take_executor_as_meant, take_operation_as_meant
 from perfcli.scenario.models import Scenario
 from perfcli.scenario.node import Node
 from perfcli.scenario.overrides import Override, apply_overrides
 from perfcli.scenario.problems import KeyPath, Place, Problem, ScenarioFileError, first_problems, in_order, shown
+from perfcli.scenario.pydantic_errors import is_missing, names_no_model, problems_of, take_as_text
 from perfcli.scenario.rules import rule_problems
 from perfcli.scenario.source import read_text
+from perfcli.scenario.suggestions import take_executor_as_meant, take_operation_as_meant
 from perfcli.scenario.variables import put_in_variables, unused_variables
 from perfcli.scenario.warnings import warnings
-from perfcli.scenario.wording import is_missing, names_no_model, problems_of, take_as_text
 from perfcli.thresholds import did_you_mean
 
 __all__ = ["Problem", "ScenarioFileError", "load_scenario", "load_scenarios", "warnings_of"]

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from perfcli.executors import LOAD_MODELS
-from perfcli.scenario.kinds import Definition, kinds
 from perfcli.scenario.schema import scenario_schema
+from perfcli.scenario.schema_types import Definition, text_types
 from perfcli.scenario.steps import STEP_MODELS
 from perfcli.scenario.target import TARGET_MODELS
 
@@ -81,7 +81,7 @@ def scenario_reference() -> str:
 
 def _kinds() -> Iterator[str]:
     yield "## How values are written\n"
-    yield from (f"- {each['description']}" for name, each in kinds().items() if not name.startswith("Positive"))
+    yield from (f"- {each['description']}" for name, each in text_types().items() if not name.startswith("Positive"))
     yield "- any value that is no list and no section: a variable, `${name}`"
     yield ""
 

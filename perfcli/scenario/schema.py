@@ -11,8 +11,8 @@ from typing import Any, Final
 
 from perfcli.executors import EXECUTORS, LOAD_MODELS
 from perfcli.scenario.data import LISTS
-from perfcli.scenario.kinds import VARIABLE, Definition, kinds
 from perfcli.scenario.models import Scenario
+from perfcli.scenario.schema_types import VARIABLE, Definition, text_types
 from perfcli.scenario.steps import STEP_MODELS
 from perfcli.scenario.target import TARGET_MODELS
 
@@ -29,7 +29,7 @@ def scenario_schema() -> Definition:
     """The schema of a scenario file (JSON Schema, draft 7)."""
     model = Scenario.model_json_schema()
     definitions = {name: _as_written(each) for name, each in model.pop("$defs").items()}
-    definitions |= {**kinds(), "Variable": VARIABLE, **_written_forms(), "LoadPart": _load_part(definitions)}
+    definitions |= {**text_types(), "Variable": VARIABLE, **_written_forms(), "LoadPart": _load_part(definitions)}
     root = {**_as_written(model), **_depends_on_extends()}
     root["properties"]["load"] = {"description": root["properties"]["load"]["description"]}
     used = _reachable(root, definitions)

@@ -1,4 +1,4 @@
-"""What a misspelt executor or operation was likely meant to be, so that the mistakes below it are told at once too."""
+"""Suggestions for a misspelt executor or operation, which also let the mistakes below it be reported."""
 
 from __future__ import annotations
 

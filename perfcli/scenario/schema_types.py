@@ -1,4 +1,4 @@
-"""The kinds of text that scenario files hold, each as a definition of a JSON Schema: quantities and thresholds."""
+"""The types of text in scenario files, each as a definition of a JSON Schema: quantities and thresholds."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _NUMBER: Final = r"\+?\d+(\.\d+)?"
 _MORE_THAN_0: Final = "(?=.*[1-9])"
 
 
-def kinds() -> dict[str, Definition]:
+def text_types() -> dict[str, Definition]:
     """The definitions, by the names that `durations.kind` marks texts with; every one takes variables too."""
     duration = rf"(\s*\d+(\.\d+)?\s*({_any(DURATION_SUFFIXES)})\s*)+"
     rate = rf"\s*{_NUMBER}\s*({_any(RATE_SUFFIXES)})\s*"

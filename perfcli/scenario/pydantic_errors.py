@@ -1,4 +1,4 @@
-"""What pydantic finds wrong, in the words of scenario files and at their places."""
+"""The mistakes that pydantic finds, in the words of scenario files and at their places."""
 
 from __future__ import annotations
 
