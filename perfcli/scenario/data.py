@@ -13,7 +13,7 @@ from typing import Any, Final
 from perfcli.scenario.models import MOST_STEPS
 from perfcli.scenario.node import Node
 from perfcli.scenario.operation import MOST_CHOICES
-from perfcli.scenario.problems import KeyPath, Place, Problem, ScenarioFileError, legible, shown
+from perfcli.scenario.problems import KeyPath, Location, Problem, ScenarioFileError, legible, shown
 from perfcli.scenario.source import FileKind, read_text
 from perfcli.thresholds import did_you_mean
 
@@ -38,7 +38,7 @@ def put_in_data(root: Node) -> list[Problem]:
             if source is None or not isinstance(source.value, dict):
                 continue
             try:
-                settings.value[key] = Node(_items(source), source.place, source.key_place)
+                settings.value[key] = Node(_items(source), source.location, source.key_location)
             except _UnusableError as error:
                 problems += error.at((*path, key))
                 del settings.value[key]
@@ -71,44 +71,44 @@ def _settings_of(step: Node, path: KeyPath) -> Iterator[tuple[KeyPath, Node]]:
 class _UnusableError(Exception):
     """Why a list cannot be had: at places of files of their own, or at one below the key of the list."""
 
-    def __init__(self, place: Place, below: KeyPath, message: str) -> None:
+    def __init__(self, location: Location, below: KeyPath, message: str) -> None:
         super().__init__(message)
-        self._place, self._below, self._message = place, below, message
+        self._location, self._below, self._message = location, below, message
 
     def at(self, path: KeyPath) -> list[Problem]:
-        return [self._place.problem((*path, *self._below), self._message)]
+        return [self._location.problem((*path, *self._below), self._message)]
 
 
 def _items(source: Node) -> list[Node]:
     assert isinstance(source.value, dict)
     for key, child in source.value.items():
         if key not in _KEYS:
-            raise _UnusableError(child.key_place, (key,), f"unknown key{did_you_mean([key], _KEYS)}: {_FORMS}")
+            raise _UnusableError(child.key_location, (key,), f"unknown key{did_you_mean([key], _KEYS)}: {_FORMS}")
     match source.value:
         case {"list": written, **others} if not others:
             return _plain_list(written)
         case {"csv": name, **others} if "list" not in others:
             return _column_of_file(name, others.get("column"))
-    raise _UnusableError(source.place, (), f"is neither a list nor a column of a file: {_FORMS}")
+    raise _UnusableError(source.location, (), f"is neither a list nor a column of a file: {_FORMS}")
 
 
 def _plain_list(written: Node) -> list[Node]:
     if not isinstance(written.value, list):
-        raise _UnusableError(written.place, ("list",), f"expected a list, not {shown(written.plain())}")
+        raise _UnusableError(written.location, ("list",), f"expected a list, not {shown(written.plain())}")
     return written.value
 
 
 def _column_of_file(name: Node, column: Node | None) -> list[Node]:
     for key, written in (("csv", name), ("column", column)):
         if written is not None and not (isinstance(written.value, str) and written.value):
-            raise _UnusableError(written.place, (key,), f"expected a name, not {shown(written.plain())}")
-    path = (Path(name.place.source).parent if name.place.line else Path()) / os.path.expanduser(str(name.value))
+            raise _UnusableError(written.location, (key,), f"expected a name, not {shown(written.plain())}")
+    path = (Path(name.location.source).parent if name.location.line else Path()) / os.path.expanduser(str(name.value))
     try:
         text = read_text(path, CSV_FILE)
     except ScenarioFileError as error:
         (problem,) = error.problems
         where = legible(f"{problem.file}:{problem.line}" if problem.line else problem.file)
-        raise _UnusableError(name.place, ("csv",), f"{where}: {problem.message}") from None
+        raise _UnusableError(name.location, ("csv",), f"{where}: {problem.message}") from None
     return _column(_rows(path, text), str(path), name, column)
 
 
@@ -122,7 +122,7 @@ def _rows(path: Path, text: str) -> Iterator[tuple[int, list[str]]]:
                 yield begins, row
             begins = reader.line_num + 1
     except csv.Error as error:
-        raise _UnusableError(Place(str(path), begins, 1), (), f"not CSV: {error}") from None
+        raise _UnusableError(Location(str(path), begins, 1), (), f"not CSV: {error}") from None
 
 
 def _delimiter_of(text: str) -> str:
@@ -137,34 +137,36 @@ def _delimiter_of(text: str) -> str:
 def _column(rows: Iterator[tuple[int, list[str]]], file: str, name: Node, column: Node | None) -> list[Node]:
     first, header = next(rows, (0, []))
     if not header:
-        raise _UnusableError(name.place, ("csv",), f"{file} is empty: it needs a header and rows below it")
-    index = _index(header, Place(file, first, 1), column)
+        raise _UnusableError(name.location, ("csv",), f"{file} is empty: it needs a header and rows below it")
+    index = _index(header, Location(file, first, 1), column)
     values: list[Node] = []
     for line, row in rows:
-        place = Place(file, line, 1)
+        location = Location(file, line, 1)
         if len(row) != len(header):
-            raise _UnusableError(place, (), f"has {_fields(row)}, but the header has {len(header)}")
+            raise _UnusableError(location, (), f"has {_fields(row)}, but the header has {len(header)}")
         if len(header) > 1 and row == header:
-            raise _UnusableError(place, (), "is the header again: were two files put together? Remove this line")
+            raise _UnusableError(location, (), "is the header again: were two files put together? Remove this line")
         if len(values) == MOST_CHOICES:
-            raise _UnusableError(place, (), f"has more rows than the {MOST_CHOICES:,} that a step can choose from")
-        values.append(Node(row[index], place, place))
+            raise _UnusableError(location, (), f"has more rows than the {MOST_CHOICES:,} that a step can choose from")
+        values.append(Node(row[index], location, location))
     return values
 
 
-def _index(header: list[str], place: Place, column: Node | None) -> int:
+def _index(header: list[str], location: Location, column: Node | None) -> int:
     listing = ", ".join(map(legible, header[:10]))
     if column is not None:
         if column.value not in header:
             meant = did_you_mean([str(column.value)], header)
-            message = f"{place.source} has no column {shown(column.value)}{meant}: its header is {listing}"
-            raise _UnusableError(column.place, ("column",), message)
+            message = f"{location.source} has no column {shown(column.value)}{meant}: its header is {listing}"
+            raise _UnusableError(column.location, ("column",), message)
         if (named := header.count(str(column.value))) > 1:
-            message = f"{place.source} has {named} columns {shown(column.value)}: rename all but one"
-            raise _UnusableError(column.place, ("column",), message)
+            message = f"{location.source} has {named} columns {shown(column.value)}: rename all but one"
+            raise _UnusableError(column.location, ("column",), message)
         return header.index(str(column.value))
     if len(header) > 1:
-        raise _UnusableError(place, (), f"has several columns: choose one of them, as in column: {legible(header[0])}")
+        raise _UnusableError(
+            location, (), f"has several columns: choose one of them, as in column: {legible(header[0])}"
+        )
     return 0
 
 

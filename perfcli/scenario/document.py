@@ -9,7 +9,7 @@ from typing import Any, Final, TypeAlias
 import yaml
 
 from perfcli.scenario.node import Node
-from perfcli.scenario.problems import KeyPath, Place, Problem, ScenarioFileError
+from perfcli.scenario.problems import KeyPath, Location, Problem, ScenarioFileError
 from perfcli.scenario.scalars import Scalar, is_plain_tag, scalar
 from perfcli.scenario.syntax import syntax_problem
 
@@ -42,7 +42,9 @@ def _composed(text: str, source: str) -> yaml.Node:
         loader = _BoundedLoader(text)
         node = loader.get_node() if loader.check_node() else None
         if node is None:
-            raise ScenarioFileError([Place(source).problem((), "is empty: a scenario needs a name, a load and a flow")])
+            raise ScenarioFileError(
+                [Location(source).problem((), "is empty: a scenario needs a name, a load and a flow")]
+            )
         if loader.check_node():
             raise _refused(
                 source, text, loader.event_mark(), "a file holds one scenario: move this to a file of its own"
@@ -90,7 +92,7 @@ class _Reading:
 
     def __init__(self, source: str, text: str) -> None:
         self.problems: list[Problem] = []
-        self._wrong_places: set[Place] = set()
+        self._wrong_locations: set[Location] = set()
         self._source = source
         self._text = text
         self._path: list[str | int] = []
@@ -99,16 +101,16 @@ class _Reading:
         self._characters = 0
 
     def written(self, node: yaml.Node, key: yaml.Node | None = None) -> Node:
-        place = self._place(node)
-        key_place = self._place(key) if key else place
+        location = self._location(node)
+        key_location = self._location(key) if key else location
         if not is_plain_tag(node):
             self._mistake(node, f"the tag {node.tag!r:.60} is not allowed: write the value without it")
         if isinstance(node, yaml.ScalarNode):
-            return Node(self._scalar(node), place, key_place)
+            return Node(self._scalar(node), location, key_location)
         with self._inside(node):
             if isinstance(node, yaml.SequenceNode):
-                return Node(self._items(node), place, key_place)
-            return Node(self._section(node), place, key_place)
+                return Node(self._items(node), location, key_location)
+            return Node(self._section(node), location, key_location)
 
     def _scalar(self, node: yaml.ScalarNode) -> Scalar:
         self._count(node, 1, len(node.value))
@@ -181,23 +183,23 @@ class _Reading:
             )
 
     def _mistake(self, node: yaml.Node, message: str, below: KeyPath = ()) -> None:
-        place = self._place(node)
+        location = self._location(node)
         # a section that is merged is walked again in each place that it is merged into
-        if place not in self._wrong_places:
-            self._wrong_places.add(place)
-            self.problems.append(place.problem((*self._path, *below), message))
+        if location not in self._wrong_locations:
+            self._wrong_locations.add(location)
+            self.problems.append(location.problem((*self._path, *below), message))
 
-    def _place(self, node: yaml.Node) -> Place:
-        return _place(self._source, self._text, node.start_mark)
+    def _location(self, node: yaml.Node) -> Location:
+        return _location(self._source, self._text, node.start_mark)
 
 
 def _is_text(characters: str) -> bool:
     return not any("\ud800" <= character <= "\udfff" for character in characters)
 
 
-def _place(source: str, text: str, mark: yaml.Mark) -> Place:
-    return Place(source, mark.line + 1, mark.column + 1, text)
+def _location(source: str, text: str, mark: yaml.Mark) -> Location:
+    return Location(source, mark.line + 1, mark.column + 1, text)
 
 
 def _refused(source: str, text: str, mark: yaml.Mark, message: str) -> ScenarioFileError:
-    return ScenarioFileError([_place(source, text, mark).problem((), message)])
+    return ScenarioFileError([_location(source, text, mark).problem((), message)])

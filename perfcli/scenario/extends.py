@@ -25,7 +25,7 @@ def with_bases(root: Node) -> tuple[Node, list[Problem], bool]:
     Each value keeps the place it was written at, so that what is wrong with it is told there.
     """
     merged, here, problems = root, root, list[Problem]()
-    files = [os.path.realpath(root.place.source)]
+    files = [os.path.realpath(root.location.source)]
     while reference := here.child("extends"):
         try:
             here = _base(reference, files, problems)
@@ -47,7 +47,7 @@ def _base(reference: Node, files: list[str], problems: list[Problem]) -> Node:
     problems += mistakes
     if not isinstance(root.value, dict):
         message = f"expected keys such as load and flow, not {shown(root.plain())}"
-        raise ScenarioFileError([root.place.problem((), message)])
+        raise ScenarioFileError([root.location.problem((), message)])
     return root
 
 
@@ -58,7 +58,7 @@ def _path_of(reference: Node) -> Path:
     shipped = {path.stem: path for path in shipped_scenarios()}
     if name in shipped:
         return shipped[name]
-    path = Path(reference.place.source).parent / os.path.expanduser(name)
+    path = Path(reference.location.source).parent / os.path.expanduser(name)
     if not os.path.exists(path):
         unknown = "variables are not known yet here" if "${" in name else "no such file beside this one"
         meant = did_you_mean([name], shipped)
@@ -71,7 +71,7 @@ def _over(own: Node, base: Node) -> Node:
     assert isinstance(own.value, dict)
     assert isinstance(base.value, dict)
     inherited = {key: child for key, child in base.value.items() if key != "name" and not _excludes(own, key)}
-    base = Node(inherited, base.place, base.key_place)
+    base = Node(inherited, base.location, base.key_location)
     for *section, key in _REPLACED_WHOLE:
         written = base.find(*section)
         if own.find(*section, key) and written and isinstance(written.value, dict):
@@ -99,4 +99,4 @@ def _keys_of(executor: Node) -> set[str]:
 
 
 def _wrong(reference: Node, message: str) -> ScenarioFileError:
-    return ScenarioFileError([reference.place.problem(("extends",), message)])
+    return ScenarioFileError([reference.location.problem(("extends",), message)])

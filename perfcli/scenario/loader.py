@@ -20,7 +20,7 @@ from perfcli.scenario.extends import with_bases
 from perfcli.scenario.models import Scenario
 from perfcli.scenario.node import Node
 from perfcli.scenario.overrides import Override, apply_overrides
-from perfcli.scenario.problems import KeyPath, Place, Problem, ScenarioFileError, first_problems, in_order, shown
+from perfcli.scenario.problems import KeyPath, Location, Problem, ScenarioFileError, first_problems, in_order, shown
 from perfcli.scenario.pydantic_errors import is_missing, names_no_model, problems_of, take_as_text
 from perfcli.scenario.rules import rule_problems
 from perfcli.scenario.source import read_text
@@ -61,7 +61,7 @@ def _loaded(path: Path, overrides: Sequence[Override]) -> tuple[Scenario, Node]:
     problems += put_in_data(root)
     scenario, mistakes = _validated(root, is_whole)
     # what has no value, as told, is not told again for what its value should have been
-    problems += [each for each in mistakes if Place(each.file, each.line, each.column) not in holes]
+    problems += [each for each in mistakes if Location(each.file, each.line, each.column) not in holes]
     if scenario is not None and not problems:
         problems += first_problems(rule_problems(scenario, root))
     if scenario is None or problems:
@@ -73,7 +73,7 @@ def _read(path: Path) -> tuple[Node, list[Problem]]:
     root, problems = read_document(read_text(path), str(path))
     if not isinstance(root.value, dict):
         message = f"expected keys such as name, load and flow, not {shown(root.plain())}"
-        raise ScenarioFileError([*problems, root.place.problem((), message)])
+        raise ScenarioFileError([*problems, root.location.problem((), message)])
     return root, problems
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from perfcli.scenario.problems import KeyPath, Place, Problem
+from perfcli.scenario.problems import KeyPath, Location, Problem
 from perfcli.scenario.scalars import Scalar
 
 
@@ -14,19 +14,19 @@ class Node:
     """A value with the place it was written at, and the place of its key if it has one."""
 
     value: dict[str, Node] | list[Node] | Scalar
-    place: Place
-    key_place: Place
+    location: Location
+    key_location: Location
     text: str | None = None
     """What a variable put here, before it got a type: it may be meant as text, whatever it looks like."""
 
     @classmethod
-    def at(cls, place: Place, value: Any) -> Node:
+    def at(cls, location: Location, value: Any) -> Node:
         """Plain data that was written at one place, an option for one."""
         if isinstance(value, dict):
-            return cls({key: cls.at(place, child) for key, child in value.items()}, place, place)
+            return cls({key: cls.at(location, child) for key, child in value.items()}, location, location)
         if isinstance(value, list):
-            return cls([cls.at(place, child) for child in value], place, place)
-        return cls(value, place, place)
+            return cls([cls.at(location, child) for child in value], location, location)
+        return cls(value, location, location)
 
     def plain(self) -> Any:
         """The value without its places."""
@@ -67,7 +67,7 @@ class Node:
     def problem(self, path: KeyPath, message: str, *, key: bool = False) -> Problem:
         """What is wrong with the value at a path of the models, or with its key."""
         written, here = self.trace(path)
-        return (here.key_place if key else here.place).problem(written, message)
+        return (here.key_location if key else here.location).problem(written, message)
 
     def over(self, base: Node) -> Node:
         """This in the place of `base`: sections are merged key by key, lists and single values replaced."""
@@ -76,4 +76,4 @@ class Node:
         merged = dict(base.value)
         for key, child in self.value.items():
             merged[key] = child.over(merged[key]) if key in merged else child
-        return Node(merged, self.place, self.key_place)
+        return Node(merged, self.location, self.key_location)

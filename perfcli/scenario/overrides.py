@@ -11,7 +11,7 @@ from perfcli.errors import UsageError
 from perfcli.executors import LOAD_MODELS
 from perfcli.scenario.document import read_document
 from perfcli.scenario.node import Node
-from perfcli.scenario.problems import Place, Problem, ScenarioFileError, legible
+from perfcli.scenario.problems import Location, Problem, ScenarioFileError, legible
 
 _MOST_NAMED: Final = 5
 _SET_HINT: Final = "write --set key=value, e.g. --set load.vus=3 or --set thresholds.0='latency.mean < 1ms'"
@@ -81,20 +81,20 @@ def _reconciled(overrides: Sequence[Override]) -> Iterator[Override]:
 
 
 def _apply(root: Node, override: Override) -> Iterator[Problem]:
-    place = Place(override.origin)
+    location = Location(override.origin)
     if override.path[0] == "extends":
-        yield place.problem((), "extends is read from the file, before the options: change it there")
+        yield location.problem((), "extends is read from the file, before the options: change it there")
         return
     if override.path[0] == "load" and not override.every_phase and (phases := _names_of_phases(root)):
-        yield place.problem((), _each_has_its_own(override.path, phases))
+        yield location.problem((), _each_has_its_own(override.path, phases))
         return
     for section in _meant_sections(root, override):
         try:
-            _put(section, override.path, Node.at(place, override.value))
+            _put(section, override.path, Node.at(location, override.value))
             if override.executor:
                 _change_executor(section, override)
         except _NoPlaceError as error:
-            yield place.problem((), str(error))
+            yield location.problem((), str(error))
 
 
 def _meant_sections(root: Node, override: Override) -> list[Node]:
@@ -128,25 +128,25 @@ def _put(section: Node, path: tuple[str, ...], value: Node) -> None:
     for depth, (part, following) in enumerate(pairwise(path), start=1):
         child = here.child(_index(part) if isinstance(here.value, list) else part)
         if child is None or child.value is None:
-            child = Node.at(value.place, [] if following.isdecimal() else {})
+            child = Node.at(value.location, [] if following.isdecimal() else {})
             _store(here, part, child, path[: depth - 1])
         here = child
     _store(here, path[-1], value, path[:-1])
 
 
 def _store(here: Node, part: str, value: Node, path: tuple[str, ...]) -> None:
-    place = ".".join(path) or "the scenario"
+    section = ".".join(path) or "the scenario"
     if isinstance(here.value, dict):
         here.value[part] = value
     elif isinstance(here.value, list):
         items, index = here.value, _index(part)
         if not part.isdecimal():
-            raise _NoPlaceError(f"{place} is a list: name an item by its number, as in {place}.0")
+            raise _NoPlaceError(f"{section} is a list: name an item by its number, as in {section}.0")
         if not 0 <= index <= len(items):
-            raise _NoPlaceError(f"{place} has {len(items)} items: {place}.{len(items)} would add one")
+            raise _NoPlaceError(f"{section} has {len(items)} items: {section}.{len(items)} would add one")
         items[index : index + 1] = [value]
     else:
-        raise _NoPlaceError(f"{place} is a single value, without {part!r:.60} in it: set {place} as a whole")
+        raise _NoPlaceError(f"{section} is a single value, without {part!r:.60} in it: set {section} as a whole")
 
 
 def _index(part: str) -> int:
@@ -161,7 +161,7 @@ def _change_executor(section: Node, override: Override) -> None:
     # an executor that is none is the file's own mistake, and told as such
     if (executor and not current) or (current and override.path[-1] in current.model_fields):
         return
-    load.value["executor"] = Node.at(Place(override.origin), override.executor)
+    load.value["executor"] = Node.at(Location(override.origin), override.executor)
     kept = LOAD_MODELS[override.executor].model_fields
     for key in list(load.value):
         if current and key in current.model_fields and key not in kept:

@@ -24,7 +24,7 @@ KeyPath = tuple[str | int, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class Location:
     """Where something was written: a spot of a file, or a whole file or option (line 0)."""
 
     source: str
@@ -54,8 +54,8 @@ class Problem:
     """The whole text of the file, if it was read."""
 
     def __str__(self) -> str:
-        place = f"{self.file}:{self.line}:{self.column}" if self.line else self.file
-        told = ": ".join(filter(None, (place, self.path, self.message)))
+        location = f"{self.file}:{self.line}:{self.column}" if self.line else self.file
+        told = ": ".join(filter(None, (location, self.path, self.message)))
         # what the file holds may be quoted anywhere in it: nothing of that may steer a terminal
         return "".join(char if char.isprintable() else repr(char)[1:-1] for char in told)
 
@@ -104,10 +104,10 @@ def in_order(problems: Iterable[Problem], file: str) -> list[Problem]:
     return [*ordered[:MOST_PROBLEMS], more]
 
 
-def place_at(source: str, text: str, index: int) -> Place:
+def location_at(source: str, text: str, index: int) -> Location:
     """The line and column of a position in a text."""
     line_start = text.rfind("\n", 0, index) + 1
-    return Place(source, text.count("\n", 0, index) + 1, index - line_start + 1, text)
+    return Location(source, text.count("\n", 0, index) + 1, index - line_start + 1, text)
 
 
 def first_problems(problems: Iterable[T]) -> Iterable[T]:

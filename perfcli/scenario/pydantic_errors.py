@@ -14,7 +14,7 @@ from perfcli.scenario.models import Scenario
 from perfcli.scenario.node import Node
 from perfcli.scenario.operation import NAME_PATTERN
 from perfcli.scenario.other_tools import in_snake_case, key_elsewhere
-from perfcli.scenario.problems import KeyPath, Place, Problem, first_problems, legible, shown
+from perfcli.scenario.problems import KeyPath, Location, Problem, first_problems, legible, shown
 from perfcli.thresholds import did_you_mean
 
 _EXPECTED: Final = {
@@ -47,8 +47,8 @@ _PATTERNS: Final = {NAME_PATTERN: "starts with a letter and holds letters, digit
 
 def problems_of(details: Iterable[ErrorDetails], root: Node) -> list[Problem]:
     """The problems of a scenario that did not validate, in the order of the file, as many as will be told."""
-    located = sorted(((_place(detail, root), detail) for detail in details), key=lambda pair: _order(pair[0]))
-    return [place.problem(_path(detail, root), _words(detail)) for place, detail in first_problems(located)]
+    located = sorted(((_location(detail, root), detail) for detail in details), key=lambda pair: _order(pair[0]))
+    return [location.problem(_path(detail, root), _words(detail)) for location, detail in first_problems(located)]
 
 
 def is_missing(detail: ErrorDetails) -> bool:
@@ -70,8 +70,8 @@ def take_as_text(mistakes: Iterable[ErrorDetails], root: Node) -> bool:
     return bool(meant)
 
 
-def _order(place: Place) -> tuple[bool, int, int]:
-    return not place.line, place.line, place.column
+def _order(location: Location) -> tuple[bool, int, int]:
+    return not location.line, location.line, location.column
 
 
 def _path(detail: ErrorDetails, root: Node) -> KeyPath:
@@ -83,28 +83,28 @@ def _path(detail: ErrorDetails, root: Node) -> KeyPath:
     return path
 
 
-def _place(detail: ErrorDetails, root: Node) -> Place:
+def _location(detail: ErrorDetails, root: Node) -> Location:
     _, here = root.trace(detail["loc"])
     if detail["type"] in ("missing", "extra_forbidden", "union_tag_not_found"):
-        return here.key_place
+        return here.key_location
     if names_no_model(detail):
-        return _place_of_tag(here, _discriminator(detail))
-    return _place_of_option(here) or here.place
+        return _location_of_tag(here, _discriminator(detail))
+    return _location_of_option(here) or here.location
 
 
-def _place_of_option(here: Node) -> Place | None:
+def _location_of_option(here: Node) -> Location | None:
     """The option that put something into what the file wrote, and so made it wrong as a whole."""
     parts = here.value.values() if isinstance(here.value, dict) else here.value if isinstance(here.value, list) else ()
-    return next((part.place for part in parts if not part.place.line), None)
+    return next((part.location for part in parts if not part.location.line), None)
 
 
-def _place_of_tag(here: Node, discriminator: str) -> Place:
+def _location_of_tag(here: Node, discriminator: str) -> Location:
     written = here.child(discriminator)
     if written is not None:
-        return written.place
+        return written.location
     if isinstance(here.value, dict) and here.value:
-        return next(iter(here.value.values())).key_place
-    return here.place
+        return next(iter(here.value.values())).key_location
+    return here.location
 
 
 def _discriminator(detail: ErrorDetails) -> str:

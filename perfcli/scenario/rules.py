@@ -111,7 +111,7 @@ def _loads(scenario: Scenario, root: Node) -> Iterator[Problem]:
         yield root.problem(("phases",), "does not go beside load: write one load, or phases with a load each", key=True)
     elif not written:
         message = "required key is missing (when iterations start, and how many): write a load, or phases"
-        yield root.place.problem(("load",), message)
+        yield root.location.problem(("load",), message)
     elif "load" in written and scenario.load is None:
         yield root.problem(("load",), "has no value: write one, or remove it")
     elif "phases" in written and not scenario.phases:
@@ -126,7 +126,7 @@ def _required_flows(scenario: Scenario, root: Node) -> Iterator[Problem]:
         if "flow" not in scenario.model_fields_set | section.model_fields_set:
             elsewhere = ": neither the phase nor the scenario has one" if path else ""
             message = f"required key is missing (what an iteration does){elsewhere}"
-            yield root.trace(path)[1].place.problem((*path, "flow"), message)
+            yield root.trace(path)[1].location.problem((*path, "flow"), message)
 
 
 def _names(scenario: Scenario, root: Node) -> Iterator[Problem]:
@@ -141,7 +141,7 @@ def _names(scenario: Scenario, root: Node) -> Iterator[Problem]:
                 message = f"two phases would be called {shown(name)} (the other on line {lines[name]})"
                 yield root.problem(path, message)
                 break
-            lines[name] = root.trace(path)[1].place.line
+            lines[name] = root.trace(path)[1].location.line
     if runs > MOST_PHASES:
         message = f"the lists of vus make {runs} phases of them: at most {MOST_PHASES} can run"
         yield root.problem(("phases",), message, key=True)
@@ -168,7 +168,7 @@ def _steps(flow: _Flow, root: Node) -> Iterator[Problem]:
             yield root.problem((*flow.path, index), message)
     if flow.steps and not flow.measured:
         message = "only sleeps, so nothing is measured: add an operation"
-        yield root.trace((*flow.path, 0))[1].place.problem(flow.path, message)
+        yield root.trace((*flow.path, 0))[1].location.problem(flow.path, message)
 
 
 def _conditions(flow: _Flow, root: Node) -> Iterator[Problem]:

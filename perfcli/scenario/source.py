@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from perfcli.scenario.problems import Place, ScenarioFileError, place_at
+from perfcli.scenario.problems import Location, ScenarioFileError, location_at
 from perfcli.thresholds import did_you_mean
 
 
@@ -81,11 +81,11 @@ def _decoded(path: Path, content: bytes) -> str:
     except UnicodeDecodeError as error:
         before = content[: error.start].decode("utf-8-sig", errors="replace")
         wrong = f"byte 0x{content[error.start]:02x} is not UTF-8: save the file as UTF-8"
-        raise ScenarioFileError([place_at(str(path), before, len(before)).problem((), wrong)]) from None
+        raise ScenarioFileError([location_at(str(path), before, len(before)).problem((), wrong)]) from None
 
 
 def _unusable(path: Path, message: str) -> ScenarioFileError:
-    return ScenarioFileError([Place(str(path)).problem((), message)])
+    return ScenarioFileError([Location(str(path)).problem((), message)])
 
 
 def _neighbours(path: Path, kind: FileKind) -> list[str]:

@@ -33,7 +33,7 @@ def take_executor_as_meant(load: Node | None) -> bool:
     if load is None or not isinstance(load.value, dict):
         return False
     keys = load.value.keys()
-    written = load.value.get("executor") or Node(None, load.place, load.key_place)
+    written = load.value.get("executor") or Node(None, load.location, load.key_location)
     near = _nearest(written.value, EXECUTORS)
     executor = near or max(EXECUTORS, key=lambda name: len(LOAD_MODELS[name].model_fields.keys() & keys))
     elsewhere = {key for model in LOAD_MODELS.values() for key in model.model_fields}

@@ -8,7 +8,7 @@ from typing import Final
 import yaml
 from yaml.reader import ReaderError
 
-from perfcli.scenario.problems import Place, Problem, place_at
+from perfcli.scenario.problems import Location, Problem, location_at
 
 _PLAIN_WORDS: Final = (
     # what PyYAML says, what it means
@@ -47,7 +47,7 @@ def syntax_problem(error: Exception, text: str, source: str, loader: yaml.SafeLo
     if isinstance(error, ReaderError):
         character = f"U+{ord(text[error.position]):04X}"
         wrong = f"the character {character} is not allowed in YAML: remove it"
-        return place_at(source, text, error.position).problem((), wrong)
+        return location_at(source, text, error.position).problem((), wrong)
     if not isinstance(error, yaml.MarkedYAMLError):
         mark = loader.get_mark() if loader else None
         return _at(mark, source, text).problem((), "not YAML: a number here is out of bounds")
@@ -70,7 +70,9 @@ def _without_space(error: yaml.MarkedYAMLError, text: str, source: str) -> Probl
     for at, line in list(enumerate(text.split("\n")[: last + 1]))[-2:]:
         item = re.match(r"\s*-(?=[A-Za-z_{])", line)
         if item:
-            return Place(source, at + 1, item.end(), text).problem((), "an item of a list needs a space after its '-'")
+            return Location(source, at + 1, item.end(), text).problem(
+                (), "an item of a list needs a space after its '-'"
+            )
     return None
 
 
@@ -82,9 +84,9 @@ def _bare_variable(error: yaml.MarkedYAMLError, text: str, source: str) -> Probl
     variable = re.search(r"(?<![\"'\w])\$\{[^}\n]{0,80}\}", text[start : end + 90])
     if variable is None or start + variable.start() > end:
         return None
-    place = place_at(source, text, start + variable.start())
-    return place.problem((), f'write "{variable[0]}": inside {{…}} or […], YAML needs quotes around a variable')
+    location = location_at(source, text, start + variable.start())
+    return location.problem((), f'write "{variable[0]}": inside {{…}} or […], YAML needs quotes around a variable')
 
 
-def _at(mark: yaml.Mark | None, source: str, text: str) -> Place:
-    return Place(source, mark.line + 1, mark.column + 1, text) if mark else Place(source)
+def _at(mark: yaml.Mark | None, source: str, text: str) -> Location:
+    return Location(source, mark.line + 1, mark.column + 1, text) if mark else Location(source)

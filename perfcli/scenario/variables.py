@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Final, NamedTuple
 
 from perfcli.scenario.node import Node
-from perfcli.scenario.problems import KeyPath, Place, Problem, shown
+from perfcli.scenario.problems import KeyPath, Location, Problem, shown
 from perfcli.scenario.scalars import Scalar, typed
 from perfcli.thresholds import did_you_mean
 
@@ -20,7 +20,7 @@ _NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _HOW: Final = "write ${name} or ${NAME:-default}; $${ stands for ${ itself"
 
 
-def put_in_variables(root: Node, environment: Mapping[str, str]) -> tuple[list[Problem], set[Place]]:
+def put_in_variables(root: Node, environment: Mapping[str, str]) -> tuple[list[Problem], set[Location]]:
     """Put the values of variables in their places.
 
     A scalar that is one `${name}` from end to end gets the type of the value; elsewhere it is text among text.
@@ -49,9 +49,9 @@ def unused_variables(root: Node) -> Iterator[Problem]:
     }
     section = root.child("vars")
     for name, written in section.value.items() if section and isinstance(section.value, dict) else ():
-        place = written.key_place
-        if name not in named and (place.source == root.place.source or not place.line):
-            yield place.problem(("vars", name), f"${{{name}}} stands nowhere{did_you_mean([name], named)}")
+        location = written.key_location
+        if name not in named and (location.source == root.location.source or not location.line):
+            yield location.problem(("vars", name), f"${{{name}}} stands nowhere{did_you_mean([name], named)}")
 
 
 def _scalars(here: Node, path: KeyPath) -> Iterator[tuple[KeyPath, Node]]:
@@ -77,7 +77,7 @@ class _Unknown(Exception):  # noqa: N818 - never leaves this module
 class _Variables:
     def __init__(self, root: Node, environment: Mapping[str, str]) -> None:
         self.problems: list[Problem] = []
-        self.holes: set[Place] = set()
+        self.holes: set[Location] = set()
         self._environment = environment
         self._broken: set[str] = set()
         self._own = dict(self._readable(root))
@@ -92,9 +92,9 @@ class _Variables:
         try:
             written.value, written.text = self._filled(written.value)
         except _Unknown as unknown:
-            self.holes.add(written.place)
+            self.holes.add(written.location)
             if str(unknown):
-                self.problems.append(written.place.problem(path, str(unknown)))
+                self.problems.append(written.location.problem(path, str(unknown)))
             return False
         return True
 
@@ -122,17 +122,17 @@ class _Variables:
         for name, written in section.value.items() if section and isinstance(section.value, dict) else ():
             if not _NAME.fullmatch(name):
                 message = "a variable's name holds letters, digits and _ only, and does not begin with a digit"
-                self._is_broken(name, written.key_place, message)
+                self._is_broken(name, written.key_location, message)
             elif isinstance(written.value, (dict, list)) or written.value is None:
                 message = f"expected text, a number, true or false, not {shown(written.plain())}"
-                self._is_broken(name, written.place, message)
+                self._is_broken(name, written.location, message)
             else:
                 yield name, written
 
-    def _is_broken(self, name: str, place: Place, message: str) -> None:
+    def _is_broken(self, name: str, location: Location, message: str) -> None:
         self._broken.add(name)
-        self.holes.add(place)
-        self.problems.append(place.problem(("vars", name), message))
+        self.holes.add(location)
+        self.problems.append(location.problem(("vars", name), message))
 
     def _filled(self, text: str) -> _Value:
         whole = _REFERENCE.fullmatch(text)

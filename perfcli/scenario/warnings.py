@@ -221,8 +221,8 @@ def _repeated_thresholds(scenario: Scenario, root: Node) -> Iterator[Problem]:
     for located in located_rules(scenario):
         before = first.setdefault((located.path[:-1], *located.rule.threshold.meaning), located)
         if before is not located:
-            place, other = (root.trace(each.expr)[1].place for each in (located, before))
-            where = f" on line {other.line}" if other.source == place.source else ""
+            location, other = (root.trace(each.expr)[1].location for each in (located, before))
+            where = f" on line {other.line}" if other.source == location.source else ""
             yield root.problem(located.expr, f"repeats {before.rule.threshold.text!r}{where}: it is judged once")
 
 

@@ -93,8 +93,8 @@ def test_places_count_from_one_for_keys_and_values() -> None:
     root, _ = read_document("a:\n  - b:   7\n", "s.yaml")
     found = root.find("a", 0, "b")
     assert found is not None
-    assert (found.key_place.line, found.key_place.column) == (2, 5)
-    assert (found.place.line, found.place.column) == (2, 10)
+    assert (found.key_location.line, found.key_location.column) == (2, 5)
+    assert (found.location.line, found.location.column) == (2, 10)
 
 
 def test_anchors_aliases_and_merges_expand() -> None:
