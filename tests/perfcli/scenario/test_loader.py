@@ -11,7 +11,8 @@ from perfcli.errors import ExitCode, UsageError
 from perfcli.executors import EXECUTORS
 from perfcli.scenario.library import shipped_scenarios
 from perfcli.scenario.loader import ScenarioFileError, load_scenario, load_scenarios
-from perfcli.scenario.overrides import parse_set, workers
+from perfcli.scenario.overrides import Override, parse_set, workers
+from perfcli.scenario.source import recorded_reads
 
 Mistakes = Callable[..., list[str]]
 Write = Callable[[str], Path]
@@ -287,6 +288,35 @@ def test_tags_choose_among_scenarios(written: Write, valid: str) -> None:
 def test_tags_are_read_from_the_file_alone_unless_it_needs_the_options(written: Write, valid: str) -> None:
     needy = written(valid.replace("pets: 50", "pets: '${pets}'"))
     assert [each.setup.pets for each in load_scenarios([needy], [parse_set("vars.pets=7")], tags=["quick"])] == [7]
+
+
+@pytest.mark.parametrize("options", [[], [parse_set("setup.pets=7")]])
+def test_a_file_is_read_once_if_tags_choose(written: Write, valid: str, options: list[Override]) -> None:
+    paths = [written(valid), _left_out(valid)]
+    with recorded_reads() as read:
+        assert len(load_scenarios(paths, options, tags=["quick"])) == 1
+    assert read == paths
+
+
+def test_an_option_need_not_fit_a_scenario_that_tags_leave_out(written: Write, valid: str) -> None:
+    paths = [written(valid), _left_out(valid.replace("load_pet", "status"))]
+    unfit = [parse_set("thresholds.0=load_pet.latency.max < 1s")]
+    assert [each.name for each in load_scenarios(paths, unfit, tags=["quick"])] == ["database_under_load"]
+    with pytest.raises(ScenarioFileError, match="no step of the flow is called 'load_pet'"):
+        load_scenarios(paths, unfit, tags=["full"])
+
+
+def test_a_broken_file_is_reported_whatever_its_tags(written: Write, valid: str) -> None:
+    paths = [written(valid), _left_out(valid.replace("vus: 5", "vus: five"))]
+    with pytest.raises(ScenarioFileError, match=r"other\.yaml:10:8: load\.vus"):
+        load_scenarios(paths, [parse_set("setup.pets=7")], tags=["quick"])
+
+
+def _left_out(valid: str) -> Path:
+    """The scenario in a file of its own, without the tag "quick"."""
+    path = Path("other.yaml")
+    path.write_text(valid.replace("quick", "full"))
+    return path
 
 
 def test_shipped_scenarios_load_and_bear_the_names_of_their_files() -> None:

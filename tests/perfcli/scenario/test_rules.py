@@ -175,3 +175,29 @@ def test_a_threshold_goes_through_json_as_its_text(written: Callable[[str], Path
     text = scenario.model_dump_json()
     assert '"expr":"load_pet.latency.mean < 100ms"' in text
     assert Scenario.model_validate_json(text, strict=False) == scenario
+
+
+def test_where_a_scenario_was_written_is_no_part_of_it(written: Callable[[str], Path], valid: str) -> None:
+    first = load_scenario(written(valid))
+    moved = load_scenario(written(f"# moved\n\n{valid.replace('pets: 50', 'pets:     50')}"))
+    assert first == moved
+    assert first.model_dump_json() == moved.model_dump_json()
+
+
+def test_a_value_that_a_variable_or_a_list_of_vus_makes_is_told_where_it_is_written(mistakes: Mistakes) -> None:
+    text = """\
+name: x
+vars: {step: lod_pet, none: 0}
+setup: {pets: "${none}"}
+flow: [load_pet]
+phases:
+  - {name: a, load: {executor: constant-vus, duration: 1s, vus: [3, 4]}, thresholds: ["${step}.latency.max < 1s"]}
+  - {name: a-4, load: {executor: constant-vus, duration: 1s}, thresholds: [error_rate < 1%]}
+"""
+    assert mistakes(text) == [
+        "s.yaml:3:15: setup.pets: load_pet needs pets that exist: set setup.pets to 1 or more, "
+        "or put create_pet before it",
+        "s.yaml:6:87: phases[0].thresholds[0]: no step of the flow is called 'lod_pet' (did you mean 'load_pet'?): "
+        "it has load_pet",
+        "s.yaml:7:12: phases[1].name: two phases would be called 'a-4' (the other on line 6)",
+    ]
