@@ -12,7 +12,7 @@ from click.shell_completion import ShellComplete
 from click.testing import CliRunner
 
 from perfcli.cli import cli
-from perfcli.figures import METRICS
+from perfcli.figures import METRICS, STATISTICS
 from perfcli.scenario.library import shipped_scenarios
 from perfcli.scenario.loader import load_scenario
 
@@ -51,8 +51,17 @@ def test_tags_are_those_of_the_shipped_scenarios() -> None:
 
 def test_metrics() -> None:
     assert completed("explain", "") == sorted(METRICS)
-    assert "latency.p95" in completed("trend", "--metric", "lat")
-    assert completed("trend", "--metric", "memory.l") == ["memory.leak"]
+    alone = [name for name, metric in METRICS.items() if not metric.needs_statistic]
+    distributions = METRICS.keys() - alone
+    assert completed("trend", "--metric", "") == sorted(
+        [*alone, *(f"{name}.{statistic}" for name in distributions for statistic in STATISTICS)]
+    )
+    assert completed("trend", "--metric", "latency.p9") == [
+        "latency.p90",
+        "latency.p95",
+        "latency.p99",
+        "latency.p99.9",
+    ]
 
 
 @pytest.mark.parametrize("store", ["--store", "variable", "file"])

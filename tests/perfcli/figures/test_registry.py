@@ -10,7 +10,9 @@ from typing import Any
 import pytest
 
 from perfcli.figures import METRICS, STATISTICS, Better, Scope, View, views
+from perfcli.judgement import Rule, judge_thresholds
 from perfcli.results import LatencySummary, RunResult, SaveCounts
+from perfcli.scenario.models import ThresholdRule
 from perfcli.thresholds import parse_threshold
 
 NOT_METRICS = {
@@ -98,6 +100,18 @@ def test_a_full_result_has_every_metric(full_document: dict[str, Any]) -> None:
         if metric.value(View(run), "p99" if metric.needs_statistic else "") is None
     ]
     assert missing == []
+
+
+@pytest.mark.parametrize("name", METRICS)
+def test_each_gates_what_it_is_known_of(name: str, full_document: dict[str, Any]) -> None:
+    run, metric = RunResult.model_validate(full_document | {"starved": ""}), METRICS[name]
+    for view in filter(metric.is_known_of, views(run)):
+        example = f"{view.label}.{metric.example}" if view.label else metric.example
+        rule = Rule(view.phase.name if view.phase else "", ThresholdRule(expr=example, allow_thin=True))
+        (judged,) = judge_thresholds(run, [rule])
+        assert judged.observed == metric.value(view, rule.threshold.statistic)
+        assert judged.judged
+        assert judged.passed is rule.threshold.holds(judged.observed or 0)
 
 
 @pytest.mark.parametrize("name", METRICS)
