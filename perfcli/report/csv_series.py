@@ -1,6 +1,6 @@
 """The time series as CSV: a row for each second of the load and operation; of two engines, one for each pair.
 
-docs/reports.md lists the columns. Names stand as they are written, quoted as RFC 4180 says; lines end with a line feed.
+Names stand as they are written, quoted as RFC 4180 says; lines end with a line feed.
 """
 
 from __future__ import annotations
@@ -8,8 +8,10 @@ from __future__ import annotations
 import csv
 import io
 from bisect import bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
+
+from pydantic import BaseModel
 
 from perfcli.errors import UsageError
 from perfcli.regression.result import AbResult
@@ -18,14 +20,39 @@ from perfcli.report.saved import Reported
 from perfcli.results import TOTAL, MonitorSample, RunResult, SecondOfLoad
 from perfcli.units import NS_PER_S
 
-COLUMNS: Final = (
-    *("run", "scenario", "second", "length_ns", "operation", "ok", "failed"),
-    *("mean_ns", "p50_ns", "p95_ns", "p99_ns", "max_ns"),
-    *("rss_bytes", "cpu", "threads", "open_files", "database_bytes", "wal_bytes"),
-)
-PAIR_COLUMNS: Final = ("comparison", "scenario", "metric", "unit", "pair", "ln_ratio")
-_OF_LOAD: Final = ("ok", "failed", "mean_ns", "p50_ns", "p95_ns", "p99_ns", "max_ns")
-_OF_MONITOR: Final = ("rss", "cpu", "threads", "open_files", "database_bytes", "wal_bytes")
+_OF_READINGS: Final = [name for name in MonitorSample.model_fields if name not in ("at_ns", "operations")]
+_IN_BYTES: Final = ("rss", "uss")
+"""Fields whose column says the unit."""
+
+
+def _described(model: type[BaseModel], names: Iterable[str]) -> dict[str, str]:
+    return {name: model.model_fields[name].description or "" for name in names}
+
+
+_WHEN: Final = ("second", "length_ns")
+_OF_LOAD: Final = [name for name in SecondOfLoad.model_fields if name not in _WHEN]
+COLUMNS: Final[Mapping[str, str]] = {
+    "run": "number of the result in this file, from 1",
+    "scenario": "the scenario's name",
+    **_described(SecondOfLoad, _WHEN),
+    "operation": f"the operation's name, or `{TOTAL}`",
+    **_described(SecondOfLoad, _OF_LOAD),
+    **{
+        f"{name}_bytes" if name in _IN_BYTES else name: meaning
+        for name, meaning in _described(MonitorSample, _OF_READINGS).items()
+    },
+}
+"""What each column of a run's seconds means."""
+
+PAIR_COLUMNS: Final[Mapping[str, str]] = {
+    "comparison": "number of the result in this file, from 1",
+    "scenario": "the scenario's name",
+    "metric": "such as `time` or `load_pet.p50`",
+    "unit": "of the metric, per operation",
+    "pair": "number of the pair, from 1",
+    "ln_ratio": "ln(candidate / base): 0.1 is about 10% slower, or 10% more",
+}
+"""What each column of a comparison's pairs means."""
 
 Row = Sequence[Any]
 
@@ -53,8 +80,8 @@ def render_csv(results: Sequence[Reported]) -> str:
     runs = [result for result in results if isinstance(result, RunResult)]
     comparisons = [result for result in results if isinstance(result, AbResult)]
     if comparisons:
-        return _written(PAIR_COLUMNS, _pairs(comparisons))
-    return _written(COLUMNS, _seconds(runs))
+        return _written([*PAIR_COLUMNS], _pairs(comparisons))
+    return _written([*COLUMNS], _seconds(runs))
 
 
 def _written(columns: Sequence[str], rows: Iterator[Row]) -> str:
@@ -77,7 +104,7 @@ def _seconds(runs: Sequence[RunResult]) -> Iterator[Row]:
                 reading = _last_reading(run.monitor, second) if operation == TOTAL else None
                 when = (second.second, second.length_ns, operation)
                 load = (getattr(second, name) for name in _OF_LOAD)
-                seen = (reading and getattr(reading, name) for name in _OF_MONITOR)
+                seen = (reading and getattr(reading, name) for name in _OF_READINGS)
                 yield [number, run.name, *when, *load, *seen]
 
 

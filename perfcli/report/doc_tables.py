@@ -20,6 +20,7 @@ from perfcli.regression.history import History
 from perfcli.regression.result import AbResult
 from perfcli.regression.selftest_result import SelftestResult
 from perfcli.regression.trend import Trend
+from perfcli.report.csv_series import COLUMNS, PAIR_COLUMNS
 from perfcli.report.exposition import FAMILIES, PREFIX
 from perfcli.results import RunResult
 from perfcli.scenario.reference import scenario_reference
@@ -81,6 +82,10 @@ def _metric_row(metric: Metric) -> list[str]:
 def _families() -> str:
     rows = ([f"`{PREFIX}{each.name}`", each.kind, each.unit or "–", each.help] for each in FAMILIES)
     return table(("family", "type", "unit", "meaning"), rows)
+
+
+def _columns(columns: Mapping[str, str]) -> str:
+    return table(("column", "meaning"), ([f"`{name}`", meaning] for name, meaning in columns.items()))
 
 
 def _exit_codes() -> str:
@@ -148,6 +153,8 @@ def _type(field: Schema, every: Mapping[str, Schema]) -> str:
 PARTS: Final[Mapping[str, Callable[[], str]]] = {
     "metrics": metrics_table,
     "families": _families,
+    "columns": partial(_columns, COLUMNS),
+    "pair_columns": partial(_columns, PAIR_COLUMNS),
     "exit_codes": _exit_codes,
     "records": partial(_records, RunResult),
     "records_of_ab": partial(_records, AbResult),
