@@ -15,6 +15,7 @@ from perfcli.report.operations import (
     SHORT_STATISTICS,
     THIN,
     Measured,
+    brief_operations_table,
     if_any,
     is_open,
     latency,
@@ -44,19 +45,29 @@ def phases_table(result: RunResult) -> Table:
     return Table(_COLUMNS, rows, "phases", totals=1, first_to_go=_FIRST_TO_GO, legend=[THIN])
 
 
-def phase_sections(phases: Sequence[PhaseResult]) -> Iterator[Section]:
-    """Each phase in full, in their order; those that differ in their vus alone as one."""
-    for stem, same in groupby(phases, key=_stem):
+def phase_sections(result: RunResult) -> Iterator[Section]:
+    """Each phase in full, in their order; those that differ in their vus alone as one.
+
+    In brief only the operations of a phase that failed.
+    """
+    failed = {threshold.phase for threshold in result.failed_thresholds}
+    for stem, same in groupby(result.phases, key=_stem):
         family = list(same)
+        fails = any(phase.name in failed and len(phase.operations) > 1 for phase in family)
         scales = bool(stem) and len(family) > 1 and _do_the_same(family)
         if scales and not any(map(is_open, family)):
-            yield Section(f"phase {stem}", [*_scaling_head(stem, family), scaling_table(family)], detail=True)
+            table = scaling_table(family)
+            brief = [table] if fails else ()
+            yield Section(f"phase {stem}", [*_scaling_head(stem, family), table], brief=brief, detail=True)
             continue
         for phase in family:
-            table = [] if phase.duration_ns is None else [operations_table(phase, from_due_time=is_open(phase))]
+            tables = [] if phase.duration_ns is None else [operations_table(phase, from_due_time=is_open(phase))]
             head = Line(name(phase.plan), Text.assemble(("phase ", QUIET), name(phase.name, "bold")))
             facts = Facts([*amounts(phase), *delivery(phase)])
-            yield Section(f"phase {phase.name}", [head, facts, *table], detail=True)
+            short: list[Block] = []
+            if fails and phase.name in failed:
+                short = [Line(Text(), head.lead), brief_operations_table(phase)]
+            yield Section(f"phase {phase.name}", [head, facts, *tables], brief=short, detail=True)
         if scales:
             yield Section(f"{stem} at each number of vus", [scaling_table(family)], detail=True)
 

@@ -127,7 +127,7 @@ def _load(result: RunResult) -> Iterator[Section]:
     failures = failures_table(result.operations)
     if len(result.phases) > 1:
         yield Section("phases", [phases_table(result)])
-        yield from phase_sections(result.phases)
+        yield from phase_sections(result)
         if notes.rows:
             yield Section("notes", [notes], detail=True)
     else:

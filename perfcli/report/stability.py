@@ -66,8 +66,9 @@ def integrity_in_brief(result: RunResult) -> Text:
     once = "" if integrity.duplicates is None else ", no duplicates"
     parts = [f"{counted(integrity.acknowledged, 'write')}: no loss{once}"]
     if saved := integrity.saves.acknowledged:
-        checked = units.format_count(integrity.saves.checked)
-        parts.append(f"{checked}/{units.format_count(saved)} saves checked")
+        checked = integrity.saves.checked
+        share = "all" if checked == saved else f"{units.format_count(checked)}/{units.format_count(saved)}"
+        parts.append(f"{share} saves checked")
     return Text(" · ".join(parts), style)
 
 

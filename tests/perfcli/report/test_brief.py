@@ -91,6 +91,29 @@ class TestLength:
         assert told[1:3] == [f"  - {reason}" for reason in all_results["failed"].reasons]
 
 
+class TestFailedPhases:
+    """Which operation made a phase fail."""
+
+    @pytest.mark.parametrize(("names", "titles"), [(("a", "b"), 1), (("load-1", "load-4"), 1)])
+    def test_the_operations_of_a_phase_that_failed_are_shown(
+        self,
+        names: Sequence[str],
+        titles: int,
+        make_result: MakeResult,
+        make_operation: MakeOperation,
+        make_phase: MakePhase,
+        judged: Judged,
+        lines: Lines,
+    ) -> None:
+        operations = [make_operation("load_pet", 10, 9), make_operation("save_pet", 20, 9)]
+        phases = [make_phase(name, vus, *operations) for name, vus in zip(names, (1, 4), strict=True)]
+        for observed in (1e3, 2e6):
+            thresholds = [judged("latency.p95 < 1ms", observed, phase=names[1])]
+            told = lines(make_result(phases=phases, thresholds=thresholds))
+            assert sum(line.startswith("  operation ") for line in told) == (titles if observed > 1e6 else 0)
+            assert any(line.startswith("  save_pet ") for line in told) == (observed > 1e6)
+
+
 class TestWidth:
     """What a narrow console leaves out."""
 
