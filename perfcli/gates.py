@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.text import Text
 
 from perfcli.documents import STDOUT, write_document
-from perfcli.errors import ExitCode, worst
+from perfcli.errors import ExitCode, UsageError, worst
 from perfcli.outputs import Outputs
 from perfcli.plan import ExecutionPlan
 from perfcli.pool.checkout import choose_engine, resolve_engine
@@ -20,7 +20,9 @@ from perfcli.regression.ab import AbOptions, Comparison, from_engines
 from perfcli.regression.preparing import prepared
 from perfcli.regression.result import AbResult, EngineSide, MetricComparison
 from perfcli.regression.selftest import selftest
-from perfcli.report.comparison import render_comparison, render_comparison_line, render_comparisons
+from perfcli.report.ab import ab_document, ab_summary, verdict_line
+from perfcli.report.blocks import Section
+from perfcli.report.console import to_console
 from perfcli.report.figures import announce, one_line
 from perfcli.report.live import LiveProgress
 from perfcli.report.selftest import render_selftest
@@ -38,11 +40,16 @@ class AbSettings:
     options: AbOptions = field(default_factory=AbOptions)
     strict: bool = False
     quiet: bool = False
+    verbose: bool = False
     keep_ai: bool = False
     json_file: Path | None = None
     progress: bool = True
     inputs: Sequence[Path] = ()
     """The files that the plans were made of."""
+
+    def __post_init__(self) -> None:
+        if self.verbose and self.quiet:
+            raise UsageError("--verbose prints what --quiet leaves out: choose one of them")
 
 
 def compare(plans: Sequence[ExecutionPlan], settings: AbSettings, console: Console) -> int:
@@ -74,7 +81,7 @@ def _compare_all(plans: Sequence[ExecutionPlan], settings: AbSettings, outputs: 
     add_job_summary(results, outputs)
     with outputs.attempt("stdout"):
         if len(plans) > 1 and not settings.quiet:
-            console.print(render_comparisons(results, of=len(plans)))
+            console.print(to_console(ab_summary(results, of=len(plans))))
     codes = [result.exit_code(strict=settings.strict) for result in results]
     return interrupts.exit_code if interrupts.exit_code is not None else outputs.exit_code(worst(codes))
 
@@ -110,9 +117,11 @@ def _write(results: Sequence[AbResult], path: Path, outputs: Outputs) -> None:
 
 def _show(result: AbResult, settings: AbSettings, console: Console) -> None:
     if settings.quiet:
-        console.print(render_comparison_line(result), soft_wrap=not console.is_terminal)
+        line = to_console([Section("verdict", [verdict_line(result)])])
+        console.print(line, soft_wrap=not console.is_terminal)
     else:
-        console.print(render_comparison(result, settings.strict))
+        document = ab_document(result, strict=settings.strict)
+        console.print(to_console(document, brief=not settings.verbose))
         console.print()
 
 

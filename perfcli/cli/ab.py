@@ -36,7 +36,8 @@ _HOW = (
 @click.option("--max-pairs", type=click.IntRange(min=1), metavar="N", help="Make at most so many pairs (40).")
 @click.option("--cpus", type=click.IntRange(min=1), default=1, show_default=True, metavar="N", help="CPUs of a pair.")
 @click.option("--strict", is_flag=True, help="Fail also where it stays inconclusive.")
-@click.option("--quiet", "-q", is_flag=True, help="One line per scenario.")
+@click.option("--quiet", "-q", is_flag=True, help="Print one line per scenario.")
+@click.option("--verbose", "-v", is_flag=True, help="Print everything that is known.")
 def ab(
     base: str,
     candidate: str,
@@ -44,6 +45,7 @@ def ab(
     cpus: int,
     strict: bool,
     quiet: bool,
+    verbose: bool,
     json_file: Path | None,
     margin: str,
     max_time: str | None,
@@ -72,7 +74,7 @@ def ab(
 
     options = AbOptions(_share("--margin", margin), max_pairs, _seconds(max_time), cpus)
     chosen, keep_ai = plans(scenarios, tags, **changes), _asks_for_ai(changes["settings"])
-    settings = AbSettings(base, candidate, options, strict, quiet, keep_ai, json_file, progress, inputs())
+    settings = AbSettings(base, candidate, options, strict, quiet, verbose, keep_ai, json_file, progress, inputs())
     raise click.exceptions.Exit(compare(chosen, settings, console_beside([json_file] if json_file else [])))
 
 

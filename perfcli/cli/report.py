@@ -82,19 +82,11 @@ def report(results: tuple[Path, ...], reports: dict[str, Path], plots: bool, ver
 
 
 def _show(reported: Sequence[Reported], console: Console, *, plots: bool, verbose: bool) -> None:
-    from perfcli.report.comparison import render_comparison
     from perfcli.report.console import to_console
-    from perfcli.report.run import run_document
-    from perfcli.report.summary import summary_document
-    from perfcli.results import RunResult
+    from perfcli.report.saved import document_of, summary_of
 
-    runs = [each for each in reported if isinstance(each, RunResult)]
-    for each in reported:
-        if isinstance(each, RunResult):
-            console.print(to_console(run_document(each, plot=plots), brief=not verbose))
-        else:
-            console.print(render_comparison(each, False))
+    for result in reported:
+        console.print(to_console(document_of(result, plot=plots), brief=not verbose))
         if len(reported) > 1:
             console.print()
-    if len(runs) > 1:
-        console.print(to_console(summary_document(runs)))
+    console.print(to_console(summary_of(reported)))

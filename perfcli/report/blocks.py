@@ -87,12 +87,17 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """The answer of a report: its word, of what, on what it rests, and why, a reason a line."""
+    """The answer of a report: its word, of what, on what it rests, and why, a reason a line.
+
+    Args:
+        passed: whether there is nothing to look into; Markdown folds the rest of the report.
+    """
 
     word: Text
     name: Text
     text: Text
     reasons: Sequence[Text] = ()
+    passed: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -148,3 +148,9 @@ def version_cell(version: str) -> Text:
 def commit_cell(commit: str, *, modified: bool) -> Text:
     """The same for a table, with the sign for what is not known."""
     return name(commit_word(commit, modified=modified) or UNKNOWN, "" if commit else QUIET)
+
+
+def environment_words(where: Environment) -> str:
+    """The machine and the versions that a result comes from."""
+    cpu = f"{cpus_in_words(where)}, {where.cpu_model or where.machine}"
+    return f"{where.system}, {cpu}, {where.python}, SQLite {where.sqlite}, digipal-perf {where.tool_version}"

@@ -15,11 +15,9 @@ from xml.etree.ElementTree import Element, ElementTree, SubElement, indent
 
 from perfcli.regression.result import AbResult
 from perfcli.report.cases import Case, cases_of
-from perfcli.report.comparison import render_comparison
 from perfcli.report.console import to_console
 from perfcli.report.figures import engine_of, engine_words, one_line
-from perfcli.report.run import run_document
-from perfcli.report.saved import Reported
+from perfcli.report.saved import Reported, document_of
 from perfcli.report.terminal import as_text
 from perfcli.units import NS_PER_S
 
@@ -104,9 +102,7 @@ def _scenario(result: Reported) -> str:
 
 def _printed(result: Reported) -> str:
     """The report as the console shows it."""
-    if isinstance(result, AbResult):
-        return as_text(render_comparison(result, strict=False))
-    return as_text(to_console(run_document(result)))
+    return as_text(to_console(document_of(result)))
 
 
 def _timestamp(started_at: str) -> str:

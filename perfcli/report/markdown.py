@@ -14,27 +14,14 @@ from typing import Final
 
 from rich.text import Text
 
-from perfcli import units
-from perfcli.errors import Verdict
-from perfcli.regression.result import AbResult, Change, EngineSide, MetricComparison
-from perfcli.report.blocks import NAME, Block, Chart, Code, Facts, Line, Notes, Plot, Section, Table
+from perfcli.report.blocks import NAME, Block, Chart, Code, Column, Document, Facts, Line, Notes, Plot, Section, Table
 from perfcli.report.blocks import Verdict as Answer
-from perfcli.report.change import amount, change_word, gravest_first, interval, is_same, value
-from perfcli.report.comparison_verdict import comparison_line
-from perfcli.report.figures import counted, cpus_in_words, engine_words, one_line, verdict_word, without_surrogates
-from perfcli.report.run import outcome, run_document
-from perfcli.report.saved import Reported
-from perfcli.report.terminal import as_text
-from perfcli.results import RunResult
+from perfcli.report.figures import one_line, without_surrogates
+from perfcli.report.saved import Reported, document_of
 
 _PLAIN_CODE: Final = re.compile(r"[^`|\\]+")
 _OBEYED: Final = re.compile(r"[<>&*_`~|\[\]\\]")
 _PUNCTUATION: Final = re.compile(r"[^\w\s.,;/()=+%-]|_")
-_STATISTICS: Final = ("mean", "p50", "p95", "p99", "max")
-_OPERATIONS: Final = ("operation", "ok", "failed", "rate", *_STATISTICS)
-_METRICS: Final = ("", "metric", "base", "candidate", "change", "interval", "margin")
-
-_ONE_LINE: Final = 10_000
 _MOST_COLUMNS: Final = 9
 
 Row = Sequence[str]
@@ -42,9 +29,17 @@ Row = Sequence[str]
 
 def render_markdown(results: Sequence[Reported]) -> str:
     """Each result under a heading with its verdict; of several, one line for each before."""
-    overview = [_overview(results)] if len(results) > 1 else []
-    parts = [*overview, *map(_reported, results)]
-    return without_surrogates("\n\n".join(parts) + "\n")
+    documents = list(map(document_of, results))
+    overview = [Section("overview", [_overview(list(map(_answer, documents)))])] if len(documents) > 1 else []
+    parts = [to_markdown(document) for document in (overview, *map(_folded, documents)) if document]
+    return "\n\n".join(parts) + "\n"
+
+
+def _folded(document: Document) -> Document:
+    """A report; of what passed all but its answer is folded."""
+    if not _answer(document).passed:
+        return document
+    return [document[0], *(replace(section, detail=True) for section in document[1:])]
 
 
 def code(text: str) -> str:
@@ -56,12 +51,6 @@ def code(text: str) -> str:
         return f"`{line}`"
     # hosts disagree about escapes in code within tables, but not about character references
     return f"<code>{_PUNCTUATION.sub(lambda match: f'&#{ord(match[0])};', line)}</code>"
-
-
-def table(columns: Row, rows: Sequence[Row], *, words: int) -> str:
-    """A table whose first columns, as many as `words`, stand to the left and the others to the right."""
-    rule = ["---"] * words + ["---:"] * (len(columns) - words)
-    return _lines([columns, rule, *rows])
 
 
 def _lines(rows: Iterable[Row]) -> str:
@@ -138,101 +127,17 @@ def _stretch(text: Text, start: int, end: int) -> str:
     return f"**{escaped}**" if is_bold else escaped
 
 
-def _overview(results: Sequence[Reported]) -> str:
-    return table(
-        ("", "scenario", ""), [(f"**{_word(each)}**", _name(each), _outcome(each)) for each in results], words=3
-    )
+def _overview(verdicts: Sequence[Answer]) -> Table:
+    columns = (Column("", "word"), Column("scenario", "prose"), Column("outcome", "prose"))
+    rows = [[Text(each.word.plain, "bold"), each.name, each.text] for each in verdicts]
+    return Table(columns, rows, "results")
 
 
-def _word(result: Reported) -> str:
-    if isinstance(result, AbResult):
-        trouble = Verdict.INTERRUPTED if result.interrupted else Verdict.INVALID if result.invalid else None
-        return (verdict_word(trouble) if trouble else change_word(result.change)).plain
-    regressed = result.exit_code != result.own_exit_code
-    word = verdict_word(result.verdict).plain
-    return f"{word}, REGRESSION" if regressed and result.baseline and result.baseline.change == "regression" else word
-
-
-def _name(result: Reported) -> str:
-    return code(result.scenario if isinstance(result, AbResult) else result.name)
-
-
-def _outcome(result: Reported) -> str:
-    if not isinstance(result, AbResult):
-        return outcome(result)
-    against = f"{code(result.candidate.name)} against {code(result.base.name)}"
-    return f"{against}, {counted(result.pairing.pairs, 'pair')}"
-
-
-def _reported(result: Reported) -> str:
-    return "\n\n".join(_comparison(result)) if isinstance(result, AbResult) else _run(result)
-
-
-def _run(result: RunResult) -> str:
-    """A run; of one that passed all but its answer is folded."""
-    answer, *rest = run_document(result)
-    if result.verdict is Verdict.PASS and result.exit_code == result.own_exit_code:
-        rest = [replace(section, detail=True) for section in rest]
-    return to_markdown([answer, *rest])
-
-
-def _comparison(result: AbResult) -> Iterator[str]:
-    yield f"### {_word(result)}: {_name(result)}"
-    yield _outcome(result)
-    yield _listed([as_text(comparison_line(result), _ONE_LINE), *result.reasons])
-    if result.metrics:
-        yield table(_METRICS, list(map(_metric, gravest_first(result.metrics))), words=2)
-    if troubles := _listed(list(chain(_troubles("base", result.base), _troubles("candidate", result.candidate)))):
-        yield troubles
-    yield _details(
-        _about_comparison(result), "\n\n".join(side.problem for side in (result.base, result.candidate)).strip()
-    )
-
-
-def _metric(metric: MetricComparison) -> Row:
-    word = metric.change.value
-    return (
-        f"**{word.upper()}**" if metric.change is Change.REGRESSION else word,
-        code(metric.name),
-        value(metric, metric.base),
-        value(metric, metric.candidate),
-        amount(metric),
-        "" if is_same(metric) else interval(metric),
-        units.format_percentage(metric.margin),
-    )
-
-
-def _troubles(who: str, side: EngineSide) -> Iterator[str]:
-    for kind, count in side.errors.items():
-        yield f"{who}: {units.format_count(count)} x {kind}"
-    if side.lost_writes:
-        yield f"{who}: {counted(side.lost_writes, 'acknowledged write')} lost"
-
-
-def _about_comparison(result: AbResult) -> Iterator[str]:
-    yield f"plan: {code(result.plan)}"
-    yield f"seed: `{result.seed}`"
-    for who, side in (("base", result.base), ("candidate", result.candidate)):
-        yield f"{who}: {code(engine_words(side.name, side.version, side.commit, modified=side.modified))}"
-    yield f"environment: {_environment(result)}"
-
-
-def _environment(result: Reported) -> str:
-    where = result.environment
-    cpu = f"{cpus_in_words(where)}, {where.cpu_model or where.machine}"
-    return code(f"{where.system}, {cpu}, {where.python}, SQLite {where.sqlite}, digipal-perf {where.tool_version}")
-
-
-def _listed(items: Sequence[str]) -> str:
-    return "\n".join(f"- {code(item)}" for item in items if item.strip())
-
-
-def _details(about: Iterator[str], printed: str) -> str:
-    """What few will ask for, folded; with what an engine printed last, word for word."""
-    lines = ["<details><summary>What ran, and where</summary>", "\n".join(f"- {line}" for line in about)]
-    if printed:
-        lines.append(_fenced(printed))
-    return "\n\n".join([*lines, "</details>"])
+def _answer(document: Document) -> Answer:
+    """The verdict, which every report begins with."""
+    answer = document[0].blocks[0]
+    assert isinstance(answer, Answer)
+    return answer
 
 
 def _fenced(text: str) -> str:

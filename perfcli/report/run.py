@@ -11,7 +11,7 @@ from perfcli.errors import Verdict
 from perfcli.report import blocks
 from perfcli.report.blocks import BAD, DOUBTFUL, QUIET, Block, Code, Facts, Section
 from perfcli.report.compared import baseline_in_brief, baseline_section, comparison_word
-from perfcli.report.figures import counted, cpus_in_words, engine_in_brief, engine_of, name, one_line, verdict_word
+from perfcli.report.figures import counted, engine_in_brief, engine_of, environment_words, name, one_line, verdict_word
 from perfcli.report.operations import (
     brief_operations_table,
     failure_examples,
@@ -58,7 +58,9 @@ def verdict_block(result: RunResult) -> blocks.Verdict:
         word.append(", REGRESSION", f"bold {BAD}")
     passed = result.verdict is Verdict.PASS
     text = load_in_brief(result) if passed else Text(outcome(result))
-    return blocks.Verdict(word, name(result.name, "bold"), text, list(map(name, result.reasons)))
+    reasons = list(map(name, result.reasons))
+    held = passed and result.exit_code == result.own_exit_code
+    return blocks.Verdict(word, name(result.name, "bold"), text, reasons, passed=held)
 
 
 def verdict_line(result: RunResult) -> blocks.Verdict:
@@ -174,12 +176,7 @@ def _what_ran(result: RunResult) -> Iterator[Fact]:
     yield from what_held(result)
     if result.kept_database:
         yield "database", Text.assemble("kept at ", name(result.kept_database))
-    where = result.environment
-    cpu = f"{cpus_in_words(where)}, {where.cpu_model or where.machine}"
-    yield (
-        "environment",
-        name(f"{where.system}, {cpu}, {where.python}, SQLite {where.sqlite}, digipal-perf {where.tool_version}"),
-    )
+    yield "environment", name(environment_words(result.environment))
 
 
 def _experiment(result: RunResult) -> Text | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -13,6 +13,10 @@ from perfcli.documents import STDOUT
 from perfcli.errors import UsageError
 from perfcli.regression.plausible import check_plausible
 from perfcli.regression.result import AbResult
+from perfcli.report.ab import ab_document, ab_summary
+from perfcli.report.blocks import Document
+from perfcli.report.run import run_document
+from perfcli.report.summary import summary_document
 from perfcli.results import RunResult, as_result, load_records
 from perfcli.streams import complain
 
@@ -30,6 +34,23 @@ def load_reported(paths: Iterable[Path]) -> list[Reported]:
         UsageError: a file cannot be read, or holds no such result.
     """
     return [_reported(record, path) for path in _each_once(paths) for record in load_records(path)]
+
+
+def document_of(result: Reported, *, plot: bool = False) -> Document:
+    """The report of a result.
+
+    Args:
+        plot: whether the latency of each operation is drawn, too.
+    """
+    return ab_document(result) if isinstance(result, AbResult) else run_document(result, plot=plot)
+
+
+def summary_of(results: Sequence[Reported]) -> Document:
+    """A line for each of several runs, and for each of several comparisons."""
+    runs = [each for each in results if isinstance(each, RunResult)]
+    comparisons = [each for each in results if isinstance(each, AbResult)]
+    of_runs = summary_document(runs) if len(runs) > 1 else []
+    return [*of_runs, *(ab_summary(comparisons, len(comparisons)) if len(comparisons) > 1 else [])]
 
 
 def _each_once(paths: Iterable[Path]) -> list[Path]:

@@ -15,11 +15,9 @@ from perfcli.regression.history import history
 from perfcli.regression.kept_files import read_in_short, read_runs
 from perfcli.regression.result import AbResult
 from perfcli.regression.trend import trend
-from perfcli.report.comparison import render_comparison
 from perfcli.report.console import to_console
 from perfcli.report.history import render_history
-from perfcli.report.run import run_document
-from perfcli.report.saved import load_reported
+from perfcli.report.saved import document_of, load_reported
 from perfcli.report.terminal import as_text
 from perfcli.report.trend import render_trend
 from perfcli.report.writing import rendered
@@ -60,10 +58,10 @@ def report_all(file: Path) -> None:
         return
     for form in FORMS:
         rendered(form, [result])
+    for brief in (True, False):
+        as_text(to_console(document_of(result, plot=True), brief=brief))
     if isinstance(result, AbResult):
-        as_text(render_comparison(result, False))
         return
-    as_text(to_console(run_document(result, plot=True)))
     for read in (read_runs, read_in_short):
         runs = read(file) * 9
         as_text(render_history(history(runs, None), "store"))

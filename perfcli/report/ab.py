@@ -1,0 +1,288 @@
+"""The report of two engines compared, as blocks: the verdict, each metric, what to know, and what ran."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+from rich.text import Text
+
+from perfcli import units
+from perfcli.errors import Verdict
+from perfcli.regression.gate import ALPHA
+from perfcli.regression.result import AbResult, Change, EngineSide, MetricComparison, Pairing
+from perfcli.report import blocks
+from perfcli.report.blocks import BAD, DOUBTFUL, QUIET, Block, Code, Column, Facts, Line, Notes, Plot, Section, Table
+from perfcli.report.change import (
+    GRAVEST_FIRST,
+    amount,
+    change_word,
+    gravest_first,
+    interval,
+    is_same,
+    sentence,
+    surest_first,
+    value,
+)
+from perfcli.report.figures import counted, engine_words, environment_words, name, name_as_is, one_line, verdict_word
+from perfcli.report.layout import INDENT
+from perfcli.report.pairs import PairPicture, worth_a_picture
+
+Fact = tuple[str, Text]
+
+_COLUMNS: Final = (
+    Column("", "word"),
+    Column("metric", "prose", least=24),
+    *map(Column, ("base", "candidate", "change", "interval", "margin")),
+)
+_FIRST_TO_GO: Final = ("margin", "base", "candidate", "interval")
+_HOW_TO_READ: Final = (
+    "per operation; base: median over pairs; candidate: base with the paired change; interval: 95% bounds"
+)
+_LAST_WORDS: Final = 5
+_MOST_NAMED: Final = 3
+_MORE_PAIRS: Final = {"most pairs": "for more pairs, raise --max-pairs", "time": "for more pairs, raise --max-time"}
+_STOPPED: Final = {
+    "precision": "enough to be sure",
+    "most pairs": "the most allowed",
+    "time": "all that fitted the time",
+    "interrupt": "then interrupted",
+    "problem": "then an engine could not go on",
+}
+
+
+def ab_document(result: AbResult, *, strict: bool | None = None) -> list[Section]:
+    """The report of one comparison.
+
+    Args:
+        strict: whether an inconclusive comparison fails; None: not known here.
+    """
+    notes = list(_what_to_know(result, strict=strict))
+    sections = [
+        Section("verdict", [verdict_block(result)]),
+        _metrics_section(result.metrics),
+        Section("what to know", [Notes(notes)] if notes else []),
+        _engines_section(result),
+        _examples_section(result),
+        Section("what ran", [Facts(list(_what_ran(result)))], detail=True),
+    ]
+    return [section for section in sections if section.blocks or section.brief]
+
+
+def ab_summary(results: Sequence[AbResult], of: int) -> list[Section]:
+    """A row for each of several comparisons, the most severe first, and how many of each there are.
+
+    Args:
+        of: how many were asked for.
+    """
+    ordered = sorted(results, key=lambda result: GRAVEST_FIRST.index(result.change))
+    verdicts = [verdict_line(result) for result in ordered]
+    counts = Counter(verdict.word.plain for verdict in verdicts)
+    took = units.format_duration(sum(result.duration_ns for result in results))
+    tally = f"{counted(len(results), 'scenario')} in {took}: " + ", ".join(f"{n} {word}" for word, n in counts.items())
+    lines = [Line(Text(tally))]
+    if len(results) < of:
+        lines.append(Line(Text(f"not compared: {of - len(results)} of {of} scenarios", DOUBTFUL)))
+    return [Section("scenarios", verdicts), Section("tally", lines)]
+
+
+def verdict_block(result: AbResult) -> blocks.Verdict:
+    """The verdict with the metrics that bear it, and each reason."""
+    alone = not result.invalid and not _bearing(result) and len(result.reasons) == 1
+    reasons = [] if alone else [name(_first_line(reason)) for reason in result.reasons]
+    return blocks.Verdict(
+        _word(result),
+        name(result.scenario, "bold"),
+        _outcome(result, with_reasons=alone),
+        reasons,
+        passed=_passed(result),
+    )
+
+
+def verdict_line(result: AbResult) -> blocks.Verdict:
+    """The verdict with its reasons, for one line."""
+    return blocks.Verdict(_word(result), name(result.scenario, "bold"), _outcome(result, with_reasons=True))
+
+
+def _passed(result: AbResult) -> bool:
+    """Whether nothing changed; an improvement is worth a look."""
+    return result.change is Change.NO_CHANGE and not (result.invalid or result.interrupted)
+
+
+def _word(result: AbResult) -> Text:
+    if result.interrupted:
+        return verdict_word(Verdict.INTERRUPTED)
+    return verdict_word(Verdict.INVALID) if result.invalid else change_word(result.change)
+
+
+def _outcome(result: AbResult, *, with_reasons: bool) -> Text:
+    pairs = Text(counted(result.pairing.pairs, "pair"))
+    if result.interrupted:
+        so_far = f"; until then: {result.change.value}" if result.metrics else ""
+        return Text.assemble("partial report: ", name(result.interrupted), " after ", pairs, so_far)
+    if result.invalid:
+        return Text.assemble("cannot be compared: ", name(_first_line(result.invalid)))
+    parts = [_in_words(bearing)] if (bearing := _bearing(result)) else []
+    if with_reasons:
+        parts += [name(_first_line(reason)) for reason in result.reasons]
+    if result.change is Change.NO_CHANGE and not parts:
+        parts = [Text("no metric differs by more than its margin")]
+    return Text("; ").join([*parts, pairs])
+
+
+def _bearing(result: AbResult) -> list[MetricComparison]:
+    """The metrics that bear the verdict, the surest first; of no change, the time."""
+    if result.change is Change.NO_CHANGE:
+        return [metric for metric in result.metrics if metric.name == "time"]
+    return surest_first(metric for metric in result.metrics if metric.change is result.change)
+
+
+def _in_words(bearing: Sequence[MetricComparison]) -> Text:
+    first, *more = bearing
+    text = Text.assemble(name(first.name), sentence(first).removeprefix(one_line(first.name)))
+    if more:
+        named = Text(", ").join(_named_amount(metric) for metric in more[:_MOST_NAMED])
+        rest = f" and {len(more) - _MOST_NAMED} more" if len(more) > _MOST_NAMED else ""
+        text = Text.assemble(text, "; also ", named, rest)
+    return text
+
+
+def _named_amount(metric: MetricComparison) -> Text:
+    return Text.assemble(name(metric.name), f" {amount(metric)}")
+
+
+def _first_line(text: str) -> str:
+    """What follows it stands among the troubles of its engine."""
+    return one_line(next((line for line in text.splitlines() if line.strip()), ""))
+
+
+def _metrics_section(metrics: Sequence[MetricComparison]) -> Section:
+    """Each metric, the most severe first; in brief the time and what changed, and a line for the others."""
+    if not metrics:
+        return Section("metrics", ())
+    ordered = gravest_first(metrics)
+    shown = [each for each in ordered if each.name == "time" or each.change is not Change.NO_CHANGE]
+    others = [each for each in ordered if each not in shown]
+    parts: list[Block] = [_table(ordered), Line(Text(_HOW_TO_READ, QUIET))]
+    if worth_a_picture(metrics):
+        parts.append(Plot(Text("each pair", QUIET), PairPicture(metrics)))
+    brief: list[Block] = [_table(shown), Facts([("unchanged", _unchanged(others))])]
+    return Section("metrics", parts, brief=brief)
+
+
+def _unchanged(metrics: Sequence[MetricComparison]) -> Text:
+    """ "memory +0.8% · same: database, errors"."""
+    nearly = Text(", ").join(_named_amount(metric) for metric in metrics if not is_same(metric))
+    same = Text(", ").join(name(metric.name) for metric in metrics if is_same(metric))
+    return Text(" · ").join(filter(None, (nearly, same and Text.assemble("same: ", same))))
+
+
+def _table(metrics: Sequence[MetricComparison]) -> Table:
+    return Table(_COLUMNS, list(map(_row, metrics)), "metrics", first_to_go=_FIRST_TO_GO)
+
+
+def _row(metric: MetricComparison) -> list[Text]:
+    return [
+        change_word(metric.change),
+        name(metric.name),
+        Text(value(metric, metric.base)),
+        Text(value(metric, metric.candidate)),
+        Text(amount(metric)),
+        Text("" if is_same(metric) else interval(metric)),
+        Text(units.format_percentage(metric.margin), QUIET),
+    ]
+
+
+def _sides(result: AbResult) -> tuple[tuple[str, EngineSide], tuple[str, EngineSide]]:
+    return ("base", result.base), ("candidate", result.candidate)
+
+
+def _engines_section(result: AbResult) -> Section:
+    """Each engine with what it did wrong, and how often it ran; of its last words in brief only the end."""
+    engines = [(who, Text("\n").join([_engine(side), *_troubles(side)])) for who, side in _sides(result)]
+    last_words = [
+        Code(side.problem, f"what the {who} printed last") for who, side in _sides(result) if "\n" in side.problem
+    ]
+    pairs = _made(result.pairing, result.duration_ns)
+    shortened = [
+        (who, Text("\n").join([text, *_last_words(side.problem)]))
+        for (who, text), (_, side) in zip(engines, _sides(result), strict=True)
+    ]
+    in_brief = ("pairs", Text.assemble(pairs, f" · seed {result.seed}"))
+    how = ("pairs", Text.assemble(pairs, (_how_made(result.pairing), QUIET)))
+    return Section("engines", [Facts([*engines, how]), *last_words], brief=[Facts([*shortened, in_brief])])
+
+
+def _troubles(side: EngineSide) -> Iterator[Text]:
+    if side.failed:
+        yield Text(f"{units.format_count(side.failed)} of {counted(side.operations, 'operation')} failed", BAD)
+    for kind, count in sorted(side.errors.items(), key=lambda each: -each[1]):
+        yield Text.assemble(f"- {units.format_count(count)} x ", name(kind))
+    if side.lost_writes:
+        yield Text(f"{counted(side.lost_writes, 'acknowledged write')} lost", BAD)
+    yield from (Text.assemble("- ", name(example)) for example in side.lost_examples)
+    if side.problem:
+        yield name(_first_line(side.problem) or "it could not go on", BAD)
+
+
+def _last_words(problem: str) -> Iterator[Text]:
+    """The last lines, which matter most; the first says what happened, and stands before them."""
+    more = [line for line in problem.splitlines() if line.strip()][1:]
+    if left_out := len(more[:-_LAST_WORDS]):
+        yield Text(f"({counted(left_out, 'line')} left out)", QUIET)
+    yield from (Text(INDENT).append_text(name_as_is(line)) for line in more[-_LAST_WORDS:])
+
+
+def _examples_section(result: AbResult) -> Section:
+    """One failure of each kind in full."""
+    examples = [
+        Code(example, f"{who}: {kind}") for who, side in _sides(result) for kind, example in side.error_examples.items()
+    ]
+    return Section("examples of failures", examples, detail=True)
+
+
+def _what_to_know(result: AbResult, *, strict: bool | None) -> Iterator[Text]:
+    version = result.base.version
+    if version and version == result.candidate.version:
+        yield Text("both engines have the same sources: any change is noise", DOUBTFUL)
+    if not result.pairing.pinned:
+        yield Text("not pinned: this system cannot keep a process on a CPU, so more pairs were made", DOUBTFUL)
+    if result.change is not Change.INCONCLUSIVE or result.invalid or result.interrupted:
+        return
+    if more_pairs := _MORE_PAIRS.get(result.pairing.stopped_by):
+        yield Text(more_pairs)
+    yield Text("for less noise, stop what else runs; `digipal-perf selftest` shows what this machine can resolve")
+    if strict is not None:
+        yield Text("--strict is given, so this fails" if strict else "this does not fail; with --strict it would")
+
+
+def _what_ran(result: AbResult) -> Iterator[Fact]:
+    yield "plan", name(result.plan)
+    if result.pairing.pinned:
+        which = "the same CPU" if result.pairing.vus == 1 else "the same CPUs"
+        yield "CPU", Text(f"both engines of a pair pinned to {which}, one running at a time", QUIET)
+    yield "seed", Text.assemble(str(result.seed), (f"  (repeat with --seed {result.seed})", QUIET))
+    if result.alpha < ALPHA:
+        yield "alpha", Text(f"{result.alpha:.2g}: this scenario's part of {ALPHA:g} for all of them", QUIET)
+    yield "environment", name(environment_words(result.environment))
+
+
+def _engine(side: EngineSide) -> Text:
+    engine = engine_words("", side.version, side.commit, modified=side.modified) or "engine not known"
+    return Text.assemble(name(side.name), (f"; {one_line(engine)}; {counted(side.operations, 'operation')}", QUIET))
+
+
+def _made(pairing: Pairing, duration_ns: int) -> Text:
+    if not pairing.pairs:
+        return Text("none was completed", DOUBTFUL)
+    took = units.format_duration(duration_ns)
+    return Text(f"{units.format_count(pairing.pairs)} in {took}, {_STOPPED[pairing.stopped_by]}")
+
+
+def _how_made(pairing: Pairing) -> str:
+    if not pairing.pairs:
+        return ""
+    slices = f"{counted(pairing.slices, 'slice')} of {units.format_duration(pairing.slice_ns)}"
+    by = "" if pairing.vus == 1 else f" by each of {units.format_count(pairing.vus)} vus"
+    return f"; each engine {slices}, {counted(pairing.iterations, 'iteration')}{by}"
