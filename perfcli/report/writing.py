@@ -34,7 +34,7 @@ def check_places(places: Places, inputs: Iterable[Path]) -> None:
         PerfError: an extra is missing.
     """
     if "html" in places and find_spec("plotly") is None:
-        from perfcli.report.html.plotly import plotly_source
+        from perfcli.report.html.page import plotly_source
 
         plotly_source()
     summary = os.environ.get(JOB_SUMMARY)

@@ -1,4 +1,4 @@
-"""A chart: what plotly draws, and what stands around it for those who read, hear or step through it."""
+"""What plotly draws: charts with their axes and lines, in plotly's own terms."""
 
 from __future__ import annotations
 
@@ -9,9 +9,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
+from rich.text import Text
+
 from perfcli import units
+from perfcli.report.blocks import Chart
 from perfcli.report.figures import one_line, without_surrogates
-from perfcli.report.html.markup import Markup, element, script_json
 
 COLOURS: Final = ("#3b82f6", "#f97316", "#a855f7", "#0aa5c2", "#ec4899", "#8b6f47", "#6366f1", "#5f8a8b")
 """Of middle lightness, so that each can be seen on white and on black; green, red and amber are those of limits."""
@@ -41,7 +43,7 @@ Axis = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
-class Chart:
+class Drawing:
     """A chart in plotly's own terms.
 
     Args:
@@ -60,6 +62,11 @@ class Chart:
         """What plotly takes."""
         return {"data": [trace for trace in self.traces if trace["x"]], "layout": _SHARED | self.layout}
 
+    @property
+    def block(self) -> Chart:
+        """The block of a report."""
+        return Chart(self.title, lambda: self.figure, Text(self.note))
+
 
 _SHARED: Final = {
     "autosize": True,
@@ -72,27 +79,6 @@ _SHARED: Final = {
     "showlegend": True,
     "legend": {"orientation": "h", "yref": "container", "yanchor": "bottom", "y": 0, "x": 0, "itemwidth": 30},
 }
-
-
-def render_charts(charts: Iterable[Chart]) -> Markup:
-    """The charts that have anything to show, beside one another where there is room."""
-    shown = [_render(chart) for chart in charts if chart.figure["data"]]
-    return element("div", *shown, class_="charts") if shown else Markup()
-
-
-def _render(chart: Chart) -> Markup:
-    caption = element("figcaption", element("h4", chart.title), element("p", chart.note))
-    plot = element(
-        "div",
-        class_="plot",
-        tabindex="0",
-        role="group",
-        aria_roledescription="chart",
-        aria_label=f"{chart.title}. {chart.note} Arrow keys step through its points.",
-    )
-    reading = element("p", class_="reading", aria_live="polite")
-    figure = element("script", script_json(chart.figure), type="application/json")
-    return element("figure", caption, plot, reading, figure, class_="chart")
 
 
 def label(text: str, longest: int = sys.maxsize) -> str:

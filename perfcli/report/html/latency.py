@@ -13,7 +13,7 @@ from perfcli.metrics.histogram import Histogram
 from perfcli.metrics.statistics import LEAST_BEYOND, is_thin
 from perfcli.report.html.chart import (
     COLOURS,
-    Chart,
+    Drawing,
     Trace,
     axis,
     duration_axis,
@@ -34,12 +34,12 @@ _THIN_NOTE: Final = f"Dotted where fewer than {LEAST_BEYOND} samples lie beyond.
 Point = tuple[float, float, str]
 
 
-def latency_charts(result: RunResult) -> list[Chart]:
+def latency_charts(result: RunResult) -> list[Drawing]:
     """Of each operation in one colour: which latencies are common, and which are seldom; and what more vus do."""
     measured = [operation for operation in result.operations if operation.histogram_ns]
     shares = [_distribution(operation, index) for index, operation in enumerate(measured)]
     return [
-        Chart(
+        Drawing(
             "Latency distribution",
             "The share of an operation's samples at each latency; two humps are two ways through the engine.",
             shares,
@@ -53,7 +53,7 @@ def latency_charts(result: RunResult) -> list[Chart]:
     ]
 
 
-def _percentiles(result: RunResult, measured: Sequence[OperationResult]) -> Chart:
+def _percentiles(result: RunResult, measured: Sequence[OperationResult]) -> Drawing:
     """The curves of the run's operations, with a triangle for each limit on a percentile of one of them."""
     latency_limits = [limit for limit in judged_limits(result, "latency") if _is_on_curve(limit)]
     curves = {operation.name: operation.histogram_ns for operation in measured}
@@ -113,7 +113,7 @@ def _seconds(ns: float) -> float:
     return max(1.0, ns) / units.NS_PER_S
 
 
-def _over_vus(result: RunResult) -> Chart:
+def _over_vus(result: RunResult) -> Drawing:
     """The percentiles of all operations of each phase over its vus; empty unless phases differ in their vus."""
     phases = sorted((phase for phase in result.phases if phase.total.latency), key=lambda phase: phase.vus)
     limits = [
@@ -124,7 +124,7 @@ def _over_vus(result: RunResult) -> Chart:
     shown = [each for each in STATISTICS if each in _OVER_VUS or any(limit.statistic == each for limit in limits)]
     title = "Latency over vus"
     if len({phase.vus for phase in phases}) < 2 or len({tuple(e.name for e in p.operations) for p in phases}) > 1:
-        return Chart(title, "", [], {})
+        return Drawing(title, "", [], {})
     curves = [_over_vus_line(statistic, phases, index) for index, statistic in enumerate(shown)]
     traces = [
         *curves,
@@ -133,7 +133,7 @@ def _over_vus(result: RunResult) -> Chart:
     vus = sorted({phase.vus for phase in phases})
     ticks = axis("vus", type="log", tickvals=vus, ticktext=[units.format_count(each) for each in vus])
     note = "All operations of each phase. Hollow: too few samples to rely on."
-    return Chart(title, note, traces, {"xaxis": ticks, "yaxis": duration_axis("latency", traces)})
+    return Drawing(title, note, traces, {"xaxis": ticks, "yaxis": duration_axis("latency", traces)})
 
 
 def _over_vus_line(statistic: str, phases: Sequence[PhaseResult], index: int) -> Trace:
@@ -148,7 +148,7 @@ def _over_vus_line(statistic: str, phases: Sequence[PhaseResult], index: int) ->
 
 def percentile_chart(
     title: str, curves: Sequence[tuple[str, Mapping[int, int]]], limits: Iterable[Trace] = ()
-) -> Chart:
+) -> Drawing:
     """One curve for each name and its histogram in ns."""
     drawn = [trace for index, (name, counts) in enumerate(curves) for trace in _curve(name, counts, index)]
     traces = [*drawn, *limits]
@@ -161,7 +161,7 @@ def percentile_chart(
     note = (
         f"The latency that this percentage of samples did not exceed; each further nine has the same room. {_THIN_NOTE}"
     )
-    return Chart(title, note, traces, {"xaxis": nines, "yaxis": duration_axis("latency", traces)})
+    return Drawing(title, note, traces, {"xaxis": nines, "yaxis": duration_axis("latency", traces)})
 
 
 def _distribution(operation: OperationResult, index: int) -> Trace:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 import json
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from itertools import pairwise
 from typing import Any, Final
 
@@ -15,7 +15,15 @@ from perfcli.report.figures import without_surrogates
 
 _UNPRINTABLE: Final = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 _DIRECTORIES: Final = re.compile(r"(?<![\w.:/])/(?:[^\s/\"'<>|:]+/)+(?=[^\s/\"'<>|:]+/[^\s/\"'<>|:]+)")
-_CLASSES: Final = {"green": "good", "red": "bad", "yellow": "doubtful", "dim": "quiet", "bold": "strong"}
+_CLASSES: Final = {
+    "green": "good",
+    "red": "bad",
+    "yellow": "doubtful",
+    "dim": "quiet",
+    "bold": "strong",
+    "name": "name",
+    "spark": "spark",
+}
 
 
 class Markup(str):
@@ -48,45 +56,6 @@ def element(tag: str, *contents: Content, **attributes: str | None) -> Markup:
     return Markup(f"<{tag}{''.join(written)}>{joined(contents)}</{tag}>")
 
 
-def table(label: str, columns: Sequence[str], rows: Iterable[Sequence[Content]]) -> Markup:
-    """A table that scrolls within its own frame; the first column names the row, and an empty column is left out.
-
-    Args:
-        columns: their titles; one that begins with `<` holds words and stands to the left, others hold figures.
-    """
-    written = list(rows)
-    kept = [place for place in range(len(columns)) if any(row[place] for row in written)]
-    if not kept:
-        return Markup()
-    sides = [None if columns[place].startswith("<") else "figure" for place in kept]
-    titles = (
-        element("th", columns[place].removeprefix("<"), scope="col", class_=side)
-        for place, side in zip(kept, sides, strict=True)
-    )
-    body = (
-        joined(element("td", row[place], class_=side) for place, side in zip(kept, sides, strict=True))
-        for row in written
-    )
-    head = element("thead", element("tr", *titles))
-    whole = element("table", head, element("tbody", *(element("tr", cells) for cells in body)))
-    return element("div", whole, class_="scroll", tabindex="0", role="region", aria_label=label)
-
-
-def facts(pairs: Iterable[tuple[str, Content]]) -> Markup:
-    """Labels with what is said of them; one of which nothing is known is left out."""
-    return element(
-        "dl",
-        *(element("div", element("dt", label), element("dd", said)) for label, said in pairs if said),
-        class_="facts",
-    )
-
-
-def listed(items: Iterable[Content]) -> Markup:
-    """A list, or nothing."""
-    written = [element("li", item) for item in items]
-    return element("ul", *written) if written else Markup()
-
-
 def script_json(document: Any) -> Markup:
     """JSON that can stand in a script element: nothing in it ends the element or begins a comment."""
     written = json.dumps(document, separators=(",", ":"), allow_nan=False)
@@ -109,10 +78,14 @@ def _markup(content: Content) -> str:
 
 
 def _styled(text: Text) -> Iterator[str]:
-    """Each stretch of one style; a style's words are classes of the page."""
+    """Each stretch of one style; a style's words are classes of the page, and a link is one."""
     ends = {0, len(text), *(place for span in text.spans for place in (span.start, span.end))}
     for start, end in pairwise(sorted(ends)):
         styles = [text.style, *(span.style for span in text.spans if span.start <= start and end <= span.end)]
-        classes = [_CLASSES[word] for style in styles for word in str(style).split() if word in _CLASSES]
-        stretch = text.plain[start:end]
-        yield element("span", stretch, class_=" ".join(classes)) if classes else escaped(stretch)
+        words = [word for style in styles for word in str(style).split()]
+        classes = " ".join(_CLASSES[word] for word in words if word in _CLASSES) or None
+        stretch = without_directories(text.plain[start:end])
+        if "link" in words:
+            yield element("a", stretch, href=words[words.index("link") + 1], class_=classes)
+        else:
+            yield element("span", stretch, class_=classes) if classes else escaped(stretch)

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
 from perfcli import units
-from perfcli.report.html.chart import Chart, Trace, axis, duration_axis, label, line
+from perfcli.report.html.chart import Drawing, Trace, axis, duration_axis, label, line
 from perfcli.report.html.limits import Limit, in_view, judged_limits, runs_alone, span_of
 from perfcli.report.html.rates import errors_chart, has_seconds, is_part, step_of, throughput_chart
 from perfcli.results import TOTAL, LoadSlice, PhaseResult, RunResult, SecondOfLoad
@@ -23,7 +23,7 @@ _PART: Final = "part of a second"
 Point = tuple[float, float | None, str]
 
 
-def load_charts(result: RunResult) -> list[Chart]:
+def load_charts(result: RunResult) -> list[Drawing]:
     """Latency, throughput, errors and vus over the time of the measurement."""
     when = {"xaxis": time_axis(result), **phases(result)}
     return [_latency(result, when), throughput_chart(result, when), errors_chart(result, when), _vus(result, when)]
@@ -72,7 +72,7 @@ def phases(result: RunResult) -> dict[str, Any]:
     return {"shapes": shapes, "annotations": titles}
 
 
-def _latency(result: RunResult, when: dict[str, Any]) -> Chart:
+def _latency(result: RunResult, when: dict[str, Any]) -> Drawing:
     by_seconds = has_seconds(result)
     limits = list(_drawable(result, by_seconds=by_seconds))
     if by_seconds:
@@ -87,7 +87,7 @@ def _latency(result: RunResult, when: dict[str, Any]) -> Chart:
     pairs = [(limit, limit.line(max(1.0, limit.result.limit) / units.NS_PER_S)) for limit in limits]
     shown, beyond = in_view(pairs, drawn, log=True)
     traces = [*drawn, *shown]
-    return Chart("Latency over time", note + beyond, traces, {**when, "yaxis": duration_axis("latency", traces)})
+    return Drawing("Latency over time", note + beyond, traces, {**when, "yaxis": duration_axis("latency", traces)})
 
 
 def _in_words(dash: str) -> str:
@@ -185,7 +185,7 @@ def _at(second: float, ns: float, told: str) -> Point:
     return second, max(1.0, ns) / units.NS_PER_S, told
 
 
-def _vus(result: RunResult, when: dict[str, Any]) -> Chart:
+def _vus(result: RunResult, when: dict[str, Any]) -> Drawing:
     """Vus as planned, and how many operations were going on in the mean: by Little's law, time spent a second."""
     planned = _planned_vus(result.phases, result)
     going_on = []
@@ -205,7 +205,7 @@ def _vus(result: RunResult, when: dict[str, Any]) -> Chart:
     if is_open:
         note += " With an arrival rate vus is the most there may be, and what is in progress may be waiting for one."
     shown = traces if going_on or len({y for _, y, _ in planned}) > 1 else []
-    return Chart("Active vus", note, shown, {**when, "yaxis": axis("vus", rangemode="tozero")})
+    return Drawing("Active vus", note, shown, {**when, "yaxis": axis("vus", rangemode="tozero")})
 
 
 def _planned_vus(phases: Sequence[PhaseResult], result: RunResult) -> list[tuple[float, float, str]]:

@@ -39,11 +39,39 @@ function plain(text) {
   return text.replaceAll("&lt;", "<").replaceAll("&gt;", ">").replaceAll("&amp;", "&");
 }
 
-// One after another, so that the page answers while many are drawn.
-(async () => {
-  for (const figure of document.querySelectorAll("figure.chart")) {
-    await draw(figure);
-    await new Promise((resume) => setTimeout(resume));
-  }
-  document.documentElement.dataset.charts = "drawn";
-})();
+// The library lies packed within the page. Its text becomes a script of its own, which the page's policy knows.
+let library;
+function loadLibrary() {
+  library ??= (async () => {
+    const packed = Uint8Array.from(atob(document.querySelector("#plotly").textContent), (char) => char.charCodeAt(0));
+    const unpacked = new Blob([packed]).stream().pipeThrough(new DecompressionStream("gzip"));
+    const script = document.createElement("script");
+    script.textContent = await new Response(unpacked).text();
+    document.head.append(script);
+  })();
+  return library;
+}
+
+// Charts are drawn one after another when they come near the screen, and all of them to be printed.
+let queue = Promise.resolve();
+function drawSoon(figure) {
+  if (figure.dataset.drawn) return;
+  figure.dataset.drawn = "soon";
+  queue = queue.then(loadLibrary).then(() => draw(figure)).catch(console.error).then(() => new Promise((resume) => setTimeout(resume)));
+}
+
+const figures = [...document.querySelectorAll("figure.chart")];
+const watch = new IntersectionObserver(
+  (entries) => {
+    for (const { target, isIntersecting } of entries) {
+      if (!isIntersecting) continue;
+      watch.unobserve(target);
+      drawSoon(target);
+    }
+    queue.then(() => (document.documentElement.dataset.charts = "drawn"));
+  },
+  { rootMargin: "800px" },
+);
+figures.forEach((figure) => watch.observe(figure));
+if (!figures.length) document.documentElement.dataset.charts = "drawn";
+addEventListener("beforeprint", () => figures.forEach(drawSoon));

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import base64
+import gzip
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from importlib.resources import files
+from typing import Final
 
 from perfcli import __version__
-from perfcli.errors import worst
+from perfcli.errors import PerfError, worst
 from perfcli.regression.result import AbResult
-from perfcli.report.html.comparison import render_comparison
-from perfcli.report.html.markup import Markup, element, joined
-from perfcli.report.html.overview import render_overview
-from perfcli.report.html.plotly import plotly_source
-from perfcli.report.html.run import render_run
+from perfcli.report.html.articles import article_of, overview
+from perfcli.report.html.markup import Markup, element
+from perfcli.report.html.render import overview_html, to_html
 from perfcli.report.saved import Reported
+
+_BEST: Final = 9
 
 
 def render_html(results: Sequence[Reported]) -> str:
@@ -25,8 +27,25 @@ def render_html(results: Sequence[Reported]) -> str:
         PerfError: the extra `report`, which brings plotly, is not installed.
     """
     anchored = {f"result-{number}": result for number, result in enumerate(results, start=1)}
-    scripts = [plotly_source(), _shipped("page.js")]
-    return f"<!doctype html>\n{element('html', _head(anchored, scripts), _body(anchored, scripts), lang='en')}\n"
+    library, script = plotly_source(), _shipped("page.js")
+    head, body = _head(anchored, [library, script]), _body(anchored, library, script)
+    return f"<!doctype html>\n{element('html', head, body, lang='en')}\n"
+
+
+def plotly_source() -> str:
+    """plotly.js, as the extra `report` brings it.
+
+    Raises:
+        PerfError: the extra is not installed.
+    """
+    try:
+        from plotly.offline import get_plotlyjs  # type: ignore[import-untyped]
+    except ImportError as error:
+        raise PerfError(
+            f"the HTML report draws its charts with plotly, which cannot be imported: {error}",
+            hint="pip install 'digipal-perf[report]'",
+        ) from error
+    return str(get_plotlyjs())
 
 
 def _head(anchored: Mapping[str, Reported], scripts: Sequence[str]) -> Markup:
@@ -43,20 +62,46 @@ def _head(anchored: Mapping[str, Reported], scripts: Sequence[str]) -> Markup:
     )
 
 
-def _body(anchored: Mapping[str, Reported], scripts: Sequence[str]) -> Markup:
-    articles = (
-        render_comparison(result, anchor) if isinstance(result, AbResult) else render_run(result, anchor)
-        for anchor, result in anchored.items()
-    )
+def _body(anchored: Mapping[str, Reported], library: str, script: str) -> Markup:
     return element(
         "body",
         element("a", "Skip to the results", href="#results", class_="skip"),
         element("header", element("p", "digipal-perf report", class_="brand"), class_="page"),
         element("noscript", element("p", "Without JavaScript there are no charts; every table is here.")),
-        element("main", render_overview(anchored), *articles, id="results"),
+        element("main", *_articles(anchored), id="results"),
         element("footer", f"Written by digipal-perf {__version__}."),
-        joined(element("script", Markup(script)) for script in scripts),
+        element("script", Markup(_packed(library)), type="application/gzip", id="plotly"),
+        element("script", Markup(script)),
     )
+
+
+def _articles(anchored: Mapping[str, Reported]) -> Iterator[Markup]:
+    """The overview of several results, then each with links to its neighbours."""
+    if len(anchored) < 2:
+        yield from (to_html(article_of(result), anchor) for anchor, result in anchored.items())
+        return
+    yield overview_html(overview(anchored), "overview")
+    around = [None, *anchored, None]
+    for (anchor, result), before, after in zip(anchored.items(), around, around[2:], strict=False):
+        yield to_html(article_of(result), anchor, _neighbours(anchored, before, after))
+
+
+def _neighbours(anchored: Mapping[str, Reported], before: str | None, after: str | None) -> Markup:
+    links = [
+        element("a", f"← {_name(anchored[before])}", href=f"#{before}", rel="prev") if before else None,
+        element("a", "Overview", href="#overview"),
+        element("a", f"{_name(anchored[after])} →", href=f"#{after}", rel="next") if after else None,
+    ]
+    return element("nav", *links, aria_label="results", class_="neighbours")
+
+
+def _name(result: Reported) -> str:
+    return f"{result.scenario} (ab)" if isinstance(result, AbResult) else result.name
+
+
+def _packed(library: str) -> str:
+    """The library compressed, as it is nearly all of the page; always the same bytes for the same library."""
+    return base64.b64encode(gzip.compress(library.encode(), _BEST, mtime=0)).decode()
 
 
 def _title(anchored: Mapping[str, Reported]) -> str:

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from perfcli.regression.result import MetricComparison
 from perfcli.report.change import percent, sentence
-from perfcli.report.html.chart import COLOURS, Chart, Trace, axis, label, line
+from perfcli.report.html.chart import COLOURS, Drawing, Trace, axis, label, line
 from perfcli.report.pairs import axis_range, margin_shown, worth_a_picture
 
 _ROW_HEIGHT: Final = 58
@@ -23,7 +23,7 @@ _MOST: Final = 700.0
 _SYMBOLS: Final = ("triangle-left", "circle", "triangle-right")
 
 
-def pairs_chart(metrics: Sequence[MetricComparison]) -> Chart:
+def pairs_chart(metrics: Sequence[MetricComparison]) -> Drawing:
     """A row for each metric worth a look: its pairs, its estimate with the interval, and the margin as a shade."""
     shown = list(reversed(worth_a_picture(metrics)))
     ends = axis_range(shown)
@@ -38,7 +38,8 @@ def pairs_chart(metrics: Sequence[MetricComparison]) -> Chart:
         "Each dot is a pair: to the right the candidate was slower or took more; a triangle lies beyond the edge, "
         "and its label says where. Shaded: changes within the margin."
     )
-    return Chart("Differences of the pairs", note, [*_intervals(shown), _dots(shown, *ends), _estimates(shown)], layout)
+    traces = [*_intervals(shown), _dots(shown, *ends), _estimates(shown)]
+    return Drawing("Differences of the pairs", note, traces, layout)
 
 
 def _dots(metrics: Sequence[MetricComparison], low: float, high: float) -> Trace:

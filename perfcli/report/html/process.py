@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from perfcli import units
 from perfcli.report.figures import share, signed
-from perfcli.report.html.chart import Chart, Trace, axis, line, size_axis
+from perfcli.report.html.chart import Drawing, Trace, axis, line, size_axis
 from perfcli.report.html.limits import in_view, judged_limits, span_of
 from perfcli.report.html.over_time import phases, time_axis
 from perfcli.results import MonitorSample, RunResult
@@ -24,7 +24,7 @@ _SHORTEST_S: Final = 0.1
 Readings = Sequence[MonitorSample]
 
 
-def process_charts(result: RunResult) -> list[Chart]:
+def process_charts(result: RunResult) -> list[Drawing]:
     """Memory, CPU and database, as read from outside while the load ran."""
     ends_ns = result.duration_ns or 0
     readings = [each for each in result.monitor if 0 <= each.at_ns <= ends_ns]
@@ -36,7 +36,7 @@ def process_charts(result: RunResult) -> list[Chart]:
     ]
 
 
-def _memory_chart(result: RunResult, readings: Readings, when: dict[str, Any]) -> Chart:
+def _memory_chart(result: RunResult, readings: Readings, when: dict[str, Any]) -> Drawing:
     drawn = list(_memory(result, readings))
     baseline, harness = result.memory.baseline_rss, result.memory.harness_rss
     offsets = {"memory.growth": 0}
@@ -47,10 +47,10 @@ def _memory_chart(result: RunResult, readings: Readings, when: dict[str, Any]) -
         "Since the load began: RSS, and USS, which no other process shares. Dashed the slope fitted to RSS over the "
         "operations."
     )
-    return Chart("Memory growth over time", note + beyond, [*drawn, *shown], {**when, "yaxis": size_axis("growth")})
+    return Drawing("Memory growth over time", note + beyond, [*drawn, *shown], {**when, "yaxis": size_axis("growth")})
 
 
-def _cpu_chart(result: RunResult, readings: Readings, when: dict[str, Any]) -> Chart:
+def _cpu_chart(result: RunResult, readings: Readings, when: dict[str, Any]) -> Drawing:
     duration_s = (result.duration_ns or 0) / units.NS_PER_S
     width_s = 1.0 if duration_s >= _LEAST_SECONDS else max(duration_s / _PARTS, _SHORTEST_S)
     means = list(_cpu(readings, width_s, duration_s))
@@ -59,7 +59,7 @@ def _cpu_chart(result: RunResult, readings: Readings, when: dict[str, Any]) -> C
     stretch = units.format_duration(width_s * units.NS_PER_S)
     note = f"The mean of each {stretch}; 100% is one core, all engine processes together."
     axis_ = axis("CPU", tickformat=".0%", rangemode="tozero")
-    return Chart("CPU over time", note + beyond, [cpu, *shown], {**when, "yaxis": axis_})
+    return Drawing("CPU over time", note + beyond, [cpu, *shown], {**when, "yaxis": axis_})
 
 
 def _cpu(readings: Readings, width_s: float, duration_s: float) -> Iterator[tuple[float, float, str]]:
@@ -80,7 +80,7 @@ def _cpu(readings: Readings, width_s: float, duration_s: float) -> Iterator[tupl
         yield min(duration_s, point[0] + width_s), *point[1:]
 
 
-def _disk_chart(result: RunResult, readings: Readings, when: dict[str, Any]) -> Chart:
+def _disk_chart(result: RunResult, readings: Readings, when: dict[str, Any]) -> Drawing:
     """Two axes, one above the other: a log of some megabytes would hide what the file does, or the other way."""
     shown = _thinned(readings, lambda each: each.database_bytes)
     database = _series("database", shown, lambda each: each.database_bytes, units.format_size)
@@ -96,7 +96,7 @@ def _disk_chart(result: RunResult, readings: Readings, when: dict[str, Any]) -> 
     layout["xaxis"] = {**layout["xaxis"], "anchor": "y2"}
     traces = [database, wal, *size_limits, *(each | {"yaxis": "y2"} for each in wal_limits)]
     note = "The database file, and below it its write-ahead log, each on an axis of its own."
-    return Chart("Database size over time", note + size_beyond + wal_beyond, traces, layout)
+    return Drawing("Database size over time", note + size_beyond + wal_beyond, traces, layout)
 
 
 def _limits(result: RunResult, drawn: Sequence[Trace], offsets: dict[str, int]) -> tuple[list[Trace], str]:

@@ -8,7 +8,7 @@ from itertools import pairwise
 from typing import Any, Final
 
 from perfcli import units
-from perfcli.report.html.chart import QUIET_COLOUR, Chart, Trace, axis, line
+from perfcli.report.html.chart import QUIET_COLOUR, Drawing, Trace, axis, line
 from perfcli.report.html.limits import Limit, in_view, judged_limits, runs_alone, span_of
 from perfcli.results import TOTAL, RunResult, SecondOfLoad
 
@@ -47,7 +47,7 @@ def is_part(each: SecondOfLoad, seconds: Sequence[SecondOfLoad]) -> bool:
     return each.length_ns < max(units.NS_PER_S, *(other.length_ns for other in seconds))
 
 
-def throughput_chart(result: RunResult, when: dict[str, Any]) -> Chart:
+def throughput_chart(result: RunResult, when: dict[str, Any]) -> Drawing:
     """Operations a second that succeeded, each and all of them, and what was due."""
     names = list(result.seconds_by_operation) or list(result.slices)
     by_operation = [
@@ -63,7 +63,7 @@ def throughput_chart(result: RunResult, when: dict[str, Any]) -> Chart:
     ]
     shown, beyond = in_view(pairs, [*drawn, *offered])
     open_note = " Dashed: iterations that were due." if offered else ""
-    return Chart(
+    return Drawing(
         "Throughput over time",
         f"Successful operations a second.{open_note}{beyond}",
         [*drawn, *offered, *shown],
@@ -162,11 +162,11 @@ def _rates_by_slice(result: RunResult, operations: Sequence[str]) -> list[tuple[
     ]
 
 
-def errors_chart(result: RunResult, when: dict[str, Any]) -> Chart:
+def errors_chart(result: RunResult, when: dict[str, Any]) -> Drawing:
     """Failures a second of each operation that has any, and the rates that are judged; empty without a failure."""
     names = [name for name, seconds in result.seconds_by_operation.items() if any(each.failed for each in seconds)]
     if not any(each.failed for each in result.seconds):
-        return Chart("Errors over time", "", [], {})
+        return Drawing("Errors over time", "", [], {})
     traces = [
         _steps(name or "failed", [(e, e.failed / e.length_s) for e in _whole_seconds(result, name)], index, _per_s)
         for index, name in enumerate(names or [""])
@@ -178,7 +178,7 @@ def errors_chart(result: RunResult, when: dict[str, Any]) -> Chart:
         traces += _judged_shares(result, limits, first=len(traces))
         note += " On the axis to the right, dashed: the shares that are judged."
         layout["yaxis2"] = axis("share", tickformat=".0%", rangemode="tozero", overlaying="y", side="right")
-    return Chart("Errors over time", note, traces, layout)
+    return Drawing("Errors over time", note, traces, layout)
 
 
 def _per_s(rate: float) -> str:

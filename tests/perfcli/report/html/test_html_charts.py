@@ -11,7 +11,7 @@ from plotly.graph_objects import Figure
 
 from perfcli.metrics.histogram import Histogram
 from perfcli.regression.result import AbResult
-from perfcli.report.html.chart import Chart, duration_axis, label, line
+from perfcli.report.html.chart import Drawing, duration_axis, label, line
 from perfcli.report.html.latency import latency_charts, percentile_chart
 from perfcli.report.html.over_time import load_charts
 from perfcli.report.html.pairs import pairs_chart
@@ -20,11 +20,11 @@ from perfcli.report.pairs import worth_a_picture
 from perfcli.results import RunResult, ThresholdResult
 
 
-def charts_of(result: RunResult) -> dict[str, Chart]:
+def charts_of(result: RunResult) -> dict[str, Drawing]:
     return {chart.title: chart for chart in (*latency_charts(result), *load_charts(result), *process_charts(result))}
 
 
-def named(chart: Chart, name: str) -> dict[str, Any]:
+def named(chart: Drawing, name: str) -> dict[str, Any]:
     return next(trace for trace in chart.traces if trace["name"] == label(name))
 
 
@@ -56,7 +56,7 @@ def test_a_percentile_curve_is_that_of_the_histogram(histogram_of: Callable[[int
     assert (firm["line"]["dash"], thin["line"]["dash"]) == ("solid", "dot")
 
 
-def limits_in(chart: Chart) -> list[str]:
+def limits_in(chart: Drawing) -> list[str]:
     return [trace["name"] for trace in chart.traces if trace.get("meta") == "limit"]
 
 

@@ -164,6 +164,8 @@ def opened(
 
 
 def test_every_chart_draws_without_a_complaint_or_a_request(opened: Browser) -> None:
+    opened.tell("dispatchEvent(new Event('beforeprint'))")
+    opened.wait_for("[...document.querySelectorAll('figure.chart')].every(f => f.dataset.drawn === 'yes')")
     marks = "[...document.querySelectorAll('figure.chart')].map(f => f.querySelectorAll('svg .trace path').length)"
     drawn = opened.tell(marks)
     assert len(drawn) == 1 + 10 + 10 + 1
