@@ -10,7 +10,7 @@ from pathlib import Path
 from rich.console import Console
 
 from perfcli.documents import STDOUT
-from perfcli.errors import ExitCode, UsageError, worst
+from perfcli.errors import UsageError, worst
 from perfcli.outputs import Outputs, check_folder
 from perfcli.plan import ExecutionPlan
 from perfcli.pool.checkout import choose_engine
@@ -19,8 +19,7 @@ from perfcli.regression.store import Store
 from perfcli.report.console import to_console
 from perfcli.report.figures import announce
 from perfcli.report.live import LiveProgress
-from perfcli.report.run import run_document
-from perfcli.report.summary import render_retry, render_verdict_line, summary_document
+from perfcli.report.summary import render_retry, render_run, render_verdict_line, summary_document, takes_a_line
 from perfcli.report.writing import Places, add_job_summary, check_places, write_reports
 from perfcli.results import RunResult, save_results
 from perfcli.run import run_scenario
@@ -91,6 +90,7 @@ def _run_all(
     interrupts = Interrupts()
     interrupts.install()
     results: list[RunResult] = []
+    short = len(plans) > 1 and not (options.verbose or options.plots)
     try:
         with choose_engine(options.engine) as engine:
             announce(engine)
@@ -112,14 +112,15 @@ def _run_all(
                 results.append(result)
                 _save(results, options, store, outputs)
                 with outputs.attempt("stdout"):
-                    _show(result, options, console, alone=len(plans) == 1)
+                    _show(result, options, console, short=short)
     finally:
         # also if a later scenario cannot even be started
         if results:
             _report(results, options, outputs)
     with outputs.attempt("stdout"):
         if len(plans) > 1 and not options.quiet:
-            console.print()
+            if short and takes_a_line(results[-1]):
+                console.print()
             console.print(to_console(summary_document(results)))
         if len(results) < len(plans):
             console.print(f"not run: {len(plans) - len(results)} of {len(plans)} scenarios", style="yellow")
@@ -133,17 +134,12 @@ def _tell_of_retry(options: SuiteOptions, console: Console, outputs: Outputs, st
             console.print(render_retry(starved))
 
 
-def _show(result: RunResult, options: SuiteOptions, console: Console, *, alone: bool) -> None:
-    """The report of a scenario; of several a line for each that passes, as their summary follows."""
-    in_full = options.verbose or options.plots
+def _show(result: RunResult, options: SuiteOptions, console: Console, *, short: bool) -> None:
     if options.quiet:
         # a program reads it by lines
         console.print(render_verdict_line(result), soft_wrap=not console.is_terminal)
-    elif alone or in_full or result.exit_code != ExitCode.PASS:
-        console.print(to_console(run_document(result, plot=options.plots), brief=not options.verbose))
-        console.print()
     else:
-        console.print(render_verdict_line(result))
+        console.print(render_run(result, short=short, verbose=options.verbose, plot=options.plots))
 
 
 def _save(results: Sequence[RunResult], options: SuiteOptions, store: Store, outputs: Outputs) -> None:

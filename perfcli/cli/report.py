@@ -84,9 +84,16 @@ def report(results: tuple[Path, ...], reports: dict[str, Path], plots: bool, ver
 def _show(reported: Sequence[Reported], console: Console, *, plots: bool, verbose: bool) -> None:
     from perfcli.report.console import to_console
     from perfcli.report.saved import document_of, summary_of
+    from perfcli.report.summary import render_run, takes_a_line
+    from perfcli.results import RunResult
 
+    short = len(reported) > 1 and not (verbose or plots)
     for result in reported:
-        console.print(to_console(document_of(result, plot=plots), brief=not verbose))
-        if len(reported) > 1:
+        if isinstance(result, RunResult):
+            console.print(render_run(result, short=short, verbose=verbose, plot=plots))
+        else:
+            console.print(to_console(document_of(result), brief=not verbose))
             console.print()
+    if short and takes_a_line(reported[-1]):
+        console.print()
     console.print(to_console(summary_of(reported)))

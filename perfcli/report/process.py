@@ -45,7 +45,7 @@ def resources_in_brief(result: RunResult) -> Text:
     if "io.written_per_op" in known:
         known.pop("io.written", None)
     parts = [Text(_IN_BRIEF[name].format(_written(METRICS[name], value))) for name, value in known.items()]
-    if (leak := result.memory.leak) and "memory.growth" in known:
+    if (leak := result.memory.leak) and not leak.judged and "memory.growth" in known:
         parts[0].append(f" ({_leak_in_brief(leak)})", QUIET)
     return Text(" · ").join(parts) if parts else why_not(result, "measured")
 
@@ -106,8 +106,6 @@ def _written(metric: Metric, value: float) -> str:
 
 
 def _leak_in_brief(leak: LeakResult) -> str:
-    if leak.judged:
-        return f"still growing by {_SLOPE(leak.slope)}"
     return "leak: run too short" if _is_short(leak) else "no leak"
 
 

@@ -9,14 +9,15 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from perfcli import units
-from perfcli.errors import Verdict
+from perfcli.errors import ExitCode, Verdict
 from perfcli.plan import ExecutionPlan
+from perfcli.regression.result import AbResult
 from perfcli.report.blocks import DOUBTFUL, QUIET, Column, Line, Section, Table
 from perfcli.report.compared import comparison_word
 from perfcli.report.console import to_console
 from perfcli.report.figures import counted, figure, name, one_line, share, verdict_word
 from perfcli.report.layout import INDENT, Hanging, labelled
-from perfcli.report.run import outcome, verdict_line
+from perfcli.report.run import outcome, run_document, verdict_line
 from perfcli.report.thresholds import limit_used, nearest_limit, subject
 from perfcli.results import RunResult
 from perfcli.scenario.models import Scenario
@@ -50,6 +51,24 @@ def render_list(scenarios: Sequence[tuple[Scenario, str]]) -> RenderableType:
         return Text("No scenarios here.")
     width = max((len(scenario.name) for scenario, _ in scenarios if len(scenario.name) <= _LONGEST_NAME), default=0)
     return Group(*(_listed_scenario(scenario, plan, width) for scenario, plan in scenarios))
+
+
+def render_run(result: RunResult, *, short: bool = False, verbose: bool = False, plot: bool = False) -> RenderableType:
+    """The report of a scenario, and a blank line.
+
+    Args:
+        short: whether one that passes has but a line; for one of several, of which a summary follows.
+        verbose: whether everything is printed.
+        plot: whether the latency of each operation is drawn.
+    """
+    if short and takes_a_line(result):
+        return render_verdict_line(result)
+    return Group(to_console(run_document(result, plot=plot), brief=not verbose), Text())
+
+
+def takes_a_line(result: RunResult | AbResult) -> bool:
+    """Whether a short report of several has but a line of it."""
+    return isinstance(result, RunResult) and result.exit_code == ExitCode.PASS
 
 
 def render_verdict_line(result: RunResult) -> RenderableType:

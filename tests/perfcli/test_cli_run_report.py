@@ -78,6 +78,11 @@ def test_eleven_that_pass_take_a_line_each_and_one_in_the_summary(invoke: Invoke
     assert len([line for line in lines if line]) == 11 + 2 + 11 + 2
 
 
+def test_saved_results_are_printed_as_they_were(invoke: Invoke) -> None:
+    told = invoke("run", *files("s00", "slow", "s01"), "--json", "r.json").stdout
+    assert invoke("report", "r.json").stdout.rstrip() == told.rstrip()
+
+
 def test_the_one_that_fails_is_printed_in_full(invoke: Invoke) -> None:
     result = invoke("run", *files("s00", "slow", "s01"))
     assert result.exit_code == ExitCode.THRESHOLD_FAILED
