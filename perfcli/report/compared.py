@@ -64,23 +64,12 @@ def _blocks(compared: BaselineComparison) -> Iterator[Block]:
 
 
 def _which(compared: BaselineComparison) -> Text:
+    """The outcome, what the baseline was, and what the outcome means for the exit code if that is not plain."""
     engine = engine_words("", compared.engine_version, compared.commit, modified=False)
-    since = ", ".join(filter(None, (compared.started_at, engine)))
-    return Text.assemble(
-        _told(compared), " against ", name(compared.name, "bold"), (f"  ({since})" if since else "", QUIET)
-    )
-
-
-def _told(compared: BaselineComparison) -> Text:
-    """The outcome of the whole, and what it means for the exit code where that is not plain."""
-    word = _word(compared.change)
-    if compared.change in ("incomparable", "inconclusive") and not compared.strict:
-        return Text.assemble(word, (" (--strict makes it fail)", QUIET))
-    return Text.assemble(word, f" of {units.format_percentage(compared.margin)} or more" if _changed(compared) else "")
-
-
-def _changed(compared: BaselineComparison) -> bool:
-    return compared.change in ("regression", "improvement")
+    margin = f"margin {units.format_percentage(compared.margin)}"
+    forgiven = compared.change in ("incomparable", "inconclusive") and not compared.strict
+    more = [compared.started_at, engine, margin, "--strict makes it fail" if forgiven else ""]
+    return Text.assemble(comparison_word(compared), (f"  ({', '.join(filter(None, more))})", QUIET))
 
 
 def _row(operation: OperationChange) -> list[Text]:

@@ -54,11 +54,12 @@ def verdict_block(result: RunResult) -> blocks.Verdict:
     """The verdict; of a run that passed with what ran, of another with its reasons."""
     word = verdict_word(result.verdict)
     word.plain = word.plain.upper()
-    if result.baseline and result.baseline.change == "regression":
+    reasons = list(map(name, result.reasons))
+    if result.baseline is not None and result.baseline.change == "regression":
         word.append(", REGRESSION", f"bold {BAD}")
+        reasons.insert(0, comparison_word(result.baseline))
     passed = result.verdict is Verdict.PASS
     text = load_in_brief(result) if passed else Text(outcome(result))
-    reasons = list(map(name, result.reasons))
     held = passed and result.exit_code == result.own_exit_code
     return blocks.Verdict(word, name(result.name, "bold"), text, reasons, passed=held)
 

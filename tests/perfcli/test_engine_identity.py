@@ -362,7 +362,7 @@ def test_an_edited_checkout_beside_an_installed_engine_is_what_runs(repository: 
     finished = perform(repository / "digipal", "run", "../loads.yaml", "--json", "../out.json")
     assert finished.returncode == 0, finished.stdout + finished.stderr
     digest = source_digest(repository / "digipal")
-    assert f"engine    the working tree; sources {digest}, modified" in finished.stdout
+    assert f"the working tree; sources {digest}, modified" in finished.stdout
     (written,) = json.loads((repository / "out.json").read_text(encoding="utf-8"))
     assert (written["engine"], written["commit"], written["engine_modified"]) == ("the working tree", "", True)
     assert written["environment"]["engine_version"] == digest

@@ -77,7 +77,7 @@ def test_nothing_where_nothing_was_compared(make_result: MakeResult) -> None:
 
 def test_each_operation_with_both_times_its_change_and_its_verdict(section: Callable[..., str]) -> None:
     lines = section(200).splitlines()
-    assert lines[0].startswith("  baseline  REGRESSION of 15% or more against main  (2026-01-02T03:04:05+00:00")
+    assert lines[0].startswith("  baseline  REGRESSION against main")
     assert lines[1:6] == [
         "                operation   p50 then  p50 now  change       p",
         "  -----------------------------------------------------------",
@@ -101,7 +101,8 @@ def test_fits_every_width(width: int, section: Callable[..., str]) -> None:
 def test_what_is_incomparable_says_why_and_what_strict_would_do(section: Callable[..., str]) -> None:
     reasons = ["Python is CPython 3.12.1, was CPython 3.11.7", "the scenario does other work: setup.pets is 5, was 0"]
     told = section(change="incomparable", reasons=reasons, operations=[])
-    assert "incomparable (--strict makes it fail) against main" in told
+    assert "incomparable with main" in told
+    assert "--strict makes it fail" in told
     assert "  - Python is CPython 3.12.1, was CPython 3.11.7\n" in told
     assert "--strict" not in section(change="incomparable", reasons=reasons, operations=[], strict=True)
 
@@ -127,7 +128,7 @@ class TestWithTheWholeReport:
         told = printed(run_document(failed), 200)
         assert told.startswith("FAIL, REGRESSION  database_load")
         assert "- a < 1ms: 2 ms" in told
-        assert "REGRESSION of 15% or more against main" in told
+        assert "REGRESSION against main: " in told
         assert "exit code" not in printed(render_verdict_line(failed), 400)
 
     def test_the_summary_names_it_first(self, slower: RunResult, make_result: MakeResult, printed: Printed) -> None:
