@@ -42,12 +42,14 @@ def baseline_in_brief(result: RunResult) -> Iterator[tuple[str, Text]]:
 def comparison_word(compared: BaselineComparison) -> Text:
     """What became of it, with what is slower: `REGRESSION against main: create_pet +31%`."""
     slower = [f"{one_line(each.name)} {_change(each)}" for each in compared.operations if each.change == "regression"]
-    label, why = one_line(compared.name), one_line("; ".join(compared.reasons))
-    if compared.change == "regression":
-        return Text.assemble(_word("regression"), f" against {label}: {', '.join(slower)}")
-    if compared.change == "incomparable":
-        return Text.assemble(_word("incomparable"), f" with {label}: {why}")
-    return Text.assemble(_word(compared.change), f" against {label}")
+    more = {"regression": ", ".join(slower), "incomparable": one_line("; ".join(compared.reasons))}
+    why = more.get(compared.change, "")
+    return Text.assemble(_outcome(compared), f": {why}" if why else "")
+
+
+def _outcome(compared: BaselineComparison) -> Text:
+    relation = "with" if compared.change == "incomparable" else "against"
+    return Text.assemble(_word(compared.change), f" {relation} {one_line(compared.name)}")
 
 
 def _blocks(compared: BaselineComparison) -> Iterator[Block]:
@@ -69,7 +71,7 @@ def _which(compared: BaselineComparison) -> Text:
     margin = f"margin {units.format_percentage(compared.margin)}"
     forgiven = compared.change in ("incomparable", "inconclusive") and not compared.strict
     more = [compared.started_at, engine, margin, "--strict makes it fail" if forgiven else ""]
-    return Text.assemble(comparison_word(compared), (f"  ({', '.join(filter(None, more))})", QUIET))
+    return Text.assemble(_outcome(compared), (f"  ({', '.join(filter(None, more))})", QUIET))
 
 
 def _row(operation: OperationChange) -> list[Text]:
