@@ -11,9 +11,8 @@ import pytest
 
 from perfcli.errors import Verdict
 from perfcli.plan import plan_run
-from perfcli.report.console import to_console
+from perfcli.report.console import make_console, to_console
 from perfcli.report.run import run_document
-from perfcli.report.terminal import make_console
 from perfcli.run import run_scenario
 from perfcli.scenario.library import find_scenarios
 from perfcli.scenario.loader import load_scenario

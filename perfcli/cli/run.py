@@ -81,8 +81,8 @@ def plan(chosen: list[ExecutionPlan]) -> None:
       digipal-perf plan my.yaml --workers 20 --duration 30s
       digipal-perf plan --tag quick
     """
+    from perfcli.report.console import make_console
     from perfcli.report.summary import render_plans
-    from perfcli.report.terminal import make_console
 
     console = make_console()
     # for a pipe a phase stays on its line, however long, so that grep finds it whole
@@ -100,8 +100,8 @@ def list_scenarios(scenarios: tuple[str, ...], tags: tuple[str, ...]) -> None:
       digipal-perf list --tag quick
     """
     from perfcli.plan import plan_run
+    from perfcli.report.console import make_console
     from perfcli.report.summary import render_list
-    from perfcli.report.terminal import make_console
 
     found = [(scenario, plan_run(scenario, 0).describe()) for scenario in load(scenarios, tags, [])]
     console = make_console()

@@ -74,8 +74,8 @@ def explain(subject: str, markdown: bool) -> None:
     if markdown:
         _print_table(subject)
         return
+    from perfcli.report.console import make_console
     from perfcli.report.explained import render_all, render_explanation
-    from perfcli.report.terminal import make_console
 
     console = make_console()
     if subject:

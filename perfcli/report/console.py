@@ -1,11 +1,15 @@
-"""Blocks on a console."""
+"""The console that reports are printed on, a terminal's own or plain text; and blocks on it."""
 
 from __future__ import annotations
 
+import codecs
+import io
+import os
 import sys
 from collections.abc import Iterable, Iterator
-from typing import Final
+from typing import IO, Final
 
+from rich.cells import cell_len
 from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
 from rich.text import Text
 
@@ -25,10 +29,41 @@ from perfcli.report.blocks import (
 )
 from perfcli.report.drawings import HEIGHTS, PLAIN_HEIGHTS
 from perfcli.report.figures import name_as_is
-from perfcli.report.layout import INDENT, FittingTable, Hanging, labelled, listed
-from perfcli.report.terminal import is_plain
+from perfcli.report.layout import INDENT, FittingTable, Hanging, is_plain, labelled, listed
 
+PLAIN_WIDTH: Final = 160
+"""Columns of a report that goes to a file or a pipe: the full tables fit, whoever runs it and wherever."""
+
+_NARROW_STAND_INS: Final = {"µ": "u", "μ": "u", "–": "-", "−": "-", "—": "-", "…": "~", "≥": ">", "≤": "<", "·": "-"}
 _TO_ASCII: Final = str.maketrans(HEIGHTS, PLAIN_HEIGHTS)
+
+
+def make_console(*, file: IO[str] | None = None) -> Console:
+    """A console on `file`, stdout by default.
+
+    On a terminal: its width and colours, or neither colour nor weight where NO_COLOR is set (https://no-color.org).
+    Elsewhere: no escape sequence at all, and a width of 160 columns unless COLUMNS says otherwise.
+    """
+    stream = sys.stdout if file is None else file
+    _print_what_can_be_printed(stream)
+    is_terminal = stream.isatty()
+    return Console(
+        file=stream,
+        force_terminal=is_terminal,
+        color_system="auto" if is_terminal and not os.environ.get("NO_COLOR") else None,
+        width=None if is_terminal else _plain_width(),
+        markup=False,
+        emoji=False,
+        highlight=False,
+        legacy_windows=False,
+    )
+
+
+def as_text(shown: RenderableType, width: int = PLAIN_WIDTH) -> str:
+    """What a plain console of that many columns shows."""
+    stream = io.StringIO()
+    Console(file=stream, width=width, color_system=None, force_terminal=False).print(shown)
+    return stream.getvalue()
 
 
 def to_console(document: Iterable[Section], *, brief: bool = False) -> RenderableType:
@@ -99,3 +134,24 @@ def _render(block: Block) -> Iterator[RenderableType]:
 
 def _ascii_spark(text: Text) -> Text:
     return Text(text.plain.translate(_TO_ASCII)) if text.style == SPARK else text
+
+
+def _plain_width() -> int:
+    columns = os.environ.get("COLUMNS", "")
+    return int(columns) if columns.isdecimal() and int(columns) > 0 else PLAIN_WIDTH
+
+
+def _print_what_can_be_printed(stream: IO[str]) -> None:
+    """Let a stream whose encoding lacks a character (µ in ASCII) print a stand-in as wide, instead of raising."""
+    if isinstance(stream, io.TextIOWrapper):
+        stream.reconfigure(errors="perfcli-stand-in")
+
+
+def _stand_in(error: UnicodeError) -> tuple[str, int]:
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    missing = error.object[error.start : error.end]
+    return "".join(_NARROW_STAND_INS.get(char, "?" * cell_len(char)) for char in missing), error.end
+
+
+codecs.register_error("perfcli-stand-in", _stand_in)

@@ -13,8 +13,7 @@ from rich.text import Text
 
 from perfcli import units
 from perfcli.report.blocks import QUIET
-from perfcli.report.layout import INDENT
-from perfcli.report.terminal import is_plain
+from perfcli.report.layout import INDENT, is_plain
 
 MARK: Final = "^"
 HEIGHTS: Final = "▁▂▃▄▅▆▇█"

@@ -12,7 +12,6 @@ from rich.table import Table
 from rich.text import Text
 
 from perfcli.report.blocks import QUIET, Column
-from perfcli.report.terminal import is_plain
 
 INDENT: Final = "  "
 PROSE_WIDTH: Final = 100
@@ -147,3 +146,8 @@ def labelled(lines: Iterable[tuple[str, Text]]) -> list[Hanging]:
 def listed(items: Collection[Text], sign: str = "- ") -> list[Hanging]:
     """Indented paragraphs, each after a sign."""
     return [Hanging(Text(INDENT + sign, QUIET), item) for item in items]
+
+
+def is_plain(console: Console) -> bool:
+    """Whether a console takes text only: no colour, no weight, no line drawing beyond ASCII."""
+    return console.color_system is None

@@ -17,8 +17,7 @@ from perfcli.regression.result import Change, MetricComparison
 from perfcli.report.blocks import QUIET
 from perfcli.report.change import change_style, gravest_first
 from perfcli.report.figures import name, one_line
-from perfcli.report.layout import INDENT, PROSE_WIDTH, Hanging
-from perfcli.report.terminal import is_plain
+from perfcli.report.layout import INDENT, PROSE_WIDTH, Hanging, is_plain
 
 _HEADLINE_METRIC: Final = "time"
 _MOST_LINES: Final = 6

@@ -13,7 +13,7 @@ from rich.segment import ControlType, Segment, SegmentLines
 from rich.text import Text
 
 from perfcli.report.blocks import DOUBTFUL
-from perfcli.report.terminal import is_plain
+from perfcli.report.layout import is_plain
 
 _ECHO: Final = 3
 """Columns that stay free: a terminal echoes "^C" behind the panel, and a full line would wrap."""

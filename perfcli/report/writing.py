@@ -13,8 +13,8 @@ from rich.console import Console, RenderableType
 
 from perfcli.documents import STDOUT, write_document, write_text
 from perfcli.outputs import Outputs, check_outputs
+from perfcli.report.console import make_console
 from perfcli.report.saved import Reported
-from perfcli.report.terminal import make_console
 from perfcli.streams import complain
 
 Places = Mapping[str, Path]

@@ -9,8 +9,8 @@ import pytest
 from rich.cells import cell_len
 
 from perfcli.profiling.result import ProfileResult
+from perfcli.report.console import make_console
 from perfcli.report.profile import render_profile
-from perfcli.report.terminal import make_console
 
 STATEMENT = {
     "sql": "SELECT [bold]name[/] FROM pets WHERE name = ?",

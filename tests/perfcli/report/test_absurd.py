@@ -15,10 +15,9 @@ from perfcli.regression.history import history
 from perfcli.regression.kept_files import read_in_short, read_runs
 from perfcli.regression.result import AbResult
 from perfcli.regression.trend import trend
-from perfcli.report.console import to_console
+from perfcli.report.console import as_text, to_console
 from perfcli.report.history import render_history
 from perfcli.report.saved import document_of, load_reported
-from perfcli.report.terminal import as_text
 from perfcli.report.trend import render_trend
 from perfcli.report.writing import rendered
 from perfcli.results import RunResult

@@ -8,9 +8,8 @@ from collections.abc import Callable
 import pytest
 from rich.cells import cell_len
 
-from perfcli.report.console import to_console
+from perfcli.report.console import make_console, to_console
 from perfcli.report.run import run_document
-from perfcli.report.terminal import make_console
 from perfcli.results import RunResult
 
 pytestmark = pytest.mark.slow

@@ -34,7 +34,7 @@ DRAWS = """
 import sys, time
 from pathlib import Path
 from perfcli.report.panel import Panel
-from perfcli.report.terminal import make_console
+from perfcli.report.console import make_console
 from rich.text import Text
 
 console = make_console()
