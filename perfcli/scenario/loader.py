@@ -17,7 +17,7 @@ from perfcli.errors import UsageError
 from perfcli.scenario.data import put_in_data
 from perfcli.scenario.document import read_document
 from perfcli.scenario.extends import with_bases
-from perfcli.scenario.models import Scenario
+from perfcli.scenario.models import FROM_FILE, Scenario
 from perfcli.scenario.node import Node
 from perfcli.scenario.overrides import Override, apply_overrides
 from perfcli.scenario.problems import KeyPath, Location, Problem, ScenarioFileError, first_problems, in_order, shown
@@ -135,7 +135,7 @@ def _validated(root: Node, is_whole: bool) -> tuple[Scenario | None, list[Proble
 
 def _validate(root: Node) -> tuple[Scenario | None, list[ErrorDetails]]:
     try:
-        return Scenario.model_validate(root.plain()), []
+        return Scenario.model_validate(root.plain(), context=FROM_FILE), []
     except ValidationError as error:
         return None, error.errors(include_url=False)
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, GetCoreSchemaHandler
-from pydantic_core import CoreSchema, core_schema
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, GetCoreSchemaHandler, ValidationInfo
+from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 from perfcli import units
 from perfcli.executors import Load
@@ -22,12 +22,24 @@ MOST_PROCESSES: Final = 64
 MOST_PHASES: Final = 100
 MOST_STEPS: Final = 500
 MOST_THRESHOLDS: Final = 500
+FROM_FILE: Final = "from a file"
+"""The context to validate in what somebody wrote."""
 OWN_EXIT_CODES: Final = (10, 125)
 """The exit codes that thresholds may have: those below are the tool's, those above the shell's and the signals'."""
 
 
 class _Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+def _not_empty(value: Any, info: ValidationInfo) -> Any:
+    if info.context == FROM_FILE and not value:
+        raise PydanticCustomError("too_short", "", {"min_length": 1})
+    return value
+
+
+NotEmpty: Final = AfterValidator(_not_empty)
+"""What a file writes must hold something; results also hold what no file wrote."""
 
 
 def _written_percentage(value: object) -> str:
@@ -143,6 +155,7 @@ def _spread_threshold(value: Any) -> Any:
     return value if isinstance(value, (dict, BaseModel)) else {"expr": value}
 
 
+Flow = Annotated[list[Step], NotEmpty]
 Rules = list[Annotated[ThresholdRule, BeforeValidator(_spread_threshold)]]
 
 
@@ -151,7 +164,7 @@ class Phase(_Section):
 
     name: str = Field(pattern=NAME_PATTERN, description="name in tables and results")
     load: Load = Field(description="when iterations start, and how many")
-    flow: list[Step] = Field(default=[], max_length=MOST_STEPS, description="the scenario's own where none is given")
+    flow: Flow = Field(default=[], max_length=MOST_STEPS, description="the scenario's own where none is given")
     users: Users | None = Field(default=None, description="the scenario's own where none is given")
     growth: Growth | None = Field(default=None, description="the scenario's own where none is given")
     thresholds: Rules = Field(default=[], max_length=MOST_THRESHOLDS, description="what must hold in this phase")
@@ -200,10 +213,14 @@ class Scenario(_Section):
     engine: Engine = Field(default=Engine(), description="how the engine is set up")
     setup: Setup = Field(default=Setup(), description="what exists before the load")
     pool: Pool = Field(default=Pool(), description="where the vus run")
-    load: Load | None = Field(default=None, description="when iterations start, and how many; instead of phases")
-    phases: list[Phase] = Field(default=[], max_length=MOST_PHASES, description="several parts, each with its own load")
+    load: Annotated[Load | None, NotEmpty] = Field(
+        default=None, description="when iterations start, and how many; instead of phases"
+    )
+    phases: Annotated[list[Phase], NotEmpty] = Field(
+        default=[], max_length=MOST_PHASES, description="several parts, each with its own load"
+    )
     users: Users = Field(default=OWN, description="whose pet an iteration acts on")
-    flow: list[Step] = Field(default=[], max_length=MOST_STEPS, description="what an iteration does")
+    flow: Flow = Field(default=[], max_length=MOST_STEPS, description="what an iteration does")
     growth: Growth | None = Field(default=None, description="what the cost of operations is held against")
     thresholds: Rules = Field(default=[], max_length=MOST_THRESHOLDS, description="what must hold")
 

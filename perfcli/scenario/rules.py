@@ -17,7 +17,6 @@ from perfcli.thresholds import Threshold, did_you_mean
 
 _BEGIN_AT_0: Final = ("iterations", "duration")
 _USELESS_AT_A_URL: Final = (("engine",), ("pool",), ("target", "mcp", "transport"))
-_TOO_FEW: Final = "too few items: at least 1 required"
 
 
 @dataclass(frozen=True)
@@ -83,13 +82,14 @@ def rule_problems(scenario: Scenario, root: Node) -> Iterator[Problem]:
 
 def _sections(scenario: Scenario) -> list[tuple[KeyPath, Phase | Scenario]]:
     """What has a load: the phases, or else the scenario itself, whose path is empty."""
-    if "phases" in scenario.model_fields_set:
-        return [(("phases", index), phase) for index, phase in enumerate(scenario.phases)]
-    return [((), scenario)]
+    phases: list[tuple[KeyPath, Phase | Scenario]] = [
+        (("phases", at), phase) for at, phase in enumerate(scenario.phases)
+    ]
+    return phases or [((), scenario)]
 
 
 def _own_flow(path: KeyPath, section: Phase | Scenario) -> list[_Flow]:
-    return [_Flow((*path, "flow"), section.flow)] if "flow" in section.model_fields_set else []
+    return [_Flow((*path, "flow"), section.flow)] if section.flow else []
 
 
 def _flows(scenario: Scenario) -> list[_Flow]:
@@ -102,28 +102,20 @@ def _running_flows(scenario: Scenario) -> list[_Flow]:
     """The flows of the phases; without phases, the scenario's own."""
     shared = _own_flow((), scenario)
     running = (_own_flow(path, section) or shared for path, section in _sections(scenario))
-    return list({flow.path: flow for flows in running for flow in flows}.values()) or shared
+    return list({flow.path: flow for flows in running for flow in flows}.values())
 
 
 def _loads(scenario: Scenario, root: Node) -> Iterator[Problem]:
-    written = scenario.model_fields_set & {"load", "phases"}
-    if len(written) == 2:
+    if scenario.load and scenario.phases:
         yield root.problem(("phases",), "does not go beside load: write one load, or phases with a load each", key=True)
-    elif not written:
+    elif not (scenario.load or scenario.phases):
         message = "required key is missing (when iterations start, and how many): write a load, or phases"
         yield root.location.problem(("load",), message)
-    elif "load" in written and scenario.load is None:
-        yield root.problem(("load",), "has no value: write one, or remove it")
-    elif "phases" in written and not scenario.phases:
-        yield root.problem(("phases",), _TOO_FEW)
 
 
 def _required_flows(scenario: Scenario, root: Node) -> Iterator[Problem]:
-    for flow in _flows(scenario):
-        if not flow.steps:
-            yield root.problem(flow.path, _TOO_FEW)
     for path, section in _sections(scenario):
-        if "flow" not in scenario.model_fields_set | section.model_fields_set:
+        if not (section.flow or scenario.flow):
             elsewhere = ": neither the phase nor the scenario has one" if path else ""
             message = f"required key is missing (what an iteration does){elsewhere}"
             yield root.trace(path)[1].location.problem((*path, "flow"), message)
@@ -166,7 +158,7 @@ def _steps(flow: _Flow, root: Node) -> Iterator[Problem]:
                 "samples of two operations cannot share one name"
             )
             yield root.problem((*flow.path, index), message)
-    if flow.steps and not flow.measured:
+    if not flow.measured:
         message = "only sleeps, so nothing is measured: add an operation"
         yield root.trace((*flow.path, 0))[1].location.problem(flow.path, message)
 

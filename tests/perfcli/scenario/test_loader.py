@@ -256,6 +256,19 @@ def test_only_the_first_hundred_mistakes_are_told(mistakes: Mistakes, valid: str
     assert told[100] == "s.yaml: has more mistakes: these are the first 100"
 
 
+def test_what_is_empty_is_a_mistake_of_shape(mistakes: Mistakes) -> None:
+    told = mistakes("nam: x\nload:\nphases: []\nflow: []\nthresholds: [foo.latency.max < 1s]")
+    assert told[2:] == [
+        "s.yaml:2:6: load: has no value: write one, or remove it",
+        "s.yaml:3:9: phases: too few items: at least 1 required",
+        "s.yaml:4:7: flow: too few items: at least 1 required",
+    ]
+    phase = "{name: a, load: {executor: constant-vus, duration: 1s}, flow: []}"
+    assert mistakes(f"name: x\nphases: [{phase}]\nflow: [status]") == [
+        "s.yaml:2:72: phases[0].flow: too few items: at least 1 required"
+    ]
+
+
 def test_mistakes_of_several_files_are_told_together(written: Write, valid: str) -> None:
     good = written(valid)
     bad = good.with_name("bad.yaml")
