@@ -1,0 +1,205 @@
+"""RunResult: all that is known of one run."""
+
+from __future__ import annotations
+
+from typing import Any, Final, Literal
+
+from pydantic import Field, model_validator
+
+from perfcli.errors import Verdict, worst
+from perfcli.results.integrity import Inspection, Integrity
+from perfcli.results.judged import BaselineComparison, ThresholdResult
+from perfcli.results.load import LatencySummary, LoadSlice, Part, PhaseResult, SecondOfLoad
+from perfcli.results.process import MemoryResult, MonitorSample, ResourceResult
+from perfcli.results.record import Record
+
+SCHEMA_VERSION: Final = 1
+
+
+class VuWork(Record):
+    """What one vu did, as a digest of its operations, users and choices in their order."""
+
+    vu: int = Field(description="number of the vu, from 0")
+    iterations: int = Field(description="iterations it completed while measured")
+    operations: int = Field(description="operations it tried while measured")
+    digest: str = Field(
+        description="of its first operations, with their pets and variants, in their order: of its share of "
+        "200,000, 1,000 at least"
+    )
+
+
+class Environment(Record):
+    """Where the run took place; nothing that tells whose machine it is."""
+
+    tool_version: str = Field(description="version of digipal-perf")
+    engine_version: str = Field(default="", description="digest of the engine's source files")
+    python: str = Field(description="implementation and version")
+    sqlite: str = Field(description="version of the SQLite library")
+    system: str = Field(description="operating system and release")
+    machine: str = Field(description="architecture")
+    cpu_model: str = Field(default="", description="processor, as the system names it")
+    cpu_count: int = Field(description="logical processors of the machine")
+    usable_cpus: float | None = Field(
+        default=None,
+        description="CPUs that the run could keep busy: CPU affinity (`taskset`) and the limit of its cgroup "
+        "(`docker run --cpus`); null in results of version 0.1.0, which are taken to have used all",
+    )
+
+
+class UnjudgedRun(Part):
+    """What was measured in one run of one scenario, whole or up to now."""
+
+    schema_version: Literal[1] = Field(default=SCHEMA_VERSION, description="see docs/results.md#schema-version")
+    name: str = Field(description="the scenario's name")
+    description: str = Field(default="", description="what the scenario says it is")
+    tags: list[str] = Field(default=[], description="the scenario's tags")
+    scenario: dict[str, Any] = Field(
+        description="the scenario as it ran, options and defaults included; its keys are those of docs/scenarios.md"
+    )
+    plan: str = Field(description="what ran, in one line")
+    seed: int = Field(description="repeat the operations of the run with `--seed`")
+    started_at: str = Field(description="when the run began: UTC, ISO 8601")
+    starved: str = Field(
+        default="",
+        description="how other processes kept the run from the CPU, so that its times are not judged; empty: "
+        "they did not",
+    )
+    error_examples: dict[str, str] = Field(
+        default={},
+        description="by kind of error, as in `errors`: the first one in full, with its traceback or the wrong "
+        "answer; cut to some 8,000 characters, without control characters and what looks like a "
+        "secret",
+    )
+    processes: int = Field(default=1, description="engine processes on the one database")
+    engine: str = Field(
+        default="",
+        description="the path or revision given to `--engine`, `the working tree` or `the installed engine`, see "
+        "docs/command-line.md#which-engine-runs; empty in files of version 0.1.0 for the installed "
+        "one",
+    )
+    commit: str = Field(
+        default="",
+        description="hash of the commit that holds exactly the sources that ran (`environment.engine_version`); "
+        "empty if none is known to",
+    )
+    engine_modified: bool = Field(
+        default=False, description="whether the sources that ran differ from the commit checked out around them"
+    )
+    slices: dict[str, list[LoadSlice]] = Field(
+        default={}, description="by operation: its successful samples in up to 40 parts, see docs/results.md#slices"
+    )
+    reference_ns: float | None = Field(
+        default=None,
+        gt=0,
+        allow_inf_nan=False,
+        description="median time of the reference kernel over the run; null if it never ran",
+    )
+    phases: list[PhaseResult] = Field(
+        default=[], description="each phase, in the order of the file; a plain `load` is one phase called `load`"
+    )
+    inspection: Inspection = Field(default=Inspection(), description="what was seen from inside the engine process")
+    memory: MemoryResult = Field(default=MemoryResult(), description="memory of the engine process")
+    resources: ResourceResult = Field(default=ResourceResult(), description="what else the engine process used")
+    integrity: Integrity | None = Field(
+        default=None, description="acknowledged writes against the database; null if measuring never began"
+    )
+    digest: str = Field(
+        description="of the first 1,000 steps that the seed prescribes to each vu: the same in two runs of one "
+        "seed and scenario"
+    )
+    performed_as_planned: bool = Field(description="whether every vu did what the seed prescribes, in that order")
+    vus: list[VuWork] = Field(default=[], description="what each vu performed")
+    environment: Environment = Field(description="where the run took place")
+    monitor: list[MonitorSample] = Field(
+        default=[], description="readings of the engine process, every 100 ms and at each mark"
+    )
+    seconds: list[SecondOfLoad] = Field(
+        default=[], description="the time series of all operations; seconds in which none began are left out"
+    )
+    seconds_by_operation: dict[str, list[SecondOfLoad]] = Field(
+        default={}, description="the time series of each operation by its name"
+    )
+    kept_database: str = Field(default="", description="the file that `--keep-db` kept; empty without it")
+
+
+class Try(Record):
+    """A run that other processes starved, and that was repeated.
+
+    Its scenario and seed are those of the last try; its samples are not kept.
+    """
+
+    started_at: str = Field(description="when it began: UTC, ISO 8601")
+    duration_ns: int | None = Field(default=None, description="measured time")
+    verdict: Verdict = Field(description="how it ended: `invalid`")
+    reasons: list[str] = Field(default=[], description="how other processes kept it from the CPU")
+    iterations: int = Field(default=0, description="passes over the flow that all vus completed")
+    dropped_iterations: int = Field(default=0, description="iterations that were due and never began")
+    ok: int = Field(default=0, description="operations that answered rightly")
+    failed: int = Field(default=0, description="operations that failed")
+    throughput_per_s: float = Field(default=0.0, description="successful operations per second, as in `total`")
+    latency: LatencySummary | None = Field(
+        default=None, description="of all operations together; null without a success"
+    )
+    thresholds: list[ThresholdResult] = Field(default=[], description="thresholds with what was observed")
+
+    @classmethod
+    def of(cls, result: RunResult) -> Try:
+        """What is kept of a run that is repeated."""
+        own = {name: getattr(result, name) for name in cls.model_fields if name in RunResult.model_fields}
+        total = {name: getattr(result.total, name) for name in ("ok", "failed", "throughput_per_s", "latency")}
+        return cls(**own, **total)
+
+
+class RunResult(UnjudgedRun):
+    """All that is known of one run of one scenario."""
+
+    verdict: Verdict = Field(description="how the run ended")
+    reasons: list[str] = Field(default=[], description="why the verdict is not `pass`, and what else to know")
+    details: str = Field(default="", description="of an error: the traceback, or what the engine printed last")
+    thresholds: list[ThresholdResult] = Field(
+        default=[], description="each threshold, in the order of the file; empty if measuring never began"
+    )
+    earlier_tries: list[Try] = Field(
+        default=[],
+        description="runs of this scenario that other processes starved, and that were repeated; the newest last",
+    )
+    baseline: BaselineComparison | None = Field(
+        default=None, description="the run against a baseline; null without `--baseline`"
+    )
+
+    @property
+    def exit_code(self) -> int:
+        """The exit code of this run: the graver of its own and of its comparison with a baseline."""
+        own = self.own_exit_code
+        return own if self.baseline is None else worst([own, self.baseline.exit_code])
+
+    @property
+    def version(self) -> str:
+        """What tells its engine from others: the digest of the sources that ran; of what has none, the commit."""
+        return self.environment.engine_version or self.commit
+
+    @model_validator(mode="before")
+    @classmethod
+    def _read_plus_sign(cls, fields: Any) -> Any:
+        """Files of version 0.1.0 hold the commit of sources that differed from it, with a `+` behind."""
+        if isinstance(fields, dict) and str(fields.get("commit", "")).endswith("+"):
+            return {**fields, "commit": "", "engine_modified": True}
+        return fields
+
+    @property
+    def own_exit_code(self) -> int:
+        """The exit code of the run alone; a threshold's own where that failed."""
+        own = [threshold.exit_code for threshold in self.failed_thresholds if threshold.exit_code is not None]
+        return own[0] if own and self.verdict is Verdict.FAIL else self.verdict.exit_code
+
+    @property
+    def unfit(self) -> str:
+        """Why its times are not compared with another run's: starved, or the verdict; "" if they are."""
+        if self.verdict not in (Verdict.PASS, Verdict.FAIL):
+            return self.verdict.value
+        return "starved" if self.starved else ""
+
+    @property
+    def failed_thresholds(self) -> list[ThresholdResult]:
+        """The thresholds that do not hold, and count."""
+        return [threshold for threshold in self.thresholds if threshold.outcome == "fail"]
