@@ -14,8 +14,17 @@ from perfcli.results import TOTAL, LoadSlice, PhaseResult, RunResult, SecondOfLo
 _SHADES: Final = ("rgba(128,138,148,0.16)", "rgba(128,138,148,0.05)")
 _LEAST_SHARE: Final = 0.12
 _LONGEST_LABEL: Final = 16
+_HARDLY: Final = 0.005
 _OF_SECONDS: Final = {"p50": "solid", "p99": "dot", "p95": "dash", "mean": "dashdot", "max": "longdash"}
 """The statistics that a second knows, each with its dashes."""
+
+_IN_WORDS: Final = {
+    "solid": "solid",
+    "dot": "dotted",
+    "dash": "dashed",
+    "dashdot": "dash-dotted",
+    "longdash": "in long dashes",
+}
 _ALWAYS: Final = ("p50", "p99")
 _OF_SLICES: Final = {"p50": "median_ns", "mean": "mean_ns"}
 _PART: Final = "part of a second"
@@ -78,7 +87,7 @@ def _latency(result: RunResult, when: dict[str, Any]) -> Drawing:
     if by_seconds:
         judged = [(limit.operation, limit.statistic) for limit in limits]
         drawn = list(_latency_by_second(result, judged))
-        lines = ", ".join(f"{_in_words(dash)} {name}" for name, dash in _OF_SECONDS.items() if _is_drawn(name, judged))
+        lines = ", ".join(f"{name} {_IN_WORDS[dash]}" for name, dash in _OF_SECONDS.items() if _is_drawn(name, judged))
         note = f"Each second: {lines}. A hollow mark is {_PART}."
     else:
         judged = [(_only(result, limit.operation), limit.statistic) for limit in limits]
@@ -88,12 +97,6 @@ def _latency(result: RunResult, when: dict[str, Any]) -> Drawing:
     shown, beyond = in_view(pairs, drawn, log=True)
     traces = [*drawn, *shown]
     return Drawing("Latency over time", note + beyond, traces, {**when, "yaxis": duration_axis("latency", traces)})
-
-
-def _in_words(dash: str) -> str:
-    return {"solid": "the line is", "dot": "dotted", "dash": "dashed", "dashdot": "dashes and dots"}.get(
-        dash, "long dashes"
-    )
 
 
 def _is_drawn(statistic: str, judged: Sequence[tuple[str, str]]) -> bool:
@@ -217,7 +220,8 @@ def _planned_vus(phases: Sequence[PhaseResult], result: RunResult) -> list[tuple
         if not phase.vus_line:
             return []
         before = 0
-        for at_ns, vus in [*(each for each in phase.vus_line if each[0] < phase.duration_ns), (phase.duration_ns, 0)]:
+        lasts_ns = _until_next(phase.began_ns + phase.duration_ns, result) - phase.began_ns
+        for at_ns, vus in [*(each for each in phase.vus_line if each[0] < phase.duration_ns), (lasts_ns, 0)]:
             at_s = (phase.began_ns + at_ns) / units.NS_PER_S
             changes[at_s] = changes.get(at_s, 0) + vus - before
             before = vus
@@ -226,3 +230,10 @@ def _planned_vus(phases: Sequence[PhaseResult], result: RunResult) -> list[tuple
         vus += changes[at_s]
         points.append((at_s, float(vus), f"{vus} vus from {at_s:.3g} s on"))
     return points
+
+
+def _until_next(ends_ns: int, result: RunResult) -> int:
+    """When a phase ends, or when the next one begins if that is hardly later: no dip of a moment."""
+    hardly_ns = (result.duration_ns or 0) * _HARDLY
+    later = [each.began_ns for each in result.phases if each.began_ns and 0 <= each.began_ns - ends_ns <= hardly_ns]
+    return min(later, default=ends_ns)

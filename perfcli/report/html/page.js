@@ -3,18 +3,27 @@
 // A finger scrolls the page; only a mouse marks what to zoom into.
 const dragmode = matchMedia("(pointer: coarse)").matches ? false : "zoom";
 
-// Of a narrow chart the legend has a row for each line; the plot keeps its own height.
-const NARROW = 420;
+// However many rows its legend has, a plot keeps its own height.
 const LEGEND_ROW = 26;
 
 async function draw(figure) {
   const plot = figure.querySelector(".plot");
   const { data, layout } = JSON.parse(figure.querySelector("script").textContent);
-  const rows = plot.clientWidth < NARROW ? data.filter((each) => each.showlegend !== false).length - 2 : 0;
-  const height = layout.height + LEGEND_ROW * Math.max(0, rows);
-  await Plotly.newPlot(plot, data, { ...layout, height, dragmode }, { responsive: true, displayModeBar: false });
+  const { height, ...shape } = layout;
+  plot.style.height = `${height}px`;
+  await Plotly.newPlot(plot, data, { ...shape, dragmode }, { responsive: true, displayModeBar: false });
+  await fitLegend(plot, height);
+  new ResizeObserver(() => fitLegend(plot, height)).observe(figure);
   stepThrough(plot, figure.querySelector(".reading"), data);
   figure.dataset.drawn = "yes";
+}
+
+async function fitLegend(plot, height) {
+  const rows = (plot.querySelector(".legend .bg")?.getBBox().height ?? 0) - LEGEND_ROW;
+  const wanted = `${height + Math.max(0, Math.round(rows))}px`;
+  if (plot.style.height === wanted) return;
+  plot.style.height = wanted;
+  await Plotly.Plots.resize(plot);
 }
 
 // Arrow keys go from point to point and from line to line; each is shown and read out.
@@ -68,9 +77,12 @@ const watch = new IntersectionObserver(
       watch.unobserve(target);
       drawSoon(target);
     }
-    queue.then(() => (document.documentElement.dataset.charts = "drawn"));
+    queue.then(() => {
+      document.documentElement.dataset.charts = "drawn";
+      performance.mark("charts drawn");
+    });
   },
-  { rootMargin: "800px" },
+  { rootMargin: "400px" },
 );
 figures.forEach((figure) => watch.observe(figure));
 if (!figures.length) document.documentElement.dataset.charts = "drawn";

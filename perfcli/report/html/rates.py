@@ -140,7 +140,7 @@ def _rolled_rates(result: RunResult) -> Iterator[Trace]:
             rate = sum(each.ok for each in part) / sum(each.length_s for each in part)
             ends_s = part[-1].start_s + part[-1].length_s
             points.append((ends_s, rate, f"{name}: {units.format_rate(rate)} up to {ends_s:.3g} s"))
-        yield line(name, points, line={"dash": "dash", "width": 1.5})
+        yield line(name, points, 5, line={"dash": "dot", "width": 2})
 
 
 def _rates_by_slice(result: RunResult, operations: Sequence[str]) -> list[tuple[float, float]]:
