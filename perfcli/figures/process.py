@@ -46,6 +46,20 @@ METRICS = (
         depends_on_time="yes",
     ),
     _process(
+        name="cpu.per_op",
+        unit=Unit.DURATION,
+        of=_of(lambda resources: resources.cpu_ns_per_operation),
+        meaning="CPU time of the engine process per operation, including the harness's share",
+        computed="user and system time from baseline to end, over successful operations. The kernel counts it in ticks"
+        " of 10 ms, so 100 ms of load are needed; the harness in the process adds some microseconds an "
+        "operation",
+        example="cpu.per_op < 500us",
+        section="cpu-and-io",
+        label="CPU per operation",
+        why_none="no operation succeeded, or the load lasted less than 100 ms",
+        depends_on_time="yes",
+    ),
+    _process(
         name="threads.max",
         unit=Unit.COUNT,
         of=_of(lambda resources: resources.threads_max),

@@ -62,6 +62,7 @@ class ProcessFigures:
         return ResourceResult(
             cpu_mean=self.cpu_mean(),
             cpu_max=self.cpu_max(),
+            cpu_ns_per_operation=self.cpu_per_operation(),
             threads_max=max(r.threads for r in readings),
             open_files_max=max(r.open_files for r in readings),
             open_files_limit=fullest[1] if (fullest := self.fullest()) else None,
@@ -121,6 +122,13 @@ class ProcessFigures:
     def cpu_max(self) -> float | None:
         """The highest CPU use over half a second; the mean where the load was shorter."""
         return highest_cpu_use(self._measurement.measured_readings())
+
+    def cpu_per_operation(self) -> float | None:
+        """CPU time in ns per successful operation; None if too little time passed to tell."""
+        readings, operations = self._measurement.measured_readings(), self._measurement.samples.ok
+        if not operations or self.cpu_mean() is None:
+            return None
+        return (readings[-1].cpu_ns - readings[0].cpu_ns) / operations
 
     def fullest(self) -> tuple[int, int] | None:
         """The most file descriptors that a process held, and how many it may hold; of the one closest to that."""

@@ -53,6 +53,9 @@ class ResourceResult(Record):
     cpu_max: float | None = Field(
         default=None, description="the highest between two readings; null if the load was too short to tell"
     )
+    cpu_ns_per_operation: float | None = Field(
+        default=None, description="CPU time over successful operations, the harness's included"
+    )
     threads_max: int | None = Field(default=None, description="threads of the process, the harness's included")
     open_files_max: int | None = Field(default=None, description="file descriptors, the harness's included")
     open_files_limit: int | None = Field(

@@ -39,6 +39,17 @@ def test_few_readings_have_no_slope(make_plan: Any) -> None:
     assert observed(make_plan(["create_pet"]), readings).memory_slope() is None
 
 
+@pytest.mark.parametrize(
+    ("lasted_ms", "operations", "per_operation_ns"), [(1000, 500, 1 * MS), (1000, 0, None), (50, 500, None)]
+)
+def test_cpu_time_of_an_operation(
+    lasted_ms: int, operations: int, per_operation_ns: int | None, make_plan: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("perfcli.measurement.samples.Samples.ok", operations)
+    figures = observed(make_plan(["create_pet"]), [reading(0, cpu_ms=40), reading(lasted_ms, cpu_ms=540)])
+    assert figures.cpu_per_operation() == per_operation_ns
+
+
 def test_memory_of_each_mark(make_plan: Any) -> None:
     measurement = Measurement(make_plan(["create_pet"]))
     rss_of = {"harness": 30, "opened": 32, "baseline": 40, "end": 72, "cleanup": 45}
