@@ -14,13 +14,14 @@ from perfcli.metrics.statistics import LEAST_BEYOND, is_thin
 from perfcli.report.html.chart import (
     COLOURS,
     Drawing,
+    Limit,
     Trace,
     axis,
     duration_axis,
+    judged_limits,
     label,
     line,
 )
-from perfcli.report.html.limits import Limit, judged_limits
 from perfcli.report.operations import STATISTICS
 from perfcli.results import TOTAL, OperationResult, PhaseResult, RunResult
 

@@ -1,4 +1,7 @@
-"""HTML from Python: whatever is not Markup is text from outside, and is escaped."""
+"""A document in HTML: its blocks as elements, its sections under headings, with links to them.
+
+Whatever is not Markup is text from outside, and is escaped.
+"""
 
 from __future__ import annotations
 
@@ -11,8 +14,24 @@ from typing import Any, Final
 
 from rich.text import Text
 
+from perfcli.report.blocks import (
+    BAD,
+    DOUBTFUL,
+    GOOD,
+    Block,
+    Chart,
+    Code,
+    Facts,
+    Line,
+    Notes,
+    Plot,
+    Section,
+    Table,
+    Verdict,
+)
 from perfcli.report.figures import without_surrogates
 
+_OUTCOMES: Final = {GOOD: "pass", BAD: "fail", DOUBTFUL: "invalid"}
 _UNPRINTABLE: Final = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 _DIRECTORIES: Final = re.compile(r"(?<![\w.:/])/(?:[^\s/\"'<>|:]+/)+(?=[^\s/\"'<>|:]+/[^\s/\"'<>|:]+)")
 _CLASSES: Final = {
@@ -89,3 +108,155 @@ def _styled(text: Text) -> Iterator[str]:
             yield element("a", stretch, href=words[words.index("link") + 1], class_=classes)
         else:
             yield element("span", stretch, class_=classes) if classes else escaped(stretch)
+
+
+def to_html(document: Iterable[Section], anchor: str, links: Content = None) -> Markup:
+    """A document as an article.
+
+    Args:
+        anchor: of its heading; those of its sections begin with it.
+        links: to other articles.
+    """
+    first, *others = [section for section in document if section.blocks or section.brief]
+    sections = [(f"{anchor}-{number}", *_section(section)) for number, section in enumerate(others, start=1)]
+    shown = [(place, title, content) for place, title, content in sections if content]
+    contents = [element("a", title, href=f"#{place}") for place, title, _ in shown if title]
+    return element(
+        "article",
+        element("header", *(_header(block, anchor) for block in first.blocks)),
+        element("nav", *contents, aria_label="sections", class_="contents") if contents else None,
+        *(element("section", element("h3", title, id=place), content) for place, title, content in shown),
+        links,
+        class_=_outcome(first),
+        aria_labelledby=anchor,
+    )
+
+
+def overview_html(document: Iterable[Section], anchor: str) -> Markup:
+    """Sections without a verdict: what stands above the articles of a page."""
+    first, *others = map(_section, document)
+    title, content = first
+    more = [part for title, content in others if content for part in (element("h3", title), content)]
+    return element("section", element("h2", title, id=anchor), content, *more, class_="overview")
+
+
+def _outcome(section: Section) -> str:
+    return next((outcome_class(block.word) for block in section.blocks if isinstance(block, Verdict)), "invalid")
+
+
+def outcome_class(word: Text) -> str:
+    """The class of the page for what the word of a verdict says: pass, fail or invalid; failing wins."""
+    styles = " ".join([str(word.style), *(str(span.style) for span in word.spans)]).split()
+    return next((_OUTCOMES[style] for style in (BAD, DOUBTFUL, GOOD) if style in styles), "invalid")
+
+
+def _section(section: Section) -> tuple[str, Markup]:
+    """The title and the content; what is only told in brief is shown as such."""
+    title = section.title[:1].upper() + section.title[1:]
+    return title, joined(_grouped(section.blocks or section.brief or ()))
+
+
+def _header(block: Block, anchor: str) -> Markup:
+    if not isinstance(block, Verdict):
+        return joined(_block(block, is_open=True))
+    return joined(
+        [
+            element("p", block.word, class_=f"verdict {outcome_class(block.word)}"),
+            element("h2", block.name, id=anchor),
+            element("p", block.text, class_="outcome"),
+            *_block(Notes(block.reasons)),
+        ]
+    )
+
+
+def _grouped(blocks: Iterable[Block]) -> Iterator[Markup]:
+    """Blocks one below the other, charts beside one another where there is room."""
+    charts: list[Markup] = []
+    for block in blocks:
+        if isinstance(block, Chart):
+            charts += _block(block)
+            continue
+        if charts:
+            yield element("div", *charts, class_="charts")
+        charts = []
+        yield from _block(block)
+    if charts:
+        yield element("div", *charts, class_="charts")
+
+
+def _block(block: Block, *, is_open: bool = False) -> Iterator[Markup]:
+    match block:
+        case Facts(rows):
+            known = [element("div", element("dt", label), element("dd", text)) for label, text in rows if text]
+            yield element("dl", *known, class_="facts") if known else Markup()
+        case Table():
+            yield from _table(block)
+        case Notes(items):
+            listed = [element("li", item) for item in items if item.plain.strip()]
+            yield element("ul", *listed) if listed else Markup()
+        case Line(text, lead):
+            yield element("p", Text.assemble(lead or "", " " if lead else "", text))
+        case Verdict(word, name, text, reasons):
+            yield joined([element("p", Text.assemble(word, " ", name, " ", text)), *_block(Notes(reasons))])
+        case Code(text, label):
+            yield _code(text, label, is_open=is_open)
+        case Chart(title, figure, caption):
+            yield from _chart(title, figure(), caption or Text())
+        case Plot():
+            pass  # characters, where a page has a chart
+
+
+def _table(table: Table) -> Iterator[Markup]:
+    """A table that scrolls within its own frame; its first column of words stays in view."""
+    places = table.shown()
+    if not places:
+        return
+    sides: dict[int, str] = {place: table.columns[place].kind for place in places}
+    titles = [element("th", table.columns[place].title, scope="col", class_=sides[place]) for place in places]
+    totals_from = len(table.rows) - table.totals
+    rows = [
+        element(
+            "tr",
+            *(element("td", row[place], class_=sides[place]) for place in places),
+            class_="total" if number >= totals_from else None,
+        )
+        for number, row in enumerate(table.rows)
+    ]
+    whole = element("table", element("thead", element("tr", *titles)), element("tbody", *rows))
+    label = table.label or "table"
+    yield element("div", whole, class_="scroll", tabindex="0", role="region", aria_label=label)
+    yield from (
+        element("p", Text.assemble(sign, " ", meaning), class_="quiet") for sign, meaning in table.explained(places)
+    )
+
+
+def _code(text: str, label: str, *, is_open: bool) -> Markup:
+    """Somebody else's words; folded if they have a label, as many are long."""
+    shown = element("pre", without_directories(text), tabindex="0", aria_label=label or None)
+    if not label:
+        return shown
+    summary = element("summary", without_directories(label))
+    return element("details", summary, shown, open="" if is_open else None)
+
+
+def _chart(title: str, figure: dict[str, Any], caption: Text) -> Iterator[Markup]:
+    if not figure["data"]:
+        return
+    height = figure["layout"]["height"]
+    plot = element(
+        "div",
+        class_="plot",
+        style=f"min-height:{height}px",
+        tabindex="0",
+        role="group",
+        aria_roledescription="chart",
+        aria_label=f"{title}. {caption.plain} Arrow keys step through its points.",
+    )
+    yield element(
+        "figure",
+        element("figcaption", element("h4", title), element("p", caption)),
+        plot,
+        element("p", class_="reading", aria_live="polite"),
+        element("script", script_json(figure), type="application/json"),
+        class_="chart",
+    )

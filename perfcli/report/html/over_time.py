@@ -6,8 +6,19 @@ from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
 from perfcli import units
-from perfcli.report.html.chart import Drawing, Trace, axis, duration_axis, label, line
-from perfcli.report.html.limits import Limit, in_view, judged_limits, runs_alone, span_of
+from perfcli.report.html.chart import (
+    Drawing,
+    Limit,
+    Trace,
+    axis,
+    duration_axis,
+    in_view,
+    judged_limits,
+    label,
+    line,
+    runs_alone,
+    span_of,
+)
 from perfcli.report.html.rates import errors_chart, has_seconds, is_part, step_of, throughput_chart
 from perfcli.results import TOTAL, LoadSlice, PhaseResult, RunResult, SecondOfLoad
 

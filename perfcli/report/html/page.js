@@ -23,7 +23,7 @@ async function fitLegend(plot, height) {
   const wanted = `${height + Math.max(0, Math.round(rows))}px`;
   if (plot.style.height === wanted) return;
   plot.style.height = wanted;
-  await Plotly.Plots.resize(plot);
+  await Plotly.relayout(plot, { autosize: true });
 }
 
 // Arrow keys go from point to point and from line to line; each is shown and read out.

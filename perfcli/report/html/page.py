@@ -13,8 +13,7 @@ from perfcli import __version__
 from perfcli.errors import PerfError, worst
 from perfcli.regression.result import AbResult
 from perfcli.report.html.articles import article_of, overview
-from perfcli.report.html.markup import Markup, element
-from perfcli.report.html.render import overview_html, to_html
+from perfcli.report.html.markup import Markup, element, overview_html, to_html
 from perfcli.report.saved import Reported
 
 _BEST: Final = 9

@@ -50,8 +50,9 @@ def _dots(metrics: Sequence[MetricComparison], low: float, high: float) -> Trace
             place = row + _SPREAD * (2 * (pair * _GOLDEN % 1) - 1)
             points.append((min(high, max(low, change)), place, f"{each.name}, pair {pair}: {percent(1 + change)}"))
             symbols.append(_SYMBOLS[1 + (change > high) - (change < low)])
-    marker = {"size": 7, "opacity": 0.65, "color": COLOURS[0], "symbol": symbols}
-    return line("a pair", points, mode="markers", marker=marker)
+    sizes = [7 if symbol == _SYMBOLS[1] else 13 for symbol in symbols]
+    marker = {"size": sizes, "opacity": 0.75, "color": COLOURS[0], "symbol": symbols}
+    return line("a pair", points, mode="markers", marker=marker, cliponaxis=False)
 
 
 def _change(metric: MetricComparison, difference: float) -> float:

@@ -9,8 +9,7 @@ from typing import Any, Final
 
 from perfcli import units
 from perfcli.report.figures import share, signed
-from perfcli.report.html.chart import Drawing, Trace, axis, line, size_axis
-from perfcli.report.html.limits import in_view, judged_limits, span_of
+from perfcli.report.html.chart import Drawing, Trace, axis, in_view, judged_limits, line, size_axis, span_of
 from perfcli.report.html.over_time import phases, time_axis
 from perfcli.results import MonitorSample, RunResult
 

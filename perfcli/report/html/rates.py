@@ -8,8 +8,18 @@ from itertools import pairwise
 from typing import Any, Final
 
 from perfcli import units
-from perfcli.report.html.chart import QUIET_COLOUR, Drawing, Trace, axis, line
-from perfcli.report.html.limits import Limit, in_view, judged_limits, runs_alone, span_of
+from perfcli.report.html.chart import (
+    QUIET_COLOUR,
+    Drawing,
+    Limit,
+    Trace,
+    axis,
+    in_view,
+    judged_limits,
+    line,
+    runs_alone,
+    span_of,
+)
 from perfcli.results import TOTAL, RunResult, SecondOfLoad
 
 _LEAST_SECONDS: Final = 5

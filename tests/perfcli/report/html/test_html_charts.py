@@ -288,6 +288,8 @@ def test_one_wild_pair_does_not_blow_up_the_axis(comparison: Callable[..., AbRes
     _, pairs, _ = chart.traces
     assert pairs["x"][-1] == high
     assert pairs["marker"]["symbol"] == ["circle"] * 7 + ["triangle-right"]
+    assert pairs["marker"]["size"][-1] > pairs["marker"]["size"][0]
+    assert pairs["cliponaxis"] is False
     assert "pair 8: 51x" in pairs["text"][-1]
 
 

@@ -159,13 +159,13 @@ def opened(
         path = tmp_path / "report.html"
         path.write_text(render_html([full_result(), full_result(hostile), comparison(hostile)]), encoding="utf-8")
         browser.open(path)
+        browser.tell("dispatchEvent(new Event('beforeprint'))")  # all charts are drawn to be printed
+        browser.wait_for("[...document.querySelectorAll('figure.chart')].every(f => f.dataset.drawn === 'yes')")
     browser.show(1280)
     return browser
 
 
 def test_every_chart_draws_without_a_complaint_or_a_request(opened: Browser) -> None:
-    opened.tell("dispatchEvent(new Event('beforeprint'))")
-    opened.wait_for("[...document.querySelectorAll('figure.chart')].every(f => f.dataset.drawn === 'yes')")
     marks = "[...document.querySelectorAll('figure.chart')].map(f => f.querySelectorAll('svg .trace path').length)"
     drawn = opened.tell(marks)
     assert len(drawn) == 1 + 10 + 10 + 1
@@ -213,3 +213,21 @@ def test_arrow_keys_step_through_a_chart_and_read_it_out(opened: Browser) -> Non
     assert [each.split(":")[0] for each in said] == ["load_pet", "load_pet", "save_pet", "save_pet"]
     assert len(set(said)) == 4
     opened.wait_for("document.querySelectorAll('.hovertext').length === 1")
+
+
+@pytest.mark.slow
+def test_a_chart_far_below_waits_until_it_comes_near(
+    browser: Browser, tmp_path: Path, full_result: Callable[..., RunResult]
+) -> None:
+    written = render_html([full_result()] * 11)
+    assert len(written.encode()) < 5_200_000
+    path = tmp_path / "eleven.html"
+    path.write_text(written, encoding="utf-8")
+    browser.page = None
+    browser.open(path)
+    drawn = "[...document.querySelectorAll('figure.chart')].map(f => f.dataset.drawn === 'yes')"
+    assert browser.tell(drawn)[0]
+    assert not browser.tell(drawn)[-1]
+    browser.tell("[...document.querySelectorAll('figure.chart')].at(-1).scrollIntoView()")
+    browser.wait_for(f"{drawn}.at(-1)")
+    browser.page = None
