@@ -139,12 +139,13 @@ def families_of(metric: Metric) -> Iterator[Family]:
     unit = _BASE_UNITS[metric.unit]
     name = metric.name.replace(".", "_")
     in_full = f"{name}_{unit}" if unit else name
+    meaning = metric.meaning[0].upper() + metric.meaning[1:]
     if metric.needs_statistic:
-        yield Family(in_full, "summary", unit, metric.meaning, partial(_summaries, metric))
-        spread = f"standard deviation of {metric.name}"
+        yield Family(in_full, "summary", unit, meaning, partial(_summaries, metric))
+        spread = f"Standard deviation of {metric.name}"
         yield Family(f"{name}_stddev_{unit}", "gauge", unit, spread, partial(_values, metric, "stddev"))
     else:
-        yield Family(in_full, "gauge", unit, metric.meaning, partial(_values, metric, ""))
+        yield Family(in_full, "gauge", unit, meaning, partial(_values, metric, ""))
 
 
 def _by_threshold(of: Callable[[ThresholdResult], float | None]) -> Callable[[RunResult], Samples]:
