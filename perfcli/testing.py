@@ -16,7 +16,7 @@ from functools import partial
 from heapq import heappop, heappush
 from itertools import count
 from pathlib import Path
-from threading import Event, Thread
+from threading import Event, Thread, current_thread
 from typing import Any
 
 from perfcli.agent.hands import Hands, TimedOut
@@ -115,11 +115,21 @@ class _SimulatedHands(Hands):
     def do(self, invoke: Callable[..., Any], arguments: tuple[Any, ...], timeout_ns: int) -> tuple[int, int, Any]:
         """Call; one that takes longer is over, as a failure, only when it returns."""
         self.start_ns = self._time.now_ns()
-        answer = invoke(*arguments)
-        self.end_ns = self._time.now_ns()
+        try:
+            answer = invoke(*arguments)
+        finally:
+            self.end_ns = self._time.now_ns()
         if self.end_ns - self.start_ns > timeout_ns:
             raise TimedOut(f"no answer within {format_duration(timeout_ns)}")
         return self.start_ns, self.end_ns, answer
+
+    @property
+    def thread(self) -> Thread:
+        """The vu's own thread does the calls."""
+        return current_thread()
+
+    def close(self) -> None:
+        """There is no thread of its own to end."""
 
 
 @dataclass(frozen=True, slots=True)

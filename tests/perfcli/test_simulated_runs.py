@@ -103,6 +103,19 @@ def test_a_failed_operation_counts_in_error_rate_not_in_latency(make_plan: Any) 
     assert failed(result) == ["success_rate >= 95%", "timeouts == 0"]
 
 
+def test_simulated_calls_with_a_timeout_end_in_simulated_time(make_plan: Any) -> None:
+    def script(label: str, call: int) -> Behaviour:
+        raises = ValueError("no") if call % 4 == 0 else None
+        return Behaviour(takes_ns=(2 if call % 4 == 1 else 1) * 10 * MS, raises=raises)
+
+    plan = make_plan([{"status": {"timeout": "15ms"}}], **PETS, load={"iterations": 8})
+    result = simulate(plan, script)
+    assert (result.verdict, result.details) == (Verdict.PASS, "")
+    assert result.total.errors == {"ValueError": 2, "timeout: no answer within 15.0 ms": 2}
+    assert result.total.latency is not None
+    assert (result.total.latency.min_ns, result.total.latency.max_ns) == (10 * MS, 10 * MS)
+
+
 def test_thresholds_are_judged_per_operation_and_overall(make_plan: Any) -> None:
     plan = make_plan(
         ["status", "load_pet"],
