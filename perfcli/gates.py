@@ -25,7 +25,7 @@ from perfcli.report.blocks import Section
 from perfcli.report.console import to_console
 from perfcli.report.figures import announce, one_line
 from perfcli.report.live import LiveProgress
-from perfcli.report.selftest import render_selftest
+from perfcli.report.selftest import selftest_document
 from perfcli.report.writing import add_job_summary, check_places, show_and_write
 from perfcli.run.interrupts import Interrupts
 from perfcli.units import NS_PER_S, format_duration
@@ -169,7 +169,7 @@ def prove(plan: ExecutionPlan, settings: SelftestSettings, console: Console) -> 
         commit=engine.commit_of(result.engine_version),
         engine_modified=engine.is_modified(result.engine_version),
     )
-    show_and_write(render_selftest(result), lambda: asdict(result), settings.json_file, outputs)
+    show_and_write(selftest_document(result), lambda: asdict(result), settings.json_file, outputs)
     if interrupts.exit_code is not None:
         return interrupts.exit_code
     return outputs.exit_code(ExitCode.PASS if result.passed else ExitCode.INVALID)

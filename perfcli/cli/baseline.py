@@ -14,9 +14,8 @@ from perfcli.cli.group import cli
 from perfcli.streams import say
 
 if TYPE_CHECKING:
-    from rich.console import RenderableType
-
     from perfcli.regression.store import Store
+    from perfcli.report.blocks import Document
 
 _NAME = click.argument("name")
 
@@ -51,7 +50,7 @@ def save(name: str, results: Path | None, force: bool, store: Path) -> None:
     from perfcli.regression.baseline import newest_runs, save_baseline
     from perfcli.regression.kept_files import read_runs
     from perfcli.regression.store import Store
-    from perfcli.report.baselines import saved_in_words
+    from perfcli.report.history import saved_in_words
 
     place = Store(store)
     chosen = newest_runs(kept_runs(place)) if results is None else read_runs(results)
@@ -71,14 +70,14 @@ def list_them(json_file: Path | None, store: Path) -> None:
     """
     from perfcli.regression.baseline import list_baselines, listed
     from perfcli.regression.store import Store
-    from perfcli.report.baselines import render_baselines
+    from perfcli.report.history import baselines_document
 
     place = Store(store)
     _check(json_file, place)
     found, complaints = list_baselines(place)
     complain_left_out(complaints)
     _show(
-        render_baselines({each.name: each.runs for each in found}),
+        baselines_document({each.name: each.runs for each in found}),
         lambda: listed(found).model_dump(mode="json"),
         json_file,
     )
@@ -98,14 +97,14 @@ def show(name: str, json_file: Path | None, store: Path) -> None:
     """
     from perfcli.regression.baseline import baseline_file, read_baseline
     from perfcli.regression.store import Store
-    from perfcli.report.baselines import render_baseline
+    from perfcli.report.history import baseline_document
     from perfcli.results import as_document
 
     place = Store(store)
     note_inputs([baseline_file(name, place)])
     _check(json_file, place)
     found = read_baseline(name, place)
-    _show(render_baseline(found.name, found.runs), lambda: as_document(found.runs), json_file)
+    _show(baseline_document(found.name, found.runs), lambda: as_document(found.runs), json_file)
 
 
 @baseline.command()
@@ -132,7 +131,7 @@ def _check(json_file: Path | None, store: Store) -> None:
         check_outputs({"--json": json_file}, [*inputs(), *store.files()])
 
 
-def _show(report: RenderableType, document: Callable[[], Any], json_file: Path | None) -> None:
+def _show(report: Document, document: Callable[[], Any], json_file: Path | None) -> None:
     from perfcli.outputs import Outputs
     from perfcli.report.writing import show_and_write
 

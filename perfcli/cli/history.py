@@ -16,8 +16,8 @@ from perfcli.errors import UsageError
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
-    from rich.console import RenderableType
 
+    from perfcli.report.blocks import Document
     from perfcli.results import RunResult
 
 _JSON = click.option("--json", "json_file", type=FILE, metavar="FILE", help="Write it as JSON.")
@@ -38,13 +38,13 @@ def history(scenario: str, store: Path, last: int | None, json_file: Path | None
       digipal-perf history database_load --last 20
     """
     from perfcli.regression.history import history as history_of
-    from perfcli.report.history import render_history
+    from perfcli.report.history import history_document
 
     runs = _kept(scenario, store, json_file, in_short=True)
     if scenario and not runs:
         raise _none_kept(scenario, store)
     found = history_of(runs, last)
-    _show(render_history(found, str(store)), found, json_file)
+    _show(history_document(found, str(store)), found, json_file)
 
 
 @cli.command()
@@ -67,13 +67,13 @@ def trend(scenario: str, metric: str, phase: str, store: Path, json_file: Path |
     """
     from perfcli.regression.kept_metrics import needs_histogram
     from perfcli.regression.trend import trend as trend_of
-    from perfcli.report.trend import render_trend
+    from perfcli.report.trend import trend_document
 
     runs = _kept(scenario, store, json_file, in_short=not phase and not needs_histogram(metric))
     if not runs:
         raise _none_kept(scenario, store)
     found = trend_of(runs, metric, phase=phase, reference=scenario)
-    _show(render_trend(found), found, json_file)
+    _show(trend_document(found), found, json_file)
 
 
 def _kept(scenario: str, directory: Path, json_file: Path | None, *, in_short: bool) -> list[RunResult]:
@@ -104,7 +104,7 @@ def _none_kept(scenario: str, directory: Path) -> UsageError:
     return UsageError(f"no run of {scenario} is kept in {directory}: {there}", hint=hint)
 
 
-def _show(report: RenderableType, document: BaseModel, json_file: Path | None) -> None:
+def _show(report: Document, document: BaseModel, json_file: Path | None) -> None:
     from perfcli.outputs import Outputs
     from perfcli.report.writing import show_and_write
 

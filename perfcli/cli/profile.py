@@ -78,7 +78,7 @@ def _profile(
     from perfcli.profiling.runs import LONGEST_NS, choose_kinds, profile_scenario, write_flame_graph
     from perfcli.report.figures import announce
     from perfcli.report.live import LiveProgress
-    from perfcli.report.profile import render_profile
+    from perfcli.report.profile import profile_document
     from perfcli.report.writing import console_beside, show_and_write
     from perfcli.run.interrupts import Interrupts
     from perfcli.units import NS_PER_S
@@ -95,7 +95,7 @@ def _profile(
         result, graph = profile_scenario(plan, kinds, observer=live, stop=interrupts.stop, engine=source)
     files = write_flame_graph(graph, result.scenario, out, outputs) if graph else []
     result = result.model_copy(update={"files": files, "notes": notes})
-    show_and_write(render_profile(result), lambda: result.model_dump(mode="json"), json_file, outputs)
+    show_and_write(profile_document(result), lambda: result.model_dump(mode="json"), json_file, outputs)
     return interrupts.exit_code if interrupts.exit_code is not None else outputs.exit_code(ExitCode.PASS)
 
 

@@ -102,15 +102,20 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True)
 class Code:
-    """Lines of somebody else's output, or of YAML, with their spaces; the label says what they are."""
+    """Lines of somebody else's output, or of YAML, with their spaces; the label says what they are.
+
+    Args:
+        command: whether it is a shell command, which a narrow console breaks as a shell takes it.
+    """
 
     text: str
     label: str = ""
+    command: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Plot:
-    """A picture of characters, which only a console draws."""
+    """A picture of characters below its title, if it has one, which only a console draws."""
 
     title: Text
     drawing: RenderableType

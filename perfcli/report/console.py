@@ -29,7 +29,7 @@ from perfcli.report.blocks import (
 )
 from perfcli.report.drawings import HEIGHTS, PLAIN_HEIGHTS
 from perfcli.report.figures import name_as_is
-from perfcli.report.layout import INDENT, FittingTable, Hanging, is_plain, labelled, listed
+from perfcli.report.layout import INDENT, FittingTable, Hanging, ShellCommand, is_plain, labelled, listed
 
 PLAIN_WIDTH: Final = 160
 """Columns of a report that goes to a file or a pipe: the full tables fit, whoever runs it and wherever."""
@@ -123,10 +123,12 @@ def _render(block: Block) -> Iterator[RenderableType]:
         case Verdict(word, named, text, reasons):
             yield Hanging(Text.assemble(word, INDENT), Text.assemble(named, INDENT, text), widest=sys.maxsize)
             yield from listed(reasons)
+        case Code(text, command=True):
+            yield ShellCommand(text)
         case Code(text):
             yield from (Text(INDENT * 2, QUIET).append_text(name_as_is(line)) for line in text.splitlines())
         case Plot(title, drawing):
-            yield Hanging(Text(INDENT), title)
+            yield from [Hanging(Text(INDENT), title)] if title else []
             yield drawing
         case Table() | Chart():
             pass

@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Final
 
 from rich.box import Box
+from rich.cells import cell_len
 from rich.console import Console, ConsoleOptions, RenderResult
 from rich.segment import Segment
 from rich.table import Table
@@ -134,6 +135,18 @@ class Hanging:
             whole = Text.assemble(lead if index == 0 else blank, line)
             whole.rstrip()
             yield whole
+
+
+class ShellCommand:
+    """A command to copy; where it does not fit, it is broken as a shell takes it."""
+
+    def __init__(self, command: str) -> None:
+        self._command = command
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        """The command on one line, or a line for each option."""
+        fits = len(INDENT * 2) + cell_len(self._command) <= options.max_width
+        yield Text(INDENT * 2 + (self._command if fits else self._command.replace(" --", f" \\\n{INDENT * 3}--")))
 
 
 def labelled(lines: Iterable[tuple[str, Text]]) -> list[Hanging]:

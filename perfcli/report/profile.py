@@ -1,21 +1,20 @@
-"""A profile for the terminal: where the time of operations goes, and what to look at first."""
+"""A profile as blocks: where the time of operations goes, and what to look at first."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from rich.console import Group, RenderableType
 from rich.text import Text
 
 from perfcli import units
-from perfcli.agent.profiling.findings import CpuFindings, LockFigures, MemoryFindings
+from perfcli.agent.profiling.findings import CpuFindings, LockFigures, MemoryFindings, StatementFigures
 from perfcli.errors import Verdict
 from perfcli.profiling.result import Breakdown, Overhead, ProfileResult
-from perfcli.report.blocks import DOUBTFUL, QUIET, Column
+from perfcli.report import blocks
+from perfcli.report.blocks import BAD, DOUBTFUL, QUIET, Block, Column, Facts, Line, Notes, Section, Table
 from perfcli.report.figures import counted, engine_words, figure, name, one_line, share, verdict_word
-from perfcli.report.layout import INDENT, FittingTable, Hanging, labelled, listed
-from perfcli.report.profile_statements import render_statements
+from perfcli.report.layout import INDENT
 
 MOST_FUNCTIONS: Final = 12
 MOST_LINES: Final = 8
@@ -23,44 +22,59 @@ MOST_LOCKS: Final = 8
 _TELLING_BYTES: Final = 1024
 _PARTS: Final = ("AI", "database", "lock wait", "engine")
 _ACCOUNTED: Final = 0.95
+MOST_STATEMENTS: Final = 10
+_LONGEST_SQL: Final = 240
 
 
-def render_profile(result: ProfileResult) -> RenderableType:
+def profile_document(result: ProfileResult) -> list[Section]:
     """All of a profile, the breakdown of operations first."""
-    sections = [_head(result), _breakdown(result.breakdown)]
+    sections = [Section("profile", list(_head(result))), Section("operations", list(_breakdown(result.breakdown)))]
     if result.cpu is not None:
-        sections.append(_cpu(result.cpu, result.files))
+        sections.append(Section("functions", list(_cpu(result.cpu, result.files))))
     if result.memory is not None:
-        sections.append(_memory(result.memory, result.operations.get("memory", 0), result.processes))
+        memory = _memory(result.memory, result.operations.get("memory", 0), result.processes)
+        sections.append(Section("memory", list(memory)))
     if result.sql is not None:
-        sections.append(render_statements(result.sql))
+        sections += _statements(result.sql)
     if result.locks is not None:
-        sections.append(_locks(result.locks))
-    sections.append(_overheads(result))
-    shown = [list(section) for section in sections]
-    return Group(*(line for section in shown if section for line in (*section, Text())))
+        sections.append(Section("locks", list(_locks(result.locks))))
+    sections.append(Section("overheads", list(_overheads(result))))
+    return [section for section in sections if section.blocks]
 
 
-def _head(result: ProfileResult) -> Iterator[RenderableType]:
-    yield Hanging(Text("profile  ", "bold"), name(result.scenario, "bold"))
+def _heading(text: str, aside: str = "") -> Line:
+    return Line(Text(aside, QUIET), Text(text, "bold"))
+
+
+def _head(result: ProfileResult) -> Iterator[Block]:
+    if result.interrupted:
+        text = Text.assemble("partial profile: ", name(result.interrupted))
+        yield blocks.Verdict(verdict_word(Verdict.INTERRUPTED), name(result.scenario, "bold"), text)
+    else:
+        yield Line(name(result.scenario, "bold"), Text("profile", "bold"))
     engine = engine_words(result.engine, result.engine_version, result.commit, modified=result.engine_modified)
-    said = [("plan", name(result.plan)), ("seed", Text(str(result.seed))), ("engine", name(engine))]
+    facts = [("plan", name(result.plan)), ("seed", Text(str(result.seed))), ("engine", name(engine))]
     if result.processes > 1:
-        said.append(("process", Text(f"the first of {result.processes} engine processes was profiled", DOUBTFUL)))
-    yield from labelled(said)
-    yield from listed([name(note, DOUBTFUL) for note in result.notes])
+        facts.append(("process", Text(f"the first of {result.processes} engine processes was profiled", DOUBTFUL)))
+    yield Facts(facts)
+    yield Notes([name(note, DOUBTFUL) for note in result.notes])
 
 
-def _breakdown(breakdown: Sequence[Breakdown]) -> Iterator[RenderableType]:
+def _breakdown(breakdown: Sequence[Breakdown]) -> Iterator[Block]:
     if not breakdown:
         return
-    yield Text("Operations, mean of each, and its parts", "bold")
+    yield _heading("Operations, mean of each, and its parts")
     columns = [Column("operation", "prose", least=14), *map(Column, ("count", "whole", *_PARTS, "sum"))]
-    yield FittingTable(columns, [_row_of_parts(each) for each in breakdown], first_to_go=("count", "sum"))
-    for each in breakdown:
-        if each.accounted is not None and each.accounted < _ACCOUNTED:
-            said = f"{one_line(each.parts.operation)}: {share(1 - each.accounted)} of its time was the profiler's own"
-            yield from listed([Text(said, QUIET)])
+    yield Table(columns, [_row_of_parts(each) for each in breakdown], "operations", first_to_go=("count", "sum"))
+    yield Notes(
+        [
+            Text.assemble(
+                name(each.parts.operation), f": {share(1 - each.accounted)} of its time was the profiler's own"
+            )
+            for each in breakdown
+            if each.accounted is not None and each.accounted < _ACCOUNTED
+        ]
+    )
 
 
 def _row_of_parts(breakdown: Breakdown) -> list[Text]:
@@ -84,9 +98,9 @@ def _rounded(fraction: float) -> str:
     return f"{fraction:.1%}"
 
 
-def _cpu(cpu: CpuFindings, files: Sequence[str]) -> Iterator[RenderableType]:
-    said = f"{units.format_duration(cpu.sampled_ns)} in {counted(cpu.samples, 'sample')}"
-    yield Text.assemble(("Functions, by their own time", "bold"), (f"  {said}", QUIET))
+def _cpu(cpu: CpuFindings, files: Sequence[str]) -> Iterator[Block]:
+    sampled = f"{units.format_duration(cpu.sampled_ns)} in {counted(cpu.samples, 'sample')}"
+    yield _heading("Functions, by their own time", sampled)
     rows = [
         [Text(_rounded(each.self_share)), Text(_rounded(each.total_share)), name(each.name), name(each.place, QUIET)]
         for each in cpu.functions[:MOST_FUNCTIONS]
@@ -97,19 +111,17 @@ def _cpu(cpu: CpuFindings, files: Sequence[str]) -> Iterator[RenderableType]:
         Column("function", "prose", least=16),
         Column("defined at", "prose", 20),
     ]
-    yield FittingTable(columns, rows)
-    yield from labelled([("flame graph", name(file)) for file in files])
+    yield Table(columns, rows, "functions")
+    yield Facts([("flame graph", name(file)) for file in files])
 
 
-def _memory(memory: MemoryFindings, operations: int, processes: int) -> Iterator[RenderableType]:
+def _memory(memory: MemoryFindings, operations: int, processes: int) -> Iterator[Block]:
     mine = max(1, operations // processes)
-    yield Text.assemble(
-        ("Memory that outlives the load, by line", "bold"),
-        (f"  {units.format_size(memory.kept_bytes)} in all, cache emptied", QUIET),
-    )
+    kept = f"{units.format_size(memory.kept_bytes)} in all, cache emptied"
+    yield _heading("Memory that outlives the load, by line", kept)
     telling = [line for line in memory.lines if line.kept_bytes >= _TELLING_BYTES][:MOST_LINES]
     if not telling:
-        yield from listed([Text("no line holds on to as much as 1 KiB")])
+        yield Notes([Text("no line holds on to as much as 1 KiB")])
         return
     rows = [
         [
@@ -128,15 +140,15 @@ def _memory(memory: MemoryFindings, operations: int, processes: int) -> Iterator
         Column("line", "word"),
         Column("source", "prose", least=20),
     ]
-    yield FittingTable(columns, rows, first_to_go=("source", "blocks", "per operation"))
+    yield Table(columns, rows, "memory", first_to_go=("source", "blocks", "per operation"))
 
 
-def _locks(locks: Sequence[LockFigures]) -> Iterator[RenderableType]:
-    yield Text("Locks, by the time waited for them within operations", "bold")
+def _locks(locks: Sequence[LockFigures]) -> Iterator[Block]:
+    yield _heading("Locks, by the time waited for them within operations")
     waited = [lock for lock in locks if lock.waits][:MOST_LOCKS]
     if not waited:
         asked = counted(sum(lock.acquired for lock in locks), "time")
-        yield from listed([Text(f"nobody waited: {counted(len(locks), 'lock')} asked for {asked}, free each time")])
+        yield Notes([Text(f"no waits: {counted(len(locks), 'lock')} acquired {asked}, free each time")])
         return
     columns = [
         *map(Column, ("waited", "waits", "of", "longest")),
@@ -144,7 +156,7 @@ def _locks(locks: Sequence[LockFigures]) -> Iterator[RenderableType]:
         Column("made at", "prose", least=20),
         Column("in", "prose", least=12),
     ]
-    yield FittingTable(columns, [_row_of_lock(lock) for lock in waited], first_to_go=("of", "in", "longest"))
+    yield Table(columns, [_row_of_lock(lock) for lock in waited], "locks", first_to_go=("of", "in", "longest"))
 
 
 def _row_of_lock(lock: LockFigures) -> list[Text]:
@@ -160,14 +172,12 @@ def _row_of_lock(lock: LockFigures) -> list[Text]:
     ]
 
 
-def _overheads(result: ProfileResult) -> Iterator[RenderableType]:
+def _overheads(result: ProfileResult) -> Iterator[Block]:
     if result.overheads:
-        yield Text("What profiling itself adds to an operation, by a run without it", "bold")
+        yield _heading("What profiling itself adds to an operation, by a run without it")
         columns = [Column("profiler", "word"), *map(Column, ("operations", "without", "with", "added", "share"))]
-        yield FittingTable(columns, [_row_of_overhead(each) for each in result.overheads])
-    if result.interrupted:
-        yield Hanging(verdict_word(Verdict.INTERRUPTED).append(INDENT), name(f"partial profile: {result.interrupted}"))
-    yield Hanging(Text(), Text("Profiled figures count for no threshold and no baseline.", QUIET))
+        yield Table(columns, [_row_of_overhead(each) for each in result.overheads], "overheads")
+    yield Line(Text("Profiled figures count for no threshold and no baseline.", QUIET))
 
 
 def _row_of_overhead(overhead: Overhead) -> list[Text]:
@@ -179,3 +189,65 @@ def _row_of_overhead(overhead: Overhead) -> list[Text]:
         Text(f"{'-' if overhead.added_ns < 0 else '+'}{units.format_duration(abs(overhead.added_ns))}"),
         Text(f"{overhead.share:+.0%}"),
     ]
+
+
+def _statements(statements: Sequence[StatementFigures]) -> Iterator[Section]:
+    """A table of figures and flags, then each statement with its callers and its plan."""
+    flagged = [each for each in statements if each.full_scans or each.repeated_in]
+    # what is flagged is shown, however quick it was with so few rows
+    first = list(statements[:MOST_STATEMENTS])
+    shown = [*first, *(each for each in flagged if each not in first)]
+    more = f"{len(shown)} of {len(statements)}" if len(statements) > len(shown) else ""
+    heading = _heading("Statements, by their time in all", more)
+    if not statements:
+        yield Section("statements", [heading, Notes([Text("none was run within an operation")])])
+        return
+    columns = [Column("#"), *map(Column, ("count", "total", "mean", "p99", "rows")), Column("flags", "prose", least=20)]
+    rows = [_row_of_statement(place, each) for place, each in enumerate(shown, 1)]
+    yield Section("statements", [heading, Table(columns, rows, "statements", first_to_go=("rows",))])
+    for place, each in enumerate(shown, 1):
+        statement = Line(name(_cut(each.sql)), Text(f"{INDENT}{place:>2}", QUIET))
+        yield Section(f"statement {place}", [statement, Facts(list(_about(each)))])
+
+
+def _row_of_statement(place: int, statement: StatementFigures) -> list[Text]:
+    return [
+        Text(str(place), QUIET),
+        Text(units.format_count(statement.count)),
+        Text(units.format_duration(statement.total_ns)),
+        Text(units.format_duration(statement.mean_ns)),
+        Text(units.format_duration(statement.p99_ns)),
+        Text(units.format_count(statement.rows)),
+        Text("; ".join(_flags(statement)), BAD),
+    ]
+
+
+def _flags(statement: StatementFigures) -> Iterator[str]:
+    for scan in statement.full_scans:
+        yield f"FULL SCAN of {one_line(scan.table)}"
+    if statement.repeated_in:
+        yield f"N+1: {statement.most_in_one_operation} times in one {one_line(statement.repeated_in)}"
+
+
+def _about(statement: StatementFigures) -> Iterator[tuple[str, Text]]:
+    if statement.called_from:
+        yield "from", name(" < ".join(statement.called_from), QUIET)
+    if statement.operations:
+        runs = (f"{label or 'own threads'} {count:,}" for label, count in statement.operations.items())
+        yield "in", name(", ".join(runs), QUIET)
+    if statement.lock_wait_ns:
+        yield "waited", name(f"{units.format_duration(statement.lock_wait_ns)} for other writers", QUIET)
+    for step in statement.plan:
+        yield "plan", name(step, DOUBTFUL if _is_of_full_scan(step, statement) else QUIET)
+    if statement.no_plan:
+        yield "plan", name(f"not known: {statement.no_plan}", QUIET)
+
+
+def _is_of_full_scan(step: str, statement: StatementFigures) -> bool:
+    automatic = " USING AUTOMATIC " in step
+    scan = step.startswith("SCAN") and "INDEX" not in step and "(" not in step
+    return bool(statement.full_scans) and (automatic or scan)
+
+
+def _cut(sql: str) -> str:
+    return sql if len(sql) <= _LONGEST_SQL else f"{sql[: _LONGEST_SQL * 2 // 3]} ... {sql[-_LONGEST_SQL // 3 :]}"

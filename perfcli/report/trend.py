@@ -1,4 +1,4 @@
-"""How a scenario's metrics went from run to run: a picture of each, its changes, and the newest runs in figures."""
+"""How a scenario's metrics went from run to run, as blocks: what changed, a sparkline of each, the newest runs."""
 
 from __future__ import annotations
 
@@ -6,15 +6,13 @@ from collections.abc import Iterator, Sequence
 from statistics import median
 from typing import Final
 
-from rich.cells import cell_len
-from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
 from rich.text import Text
 
 from perfcli import units
 from perfcli.figures import Better
 from perfcli.inference.change_point import LEAST_SEGMENT
 from perfcli.regression.trend import ChangePoint, MetricTrend, Trend, TrendPoint
-from perfcli.report.blocks import BAD, GOOD, QUIET, Column
+from perfcli.report.blocks import BAD, GOOD, QUIET, Block, Code, Column, Line, Plot, Section, Table
 from perfcli.report.drawings import MARK, Sparkline
 from perfcli.report.figures import (
     UNKNOWN,
@@ -29,98 +27,98 @@ from perfcli.report.figures import (
     version_cell,
 )
 from perfcli.report.history import began
-from perfcli.report.layout import INDENT, FittingTable, Hanging
+from perfcli.report.layout import INDENT
 
 _MOST_ROWS: Final = 20
 _LEAST_RUNS: Final = 2 * LEAST_SEGMENT
 _SHIFT: Final = signed(share)
 
 
-def render_trend(trend: Trend) -> RenderableType:
-    """Each metric with its changes, then the newest runs."""
-    parts: list[RenderableType] = list(_headline(trend))
-    for metric in trend.metrics:
-        parts += [Text(), *_section(metric)]
+def trend_document(trend: Trend) -> list[Section]:
+    """What became of each metric, each with its changes, then the newest runs."""
+    sections = [Section("trend", list(_headline(trend)))]
+    sections += [Section(metric.metric, list(_metric(metric))) for metric in trend.metrics]
     if any(metric.points for metric in trend.metrics):
-        parts += [Text(), *_figures(trend)]
-    return Group(*parts)
+        sections.append(Section("runs", list(_figures(trend))))
+    return sections
 
 
-def _headline(trend: Trend) -> Iterator[RenderableType]:
+def _headline(trend: Trend) -> Iterator[Block]:
     left_out = sum(trend.left_out.values())
-    yield Hanging(name(trend.scenario, "bold").append(INDENT), Text(counted(trend.runs - left_out, "run")))
+    yield Line(Text.assemble(counted(trend.runs - left_out, "run"), "; ", _answer(trend)), name(trend.scenario, "bold"))
     if left_out:
         why = ", ".join(f"{reason} ({count})" for reason, count in trend.left_out.items())
-        yield Hanging(Text(INDENT), Text(f"{left_out} of {counted(trend.runs, 'kept run')} left out: {why}"))
+        yield Line(name(f"{left_out} of {counted(trend.runs, 'saved run')} left out: {why}"))
     if trend.pace_ns and any(metric.at_one_pace for metric in trend.metrics):
-        pace = f"times are told at one pace of the machine: the reference kernel in {_ns(trend.pace_ns)}"
-        yield Hanging(Text(INDENT), Text(pace, QUIET))
+        yield Line(Text(f"times are normalised by the reference kernel: {_ns(trend.pace_ns)}", QUIET))
 
 
-def _section(metric: MetricTrend) -> Iterator[RenderableType]:
+def _answer(trend: Trend) -> Text:
+    """The metrics by their newest change."""
+    newest = [(metric, metric.changes[-1]) for metric in trend.metrics if metric.changes]
+    parts = []
+    for word in ("WORSE", "better", "changed"):
+        judged = [(metric, _judged(metric, change)) for metric, change in newest]
+        of_word = [name(metric.metric) for metric, text in judged if text.plain == word]
+        if of_word:
+            style = next(text.style for _, text in judged if text.plain == word)
+            parts.append(Text.assemble((word, style), ": ", Text(", ").join(of_word)))
+    return Text("; ").join(parts) if parts else Text("no metric changed", QUIET)
+
+
+def _metric(metric: MetricTrend) -> Iterator[Block]:
     values = [point.value for point in metric.points]
     ends = (("min", min), ("median", median), ("max", max))
     span = ", ".join(f"{end} {_value(metric, of(values))}" for end, of in ends) if values else "nothing was measured"
-    yield Hanging(Text(INDENT), Text.assemble(name(metric.metric, "bold"), INDENT, span, (_remarks(metric), QUIET)))
+    yield Line(Text.assemble(span, (_remarks(metric), QUIET)), Text.assemble(INDENT, name(metric.metric, "bold")))
     if not values:
         return
-    yield Sparkline(values, [change.index for change in metric.changes])
+    yield Plot(Text(), Sparkline(values, [change.index for change in metric.changes]))
     if len(values) < _LEAST_RUNS:
-        needed = f"a change cannot be told yet: {_LEAST_RUNS} runs are needed, {len(values)} measured this"
-        yield Hanging(Text(INDENT * 2), Text(needed, QUIET))
+        needed = f"too few runs to find a change: {_LEAST_RUNS} are needed, {len(values)} measured this"
+        yield Line(Text(needed, QUIET), Text(INDENT))
     elif not metric.changes:
-        yield Text(f"{INDENT * 2}no change of level", QUIET)
+        yield Line(Text("no change of level", QUIET), Text(INDENT))
     for change in metric.changes:
         yield from _change(metric, change)
 
 
 def _remarks(metric: MetricTrend) -> str:
-    told = []
+    remarks = []
     if metric.unit is units.Unit.DURATION and not metric.at_one_pace:
-        told.append("as it was timed: it does not follow the machine's pace")
+        remarks.append("as measured, not normalised")
     if metric.missing:
-        told.append(f"{counted(metric.missing, 'run')} without it")
-    return f"; {'; '.join(told)}" if told else ""
+        remarks.append(f"{counted(metric.missing, 'run')} without it")
+    return f"; {'; '.join(remarks)}" if remarks else ""
 
 
-def _change(metric: MetricTrend, change: ChangePoint) -> Iterator[RenderableType]:
+def _judged(metric: MetricTrend, change: ChangePoint) -> Text:
+    if metric.better is Better.NEITHER:
+        return Text("changed")
+    return Text("WORSE", f"bold {BAD}") if change.is_worse else Text("better", GOOD)
+
+
+def _change(metric: MetricTrend, change: ChangePoint) -> Iterator[Block]:
     levels = f"{_value(metric, change.before)} to {_value(metric, change.after)}"
     moved = levels if change.shift is None else f"{_SHIFT(change.shift)} ({levels})"
-    judged = Text("WORSE", f"bold {BAD}") if change.is_worse else Text("better", GOOD)
-    if metric.better is Better.NEITHER:
-        judged = Text("changed")
     where = "a drift, somewhere between" if change.gradual else "between"
-    yield Hanging(
-        Text(f"{INDENT * 2}{MARK} "),
-        Text.assemble(
-            judged,
-            f": {moved}, {where} ",
-            _run(change.last_before, change.version_before, change.began_after),
-            " and ",
-            _run(change.first_after, change.version_after, change.seen_at),
-        ),
+    text = Text.assemble(
+        _judged(metric, change),
+        f": {moved}, {where} ",
+        _run(change.last_before, change.version_before, change.began_after),
+        " and ",
+        _run(change.first_after, change.version_after, change.seen_at),
     )
+    yield Line(text, Text(f"{INDENT * 2}{MARK}"))
     if change.confirm:
-        yield _Command(change.confirm)
+        yield Code(one_line(change.confirm), "to confirm it", command=True)
     if why := _why_unsure(change):
-        yield Hanging(Text(INDENT * 3), Text(why, QUIET))
+        yield Line(Text(why, QUIET), Text(INDENT * 2))
 
 
 def _run(commit: str, version: str, started_at: str) -> Text:
     engine = engine_words("", version, commit, modified=False) or "an unknown engine"
     return name(engine).append(f" ({began(started_at)})")
-
-
-class _Command:
-    """A command to be copied; where it does not fit, it is broken as a shell takes it."""
-
-    def __init__(self, command: str) -> None:
-        self._command = one_line(command)
-
-    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        """The command on one line, or on one for each option."""
-        fits = len(INDENT * 3) + cell_len(self._command) <= options.max_width
-        yield Text(INDENT * 3 + (self._command if fits else self._command.replace(" --", f" \\\n{INDENT * 4}--")))
 
 
 def _why_unsure(change: ChangePoint) -> str:
@@ -132,17 +130,16 @@ def _why_unsure(change: ChangePoint) -> str:
     return "" if change.confirm else "no command can confirm it: a commit is known of sources that it holds, unmodified"
 
 
-def _figures(trend: Trend) -> Iterator[RenderableType]:
+def _figures(trend: Trend) -> Iterator[Block]:
     """The newest runs: of one metric also what was measured, of several only what is compared."""
     runs = sorted({point.run for metric in trend.metrics for point in metric.points})
     only = trend.metrics[0] if len(trend.metrics) == 1 else None
     yield _table_of_one(only, runs[-_MOST_ROWS:]) if only else _table_of_several(trend.metrics, runs[-_MOST_ROWS:])
     if len(runs) > _MOST_ROWS:
-        hidden = f"{INDENT}the newest {_MOST_ROWS} of {len(runs)} runs; --json FILE writes them all"
-        yield Text(hidden, QUIET)
+        yield Line(Text(f"the newest {_MOST_ROWS} of {len(runs)} runs; --json FILE writes them all", QUIET))
 
 
-def _table_of_one(metric: MetricTrend, runs: Sequence[int]) -> FittingTable:
+def _table_of_one(metric: MetricTrend, runs: Sequence[int]) -> Table:
     columns = (*_WHICH_RUN, Column(metric.metric), *map(Column, ("measured", "kernel")))
     rows = []
     for point in metric.points:
@@ -151,17 +148,17 @@ def _table_of_one(metric: MetricTrend, runs: Sequence[int]) -> FittingTable:
             measured = Text(_value(metric, point.measured)) if paced else Text()
             kernel = Text(_ns(point.reference_ns)) if paced and point.reference_ns else Text()
             rows.append([*_which_run(point), Text(_value(metric, point.value)), measured, kernel])
-    return FittingTable(columns, rows, first_to_go=("kernel", "measured"))
+    return Table(columns, rows, "runs", first_to_go=("kernel", "measured"))
 
 
-def _table_of_several(metrics: Sequence[MetricTrend], runs: Sequence[int]) -> FittingTable:
+def _table_of_several(metrics: Sequence[MetricTrend], runs: Sequence[int]) -> Table:
     titles = [metric.metric.removesuffix(".latency.p50").replace("latency.p50", "all") for metric in metrics]
     which = {point.run: _which_run(point) for metric in metrics for point in metric.points}
     values = [{point.run: Text(_value(metric, point.value)) for point in metric.points} for metric in metrics]
     missing = Text(UNKNOWN, QUIET)
     rows = [[*which[run], *(each.get(run, missing) for each in values)] for run in runs]
     columns = (*_WHICH_RUN, *map(Column, titles))
-    return FittingTable(columns, rows, first_to_go=list(reversed(titles[1:])))
+    return Table(columns, rows, "runs", first_to_go=list(reversed(titles[1:])))
 
 
 _WHICH_RUN: Final = (Column("began (UTC)", "word"), VERSION, Column("commit", "word"))

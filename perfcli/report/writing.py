@@ -9,11 +9,12 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Final
 
-from rich.console import Console, RenderableType
+from rich.console import Console
 
 from perfcli.documents import STDOUT, write_document, write_text
 from perfcli.outputs import Outputs, check_outputs
-from perfcli.report.console import make_console
+from perfcli.report.blocks import Document
+from perfcli.report.console import make_console, to_console
 from perfcli.report.saved import Reported
 from perfcli.streams import complain
 
@@ -54,15 +55,13 @@ def write_reports(results: Sequence[Reported], places: Places, outputs: Outputs)
             write_text(rendered(form, results), path)
 
 
-def show_and_write(
-    report: RenderableType, document: Callable[[], Any], json_file: Path | None, outputs: Outputs
-) -> None:
+def show_and_write(report: Document, record: Callable[[], Any], json_file: Path | None, outputs: Outputs) -> None:
     """Write what `--json` asks for, print the report, and list the files."""
     if json_file:
         with outputs.attempt("--json", json_file):
-            write_document(document(), json_file)
+            write_document(record(), json_file)
     with outputs.attempt("stdout"):
-        console_beside([json_file] if json_file else []).print(report)
+        console_beside([json_file] if json_file else []).print(to_console(report))
     outputs.list_written()
 
 

@@ -206,7 +206,7 @@ class TestBaselineCommands:
         assert "load_pet" in shown.output
         assert json.loads((tmp_path / "shown.json").read_text())[0]["name"] == "test"
         assert command("baseline", "rm", "main").output == "removed .digipal-perf/baselines/main.json\n"
-        assert command("baseline", "list").output.startswith("No baselines here.")
+        assert "No baselines here." in command("baseline", "list").output
         assert kept.runs().complaints == []
 
     def test_from_a_file(self, suite: Suite, command: Callable[..., Result], tmp_path: Path) -> None:

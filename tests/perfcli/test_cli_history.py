@@ -53,7 +53,7 @@ def invoked(*arguments: str, **environment: str) -> Result:
 def test_a_step_is_found_with_its_commits_and_the_command(kept: str) -> None:
     result = invoked("trend", "test", "--store", kept)
     assert result.exit_code == 0
-    assert "1 of 30 kept runs left out: interrupted (1)" in result.stdout
+    assert "1 of 30 saved runs left out: interrupted (1)" in result.stdout
     assert "WORSE: +20% (" in result.stdout
     assert f"  digipal-perf ab test --base 21{'c' * 10} --candidate 22{'c' * 10}\n" in result.stdout
     assert "\x1b" not in result.stdout

@@ -9,8 +9,8 @@ import pytest
 from rich.cells import cell_len
 
 from perfcli.profiling.result import ProfileResult
-from perfcli.report.console import make_console
-from perfcli.report.profile import render_profile
+from perfcli.report.console import make_console, to_console
+from perfcli.report.profile import profile_document
 
 STATEMENT = {
     "sql": "SELECT [bold]name[/] FROM pets WHERE name = ?",
@@ -77,7 +77,7 @@ def shown(width: int = 80, **changes: Any) -> str:
     file = io.StringIO()
     console = make_console(file=file)
     console.width = width
-    console.print(render_profile(ProfileResult.model_validate(FOUND | changes)))
+    console.print(to_console(profile_document(ProfileResult.model_validate(FOUND | changes))))
     return file.getvalue()
 
 
@@ -130,8 +130,10 @@ def test_nothing_found() -> None:
     output = shown(cpu=None, memory={"kept_bytes": 0}, sql=[], locks=[], breakdown=[], overheads=[])
     assert "no line holds on to as much as 1 KiB" in output
     assert "none was run within an operation" in output
-    assert "nobody waited" in output
+    assert "no waits: 0 locks" in output
 
 
 def test_a_profile_that_was_stopped() -> None:
-    assert "INTERRUPTED  partial profile: interrupted by Ctrl-C" in shown(interrupted="interrupted by Ctrl-C")
+    assert shown(interrupted="interrupted by Ctrl-C").startswith(
+        "INTERRUPTED  long_session  partial profile: interrupted by Ctrl-C\n"
+    )

@@ -16,9 +16,9 @@ from perfcli.regression.kept_files import read_in_short, read_runs
 from perfcli.regression.result import AbResult
 from perfcli.regression.trend import trend
 from perfcli.report.console import as_text, to_console
-from perfcli.report.history import render_history
+from perfcli.report.history import history_document
 from perfcli.report.saved import document_of, load_reported
-from perfcli.report.trend import render_trend
+from perfcli.report.trend import trend_document
 from perfcli.report.writing import rendered
 from perfcli.results import RunResult
 
@@ -63,9 +63,9 @@ def report_all(file: Path) -> None:
         return
     for read in (read_runs, read_in_short):
         runs = read(file) * 9
-        as_text(render_history(history(runs, None), "store"))
+        as_text(to_console(history_document(history(runs, None), "store")))
         try:
-            as_text(render_trend(trend(runs, "", reference="x")))
+            as_text(to_console(trend_document(trend(runs, "", reference="x"))))
         except PerfError:
             continue
 

@@ -10,9 +10,9 @@ import pytest
 from rich.console import RenderableType
 
 from perfcli.errors import Verdict
-from perfcli.report.baselines import render_baseline, render_baselines, saved_in_words
 from perfcli.report.compared import baseline_section
 from perfcli.report.figures import commit_word
+from perfcli.report.history import baseline_document, baselines_document, saved_in_words
 from perfcli.report.run import run_document
 from perfcli.report.summary import render_verdict_line, summary_document
 from perfcli.results import BaselineComparison, OperationChange, RunResult
@@ -152,7 +152,7 @@ class TestBaselines:
 
     def test_one_line_each(self, make_result: MakeResult, printed: Printed) -> None:
         runs = [make_result(commit="5f16cfb9916cf90f"), make_result(name="other", commit="5f16cfb9916cf90f")]
-        assert printed(render_baselines({"main": runs, "a[b]": [make_result()]})) == (
+        assert printed(baselines_document({"main": runs, "a[b]": [make_result()]})) == (
             "  baseline  runs  newest (UTC)         commit   scenarios\n"
             "  ------------------------------------------------------------------\n"
             "  a[b]         1  2026-01-02 03:04:05  –        database_load\n"
@@ -160,18 +160,18 @@ class TestBaselines:
         )
 
     def test_none_says_how_to_have_one(self, printed: Printed) -> None:
-        assert "digipal-perf baseline save NAME" in printed(render_baselines({}), 200)
+        assert "digipal-perf baseline save NAME" in printed(baselines_document({}), 200)
 
     @pytest.mark.parametrize("width", [80, 200])
     def test_one_in_full(self, width: int, make_result: MakeResult, printed: Printed) -> None:
-        text = printed(render_baseline("main", [make_result(reference_ns=20_500)]), width)
+        text = printed(baseline_document("main", [make_result(reference_ns=20_500)]), width)
         assert max(map(len, text.splitlines())) <= width
         assert "versions  3.11.9, SQLite 3.40.1" in text
         assert "load_pet" in text
         assert "20.5 µs" in text
 
     def test_a_run_without_operations_has_its_line(self, make_result: MakeResult, printed: Printed) -> None:
-        text = printed(render_baseline("main", [make_result(operations=[], verdict=Verdict.ERROR)]))
+        text = printed(baseline_document("main", [make_result(operations=[], verdict=Verdict.ERROR)]))
         assert "ERROR  database_load" in text
 
     def test_saving_names_what_where_and_whether_one_was_there(self, make_result: MakeResult) -> None:

@@ -14,8 +14,8 @@ from perfcli.figures import Better
 from perfcli.regression.history import History, KeptRun
 from perfcli.regression.trend import ChangePoint, MetricTrend, Trend, TrendPoint
 from perfcli.report.drawings import Sparkline, sparkline
-from perfcli.report.history import render_history
-from perfcli.report.trend import render_trend
+from perfcli.report.history import history_document
+from perfcli.report.trend import trend_document
 from perfcli.units import Unit
 
 Printed = Callable[..., str]
@@ -80,7 +80,7 @@ class TestChanges:
 
     @pytest.mark.parametrize("width", [80, 200])
     def test_a_change_point_in_words(self, width: int, printed: Printed) -> None:
-        said = printed(render_trend(trend(metric(STEPPED, change()))), width)
+        said = printed(trend_document(trend(metric(STEPPED, change()))), width)
         assert max(map(len, said.splitlines())) <= width
         assert (
             "^ WORSE: +13% (7.00 µs to 7.91 µs), between commit 1a2b3c4 (2026-01-02 03:09) and commit abcdef0 "
@@ -90,7 +90,7 @@ class TestChanges:
         assert COMMAND in map(str.strip, said.splitlines())
 
     def test_a_metric_without_a_better_direction_has_changed(self, printed: Printed) -> None:
-        told = printed(render_trend(trend(metric(STEPPED, change(is_worse=False), better=Better.NEITHER))), 160)
+        told = printed(trend_document(trend(metric(STEPPED, change(is_worse=False), better=Better.NEITHER))), 160)
         assert "^ changed: +13% " in " ".join(told.split())
 
     @pytest.mark.parametrize(
@@ -113,20 +113,20 @@ class TestChanges:
         ],
     )
     def test_other_changes(self, changed: ChangePoint, words: str, printed: Printed) -> None:
-        assert words in " ".join(printed(render_trend(trend(metric(STEPPED, changed))), 160).split())
+        assert words in " ".join(printed(trend_document(trend(metric(STEPPED, changed))), 160).split())
 
     def test_a_long_command_is_broken_as_a_shell_takes_it(self, printed: Printed) -> None:
         command = f"digipal-perf ab {'deep/' * 9}my.yaml --base 1a2b3c4d5e6f --candidate abcdef012345"
-        said = printed(render_trend(trend(metric(STEPPED, change(confirm=command)))), 80)
-        assert "my.yaml \\\n        --base 1a2b3c4d5e6f \\\n        --candidate abcdef012345\n" in said
+        said = printed(trend_document(trend(metric(STEPPED, change(confirm=command)))), 80)
+        assert "my.yaml \\\n      --base 1a2b3c4d5e6f \\\n      --candidate abcdef012345\n" in said
 
     def test_no_change_is_said(self, printed: Printed) -> None:
-        assert "no change of level" in printed(render_trend(trend(metric([7_000.0] * 20))))
+        assert "no change of level" in printed(trend_document(trend(metric([7_000.0] * 20))))
 
     def test_too_few_runs_are_said(self, printed: Printed) -> None:
-        said = printed(render_trend(trend(metric([7_000.0] * 5))))
-        assert "a change cannot be told yet: 8 runs are needed, 5 measured this" in said
-        assert "no change" not in said
+        said = printed(trend_document(trend(metric([7_000.0] * 5))))
+        assert "too few runs to find a change: 8 are needed, 5 measured this" in said
+        assert "no change of level" not in said
 
 
 class TestHeadline:
@@ -134,40 +134,56 @@ class TestHeadline:
 
     def test_what_was_left_out_is_counted(self, printed: Printed) -> None:
         left_out = {"another machine": 2, "interrupted": 1}
-        said = printed(render_trend(trend(metric(STEPPED), runs=23, left_out=left_out)))
-        assert said.startswith("database_load  20 runs\n")
-        assert "3 of 23 kept runs left out: another machine (2), interrupted (1)" in said
+        said = printed(trend_document(trend(metric(STEPPED), runs=23, left_out=left_out)))
+        assert said.startswith("database_load  20 runs; no metric changed\n")
+        assert "3 of 23 saved runs left out: another machine (2), interrupted (1)" in said
 
     def test_the_span_is_no_change_from_one_to_the_other(self, printed: Printed) -> None:
-        said = printed(render_trend(trend(metric(STEPPED))), 160)
+        said = printed(trend_document(trend(metric(STEPPED))), 160)
         assert f"min {STEPPED[0] / 1000:.2f} µs, median 7.46 µs, max 7.91 µs" in said
 
     def test_times_as_they_were_are_marked(self, printed: Printed) -> None:
-        said = " ".join(printed(render_trend(trend(metric(STEPPED, at_one_pace=False, missing=2)))).split())
-        assert "as it was timed: it does not follow the machine's pace; 2 runs without it" in said
-        assert "at one pace" not in said
+        said = " ".join(printed(trend_document(trend(metric(STEPPED, at_one_pace=False, missing=2)))).split())
+        assert "as measured, not normalised; 2 runs without it" in said
+        assert "reference kernel" not in said
 
     def test_a_metric_that_nothing_measured(self, printed: Printed) -> None:
-        assert "nothing was measured; 20 runs without it" in printed(render_trend(trend(metric([], missing=20))), 160)
+        assert "nothing was measured; 20 runs without it" in printed(trend_document(trend(metric([], missing=20))), 160)
+
+    @pytest.mark.parametrize(
+        ("metrics", "answer"),
+        [
+            ([metric(STEPPED, change())], "WORSE: load_pet.latency.p50"),
+            (
+                [metric(STEPPED, change(is_worse=False)), metric(STEPPED, change(), metric="[x].latency.p50")],
+                "WORSE: [x].latency.p50; better: load_pet.latency.p50",
+            ),
+            ([metric(STEPPED, change(), change(is_worse=False))], "better: load_pet.latency.p50"),
+            ([metric(STEPPED, change(), better=Better.NEITHER)], "changed: load_pet.latency.p50"),
+        ],
+    )
+    def test_the_first_line_answers(self, metrics: list[MetricTrend], answer: str, printed: Printed) -> None:
+        first = printed(trend_document(trend(*metrics)), 160).splitlines()[0]
+        assert first == f"database_load  20 runs; {answer}"
 
 
 class TestFigures:
     """The table below."""
 
     def test_one_metric_with_what_was_measured(self, printed: Printed) -> None:
-        rows = printed(render_trend(trend(metric(STEPPED)))).splitlines()
+        rows = printed(trend_document(trend(metric(STEPPED)))).splitlines()
         assert rows[-1].split() == ["2026-01-02", "03:19", "–", "abcdef0", "7.91", "µs", "3.96", "µs", "6.00", "µs"]
 
     def test_several_metrics_side_by_side(self, printed: Printed) -> None:
         whole = metric(STEPPED, metric="latency.p50")
         partial = metric(STEPPED[:-1], missing=1)
-        rows = printed(render_trend(trend(whole, partial))).splitlines()
+        rows = printed(trend_document(trend(whole, partial))).splitlines()
         header = next(row for row in rows if "commit" in row)
         assert header.split()[-2:] == ["all", "load_pet"]
         assert rows[-1].split()[-3:] == ["7.91", "µs", "–"]
 
     def test_of_many_runs_the_newest(self, printed: Printed) -> None:
-        said = printed(render_trend(trend(metric([7_000.0] * 50))))
+        said = printed(trend_document(trend(metric([7_000.0] * 50))))
         assert "the newest 20 of 50 runs; --json FILE writes them all" in said
         assert "03:30" in said
         assert "03:29 " not in said
@@ -217,7 +233,7 @@ class TestHistory:
     )
 
     def test_a_line_for_each_run(self, printed: Printed) -> None:
-        said = printed(render_history(History(runs=[self.RUN], older=3), "kept"), 160)
+        said = printed(history_document(History(runs=[self.RUN], older=3), "kept"), 160)
         assert " ".join(said.splitlines()[2].split()) == (
             # of 500 samples p99 is but a hint
             "2026-01-02 03:04 [b]odd 0f3a5c7e9b1d abcdef0 FAIL 3,846/s 7.42 µs ~51.3 µs +1.20 MB"
@@ -227,17 +243,17 @@ class TestHistory:
     def test_what_is_not_known_is_no_figure(self, printed: Printed) -> None:
         nothing = dict.fromkeys(("iterations_per_s", "p50_ns", "p99_ns", "memory_growth_bytes"))
         run = self.RUN.model_copy(update={**nothing, "commit": "", "engine_version": ""})
-        assert printed(render_history(History(runs=[run]), "kept"), 160).splitlines()[2].split().count("–") == 6
+        assert printed(history_document(History(runs=[run]), "kept"), 160).splitlines()[2].split().count("–") == 6
 
     def test_a_modified_engine_is_called_so(self, printed: Printed) -> None:
         run = self.RUN.model_copy(update={"commit": "", "engine_modified": True})
-        assert "0f3a5c7e9b1d  modified  FAIL" in printed(render_history(History(runs=[run]), "kept"), 160)
+        assert "0f3a5c7e9b1d  modified  FAIL" in printed(history_document(History(runs=[run]), "kept"), 160)
 
     def test_it_fits_a_narrow_terminal(self, printed: Printed) -> None:
         assert all(
-            len(line) <= 80 for line in printed(render_history(History(runs=[self.RUN]), "kept"), 80).splitlines()
+            len(line) <= 80 for line in printed(history_document(History(runs=[self.RUN]), "kept"), 80).splitlines()
         )
 
     def test_none_says_how_to_have_some(self, printed: Printed) -> None:
-        said = " ".join(printed(render_history(History(runs=[]), "a/store")).split())
-        assert said == "No runs are kept in a/store yet. To keep them: digipal-perf run SCENARIO --save"
+        said = " ".join(printed(history_document(History(runs=[]), "a/store")).split())
+        assert said == "No runs are saved in a/store yet. To save some: digipal-perf run SCENARIO --save"
