@@ -8,12 +8,15 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 import pytest
+from rich.text import Text
 
+from perfcli.report.blocks import BAD, Column, Facts, Line, Notes, Section, Table, Verdict
+from perfcli.report.figures import name
 from perfcli.report.run import run_document
 from perfcli.report.summary import render_list, render_verdict_line, summary_document
 from perfcli.results import RunResult
 from perfcli.scenario.models import Scenario
-from tests.perfcli.report.structure import matches
+from tests.perfcli.report.structure import matches, structure
 
 Printed = Callable[..., str]
 WIDTHS = [60, 80, 200]
@@ -53,6 +56,30 @@ class TestGolden:
 
     def test_summary(self, named_results: list[RunResult]) -> None:
         matches("summary", summary_document(named_results))
+
+
+class TestStructure:
+    """What a golden file holds, and what it leaves free."""
+
+    def test_words_are_free_and_figures_are_not(self) -> None:
+        def held(remark: str, *, label: str = "growth", word: str = "FAIL", cell: str = "2 ms") -> str:
+            table = Table([Column("operation", "prose"), Column("p99")], [[Text("load_pet"), Text(cell)]])
+            verdict = Verdict(Text(word), Text("pets"), Text(remark))
+            return structure([Section("it", [verdict, table, Facts([(label, Text(remark))]), Notes([Text(remark)])])])
+
+        first = held("it grew by 3.5 kB, which is much")
+        assert held("growth: 3.5 kB") == first
+        assert held("it grew by 3.6 kB, which is much") != first
+        assert held("growth: 3.5 kB", label="leak") != first
+        assert held("growth: 3.5 kB", word="PASS") != first
+        assert held("growth: 3.5 kB", cell="3 ms") != first
+
+    def test_colours_and_names_are_held(self) -> None:
+        def held(text: Text) -> str:
+            return structure([Section("it", [Line(text)])])
+
+        assert held(Text("all is lost", BAD)) != held(Text("all is lost"))
+        assert held(name("load_pet")) != held(name("save_pet"))
 
 
 class TestWidths:
