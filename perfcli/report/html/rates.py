@@ -186,8 +186,10 @@ def errors_chart(result: RunResult, when: dict[str, Any]) -> Drawing:
     note = "Failed operations a second."
     if limits:
         traces += _judged_shares(result, limits, first=len(traces))
-        note += " On the axis to the right, dashed: the shares that are judged."
-        layout["yaxis2"] = axis("share", tickformat=".0%", rangemode="tozero", overlaying="y", side="right")
+        note += " Below, dashed: the shares that are judged."
+        layout["yaxis"] |= {"domain": [0.56, 1], "nticks": 4}
+        layout["yaxis2"] = axis("share", tickformat="~%", domain=[0, 0.44], nticks=4)
+        layout["xaxis"] = {**layout["xaxis"], "anchor": "y2"}
     return Drawing("Errors over time", note, traces, layout)
 
 
