@@ -22,7 +22,7 @@ from perfcli.report.html.chart import (
     label,
     line,
 )
-from perfcli.report.operations import STATISTICS
+from perfcli.report.operations import STATISTICS, is_open
 from perfcli.results import TOTAL, OperationResult, PhaseResult, RunResult
 
 _BINS_PER_DECADE: Final = 20
@@ -115,8 +115,8 @@ def _seconds(ns: float) -> float:
 
 
 def _over_vus(result: RunResult) -> Drawing:
-    """The percentiles of all operations of each phase over its vus; empty unless phases differ in their vus."""
-    phases = sorted((phase for phase in result.phases if phase.total.latency), key=lambda phase: phase.vus)
+    """The percentiles of all operations of each phase over its vus; empty unless steady phases differ in their vus."""
+    phases = sorted((phase for phase in result.phases if _is_steady(phase)), key=lambda phase: phase.vus)
     limits = [
         limit
         for limit in judged_limits(result, "latency")
@@ -124,17 +124,23 @@ def _over_vus(result: RunResult) -> Drawing:
     ]
     shown = [each for each in STATISTICS if each in _OVER_VUS or any(limit.statistic == each for limit in limits)]
     title = "Latency over vus"
-    if len({phase.vus for phase in phases}) < 2 or len({tuple(e.name for e in p.operations) for p in phases}) > 1:
+    vus = [phase.vus for phase in phases]
+    is_family = len(set(vus)) == len(vus) > 1
+    if not is_family or len({tuple(each.name for each in phase.operations) for phase in phases}) > 1:
         return Drawing(title, "", [], {})
     curves = [_over_vus_line(statistic, phases, index) for index, statistic in enumerate(shown)]
     traces = [
         *curves,
         *(limit.mark((limit.phase.vus, _seconds(limit.result.limit))) for limit in limits if limit.phase),
     ]
-    vus = sorted({phase.vus for phase in phases})
     ticks = axis("vus", type="log", tickvals=vus, ticktext=[units.format_count(each) for each in vus])
     note = "All operations of each phase. Hollow: too few samples to rely on."
     return Drawing(title, note, traces, {"xaxis": ticks, "yaxis": duration_axis("latency", traces)})
+
+
+def _is_steady(phase: PhaseResult) -> bool:
+    """Whether as many vus worked all the time, each as fast as the engine let it."""
+    return phase.total.latency is not None and not is_open(phase) and len(phase.vus_line) < 2
 
 
 def _over_vus_line(statistic: str, phases: Sequence[PhaseResult], index: int) -> Trace:

@@ -17,7 +17,7 @@ from perfcli.report.html.over_time import load_charts
 from perfcli.report.html.pairs import pairs_chart
 from perfcli.report.html.process import process_charts
 from perfcli.report.pairs import worth_a_picture
-from perfcli.results import RunResult, ThresholdResult
+from perfcli.results import PhaseResult, RunResult, ThresholdResult
 
 
 def charts_of(result: RunResult) -> dict[str, Drawing]:
@@ -33,7 +33,7 @@ def test_plotly_knows_every_word_of_every_chart(
     full_result: Callable[..., RunResult], comparison: Callable[..., AbResult]
 ) -> None:
     charts = [*charts_of(full_result()).values(), pairs_chart(comparison().metrics)]
-    assert [len(Figure(chart.figure).data) for chart in charts] == [2, 5, 4, 8, 5, 2, 2, 3, 1, 2, 3]
+    assert [len(Figure(chart.figure).data) for chart in charts] == [2, 5, 0, 8, 5, 2, 2, 3, 1, 2, 3]
 
 
 def test_any_result_can_be_drawn(any_result: RunResult) -> None:
@@ -145,21 +145,34 @@ def test_a_threshold_of_one_phase_is_not_held_against_the_percentiles_of_all(
 ) -> None:
     phased = "load_pet: latency.p99 < 10ms"
     assert titles_with(full_result(), "load_pet.latency.p95 < 1us") == {"Latency over time", "Percentiles"}
-    assert titles_with(full_result(), phased) == {"Latency over time", "Latency over vus"}
+    assert titles_with(full_result(), phased) == {"Latency over time"}
+    assert titles_with(full_result(phases=steady(full_result())), phased) == {"Latency over time", "Latency over vus"}
     alone = full_result(phases=full_result().phases[1:])
     assert "Percentiles" in titles_with(alone, phased)
 
 
+def steady(result: RunResult, *vus: int) -> list[PhaseResult]:
+    """The phases of a result, as if so many vus worked all the time, as fast as they could."""
+    closed = {"offered_per_s": None, "schedule_lag": None, "vus_line": []}
+    pairs = zip(result.phases, vus or (2, 5), strict=True)
+    return [phase.model_copy(update={**closed, "vus": number}) for phase, number in pairs]
+
+
 def test_latency_over_vus_has_each_phase_and_its_limit(full_result: Callable[..., RunResult]) -> None:
-    result = full_result()
+    result = full_result(phases=steady(full_result()))
     chart = charts_of(result)["Latency over vus"]
     latency = result.phases[0].total.latency
     assert latency is not None
     assert [trace["name"] for trace in chart.traces[:3]] == ["p50", "p95", "p99"]
     assert (chart.traces[1]["x"], chart.traces[1]["y"][0]) == ([2, 5], pytest.approx(latency.p95_ns / 1e9))
     assert (chart.traces[3]["x"], chart.traces[3]["y"]) == ([5], [pytest.approx(0.01)])
-    same = [phase.model_copy(update={"vus": 2}) for phase in result.phases]
-    assert not charts_of(full_result(phases=same))["Latency over vus"].figure["data"]
+
+
+def test_phases_that_differ_in_more_than_their_vus_are_not_laid_over_them(
+    full_result: Callable[..., RunResult],
+) -> None:
+    for phases in (full_result().phases, steady(full_result(), 2, 2)):
+        assert not charts_of(full_result(phases=phases))["Latency over vus"].figure["data"]
 
 
 def test_vus_are_drawn_as_planned_and_at_work(full_result: Callable[..., RunResult]) -> None:

@@ -168,7 +168,7 @@ def opened(
 def test_every_chart_draws_without_a_complaint_or_a_request(opened: Browser) -> None:
     marks = "[...document.querySelectorAll('figure.chart')].map(f => f.querySelectorAll('svg .trace path').length)"
     drawn = opened.tell(marks)
-    assert len(drawn) == 1 + 10 + 10 + 1
+    assert len(drawn) == 1 + 9 + 9 + 1
     assert all(drawn)
     assert opened.complaints == []
     assert opened.page is not None

@@ -89,7 +89,6 @@ def test_a_full_run_has_every_section(full_result: Callable[..., RunResult]) -> 
     assert told.text_of("h4") == [
         "Latency distribution",
         "Percentiles",
-        "Latency over vus",
         "Latency over time",
         "Throughput over time",
         "Errors over time",
@@ -98,7 +97,7 @@ def test_a_full_run_has_every_section(full_result: Callable[..., RunResult]) -> 
         "CPU over time",
         "Database size over time",
     ]
-    assert len(told.figures) == 10
+    assert len(told.figures) == 9
 
 
 def test_the_verdict_comes_first_in_words(full_result: Callable[..., RunResult]) -> None:
@@ -144,7 +143,7 @@ def test_several_results_are_laid_side_by_side(
     links = {str(attrs["href"])[1:] for tag, attrs in told.tags if tag == "a"}
     assert {"result-1", "result-2", "result-3"} <= links <= ids
     assert "load_pet: percentiles of each run" in told.text_of("h4")
-    assert len(told.figures) == 2 + 10 + 10 + 1
+    assert len(told.figures) == 2 + 9 + 9 + 1
 
 
 @pytest.mark.slow
