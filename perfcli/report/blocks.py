@@ -79,7 +79,7 @@ class Notes:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A paragraph; on a console it hangs from its lead."""
+    """A paragraph; on a console it hangs from its lead: without one it is indented, with an empty one it is not."""
 
     text: Text
     lead: Text | None = None

@@ -119,7 +119,7 @@ def _render(block: Block) -> Iterator[RenderableType]:
         case Notes(items):
             yield from listed(items)
         case Line(text, lead):
-            yield Hanging(Text(INDENT) if lead is None else Text.assemble(lead, INDENT), text)
+            yield Hanging(Text(INDENT) if lead is None else Text.assemble(lead, INDENT if lead else ""), text)
         case Verdict(word, named, text, reasons):
             yield Hanging(Text.assemble(word, INDENT), Text.assemble(named, INDENT, text), widest=sys.maxsize)
             yield from listed(reasons)

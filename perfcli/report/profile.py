@@ -14,7 +14,6 @@ from perfcli.profiling.result import Breakdown, Overhead, ProfileResult
 from perfcli.report import blocks
 from perfcli.report.blocks import BAD, DOUBTFUL, QUIET, Block, Column, Facts, Line, Notes, Section, Table
 from perfcli.report.figures import counted, engine_words, figure, name, one_line, share, verdict_word
-from perfcli.report.layout import INDENT
 
 MOST_FUNCTIONS: Final = 12
 MOST_LINES: Final = 8
@@ -43,7 +42,7 @@ def profile_document(result: ProfileResult) -> list[Section]:
 
 
 def _heading(text: str, aside: str = "") -> Line:
-    return Line(Text(aside, QUIET), Text(text, "bold"))
+    return Line(Text.assemble((text, "bold"), (f"  {aside}" if aside else "", QUIET)), Text())
 
 
 def _head(result: ProfileResult) -> Iterator[Block]:
@@ -206,8 +205,7 @@ def _statements(statements: Sequence[StatementFigures]) -> Iterator[Section]:
     rows = [_row_of_statement(place, each) for place, each in enumerate(shown, 1)]
     yield Section("statements", [heading, Table(columns, rows, "statements", first_to_go=("rows",))])
     for place, each in enumerate(shown, 1):
-        statement = Line(name(_cut(each.sql)), Text(f"{INDENT}{place:>2}", QUIET))
-        yield Section(f"statement {place}", [statement, Facts(list(_about(each)))])
+        yield Section(f"statement {place}", [Facts([(str(place), name(_cut(each.sql))), *_about(each)])])
 
 
 def _row_of_statement(place: int, statement: StatementFigures) -> list[Text]:

@@ -148,7 +148,7 @@ def _table_of_one(metric: MetricTrend, runs: Sequence[int]) -> Table:
             measured = Text(_value(metric, point.measured)) if paced else Text()
             kernel = Text(_ns(point.reference_ns)) if paced and point.reference_ns else Text()
             rows.append([*_which_run(point), Text(_value(metric, point.value)), measured, kernel])
-    return Table(columns, rows, "runs", first_to_go=("kernel", "measured"))
+    return Table(columns, rows, "runs", first_to_go=("kernel", "measured", *_WHICH_TO_GO))
 
 
 def _table_of_several(metrics: Sequence[MetricTrend], runs: Sequence[int]) -> Table:
@@ -158,10 +158,11 @@ def _table_of_several(metrics: Sequence[MetricTrend], runs: Sequence[int]) -> Ta
     missing = Text(UNKNOWN, QUIET)
     rows = [[*which[run], *(each.get(run, missing) for each in values)] for run in runs]
     columns = (*_WHICH_RUN, *map(Column, titles))
-    return Table(columns, rows, "runs", first_to_go=list(reversed(titles[1:])))
+    return Table(columns, rows, "runs", first_to_go=(*reversed(titles[1:]), *_WHICH_TO_GO))
 
 
 _WHICH_RUN: Final = (Column("began (UTC)", "word"), VERSION, Column("commit", "word"))
+_WHICH_TO_GO: Final = (VERSION.title, "commit")
 
 
 def _which_run(point: TrendPoint) -> list[Text]:

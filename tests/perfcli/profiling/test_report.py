@@ -122,6 +122,15 @@ def test_says_whose_engine_it_was() -> None:
     )
 
 
+@pytest.mark.parametrize("width", [60, 80, 200])
+def test_headings_stand_above_their_tables(width: int) -> None:
+    lines = shown(width).splitlines()
+    for heading in ("Operations, mean of each, and its parts", "Locks, by the time waited for them"):
+        at = next(index for index, line in enumerate(lines) if line.startswith(heading))
+        assert lines[at].rstrip() == lines[at]
+        assert lines[at + 1].strip()
+
+
 def test_small_lines_are_left_out() -> None:
     assert "small()" not in shown(160)
 

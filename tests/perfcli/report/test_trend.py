@@ -78,6 +78,12 @@ STEPPED = [7_000.0] * 10 + [7_910.0] * 10
 class TestChanges:
     """Where, by how much, between which commits, and what confirms it."""
 
+    def test_a_narrow_terminal_cuts_no_figure(self, printed: Printed) -> None:
+        for shown in (trend(metric(STEPPED)), trend(metric(STEPPED), metric(STEPPED, metric="latency.p50"))):
+            rows = printed(trend_document(shown), 44).splitlines()[-20:]
+            assert [row.split()[:2] for row in rows] == [["2026-01-02", f"03:{at:02}"] for at in range(20)]
+            assert {row.split()[-1] for row in rows} == {"µs"}
+
     @pytest.mark.parametrize("width", [80, 200])
     def test_a_change_point_in_words(self, width: int, printed: Printed) -> None:
         said = printed(trend_document(trend(metric(STEPPED, change()))), width)
