@@ -81,12 +81,12 @@ def plan(chosen: list[ExecutionPlan]) -> None:
       digipal-perf plan my.yaml --workers 20 --duration 30s
       digipal-perf plan --tag quick
     """
-    from perfcli.report.console import make_console
-    from perfcli.report.summary import render_plans
+    from perfcli.report.console import make_console, to_console
+    from perfcli.report.summary import plans_document
 
     console = make_console()
     # for a pipe a phase stays on its line, however long, so that grep finds it whole
-    console.print(render_plans(chosen), soft_wrap=not console.is_terminal)
+    console.print(to_console(plans_document(chosen)), soft_wrap=not console.is_terminal)
 
 
 @cli.command(name="list")
@@ -100,12 +100,12 @@ def list_scenarios(scenarios: tuple[str, ...], tags: tuple[str, ...]) -> None:
       digipal-perf list --tag quick
     """
     from perfcli.plan import plan_run
-    from perfcli.report.console import make_console
-    from perfcli.report.summary import render_list
+    from perfcli.report.console import make_console, to_console
+    from perfcli.report.summary import list_document
 
     found = [(scenario, plan_run(scenario, 0).describe()) for scenario in load(scenarios, tags, [])]
     console = make_console()
-    console.print(render_list(found), soft_wrap=not console.is_terminal)
+    console.print(to_console(list_document(found)), soft_wrap=not console.is_terminal)
 
 
 @cli.command()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Final
 
 from rich.console import Group, RenderableType
@@ -12,11 +12,11 @@ from perfcli import units
 from perfcli.errors import ExitCode, Verdict
 from perfcli.plan import ExecutionPlan
 from perfcli.regression.result import AbResult
-from perfcli.report.blocks import DOUBTFUL, QUIET, Column, Line, Section, Table
+from perfcli.report.blocks import DOUBTFUL, QUIET, Column, Facts, Line, Section, Table
 from perfcli.report.compared import comparison_word
 from perfcli.report.console import to_console
 from perfcli.report.figures import counted, figure, name, one_line, share, verdict_word
-from perfcli.report.layout import INDENT, Hanging, labelled
+from perfcli.report.layout import INDENT, Hanging
 from perfcli.report.run import outcome, run_document, verdict_line
 from perfcli.report.thresholds import limit_used, nearest_limit, subject
 from perfcli.results import RunResult
@@ -45,12 +45,11 @@ def summary_document(results: Sequence[RunResult]) -> list[Section]:
     return [Section("scenarios", [table, order]), Section("tally", [Line(_tally(results), Text())])]
 
 
-def render_list(scenarios: Sequence[tuple[Scenario, str]]) -> RenderableType:
+def list_document(scenarios: Sequence[tuple[Scenario, str]]) -> list[Section]:
     """What can be run: name, description, what runs, tags."""
-    if not scenarios:
-        return Text("No scenarios here.")
     width = max((len(scenario.name) for scenario, _ in scenarios if len(scenario.name) <= _LONGEST_NAME), default=0)
-    return Group(*(_listed_scenario(scenario, plan, width) for scenario, plan in scenarios))
+    lines = [_listed_scenario(scenario, plan, width) for scenario, plan in scenarios]
+    return [Section("scenarios", lines or [Line(Text("No scenarios here."), Text())])]
 
 
 def render_run(result: RunResult, *, short: bool = False, verbose: bool = False, plot: bool = False) -> RenderableType:
@@ -123,31 +122,26 @@ def _tally(results: Sequence[RunResult]) -> Text:
     return Text.assemble(counted(len(results), "scenario"), ": ", Text(", ").join(said))
 
 
-def _listed_scenario(scenario: Scenario, plan: str, width: int) -> Hanging:
-    lines = [Text(one_line(scenario.description))] if scenario.description.strip() else []
+def _listed_scenario(scenario: Scenario, plan: str, width: int) -> Line:
+    lines = [name(scenario.description)] if scenario.description.strip() else []
     tags = f"  [{', '.join(scenario.tags)}]" if scenario.tags else ""
     lines.append(Text(one_line(plan) + tags, QUIET))
-    return Hanging(Text(f"{scenario.name:<{width}}{INDENT}", "bold"), Text("\n").join(lines))
+    return Line(Text("\n").join(lines), Text(f"{scenario.name:<{width}}", "bold"))
 
 
-def render_plans(plans: Sequence[ExecutionPlan]) -> RenderableType:
+def plans_document(plans: Sequence[ExecutionPlan]) -> list[Section]:
     """Each scenario with its phases, what they run on, and how many thresholds judge them."""
-    parts: list[RenderableType] = []
-    for plan in plans:
-        parts += [Text()] if parts else []
-        parts += _render(plan)
-    return Group(*parts)
+    return [_plan_section(plan) for plan in plans]
 
 
-def _render(plan: ExecutionPlan) -> Iterator[RenderableType]:
-    yield Hanging(name(plan.scenario.name, "bold").append(INDENT), name(plan.scenario.description))
-    yield from labelled(
-        [
-            *((phase.name, name(plan.describe_phase(phase))) for phase in plan.phases),
-            ("engine", name("; ".join(plan.describe_engine()) or "one process, an empty database")),
-            ("thresholds", Text(_thresholds(plan))),
-        ]
-    )
+def _plan_section(plan: ExecutionPlan) -> Section:
+    facts = [
+        *((phase.name, name(plan.describe_phase(phase))) for phase in plan.phases),
+        ("engine", name("; ".join(plan.describe_engine()) or "one process, an empty database")),
+        ("thresholds", Text(_thresholds(plan))),
+    ]
+    named = Line(name(plan.scenario.description), name(plan.scenario.name, "bold"))
+    return Section(plan.scenario.name, [named, Facts(facts)])
 
 
 def _thresholds(plan: ExecutionPlan) -> str:

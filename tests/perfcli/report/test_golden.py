@@ -13,7 +13,7 @@ from rich.text import Text
 from perfcli.report.blocks import BAD, Column, Facts, Line, Notes, Section, Table, Verdict
 from perfcli.report.figures import name
 from perfcli.report.run import run_document
-from perfcli.report.summary import render_list, render_verdict_line, summary_document
+from perfcli.report.summary import list_document, render_verdict_line, summary_document
 from perfcli.results import RunResult
 from perfcli.scenario.models import Scenario
 from tests.perfcli.report.structure import matches, structure
@@ -127,7 +127,7 @@ class TestList:
             (scenario("undescribed", "", []), "1 vu for 2s"),
             (scenario("a_name_longer_than_the_column_of_names", "It stands alone", []), "1 vu for 2s"),
         ]
-        assert printed(render_list(listing), 80).splitlines() == [
+        assert printed(list_document(listing), 80).splitlines() == [
             "pet_creation  100 users hatch a pet each",
             "              100 iterations by 1 vu  [quick, scalability]",
             "undescribed   1 vu for 2s",
@@ -136,4 +136,4 @@ class TestList:
         ]
 
     def test_empty_list_says_so(self, printed: Printed) -> None:
-        assert printed(render_list([]), 80) == "No scenarios here.\n"
+        assert printed(list_document([]), 80) == "No scenarios here.\n"
