@@ -71,7 +71,7 @@ def _of_ab(result: AbResult) -> Iterator[Section]:
 
 
 def _blocks(drawings: Iterable[Drawing]) -> Sequence[Block]:
-    return [drawing.block for drawing in drawings if drawing.figure["data"]]
+    return [drawing.block for drawing in drawings if any(trace["x"] for trace in drawing.traces)]
 
 
 def _scenario(result: RunResult) -> Iterator[Block]:

@@ -114,7 +114,7 @@ def line(name: str, points: Iterable[tuple[float, float | None, str]], index: in
         "mode": "lines",
         "name": label(name, _LONGEST_NAME),
         "x": [x for x, _, _ in drawn],
-        "y": [y for _, y, _ in drawn],
+        "y": [None if y is None else float(f"{y:.7g}") for _, y, _ in drawn],
         "text": [label(told) for _, _, told in drawn],
         "hovertemplate": "%{text}<extra></extra>",
         **more,

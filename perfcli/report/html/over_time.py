@@ -164,13 +164,14 @@ def _latency_by_second(result: RunResult, judged: Sequence[tuple[str, str]]) -> 
 def _unbroken(name: str, statistic: str, seconds: Sequence[SecondOfLoad]) -> Iterator[Point]:
     """A point for each second; none where no operation succeeded, so that the line has a gap there."""
     step = step_of(seconds)
+    last_is_part = bool(seconds) and is_part(seconds[-1], seconds)
     before = None
     for each in seconds:
         ns = getattr(each, f"{statistic}_ns")
         if ns is None or (before is not None and each.second - before > step):
             yield (before or each.second) + 0.5 * step, None, ""
         if ns is not None:
-            part = f", {_PART}" if is_part(each, seconds) else ""
+            part = f", {_PART}" if last_is_part and each is seconds[-1] else ""
             yield _at(each.second, ns, f"{name} {statistic} {units.format_duration(ns)}, second {each.second}{part}")
         before = each.second
 
@@ -204,7 +205,7 @@ def _vus(result: RunResult, when: dict[str, Any]) -> Drawing:
     planned = _planned_vus(result.phases, result)
     going_on = []
     if has_seconds(result):
-        seconds = [each for each in result.seconds if not is_part(each, result.seconds)]
+        seconds = result.seconds[: -1 if is_part(result.seconds[-1], result.seconds) else None]
         going_on = [
             (each.second, busy, f"{busy:.3g} operations in progress, second {each.second}")
             for each in seconds

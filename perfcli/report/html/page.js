@@ -8,7 +8,7 @@ const LEGEND_ROW = 26;
 
 async function draw(figure) {
   const plot = figure.querySelector(".plot");
-  const { data, layout } = JSON.parse(figure.querySelector("script").textContent);
+  const { data, layout } = JSON.parse(await unpacked(figure.querySelector("script")));
   const { height, ...shape } = layout;
   plot.style.height = `${height}px`;
   await Plotly.newPlot(plot, data, { ...shape, dragmode }, { responsive: true, displayModeBar: false });
@@ -48,14 +48,19 @@ function plain(text) {
   return text.replaceAll("&lt;", "<").replaceAll("&gt;", ">").replaceAll("&amp;", "&");
 }
 
+// The text of a script element that may be packed.
+async function unpacked(element) {
+  if (element.type !== "application/gzip") return element.textContent;
+  const bytes = Uint8Array.from(atob(element.textContent), (char) => char.charCodeAt(0));
+  return new Response(new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"))).text();
+}
+
 // The library lies packed within the page. Its text becomes a script of its own, which the page's policy knows.
 let library;
 function loadLibrary() {
   library ??= (async () => {
-    const packed = Uint8Array.from(atob(document.querySelector("#plotly").textContent), (char) => char.charCodeAt(0));
-    const unpacked = new Blob([packed]).stream().pipeThrough(new DecompressionStream("gzip"));
     const script = document.createElement("script");
-    script.textContent = await new Response(unpacked).text();
+    script.textContent = await unpacked(document.querySelector("#plotly"));
     document.head.append(script);
   })();
   return library;

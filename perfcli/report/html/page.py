@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 import base64
-import gzip
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from importlib.resources import files
-from typing import Final
 
 from perfcli import __version__
 from perfcli.errors import PerfError, worst
 from perfcli.regression.result import AbResult
 from perfcli.report.html.articles import article_of, overview
-from perfcli.report.html.markup import Markup, element, overview_html, to_html
+from perfcli.report.html.markup import Markup, element, overview_html, packed, to_html
 from perfcli.report.saved import Reported
-
-_BEST: Final = 9
 
 
 def render_html(results: Sequence[Reported]) -> str:
@@ -69,7 +65,7 @@ def _body(anchored: Mapping[str, Reported], library: str, script: str) -> Markup
         element("noscript", element("p", "Without JavaScript there are no charts; every table is here.")),
         element("main", *_articles(anchored), id="results"),
         element("footer", f"Written by digipal-perf {__version__}."),
-        element("script", Markup(_packed(library)), type="application/gzip", id="plotly"),
+        element("script", packed(library), type="application/gzip", id="plotly"),
         element("script", Markup(script)),
     )
 
@@ -96,11 +92,6 @@ def _neighbours(anchored: Mapping[str, Reported], before: str | None, after: str
 
 def _name(result: Reported) -> str:
     return f"{result.scenario} (ab)" if isinstance(result, AbResult) else result.name
-
-
-def _packed(library: str) -> str:
-    """The library compressed, as it is nearly all of the page; always the same bytes for the same library."""
-    return base64.b64encode(gzip.compress(library.encode(), _BEST, mtime=0)).decode()
 
 
 def _title(anchored: Mapping[str, Reported]) -> str:

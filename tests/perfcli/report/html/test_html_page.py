@@ -210,3 +210,16 @@ def test_a_missing_extra_says_how_to_have_it(
     with pytest.raises(PerfError, match="cannot be imported") as raised:
         render_html([full_result()])
     assert raised.value.hint == "pip install 'digipal-perf[report]'"
+
+
+@pytest.mark.slow
+def test_a_load_of_many_minutes_takes_little_room(full_result: Callable[..., RunResult]) -> None:
+    usual = full_result().seconds[0]
+    seconds = [
+        usual.model_copy(update={"second": second, "p50_ns": 7_000 + second * 7_919 % 997}) for second in range(1_200)
+    ]
+    by_operation = {f"operation {number}": seconds for number in range(5)}
+    result = full_result(duration_ns=1_200 * 10**9, seconds=seconds, seconds_by_operation=by_operation, phases=[])
+    packed = [attrs for tag, attrs in Page(render_html([result])).tags if attrs.get("type") == "application/gzip"]
+    assert len(packed) >= 3
+    assert len(render_html([result])) < 300_000
