@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from perfcli.figures.registry import Better, Group, Metric, Scope
+from perfcli.figures.registry import NEVER_BEGAN, Better, Group, Metric, Scope
 from perfcli.units import Unit
 
 if TYPE_CHECKING:
@@ -72,8 +72,10 @@ METRICS = (
         example="ok >= 1000",
         section="answers",
         label="ok",
+        why_none=NEVER_BEGAN,
         depends_on_time="yes",
         at_end=True,
+        counts_up=True,
     ),
     Metric(
         name="failed",
@@ -89,6 +91,7 @@ METRICS = (
         label="failed",
         why_none=_NOT_TRIED,
         depends_on_time="partly",
+        counts_up=True,
     ),
     Metric(
         name="skipped",
@@ -102,7 +105,9 @@ METRICS = (
         example="skipped == 0",
         section="answers",
         label="skipped",
+        why_none=NEVER_BEGAN,
         depends_on_time="partly",
+        counts_up=True,
     ),
     Metric(
         name="timeouts",
@@ -118,6 +123,7 @@ METRICS = (
         label="timeouts",
         why_none=_NOT_TRIED,
         depends_on_time="yes",
+        counts_up=True,
     ),
     Metric(
         name="db_errors",
@@ -132,6 +138,7 @@ METRICS = (
         section="answers",
         label="database errors",
         why_none=_NOT_TRIED,
+        counts_up=True,
     ),
     Metric(
         name="busy_errors",
@@ -147,6 +154,7 @@ METRICS = (
         label="busy errors",
         why_none=_NOT_TRIED,
         depends_on_time="yes",
+        counts_up=True,
     ),
     Metric(
         name="stale_errors",
@@ -161,5 +169,6 @@ METRICS = (
         section="answers",
         label="stale errors",
         why_none=_NOT_TRIED,
+        counts_up=True,
     ),
 )

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING
 
-from perfcli.figures.registry import Better, Group, Metric, Needs, Scope
+from perfcli.figures.registry import NEVER_BEGAN, Better, Group, Metric, Needs, Scope
 from perfcli.units import Unit
 
 if TYPE_CHECKING:
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from perfcli.results import Inspection
 
 _NO_SHUTDOWN = "the engine's shutdown was not seen"
+_NOT_COUNTED = "they were not counted"
 _AFTER_LOAD = "in a pass of about 200 operations after the load"
 
 
@@ -36,6 +37,10 @@ def _statements(view: View) -> float | None:
     return sum(counted[label] * weight for label, weight in weights.items()) / total if total else None
 
 
+def _why_no_statements(view: View) -> str:
+    return _NOT_COUNTED if view.operation and view.operation.ok else "no operation succeeded"
+
+
 _engine = partial(Metric, scope=Scope.RUN, better=Better.LESS, group=Group.ENGINE, needs=Needs.ENGINE)
 _end = partial(_engine, section="a-clean-end", why_none=_NO_SHUTDOWN)
 
@@ -51,7 +56,7 @@ METRICS = (
         example="statements_per_op < 20",
         section="what-an-operation-costs",
         label="statements",
-        why_none="they were not counted",
+        why_none=_why_no_statements,
     ),
     _engine(
         name="io.fsyncs_per_op",
@@ -63,7 +68,7 @@ METRICS = (
         example="io.fsyncs_per_op < 2",
         section="what-an-operation-costs",
         label="fsyncs",
-        why_none=lambda view: view.run.inspection.fsyncs_not_told,
+        why_none=lambda view: view.run.inspection.fsyncs_not_told or _NOT_COUNTED,
     ),
     _end(
         name="engine.shutdown_time",
@@ -112,7 +117,7 @@ METRICS = (
         computed="descendants found from outside once the engine process has ended; they are then ended",
         example="engine.processes_left == 0",
         label="processes left",
-        why_none="",
+        why_none=NEVER_BEGAN,
         needs=Needs.PROCESS,
     ),
     _end(

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 UNCHECKED: Final = "vus that share pets also talk to them or care for them: give save_pet history: true"
 """Why saves are unchecked, and what to do."""
 
+_NOT_LOOKED_INTO: Final = "the run's database was not looked into"
 _NOT_CHECKED: Final = "no write of the load could be checked"
 
 
@@ -30,7 +31,13 @@ def _why_not_checked(view: View) -> str:
 
 
 _count = partial(
-    Metric, unit=Unit.COUNT, scope=Scope.RUN, better=Better.LESS, group=Group.INTEGRITY, needs=Needs.DATABASE
+    Metric,
+    unit=Unit.COUNT,
+    scope=Scope.RUN,
+    better=Better.LESS,
+    group=Group.INTEGRITY,
+    needs=Needs.DATABASE,
+    why_none=_NOT_LOOKED_INTO,
 )
 
 METRICS = (
@@ -100,6 +107,7 @@ METRICS = (
         label="torn reads",
         why_none="no pet is both saved with marks and read",
         needs=Needs.ANSWERS,
+        counts_up=True,
     ),
     _count(
         name="writes.acknowledged",

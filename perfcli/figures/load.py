@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from perfcli.figures.registry import Better, Group, Metric, Scope
+from perfcli.figures.registry import NEVER_BEGAN, Better, Group, Metric, Scope
 from perfcli.units import Unit
 
 if TYPE_CHECKING:
@@ -18,6 +18,12 @@ _NO_ARRIVAL_RATE = "the load has no arrival rate"
 def _counted(count: Callable[[UnjudgedRun | PhaseResult], int]) -> Callable[[View], float | None]:
     """A count of a part; None if measuring never began in it."""
     return lambda view: count(view.part) if view.began else None
+
+
+def _why_no_rate(view: View) -> str:
+    """A load that was cut short has no rate either: what was due by then is not known."""
+    parts = view.run.phases if view.phase is None else [view.phase]
+    return "the load was cut short" if any(part.offered_line for part in parts) else _NO_ARRIVAL_RATE
 
 
 def _delivery(view: View) -> float | None:
@@ -38,8 +44,10 @@ METRICS = (
         example="iterations >= 1000",
         section="load-models",
         label="iterations",
+        why_none=NEVER_BEGAN,
         depends_on_time="yes",
         at_end=True,
+        counts_up=True,
     ),
     Metric(
         name="dropped_iterations",
@@ -54,8 +62,10 @@ METRICS = (
         example="dropped_iterations == 0",
         section="load-models",
         label="dropped",
+        why_none=NEVER_BEGAN,
         depends_on_time="yes",
         at_end=True,
+        counts_up=True,
     ),
     Metric(
         name="interrupted_iterations",
@@ -69,7 +79,9 @@ METRICS = (
         example="interrupted_iterations == 0",
         section="load-models",
         label="interrupted",
+        why_none=NEVER_BEGAN,
         depends_on_time="yes",
+        counts_up=True,
     ),
     Metric(
         name="warmup_iterations",
@@ -83,6 +95,7 @@ METRICS = (
         example="warmup_iterations >= 100",
         section="load-models",
         label="warm-up",
+        why_none=NEVER_BEGAN,
         depends_on_time="yes",
     ),
     Metric(
@@ -100,6 +113,7 @@ METRICS = (
         why_none=_NO_ARRIVAL_RATE,
         needs_statistic=True,
         depends_on_time="yes",
+        needs_arrival_rate=True,
     ),
     Metric(
         name="offered_rate",
@@ -113,8 +127,9 @@ METRICS = (
         example="offered_rate >= 20/s",
         section="load-models",
         label="offered",
-        why_none=_NO_ARRIVAL_RATE,
+        why_none=_why_no_rate,
         depends_on_time="yes",
+        needs_arrival_rate=True,
     ),
     Metric(
         name="achieved_rate",
@@ -129,8 +144,9 @@ METRICS = (
         example="achieved_rate >= 19/s",
         section="load-models",
         label="achieved",
-        why_none=_NO_ARRIVAL_RATE,
+        why_none=_why_no_rate,
         depends_on_time="yes",
+        needs_arrival_rate=True,
     ),
     Metric(
         name="delivery",
@@ -145,8 +161,9 @@ METRICS = (
         example="delivery >= 99%",
         section="load-models",
         label="delivery",
-        why_none=_NO_ARRIVAL_RATE,
+        why_none=_why_no_rate,
         depends_on_time="yes",
+        needs_arrival_rate=True,
         most=1,
     ),
 )

@@ -12,9 +12,11 @@ from perfcli.units import Unit
 
 if TYPE_CHECKING:
     from perfcli.figures.view import View
-    from perfcli.results import LeakResult, MemoryResult
+    from perfcli.results import LeakResult, MemoryResult, PhaseResult
 
+_NOT_READ = "the run ended before memory was read"
 _TOO_FEW_READINGS = "too few readings, let it run for some seconds"
+_VUS_COME_AND_GO = "vus come and go in the longest phase, and the memory they bring is no leak"
 
 
 def _of(read: Callable[[MemoryResult], float | None]) -> Callable[[View], float | None]:
@@ -29,7 +31,30 @@ def _without_harness(memory: MemoryResult, rss: int | None) -> int | None:
     return None if rss is None or memory.harness_rss is None else rss - memory.harness_rss
 
 
-_memory = partial(Metric, scope=Scope.RUN, better=Better.LESS, group=Group.MEMORY, needs=Needs.PROCESS, least=-math.inf)
+def _why_no_leak(view: View) -> str:
+    """The rule needs a phase whose vus stay the same: it looks at the longest."""
+    phases = [phase for phase in view.run.phases if phase.began_ns is not None and phase.duration_ns]
+    longest = max(phases, key=lambda phase: phase.duration_ns or 0, default=None)
+    if longest is None:
+        return _TOO_FEW_READINGS
+    beside = any(phase is not longest and _overlap(phase, longest) for phase in phases)
+    return _VUS_COME_AND_GO if beside or len(longest.vus_line) > 1 else _TOO_FEW_READINGS
+
+
+def _overlap(one: PhaseResult, other: PhaseResult) -> bool:
+    (first, first_ns), (second, second_ns) = ((each.began_ns or 0, each.duration_ns or 0) for each in (one, other))
+    return first < second + second_ns and second < first + first_ns
+
+
+_memory = partial(
+    Metric,
+    scope=Scope.RUN,
+    better=Better.LESS,
+    group=Group.MEMORY,
+    needs=Needs.PROCESS,
+    least=-math.inf,
+    why_none=_NOT_READ,
+)
 
 METRICS = (
     _memory(
@@ -56,7 +81,7 @@ METRICS = (
         example="memory.uss_growth < 50MB",
         section="memory",
         label="USS growth",
-        why_none="this system does not report USS",
+        why_none=lambda view: "this system does not report USS" if view.run.memory.end_rss is not None else _NOT_READ,
     ),
     _memory(
         name="memory.peak",
@@ -108,7 +133,7 @@ METRICS = (
         example="memory.per_pet < 1MB",
         section="memory",
         label="per active pet",
-        why_none="no pet was in the engine's cache",
+        why_none=lambda view: "no pet was in the engine's cache" if view.run.memory.end_rss is not None else _NOT_READ,
         needs=Needs.CACHE,
     ),
     _memory(
@@ -146,7 +171,7 @@ METRICS = (
         example="memory.leak == 0B/op",
         section="leaks",
         label="leak",
-        why_none=_TOO_FEW_READINGS,
+        why_none=_why_no_leak,
         least=0.0,
     ),
     _memory(
@@ -158,7 +183,7 @@ METRICS = (
         example="memory.leak_slope < 100B/op",
         section="leaks",
         label="leak slope",
-        why_none=_TOO_FEW_READINGS,
+        why_none=_why_no_leak,
     ),
     _memory(
         name="memory.leak_bound",
@@ -169,7 +194,7 @@ METRICS = (
         example="memory.leak_bound < 16B/op",
         section="leaks",
         label="leak bound",
-        why_none=_TOO_FEW_READINGS,
+        why_none=_why_no_leak,
     ),
     _memory(
         name="memory.leak_growth",
@@ -180,7 +205,7 @@ METRICS = (
         example="memory.leak_growth < 1MiB",
         section="leaks",
         label="leak growth",
-        why_none=_TOO_FEW_READINGS,
+        why_none=_why_no_leak,
     ),
     _memory(
         name="memory.after_cleanup",

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from perfcli.figures.view import View
     from perfcli.results import ResourceResult
 
+_NO_READING = "the engine process was not read while it was measured"
 _NO_IO = "this system does not report the bytes of a process"
 
 
@@ -20,7 +21,22 @@ def _of(read: Callable[[ResourceResult], float | None]) -> Callable[[View], floa
     return lambda view: read(view.run.resources)
 
 
-_process = partial(Metric, scope=Scope.RUN, better=Better.LESS, group=Group.PROCESS, needs=Needs.PROCESS)
+def _why_no_io(view: View) -> str:
+    """Readings without bytes are the system's doing."""
+    resources = view.run.resources
+    if resources.threads_max is None:
+        return _NO_READING
+    return _NO_IO if resources.written_bytes is None else "no operation succeeded"
+
+
+_process = partial(
+    Metric,
+    scope=Scope.RUN,
+    better=Better.LESS,
+    group=Group.PROCESS,
+    needs=Needs.PROCESS,
+    why_none=_NO_READING,
+)
 
 METRICS = (
     _process(
@@ -122,7 +138,8 @@ METRICS = (
         example="io.read < 100MB",
         section="cpu-and-io",
         label="read",
-        why_none=_NO_IO,
+        why_none=_why_no_io,
+        counts_up=True,
     ),
     _process(
         name="io.read_per_op",
@@ -133,7 +150,7 @@ METRICS = (
         example="io.read_per_op < 100kB",
         section="cpu-and-io",
         label="read per operation",
-        why_none=_NO_IO,
+        why_none=_why_no_io,
     ),
     _process(
         name="io.written",
@@ -144,7 +161,8 @@ METRICS = (
         example="io.written < 100MB",
         section="cpu-and-io",
         label="written",
-        why_none=_NO_IO,
+        why_none=_why_no_io,
+        counts_up=True,
     ),
     _process(
         name="io.written_per_op",
@@ -156,6 +174,6 @@ METRICS = (
         example="io.written_per_op < 100kB",
         section="cpu-and-io",
         label="written per operation",
-        why_none=_NO_IO,
+        why_none=_why_no_io,
     ),
 )

@@ -10,7 +10,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import IntEnum, StrEnum
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
 from perfcli.units import Unit
 
@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from perfcli.figures.view import Spread, View
 
 OnTime = Literal["no", "yes", "partly"]
+
+NEVER_BEGAN: Final = "measuring never began"
+"""Why any figure of a part may be missing."""
 
 
 class Scope(IntEnum):
@@ -87,10 +90,14 @@ class Metric:
         example: a threshold on it.
         section: the heading of docs/methodology.md that explains it.
         label: its name in a report's line of facts.
-        why_none: why it may be missing, though the target could tell.
+        why_none: why it may be missing, though the target could tell; a function if the result tells the cause.
         depends_on_time: whether other processes on the machine change it; partly: only its timeouts and busy errors do.
         windowed: whether the timeline answers it, so that `for` and `within` can be asked.
         at_end: whether it says nothing until the load is over.
+        counts_up: whether it begins at 0 and grows while the load goes on.
+        needs_arrival_rate: whether only loads with an arrival rate have it.
+        needs_growth: whether it is measured only if the scenario has `growth`.
+        least_samples: with fewer operations it says nothing.
         least: no value is below it.
         most: no value is above it.
     """
@@ -106,12 +113,16 @@ class Metric:
     example: str
     section: str
     label: str
-    why_none: str | Callable[[View], str] = ""
+    why_none: str | Callable[[View], str]
     needs: Needs = Needs.ANSWERS
     needs_statistic: bool = False
     depends_on_time: OnTime = "no"
     windowed: bool = False
     at_end: bool = False
+    counts_up: bool = False
+    needs_arrival_rate: bool = False
+    needs_growth: bool = False
+    least_samples: int = 0
     least: float = 0.0
     most: float = math.inf
 
@@ -141,5 +152,5 @@ class Metric:
         return found.statistic(statistic)
 
     def reason_missing(self, view: View) -> str:
-        """Why a result does not have it, as far as that can be known; "" if it cannot."""
+        """Why a result does not have it."""
         return self.why_none if isinstance(self.why_none, str) else self.why_none(view)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from perfcli.figures.registry import Better, Group, Metric, Scope
+from perfcli.figures.registry import NEVER_BEGAN, Better, Group, Metric, Scope
+from perfcli.metrics.degradation import FIFTHS, SMALLEST_FIFTH
 from perfcli.units import Unit
 
 if TYPE_CHECKING:
@@ -36,6 +37,10 @@ def _throughput(view: View) -> float | None:
 
 def _growth(view: View) -> GrowthResult | None:
     return view.operation.growth if view.operation else None
+
+
+def _why_no_exponent(view: View) -> str:
+    return "the size hardly changed" if _growth(view) else _TOO_FEW_SIZES
 
 
 METRICS = (
@@ -109,6 +114,7 @@ METRICS = (
         why_none="a fifth of the operations has fewer than 5",
         depends_on_time="yes",
         least=-1,
+        least_samples=FIFTHS * SMALLEST_FIFTH,
     ),
     Metric(
         name="raw_degradation",
@@ -125,6 +131,7 @@ METRICS = (
         why_none="a fifth of the operations has fewer than 5",
         depends_on_time="yes",
         least=-1,
+        least_samples=FIFTHS * SMALLEST_FIFTH,
     ),
     Metric(
         name="growth.ratio",
@@ -140,6 +147,7 @@ METRICS = (
         label="growth",
         why_none=_TOO_FEW_SIZES,
         depends_on_time="yes",
+        needs_growth=True,
     ),
     Metric(
         name="growth.exponent",
@@ -153,9 +161,10 @@ METRICS = (
         example="growth.exponent < 0.5",
         section="growth-of-cost",
         label="growth exponent",
-        why_none=_TOO_FEW_SIZES,
+        why_none=_why_no_exponent,
         depends_on_time="yes",
         least=-math.inf,
+        needs_growth=True,
     ),
     Metric(
         name="duration",
@@ -169,7 +178,9 @@ METRICS = (
         example="duration < 30s",
         section="time",
         label="duration",
+        why_none=NEVER_BEGAN,
         depends_on_time="yes",
         at_end=True,
+        counts_up=True,
     ),
 )

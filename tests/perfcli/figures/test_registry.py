@@ -11,7 +11,7 @@ import pytest
 
 from perfcli.figures import METRICS, STATISTICS, Better, Scope, View, views
 from perfcli.judgement import Rule, judge_thresholds
-from perfcli.results import LatencySummary, RunResult, SaveCounts
+from perfcli.results import Inspection, LatencySummary, MemoryResult, ResourceResult, RunResult, SaveCounts
 from perfcli.scenario.models import ThresholdRule
 from perfcli.thresholds import parse_threshold
 
@@ -130,9 +130,58 @@ def test_the_statistics_are_those_that_a_result_holds() -> None:
     assert set(STATISTICS.values()) == fields
 
 
+@pytest.mark.parametrize("name", METRICS)
+def test_an_empty_result_says_of_each_why_it_is_missing(name: str, full_document: dict[str, Any]) -> None:
+    fields = {
+        **full_document,
+        "duration_ns": None,
+        "phases": [],
+        "operations": [],
+        "schedule_lag": None,
+        "torn_reads": None,
+        "offered_per_s": None,
+        "achieved_per_s": None,
+        "integrity": None,
+        "memory": {},
+        "resources": {},
+        "inspection": {},
+        "total": {"name": "all operations", "ok": 0, "failed": 0},
+    }
+    view, metric = View(RunResult.model_validate(fields)), METRICS[name]
+    assert metric.value(view, "p99" if metric.needs_statistic else "") is None
+    assert metric.reason_missing(view)
+
+
+def test_a_reason_is_the_one_that_applies(full_document: dict[str, Any]) -> None:
+    run = RunResult.model_validate(full_document)
+
+    def reason(name: str, **update: Any) -> str:
+        return METRICS[name].reason_missing(View(run.model_copy(update=update)))
+
+    bytes_read = ResourceResult(threads_max=3, read_bytes=10, written_bytes=10)
+    assert reason("io.read_per_op", resources=bytes_read) == "no operation succeeded"
+    assert "system does not report" in reason("io.written", resources=ResourceResult(threads_max=3))
+    assert "was not read" in reason("io.written_per_op", resources=ResourceResult())
+    assert "no operation succeeded" in reason("statements_per_op", total=run.total.model_copy(update={"ok": 0}))
+    assert reason("io.fsyncs_per_op", inspection=Inspection(fsyncs_not_told="no strace")) == "no strace"
+    assert "ended before" in reason("memory.uss_growth", memory=MemoryResult())
+    assert "USS" in reason("memory.uss_growth", memory=MemoryResult(baseline_rss=1, end_rss=2))
+    (one,) = run.phases[:1]
+    arrivals = one.model_copy(update={"offered_line": [(0, 50.0)]})
+    assert reason("delivery", phases=[arrivals]) == "the load was cut short"
+    steady = one.model_copy(update={"began_ns": 0, "duration_ns": 10, "vus_line": [(0, 2)]})
+    ramp = steady.model_copy(update={"vus_line": [(0, 1), (5, 2)]})
+    later, beside = (steady.model_copy(update={"began_ns": ns, "duration_ns": 9, "name": "b"}) for ns in (10, 9))
+    assert "too few readings" in reason("memory.leak", phases=[steady, later])
+    assert "vus come and go" in reason("memory.leak", phases=[ramp, later])
+    assert "vus come and go" in reason("memory.leak_bound", phases=[steady, beside])
+    assert reason("growth.exponent") == "the size hardly changed"
+
+
 def test_a_metric_that_was_not_measured_says_why(full_document: dict[str, Any]) -> None:
     run = RunResult.model_validate(full_document)
-    assert METRICS["delivery"].reason_missing(View(run)) == "the load has no arrival rate"
+    closed = run.model_copy(update={"phases": []})
+    assert METRICS["delivery"].reason_missing(View(closed)) == "the load has no arrival rate"
     shared = run.integrity and run.integrity.model_copy(update={"saves": SaveCounts(acknowledged=3, unchecked=3)})
     unchecked = run.model_copy(update={"integrity": shared})
     assert METRICS["lost_writes"].reason_missing(View(unchecked)).startswith("3 saves are unchecked: vus that share")
