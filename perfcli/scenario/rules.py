@@ -15,7 +15,6 @@ from perfcli.scenario.steps import STEP_MODELS, Sleep, Step
 from perfcli.scenario.target import McpSettings
 from perfcli.thresholds import Threshold, did_you_mean
 
-_BEGIN_AT_0: Final = ("iterations", "duration")
 _USELESS_AT_A_URL: Final = (("engine",), ("pool",), ("target", "mcp", "transport"))
 
 
@@ -278,7 +277,7 @@ def _unmeasured_metric(threshold: Threshold, phase: Phase | None, scenario: Scen
     if phase and not metric.per_phase:
         return f"{metric.name} belongs to the whole run: move it to the scenario's own thresholds"
     growth = (scenario.growth, *(each.growth for each in ([phase] if phase else scenario.phases)))
-    if metric.name.startswith("growth.") and not any(growth):
+    if metric.needs_growth and not any(growth):
         return f"{metric.name} needs to know with what: write growth: {{over: pets}} or {{over: interactions}}"
     return ""
 
@@ -300,7 +299,7 @@ def _ending_the_load(located: LocatedRule, root: Node) -> Iterator[Problem]:
 
 
 def _fails_at_first(threshold: Threshold) -> bool:
-    return threshold.metric.name in _BEGIN_AT_0 and threshold.op not in ("<", "<=")
+    return threshold.metric.counts_up and not threshold.holds(0)
 
 
 def _uncounted(located: LocatedRule, root: Node) -> Iterator[Problem]:

@@ -10,7 +10,6 @@ from perfcli.executors import Load, RampingVus
 from perfcli.executors.durations import duration_text
 from perfcli.figures import Metric, percentile_of
 from perfcli.figures.integrity import UNCHECKED
-from perfcli.metrics.degradation import FIFTHS, SMALLEST_FIFTH
 from perfcli.metrics.statistics import LEAST_BEYOND, is_thin
 from perfcli.scenario.marking import Marking, marking_of
 from perfcli.scenario.models import Phase, Scenario, ThresholdRule
@@ -23,7 +22,6 @@ from perfcli.thresholds import Threshold
 from perfcli.units import Unit, format_quantity
 
 _WRITES: Final = (CreationSettings, SavePet, TalkSettings, CareSettings)
-_OF_ARRIVALS: Final = ("delivery", "offered_rate", "achieved_rate", "schedule_lag")
 
 
 def warnings(scenario: Scenario, root: Node) -> list[Problem]:
@@ -46,7 +44,7 @@ def _without_samples(located: LocatedRule, scenario: Scenario) -> str:
     # of a list of vus each number is judged by itself, and has as many iterations or more
     phases = _spelt_out(located.phase, scenario)[:1] if located.phase else scenario.phases_to_run
     return (
-        _without_writes(metric, scenario, phases)
+        _never_measured(metric, scenario, phases)
         or _unchecked_saves(metric, scenario)
         or _too_few_samples(threshold, located.rule, phases)
     )
@@ -57,19 +55,21 @@ def _spelt_out(phase: Phase | None, scenario: Scenario) -> Sequence[Phase]:
     return phase.spelt_out(flow=scenario.flow) if phase else []
 
 
-def _without_writes(metric: str, scenario: Scenario, phases: Sequence[Phase]) -> str:
-    """Why no write of the load can be held against what is stored; the set-up's writes are no samples."""
+def _never_measured(metric: str, scenario: Scenario, phases: Sequence[Phase]) -> str:
+    """Why the load has nothing that a metric is of; the set-up's writes are no samples."""
     steps = [step for phase in scenario.phases_to_run for step in phase.flow]
     writes = [step for step in steps if isinstance(step, _WRITES)]
     why = ""
-    if metric in ("lost_writes", "duplicate_writes") and not writes:
+    if metric in ("lost_writes", "stale_reads", "duplicate_writes") and not writes:
         why = "no step of the load writes, and the set-up's writes are no samples"
-    elif metric == "lost_writes" and not any(map(_can_be_checked, writes)):
+    elif metric in ("lost_writes", "stale_reads") and not any(map(_can_be_checked, writes)):
         why = f"its saves are unchecked, as {UNCHECKED}" if marking_of(scenario) is Marking.NOTES_ONLY else ""
     elif metric == "lost_updates" and not any(isinstance(step, CareSettings) for step in steps):
         why = "it is of care actions, and no step is one"
     elif metric == "torn_reads":
         why = _never_torn(scenario, phases)
+    elif metric.startswith("memory.leak") and all(isinstance(phase.load, RampingVus) for phase in phases):
+        why = "the memory that vus bring is no leak, and they come and go in every phase"
     return f"will fail without samples: {why}" if why else ""
 
 
@@ -101,15 +101,15 @@ def _never_torn(scenario: Scenario, phases: Sequence[Phase]) -> str:
 
 
 def _too_few_samples(threshold: Threshold, rule: ThresholdRule, phases: Sequence[Phase]) -> str:
-    metric = threshold.metric.name
-    if metric in _OF_ARRIVALS and not any(phase.load.is_open for phase in phases):
-        return f"will fail without samples: {metric} is of loads with an arrival rate, and here none has one"
+    metric = threshold.metric
+    if metric.needs_arrival_rate and not any(phase.load.is_open for phase in phases):
+        return f"will fail without samples: {metric.name} is of loads with an arrival rate, and here none has one"
     counts = [_most_samples(threshold, phase) for phase in phases]
     if None in counts:
         return ""
     samples = math.floor(sum(filter(None, counts)))
-    if metric == "degradation" and samples < FIFTHS * SMALLEST_FIFTH:
-        return f"will fail without samples: {_about(samples)}, and it needs {FIFTHS * SMALLEST_FIFTH}"
+    if samples < metric.least_samples:
+        return f"will fail without samples: {_about(samples)}, and it needs {metric.least_samples}"
     if threshold.window or rule.allow_thin or threshold.statistic in ("", "median", "p50"):
         return ""
     return _too_thin(threshold.statistic, samples) if is_thin(threshold.statistic, samples) else ""

@@ -351,6 +351,18 @@ def test_a_limit_that_would_abort_every_load_is_refused(mistakes: Mistakes) -> N
 
 
 @pytest.mark.parametrize(
+    ("expr", "ends_at_once"),
+    [("ok >= 5", True), ("status.failed > 2", True), ("failed == 0", False), ("throughput > 5/s", False)],
+)
+def test_counts_that_begin_at_0_are_not_to_be_above_at_once(expr: str, ends_at_once: bool, mistakes: Mistakes) -> None:
+    told = mistakes(
+        "name: x\nsetup: {pets: 1}\nload: {executor: shared-iterations, iterations: 5}\nflow: [status]\n"
+        f"thresholds:\n  - {{expr: {expr}, abort_on_fail: true}}\n  - {{expr: iterations > 1, abort_on_fail: true}}\n"
+    )
+    assert ["s.yaml:6:" in each for each in told] == ([True, False] if ends_at_once else [False])
+
+
+@pytest.mark.parametrize(
     ("instead", "told"),
     [
         ("stages: [{duration: 1s, target: 2}]", "belongs to a load: write load: {executor: ramping-vus, stages: …}"),

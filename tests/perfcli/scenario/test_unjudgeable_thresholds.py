@@ -24,6 +24,10 @@ THIN = (
 Warnings = Callable[..., list[str]]
 
 
+RAMP = "load: {executor: ramping-vus, stages: [{duration: 10s, target: 3}]}"
+COME_AND_GO = "the memory that vus bring is no leak, and they come and go in every phase"
+
+
 @pytest.fixture
 def warnings(written: Callable[[str], Path]) -> Warnings:
     """The warnings about one threshold, of a load and a flow."""
@@ -63,6 +67,16 @@ def test_what_only_arrivals_have(metric: str, warnings: Warnings) -> None:
             MIX,
             ["will fail without samples: there will be 10 samples, and it needs 25"],
         ),
+        (
+            "save_pet.raw_degradation < 50%",
+            COUNTED,
+            MIX,
+            ["will fail without samples: there will be 10 samples, and it needs 25"],
+        ),
+        ("memory.leak == 0B/op", RAMP, IN_ORDER, [f"will fail without samples: {COME_AND_GO}"]),
+        ("memory.leak_slope < 9B/op", RAMP, IN_ORDER, [f"will fail without samples: {COME_AND_GO}"]),
+        ("memory.leak == 0B/op", TIMED, IN_ORDER, []),
+        ("memory.growth < 9MB", RAMP, IN_ORDER, []),
     ],
 )
 def test_what_too_few_samples_cannot_judge(
@@ -80,6 +94,7 @@ TIRING = "{care: {actions: [play], accept_refusal: true}}"
     [
         ("lost_writes == 0", "[load_pet, status]", NO_WRITE),
         ("duplicate_writes == 0", "[load_pet, status]", NO_WRITE),
+        ("stale_reads == 0", "[load_pet, status]", NO_WRITE),
         ("lost_updates == 0", "[load_pet, save_pet]", "it is of care actions, and no step is one"),
         ("torn_reads == 0", "[save_pet]", "it is of load_pet and status, and no step is one"),
         ("torn_reads == 0", "[load_pet]", "no step saves a pet of the set-up, so no read can tell"),
