@@ -47,7 +47,10 @@ def start(home: Path, *arguments: str) -> subprocess.Popen[str]:
 def ab(home: Path, *arguments: str) -> tuple[int, str, dict[str, Any]]:
     process = start(home, "ab", "reads.yaml", "--base", str(ROOT), "--json", "ab.json", *arguments)
     output, errors = process.communicate(timeout=100)
-    assert [line.split()[0] for line in errors.splitlines()] == ["base:", "candidate:", "reads:", "wrote"]
+    # on a slow machine it takes more than 10 s, and a line tells how far it is
+    assert list(dict.fromkeys(line.split()[0] for line in errors.splitlines())) == [
+        "base:", "candidate:", "reads:", "wrote"
+    ]  # fmt: skip
     assert not list((home / "scratch").iterdir())
     (result,) = json.loads((home / "ab.json").read_text(encoding="utf-8"))
     return process.returncode, output, result
@@ -56,7 +59,7 @@ def ab(home: Path, *arguments: str) -> tuple[int, str, dict[str, Any]]:
 def test_an_engine_is_compared_with_itself(tmp_path: Path) -> None:
     code, output, result = ab(tmp_path, "--candidate", str(ROOT), "--max-pairs", "2")
     assert code == 0
-    assert "both engines are of the same sources" in output
+    assert "both engines have the same sources" in output
     assert [metric["name"] for metric in result["metrics"]] == [
         "time", "load_pet.p50", "load_pet.p99", "memory", "database", "statements", "errors"
     ]  # fmt: skip
