@@ -14,11 +14,14 @@ import pytest
 from rich.cells import cell_len
 from rich.console import Console
 
+from perfcli.errors import UsageError
+from perfcli.gates import AbSettings
 from perfcli.regression.result import AbResult, Change, EngineSide, MetricComparison, Pairing
 from perfcli.report.ab import ab_document, ab_summary, verdict_line
 from perfcli.report.blocks import Section
 from perfcli.report.change import amount, interval, percent, sentence, surest_first
 from perfcli.report.pairs import PairPicture, worth_a_picture
+from perfcli.report.saved import document_of
 from perfcli.results import Environment
 from perfcli.streams import EMOJI_PARTS
 from tests.perfcli.report.structure import matches
@@ -277,6 +280,21 @@ class TestWholeReports:
         lines = printed(ab_document(result, strict=False), 160).splitlines()
         assert lines[0].startswith(f"REGRESSION  {text}  {text} is ")
         assert any(line.startswith(f"  {text}  ") for line in lines)
+
+
+class TestVerbose:
+    """`ab --verbose` and `report --verbose`."""
+
+    def test_only_a_whole_report_has_every_metric_the_pairs_and_the_plan(self, printed: Printed) -> None:
+        document = document_of(RESULTS["regression"])
+        whole, brief = (printed(document, 160, brief=brief) for brief in (False, True))
+        for detail in ("  no change     memory ", "# the estimate", "load_pet 8, save_pet 2; 50 pets set up"):
+            assert detail in whole
+            assert detail not in brief
+
+    def test_it_is_one_of_verbose_and_quiet(self) -> None:
+        with pytest.raises(UsageError, match="choose one of them"):
+            AbSettings("main", quiet=True, verbose=True)
 
 
 class TestSeveral:
