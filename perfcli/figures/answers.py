@@ -21,8 +21,14 @@ def _of(read: Callable[[OperationResult], float | None]) -> Callable[[View], flo
 
 
 def _failures(category: str) -> Callable[[View], float | None]:
-    """How many failures were of one category; results of the first version do not tell."""
-    return _of(lambda operation: None if operation.failures is None else operation.failures.get(category, 0))
+    """How many failures were of one category; results of the first version tell only that there were none at all."""
+
+    def count(operation: OperationResult) -> float | None:
+        if operation.failures is None:
+            return None if operation.failed else 0
+        return operation.failures.get(category, 0)
+
+    return _of(count)
 
 
 METRICS = (
