@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from perfcli.figures.registry import NEVER_BEGAN, Better, Group, Metric, Scope
-from perfcli.units import Unit
+from perfcli.units import NS_PER_S, Unit
 
 if TYPE_CHECKING:
     from perfcli.figures.view import View
@@ -48,6 +48,21 @@ METRICS = (
         depends_on_time="yes",
         at_end=True,
         counts_up=True,
+    ),
+    Metric(
+        name="iteration_rate",
+        unit=Unit.RATE,
+        scope=Scope.PHASE,
+        better=Better.MORE,
+        group=Group.LOAD,
+        of=lambda view: view.part.iterations * NS_PER_S / view.part.duration_ns if view.part.duration_ns else None,
+        meaning="completed passes over the flow per second",
+        computed="iterations over duration, pauses included",
+        example="iteration_rate > 50/s",
+        section="load-models",
+        label="iteration rate",
+        why_none=NEVER_BEGAN,
+        depends_on_time="yes",
     ),
     Metric(
         name="dropped_iterations",

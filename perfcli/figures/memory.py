@@ -67,6 +67,7 @@ METRICS = (
         example="memory.growth < 50MB",
         section="memory",
         label="RSS growth",
+        is_change=True,
     ),
     _memory(
         name="memory.uss_growth",
@@ -82,6 +83,7 @@ METRICS = (
         section="memory",
         label="USS growth",
         why_none=lambda view: "this system does not report USS" if view.run.memory.end_rss is not None else _NOT_READ,
+        is_change=True,
     ),
     _memory(
         name="memory.peak",
@@ -160,6 +162,7 @@ METRICS = (
         section="memory",
         label="slope",
         why_none=_TOO_FEW_READINGS,
+        is_change=True,
     ),
     _memory(
         name="memory.leak",
@@ -184,6 +187,7 @@ METRICS = (
         section="leaks",
         label="leak slope",
         why_none=_why_no_leak,
+        is_change=True,
     ),
     _memory(
         name="memory.leak_bound",
@@ -195,6 +199,7 @@ METRICS = (
         section="leaks",
         label="leak bound",
         why_none=_why_no_leak,
+        is_change=True,
     ),
     _memory(
         name="memory.leak_growth",
@@ -206,6 +211,7 @@ METRICS = (
         section="leaks",
         label="leak growth",
         why_none=_why_no_leak,
+        is_change=True,
     ),
     _memory(
         name="memory.after_cleanup",
@@ -217,5 +223,6 @@ METRICS = (
         section="memory",
         label="after cleanup",
         needs=Needs.CACHE,
+        is_change=True,
     ),
 )

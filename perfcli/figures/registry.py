@@ -98,6 +98,7 @@ class Metric:
         needs_arrival_rate: whether only loads with an arrival rate have it.
         needs_growth: whether it is measured only if the scenario has `growth`.
         least_samples: with fewer operations it says nothing.
+        is_change: whether it is a difference, and so written with its sign.
         least: no value is below it.
         most: no value is above it.
     """
@@ -123,6 +124,7 @@ class Metric:
     needs_arrival_rate: bool = False
     needs_growth: bool = False
     least_samples: int = 0
+    is_change: bool = False
     least: float = 0.0
     most: float = math.inf
 

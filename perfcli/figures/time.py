@@ -115,6 +115,7 @@ METRICS = (
         depends_on_time="yes",
         least=-1,
         least_samples=FIFTHS * SMALLEST_FIFTH,
+        is_change=True,
     ),
     Metric(
         name="raw_degradation",
@@ -132,6 +133,7 @@ METRICS = (
         depends_on_time="yes",
         least=-1,
         least_samples=FIFTHS * SMALLEST_FIFTH,
+        is_change=True,
     ),
     Metric(
         name="growth.ratio",

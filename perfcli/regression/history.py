@@ -10,9 +10,9 @@ from typing import Final, Literal, NamedTuple
 from pydantic import BaseModel, ConfigDict, Field
 
 from perfcli.errors import Verdict
+from perfcli.figures import METRICS, View
 from perfcli.regression.fingerprint import Fingerprint
 from perfcli.results import RunResult
-from perfcli.units import NS_PER_S
 
 HISTORY_SCHEMA_VERSION: Final = 1
 
@@ -32,7 +32,7 @@ class KeptRun(_Record):
         default=False, description="whether they differ from the commit checked out around them"
     )
     verdict: Verdict = Field(description="how the run ended")
-    iterations_per_s: float | None = Field(description="iterations over measured time")
+    iterations_per_s: float | None = Field(description="as `iteration_rate`")
     operations: int = Field(description="operations that answered rightly")
     p50_ns: float | None = Field(description="median latency of all operations")
     p99_ns: float | None = Field(description="99th percentile of the latency of all operations")
@@ -82,7 +82,7 @@ def kept_run(run: RunResult) -> KeptRun:
         commit=run.commit,
         engine_modified=run.engine_modified,
         verdict=run.verdict,
-        iterations_per_s=run.iterations * NS_PER_S / run.duration_ns if run.duration_ns else None,
+        iterations_per_s=METRICS["iteration_rate"].value(View(run)),
         operations=run.total.ok,
         p50_ns=_finite(latency.p50_ns) if latency else None,
         p99_ns=_finite(latency.p99_ns) if latency else None,

@@ -17,7 +17,6 @@ from perfcli.units import Unit
 
 _MOST_NAMED: Final = 5
 _ALWAYS: Final = (Group.MEMORY, Group.PROCESS)
-_CHANGES: Final = ("memory.growth", "memory.uss_growth", "memory.after_cleanup", "memory.slope", "degradation")
 _IN_BRIEF: Final = {
     "memory.growth": "memory {}",
     "cpu.mean": "CPU {}",
@@ -102,7 +101,7 @@ def _figures(result: RunResult, group: Group) -> list[Text]:
 def _written(metric: Metric, value: float) -> str:
     write = share if metric.group is Group.PROCESS and metric.unit is Unit.PERCENTAGE else None
     written = write(value) if write else units.format_quantity(metric.unit, value)
-    return f"+{written}" if value > 0 and metric.name in _CHANGES else written
+    return f"+{written}" if value > 0 and metric.is_change else written
 
 
 def _leak_in_brief(leak: LeakResult) -> str:

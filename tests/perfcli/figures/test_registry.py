@@ -152,6 +152,15 @@ def test_an_empty_result_says_of_each_why_it_is_missing(name: str, full_document
     assert metric.reason_missing(view)
 
 
+@pytest.mark.parametrize("name", ["timeouts", "db_errors", "busy_errors", "stale_errors"])
+def test_a_result_without_categories_tells_that_nothing_failed(name: str, full_document: dict[str, Any]) -> None:
+    total = {"name": "all operations", "ok": 5, "failures": None}
+    clean = RunResult.model_validate({**full_document, "total": {**total, "failed": 0}})
+    failing = RunResult.model_validate({**full_document, "total": {**total, "failed": 2}})
+    assert METRICS[name].value(View(clean)) == 0
+    assert METRICS[name].value(View(failing)) is None
+
+
 def test_a_reason_is_the_one_that_applies(full_document: dict[str, Any]) -> None:
     run = RunResult.model_validate(full_document)
 

@@ -296,6 +296,11 @@ class TestHistory:
         assert [run.started_at[14:16] for run in found.runs] == ["03", "04"]
         assert found.older == 3
 
+    def test_the_rate_is_the_metric(self, make_run: MakeRun) -> None:
+        run = make_run(duration_ns=2_000_000_000, iterations=50)
+        (kept,) = history([run]).runs
+        assert kept.iterations_per_s == METRICS["iteration_rate"].value(View(run)) == 25
+
     def test_what_was_not_measured_is_none(self, make_run: MakeRun) -> None:
         run = make_run(duration_ns=None)
         (kept,) = history([run.model_copy(update={"total": run.total.model_copy(update={"latency": None})})]).runs

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from typing import Any
 
 import pytest
 
 from perfcli.errors import Verdict
-from perfcli.figures import Group, View, in_group
+from perfcli.figures import METRICS, Group, View, in_group
+from perfcli.report.blocks import Facts
 from perfcli.report.operations import slowest_first
 from perfcli.report.process import figures_section
 from perfcli.report.run import outcome, run_document
@@ -234,3 +236,12 @@ class TestSummary:
             "INTERRUPTED  database_load  partial report",
             "  - Ctrl-C after 98.1 ms of measuring",
         ]
+
+
+@pytest.mark.parametrize("name", [metric.name for metric in METRICS.values() if metric.is_change])
+def test_a_difference_is_written_with_its_sign(name: str, full_document: dict[str, Any]) -> None:
+    result = RunResult.model_validate(full_document)
+    (facts,) = figures_section(result).blocks
+    assert isinstance(facts, Facts)
+    written = next(text.plain for label, text in facts.rows if label == METRICS[name].group)
+    assert f" {METRICS[name].label} +" in f" {written}"
