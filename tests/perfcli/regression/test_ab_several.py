@@ -99,7 +99,7 @@ def test_a_slower_load_pet_is_found_by_the_scenario_that_loads(
     assert junit.count("<testsuite ") == 2
     assert junit.count('failures="0"') == 1
     assert "**REGRESSION**" in rendered("markdown", results)
-    assert rendered("html", results).count('class="comparison ') == 2
+    assert rendered("html", results).count("<article ") == 2
 
 
 def test_engines_alike_pass_with_a_line_each(plans: list[ExecutionPlan], run: Callable[..., tuple[int, str]]) -> None:
