@@ -118,6 +118,7 @@ METRICS = (
         example="writes.acknowledged >= 1000",
         section="lost-and-duplicate-writes",
         label="acknowledged",
+        depends_on_time="yes",
     ),
     _count(
         name="writes.set_up",
@@ -138,6 +139,7 @@ METRICS = (
         example="saves.acknowledged >= 100",
         section="lost-and-duplicate-writes",
         label="saves",
+        depends_on_time="yes",
     ),
     _count(
         name="saves.checked",
@@ -148,6 +150,7 @@ METRICS = (
         example="saves.checked >= 100",
         section="lost-and-duplicate-writes",
         label="checked",
+        depends_on_time="yes",
     ),
     _count(
         name="saves.superseded",
@@ -158,6 +161,7 @@ METRICS = (
         example="saves.superseded < 10000",
         section="lost-and-duplicate-writes",
         label="superseded",
+        depends_on_time="yes",
     ),
     _count(
         name="saves.unchecked",

@@ -34,7 +34,8 @@ ON_TIME = {
     *("latency", "service_time", "schedule_lag", "duration", "throughput", "timeouts", "busy_errors"),
     *("iterations", "dropped_iterations", "interrupted_iterations", "offered_rate", "achieved_rate", "delivery"),
     *("degradation", "growth.ratio", "growth.exponent", "cpu.mean", "cpu.max", "engine.shutdown_time"),
-    *("raw_degradation", "warmup_iterations", "ok"),
+    *("raw_degradation", "warmup_iterations", "ok", "writes.acknowledged"),
+    *("saves.acknowledged", "saves.checked", "saves.superseded"),
 }
 NEVER_ON_TIME = (
     "memory.",
@@ -96,6 +97,13 @@ def test_a_starved_run_is_invalid_whether_it_keeps_its_limits_or_not(expr: str, 
     assert outcomes(result) == {expr: "not judged", "success_rate == 100%": "pass"}
     assert result.thresholds[0].observed == MS
     assert result.failed_thresholds == []
+
+
+def test_a_starved_load_that_wrote_less_has_not_failed(make_plan: Any) -> None:
+    asked = [f"{name} >= 1000" for name in ("writes.acknowledged", "saves.acknowledged", "saves.checked", "ok")]
+    result = simulate(make_plan(["save_pet"], **PETS, load={"iterations": 5}, thresholds=asked))
+    assert (result.verdict, result.reasons) == (Verdict.INVALID, [STARVED])
+    assert outcomes(result) == dict.fromkeys(asked, "not judged")
 
 
 @pytest.mark.parametrize("thresholds", [[], ["success_rate == 100%"]])
