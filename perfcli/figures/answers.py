@@ -80,7 +80,6 @@ METRICS = (
         label="ok",
         why_none=NEVER_BEGAN,
         depends_on_time="yes",
-        at_end=True,
         counts_up=True,
     ),
     Metric(

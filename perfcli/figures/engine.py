@@ -41,7 +41,7 @@ def _why_no_statements(view: View) -> str:
     return _NOT_COUNTED if view.operation and view.operation.ok else "no operation succeeded"
 
 
-_engine = partial(Metric, scope=Scope.RUN, better=Better.LESS, group=Group.ENGINE, needs=Needs.ENGINE)
+_engine = partial(Metric, scope=Scope.RUN, better=Better.LESS, group=Group.ENGINE, needs=Needs.ENGINE, at_end=True)
 _end = partial(_engine, section="a-clean-end", why_none=_NO_SHUTDOWN)
 
 METRICS = (

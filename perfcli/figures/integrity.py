@@ -38,6 +38,7 @@ _count = partial(
     group=Group.INTEGRITY,
     needs=Needs.DATABASE,
     why_none=_NOT_LOOKED_INTO,
+    at_end=True,
 )
 
 METRICS = (
@@ -108,6 +109,7 @@ METRICS = (
         why_none="no pet is both saved with marks and read",
         needs=Needs.ANSWERS,
         counts_up=True,
+        at_end=False,
     ),
     _count(
         name="writes.acknowledged",

@@ -46,7 +46,6 @@ METRICS = (
         label="iterations",
         why_none=NEVER_BEGAN,
         depends_on_time="yes",
-        at_end=True,
         counts_up=True,
     ),
     Metric(

@@ -84,6 +84,7 @@ METRICS = (
         label="USS growth",
         why_none=lambda view: "this system does not report USS" if view.run.memory.end_rss is not None else _NOT_READ,
         is_change=True,
+        at_end=True,
     ),
     _memory(
         name="memory.peak",
@@ -114,6 +115,7 @@ METRICS = (
         example="memory.end < 150MB",
         section="memory",
         label="RSS after",
+        at_end=True,
     ),
     _memory(
         name="memory.harness",
@@ -137,6 +139,7 @@ METRICS = (
         label="per active pet",
         why_none=lambda view: "no pet was in the engine's cache" if view.run.memory.end_rss is not None else _NOT_READ,
         needs=Needs.CACHE,
+        at_end=True,
     ),
     _memory(
         name="memory.active_pets",
@@ -150,6 +153,7 @@ METRICS = (
         label="active pets",
         needs=Needs.CACHE,
         least=0.0,
+        at_end=True,
     ),
     _memory(
         name="memory.slope",
@@ -224,5 +228,6 @@ METRICS = (
         label="after cleanup",
         needs=Needs.CACHE,
         is_change=True,
+        at_end=True,
     ),
 )

@@ -93,7 +93,7 @@ class Metric:
         why_none: why it may be missing, though the target could tell; a function if the result tells the cause.
         depends_on_time: whether other processes on the machine change it; partly: only its timeouts and busy errors do.
         windowed: whether the timeline answers it, so that `for` and `within` can be asked.
-        at_end: whether it says nothing until the load is over.
+        at_end: whether it is known only once the load is over.
         counts_up: whether it begins at 0 and grows while the load goes on.
         needs_arrival_rate: whether only loads with an arrival rate have it.
         needs_growth: whether it is measured only if the scenario has `growth`.

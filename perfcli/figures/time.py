@@ -182,7 +182,6 @@ METRICS = (
         label="duration",
         why_none=NEVER_BEGAN,
         depends_on_time="yes",
-        at_end=True,
         counts_up=True,
     ),
 )

@@ -104,7 +104,7 @@ def _of_metric(metric: Metric) -> Iterator[tuple[str, str]]:
     yield "trend", f"digipal-perf trend SCENARIO --metric {asked}{' [--phase NAME]' * metric.per_phase}"
     yield "OpenMetrics", ", ".join(PREFIX + family.name for family in families_of(metric))
     if metric.at_end:
-        yield "live view", "it says nothing until the load is over"
+        yield "meanwhile", "unknown to the live view and abort_on_fail until the load is over"
     yield "in reports", f"{metric.label} ({metric.group})"
     yield "more", f"{_METHODOLOGY}#{metric.section}"
 

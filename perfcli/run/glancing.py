@@ -88,6 +88,13 @@ def _at_risk(run: UnjudgedRun, rules: Sequence[Rule]) -> Iterator[str]:
 
 def _is_near(threshold: Threshold, judged: ThresholdResult) -> bool:
     if not judged.passed:
-        return True
+        return not _may_yet_hold(threshold, judged.observed or 0.0)
+    if threshold.metric.counts_up:
+        return False  # one that rises comes near its limit in any load
     # a share of 95 % has no room of a tenth above it
     return threshold.op in ("<", "<=") and judged.margin is not None and judged.margin < _NEAR
+
+
+def _may_yet_hold(threshold: Threshold, observed: float) -> bool:
+    """Whether a count on its way up has not come to a limit that it is to reach."""
+    return threshold.metric.counts_up and threshold.op not in ("<", "<=") and observed <= threshold.limit

@@ -34,6 +34,9 @@ def warnings(scenario: Scenario, root: Node) -> list[Problem]:
     for located in located_rules(scenario):
         messages = (_without_samples(located, scenario), _foregone(located, scenario))
         found += [root.problem(located.expr, message) for message in messages if message]
+        if located.rule.abort_on_fail and located.rule.threshold.metric.at_end:
+            message = f"has no effect: {located.rule.threshold.metric.name} is known only once the load is over"
+            found.append(root.problem((*located.path, "abort_on_fail"), message, key=True))
     found += [*_repeated_thresholds(scenario, root), *_idle_ramps(scenario, root)]
     return sorted(found, key=lambda problem: (problem.line, problem.column))
 

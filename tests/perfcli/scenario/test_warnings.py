@@ -47,6 +47,24 @@ def test_a_foregone_threshold_is_told(threshold: str, warning: str, written: Wri
 
 
 @pytest.mark.parametrize(
+    ("name", "limit", "has_effect"),
+    [
+        ("dropped_iterations", "< 5", False),
+        ("stray_output", "< 5MB", False),
+        ("memory.after_cleanup", "< 5MB", False),
+        ("memory.growth", "< 5MB", True),
+        ("failed", "< 5", True),
+        ("duration", "< 50s", True),
+    ],
+)
+def test_what_is_known_only_at_the_end_can_end_no_load(
+    name: str, limit: str, has_effect: bool, written: Written
+) -> None:
+    warnings = told(written, f"{{expr: {name} {limit}, abort_on_fail: true}}")
+    assert warnings == ([] if has_effect else [f"has no effect: {name} is known only once the load is over"])
+
+
+@pytest.mark.parametrize(
     "threshold",
     [
         "success_rate >= 100%",
