@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from perfcli.results import ResourceResult
 
 _NO_READING = "the engine process was not read while it was measured"
+_TOO_SHORT = "the load lasted less than 100 ms, in which ticks of 10 ms tell nothing"
 _NO_IO = "this system does not report the bytes of a process"
 
 
@@ -27,6 +28,14 @@ def _why_no_io(view: View) -> str:
     if resources.threads_max is None:
         return _NO_READING
     return _NO_IO if resources.written_bytes is None else "no operation succeeded"
+
+
+def _why_no_cpu(view: View) -> str:
+    return _NO_READING if view.run.resources.threads_max is None else _TOO_SHORT
+
+
+def _why_no_cpu_per_op(view: View) -> str:
+    return "no operation succeeded" if not view.run.total.ok else _why_no_cpu(view)
 
 
 _process = partial(
@@ -48,6 +57,7 @@ METRICS = (
         example="cpu.mean < 90%",
         section="cpu-and-io",
         label="CPU mean",
+        why_none=_why_no_cpu,
         depends_on_time="yes",
     ),
     _process(
@@ -59,6 +69,7 @@ METRICS = (
         example="cpu.max < 150%",
         section="cpu-and-io",
         label="CPU max",
+        why_none=_why_no_cpu,
         depends_on_time="yes",
     ),
     _process(
@@ -72,7 +83,7 @@ METRICS = (
         example="cpu.per_op < 500us",
         section="cpu-and-io",
         label="CPU per operation",
-        why_none="no operation succeeded, or the load lasted less than 100 ms",
+        why_none=_why_no_cpu_per_op,
         depends_on_time="yes",
     ),
     _process(

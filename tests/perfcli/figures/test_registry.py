@@ -171,6 +171,11 @@ def test_a_reason_is_the_one_that_applies(full_document: dict[str, Any]) -> None
     assert reason("io.read_per_op", resources=bytes_read) == "no operation succeeded"
     assert "system does not report" in reason("io.written", resources=ResourceResult(threads_max=3))
     assert "was not read" in reason("io.written_per_op", resources=ResourceResult())
+    nothing = run.total.model_copy(update={"ok": 0})
+    for name in ("cpu.mean", "cpu.max", "cpu.per_op"):
+        assert "less than 100 ms" in reason(name, resources=bytes_read)
+        assert "was not read" in reason(name, resources=ResourceResult())
+    assert reason("cpu.per_op", total=nothing) == "no operation succeeded"
     assert "no operation succeeded" in reason("statements_per_op", total=run.total.model_copy(update={"ok": 0}))
     assert reason("io.fsyncs_per_op", inspection=Inspection(fsyncs_not_told="no strace")) == "no strace"
     assert "ended before" in reason("memory.uss_growth", memory=MemoryResult())
