@@ -63,7 +63,7 @@ def phase_sections(result: RunResult) -> Iterator[Section]:
         for phase in family:
             tables = [] if phase.duration_ns is None else [operations_table(phase, from_due_time=is_open(phase))]
             head = Line(name(phase.plan), Text.assemble(("phase ", QUIET), name(phase.name, "bold")))
-            facts = Facts([*amounts(phase), *delivery(phase)])
+            facts = Facts([*_amounts(phase), *delivery(phase)])
             short: list[Block] = []
             if fails and phase.name in failed:
                 short = [Line(Text(), head.lead), brief_operations_table(phase)]
@@ -86,11 +86,11 @@ def what_held(result: RunResult) -> list[tuple[str, Text]]:
     return [("scaling", Text.assemble(name(stem), ": ", held)) for stem, held in found]
 
 
-def amounts(part: Measured) -> Iterator[tuple[str, Text]]:
+def _amounts(phase: PhaseResult) -> Iterator[tuple[str, Text]]:
     """What was measured, and the warm-up."""
-    yield "measured", _measured(part)
-    if part.warmup_iterations:
-        yield "warm-up", Text(f"{counted(part.warmup_iterations, 'iteration')} before, in none of the figures")
+    yield "measured", _measured(phase)
+    if phase.warmup_iterations:
+        yield "warm-up", Text(f"{counted(phase.warmup_iterations, 'iteration')} before, in none of the figures")
 
 
 def delivery(phase: PhaseResult) -> Iterator[tuple[str, Text]]:
@@ -105,7 +105,11 @@ def delivery(phase: PhaseResult) -> Iterator[tuple[str, Text]]:
         rates = f"{achieved} achieved of {offered} offered ({share})"
     undone = any(count for count, _ in _undone(phase))
     yield "delivery", Text.assemble(rates, "; ", (f"{dropped}, {interrupted}", DOUBTFUL if undone else ""))
-    yield "schedule lag", _lag(phase)
+    lag = Text(UNKNOWN, QUIET)
+    if (summary := phase.schedule_lag) is not None:
+        lag = Text(", ").join(Text.assemble(f"{each} ", latency(each, summary)) for each in ("p50", "p99", "max"))
+        lag.append(" from due time to start", QUIET)
+    yield "schedule lag", lag
 
 
 def undelivered(result: RunResult) -> Iterator[tuple[str, Text]]:
@@ -179,34 +183,20 @@ def _listed(numbers: Sequence[int]) -> str:
     return ", ".join(map(units.format_count, numbers))
 
 
-def _measured(part: Measured) -> Text:
-    if part.duration_ns is None:
-        what = "this phase" if isinstance(part, PhaseResult) else "measuring"
-        return Text(f"nothing: the run ended before {what} began", QUIET)
-    said = [f"{counted(part.iterations, 'iteration')} in {units.format_duration(part.duration_ns)}"]
-    rate = part.total.success_rate
+def _measured(phase: PhaseResult) -> Text:
+    if phase.duration_ns is None:
+        return Text("nothing: the run ended before this phase began", QUIET)
+    said = [f"{counted(phase.iterations, 'iteration')} in {units.format_duration(phase.duration_ns)}"]
+    rate = phase.total.success_rate
     if rate is not None:
-        said.append(f"{units.format_percentage(rate)} of {counted(part.total.attempts, 'operation')} succeeded")
-    if not _tells_delivery(part):
-        said += [f"{counted(count, 'iteration')} {what}" for count, what in _undone(part) if count]
+        said.append(f"{units.format_percentage(rate)} of {counted(phase.total.attempts, 'operation')} succeeded")
+    if not is_open(phase):  # whose delivery has a line of its own
+        said += [f"{counted(count, 'iteration')} {what}" for count, what in _undone(phase) if count]
     return Text("; ".join(said))
 
 
-def _tells_delivery(part: Measured) -> bool:
-    """Whether lines of their own tell what was dropped and interrupted."""
-    phases = [part] if isinstance(part, PhaseResult) else part.phases
-    return len(phases) == 1 and is_open(phases[0])
-
-
-def _undone(part: Measured) -> list[tuple[int, str]]:
-    return [(part.dropped_iterations, "dropped"), (part.interrupted_iterations, "interrupted")]
-
-
-def _lag(phase: PhaseResult) -> Text:
-    if phase.schedule_lag is None:
-        return Text(UNKNOWN, QUIET)
-    figures = [Text.assemble(f"{each} ", latency(each, phase.schedule_lag)) for each in ("p50", "p99", "max")]
-    return Text.assemble(Text(", ").join(figures), (" from due time to start", QUIET))
+def _undone(phase: PhaseResult) -> list[tuple[int, str]]:
+    return [(phase.dropped_iterations, "dropped"), (phase.interrupted_iterations, "interrupted")]
 
 
 def _scaling_head(stem: str, family: Sequence[PhaseResult]) -> Iterator[Block]:

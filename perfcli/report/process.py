@@ -51,43 +51,33 @@ def resources_in_brief(result: RunResult) -> Text:
 
 def describe_leak(leak: LeakResult, *, failed: bool) -> Text:
     """Whether memory grows for good, or how much longer a run must be to tell."""
-    slope, bound = _SLOPE(leak.slope), _SLOPE(leak.lower_bound)
     if leak.judged:
-        grown = units.format_size(leak.growth_bytes)
+        slope, grown = _SLOPE(leak.slope), units.format_size(leak.growth_bytes)
         if failed:
-            return Text(f"{bound} at least; slope {slope}, {grown} in all", BAD)
+            return Text(f"{_SLOPE(leak.lower_bound)} at least; slope {slope}, {grown} in all", BAD)
         what = "; a leak, or caches and histories that still fill: run longer"
         return Text.assemble(f"memory still grew, by {slope}, {grown} in all", (what, QUIET))
     if not _is_short(leak):
-        return Text.assemble("none", (f": {slope} (95% lower bound {bound})", QUIET))
+        return Text("none")
     needed, has = map(units.format_size, (LEAST_GROWTH_BYTES, leak.growth_bytes))
-    return Text.assemble(
-        "unproven", (f": {slope} (95% lower bound {bound}). Needs {needed} of growth, has {has}: run longer", QUIET)
-    )
+    return Text.assemble("unproven", (f": needs {needed} of growth, has {has}: run longer", QUIET))
 
 
-def inspection_lines(inspection: Inspection) -> Iterator[Fact]:
-    """A label and a text for each thing that is known."""
-    if costs := list(_costs(inspection)):
-        yield "per operation", Text("; ").join(costs)
-    if inspection.shutdown_ns is not None:
-        left = left_behind(inspection) or Text("nothing left behind")
-        yield "shutdown", Text(f"in {units.format_duration(inspection.shutdown_ns)}, ").append_text(left)
-    yield from heard(inspection)
+def statements(inspection: Inspection) -> Text:
+    """How many an operation of each kind ran; empty if nothing counted them."""
+    most_first = sorted(inspection.statements_per_operation.items(), key=lambda each: -each[1])
+    return Text(", ").join(Text.assemble(name(label), f" {units.format_number(count)}") for label, count in most_first)
 
 
-def heard(inspection: Inspection) -> Iterator[Fact]:
-    """Errors that were logged, and what was printed."""
+def what_it_left(inspection: Inspection) -> Iterator[Fact]:
+    """What outlived the engine, errors that were logged, and what was printed."""
+    if left := list(_left(inspection)):
+        yield "left behind", Text("; ").join(left)
     if inspection.log_errors:
         yield "log", _log(inspection)
     if inspection.printed_bytes:
         printed = units.format_size(inspection.printed_bytes)
         yield "output", Text(f"{printed} printed by the engine to stdout and stderr", DOUBTFUL)
-
-
-def left_behind(inspection: Inspection) -> Text:
-    """Processes, threads, connections and files that outlived the engine; empty if none did."""
-    return Text("; ").join(_left(inspection))
 
 
 def _figures(result: RunResult, group: Group) -> list[Text]:
@@ -99,7 +89,7 @@ def _figures(result: RunResult, group: Group) -> list[Text]:
 
 
 def _written(metric: Metric, value: float) -> str:
-    write = share if metric.group is Group.PROCESS and metric.unit is Unit.PERCENTAGE else None
+    write = share if metric.unit is Unit.PERCENTAGE and (metric.is_change or metric.group is Group.PROCESS) else None
     written = write(value) if write else units.format_quantity(metric.unit, value)
     return f"+{written}" if value > 0 and metric.is_change else written
 
@@ -111,19 +101,6 @@ def _leak_in_brief(leak: LeakResult) -> str:
 def _is_short(leak: LeakResult) -> bool:
     """Whether memory grew, and by less than would prove a leak."""
     return leak.lower_bound > LEAST_SLOPE and leak.growth_bytes <= LEAST_GROWTH_BYTES
-
-
-def _costs(inspection: Inspection) -> Iterator[Text]:
-    if inspection.written_per_operation is not None:
-        yield Text(f"{units.format_size(inspection.written_per_operation)} written")
-    if inspection.fsyncs_per_operation is not None:
-        yield Text(f"{units.format_number(inspection.fsyncs_per_operation)} fsyncs")
-    elif inspection.fsyncs_not_told:
-        yield Text.assemble(("fsyncs not known: ", QUIET), name(inspection.fsyncs_not_told))
-    if counts := inspection.statements_per_operation:
-        most_first = sorted(counts.items(), key=lambda each: -each[1])
-        each = [Text.assemble(name(label), f" {units.format_number(count)}") for label, count in most_first]
-        yield Text.assemble(("statements: ", QUIET), Text(", ").join(each))
 
 
 def _left(inspection: Inspection) -> Iterator[Text]:

@@ -21,7 +21,7 @@ from perfcli.report.operations import (
     operations_table,
     plots,
 )
-from perfcli.report.phases import amounts, delivery, phase_sections, phases_table, undelivered, what_held
+from perfcli.report.phases import delivery, phase_sections, phases_table, undelivered, what_held
 from perfcli.report.process import figures_section, resources_in_brief
 from perfcli.report.stability import integrity_in_brief, notable, stability_section
 from perfcli.report.thresholds import thresholds_in_brief, thresholds_section
@@ -171,7 +171,6 @@ def _what_ran(result: RunResult) -> Iterator[Fact]:
     yield "seed", Text.assemble(str(result.seed), (f"  (repeat with --seed {result.seed})", QUIET))
     if tried := earlier_tries(result):
         yield "try", name(tried)
-    yield from amounts(result)
     if len(result.phases) == 1:
         yield from delivery(result.phases[0])
     yield from what_held(result)

@@ -11,10 +11,9 @@ from perfcli import units
 from perfcli.figures.integrity import UNCHECKED
 from perfcli.report.blocks import BAD, DOUBTFUL, GOOD, QUIET, Facts, Section
 from perfcli.report.figures import counted, name, share, signed, why_not
-from perfcli.report.process import describe_leak, heard, inspection_lines, left_behind
+from perfcli.report.process import describe_leak, statements, what_it_left
 from perfcli.results import GrowthResult, Integrity, OperationResult, RunResult, SaveCounts
 
-_TELLING_DRIFT: Final = 0.05
 _GROWS_FROM: Final = 0.5
 """From this exponent on, what an operation costs grows notably with the size."""
 _GREW_FROM: Final = 1.5
@@ -38,9 +37,7 @@ def notable(result: RunResult) -> Iterator[Fact]:
         yield "degradation", _degradation(result)
     if grown := [each for each in result.operations if each.growth and _is_notable(each.growth)]:
         yield "growth", _growth(grown)
-    if left := left_behind(result.inspection):
-        yield "left behind", left
-    yield from heard(result.inspection)
+    yield from what_it_left(result.inspection)
 
 
 def describe_integrity(result: RunResult) -> Text:
@@ -50,7 +47,7 @@ def describe_integrity(result: RunResult) -> Text:
         return why_not(result, "checked")
     if troubles := list(_troubles(integrity)):
         examples = [Text.assemble("- ", name(example)) for example in integrity.examples]
-        return Text("\n").join([*troubles, *map(Text, _saves(integrity.saves)), *examples])
+        return Text("\n").join([*troubles, *map(Text, _unchecked(integrity.saves)), *examples])
     words, style = _all_is_well(integrity)
     return Text("; ".join(words), style)
 
@@ -69,7 +66,7 @@ def integrity_in_brief(result: RunResult) -> Text:
         checked = integrity.saves.checked
         share = "all" if checked == saved else f"{units.format_count(checked)}/{units.format_count(saved)}"
         parts.append(f"{share} saves checked")
-    return Text(" · ".join(parts), style)
+    return Text.assemble((" · ".join(parts), style), *((f"; {why}", DOUBTFUL) for why in _unchecked(integrity.saves)))
 
 
 def _lines(result: RunResult) -> Iterator[Fact]:
@@ -79,7 +76,11 @@ def _lines(result: RunResult) -> Iterator[Fact]:
     if grown := [operation for operation in result.operations if operation.growth]:
         yield "growth", _growth(grown)
     yield "integrity", describe_integrity(result)
-    yield from inspection_lines(result.inspection)
+    if ran := statements(result.inspection):
+        yield "statements", ran
+    if result.inspection.fsyncs_not_told:
+        yield "fsyncs", Text.assemble(("not known: ", QUIET), name(result.inspection.fsyncs_not_told))
+    yield from what_it_left(result.inspection)
 
 
 def _is_about(metric: str, result: RunResult) -> bool:
@@ -94,17 +95,7 @@ def _degradation(result: RunResult) -> Text:
     if total.degradation is None:
         return Text("not known: too few operations to tell", QUIET)
     how = ", the last fifth of the operations against the first"
-    return Text.assemble(
-        _CHANGE(total.degradation), (how, QUIET), _raw(total), _most_degraded(result.operations, total.degradation)
-    )
-
-
-def _raw(total: OperationResult) -> Text:
-    """The figure as it was timed, where the machine's own change of pace makes another of it."""
-    raw, judged = total.raw_degradation, total.degradation
-    if raw is None or judged is None or abs(raw - judged) <= _TELLING_DRIFT:
-        return Text()
-    return Text.assemble(f"; {_CHANGE(raw)} raw", (", before it is held against the machine's own pace", QUIET))
+    return Text.assemble(_CHANGE(total.degradation), (how, QUIET), _most_degraded(result.operations, total.degradation))
 
 
 def _most_degraded(operations: Sequence[OperationResult], total: float) -> Text:
@@ -152,7 +143,7 @@ def _all_is_well(integrity: Integrity) -> tuple[list[str], str]:
     else:
         once = "" if integrity.duplicates is None else ", none stored twice"
         words, style = [f"{counted(integrity.acknowledged, 'write')} acknowledged: none lost{once}"], GOOD
-    words += _saves(integrity.saves)
+    words += _unchecked(integrity.saves)
     if integrity.lost_updates is not None:
         words.append("every change adds up")
     if integrity.differences is not None:
@@ -160,18 +151,10 @@ def _all_is_well(integrity: Integrity) -> tuple[list[str], str]:
     return words, style
 
 
-def _saves(saves: SaveCounts) -> Iterator[str]:
-    """How many saves were looked at: what replaced the others before anything showed them may be right or not."""
-    if not saves.acknowledged:
-        return
-    kinds = {"checked": saves.checked, "superseded": saves.superseded, "unchecked": saves.unchecked}
-    parts = [
-        f"{'all' if count == saves.acknowledged else units.format_count(count)} {kind}"
-        for kind, count in kinds.items()
-        if count
-    ]
-    why = f" ({UNCHECKED})" if saves.unchecked else ""
-    yield f"{counted(saves.acknowledged, 'save')}: {', '.join(parts)}{why}"
+def _unchecked(saves: SaveCounts) -> Iterator[str]:
+    """How many saves nothing can tell, and why; none of them may be right."""
+    if saves.unchecked:
+        yield f"{counted(saves.unchecked, 'save')} unchecked ({UNCHECKED})"
 
 
 def _troubles(integrity: Integrity) -> Iterator[Text]:

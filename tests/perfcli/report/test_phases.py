@@ -68,13 +68,12 @@ class TestHeadline:
         assert line_of(printed(run_document(make_result())), "engine") == ""
 
     def test_warm_up_stands_apart(self, make_result: MakeResult, printed: Printed) -> None:
-        text = printed(run_document(make_result(warmup_iterations=12)))
-        assert line_of(text, "warm-up") == "12 iterations before, in none of the figures"
-        assert line_of(printed(run_document(make_result(warmup_iterations=0))), "warm-up") == ""
+        assert "warm-up 12" in line_of(printed(run_document(make_result(warmup_iterations=12))), "load")
+        assert "warm-up" not in line_of(printed(run_document(make_result(warmup_iterations=0))), "load")
 
     def test_iterations_that_were_not_done_are_told(self, make_result: MakeResult, printed: Printed) -> None:
         text = printed(run_document(make_result(dropped_iterations=3, interrupted_iterations=1)), 160)
-        assert "; 3 iterations dropped; 1 iteration interrupted" in " ".join(text.split())
+        assert "dropped 3 · interrupted 1" in line_of(text, "load")
 
 
 class TestOpenModels:
