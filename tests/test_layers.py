@@ -14,6 +14,7 @@ ROOT = Path(__file__).parent.parent
 BOTTOM_UP = [
     "errors",
     "streams",
+    "formats",
     "units",
     "documents",
     "outputs",
@@ -55,7 +56,7 @@ BOTTOM_UP = [
 HEAVY = {"rich", "pydantic", "psutil", "yaml", "pydantic_core"}
 MCP = {"mcp", "mcp_types", "anyio", "httpx2", "starlette", "uvicorn"}
 """The MCP SDK, and what comes with it."""
-AT_START = ["__init__", "__main__", "cli", "errors", "streams"]
+AT_START = ["__init__", "__main__", "cli", "errors", "formats", "streams"]
 """What `digipal-perf --help` imports: nothing of it may need a heavy package."""
 
 

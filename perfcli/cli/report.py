@@ -12,6 +12,7 @@ import click
 from perfcli.cli.choosing import with_options
 from perfcli.cli.files import FILE, inputs, note_inputs
 from perfcli.cli.group import cli
+from perfcli.formats import FORMATS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,15 +21,8 @@ if TYPE_CHECKING:
 
     from perfcli.report.saved import Reported
 
-_FORMATS: Final = {
-    "html": "Write a page with charts, in one file.",
-    "junit": "Write JUnit XML: a test case per threshold.",
-    "markdown": "Write Markdown for a comment or a job summary.",
-    "csv": "Write the time series as CSV.",
-    "openmetrics": "Write OpenMetrics text.",
-}
 _OPTIONS: Final = (
-    *(click.option(f"--{form}", type=FILE, metavar="FILE", help=summary) for form, summary in _FORMATS.items()),
+    *(click.option(f"--{form}", type=FILE, metavar="FILE", help=each.help) for form, each in FORMATS.items()),
     click.option("--plots", is_flag=True, help="Draw the latency of each operation."),
     click.option("--verbose", "-v", is_flag=True, help="Print everything that is known."),
 )
@@ -39,8 +33,8 @@ def writes_reports(command: Callable[..., None]) -> Callable[..., None]:
 
     @wraps(command)
     def with_reports(**given: Any) -> None:
-        reports = {form: given[form] for form in _FORMATS if given[form] is not None}
-        command(reports=reports, **{key: value for key, value in given.items() if key not in _FORMATS})
+        reports = {form: given[form] for form in FORMATS if given[form] is not None}
+        command(reports=reports, **{key: value for key, value in given.items() if key not in FORMATS})
 
     return with_options(*_OPTIONS)(with_reports)
 

@@ -7,11 +7,13 @@ import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
+from pkgutil import resolve_name
 from typing import Any, Final
 
 from rich.console import Console
 
 from perfcli.documents import STDOUT, write_document, write_text
+from perfcli.formats import FORMATS
 from perfcli.outputs import Outputs, check_outputs
 from perfcli.report.blocks import Document
 from perfcli.report.console import make_console, to_console
@@ -66,21 +68,9 @@ def show_and_write(report: Document, record: Callable[[], Any], json_file: Path 
 
 
 def rendered(form: str, results: Sequence[Reported]) -> str:
-    """The results as `html`, `junit`, `markdown`, `csv` or `openmetrics`."""
-    match form:
-        case "html":
-            from perfcli.report.html import render_html as render
-        case "junit":
-            from perfcli.report.junit import render_junit as render
-        case "markdown":
-            from perfcli.report.markdown import render_markdown as render
-        case "csv":
-            from perfcli.report.csv_series import render_csv as render
-        case "openmetrics":
-            from perfcli.report.openmetrics import render_openmetrics as render
-        case _:
-            raise ValueError(f"no report is called {form!r}")
-    return render(results)
+    """The results in one of FORMATS."""
+    text: str = resolve_name(FORMATS[form].render)(results)
+    return text
 
 
 def add_job_summary(results: Sequence[Reported], outputs: Outputs) -> None:

@@ -60,10 +60,6 @@ class TestWriting:
         write_text("a\udcffb 😀\n", tmp_path / "text")
         assert (tmp_path / "text").read_bytes() == "a\\udcffb 😀\n".encode()
 
-    def test_an_unknown_format_is_a_mistake_of_ours(self) -> None:
-        with pytest.raises(ValueError, match="'pdf'"):
-            rendered("pdf", [])
-
 
 class TestJobSummary:
     """GITHUB_STEP_SUMMARY."""

@@ -1,0 +1,30 @@
+"""The formats that results can be written in: each is a module of `report` that renders them, and its line here.
+
+Nothing heavy is imported here, as every `--help` reads it.
+"""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+
+class Format(NamedTuple):
+    """How results are written to a file.
+
+    Args:
+        render: the function that takes results and returns text, as `module:name`; it is imported when it is needed.
+        help: what the option of that name does.
+    """
+
+    render: str
+    help: str
+
+
+FORMATS: Final = {
+    "html": Format("perfcli.report.html:render_html", "Write a page with charts, in one file."),
+    "junit": Format("perfcli.report.junit:render_junit", "Write JUnit XML: a test case per threshold."),
+    "markdown": Format("perfcli.report.markdown:render_markdown", "Write Markdown for a comment or a job summary."),
+    "csv": Format("perfcli.report.csv_series:render_csv", "Write the time series as CSV."),
+    "openmetrics": Format("perfcli.report.openmetrics:render_openmetrics", "Write OpenMetrics text."),
+}
+"""By their names, which are those of the options too."""
