@@ -190,6 +190,12 @@ def test_a_page_is_as_wide_as_its_screen(opened: Browser, width: int) -> None:
     opened.wait_for(f"{rightmost} <= {width}")
 
 
+def test_a_long_reason_makes_no_tall_row_on_a_phone(opened: Browser) -> None:
+    opened.show(400)
+    narrowest = "Math.min(...[...document.querySelectorAll('.overview td:last-child')].map(cell => cell.offsetWidth))"
+    assert opened.tell(narrowest) > 280
+
+
 def test_charts_are_dark_in_the_dark(opened: Browser) -> None:
     ink = "getComputedStyle(document.querySelector('.plot .xtick text')).fill"
     light = opened.tell(ink)
