@@ -126,7 +126,7 @@ def _render(block: Block) -> Iterator[RenderableType]:
         case Code(text, command=True):
             yield ShellCommand(text)
         case Code(text):
-            yield from (Text(INDENT * 2, QUIET).append_text(name_as_is(line)) for line in text.splitlines())
+            yield from (Hanging(Text(INDENT * 2), name_as_is(line), widest=sys.maxsize) for line in text.splitlines())
         case Plot(title, drawing):
             yield from [Hanging(Text(INDENT), title)] if title else []
             yield drawing

@@ -9,7 +9,7 @@ import pytest
 
 from perfcli.errors import Verdict
 from perfcli.figures import METRICS, Group, View, in_group
-from perfcli.report.blocks import Facts
+from perfcli.report.blocks import Code, Facts, Section
 from perfcli.report.operations import slowest_first
 from perfcli.report.process import figures_section
 from perfcli.report.run import outcome, run_document
@@ -67,6 +67,14 @@ class TestOperations:
         row = next(line for line in printed(run_document(result)).splitlines() if line.startswith("  evict"))
         _, ok, failed, *rest = row.split()
         assert (ok, failed, set(rest)) == ("0", "0", {"–"})
+
+
+def test_lines_of_a_traceback_that_wrap_stay_clear_of_the_margin(printed: Printed) -> None:
+    text = "Traceback (most recent call last):\n  File \"/engine/storage.py\", line 95, in save_pet"
+    lines = printed([Section("examples", [Code(text)])], 40).splitlines()
+    assert len(lines) == 3
+    assert lines[1].startswith("      File")
+    assert all(line.startswith("    ") for line in lines)
 
 
 class TestFigures:
