@@ -70,7 +70,10 @@ def _unknown(subject: str) -> UsageError:
 
 
 def _metric_in(subject: str) -> Metric | None:
-    """The metric that a text names: as "latency", or within "load_pet.latency.p95"."""
+    """The metric that a text names: as "latency", within "load_pet.latency.p95", or as reports do, "RSS growth"."""
+    by_label: dict[str, Metric] = {metric.label: metric for metric in METRICS.values()}
+    if subject in by_label:
+        return by_label[subject]
     parts = subject.split(".")
     spans = ((first, last) for first in range(min(2, len(parts))) for last in range(len(parts), first, -1))
     return next((METRICS[name] for first, last in spans if (name := ".".join(parts[first:last])) in METRICS), None)

@@ -70,7 +70,7 @@ class TestOperations:
 
 
 def test_lines_of_a_traceback_that_wrap_stay_clear_of_the_margin(printed: Printed) -> None:
-    text = "Traceback (most recent call last):\n  File \"/engine/storage.py\", line 95, in save_pet"
+    text = 'Traceback (most recent call last):\n  File "/engine/storage.py", line 95, in save_pet'
     lines = printed([Section("examples", [Code(text)])], 40).splitlines()
     assert len(lines) == 3
     assert lines[1].startswith("      File")

@@ -11,6 +11,8 @@ from click.testing import CliRunner
 from perfcli.cli import cli
 from perfcli.errors import ExitCode, UsageError
 from perfcli.figures import METRICS
+from perfcli.report.console import as_text
+from perfcli.report.explained import render_explanation
 from perfcli.report.exposition import PREFIX
 from perfcli.scenario.steps import STEP_MODELS
 from perfcli.thresholds import parse_threshold
@@ -54,6 +56,14 @@ def test_a_metric_is_explained(name: str) -> None:
     assert ("within 30s" in text) is metric.windowed
     assert ("until the load is over" in text) is metric.at_end
     assert f" {PREFIX}{name.replace('.', '_')}" in text
+
+
+def test_labels_of_reports_name_their_metric() -> None:
+    labels = [metric.label for metric in METRICS.values()]
+    assert len(set(labels)) == len(labels)
+    for metric in METRICS.values():
+        assert metric.label not in METRICS or METRICS[metric.label] is metric
+        assert as_text(render_explanation(metric.label)).startswith(f"{metric.name}  ")
 
 
 def test_the_range_of_values_is_told() -> None:
