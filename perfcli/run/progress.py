@@ -63,7 +63,7 @@ class ProgressReporter:
             phase=self._names(running),
             planned_ns=self._planned_ns(running),
             iterations=sum(map(measurement.iterations_of, running)),
-            planned_iterations=sum(filter(None, planned_iterations)) if all(planned_iterations) else None,
+            planned_iterations=sum(filter(None, planned_iterations)) if running and all(planned_iterations) else None,
             vus=sum(phase.load.vus_at(since_ns[phase.index]) for phase in running),
             planned_vus=sum(phase.load.vu_count for phase in running),
             share_done=self._share_done(now_ns),

@@ -51,6 +51,8 @@ def test_the_phases_that_run_now_are_named_and_counted(make_plan: MakePlan) -> N
     assert (alone.planned_ns, both.planned_ns) == (30 * S, 30 * S)
     for index in (0, 1):
         measurement.end_phase(index, 130 * S, 0)
+    between = seen(measurement, 130 * S)
+    assert (between.phase, between.planned_iterations) == ("", None)  # "0 of 0 iterations" says nothing
     measurement.begin_wave(1, 131 * S)
     last = seen(measurement, 132 * S)
     assert (last.phase, last.vus, last.planned_vus, last.elapsed_ns) == ("rest (3 of 3)", 2, 2, S)
