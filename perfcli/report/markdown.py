@@ -86,7 +86,8 @@ def _block(block: Block) -> Iterator[str]:
                 rule = ["---:" if columns[place].kind == "figure" else "---" for place in places]
                 titles = [_text(Text(columns[place].title)) for place in places]
                 yield _lines([titles, rule, *([_text(row[place]) for place in places] for row in rows)])
-                yield from (f"{_text(Text(sign))} {_text(meaning)}" for sign, meaning in block.explained(places))
+                signs = block.explained(places)
+                yield from (_text(Text.assemble((sign, "bold"), " ", meaning)) for sign, meaning in signs)
         case Notes(items):
             yield "\n".join(f"- {_text(item)}" for item in items if item.plain.strip())
         case Line(text, lead):

@@ -230,7 +230,8 @@ def _table(table: Table) -> Iterator[Markup]:
     label = table.label or "table"
     yield element("div", whole, class_="scroll", tabindex="0", role="region", aria_label=label)
     yield from (
-        element("p", Text.assemble(sign, " ", meaning), class_="quiet") for sign, meaning in table.explained(places)
+        element("p", Text.assemble((sign, "bold"), " ", meaning), class_="quiet")
+        for sign, meaning in table.explained(places)
     )
 
 

@@ -138,4 +138,4 @@ def test_a_sign_is_explained_once_and_only_if_it_is_shown(printed: Printed) -> N
     assert wide.count("  ~  a hint\n") == 1
     assert "a hint" not in narrow
     assert "nothing" not in wide
-    assert "&#126; a hint" in to_markdown(document)
+    assert "**&#126;** a hint" in to_markdown(document)
