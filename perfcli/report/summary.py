@@ -12,11 +12,12 @@ from perfcli import units
 from perfcli.errors import ExitCode, Verdict
 from perfcli.plan import ExecutionPlan
 from perfcli.regression.result import AbResult
-from perfcli.report.blocks import DOUBTFUL, QUIET, Column, Facts, Line, Section, Table
+from perfcli.report.blocks import BAD, DOUBTFUL, QUIET, Column, Facts, Line, Section, Table
 from perfcli.report.compared import comparison_word
 from perfcli.report.console import to_console
 from perfcli.report.figures import counted, figure, name, one_line, share, verdict_word
 from perfcli.report.layout import INDENT, Hanging
+from perfcli.report.operations import if_any
 from perfcli.report.run import outcome, run_document, verdict_line
 from perfcli.report.thresholds import limit_used, nearest_limit, subject
 from perfcli.results import RunResult
@@ -29,7 +30,7 @@ _SUMMARY_COLUMNS: Final = (
     *map(Column, ("duration", "ok", "failed", "rate", "mean", "max")),
     Column("nearest limit, or reason", "prose", least=28),
 )
-_SUMMARY_FIRST_TO_GO: Final = ("failed", "ok", "max", "rate", "mean", "duration")
+_SUMMARY_FIRST_TO_GO: Final = ("ok", "max", "rate", "mean", "duration", "failed")
 _LONGEST_NAME: Final = 28
 
 
@@ -94,7 +95,7 @@ def _summary_row(result: RunResult) -> list[Text]:
         name(result.name),
         figure(result.duration_ns, units.format_duration),
         figure(total.ok, units.format_count),
-        figure(total.failed, units.format_count),
+        if_any(total.failed, BAD),
         figure(total.throughput_per_s if result.duration_ns else None, units.format_rate),
         figure(latency.mean_ns if latency else None, units.format_duration),
         figure(latency.max_ns if latency else None, units.format_duration),

@@ -228,6 +228,15 @@ class TestSummary:
         assert [line.split()[1] for line in lines] == ["too_slow", "stopped", "slow", "fast"]
         assert "90% of latency.mean" in lines[2]
 
+    def test_failed_operations_of_one_that_passed_are_shown_on_any_terminal(
+        self, make_result: MakeResult, make_operation: MakeOperation, printed: Printed
+    ) -> None:
+        passed, total = make_result(), make_operation("total", 9_000, 99, failed=29)
+        with_failures = passed.model_copy(update={"total": total})
+        for width in (60, 80, 200):
+            assert " 29 " in printed(summary_document([passed, with_failures]), width)
+            assert "failed" not in printed(summary_document([passed]), width).splitlines()[0]
+
     def test_a_soft_threshold_is_no_nearest_limit(
         self, make_result: MakeResult, judged: Judged, printed: Printed
     ) -> None:
