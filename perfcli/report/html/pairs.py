@@ -36,7 +36,7 @@ def pairs_chart(metrics: Sequence[MetricComparison]) -> Drawing:
     }
     note = (
         "Each dot is a pair: to the right the candidate was slower or took more; a triangle lies beyond the edge, "
-        "and its label says where. Shaded: changes within the margin."
+        "and says where if you point at it. Shaded: changes within the margin."
     )
     traces = [*_intervals(shown), _dots(shown, *ends), _estimates(shown)]
     return Drawing("Differences of the pairs", note, traces, layout)
