@@ -28,8 +28,8 @@ Row = Sequence[str]
 
 
 def render_markdown(results: Sequence[Reported]) -> str:
-    """Each result under a heading with its verdict; of several, one line for each before."""
-    documents = list(map(document_of, results))
+    """Each result under a heading with its verdict, those that passed last; of several, one line for each before."""
+    documents = sorted(map(document_of, results), key=lambda document: _answer(document).passed)
     overview = [Section("overview", [_overview(list(map(_answer, documents)))])] if len(documents) > 1 else []
     parts = [to_markdown(document) for document in (overview, *map(_folded, documents)) if document]
     return "\n\n".join(parts) + "\n"

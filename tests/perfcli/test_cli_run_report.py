@@ -98,7 +98,7 @@ def test_verbose_and_quiet_exclude_each_other(invoke: Invoke) -> None:
 def test_the_job_summary_folds_what_passed(invoke: Invoke, tmp_path: Path) -> None:
     summary = tmp_path / "summary.md"
     invoke("run", *files("s00", "slow"), **{JOB_SUMMARY: str(summary)})
-    passed, failed = summary.read_text(encoding="utf-8").split("### ")[1:]
+    failed, passed = summary.read_text(encoding="utf-8").split("### ")[1:]
     assert passed.startswith("PASS: `s00`")
     assert passed.index("<details>") < passed.index("| operation |")
     assert failed.startswith("FAIL: `slow`")

@@ -73,9 +73,14 @@ def test_every_ending_has_whole_tables(any_reported: RunResult | AbResult) -> No
 
 def test_several_results_have_an_overview(all_results: dict[str, RunResult], make_ab: Callable[..., AbResult]) -> None:
     page = Page(render_markdown([all_results["passed"], make_ab(Change.REGRESSION)]))
-    assert [row[:2] for row in page.rows[1:3]] == [["PASS", "database_load"], ["REGRESSION", "database_load"]]
-    assert page.rows[2][2] == "load_pet.p50 is 20.0% slower (+10.0 to +30.0%); 3 pairs"
-    assert page.texts["h3"] == ["PASS: database_load", "REGRESSION: database_load"]
+    assert [row[:2] for row in page.rows[1:3]] == [["REGRESSION", "database_load"], ["PASS", "database_load"]]
+    assert page.rows[1][2] == "load_pet.p50 is 20.0% slower (+10.0 to +30.0%); 3 pairs"
+    assert page.texts["h3"] == ["REGRESSION: database_load", "PASS: database_load"]
+
+
+def test_what_passed_stands_last(all_results: dict[str, RunResult]) -> None:
+    markdown = render_markdown([all_results[name] for name in ("passed", "failed", "second_try", "in_trouble")])
+    assert [line[4:8] for line in markdown.splitlines() if line.startswith("### ")] == ["FAIL", "FAIL", "PASS", "PASS"]
 
 
 def test_a_comparison_shows_its_metrics(make_ab: Callable[..., AbResult]) -> None:
