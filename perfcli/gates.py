@@ -23,9 +23,9 @@ from perfcli.regression.selftest import selftest
 from perfcli.report.ab import ab_document, ab_summary, verdict_line
 from perfcli.report.blocks import Section
 from perfcli.report.console import to_console
-from perfcli.report.figures import announce, one_line
 from perfcli.report.live import LiveProgress
 from perfcli.report.selftest import selftest_document
+from perfcli.report.wording import announce, one_line
 from perfcli.report.writing import add_job_summary, check_places, show_and_write
 from perfcli.run.interrupts import Interrupts
 from perfcli.units import NS_PER_S, format_duration

@@ -17,9 +17,9 @@ from perfcli.pool.checkout import choose_engine
 from perfcli.regression.baseline import Baseline, baseline_file, read_baseline
 from perfcli.regression.store import Store
 from perfcli.report.console import to_console
-from perfcli.report.figures import announce
 from perfcli.report.live import LiveProgress
 from perfcli.report.summary import render_retry, render_run, render_verdict_line, summary_document, takes_a_line
+from perfcli.report.wording import announce
 from perfcli.report.writing import Places, add_job_summary, check_places, write_reports
 from perfcli.results import RunResult, save_results
 from perfcli.run import run_scenario

@@ -76,9 +76,9 @@ def _profile(
     from perfcli.outputs import Outputs
     from perfcli.pool.checkout import choose_engine
     from perfcli.profiling.runs import LONGEST_NS, choose_kinds, profile_scenario, write_flame_graph
-    from perfcli.report.figures import announce
     from perfcli.report.live import LiveProgress
     from perfcli.report.profile import profile_document
+    from perfcli.report.wording import announce
     from perfcli.report.writing import console_beside, show_and_write
     from perfcli.run.interrupts import Interrupts
     from perfcli.units import NS_PER_S

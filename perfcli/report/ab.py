@@ -25,9 +25,9 @@ from perfcli.report.change import (
     surest_first,
     value,
 )
-from perfcli.report.figures import counted, engine_words, environment_words, name, name_as_is, one_line, verdict_word
 from perfcli.report.layout import INDENT
 from perfcli.report.pairs import PairPicture, worth_a_picture
+from perfcli.report.wording import counted, engine_words, environment_words, name, name_as_is, one_line, verdict_word
 
 Fact = tuple[str, Text]
 

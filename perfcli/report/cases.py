@@ -14,10 +14,10 @@ from perfcli.errors import Verdict
 from perfcli.regression.result import AbResult, Change, MetricComparison
 from perfcli.report.change import sentence, value
 from perfcli.report.compared import comparison_word
-from perfcli.report.figures import share, signed
 from perfcli.report.run import outcome
 from perfcli.report.saved import Reported
 from perfcli.report.thresholds import describe, limit_in_words, observed_in_words
+from perfcli.report.wording import share, signed
 from perfcli.results import BaselineComparison, OperationChange, RunResult, ThresholdResult
 
 Outcome = Literal["pass", "failure", "error", "skipped"]

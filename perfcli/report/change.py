@@ -11,7 +11,7 @@ from rich.text import Text
 from perfcli import units
 from perfcli.regression.result import Change, MetricComparison
 from perfcli.report.blocks import BAD, DOUBTFUL, GOOD
-from perfcli.report.figures import UNKNOWN, one_line, signed
+from perfcli.report.wording import UNKNOWN, one_line, signed
 
 GRAVEST_FIRST: Final = (Change.REGRESSION, Change.INCONCLUSIVE, Change.IMPROVEMENT, Change.NO_CHANGE)
 

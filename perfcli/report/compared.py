@@ -9,7 +9,7 @@ from rich.text import Text
 
 from perfcli import units
 from perfcli.report.blocks import BAD, DOUBTFUL, GOOD, QUIET, Block, Column, Facts, Line, Notes, Section, Table
-from perfcli.report.figures import UNKNOWN, engine_words, figure, name, one_line, share, signed
+from perfcli.report.wording import UNKNOWN, engine_words, figure, name, one_line, share, signed
 from perfcli.results import TOTAL, BaselineComparison, OperationChange, RunResult
 
 _COLUMNS: Final = (

@@ -28,8 +28,8 @@ from perfcli.report.blocks import (
     Verdict,
 )
 from perfcli.report.drawings import HEIGHTS, PLAIN_HEIGHTS
-from perfcli.report.figures import name_as_is
 from perfcli.report.layout import INDENT, FittingTable, Hanging, ShellCommand, is_plain, labelled, listed
+from perfcli.report.wording import name_as_is
 
 PLAIN_WIDTH: Final = 160
 """Columns of a report that goes to a file or a pipe: the full tables fit, whoever runs it and wherever."""

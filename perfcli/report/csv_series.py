@@ -15,8 +15,8 @@ from pydantic import BaseModel
 
 from perfcli.errors import UsageError
 from perfcli.regression.result import AbResult
-from perfcli.report.figures import without_surrogates
 from perfcli.report.saved import Reported
+from perfcli.report.wording import without_surrogates
 from perfcli.results import TOTAL, MonitorSample, RunResult, SecondOfLoad
 from perfcli.units import NS_PER_S
 

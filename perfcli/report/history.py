@@ -12,7 +12,7 @@ from perfcli import units
 from perfcli.metrics.statistics import is_thin
 from perfcli.regression.history import History, KeptRun
 from perfcli.report.blocks import QUIET, Code, Column, Facts, Line, Section, Table
-from perfcli.report.figures import (
+from perfcli.report.wording import (
     HINT,
     UNKNOWN,
     VERSION,

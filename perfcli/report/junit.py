@@ -16,8 +16,8 @@ from xml.etree.ElementTree import Element, ElementTree, SubElement, indent
 from perfcli.regression.result import AbResult
 from perfcli.report.cases import Case, cases_of
 from perfcli.report.console import as_text, to_console
-from perfcli.report.figures import engine_of, engine_words, one_line
 from perfcli.report.saved import Reported, document_of
+from perfcli.report.wording import engine_of, engine_words, one_line
 from perfcli.units import NS_PER_S
 
 _PACKAGE: Final = "digipal-perf"

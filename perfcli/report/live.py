@@ -16,9 +16,9 @@ from perfcli.observer import OperationSoFar, Progress
 from perfcli.report.blocks import BAD, DOUBTFUL, GOOD, QUIET, Column
 from perfcli.report.console import make_console
 from perfcli.report.drawings import sparkline_with_gaps
-from perfcli.report.figures import figure, name, one_line
 from perfcli.report.layout import INDENT, FittingTable
 from perfcli.report.panel import Panel, Picture
+from perfcli.report.wording import figure, name, one_line
 from perfcli.run.interrupts import Interrupts
 
 REFRESH_NS: Final = units.NS_PER_S // 2

@@ -11,8 +11,8 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from perfcli.regression.result import AbResult
 from perfcli.report.exposition import FAMILIES, PREFIX, Family, Labels
-from perfcli.report.figures import without_surrogates
 from perfcli.report.saved import Reported
+from perfcli.report.wording import without_surrogates
 
 
 def render_openmetrics(results: Sequence[Reported]) -> str:

@@ -13,8 +13,8 @@ from perfcli import units
 from perfcli.metrics.statistics import EXACT_MOST, LEAST_BEYOND, is_thin
 from perfcli.report.blocks import BAD, QUIET, SPARK, Block, Code, Column, Facts, Plot, Table
 from perfcli.report.drawings import HEIGHTS, Bar, Bars, Columns, Point, edges
-from perfcli.report.figures import HINT, counted, figure, name
 from perfcli.report.layout import INDENT
+from perfcli.report.wording import HINT, counted, figure, name
 from perfcli.results import LatencySummary, OperationResult, PhaseResult, RunResult
 
 STATISTICS: Final = {

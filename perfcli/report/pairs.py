@@ -16,8 +16,8 @@ from rich.text import Text
 from perfcli.regression.result import Change, MetricComparison
 from perfcli.report.blocks import QUIET
 from perfcli.report.change import change_style, gravest_first
-from perfcli.report.figures import name, one_line
 from perfcli.report.layout import INDENT, PROSE_WIDTH, Hanging, is_plain
+from perfcli.report.wording import name, one_line
 
 _HEADLINE_METRIC: Final = "time"
 _MOST_LINES: Final = 6

@@ -10,7 +10,6 @@ from rich.text import Text
 
 from perfcli import units
 from perfcli.report.blocks import BAD, DOUBTFUL, QUIET, Block, Column, Facts, Line, Section, Table
-from perfcli.report.figures import UNKNOWN, counted, figure, name
 from perfcli.report.operations import (
     SHORT_STATISTICS,
     THIN,
@@ -22,6 +21,7 @@ from perfcli.report.operations import (
     operations_table,
     rate_of,
 )
+from perfcli.report.wording import UNKNOWN, counted, figure, name
 from perfcli.results import OperationResult, PhaseResult, RunResult
 
 _COLUMNS: Final = (

@@ -11,7 +11,7 @@ from perfcli import units
 from perfcli.figures import METRICS, Group, Metric, View, in_group
 from perfcli.metrics.memory import LEAST_GROWTH_BYTES, LEAST_SLOPE
 from perfcli.report.blocks import BAD, DOUBTFUL, QUIET, Facts, Section
-from perfcli.report.figures import counted, name, share, signed, why_not
+from perfcli.report.wording import counted, name, share, signed, why_not
 from perfcli.results import Inspection, LeakResult, RunResult
 from perfcli.units import Unit
 

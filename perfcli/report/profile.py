@@ -13,7 +13,7 @@ from perfcli.errors import Verdict
 from perfcli.profiling.result import Breakdown, Overhead, ProfileResult
 from perfcli.report import blocks
 from perfcli.report.blocks import BAD, DOUBTFUL, QUIET, Block, Column, Facts, Line, Notes, Section, Table
-from perfcli.report.figures import counted, engine_words, figure, name, one_line, share, verdict_word
+from perfcli.report.wording import counted, engine_words, figure, name, one_line, share, verdict_word
 
 MOST_FUNCTIONS: Final = 12
 MOST_LINES: Final = 8

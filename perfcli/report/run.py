@@ -11,7 +11,6 @@ from perfcli.errors import Verdict
 from perfcli.report import blocks
 from perfcli.report.blocks import BAD, DOUBTFUL, QUIET, Block, Code, Facts, Section
 from perfcli.report.compared import baseline_in_brief, baseline_section, comparison_word
-from perfcli.report.figures import counted, engine_in_brief, engine_of, environment_words, name, one_line, verdict_word
 from perfcli.report.operations import (
     brief_operations_table,
     failure_examples,
@@ -25,6 +24,7 @@ from perfcli.report.phases import delivery, phase_sections, phases_table, undeli
 from perfcli.report.process import figures_section, resources_in_brief
 from perfcli.report.stability import integrity_in_brief, notable, stability_section
 from perfcli.report.thresholds import thresholds_in_brief, thresholds_section
+from perfcli.report.wording import counted, engine_in_brief, engine_of, environment_words, name, one_line, verdict_word
 from perfcli.results import RunResult
 
 Fact = tuple[str, Text]

@@ -13,7 +13,7 @@ from perfcli.inference.proportion import lower_bound, upper_bound
 from perfcli.regression.selftest_result import Planted, SelftestResult
 from perfcli.report import blocks
 from perfcli.report.blocks import BAD, DOUBTFUL, GOOD, QUIET, Column, Facts, Section, Table
-from perfcli.report.figures import counted, engine_words, figure, name, one_line, share, verdict_word
+from perfcli.report.wording import counted, engine_words, figure, name, one_line, share, verdict_word
 
 _COLUMNS: Final = (
     Column("candidate", "prose", least=20),

@@ -10,8 +10,8 @@ from rich.text import Text
 from perfcli import units
 from perfcli.figures.integrity import UNCHECKED
 from perfcli.report.blocks import BAD, DOUBTFUL, GOOD, QUIET, Facts, Section
-from perfcli.report.figures import counted, name, share, signed, why_not
 from perfcli.report.process import describe_leak, statements, what_it_left
+from perfcli.report.wording import counted, name, share, signed, why_not
 from perfcli.results import GrowthResult, Integrity, OperationResult, RunResult, SaveCounts
 
 _GROWS_FROM: Final = 0.5

@@ -15,11 +15,11 @@ from perfcli.regression.result import AbResult
 from perfcli.report.blocks import BAD, DOUBTFUL, QUIET, Column, Facts, Line, Section, Table
 from perfcli.report.compared import comparison_word
 from perfcli.report.console import to_console
-from perfcli.report.figures import counted, figure, name, one_line, share, verdict_word
 from perfcli.report.layout import INDENT, Hanging
 from perfcli.report.operations import if_any
 from perfcli.report.run import outcome, run_document, verdict_line
 from perfcli.report.thresholds import limit_used, nearest_limit, subject
+from perfcli.report.wording import counted, figure, name, one_line, share, verdict_word
 from perfcli.results import RunResult
 from perfcli.scenario.models import Scenario
 

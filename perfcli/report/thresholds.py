@@ -10,8 +10,8 @@ from rich.text import Text
 from perfcli import units
 from perfcli.metrics.statistics import is_thin
 from perfcli.report.blocks import BAD, DOUBTFUL, QUIET, Block, Code, Column, Facts, Notes, Section, Table
-from perfcli.report.figures import HINT, figure, name, one_line, outcome_word, share, signed
 from perfcli.report.operations import slowest_first
+from perfcli.report.wording import HINT, figure, name, one_line, outcome_word, share, signed
 from perfcli.results import RunResult, ThresholdResult
 from perfcli.thresholds import Threshold, ThresholdError, parse_threshold
 

@@ -14,7 +14,9 @@ from perfcli.inference.change_point import LEAST_SEGMENT
 from perfcli.regression.trend import ChangePoint, MetricTrend, Trend, TrendPoint
 from perfcli.report.blocks import BAD, GOOD, QUIET, Block, Code, Column, Line, Plot, Section, Table
 from perfcli.report.drawings import MARK, Sparkline
-from perfcli.report.figures import (
+from perfcli.report.history import began
+from perfcli.report.layout import INDENT
+from perfcli.report.wording import (
     UNKNOWN,
     VERSION,
     commit_cell,
@@ -26,8 +28,6 @@ from perfcli.report.figures import (
     signed,
     version_cell,
 )
-from perfcli.report.history import began
-from perfcli.report.layout import INDENT
 
 _MOST_ROWS: Final = 20
 _LEAST_RUNS: Final = 2 * LEAST_SEGMENT

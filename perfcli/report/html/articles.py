@@ -13,7 +13,6 @@ from perfcli.regression.result import AbResult
 from perfcli.report.ab import ab_document
 from perfcli.report.ab import verdict_block as ab_verdict
 from perfcli.report.blocks import BAD, Block, Code, Column, Facts, Section, Table
-from perfcli.report.figures import figure, name, signed
 from perfcli.report.html.chart import Drawing
 from perfcli.report.html.latency import latency_charts, percentile_chart
 from perfcli.report.html.over_time import load_charts
@@ -22,6 +21,7 @@ from perfcli.report.html.process import process_charts
 from perfcli.report.operations import slowest_first
 from perfcli.report.run import outcome, run_document, verdict_block
 from perfcli.report.saved import Reported
+from perfcli.report.wording import figure, name, signed
 from perfcli.results import RunResult
 
 _WIDEST: Final = 100

@@ -18,8 +18,8 @@ from rich.text import Text
 
 from perfcli import units
 from perfcli.report.blocks import Chart
-from perfcli.report.figures import one_line, without_surrogates
 from perfcli.report.thresholds import describe
+from perfcli.report.wording import one_line, without_surrogates
 from perfcli.results import PhaseResult, RunResult, ThresholdResult
 from perfcli.thresholds import Threshold, ThresholdError, parse_threshold
 

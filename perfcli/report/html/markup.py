@@ -31,7 +31,7 @@ from perfcli.report.blocks import (
     Table,
     Verdict,
 )
-from perfcli.report.figures import without_surrogates
+from perfcli.report.wording import without_surrogates
 
 _PACKED_FROM: Final = 20_000
 _BEST: Final = 9

@@ -8,9 +8,9 @@ from statistics import median
 from typing import Any, Final
 
 from perfcli import units
-from perfcli.report.figures import share, signed
 from perfcli.report.html.chart import Drawing, Trace, axis, in_view, judged_limits, line, size_axis, span_of
 from perfcli.report.html.over_time import phases, time_axis
+from perfcli.report.wording import share, signed
 from perfcli.results import MonitorSample, RunResult
 
 _MOST_POINTS: Final = 600

@@ -21,8 +21,8 @@ from perfcli.report.blocks import (
     Verdict,
 )
 from perfcli.report.console import to_console
-from perfcli.report.figures import name
 from perfcli.report.markdown import to_markdown
+from perfcli.report.wording import name
 
 Printed = Callable[..., str]
 TABLE = Table(

@@ -11,10 +11,10 @@ from rich.console import RenderableType
 
 from perfcli.errors import Verdict
 from perfcli.report.compared import baseline_section
-from perfcli.report.figures import commit_word
 from perfcli.report.history import baseline_document, baselines_document, saved_in_words
 from perfcli.report.run import run_document
 from perfcli.report.summary import render_verdict_line, summary_document
+from perfcli.report.wording import commit_word
 from perfcli.results import BaselineComparison, OperationChange, RunResult
 
 MakeResult = Callable[..., RunResult]

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from perfcli.errors import UsageError
 from perfcli.regression.result import AbResult, Change
 from perfcli.report.csv_series import COLUMNS, PAIR_COLUMNS, render_csv
-from perfcli.report.figures import without_surrogates
+from perfcli.report.wording import without_surrogates
 from perfcli.results import MonitorSample, RunResult, SecondOfLoad
 from perfcli.testing import Behaviour, simulate
 

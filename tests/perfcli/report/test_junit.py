@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from perfcli.errors import Verdict
 from perfcli.regression.result import AbResult, Change
-from perfcli.report.figures import one_line
 from perfcli.report.junit import render_junit
+from perfcli.report.wording import one_line
 from perfcli.results import BaselineComparison, Integrity, OperationChange, RunResult
 
 HOSTILE = "a<b> & \"c\" | 'd'\n\tpipe \x00\x1b[31m 👩‍👩‍👧 ]]> 日本"

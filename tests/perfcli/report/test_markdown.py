@@ -15,8 +15,8 @@ from rich.text import Text
 from perfcli.errors import Verdict
 from perfcli.regression.result import AbResult, Change
 from perfcli.report.blocks import Column, Section, Table
-from perfcli.report.figures import name, one_line
 from perfcli.report.markdown import render_markdown, to_markdown
+from perfcli.report.wording import name, one_line
 from perfcli.results import BaselineComparison, OperationChange, RunResult
 
 HOSTILE = "a<b>&lt; \"c\" |'d'| \\| `e`` *f* _g_ [h](i) ~~j~~\n@team #1 \x1b[31m 👩‍👩‍👧"

@@ -19,8 +19,8 @@ from perfcli import figures
 from perfcli.figures import METRICS, Scope, Spread, View, views
 from perfcli.regression.result import AbResult, Change
 from perfcli.report.exposition import FAMILIES, PREFIX
-from perfcli.report.figures import without_surrogates
 from perfcli.report.openmetrics import render_openmetrics
+from perfcli.report.wording import without_surrogates
 from perfcli.results import BaselineComparison, OperationChange, RunResult
 from perfcli.units import Unit
 
