@@ -105,7 +105,9 @@ def test_nothing_is_left_on_a_terminal_that_was_resized(
 ) -> None:
     done = tmp_path / "done"
     drawing = f"{shlex.join([sys.executable, '-c', DRAWS, str(done)])}; sleep 60"
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    # tests side by side are given a width, which would be taken for the terminal's
+    inherited = {key: value for key, value in os.environ.items() if key not in ("COLUMNS", "LINES")}
+    environment = {**inherited, "PYTHONPATH": str(ROOT)}
     size = ["-x", "100", "-y", "20"]
     subprocess.run([*tmux, "new-session", "-d", "-s", "t", *size, drawing], env=environment, check=True)
 
