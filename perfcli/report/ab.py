@@ -18,12 +18,12 @@ from perfcli.report.change import (
     GRAVEST_FIRST,
     amount,
     change_word,
-    gravest_first,
     interval,
     is_same,
     sentence,
     surest_first,
     value,
+    worst_first,
 )
 from perfcli.report.layout import INDENT
 from perfcli.report.pairs import PairPicture, worth_a_picture
@@ -161,7 +161,7 @@ def _metrics_section(metrics: Sequence[MetricComparison]) -> Section:
     """Each metric, the most severe first; in brief the time and what changed, and a line for the others."""
     if not metrics:
         return Section("metrics", ())
-    ordered = gravest_first(metrics)
+    ordered = worst_first(metrics)
     shown = [each for each in ordered if each.name == "time" or each.change is not Change.NO_CHANGE]
     others = [each for each in ordered if each not in shown]
     parts: list[Block] = [_table(ordered), Line(Text(_HOW_TO_READ, QUIET))]

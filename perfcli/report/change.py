@@ -38,7 +38,7 @@ def change_word(change: Change) -> Text:
     return Text(change.value.upper() if change in _ALOUD else change.value, change_style(change))
 
 
-def gravest_first(metrics: Iterable[MetricComparison]) -> list[MetricComparison]:
+def worst_first(metrics: Iterable[MetricComparison]) -> list[MetricComparison]:
     """By what became of them; otherwise in the order they are given."""
     return sorted(metrics, key=lambda metric: GRAVEST_FIRST.index(metric.change))
 

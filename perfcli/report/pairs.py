@@ -15,7 +15,7 @@ from rich.text import Text
 
 from perfcli.regression.result import Change, MetricComparison
 from perfcli.report.blocks import QUIET
-from perfcli.report.change import change_style, gravest_first
+from perfcli.report.change import change_style, worst_first
 from perfcli.report.layout import INDENT, PROSE_WIDTH, Hanging, is_plain
 from perfcli.report.wording import name, one_line
 
@@ -101,9 +101,9 @@ class PairPicture:
 
 
 def worth_a_picture(metrics: Sequence[MetricComparison]) -> list[MetricComparison]:
-    """The time first, then those that changed or may have, the gravest first; none whose pairs all agree."""
+    """The time first, then those that changed or may have, the worst first; none whose pairs all agree."""
     asked = [each for each in metrics if each.name == _HEADLINE_METRIC or each.change is not Change.NO_CHANGE]
-    varied = [each for each in gravest_first(asked) if _changes(each)[:1] != _changes(each)[-1:]]
+    varied = [each for each in worst_first(asked) if _changes(each)[:1] != _changes(each)[-1:]]
     return sorted(varied, key=lambda metric: metric.name != _HEADLINE_METRIC)[:_MOST_LINES]
 
 

@@ -50,11 +50,11 @@ class Integrity(Record):
     )
     lost_updates: int | None = Field(
         default=None,
-        description="acknowledged changes of pets' numbers that do not show in their sums; null if nobody asked",
+        description="acknowledged changes of pets' numbers that do not show in their sums; null if no threshold asks",
     )
     differences: int | None = Field(
         default=None,
-        description="fields of pets that a new process reads otherwise than the engine answered; null if nobody asked",
+        description="fields of pets that a new process reads otherwise than answered; null if no threshold asks",
     )
     torn: int = Field(default=0, description="answers that were partly one save of a pet and partly another")
     saves: SaveCounts = Field(default=SaveCounts(), description="how many saves could be looked for")

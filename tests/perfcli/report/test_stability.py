@@ -43,7 +43,7 @@ class TestIntegrity:
     @pytest.mark.parametrize(
         ("integrity", "words"),
         [
-            (None, "not checked: the engine is none that this run started"),
+            (None, "not checked: this run did not start the engine"),
             (Integrity(acknowledged=0, lost=None), "the load wrote nothing"),
             (Integrity(acknowledged=3, set_up=3, lost=None, differences=0), READ_ONLY),
             (Integrity(acknowledged=9, lost=0), "9 writes acknowledged: none lost"),
