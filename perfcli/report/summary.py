@@ -16,7 +16,7 @@ from perfcli.report.blocks import BAD, DOUBTFUL, QUIET, Column, Facts, Line, Sec
 from perfcli.report.compared import comparison_word
 from perfcli.report.console import to_console
 from perfcli.report.layout import INDENT, Hanging
-from perfcli.report.operations import if_any
+from perfcli.report.operations import THIN, if_any, latency
 from perfcli.report.run import outcome, run_document, verdict_line
 from perfcli.report.thresholds import limit_used, nearest_limit, subject
 from perfcli.report.wording import counted, figure, name, one_line, share, verdict_word
@@ -24,25 +24,26 @@ from perfcli.results import RunResult
 from perfcli.scenario.models import Scenario
 
 _FAILED_FIRST: Final = (Verdict.FAIL, Verdict.ERROR, Verdict.INVALID, Verdict.INTERRUPTED, Verdict.PASS)
+_STATISTICS: Final = ("p50", "p95", "p99")
 _SUMMARY_COLUMNS: Final = (
     Column("", "word"),
     Column("scenario", "prose", least=22),
-    *map(Column, ("duration", "ok", "failed", "rate", "mean", "max")),
-    Column("nearest limit, or reason", "prose", least=28),
+    *map(Column, ("duration", "ok", "failed", "rate", *_STATISTICS)),
+    Column("nearest limit, or reason", "prose", least=32),
 )
-_SUMMARY_FIRST_TO_GO: Final = ("ok", "max", "rate", "mean", "duration", "failed")
+_SUMMARY_FIRST_TO_GO: Final = ("ok", "p50", "rate", "duration", "p99", "p95", "failed")
 _LONGEST_NAME: Final = 28
 
 
 def summary_document(results: Sequence[RunResult]) -> list[Section]:
-    """One line for each scenario: failures first, then the slowest by mean latency.
+    """One line for each scenario: failures first, then the slowest by p95.
 
     The last column names the limit that is nearest. Upper limits only (times, memory, degradation): a success rate of
     100 % against 95 % looks close to its limit, and is perfect.
     """
     rows = list(map(_summary_row, sorted(results, key=_concern)))
-    table = Table(_SUMMARY_COLUMNS, rows, "scenarios", first_to_go=_SUMMARY_FIRST_TO_GO)
-    order = Line(Text("failures first, then by mean latency", QUIET))
+    table = Table(_SUMMARY_COLUMNS, rows, "scenarios", first_to_go=_SUMMARY_FIRST_TO_GO, legend=[THIN])
+    order = Line(Text("failures first, then the slowest by p95", QUIET))
     return [Section("scenarios", [table, order]), Section("tally", [Line(_tally(results), Text())])]
 
 
@@ -82,14 +83,13 @@ def render_retry(result: RunResult) -> RenderableType:
 
 
 def _concern(result: RunResult) -> tuple[float, float]:
-    latency = result.total.latency
+    summary = result.total.latency
     fails = result.verdict is Verdict.PASS and result.exit_code != result.own_exit_code
-    return _FAILED_FIRST.index(result.verdict) - fails / 2, -(latency.mean_ns if latency else 0.0)
+    return _FAILED_FIRST.index(result.verdict) - fails / 2, -(summary.p95_ns if summary else 0.0)
 
 
 def _summary_row(result: RunResult) -> list[Text]:
     total = result.total
-    latency = total.latency
     return [
         verdict_word(result.verdict),
         name(result.name),
@@ -97,8 +97,7 @@ def _summary_row(result: RunResult) -> list[Text]:
         figure(total.ok, units.format_count),
         if_any(total.failed, BAD),
         figure(total.throughput_per_s if result.duration_ns else None, units.format_rate),
-        figure(latency.mean_ns if latency else None, units.format_duration),
-        figure(latency.max_ns if latency else None, units.format_duration),
+        *(latency(statistic, total.latency, total.ok) for statistic in _STATISTICS),
         _why(result),
     ]
 

@@ -215,7 +215,7 @@ class TestSummary:
         def ended(name: str, verdict: Verdict, mean_ns: float) -> RunResult:
             result = make_result(name=name, verdict=verdict, thresholds=[judged("latency.mean < 100ms", mean_ns)])
             assert result.total.latency is not None
-            latency = result.total.latency.model_copy(update={"mean_ns": mean_ns})
+            latency = result.total.latency.model_copy(update={"mean_ns": mean_ns, "p95_ns": mean_ns})
             return result.model_copy(update={"total": result.total.model_copy(update={"latency": latency})})
 
         results = [
