@@ -27,7 +27,7 @@ _BAR_CELLS: Final = range(6, 41)
 _GAP: Final = "  "
 _MOST_OPERATIONS: Final = 8
 _MOST_AT_RISK: Final = 3
-_COLUMNS: Final = (Column("operation", "word"), *map(Column, ("ok", "failed", "p50", "p95", "p99")))
+_COLUMNS: Final = (Column("operation", "word"), *map(Column, ("failed", "p50", "p95", "p99")))
 
 
 class LiveProgress:
@@ -124,7 +124,7 @@ def render_panel(progress: Progress, *, width: int, plain: bool = False) -> Rend
     glimpse = progress.glimpse
     if any(each.p50_ns is not None or each.failed for each in glimpse.operations):
         rows = [_row(each) for each in glimpse.operations[:_MOST_OPERATIONS]]
-        parts.append(FittingTable(_COLUMNS, rows, first_to_go=("failed", "ok", "p99")))
+        parts.append(FittingTable(_COLUMNS, rows, first_to_go=("failed", "p99")))
     if (more := len(glimpse.operations) - _MOST_OPERATIONS) > 0:
         parts.append(Text(f"{INDENT}and {more} more operations", QUIET))
     parts += [
@@ -212,7 +212,7 @@ def _row(operation: OperationSoFar) -> list[Text]:
     failed = Text(units.format_count(operation.failed), BAD if operation.failed else QUIET)
     percentiles = (operation.p50_ns, operation.p95_ns, operation.p99_ns)
     times = [figure(value, units.format_duration) for value in percentiles]
-    return [name(operation.name), Text(units.format_count(operation.ok)), failed, *times]
+    return [name(operation.name), failed, *times]
 
 
 def _bar(share_done: float, room: int, *, plain: bool) -> Text:
