@@ -67,7 +67,8 @@ def test_the_readmes_commands_run(kind: str, environment: Environment, checkout:
     for command in commands(section(README, "Five minutes")):
         name, _ = split(command)
         loose = ["--set", "thresholds=[success_rate == 100%]"] if name == "run" else []
-        assert environment.run(place, "digipal-perf", *command, *TINY.get(name, []), *loose)
+        printed = environment.run(place, "digipal-perf", *command, *TINY.get(name, []), *loose)
+        assert printed or name == "report"  # which lists its files on stderr
     assert (place / "report.html").stat().st_size > 1_000_000
 
 
