@@ -23,7 +23,7 @@ def _of(read: Callable[[Inspection], float | None]) -> Callable[[View], float | 
 
 
 def _of_end(read: Callable[[Inspection], float]) -> Callable[[View], float | None]:
-    """A figure of the engine's end; None if nobody saw it."""
+    """A figure of the engine's end; None if it was not seen."""
     return _of(lambda inspection: None if inspection.shutdown_ns is None else read(inspection))
 
 

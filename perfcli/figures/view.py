@@ -60,7 +60,7 @@ class View:
 
     @property
     def integrity(self) -> Integrity | None:
-        """What the database showed of the whole run; None if nobody looked."""
+        """What the database showed of the whole run; None if it was not checked."""
         return self.run.integrity
 
     @property

@@ -27,7 +27,7 @@ _TENTHS: Final = 10
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What a result is asked for: everything once the load is over, and meanwhile what somebody looks at.
+    """What a result is asked for: everything once the load is over, and only what is needed while it goes on.
 
     Args:
         thresholds: each with the phase it judges, or "" for the whole run.
@@ -94,7 +94,7 @@ class Part:
         return None if now_ns is None or began_ns is None else max(0, now_ns - began_ns)
 
     def _asks(self, metric: str, label: str) -> bool:
-        """Whether somebody looks at a metric of an operation."""
+        """Whether a metric of an operation is wanted."""
         return self._wanted.everything or any(
             each.metric.name.startswith(metric) and each.operation == label and not each.window
             for each in self._thresholds

@@ -62,7 +62,7 @@ class Integrity(Record):
 
 
 class Inspection(Record):
-    """What was seen from inside the engine process; null or empty: nobody looked, or there was nothing to see.
+    """What was seen from inside the engine process; null or empty: not looked for, or nothing to see.
 
     Of several processes: all that they left, the longest shutdown, and the costs that the first of them saw.
     """
