@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from perfcli.errors import Verdict
 from perfcli.figures import Spread, View, percentile_of
-from perfcli.metrics.statistics import LEAST_BEYOND, beyond
+from perfcli.metrics.statistics import LEAST_BEYOND, beyond, is_thin
 from perfcli.results import PhaseResult, RunResult, ThresholdResult, UnjudgedRun
 from perfcli.scenario.models import Scenario, ThresholdRule
 from perfcli.thresholds import Threshold, parse_threshold
@@ -135,14 +135,12 @@ def _depends_on_time(threshold: Threshold, observed: float | None, view: View) -
 
 def _thin(threshold: Threshold, view: View) -> str:
     """Why a percentile says nothing: too few samples lie beyond it."""
-    quantile = percentile_of(threshold.statistic)
-    if quantile is None or quantile in (0, 0.5, 1) or threshold.window is not None:
-        return ""
-    spread = threshold.metric.of(view)
+    quantile, spread = percentile_of(threshold.statistic), threshold.metric.of(view)
     count = spread.count if isinstance(spread, Spread) else 0
-    few = beyond(quantile, count)
-    if few >= LEAST_BEYOND or not count:
+    # a median is judged on however few samples
+    if quantile is None or quantile == 0.5 or threshold.window or not count or not is_thin(threshold.statistic, count):
         return ""
+    few = beyond(quantile, count)
     needed = math.ceil(LEAST_BEYOND / min(quantile, 1 - quantile))
     return (
         f"not supported: {few} of {count:,} samples lie beyond {threshold.statistic}, {LEAST_BEYOND} are "

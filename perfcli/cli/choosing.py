@@ -49,7 +49,7 @@ STORE = click.option(
 )
 
 _MANY_FILES: Final = 300
-"""Reading so many takes about a second."""
+"""Files that take about a second to read."""
 
 
 def kept_runs(store: Store, scenario: str = "", *, in_short: bool = False) -> list[RunResult]:

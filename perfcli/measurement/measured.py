@@ -165,27 +165,12 @@ class Measurement:
         kept = {"damaged": before.damaged or now.damaged, "lost_updates": before.lost_updates}
         return worse.model_copy(update=kept)
 
-    @property
-    def iterations(self) -> int:
-        """Iterations completed by all vus."""
-        return sum(work.iterations for work in self.performed.values())
-
     def iterations_of(self, phase: PlannedPhase) -> int:
         """Iterations completed by the vus of a phase."""
         return sum(self.performed[vu].iterations for vu in phase.vus if vu in self.performed)
 
-    @property
-    def interrupted_iterations(self) -> int:
-        """Iterations that were cut off."""
-        return sum(times.interrupted for times in self.phases)
-
-    @property
-    def dropped_iterations(self) -> int:
-        """Iterations that the loads prescribe but time did not allow; none where they were stopped on purpose."""
-        return sum(self.dropped_in(phase) for phase in self.plan.phases)
-
     def dropped_in(self, phase: PlannedPhase) -> int:
-        """The same, of one phase."""
+        """Iterations that a phase prescribes but time did not allow; none if the load was stopped on purpose."""
         planned = phase.load.planned_iterations
         if planned is None or self.ended_ns is None or self.cut_short:
             return 0

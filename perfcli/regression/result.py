@@ -134,7 +134,7 @@ class AbResult(_Record):
     )
     metrics: list[MetricComparison] = Field(default=[], description="each metric that both engines have in every pair")
     change: Change = Field(
-        description="the gravest of all metrics; a regression too if the candidate alone failed or lost writes"
+        description="the most severe of all metrics; a regression too if the candidate alone failed or lost writes"
     )
     reasons: list[str] = Field(default=[], description="why, beyond what the metrics say")
     invalid: str = Field(default="", description="why the comparison is impossible; empty if it is not")
