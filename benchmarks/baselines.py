@@ -13,8 +13,8 @@ from itertools import groupby, permutations
 from pathlib import Path
 
 from perfcli.errors import Verdict
-from perfcli.regression.comparison import compare
-from perfcli.regression.kept_files import read_runs
+from perfcli.history.compare import compare
+from perfcli.history.kept_files import read_runs
 from perfcli.results import LoadSlice, RunResult
 
 

@@ -14,10 +14,10 @@ from random import Random
 from statistics import median
 from typing import Final, NamedTuple
 
-from perfcli.regression.ab import AbOptions
-from perfcli.regression.gate import PINNED, UNPINNED, Compared, PairLimits, enough, judge
-from perfcli.regression.measures import MARGIN, TAIL_MARGIN
-from perfcli.regression.result import Change, MetricComparison
+from perfcli.ab.comparison import AbOptions
+from perfcli.ab.gate import PINNED, UNPINNED, Compared, PairLimits, enough, judge
+from perfcli.ab.measures import MARGIN, TAIL_MARGIN
+from perfcli.ab.result import Change, MetricComparison
 
 Noise = Callable[[Random], float]
 

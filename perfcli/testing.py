@@ -19,10 +19,10 @@ from pathlib import Path
 from threading import Event, Thread, current_thread
 from typing import Any
 
-from perfcli.agent.hands import Hands, TimedOut
-from perfcli.agent.inspection.inside import Inside
-from perfcli.agent.link import Link
+from perfcli.agent.channel import Channel
+from perfcli.agent.inspection.inspector import EngineInspector
 from perfcli.agent.session import Session
+from perfcli.agent.timed_calls import TimedCaller, TimedOut
 from perfcli.monitor import Reading
 from perfcli.observer import Observer
 from perfcli.plan import ExecutionPlan
@@ -85,7 +85,7 @@ class SimulatedTime:
         if failures:
             raise failures[0]
 
-    def hands(self, name: str) -> Hands:
+    def hands(self, name: str) -> TimedCaller:
         """What does the calls of one vu that have a timeout, in simulated time."""
         return _SimulatedHands(self)
 
@@ -105,7 +105,7 @@ class SimulatedTime:
             turn.set()
 
 
-class _SimulatedHands(Hands):
+class _SimulatedHands(TimedCaller):
     """Calls take their simulated time, or as much of it as they may."""
 
     def __init__(self, time: SimulatedTime) -> None:
@@ -281,11 +281,18 @@ class SimulatedPool:
         def converse() -> None:
             # once the tool has left, as it leaves a process that it kills, there is nobody to talk to
             with suppress(OSError):
-                link = Link(theirs, orphaned=left.set)
-                make_inside = partial(Inside, is_real=False)
+                link = Channel(theirs, orphaned=left.set)
+                make_inspector = partial(EngineInspector, is_real=False)
                 # the garbage of this process is not the engine's
                 session = Session(
-                    plan, process, database, link, self._time, self._time, make_inside=make_inside, collect=lambda: 0
+                    plan,
+                    process,
+                    database,
+                    link,
+                    self._time,
+                    self._time,
+                    make_inspector=make_inspector,
+                    collect=lambda: 0,
                 )
                 session.run(lambda: target)
 

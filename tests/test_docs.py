@@ -21,16 +21,17 @@ import pytest
 import yaml
 
 from perfcli import results
+from perfcli.ab import gate
+from perfcli.ab.gate import PINNED, UNPINNED
+from perfcli.ab.measures import LEAST_FOR_TAIL, MARGIN, TAIL_MARGIN
+from perfcli.ab.pairs import SLICE_NS, SLICES
+from perfcli.ab.result import MetricComparison
 from perfcli.cli import cli
 from perfcli.errors import ExitCode
-from perfcli.inference.wilcoxon import signed_rank_p
-from perfcli.regression import gate, level_shift
-from perfcli.regression.baseline import save_baseline
-from perfcli.regression.gate import PINNED, UNPINNED
-from perfcli.regression.measures import LEAST_FOR_TAIL, MARGIN, TAIL_MARGIN
-from perfcli.regression.pairs import SLICE_NS, SLICES
-from perfcli.regression.result import MetricComparison
-from perfcli.regression.store import Store
+from perfcli.history import level_shift
+from perfcli.history.baseline import save_baseline
+from perfcli.history.store import Store
+from perfcli.inference.rank_tests import signed_rank_p
 from perfcli.report.doc_tables import PARTS, documents, regenerated
 from perfcli.report.writing import JOB_SUMMARY
 from perfcli.scenario.library import shipped_scenarios
@@ -410,7 +411,7 @@ class TestRegression:
         assert f"Fewer than {least} pairs prove nothing" in section(REGRESSION, "Limits")
 
     def test_every_source_is_named(self) -> None:
-        rooms = {path.stem for path in (ROOT / "perfcli" / "inference").glob("*.py")} - {"__init__", "ranks"}
+        rooms = {path.stem for path in (ROOT / "perfcli" / "inference").glob("*.py")} - {"__init__"}
         assert set(re.findall(r"`(\w+)`", section(REGRESSION, "Sources"))) == rooms
 
 

@@ -18,7 +18,7 @@ _SPEECHLESS = "*looks at you*"
 
 @all_name_arguments
 class InteractionProcessor:
-    """Hands what was written or spoken to the AI."""
+    """TimedCaller what was written or spoken to the AI."""
 
     def __init__(self, ai_communication: "AICommunication", attribute_engine: AttributeEngine) -> None:
         self.ai_communication = ai_communication

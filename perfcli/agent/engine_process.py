@@ -9,9 +9,9 @@ from functools import partial
 from pathlib import Path
 from socket import socket
 
-from perfcli.agent.inspection.inside import Inside
-from perfcli.agent.link import Link
-from perfcli.agent.other_engine import use_engine
+from perfcli.agent.channel import Channel
+from perfcli.agent.engine_import import use_engine
+from perfcli.agent.inspection.inspector import EngineInspector
 from perfcli.agent.session import Session
 from perfcli.agent.threads import SystemThreads
 from perfcli.clock import SystemClock
@@ -25,7 +25,7 @@ def main(arguments: list[str]) -> None:
     descriptor, plan_file, database_file = int(arguments[0]), Path(arguments[1]), Path(arguments[2])
     process, engine = int(arguments[3]), Path(arguments[4])
     plan = ExecutionPlan.model_validate_json(plan_file.read_text(encoding="utf-8"), strict=False)
-    link = Link(Line(socket(fileno=descriptor)), orphaned=partial(os._exit, LINE_LOST))
+    link = Channel(Line(socket(fileno=descriptor)), orphaned=partial(os._exit, LINE_LOST))
 
     def make_target() -> Target:
         # imported only now: the harness's own memory is measured before the engine is there
@@ -37,9 +37,9 @@ def main(arguments: list[str]) -> None:
     exit_code = 0
     try:
         threads = SystemThreads(_threads_needed(plan, process))
-        Session(plan, process, database_file, link, SystemClock(link.stop), threads, make_inside=Inside).run(
-            make_target
-        )
+        Session(
+            plan, process, database_file, link, SystemClock(link.stop), threads, make_inspector=EngineInspector
+        ).run(make_target)
     except OSError:
         # the tool is gone, or the engine has closed this process's end of the line
         exit_code = LINE_LOST

@@ -14,7 +14,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
-from perfcli.agent.other_engine import use_engine
+from perfcli.agent.engine_import import use_engine
 from perfcli.targets.answers import compare_answers
 from perfcli.targets.kinds import named
 

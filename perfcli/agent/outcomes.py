@@ -12,7 +12,7 @@ MOST_KINDS: Final = 50
 
 
 class Outcomes:
-    """Hands out the number of each kind of failure; a new kind is announced before its number is used.
+    """TimedCaller out the number of each kind of failure; a new kind is announced before its number is used.
 
     Args:
         announce: told (number, kind, category, example) of every new kind.

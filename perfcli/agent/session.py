@@ -12,15 +12,15 @@ from random import Random
 from threading import Thread
 from typing import Final
 
-from perfcli.agent.hands import Hands
+from perfcli.agent.channel import Channel
 from perfcli.agent.inspection.counting import LONGEST_PASS_NS, OPERATIONS, OPERATIONS_OF_A_PAIR
-from perfcli.agent.inspection.inside import Inside
-from perfcli.agent.link import Link
+from perfcli.agent.inspection.inspector import EngineInspector
 from perfcli.agent.outcomes import Outcomes
 from perfcli.agent.profiling.choice import make_profiler
 from perfcli.agent.profiling.profiler import Profiler
 from perfcli.agent.slices import CHECKPOINTS_OF_SLICES, SlicedLoad
 from perfcli.agent.threads import Threads
+from perfcli.agent.timed_calls import TimedCaller
 from perfcli.agent.vu import VirtualUser
 from perfcli.clock import Clock
 from perfcli.errors import PerfError
@@ -47,7 +47,7 @@ class Session:
 
     Args:
         process: which of the scenario's engine processes this is, from 0.
-        make_inside: called right before the engine is imported.
+        make_inspector: called right before the engine is imported.
         collect: collects the process's garbage.
     """
 
@@ -56,11 +56,11 @@ class Session:
         plan: ExecutionPlan,
         process: int,
         database: Path,
-        link: Link,
+        link: Channel,
         clock: Clock,
         threads: Threads,
         *,
-        make_inside: Callable[[ExecutionPlan, Path], Inside],
+        make_inspector: Callable[[ExecutionPlan, Path], EngineInspector],
         collect: Callable[[], object] = gc.collect,
     ) -> None:
         self._plan = plan
@@ -69,7 +69,7 @@ class Session:
         self._link = link
         self._clock = clock
         self._threads = threads
-        self._make_inside = make_inside
+        self._make_inspector = make_inspector
         self._collect = collect
         self._recorders = {
             vu: Recorder(vu, plan.vus, link.frame, self._reference_timer())
@@ -96,7 +96,7 @@ class Session:
     def _steps(self, make_target: Callable[[], Target]) -> None:
         self._checkpoint("harness")
         self._begin("open")
-        inside = self._make_inside(self._plan, self._database)
+        inspector = self._make_inspector(self._plan, self._database)
         self._profiler = make_profiler(self._plan, self._database, self._process)
         target = make_target()
         self._profiler.engine_is_imported()
@@ -118,7 +118,7 @@ class Session:
             self._begin("measuring")
             SlicedLoad(self._plan, users, self._link, self._clock, self._threads).run()
         self._checkpoint("end")
-        self._count_costs(users, inside)
+        self._count_costs(users, inspector)
         self._checkpoint("account")
         if self._plan.scenario.asks_for("fidelity.differences"):
             self._begin("writing down answers")
@@ -128,7 +128,7 @@ class Session:
             self._checkpoint("cleanup")
         self._begin("close")
         self._profiler.conclude()
-        self._link.event("inspected", **inside.leave(target.close, self._harness_threads(users)))
+        self._link.event("inspected", **inspector.leave(target.close, self._harness_threads(users)))
 
     def _load(self, target: Target, users: dict[int, VirtualUser]) -> None:
         for number, wave in enumerate(self._plan.waves):
@@ -170,16 +170,16 @@ class Session:
             self._clock.pause(until_ns - now_ns)
         return now_ns
 
-    def _count_costs(self, users: dict[int, VirtualUser], inside: Inside) -> None:
+    def _count_costs(self, users: dict[int, VirtualUser], inspector: EngineInspector) -> None:
         """Let the first vu of each phase do some more iterations, counted and not timed, where a threshold asks."""
-        if self._process > 0 or not inside.costs.is_wanted:
+        if self._process > 0 or not inspector.costs.is_wanted:
             return
         self._begin("counting")
         for phase in self._plan.phases:
-            job = partial(self._count_costs_of, users[phase.first_vu], phase, inside)
+            job = partial(self._count_costs_of, users[phase.first_vu], phase, inspector)
             self._threads.run([job])
 
-    def _count_costs_of(self, user: VirtualUser, phase: PlannedPhase, inside: Inside) -> None:
+    def _count_costs_of(self, user: VirtualUser, phase: PlannedPhase, inspector: EngineInspector) -> None:
         operations = OPERATIONS if self._plan.slices is None else OPERATIONS_OF_A_PAIR
         iterations = -(-operations // (1 if phase.phase.is_mix else len(phase.flow)))
         user.recorder.begin(measured=False, now_ns=self._clock.now_ns())
@@ -191,7 +191,7 @@ class Session:
             workload = Workload(phase, self._plan.seed, user.vu, "counting")
             replace(user, calls=calls).run(schedule, workload, None, now_ns, ends_ns, ends_ns)
 
-        inside.costs.count(user.calls, [step.label for step in phase.flow], do, forget=user.recorder.blank)
+        inspector.costs.count(user.calls, [step.label for step in phase.flow], do, forget=user.recorder.blank)
 
     def _harness_threads(self, users: dict[int, VirtualUser]) -> list[Thread]:
         return [*self._threads.stuck, *(user.hands.thread for user in users.values() if user.hands)]
@@ -222,7 +222,7 @@ class Session:
             for vu, recorder in self._recorders.items()
         }
 
-    def _hands(self, vu: int) -> Hands | None:
+    def _hands(self, vu: int) -> TimedCaller | None:
         has_timeouts = any(step.timeout for step in self._plan.flow_of(vu))
         return self._threads.hands(f"vu {vu}") if has_timeouts else None
 

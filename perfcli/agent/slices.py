@@ -7,7 +7,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Any, Final
 
-from perfcli.agent.link import Link
+from perfcli.agent.channel import Channel
 from perfcli.agent.threads import Threads
 from perfcli.agent.vu import VirtualUser
 from perfcli.clock import Clock
@@ -26,7 +26,7 @@ class SlicedLoad:
     """Work in slices, through one sequence of operations for each vu."""
 
     def __init__(
-        self, plan: ExecutionPlan, users: Mapping[int, VirtualUser], link: Link, clock: Clock, threads: Threads
+        self, plan: ExecutionPlan, users: Mapping[int, VirtualUser], link: Channel, clock: Clock, threads: Threads
     ) -> None:
         slowdown = plan.slices.slowdown if plan.slices else 0.0
         self._plan = plan

@@ -7,7 +7,7 @@ from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from threading import Barrier, Thread
 from typing import Protocol
 
-from perfcli.agent.hands import Hands
+from perfcli.agent.timed_calls import TimedCaller
 from perfcli.errors import UsageError
 
 
@@ -20,7 +20,7 @@ class Threads(Protocol):
     def run(self, jobs: Sequence[Callable[[], None]]) -> None:
         """Do all jobs at once, each in a thread of its own; raise what one of them raised."""
 
-    def hands(self, name: str) -> Hands:
+    def hands(self, name: str) -> TimedCaller:
         """What does the calls of one vu that have a timeout."""
 
 
@@ -43,6 +43,6 @@ class SystemThreads:
         for future in wait(futures, return_when=FIRST_EXCEPTION).done:
             future.result()
 
-    def hands(self, name: str) -> Hands:
+    def hands(self, name: str) -> TimedCaller:
         """What does the calls of one vu that have a timeout."""
-        return Hands(name, self.stuck)
+        return TimedCaller(name, self.stuck)

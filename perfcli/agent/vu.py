@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Final
 
-from perfcli.agent.hands import Hands, TimedOut
 from perfcli.agent.outcomes import Outcomes
+from perfcli.agent.timed_calls import TimedCaller, TimedOut
 from perfcli.clock import Clock, StopSignal
 from perfcli.executors import Schedule
 from perfcli.recorder import FLUSH_INTERVAL_NS, NOT_DUE, OK, SKIPPED, Recorder
@@ -33,7 +33,7 @@ class VirtualUser:
     calls: Sequence[Call | None]
     recorder: Recorder
     outcomes: Outcomes
-    hands: Hands | None  # for calls with a timeout
+    hands: TimedCaller | None  # for calls with a timeout
     clock: Clock
     stop: StopSignal
     interrupted: int = 0  # iterations that were cut off

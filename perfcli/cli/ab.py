@@ -8,9 +8,9 @@ from typing import Any
 
 import click
 
-from perfcli.cli.choosing import PROGRESS, SEED, SET, VUS, WHICH, one_plan, plans, with_options
 from perfcli.cli.files import FILE, inputs
 from perfcli.cli.group import EPILOG, cli
+from perfcli.cli.options import PROGRESS, SEED, SET, VUS, WHICH, one_plan, plans, with_options
 from perfcli.errors import UsageError
 
 _HOW = (
@@ -68,8 +68,8 @@ def ab(
       digipal-perf ab database_load --base v1.2 --candidate HEAD
       digipal-perf ab my.yaml --base ../before --candidate ../after --margin 3% --strict
     """
-    from perfcli.gates import AbSettings, compare
-    from perfcli.regression.ab import AbOptions
+    from perfcli.ab.comparison import AbOptions
+    from perfcli.commands.ab import AbSettings, compare
     from perfcli.report.writing import console_beside
 
     options = AbOptions(_share("--margin", margin), max_pairs, _seconds(max_time), cpus)
@@ -103,8 +103,8 @@ def selftest(
       digipal-perf selftest
       digipal-perf selftest database_query --gates 30 --slowdown 5% --margin 3%
     """
-    from perfcli.gates import SelftestSettings, prove
-    from perfcli.regression.ab import AbOptions
+    from perfcli.ab.comparison import AbOptions
+    from perfcli.commands.ab import SelftestSettings, prove
     from perfcli.report.writing import console_beside
 
     options = AbOptions(_share("--margin", margin), max_time_s=_seconds(max_time))

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from perfcli.cli.choosing import STORE, complain_left_out, kept_runs
 from perfcli.cli.files import FILE, inputs, note_inputs
 from perfcli.cli.group import cli
+from perfcli.cli.options import STORE, complain_left_out, kept_runs
 from perfcli.streams import say
 
 if TYPE_CHECKING:
-    from perfcli.regression.store import Store
+    from perfcli.history.store import Store
     from perfcli.report.blocks import Document
 
 _NAME = click.argument("name")
@@ -47,9 +47,9 @@ def save(name: str, results: Path | None, force: bool, store: Path) -> None:
       digipal-perf baseline save main
       digipal-perf baseline save v1.2 results.json
     """
-    from perfcli.regression.baseline import newest_runs, save_baseline
-    from perfcli.regression.kept_files import read_runs
-    from perfcli.regression.store import Store
+    from perfcli.history.baseline import newest_runs, save_baseline
+    from perfcli.history.kept_files import read_runs
+    from perfcli.history.store import Store
     from perfcli.report.history import saved_in_words
 
     place = Store(store)
@@ -68,8 +68,8 @@ def list_them(json_file: Path | None, store: Path) -> None:
     Example:
       digipal-perf baseline list
     """
-    from perfcli.regression.baseline import list_baselines, listed
-    from perfcli.regression.store import Store
+    from perfcli.history.baseline import list_baselines, listed
+    from perfcli.history.store import Store
     from perfcli.report.history import baselines_document
 
     place = Store(store)
@@ -95,8 +95,8 @@ def show(name: str, json_file: Path | None, store: Path) -> None:
       digipal-perf baseline show main
       digipal-perf baseline show ./results.json
     """
-    from perfcli.regression.baseline import baseline_file, read_baseline
-    from perfcli.regression.store import Store
+    from perfcli.history.baseline import baseline_file, read_baseline
+    from perfcli.history.store import Store
     from perfcli.report.history import baseline_document
     from perfcli.results import as_document
 
@@ -117,8 +117,8 @@ def rm(name: str, store: Path) -> None:
     Example:
       digipal-perf baseline rm v1.2
     """
-    from perfcli.regression.baseline import remove_baseline
-    from perfcli.regression.store import Store
+    from perfcli.history.baseline import remove_baseline
+    from perfcli.history.store import Store
 
     say(f"removed {remove_baseline(name, Store(store))}")
 

@@ -15,8 +15,8 @@ from typing import Any, Final
 import click
 from click.core import ParameterSource
 
+from perfcli.cli.envvars import options_of, variable_of, variables_of, words_of
 from perfcli.cli.files import note_inputs
-from perfcli.cli.variables import options_of, variable_of, variables_of, words_of
 from perfcli.errors import UsageError
 
 OWN_FILE: Final = "digipal-perf.toml"

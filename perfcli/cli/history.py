@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from perfcli.cli.choosing import STORE, kept_runs
 from perfcli.cli.files import FILE, inputs
 from perfcli.cli.group import cli
+from perfcli.cli.options import STORE, kept_runs
 from perfcli.errors import UsageError
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ def history(scenario: str, store: Path, last: int | None, json_file: Path | None
       digipal-perf history
       digipal-perf history database_load --last 20
     """
-    from perfcli.regression.history import history as history_of
+    from perfcli.history.kept_runs import history as history_of
     from perfcli.report.history import history_document
 
     runs = _kept(scenario, store, json_file, in_short=True)
@@ -65,8 +65,8 @@ def trend(scenario: str, metric: str, phase: str, store: Path, json_file: Path |
       digipal-perf trend database_load --metric load_pet.latency.p95
       digipal-perf trend long_session --metric memory.growth --json trend.json
     """
-    from perfcli.regression.kept_metrics import needs_histogram
-    from perfcli.regression.trend import trend as trend_of
+    from perfcli.history.kept_metrics import needs_histogram
+    from perfcli.history.trend import trend as trend_of
     from perfcli.report.trend import trend_document
 
     runs = _kept(scenario, store, json_file, in_short=not phase and not needs_histogram(metric))
@@ -78,8 +78,8 @@ def trend(scenario: str, metric: str, phase: str, store: Path, json_file: Path |
 
 def _kept(scenario: str, directory: Path, json_file: Path | None, *, in_short: bool) -> list[RunResult]:
     """The runs of a scenario, oldest first; what cannot be read is said on stderr."""
+    from perfcli.history.store import Store
     from perfcli.outputs import check_outputs
-    from perfcli.regression.store import Store
 
     store, name = Store(directory), _name_of(scenario)
     if json_file:
@@ -89,13 +89,13 @@ def _kept(scenario: str, directory: Path, json_file: Path | None, *, in_short: b
 
 def _name_of(scenario: str) -> str:
     """The name that runs are kept under; of a file, its scenario's."""
-    from perfcli.cli.choosing import load
+    from perfcli.cli.options import load
 
     return load([scenario], (), [])[0].name if os.path.isfile(os.path.expanduser(scenario)) else scenario
 
 
 def _none_kept(scenario: str, directory: Path) -> UsageError:
-    from perfcli.regression.store import Store
+    from perfcli.history.store import Store
 
     known = list(dict.fromkeys(run.name for run in Store(directory).runs(in_short=True).runs))
     there = f"there are runs of {', '.join(sorted(known))}" if known else "there are none at all"

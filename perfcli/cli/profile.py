@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from perfcli.cli.choosing import CHANGES, PROGRESS, one_plan, with_options
 from perfcli.cli.files import DIRECTORY, FILE, inputs
 from perfcli.cli.group import EPILOG, cli
+from perfcli.cli.options import CHANGES, PROGRESS, one_plan, with_options
 
 if TYPE_CHECKING:
     from perfcli.plan import ExecutionPlan

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from perfcli.cli.choosing import with_options
 from perfcli.cli.files import FILE, inputs, note_inputs
 from perfcli.cli.group import cli
+from perfcli.cli.options import with_options
 from perfcli.formats import FORMATS
 
 if TYPE_CHECKING:

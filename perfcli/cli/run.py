@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from perfcli.cli.choosing import PROGRESS, STORE, WHICH, load, runs_plans, with_options
 from perfcli.cli.files import DIRECTORY, FILE, inputs
 from perfcli.cli.group import EPILOG, cli
+from perfcli.cli.options import PROGRESS, STORE, WHICH, load, runs_plans, with_options
 from perfcli.cli.report import writes_reports
 from perfcli.streams import say
 
@@ -61,8 +61,8 @@ def run(chosen: list[ExecutionPlan], **options: Any) -> None:
       digipal-perf run database_load --duration 10s --save --baseline main
       digipal-perf run --tag quick --html report.html --junit junit.xml
     """
+    from perfcli.commands.run import SuiteOptions, run_suite
     from perfcli.report.writing import console_beside
-    from perfcli.suite import SuiteOptions, run_suite
 
     suite = SuiteOptions(**options, inputs=inputs())
     raise click.exceptions.Exit(run_suite(chosen, suite, console_beside(suite.places.values())))

@@ -120,7 +120,7 @@ class _Stage:
 
 
 class ArrivalSchedule:
-    """Hands out arrivals in order, to whoever is free."""
+    """TimedCaller out arrivals in order, to whoever is free."""
 
     def __init__(self, arrivals: Arrivals, share: Share) -> None:
         self._due_ns = arrivals.due_ns

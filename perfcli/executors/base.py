@@ -9,7 +9,7 @@ from typing import Final, Protocol
 from pydantic import BaseModel, ConfigDict, Field
 
 from perfcli import units
-from perfcli.executors.durations import DurationText
+from perfcli.executors.fields import DurationText
 from perfcli.executors.think_time import ThinkTime
 
 MOST_VUS: Final = 1_000

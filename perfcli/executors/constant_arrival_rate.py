@@ -7,8 +7,7 @@ from typing import Literal
 from pydantic import Field
 
 from perfcli.executors.arrivals import ArrivalRate, RateStage
-from perfcli.executors.durations import PositiveDurationText
-from perfcli.executors.rates import PositiveRateText, exact_rate_per_s
+from perfcli.executors.fields import PositiveDurationText, PositiveRateText, exact_rate_per_s
 from perfcli.units import parse_duration_ns
 
 

@@ -7,7 +7,7 @@ from typing import Literal
 from pydantic import Field
 
 from perfcli.executors.base import WHOLE, Schedule, Share
-from perfcli.executors.durations import PositiveDurationText
+from perfcli.executors.fields import PositiveDurationText
 from perfcli.executors.fixed_vus import FixedVus
 from perfcli.units import parse_duration_ns
 

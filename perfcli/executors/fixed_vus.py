@@ -8,7 +8,7 @@ from typing import Annotated, Final
 from pydantic import AfterValidator, Discriminator, Field, Tag
 
 from perfcli.executors.base import MOST_VUS, WHOLE, LoadSettings, Share
-from perfcli.executors.durations import PositiveDurationText
+from perfcli.executors.fields import PositiveDurationText
 from perfcli.units import parse_duration_ns
 
 MOST_ITERATIONS: Final = 100_000_000

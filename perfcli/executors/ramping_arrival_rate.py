@@ -9,9 +9,7 @@ from typing import Literal
 from pydantic import Field, ValidationInfo, field_validator
 
 from perfcli.executors.arrivals import ArrivalRate, Arrivals, RateStage
-from perfcli.executors.durations import duration_text
-from perfcli.executors.rates import RateText, exact_rate_per_s
-from perfcli.executors.stages import Stage, Stages, path_text, total_ns
+from perfcli.executors.fields import RateText, Stage, Stages, duration_text, exact_rate_per_s, path_text, total_ns
 
 
 class ArrivalStage(Stage):

@@ -10,8 +10,7 @@ from typing import Literal
 from pydantic import Field, ValidationInfo, field_validator
 
 from perfcli.executors.base import MOST_VUS, WHOLE, LoadSettings, Schedule, Share
-from perfcli.executors.durations import duration_text
-from perfcli.executors.stages import Stage, Stages, path_text, total_ns
+from perfcli.executors.fields import Stage, Stages, duration_text, path_text, total_ns
 
 Span = tuple[int, int]
 """A time in which a vu works: from the first ns up to the second, since the phase began."""

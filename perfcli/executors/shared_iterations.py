@@ -33,7 +33,7 @@ class SharedIterations(CountedLoad):
 
 
 class SharedIterationsSchedule:
-    """Hands out tickets until they or the time run out."""
+    """TimedCaller out tickets until they or the time run out."""
 
     def __init__(self, iterations: int, max_duration_ns: int) -> None:
         self._iterations = iterations

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_serializer
 
-from perfcli.executors.durations import DurationText, PositiveDurationText
+from perfcli.executors.fields import DurationText, PositiveDurationText
 from perfcli.thresholds import did_you_mean
 from perfcli.units import parse_duration_ns
 

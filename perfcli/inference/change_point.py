@@ -25,7 +25,7 @@ from random import Random
 from statistics import median
 from typing import Final
 
-from perfcli.inference.ranks import midranks
+from perfcli.inference.rank_tests import midranks
 from perfcli.inference.theil_sen import theil_sen_slope
 
 LEAST_SEGMENT: Final = 4

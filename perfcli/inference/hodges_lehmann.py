@@ -13,7 +13,7 @@ from itertools import combinations_with_replacement
 from statistics import median
 from typing import Final, NamedTuple
 
-from perfcli.inference.wilcoxon import critical_sum
+from perfcli.inference.rank_tests import critical_sum
 
 _MOST_VALUES: Final = 400
 

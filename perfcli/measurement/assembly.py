@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from perfcli.measurement.digest import planned_digest
 from perfcli.measurement.environment import describe_environment
-from perfcli.measurement.measured import Measurement
+from perfcli.measurement.measurement import Measurement
 from perfcli.measurement.parts import Part, Wanted, phase_result
 from perfcli.measurement.process import ProcessFigures
 from perfcli.measurement.series import monitor_samples, seconds_of_load

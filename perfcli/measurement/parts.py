@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from statistics import median
 from typing import Any, Final
 
-from perfcli.measurement.measured import Measurement
+from perfcli.measurement.measurement import Measurement
 from perfcli.measurement.samples import OperationSamples
 from perfcli.metrics.degradation import FIFTHS, Degradation, Fifths, degradation
 from perfcli.metrics.growth import growth

@@ -8,7 +8,7 @@ from typing import Final
 
 from perfcli.executors import RampingVus
 from perfcli.inference.theil_sen import theil_sen_slope
-from perfcli.measurement.measured import Measurement
+from perfcli.measurement.measurement import Measurement
 from perfcli.measurement.parts import Wanted
 from perfcli.measurement.stock import Stock
 from perfcli.metrics.memory import Leak, leak

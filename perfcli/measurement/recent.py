@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from perfcli.measurement.measured import Measurement
+from perfcli.measurement.measurement import Measurement
 from perfcli.metrics.timeline import Interval, Timeline
 from perfcli.observer import Recent, Second
 from perfcli.recorder import FLUSH_INTERVAL_NS

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from perfcli.measurement.measured import Measurement
+from perfcli.measurement.measurement import Measurement
 from perfcli.metrics.timeline import Interval
 from perfcli.monitor import Reading, cpu_use
 from perfcli.results import MonitorSample, SecondOfLoad

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Final
 
 from perfcli.errors import PerfError, UsageError
-from perfcli.pool import leftovers
+from perfcli.pool import cleanup
 from perfcli.pool.git import git
 from perfcli.pool.identity import GIT_TIMEOUT_S, EngineSource, identified
 from perfcli.targets.sources import PACKAGE, installed_in
@@ -28,7 +28,7 @@ _HASH_DIGITS: Final = 7
 _REFUSED: Final = re.compile(r"^fatal: (?:detected dubious ownership|unsafe repository).*'(/.+)'", re.MULTILINE)
 """What git says of a repository that belongs to somebody else and is no `safe.directory`."""
 
-_WORKTREE: Final = re.compile(rf"^worktree (.*/({leftovers.PREFIX}[0-9a-f]{{12}})/\2)$", re.MULTILINE)
+_WORKTREE: Final = re.compile(rf"^worktree (.*/({cleanup.PREFIX}[0-9a-f]{{12}})/\2)$", re.MULTILINE)
 
 
 @contextmanager
@@ -111,7 +111,7 @@ def resolve_engine(text: str, option: str = "--engine") -> Iterator[EngineSource
         return
     revision = _revision(text, option)
     name = f"{text} ({revision[:_HASH_DIGITS]})"
-    with leftovers.scratch_directory() as scratch, _worktree(scratch, revision):
+    with cleanup.scratch_directory() as scratch, _worktree(scratch, revision):
         yield identified(_engine_in(scratch / scratch.name, f"{option} {name}"), name)
 
 

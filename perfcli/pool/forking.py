@@ -12,7 +12,7 @@ from pathlib import Path
 
 from perfcli.errors import PerfError
 from perfcli.plan import ExecutionPlan
-from perfcli.pool import leftovers
+from perfcli.pool import cleanup
 from perfcli.pool.processes import EngineProcess, Post, engine_environment, prepare
 from perfcli.pool.supervised import PYTHON, SupervisedProcess
 from perfcli.wire import open_line, send_json
@@ -32,7 +32,7 @@ class Template:
                 stdout=subprocess.DEVNULL,
                 start_new_session=True,
             )
-        leftovers.register_group(self._process.pid)
+        cleanup.register_group(self._process.pid)
         self._orders = Connection(ours.detach())
 
     def pool(self, engine: Path) -> ForkingPool:
@@ -45,7 +45,7 @@ class Template:
         order = {
             "arguments": post.arguments,
             "working_directory": str(post.working_directory),
-            "directories": leftovers.scratch_directories(),
+            "directories": cleanup.scratch_directories(),
         }
         try:
             with theirs:
@@ -63,7 +63,7 @@ class Template:
     def close(self) -> None:
         """End it; what was forked goes on."""
         self._orders.close()
-        leftovers.end_group(self._process.pid)
+        cleanup.end_group(self._process.pid)
         self._process.wait()
 
 

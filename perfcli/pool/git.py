@@ -9,7 +9,7 @@ from io import BytesIO
 from pathlib import Path, PurePosixPath
 from typing import Final, NamedTuple
 
-from perfcli.pool import leftovers
+from perfcli.pool import cleanup
 
 _TOLD_TO_HOOKS: Final = frozenset(
     {"GIT_DIR", "GIT_COMMON_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_OBJECT_DIRECTORY", "GIT_PREFIX"}
@@ -60,11 +60,11 @@ def git(*arguments: str, directory: Path | None = None, given: bytes = b"", time
         stderr=subprocess.PIPE,
         start_new_session=True,
     ) as process:
-        leftovers.register_group(process.pid)
+        cleanup.register_group(process.pid)
         try:
             output, errors = process.communicate(given, timeout_s)
         finally:
-            leftovers.end_group(process.pid)
+            cleanup.end_group(process.pid)
     return Answer(process.returncode, output, errors.decode(errors="replace"))
 
 

@@ -13,7 +13,7 @@ import psutil
 
 import perfcli
 from perfcli.plan import ExecutionPlan
-from perfcli.pool import leftovers
+from perfcli.pool import cleanup
 from perfcli.pool.output import Output
 from perfcli.pool.supervised import SupervisedProcess, start_supervised
 from perfcli.wire import Line, open_line
@@ -45,7 +45,7 @@ class EngineProcess:
 
     def adopt(self, pid: int) -> None:
         """Have another process, which this one started in a session of its own, stand still and end with it."""
-        leftovers.register_group(pid)
+        cleanup.register_group(pid)
         self._groups.append(pid)
         self._process.own(pid)
 
@@ -77,7 +77,7 @@ class EngineProcess:
         """End it now, with everything it started."""
         self._left = self._process.end()
         for group in self._groups:
-            leftovers.end_group(group)
+            cleanup.end_group(group)
         self.line.close()
         self._output.close()
 

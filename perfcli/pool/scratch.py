@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-from perfcli.pool.leftovers import scratch_directory
+from perfcli.pool.cleanup import scratch_directory
 
 _DATABASE: Final = Path("database", "digipal.db")
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from perfcli.agent.subreaper import NO_LINE
-from perfcli.pool import leftovers
+from perfcli.pool import cleanup
 from perfcli.running_time import RunningTime
 
 _LOOK_INTERVAL_S: Final = 0.5
@@ -50,7 +50,7 @@ class SupervisedProcess:
                 raise EOFError
             supervisor.kill()
             self.pid = supervisor.pid
-        leftovers.register_group(self.pid)
+        cleanup.register_group(self.pid)
 
     def wait(self, timeout_s: float) -> int | None:
         """The exit code, negative for the signal that ended it; None if it still runs after that time."""
@@ -75,7 +75,7 @@ class SupervisedProcess:
             self._supervisor.send_signal(signal.SIGCONT)
         self._say("end")
         self._listen(lambda: False, _TO_BE_GONE_S)
-        leftovers.end_group(self.pid)
+        cleanup.end_group(self.pid)
         self._is_unwatched = True
         self._control.close()
         self.wait(0)
@@ -142,7 +142,7 @@ def start_supervised(
         supervisor = subprocess.Popen(
             [
                 *(*PYTHON, "-m", "perfcli.agent", str(control), str(line)),
-                *(*leftovers.scratch_directories(), "--", module, *arguments),
+                *(*cleanup.scratch_directories(), "--", module, *arguments),
             ],
             cwd=working_directory,
             env=dict(environment),

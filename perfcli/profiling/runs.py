@@ -15,8 +15,8 @@ from perfcli.errors import PerfError, UsageError, Verdict
 from perfcli.observer import Observer, Progress
 from perfcli.outputs import Outputs
 from perfcli.plan import ExecutionPlan, Profiling
+from perfcli.pool.cleanup import scratch_directory
 from perfcli.pool.identity import EngineSource
-from perfcli.pool.leftovers import scratch_directory
 from perfcli.profiling.result import Breakdown, Overhead, ProfileResult
 from perfcli.results import OperationResult, RunResult
 from perfcli.run import StopRequest, run_scenario

@@ -9,9 +9,9 @@ from typing import Final
 from rich.text import Text
 
 from perfcli import units
+from perfcli.ab.gate import ALPHA
+from perfcli.ab.result import AbResult, Change, EngineSide, MetricComparison, Pairing
 from perfcli.errors import Verdict
-from perfcli.regression.gate import ALPHA
-from perfcli.regression.result import AbResult, Change, EngineSide, MetricComparison, Pairing
 from perfcli.report import blocks
 from perfcli.report.blocks import BAD, DOUBTFUL, QUIET, Block, Code, Column, Facts, Line, Notes, Plot, Section, Table
 from perfcli.report.change import (

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from perfcli import units
+from perfcli.ab.result import AbResult, Change, MetricComparison
 from perfcli.errors import Verdict
-from perfcli.regression.result import AbResult, Change, MetricComparison
 from perfcli.report.change import sentence, value
 from perfcli.report.compared import comparison_word
 from perfcli.report.run import outcome

@@ -9,7 +9,7 @@ from typing import Final
 from rich.text import Text
 
 from perfcli import units
-from perfcli.regression.result import Change, MetricComparison
+from perfcli.ab.result import Change, MetricComparison
 from perfcli.report.blocks import BAD, DOUBTFUL, GOOD
 from perfcli.report.wording import UNKNOWN, one_line, signed
 

@@ -13,8 +13,8 @@ from typing import Any, Final
 
 from pydantic import BaseModel
 
+from perfcli.ab.result import AbResult
 from perfcli.errors import UsageError
-from perfcli.regression.result import AbResult
 from perfcli.report.saved import Reported
 from perfcli.report.wording import without_surrogates
 from perfcli.results import TOTAL, MonitorSample, RunResult, SecondOfLoad

@@ -13,13 +13,13 @@ from typing import Any, Final
 
 from pydantic import TypeAdapter
 
+from perfcli.ab.result import AbResult
+from perfcli.ab.selftest_result import SelftestResult
 from perfcli.errors import ExitCode
 from perfcli.figures import METRICS, Metric
-from perfcli.regression.baseline import BaselineList
-from perfcli.regression.history import History
-from perfcli.regression.result import AbResult
-from perfcli.regression.selftest_result import SelftestResult
-from perfcli.regression.trend import Trend
+from perfcli.history.baseline import BaselineList
+from perfcli.history.kept_runs import History
+from perfcli.history.trend import Trend
 from perfcli.report.csv_series import COLUMNS, PAIR_COLUMNS
 from perfcli.report.exposition import FAMILIES, PREFIX
 from perfcli.results import RunResult

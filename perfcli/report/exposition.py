@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Final, Literal
 
+from perfcli.ab.result import AbResult, Change, MetricComparison
 from perfcli.errors import Verdict
 from perfcli.figures import METRICS, STATISTICS, Metric, Spread, View, percentile_of, views
-from perfcli.regression.result import AbResult, Change, MetricComparison
 from perfcli.report.saved import Reported
 from perfcli.results import RunResult, ThresholdResult
 from perfcli.units import NS_PER_S, Unit

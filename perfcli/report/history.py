@@ -9,8 +9,8 @@ from typing import Final
 from rich.text import Text
 
 from perfcli import units
+from perfcli.history.kept_runs import History, KeptRun
 from perfcli.metrics.statistics import is_thin
-from perfcli.regression.history import History, KeptRun
 from perfcli.report.blocks import QUIET, Code, Column, Facts, Line, Section, Table
 from perfcli.report.wording import (
     HINT,

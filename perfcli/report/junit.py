@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from typing import Final
 from xml.etree.ElementTree import Element, ElementTree, SubElement, indent
 
-from perfcli.regression.result import AbResult
+from perfcli.ab.result import AbResult
 from perfcli.report.cases import Case, cases_of
 from perfcli.report.console import as_text, to_console
 from perfcli.report.saved import Reported, document_of

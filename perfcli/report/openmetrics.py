@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 
-from perfcli.regression.result import AbResult
+from perfcli.ab.result import AbResult
 from perfcli.report.exposition import FAMILIES, PREFIX, Family, Labels
 from perfcli.report.saved import Reported
 from perfcli.report.wording import without_surrogates

@@ -13,7 +13,7 @@ from rich.cells import cell_len
 from rich.console import Console, ConsoleOptions, RenderResult
 from rich.text import Text
 
-from perfcli.regression.result import Change, MetricComparison
+from perfcli.ab.result import Change, MetricComparison
 from perfcli.report.blocks import QUIET
 from perfcli.report.change import change_style, worst_first
 from perfcli.report.layout import INDENT, PROSE_WIDTH, Hanging, is_plain

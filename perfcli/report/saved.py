@@ -9,10 +9,10 @@ from typing import Any, Final
 
 from pydantic import ValidationError
 
+from perfcli.ab.result import AbResult
 from perfcli.documents import STDOUT
 from perfcli.errors import UsageError
-from perfcli.regression.plausible import check_plausible
-from perfcli.regression.result import AbResult
+from perfcli.history.plausible import check_plausible
 from perfcli.report.ab import ab_document, ab_summary
 from perfcli.report.blocks import Document
 from perfcli.report.run import run_document

@@ -9,9 +9,9 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from perfcli import units
+from perfcli.ab.result import AbResult
 from perfcli.errors import ExitCode, Verdict
 from perfcli.plan import ExecutionPlan
-from perfcli.regression.result import AbResult
 from perfcli.report.blocks import BAD, DOUBTFUL, QUIET, Column, Facts, Line, Section, Table
 from perfcli.report.compared import comparison_word
 from perfcli.report.console import to_console

@@ -10,8 +10,8 @@ from rich.text import Text
 
 from perfcli import units
 from perfcli.figures import Better
+from perfcli.history.trend import ChangePoint, MetricTrend, Trend, TrendPoint
 from perfcli.inference.change_point import LEAST_SEGMENT
-from perfcli.regression.trend import ChangePoint, MetricTrend, Trend, TrendPoint
 from perfcli.report.blocks import BAD, GOOD, QUIET, Block, Code, Column, Line, Plot, Section, Table
 from perfcli.report.drawings import MARK, Sparkline
 from perfcli.report.history import began

@@ -7,7 +7,7 @@ from typing import Final
 
 from perfcli.judgement import judge_thresholds, rules_of
 from perfcli.measurement.assembly import snapshot
-from perfcli.measurement.measured import Measurement
+from perfcli.measurement.measurement import Measurement
 from perfcli.measurement.parts import Wanted
 from perfcli.recorder import FLUSH_INTERVAL_NS
 from perfcli.results import ThresholdResult

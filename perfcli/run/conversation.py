@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from perfcli import wire
 from perfcli.judgement import Ending
-from perfcli.measurement.measured import Measurement
+from perfcli.measurement.measurement import Measurement
 from perfcli.measurement.samples import FailureKind
 from perfcli.pool.protocol import EngineHandle
 from perfcli.recorder import Frame

@@ -8,7 +8,7 @@ from typing import Final
 
 from perfcli.judgement import Rule, describe_failure, judge_thresholds, rules_of
 from perfcli.measurement.assembly import snapshot
-from perfcli.measurement.measured import Measurement
+from perfcli.measurement.measurement import Measurement
 from perfcli.measurement.parts import Wanted
 from perfcli.observer import Glimpse, OperationSoFar
 from perfcli.plan import PlannedPhase

@@ -9,7 +9,7 @@ from types import FrameType
 from typing import Final, Protocol
 
 from perfcli.errors import ExitCode
-from perfcli.pool import leftovers
+from perfcli.pool import cleanup
 from perfcli.run.supervision import StopRequest
 
 STOPPING: Final = "stopping, Ctrl-C again to quit"
@@ -55,7 +55,7 @@ class Interrupts:
                 if self.screen:
                     self.screen.stop()
             finally:
-                leftovers.abandon(exit_code)
+                cleanup.abandon(exit_code)
         self.exit_code = exit_code
         self.stop.reason = reason
         announce = self.screen.announce if self.screen else _write_on_stderr

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
-from perfcli.measurement.measured import Measurement
+from perfcli.measurement.measurement import Measurement
 from perfcli.measurement.recent import RecentSeconds
 from perfcli.observer import Glimpse, Observer, Progress, Recent
 from perfcli.plan import PlannedPhase

@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
-from perfcli.measurement.measured import Measurement
+from perfcli.measurement.measurement import Measurement
 from perfcli.monitor import Monitor
 from perfcli.run.conversation import Conversation
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from perfcli.errors import Verdict
 from perfcli.results import RunResult, Try
-from perfcli.run.keeping import remove_database
+from perfcli.run.keep_database import remove_database
 from perfcli.run.supervision import StopRequest
 
 

@@ -16,7 +16,7 @@ from perfcli.errors import describe_error
 from perfcli.judgement import Ending, judge, rules_of
 from perfcli.measurement.assembly import Identity, assemble, notes_on
 from perfcli.measurement.fidelity import compare_afresh
-from perfcli.measurement.measured import Measurement
+from perfcli.measurement.measurement import Measurement
 from perfcli.measurement.parts import Wanted
 from perfcli.monitor import JointProbe, Monitor, Probe, ProcessProbe
 from perfcli.observer import Observer, SilentObserver
@@ -30,7 +30,7 @@ from perfcli.results import RunResult
 from perfcli.run.aborting import AbortCheck
 from perfcli.run.conversation import Conversation
 from perfcli.run.inbox import Inbox
-from perfcli.run.keeping import keep_database
+from perfcli.run.keep_database import keep_database
 from perfcli.run.progress import ProgressReporter
 from perfcli.run.rendezvous import Rendezvous
 from perfcli.run.time_limits import TimeLimits

@@ -10,7 +10,7 @@ from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 from perfcli import units
 from perfcli.executors import Load
-from perfcli.executors.durations import DurationText, kind
+from perfcli.executors.fields import DurationText, kind
 from perfcli.scenario.operation import NAME_PATTERN
 from perfcli.scenario.steps import Sleep, Step
 from perfcli.scenario.target import EmbeddedSettings, Target

@@ -8,7 +8,7 @@ from typing import Annotated, ClassVar, Final, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, WithJsonSchema, field_validator
 
-from perfcli.executors.durations import PositiveDurationText
+from perfcli.executors.fields import PositiveDurationText
 from perfcli.figures import METRICS
 from perfcli.thresholds import did_you_mean
 from perfcli.units import parse_duration_ns

@@ -6,7 +6,7 @@ from typing import Annotated, Any, ClassVar, Final, Literal, get_args
 
 from pydantic import BaseModel, BeforeValidator, Field, field_validator
 
-from perfcli.executors.durations import PositiveDurationText
+from perfcli.executors.fields import PositiveDurationText
 from perfcli.scenario.operation import CareSettings, CreationSettings, StepSettings, TalkSettings
 from perfcli.scenario.target import TARGET_MODELS
 from perfcli.scenario.tool_steps import ToolStep

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import Final, NamedTuple
 
 from perfcli.executors import Load, RampingVus
-from perfcli.executors.durations import duration_text
+from perfcli.executors.fields import duration_text
 from perfcli.figures import Metric, percentile_of
 from perfcli.figures.integrity import UNCHECKED
 from perfcli.metrics.statistics import LEAST_BEYOND, is_thin

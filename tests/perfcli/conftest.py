@@ -70,4 +70,4 @@ def make_plan() -> MakePlan:
 @pytest.fixture(autouse=True)
 def _nothing_starves_runs_of_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
     """Other tests run beside, and what a run measures must not depend on them."""
-    monkeypatch.setattr("perfcli.measurement.measured.starvation", lambda before, after: "")
+    monkeypatch.setattr("perfcli.measurement.measurement.starvation", lambda before, after: "")

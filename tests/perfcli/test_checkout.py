@@ -201,10 +201,10 @@ def test_inside_a_hook_the_index_of_the_commit_stays(git: Git, monkeypatch: pyte
 
 ABANDONED = """
 import os, signal, sys, tempfile
-from perfcli.pool import leftovers
+from perfcli.pool import cleanup
 from perfcli.pool.checkout import resolve_engine
 tempfile.tempdir = sys.argv[1]
-signal.signal(signal.SIGINT, lambda *_: leftovers.abandon(130))
+signal.signal(signal.SIGINT, lambda *_: cleanup.abandon(130))
 with resolve_engine("HEAD"):
     os.kill(os.getpid(), signal.SIGINT)
 """

@@ -17,12 +17,12 @@ from click.testing import CliRunner, Result
 from rich.console import Console
 
 from perfcli.cli import cli
+from perfcli.commands.run import SuiteOptions, run_suite
 from perfcli.errors import ExitCode, UsageError, Verdict
+from perfcli.history.baseline import save_baseline
+from perfcli.history.store import Store
 from perfcli.plan import ExecutionPlan
-from perfcli.regression.baseline import save_baseline
-from perfcli.regression.store import Store
 from perfcli.results import LoadSlice, RunResult, save_results
-from perfcli.suite import SuiteOptions, run_suite
 from perfcli.testing import simulate
 
 pytestmark = pytest.mark.slow
@@ -59,7 +59,7 @@ class Suite:
 
         stream = io.StringIO()
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr("perfcli.suite.run_scenario", run_scenario)
+            patch.setattr("perfcli.commands.run.run_scenario", run_scenario)
             patch.setattr("perfcli.run.interrupts.Interrupts.install", lambda self: None)
             code = run_suite(
                 [self.make_plan(["load_pet"])] * len(given),

@@ -11,7 +11,7 @@ from click.testing import CliRunner, Result
 
 from perfcli.cli import cli
 from perfcli.errors import UsageError, Verdict
-from perfcli.regression.store import Store
+from perfcli.history.store import Store
 from perfcli.testing import Behaviour, simulate
 
 MS = 1_000_000
@@ -157,5 +157,5 @@ def test_many_files_are_announced_before_they_are_read(
     command: tuple[str, ...], kept: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert "reading" not in invoked(*command, "--store", kept).stderr
-    monkeypatch.setattr("perfcli.cli.choosing._MANY_FILES", RUNS)
+    monkeypatch.setattr("perfcli.cli.options._MANY_FILES", RUNS)
     assert invoked(*command, "--store", kept).stderr.startswith("reading ")

@@ -13,10 +13,10 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
+from perfcli.ab.result import AbResult, Change, EngineSide, Pairing
 from perfcli.cli import cli
 from perfcli.errors import ExitCode, UsageError
 from perfcli.plan import ExecutionPlan
-from perfcli.regression.result import AbResult, Change, EngineSide, Pairing
 from perfcli.report.writing import JOB_SUMMARY, rendered
 from perfcli.results import Environment, RunResult, load_results, save_results
 from perfcli.testing import Behaviour, simulate
@@ -58,7 +58,7 @@ def invoke(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Invoke:
 @pytest.fixture
 def simulated(run_result: RunResult, monkeypatch: pytest.MonkeyPatch) -> None:
     """`run` runs nothing real."""
-    monkeypatch.setattr("perfcli.suite.run_scenario", lambda plan, **_: run_result)
+    monkeypatch.setattr("perfcli.commands.run.run_scenario", lambda plan, **_: run_result)
     monkeypatch.setattr("perfcli.run.interrupts.Interrupts.install", lambda self: None)
 
 
@@ -154,7 +154,7 @@ class TestRun:
         def run_scenario(*_: Any, **__: Any) -> None:
             raise AssertionError("nothing may run")
 
-        monkeypatch.setattr("perfcli.suite.run_scenario", run_scenario)
+        monkeypatch.setattr("perfcli.commands.run.run_scenario", run_scenario)
         with pytest.raises(UsageError, match="--openmetrics none/m: its folder is missing"):
             invoke("run", "pet_creation", "--openmetrics", "none/m")
         with pytest.raises(UsageError, match=r"--csv and --json both write to|--json and --csv both write to"):
@@ -176,7 +176,7 @@ def test_a_comparison_adds_to_the_summary_of_the_job(invoke: Invoke, monkeypatch
         invalid="the base does not open",
         environment=Environment(tool_version="1", python="3", sqlite="3", system="L", machine="x", cpu_count=1),
     )
-    monkeypatch.setattr("perfcli.gates.Comparison.run", lambda self, engines: compared)
+    monkeypatch.setattr("perfcli.commands.ab.Comparison.run", lambda self, engines: compared)
     monkeypatch.setattr("perfcli.run.interrupts.Interrupts.install", lambda self: None)
     monkeypatch.setenv(JOB_SUMMARY, "summary.md")
     assert invoke("ab", "pet_creation", "--base", ROOT, "--quiet").exit_code == ExitCode.INVALID

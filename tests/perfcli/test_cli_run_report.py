@@ -36,7 +36,7 @@ def invoke(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Invoke:
         return simulate(plan, lambda label, call: Behaviour(takes_ns=1_000_000))
 
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("perfcli.suite.run_scenario", simulated)
+    monkeypatch.setattr("perfcli.commands.run.run_scenario", simulated)
     for name in (*ELEVEN, "slow"):
         limit = "1us" if name == "slow" else "5ms"
         Path(f"{name}.yaml").write_text(SCENARIO.format(name=name, limit=limit), encoding="utf-8")

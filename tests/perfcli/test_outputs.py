@@ -145,7 +145,7 @@ class TestWritten:
         assert capsys.readouterr().err == ""
 
     def test_quiet_lists_none(self, place: Path, result: RunResult, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr("perfcli.suite.run_scenario", lambda plan, **_: result)
+        monkeypatch.setattr("perfcli.commands.run.run_scenario", lambda plan, **_: result)
         arguments = ("run", "own.yaml", "--json", "r.json", "--csv", "r.csv", "--save")
         assert "wrote" not in call(*arguments).output  # digipal-perf.toml says quiet
         Path("digipal-perf.toml").unlink()
@@ -165,7 +165,7 @@ class TestWritten:
             (keep_database_in / "own.db").write_bytes(b"x" * 4096)
             return result.model_copy(update={"kept_database": str(keep_database_in / "own.db")})
 
-        monkeypatch.setattr("perfcli.suite.run_scenario", keep)
+        monkeypatch.setattr("perfcli.commands.run.run_scenario", keep)
         assert "wrote kept/own.db (4.10 kB)\n" in call("run", "own.yaml", "--keep-db", "kept").stderr
 
 
@@ -363,7 +363,7 @@ class TestIndependence:
 
     @pytest.fixture(autouse=True)
     def _simulated(self, result: RunResult, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr("perfcli.suite.run_scenario", lambda plan, **_: result)
+        monkeypatch.setattr("perfcli.commands.run.run_scenario", lambda plan, **_: result)
         monkeypatch.setattr("perfcli.run.interrupts.Interrupts.install", lambda self: None)
 
     @FULL_DISK
@@ -382,7 +382,7 @@ class TestIndependence:
             Path("out").rmdir()
             return result.model_copy(update={"verdict": Verdict.FAIL})
 
-        monkeypatch.setattr("perfcli.suite.run_scenario", run_scenario)
+        monkeypatch.setattr("perfcli.commands.run.run_scenario", run_scenario)
         Path("out").mkdir()
         ran = call("run", "own.yaml", "--json", "out/r.json", "--markdown", "r.md")
         assert ran.exit_code == ExitCode.THRESHOLD_FAILED
@@ -392,7 +392,7 @@ class TestIndependence:
     @FULL_DISK
     def test_a_database_that_is_not_kept(self, place: Path, result: RunResult, monkeypatch: pytest.MonkeyPatch) -> None:
         lost = result.model_copy(update={"reasons": ["the database could not be kept in db: No space left on device"]})
-        monkeypatch.setattr("perfcli.suite.run_scenario", lambda plan, **_: lost)
+        monkeypatch.setattr("perfcli.commands.run.run_scenario", lambda plan, **_: lost)
         ran = call("run", "own.yaml", "--keep-db", "db")
         assert ran.exit_code == ExitCode.INTERNAL
         assert ran.stderr.endswith(
@@ -410,7 +410,7 @@ class TestIndependence:
             return end
 
         complaints: list[str] = []
-        monkeypatch.setattr("perfcli.suite.run_scenario", run_scenario)
+        monkeypatch.setattr("perfcli.commands.run.run_scenario", run_scenario)
         monkeypatch.setattr("perfcli.outputs.complain", complaints.append)
         Path("digipal-perf.toml").unlink()
         with pytest.raises(PerfError, match="no process can be started"):

@@ -12,7 +12,7 @@ from click.testing import CliRunner, Result
 
 from perfcli.cli import cli
 from perfcli.errors import Verdict
-from perfcli.measurement.measured import Measurement
+from perfcli.measurement.measurement import Measurement
 from perfcli.plan import ExecutionPlan
 from perfcli.results import RunResult, load_results
 from perfcli.run import StopRequest
@@ -44,7 +44,7 @@ class Machine:
         self.problem = ""
         self.stops_in_try: int | None = None
         self._monkeypatch = monkeypatch
-        monkeypatch.setattr("perfcli.suite.run_scenario", self.run)
+        monkeypatch.setattr("perfcli.commands.run.run_scenario", self.run)
 
     def run(
         self, plan: ExecutionPlan, *, stop: StopRequest, keep_database_in: Path | None = None, **others: Any

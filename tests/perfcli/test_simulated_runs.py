@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from perfcli.errors import Verdict
-from perfcli.measurement.measured import Measurement
+from perfcli.measurement.measurement import Measurement
 from perfcli.observer import Progress
 from perfcli.report.cases import cases_of
 from perfcli.report.openmetrics import render_openmetrics

@@ -10,9 +10,9 @@ import pytest
 
 from perfcli.errors import Verdict
 from perfcli.figures import METRICS, Metric
-from perfcli.measurement.measured import Measurement
-from perfcli.regression.comparison import compare
-from perfcli.regression.history import comparable
+from perfcli.history.compare import compare
+from perfcli.history.kept_runs import comparable
+from perfcli.measurement.measurement import Measurement
 from perfcli.results import RunResult, as_result
 from perfcli.testing import Behaviour, simulate
 from perfcli.units import Unit

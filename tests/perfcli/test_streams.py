@@ -29,7 +29,7 @@ def test_messages_are_written_in_one_place() -> None:
         for module in package.rglob("*.py")
     }
     # the schema, the script of a shell and a table in Markdown, as other programs read them
-    assert {module: count for module, count in found.items() if count} == {"cli/writing.py": 3}
+    assert {module: count for module, count in found.items() if count} == {"cli/authoring.py": 3}
 
 
 @pytest.mark.parametrize(

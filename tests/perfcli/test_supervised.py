@@ -16,7 +16,7 @@ import psutil
 import pytest
 
 from perfcli.agent.subreaper import _describe
-from perfcli.pool.leftovers import scratch_directory
+from perfcli.pool.cleanup import scratch_directory
 from perfcli.pool.processes import engine_environment
 from perfcli.pool.supervised import SupervisedProcess, start_supervised
 
@@ -194,7 +194,7 @@ def test_a_supervisor_that_is_killed_takes_its_process_along(start: Start) -> No
 TOOL = """
 import json, sys, time
 from pathlib import Path
-from perfcli.pool.leftovers import scratch_directory
+from perfcli.pool.cleanup import scratch_directory
 from perfcli.pool.processes import engine_environment
 from perfcli.pool.supervised import start_supervised
 with scratch_directory() as outer, scratch_directory() as inner, (inner / "output.txt").open("wb") as output:

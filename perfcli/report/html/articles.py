@@ -9,7 +9,7 @@ import yaml
 from rich.text import Text
 
 from perfcli import units
-from perfcli.regression.result import AbResult
+from perfcli.ab.result import AbResult
 from perfcli.report.ab import ab_document
 from perfcli.report.ab import verdict_block as ab_verdict
 from perfcli.report.blocks import BAD, Block, Code, Column, Facts, Section, Table

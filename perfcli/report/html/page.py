@@ -8,8 +8,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from importlib.resources import files
 
 from perfcli import __version__
+from perfcli.ab.result import AbResult
 from perfcli.errors import PerfError, worst
-from perfcli.regression.result import AbResult
 from perfcli.report.html.articles import article_of, overview
 from perfcli.report.html.markup import Markup, element, overview_html, packed, to_html
 from perfcli.report.saved import Reported

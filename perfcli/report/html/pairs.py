@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import Any, Final
 
-from perfcli.regression.result import MetricComparison
+from perfcli.ab.result import MetricComparison
 from perfcli.report.change import percent, sentence
 from perfcli.report.html.chart import COLOURS, Drawing, Trace, axis, label, line
 from perfcli.report.pairs import axis_range, margin_shown, worth_a_picture

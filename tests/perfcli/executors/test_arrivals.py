@@ -14,7 +14,7 @@ from pydantic import ValidationError
 
 from perfcli.executors import LoadSettings
 from perfcli.executors.arrivals import LATE_START_NS, Arrivals, RateStage
-from perfcli.executors.rates import exact_rate_per_s
+from perfcli.executors.fields import exact_rate_per_s
 
 MS = 10**6
 S = 10**9

@@ -10,7 +10,7 @@ from typing import Any
 
 from digipal.core.models import DigiPal
 from digipal.storage.storage_manager import StorageManager as Sound
-from perfcli.agent.link import Link
+from perfcli.agent.channel import Channel
 
 
 def lines() -> list[int]:
@@ -27,9 +27,9 @@ def _is_socket(descriptor: int) -> bool:
     return True
 
 
-def link() -> Link:
+def link() -> Channel:
     """The harness's own, as no sound engine looks for it."""
-    return next(each for each in gc.get_objects() if isinstance(each, Link))
+    return next(each for each in gc.get_objects() if isinstance(each, Channel))
 
 
 class StorageManager(Sound):

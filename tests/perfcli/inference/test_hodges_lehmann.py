@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from scipy.stats import norm
 
 from perfcli.inference.hodges_lehmann import Estimate, one_sample, two_sample
-from perfcli.inference.wilcoxon import signed_rank_p
+from perfcli.inference.rank_tests import signed_rank_p
 
 
 def test_the_estimate_is_the_median_of_the_walsh_averages() -> None:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from perfcli.inference.holm import adjusted
+from perfcli.inference.rank_tests import adjusted
 
 
 def test_by_hand() -> None:

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import mannwhitneyu
 
-from perfcli.inference.mann_whitney import mann_whitney_p
+from perfcli.inference.rank_tests import mann_whitney_p
 
 
 @pytest.mark.parametrize(

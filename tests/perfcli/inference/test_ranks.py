@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import rankdata
 
-from perfcli.inference.ranks import midranks
+from perfcli.inference.rank_tests import midranks
 
 
 def test_ties_share_the_mean_of_their_ranks() -> None:

@@ -11,8 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import PermutationMethod, wilcoxon
 
-from perfcli.inference.ranks import midranks
-from perfcli.inference.wilcoxon import critical_sum, signed_rank_p
+from perfcli.inference.rank_tests import critical_sum, midranks, signed_rank_p
 
 
 @pytest.mark.parametrize(

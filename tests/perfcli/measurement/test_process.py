@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from perfcli.measurement.measured import Measurement
+from perfcli.measurement.measurement import Measurement
 from perfcli.measurement.process import ProcessFigures
 from perfcli.monitor import Reading, cpu_use, highest_cpu_use
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from perfcli.measurement.measured import Measurement
+from perfcli.measurement.measurement import Measurement
 from perfcli.measurement.recent import MOST, RecentSeconds
 from perfcli.metrics import timeline as timeline_module
 from perfcli.observer import Second

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from perfcli.measurement.measured import Measurement
+from perfcli.measurement.measurement import Measurement
 from perfcli.measurement.slices import MOST_SLICES, cut_into_slices, median_reference_ns
 from perfcli.plan import ExecutionPlan
 from perfcli.recorder import Frame

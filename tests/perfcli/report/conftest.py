@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from rich.console import Console, RenderableType
 
+from perfcli.ab.result import AbResult, Change, EngineSide, MetricComparison, Pairing
 from perfcli.errors import Verdict
 from perfcli.metrics.statistics import Distribution
-from perfcli.regression.result import AbResult, Change, EngineSide, MetricComparison, Pairing
 from perfcli.report.blocks import Section
 from perfcli.report.console import to_console
 from perfcli.results import (

@@ -14,9 +14,9 @@ import pytest
 from rich.cells import cell_len
 from rich.console import Console
 
+from perfcli.ab.result import AbResult, Change, EngineSide, MetricComparison, Pairing
+from perfcli.commands.ab import AbSettings
 from perfcli.errors import UsageError
-from perfcli.gates import AbSettings
-from perfcli.regression.result import AbResult, Change, EngineSide, MetricComparison, Pairing
 from perfcli.report.ab import ab_document, ab_summary, verdict_line
 from perfcli.report.blocks import Section
 from perfcli.report.change import amount, interval, percent, sentence, surest_first

@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 
+from perfcli.ab.result import AbResult
 from perfcli.errors import PerfError, UsageError
-from perfcli.regression.history import history
-from perfcli.regression.kept_files import read_in_short, read_runs
-from perfcli.regression.result import AbResult
-from perfcli.regression.trend import trend
+from perfcli.history.kept_files import read_in_short, read_runs
+from perfcli.history.kept_runs import history
+from perfcli.history.trend import trend
 from perfcli.report.console import as_text, to_console
 from perfcli.report.history import history_document
 from perfcli.report.saved import document_of, load_reported

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from perfcli.ab.result import AbResult, Change
 from perfcli.errors import UsageError
-from perfcli.regression.result import AbResult, Change
 from perfcli.report.csv_series import COLUMNS, PAIR_COLUMNS, render_csv
 from perfcli.report.wording import without_surrogates
 from perfcli.results import MonitorSample, RunResult, SecondOfLoad

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from perfcli.ab.result import AbResult, Change
 from perfcli.errors import Verdict
-from perfcli.regression.result import AbResult, Change
 from perfcli.report.junit import render_junit
 from perfcli.report.wording import one_line
 from perfcli.results import BaselineComparison, Integrity, OperationChange, RunResult

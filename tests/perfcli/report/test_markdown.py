@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 from rich.text import Text
 
+from perfcli.ab.result import AbResult, Change
 from perfcli.errors import Verdict
-from perfcli.regression.result import AbResult, Change
 from perfcli.report.blocks import Column, Section, Table
 from perfcli.report.markdown import render_markdown, to_markdown
 from perfcli.report.wording import name, one_line

@@ -16,8 +16,8 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families
 from prometheus_client.parser import text_string_to_metric_families as read_text_format
 
 from perfcli import figures
+from perfcli.ab.result import AbResult, Change
 from perfcli.figures import METRICS, Scope, Spread, View, views
-from perfcli.regression.result import AbResult, Change
 from perfcli.report.exposition import FAMILIES, PREFIX
 from perfcli.report.openmetrics import render_openmetrics
 from perfcli.report.wording import without_surrogates

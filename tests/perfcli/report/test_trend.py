@@ -11,8 +11,8 @@ from rich.console import Console
 
 from perfcli.errors import Verdict
 from perfcli.figures import Better
-from perfcli.regression.history import History, KeptRun
-from perfcli.regression.trend import ChangePoint, MetricTrend, Trend, TrendPoint
+from perfcli.history.kept_runs import History, KeptRun
+from perfcli.history.trend import ChangePoint, MetricTrend, Trend, TrendPoint
 from perfcli.report.drawings import Sparkline, sparkline
 from perfcli.report.history import history_document
 from perfcli.report.trend import trend_document

@@ -107,7 +107,7 @@ def test_failures_are_told(make_plan: MakePlan, watching: Watching) -> None:
 
 
 def test_it_looks_no_more_often_than_a_twentieth_of_the_time(make_plan: MakePlan) -> None:
-    from perfcli.measurement.measured import Measurement
+    from perfcli.measurement.measurement import Measurement
 
     measurement = Measurement(make_plan(["load_pet"], setup={"pets": 1}))
     measurement.began_ns = 0

@@ -22,7 +22,7 @@ def _signals(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     def leave(code: int) -> None:
         raise LeftError(code)
 
-    monkeypatch.setattr("perfcli.pool.leftovers.abandon", leave)
+    monkeypatch.setattr("perfcli.pool.cleanup.abandon", leave)
     numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
     before = [signal.getsignal(number) for number in numbers]
     # these tests may run under nohup themselves

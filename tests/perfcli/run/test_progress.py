@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from perfcli.measurement.measured import Measurement
+from perfcli.measurement.measurement import Measurement
 from perfcli.observer import Progress, SilentObserver
 from perfcli.plan import ExecutionPlan
 from perfcli.run.progress import ProgressReporter

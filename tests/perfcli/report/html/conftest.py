@@ -8,9 +8,9 @@ from collections.abc import Callable
 
 import pytest
 
+from perfcli.ab.result import AbResult, Change, EngineSide, MetricComparison, Pairing
 from perfcli.errors import Verdict
 from perfcli.metrics.histogram import Histogram, bucket_floor
-from perfcli.regression.result import AbResult, Change, EngineSide, MetricComparison, Pairing
 from perfcli.results import (
     BaselineComparison,
     LeakResult,

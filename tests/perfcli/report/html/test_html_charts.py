@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from plotly.graph_objects import Figure
 
+from perfcli.ab.result import AbResult
 from perfcli.metrics.histogram import Histogram
-from perfcli.regression.result import AbResult
 from perfcli.report.html.chart import Drawing, duration_axis, label, line
 from perfcli.report.html.latency import latency_charts, percentile_chart
 from perfcli.report.html.over_time import load_charts

@@ -18,7 +18,7 @@ from typing import Any
 
 import pytest
 
-from perfcli.regression.result import AbResult
+from perfcli.ab.result import AbResult
 from perfcli.report.html import render_html
 from perfcli.results import RunResult
 

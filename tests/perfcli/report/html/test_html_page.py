@@ -11,8 +11,8 @@ from io import StringIO
 import pytest
 from rich.console import Console
 
+from perfcli.ab.result import AbResult
 from perfcli.errors import PerfError
-from perfcli.regression.result import AbResult
 from perfcli.report.console import to_console
 from perfcli.report.html import page, render_html
 from perfcli.report.run import run_document

@@ -1,0 +1,1 @@
+"""Two engines in pairs: pairs of slices, the gate, its verdict, the self-test."""

@@ -1,0 +1,209 @@
+"""`digipal-perf ab`: does the candidate take longer than the base? Pairs until they are enough, then a verdict."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from random import Random
+from statistics import median
+from typing import Final
+
+from perfcli.ab.gate import ALPHA, PINNED, UNPINNED, Compared, PairLimits, enough, judge
+from perfcli.ab.measures import MARGIN, Measured, gathered, latencies, measure, slice_ns
+from perfcli.ab.pairs import SLICES, Pair, PairMaker
+from perfcli.ab.plan import describe
+from perfcli.ab.result import AbResult, EngineSide, MetricComparison, Pairing, StoppedBy
+from perfcli.ab.side import Interrupted
+from perfcli.ab.total import Total
+from perfcli.ab.verdict import conclusion
+from perfcli.measurement.environment import describe_environment
+from perfcli.plan import ExecutionPlan
+from perfcli.pool.affinity import usable_cpus
+from perfcli.pool.forking import forking
+from perfcli.pool.protocol import WorkerPool
+from perfcli.run.supervision import StopRequest
+
+_PAIRS_OF_A_TEMPLATE: Final = 5
+_LEAST_OF_SEVERAL: Final = 20
+
+BothPools = tuple[WorkerPool, WorkerPool]
+OpenPools = Callable[[], AbstractContextManager[BothPools]]
+"""Opens pools for the base and the candidate, for a few pairs."""
+
+Tell = Callable[[int, int, Callable[[], Sequence[MetricComparison]]], None]
+"""Told after every pair: how many there are, how many there can be, and how to learn what they say so far."""
+
+
+@dataclass(frozen=True, slots=True)
+class AbOptions:
+    """How two engines are compared.
+
+    Args:
+        margin: 0.05: a change of less than 5 % is none; p99 has at least 20 %.
+        most_pairs: however unsure it still is; None for the gate's own limit.
+        max_time_s: after which no further pair begins; None for as long as it takes.
+        cpus: to use of those that both engines are pinned to.
+        scenarios: that share the probability of a false alarm: each is judged by its part.
+    """
+
+    margin: float = MARGIN
+    most_pairs: int | None = None
+    max_time_s: float | None = None
+    cpus: int = 1
+    scenarios: int = 1
+
+    @property
+    def alpha(self) -> float:
+        """What the adjusted p of a metric is held against."""
+        return ALPHA / self.scenarios
+
+    def limits(self, *, pinned: bool) -> PairLimits:
+        """How many pairs to make. With a small alpha, the least p of 15 pairs leaves little room for many metrics."""
+        limits = PINNED if pinned else UNPINNED
+        most = self.most_pairs or limits.most
+        least = max(limits.least, _LEAST_OF_SEVERAL) if self.scenarios > 1 else limits.least
+        return PairLimits(min(least, most), limits.step, most)
+
+
+def from_engines(base: Path, candidate: Path) -> OpenPools:
+    """Pools of processes that import their engine from these directories."""
+
+    @contextmanager
+    def opened() -> Iterator[BothPools]:
+        with forking() as template:
+            yield template.pool(base), template.pool(candidate)
+
+    return opened
+
+
+class Comparison:
+    """Makes pairs of a base and a candidate, and says what they show.
+
+    Args:
+        plans: of the base and of the candidate, with `slices`.
+        names: what to call them.
+        cpus: that both can be pinned to; None for all that this process may use.
+        random: draws the CPUs and who begins.
+    """
+
+    def __init__(
+        self,
+        plans: tuple[ExecutionPlan, ExecutionPlan],
+        names: tuple[str, str],
+        options: AbOptions,
+        *,
+        cpus: Sequence[int] | None = None,
+        random: Random | None = None,
+        stop: StopRequest | None = None,
+        tell: Tell = lambda done, most, so_far: None,
+    ) -> None:
+        self._plan = plans[0]
+        self._options = options
+        self._stop = stop or StopRequest()
+        self._tell = tell
+        self._cpus = usable_cpus() if cpus is None else cpus
+        self._limits = options.limits(pinned=bool(self._cpus))
+        self._maker = PairMaker(plans, self._cpus, options.cpus, random or Random(), lambda: bool(self._stop.reason))
+        self._totals = Total(names[0]), Total(names[1])
+        self._measured: list[dict[str, Measured]] = []
+        self._slice_ns: list[int] = []
+        self._alike = True
+
+    def run(self, open_pools: OpenPools) -> AbResult:
+        """Make pairs until they are enough, and conclude."""
+        started_at, began_s = datetime.now(UTC), time.monotonic()
+        stopped_by = self._make_pairs(open_pools, began_s)
+        metrics = judge(self._gathered(), self._options.alpha)
+        base, candidate = (each.whole() for each in self._totals)
+        change, reasons, invalid = conclusion(base, candidate, metrics, self._spoilt(), self._plan.scenario.labels)
+        return AbResult(
+            scenario=self._plan.scenario.name,
+            plan=describe(self._plan),
+            seed=self._plan.seed,
+            started_at=started_at.isoformat(timespec="seconds"),
+            duration_ns=round((time.monotonic() - began_s) * 1e9),
+            base=base,
+            candidate=candidate,
+            pairing=self._pairing(stopped_by),
+            alpha=self._options.alpha,
+            metrics=metrics,
+            change=change,
+            reasons=[*reasons, *_left_running(base, candidate)],
+            invalid=invalid,
+            interrupted=self._stop.reason,
+            environment=describe_environment(candidate.version),
+        )
+
+    def _make_pairs(self, open_pools: OpenPools, began_s: float) -> StoppedBy:
+        looks = set(self._limits.looks())
+        try:
+            while True:
+                with open_pools() as pools:
+                    for _ in range(_PAIRS_OF_A_TEMPLATE):
+                        if not self._add(self._maker.make(pools)):
+                            self._hold_against_base(pools[0])
+                            return "problem"
+                        made = len(self._measured)
+                        so_far = self._gathered()
+                        self._tell(made, self._limits.most, partial(judge, so_far, self._options.alpha))
+                        if made in looks and enough(so_far, self._options.alpha):
+                            return "precision"
+                        if made >= self._limits.most:
+                            return "most pairs"
+                        if self._options.max_time_s and time.monotonic() - began_s >= self._options.max_time_s:
+                            return "time"
+        except Interrupted:
+            return "interrupt"
+
+    def _add(self, pair: Pair) -> bool:
+        """Take in a pair; False where an engine could not go on."""
+        for total, side in zip(self._totals, pair.sides, strict=True):
+            total.add(side)
+        if pair.problem:
+            self._totals[pair.sides.index(pair.problem.side)].problem = str(pair.problem)
+            return False
+        slices = latencies(pair, self._plan)
+        self._measured.append(measure(pair, slices, self._plan))
+        self._slice_ns.append(slice_ns(slices))
+        self._alike &= pair.is_alike
+        return True
+
+    def _hold_against_base(self, pool: WorkerPool) -> None:
+        """Where the candidate could not go on, see whether the base can: a full disk and a bug of both stop both.
+
+        Who met with it first was chance.
+        """
+        base, candidate = self._totals
+        if candidate.problem:
+            problem = self._maker.make((pool, pool)).problem
+            base.problem = str(problem) if problem else ""
+
+    def _spoilt(self) -> str:
+        """Why the pairs cannot be compared; "" where they can."""
+        unsteady = "; ".join(total.unsteady for total in self._totals if total.unsteady)
+        return unsteady or ("" if self._alike else "the engines did not do the same operations")
+
+    def _gathered(self) -> list[Compared]:
+        return gathered(self._measured, self._options.margin)
+
+    def _pairing(self, stopped_by: StoppedBy) -> Pairing:
+        return Pairing(
+            pairs=len(self._measured),
+            slices=SLICES * len(self._plan.waves),
+            slice_ns=round(median(self._slice_ns)) if self._slice_ns else 0,
+            iterations=max(self._maker.rhythm.iterations.values(), default=0),
+            vus=self._plan.vus,
+            pinned=bool(self._cpus),
+            stopped_by=stopped_by,
+        )
+
+
+def _left_running(base: EngineSide, candidate: EngineSide) -> Iterator[str]:
+    for which, side in (("base", base), ("candidate", candidate)):
+        if side.left_running:
+            yield f"the {which} left processes running, which were ended: {', '.join(side.left_running)}"

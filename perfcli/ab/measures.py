@@ -1,0 +1,185 @@
+"""From what two engines did in a pair to one difference for each metric."""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import chain
+from statistics import median
+from typing import Final, Literal, NamedTuple
+
+from perfcli.ab.gate import Compared
+from perfcli.ab.pairs import Pair
+from perfcli.ab.side import Side
+from perfcli.metrics.statistics import Distribution
+from perfcli.plan import ExecutionPlan
+from perfcli.recorder import Frame
+from perfcli.workload import places
+
+MARGIN: Final = 0.05
+TAIL_MARGIN: Final = 0.20
+"""Of p99, which rests on a hundredth of the samples."""
+
+LEAST_FOR_TAIL: Final = 200
+"""Samples of an operation in a pair, of each engine; fewer than two would lie beyond p99."""
+
+Unit = Literal["ns", "bytes", "statements", "errors"]
+
+
+class Measured(NamedTuple):
+    """One metric of a pair."""
+
+    unit: Unit
+    base: float
+    candidate: float
+    difference: float
+    """ln(candidate / base)."""
+
+
+class Cost(NamedTuple):
+    """A figure that may be 0: differences are of what lies above nothing much."""
+
+    unit: Unit
+    floor: float
+    least: float = 0.0
+    """A change of less is none."""
+
+
+_COSTS: Final = {
+    # as much as the smallest leak that is looked for
+    "memory": Cost("bytes", 64.0, least=64.0),
+    "database": Cost("bytes", 64.0),
+    "statements": Cost("statements", 0.01),
+    "errors": Cost("errors", 0.001),
+}
+
+
+class Latencies:
+    """The successful operations of one engine in one slice."""
+
+    def __init__(self, frames: Sequence[Frame], plan: ExecutionPlan) -> None:
+        self.of: defaultdict[str, list[int]] = defaultdict(list)
+        """In ns, by label."""
+        self._spans: list[tuple[int, int]] = []
+        for frame in frames:
+            flow = plan.flow_of(frame.vu)
+            for index, place in enumerate(places(frame.draws)):
+                start_ns, took_ns = frame.starts[index], frame.durations[index]
+                self._spans.append((start_ns, start_ns + took_ns))
+                if index not in frame.failures:
+                    self.of[flow[place].label].append(took_ns)
+
+    @property
+    def operations(self) -> int:
+        """All that were tried."""
+        return len(self._spans)
+
+    def busy_ns(self) -> int:
+        """How long at least one operation was going on: of one vu the sum of all, of several what they took together.
+
+        The sum over several vus would count the time they wait for one another, which is theirs in random parts.
+        """
+        busy = reached = 0
+        for start_ns, end_ns in sorted(self._spans):
+            busy += max(0, end_ns - max(start_ns, reached))
+            reached = max(reached, end_ns)
+        return busy
+
+
+Slices = Sequence[tuple[Latencies, Latencies]]
+"""Of a pair, each with what the base did and the candidate."""
+
+
+def latencies(pair: Pair, plan: ExecutionPlan) -> Slices:
+    """What both engines of a pair did, slice by slice."""
+    return [(Latencies(base, plan), Latencies(candidate, plan)) for base, candidate in pair.slices]
+
+
+def measure(pair: Pair, slices: Slices, plan: ExecutionPlan) -> dict[str, Measured]:
+    """Every metric that both engines of a pair have a figure of, by name."""
+    return dict(chain(_times(slices, plan), _costs(pair, slices)))
+
+
+def slice_ns(slices: Slices) -> int:
+    """The median length of a slice of the base."""
+    return round(median(base.busy_ns() for base, _ in slices))
+
+
+def gathered(pairs: Sequence[Mapping[str, Measured]], margin: float) -> list[Compared]:
+    """The metrics that all pairs have, ready to be judged."""
+    names = [name for name in pairs[0] if all(name in pair for pair in pairs)] if pairs else []
+    return [
+        Compared(
+            name,
+            pairs[0][name].unit,
+            max(margin, TAIL_MARGIN) if name.endswith(".p99") else margin,
+            [pair[name].base for pair in pairs],
+            [pair[name].candidate for pair in pairs],
+            [pair[name].difference for pair in pairs],
+            is_rough=name == "memory" or name.endswith(".p99"),
+            floor=_COSTS[name].floor if name in _COSTS else 0.0,
+            least=_COSTS[name].least if name in _COSTS else 0.0,
+        )
+        for name in names
+    ]
+
+
+def _times(slices: Slices, plan: ExecutionPlan) -> Iterator[tuple[str, Measured]]:
+    yield from _named("time", _by_slices(slices, lambda each: each.busy_ns() / max(1, each.operations)))
+    for label in plan.scenario.labels:
+        yield from _named(
+            f"{label}.p50",
+            _by_slices(slices, lambda each, of=label: median(each.of[of]) if each.of[of] else 0),  # type: ignore[misc]
+        )
+        yield from _named(f"{label}.p99", _tail(slices, label))
+
+
+def _named(name: str, measured: Measured | None) -> Iterator[tuple[str, Measured]]:
+    if measured is not None:
+        yield name, measured
+
+
+def _by_slices(slices: Slices, figure: Callable[[Latencies], float]) -> Measured | None:
+    """The median over slices of the difference, as one slice may have met with something else on the machine."""
+    figures = [(figure(base), figure(candidate)) for base, candidate in slices]
+    known = [(base, candidate) for base, candidate in figures if base > 0 and candidate > 0]
+    if not known:
+        return None
+    difference = median(math.log(candidate / base) for base, candidate in known)
+    return Measured("ns", median(base for base, _ in known), median(candidate for _, candidate in known), difference)
+
+
+def _tail(slices: Slices, label: str) -> Measured | None:
+    samples = [Distribution.of(chain.from_iterable(both[which].of[label] for both in slices)) for which in (0, 1)]
+    if min(map(len, samples)) < LEAST_FOR_TAIL:
+        return None
+    base, candidate = (max(1.0, each.percentile(0.99)) for each in samples)
+    return Measured("ns", base, candidate, math.log(candidate / base))
+
+
+def _costs(pair: Pair, slices: Slices) -> Iterator[tuple[str, Measured]]:
+    figures: dict[str, tuple[float | None, float | None]] = {
+        "memory": _of_both(pair, lambda side: side.costs.get("memory_per_operation")),
+        "database": pair.database_growth,
+        "statements": _of_both(pair, lambda side: _statements(side, slices)),
+        "errors": _of_both(pair, lambda side: side.errors.total() / max(1, side.operations)),
+    }
+    for name, (base, candidate) in figures.items():
+        if base is not None and candidate is not None:
+            cost = _COSTS[name]
+            difference = math.log((max(0.0, candidate) + cost.floor) / (max(0.0, base) + cost.floor))
+            yield name, Measured(cost.unit, base, candidate, difference)
+
+
+def _of_both(pair: Pair, figure: Callable[[Side], float | None]) -> tuple[float | None, float | None]:
+    base, candidate = pair.sides
+    return figure(base), figure(candidate)
+
+
+def _statements(side: Side, slices: Slices) -> float | None:
+    """The mean of all operations: those of each label, by its share in what both engines did."""
+    by_label: Mapping[str, float] = side.costs.get("statements_per_operation") or {}
+    done = {label: sum(len(base.of[label]) for base, _ in slices) for label in by_label}
+    total = sum(done.values())
+    return sum(by_label[label] * count for label, count in done.items()) / total if total else None

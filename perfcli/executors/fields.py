@@ -1,0 +1,123 @@
+"""The fields that loads share: durations and rates as scenario files write them, and the stages of a ramp."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from fractions import Fraction
+from typing import Annotated, Final, TypeVar
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
+
+from perfcli import units
+from perfcli.units import parse_duration_ns
+
+_UNITS_NS: Final = {
+    "h": 3_600 * units.NS_PER_S,
+    "m": 60 * units.NS_PER_S,
+    "s": units.NS_PER_S,
+    "ms": 10**6,
+    "us": 10**3,
+}
+
+
+def kind(name: str) -> WithJsonSchema:
+    """Marks a text as one of the kinds that the JSON Schema of scenario files defines by `name`."""
+    return WithJsonSchema({"type": "string", "x-kind": name})
+
+
+def _written_duration(value: object) -> str:
+    units.parse_duration_ns(value)
+    return str(value).strip()
+
+
+def _positive_duration(value: object) -> str:
+    if units.parse_duration_ns(value) == 0:
+        raise units.UnitError(f"{value!r} is no time at all: write more than 0")
+    return str(value).strip()
+
+
+DurationText = Annotated[str, BeforeValidator(_written_duration), kind("Duration")]
+"""A duration kept as it was written ("50ms"), known to parse."""
+
+PositiveDurationText = Annotated[str, BeforeValidator(_positive_duration), kind("PositiveDuration")]
+"""The same, and more than 0."""
+
+
+def duration_text(duration_ns: int) -> str:
+    """A duration as a person would write it, exact: "90s", "1500ms", "2h"."""
+    unit, size_ns = next(((unit, ns) for unit, ns in _UNITS_NS.items() if duration_ns % ns == 0), ("ns", 1))
+    return f"{duration_ns // size_ns}{unit}"
+
+
+_S_PER_H: Final = 3_600
+
+
+def _written_rate(value: object) -> str:
+    if units.parse_rate_per_s(value) < 0:
+        raise units.UnitError(f"{value!r:.60} is less than none: write 0/s or more")
+    return str(value).strip()
+
+
+def _positive_rate(value: object) -> str:
+    if exact_rate_per_s(_written_rate(value)) == 0:
+        raise units.UnitError(f"{value!r:.60} is no rate at all: write more than 0/s")
+    return str(value).strip()
+
+
+RateText = Annotated[str, BeforeValidator(_written_rate), kind("Rate")]
+"""A rate kept as it was written ("100/s"), known to parse, 0 or more."""
+
+PositiveRateText = Annotated[str, BeforeValidator(_positive_rate), kind("PositiveRate")]
+"""The same, and more than 0."""
+
+
+def exact_rate_per_s(text: str) -> Fraction:
+    """The rate that was written, to 15 digits an hour, as an exact number of events per second.
+
+    "0.1/s" is 1/10 and "7/m" is 7/60, which no float is: with one, arrivals that share an instant with the end of a
+    stage would fall to either side of it.
+    """
+    return Fraction(f"{units.parse_rate_per_s(text) * _S_PER_H:.15g}") / _S_PER_H
+
+
+_MOST_STAGES: Final = 100
+_MOST_SHOWN: Final = 8
+
+
+class Stage(BaseModel):
+    """What stages of any ramp share."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+    duration: DurationText = Field(description="how long it takes; 0s changes at once")
+
+    @property
+    def duration_ns(self) -> int:
+        """How long the stage takes, in nanoseconds."""
+        return parse_duration_ns(self.duration)
+
+
+AnyStage = TypeVar("AnyStage", bound=Stage)
+
+
+def total_ns(stages: Sequence[Stage]) -> int:
+    """How long stages take, one after another, in nanoseconds."""
+    return sum(stage.duration_ns for stage in stages)
+
+
+def _take_time(stages: list[AnyStage]) -> list[AnyStage]:
+    if total_ns(stages) == 0:
+        raise ValueError("they take no time at all: give one of them a duration of more than 0")
+    return stages
+
+
+Stages = Annotated[list[AnyStage], Field(min_length=1, max_length=_MOST_STAGES), AfterValidator(_take_time)]
+"""Stages that follow one another, and take some time together."""
+
+
+def path_text(levels: Sequence[object]) -> str:
+    """The levels a ramp goes through, e.g. "1 → 20 → 0"; of many, the first and the last."""
+    shown = list(map(str, levels))
+    if len(shown) > _MOST_SHOWN:
+        shown[_MOST_SHOWN - 2 : -1] = ["…"]
+    return " → ".join(shown)

@@ -1,0 +1,1 @@
+"""Saved runs: the store, baselines, comparing with them, trends."""

@@ -1,0 +1,193 @@
+"""Baselines: runs to compare with, by a name in the store or in a file of results."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from perfcli.errors import UsageError, Verdict
+from perfcli.history.compare import compare
+from perfcli.history.kept_files import read_all, read_runs
+from perfcli.history.kept_runs import KeptRun, kept_run
+from perfcli.history.store import Store, without_places
+from perfcli.outputs import check_folder, check_outputs
+from perfcli.results import BaselineComparison, RunResult, save_results
+
+BASELINES_SCHEMA_VERSION: Final = 1
+_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+_SUFFIX: Final = ".json"
+_HOW_TO_SAVE: Final = "digipal-perf run SCENARIO --save, then digipal-perf baseline save NAME"
+
+
+@dataclass(frozen=True, slots=True)
+class Baseline:
+    """One run of each of some scenarios, under a name."""
+
+    name: str
+    runs: tuple[RunResult, ...]
+
+    def judge(self, result: RunResult, *, strict: bool = False) -> BaselineComparison:
+        """A run against the one of the same scenario; incomparable where there is none."""
+        for run in self.runs:
+            if run.name == result.name:
+                return compare(run, result, name=self.name, strict=strict)
+        held = ", ".join(run.name for run in self.runs)
+        reason = f"the baseline has no run of {result.name}, only of {held}"
+        return BaselineComparison(name=self.name, change="incomparable", reasons=[reason], strict=strict)
+
+
+class _Record(BaseModel):
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+
+class ListedBaseline(_Record):
+    """A baseline, with what the history shows of its runs."""
+
+    name: str = Field(description="the baseline's name")
+    runs: list[KeptRun] = Field(description="one run of each of its scenarios")
+
+
+class BaselineList(_Record):
+    """The baselines of a store; `baseline list --json` writes it."""
+
+    kind: Literal["baselines"] = Field(default="baselines", description="tells the file from that of a run")
+    schema_version: Literal[1] = Field(default=BASELINES_SCHEMA_VERSION, description="rises as that of a run does")
+    baselines: list[ListedBaseline] = Field(description="each baseline, by name")
+
+
+def read_baseline(text: str, store: Store) -> Baseline:
+    """The baseline of a name in the store; of a file, where the text has a slash or ends in .json.
+
+    Raises:
+        UsageError: there is none, or it cannot be read.
+    """
+    path = baseline_file(text, store)
+    return Baseline(path.name if _is_file(text) else text, _one_of_each(read_runs(path), path))
+
+
+def baseline_file(text: str, store: Store) -> Path:
+    """The file of a baseline, as `read_baseline` finds it.
+
+    Raises:
+        UsageError: there is none of that name.
+    """
+    return Path(os.path.expanduser(text)) if _is_file(text) else _existing(text, store)
+
+
+def _is_file(text: str) -> bool:
+    return "/" in text or text.endswith(_SUFFIX)
+
+
+def save_baseline(
+    name: str, runs: Sequence[RunResult], store: Store, *, force: bool = False, results: Path | None = None
+) -> tuple[Path, bool]:
+    """Keep one run of each scenario under a name; what had it before is replaced.
+
+    Args:
+        results: the file that the runs were read from, which must not be replaced.
+
+    Returns:
+        Its file, and whether it replaced another.
+
+    Raises:
+        UsageError: the name is none, a run is no measure for others (unless forced), or it cannot be written.
+    """
+    path = _file_of(name, store)
+    unfit = [f"{run.name}: {reason}" for run in runs if (reason := _why_unfit(run))]
+    if unfit and not force:
+        raise UsageError(
+            f"baseline {name}: not saved, as other runs would be measured by this:\n  " + "\n  ".join(unfit),
+            hint="save a run that passed, or take it as it is with --force",
+        )
+    replaces = path.exists()
+    check_folder(store.baselines, "--store")
+    check_outputs({f"baseline {name}": path}, [results] if results else [])
+    save_results([without_places(run) for run in _one_of_each(runs, path)], path)
+    return path, replaces
+
+
+def list_baselines(store: Store) -> tuple[list[Baseline], list[str]]:
+    """All baselines of the store by name, and complaints about files that cannot be read."""
+    files, complaints = read_all(store.baselines, read_runs)
+    return [Baseline(path.stem, tuple(runs)) for path, runs in files], complaints
+
+
+def listed(baselines: Sequence[Baseline]) -> BaselineList:
+    """What is told of baselines, as a document."""
+    return BaselineList(
+        baselines=[ListedBaseline(name=each.name, runs=list(map(kept_run, each.runs))) for each in baselines]
+    )
+
+
+def remove_baseline(name: str, store: Store) -> Path:
+    """Remove a baseline, also one that cannot be read; return its file.
+
+    Raises:
+        UsageError: there is none of that name, or it cannot be removed.
+    """
+    path = _existing(name, store)
+    try:
+        path.unlink()
+    except OSError as error:
+        raise UsageError(f"{path}: cannot remove the baseline: {error.strerror}") from error
+    return path
+
+
+def newest_runs(runs: Sequence[RunResult]) -> list[RunResult]:
+    """Of kept runs, oldest first, the last of each scenario among those of the last one's engine.
+
+    Raises:
+        UsageError: there is none.
+    """
+    if not runs:
+        raise UsageError("no run has been kept here that could become a baseline", hint=_HOW_TO_SAVE)
+    version = runs[-1].version
+    return list({run.name: run for run in runs if run.version == version}.values())
+
+
+def _existing(name: str, store: Store) -> Path:
+    path = _file_of(name, store)
+    if path.exists():
+        return path
+    known = ", ".join(sorted(each.stem for each in store.baselines.glob(f"[!.]*{_SUFFIX}")))
+    raise UsageError(
+        f"no baseline is called {name} in {store.directory}: {'there are ' + known if known else 'there is none yet'}",
+        hint=f"to have one: {_HOW_TO_SAVE}; a file of results is named with its path, as ./results.json",
+    )
+
+
+def _file_of(name: str, store: Store) -> Path:
+    if not _NAME.fullmatch(name) or name.endswith(_SUFFIX):
+        raise UsageError(
+            f"{name!r:.80} is no name for a baseline",
+            hint="a name has up to 64 letters, digits, dots, _ and -, begins with a letter or digit, "
+            f"and does not end in {_SUFFIX}: that would be a file",
+        )
+    return store.baselines / f"{name}{_SUFFIX}"
+
+
+def _one_of_each(runs: Sequence[RunResult], path: Path) -> tuple[RunResult, ...]:
+    for run in runs:
+        if sum(other.name == run.name for other in runs) > 1:
+            raise UsageError(
+                f"{path}: several runs of {run.name}: which one is the baseline cannot be told",
+                hint="give a file with one run of each scenario",
+            )
+    return tuple(runs)
+
+
+def _why_unfit(run: RunResult) -> str:
+    """Why other runs should not be measured by this one; "" where they may."""
+    if run.verdict is not Verdict.PASS:
+        return "; ".join([f"its verdict is {run.verdict}", *run.reasons])
+    if not any(run.slices.values()):
+        return "it has no slices, which are what is compared: an older digipal-perf wrote it, or nothing succeeded"
+    if run.reference_ns is None:
+        return "the reference kernel never ran beside it, so its times have no unit"
+    return ""

@@ -1,0 +1,147 @@
+"""Is a run slower than the baseline's run of the same scenario? Two results in, a comparison out, without files.
+
+Times are compared in units of the reference kernel, which ran beside them: a machine that is slower today makes both
+slower. What the kernel took is itself a reading with noise, so all slices that share a reading are one value; many
+slices beside few readings must not look like many proofs. Operations that wait for the simulated AI are compared as
+they were timed. What is then a change, and what is not sure, says `level_shift`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from itertools import groupby
+from math import exp, log
+from statistics import fmean, median
+from typing import Final
+
+from perfcli.errors import Verdict
+from perfcli.history.fingerprint import differences
+from perfcli.history.level_shift import MARGIN, Change, Sides, judge
+from perfcli.history.waiting import waits_for_ai
+from perfcli.inference.hodges_lehmann import two_sample
+from perfcli.results import TOTAL, BaselineComparison, LoadSlice, OperationChange, RunResult
+
+Slices = Mapping[str, Sequence[LoadSlice]]
+_GRAVEST_FIRST: Final[tuple[Change, ...]] = ("regression", "inconclusive", "improvement", "no change")
+
+
+def compare(base: RunResult, now: RunResult, *, name: str = "", strict: bool = False) -> BaselineComparison:
+    """A run against an earlier one of the same scenario.
+
+    Args:
+        name: of the baseline.
+        strict: whether what could not be told fails the run too.
+    """
+    comparison = BaselineComparison(
+        name=name,
+        commit=base.commit,
+        engine_version=base.environment.engine_version,
+        started_at=base.started_at,
+        margin=MARGIN,
+        change="incomparable",
+        base_reference_ns=base.reference_ns,
+        reference_ns=now.reference_ns,
+        strict=strict,
+    )
+    if obstacles := _obstacles(base, now):
+        return comparison.model_copy(update={"reasons": obstacles})
+    operations = [_with_p50(change, base, now) for change in judge(_sides(base, now))]
+    gravest = min((each.change for each in operations), key=_GRAVEST_FIRST.index)
+    caution = [] if base.verdict is Verdict.PASS else [f"the verdict on the baseline's run is {base.verdict}"]
+    return comparison.model_copy(update={"change": gravest, "operations": operations, "reasons": caution})
+
+
+def _obstacles(base: RunResult, now: RunResult) -> list[str]:
+    """Why a run and its baseline cannot be compared; empty where they can."""
+    if now.starved:
+        return ["this run was starved"]  # its own reasons, beside this one, say by what
+    if now.unfit:
+        return [f"the verdict on this run is {now.verdict}"]
+    told = differences(base, now)
+    if base.starved:
+        told.append(f"the baseline's run was starved: {base.starved}")
+    for result, which in ((base, "the baseline"), (now, "this run")):
+        if not any(result.slices.values()):
+            told.append(f"{which} has no slices: nothing was measured, or an older digipal-perf wrote it")
+    return told
+
+
+def _sides(base: RunResult, now: RunResult) -> list[Sides]:
+    waiting = waits_for_ai(now.scenario)
+    cpu = _cpu_ratio(base, now)
+    names = [name for name in now.slices if base.slices.get(name) or now.slices[name]]
+    sides = [_side(name, base.slices.get(name, ()), now.slices[name], cpu, in_time=name in waiting) for name in names]
+    told = [each.name for each in sides if not each.lacks]
+    if len(told) < 2:
+        return sides
+    in_time = bool(waiting.intersection(told))
+    of_base, of_now = ({name: result.slices[name] for name in told} for result in (base, now))
+    counts = {name: sum(each.count for each in of_base[name]) for name in told}
+    then, today = (_mixed(slices, counts, in_time=in_time) for slices in (of_base, of_now))
+    return [*sides, _side(TOTAL, then, today, cpu, in_time=in_time)]
+
+
+def _side(name: str, base: Sequence[LoadSlice], now: Sequence[LoadSlice], cpu: float | None, *, in_time: bool) -> Sides:
+    write = _times if in_time else _paced
+    as_timed = exp(two_sample(_times(base), _times(now))) if base and now else 1.0
+    return Sides(name, write(base), write(now), in_time, as_timed, None if in_time else cpu)
+
+
+def _cpu_ratio(base: RunResult, now: RunResult) -> float | None:
+    """CPU time by operation, now to then, in units of the reference kernel; None of one vu, or if it is not known."""
+    costs = [_cpu_ns(result) for result in (base, now)]
+    if all(phase.vus == 1 for phase in now.phases) or None in costs:
+        return None
+    before, after = (cost or 0.0 for cost in costs)
+    return after / before if before and after else None
+
+
+def _cpu_ns(result: RunResult) -> float | None:
+    cpu, duration_ns, reference_ns = result.resources.cpu_mean, result.duration_ns, result.reference_ns
+    if cpu is None or duration_ns is None or not reference_ns or not result.total.attempts:
+        return None
+    return cpu * duration_ns / result.total.attempts / reference_ns
+
+
+def _times(slices: Sequence[LoadSlice]) -> list[float]:
+    return [_log_ns(each) for each in slices]
+
+
+def _paced(slices: Sequence[LoadSlice]) -> list[float]:
+    """In units of the reference kernel: one value for each of its readings."""
+    groups = groupby(slices, key=lambda each: each.reference_ns)
+    return [median(map(_log_ns, group)) - log(took_ns) for took_ns, group in groups if took_ns]
+
+
+def _log_ns(each: LoadSlice) -> float:
+    # a clock with coarse ticks can give 0 ns: a median is never taken for less than one tick of 1 ns
+    return log(max(1.0, each.median_ns))
+
+
+def _mixed(slices: Slices, counts: Mapping[str, int], *, in_time: bool) -> list[LoadSlice]:
+    """All operations as one: at each time the mean of their medians, weighted by their counts in the baseline.
+
+    With fixed weights, so that a mix that merely shifts towards a slower operation does not look like a slowdown.
+    """
+    finest = max(slices.values(), key=len)
+    mixed = []
+    for place, leading in enumerate(finest):
+        at_once = {name: own[place * len(own) // len(finest)] for name, own in slices.items()}
+        medians_ns = [each.median_ns * (1.0 if in_time else _pace(leading, each)) for each in at_once.values()]
+        mean_ns = fmean(medians_ns, weights=[counts[name] for name in at_once])
+        mixed.append(leading.model_copy(update={"median_ns": mean_ns}))
+    return mixed
+
+
+def _pace(leading: LoadSlice, other: LoadSlice) -> float:
+    """How much longer things took during one slice than during another."""
+    return leading.reference_ns / other.reference_ns if leading.reference_ns and other.reference_ns else 1.0
+
+
+def _with_p50(change: OperationChange, base: RunResult, now: RunResult) -> OperationChange:
+    return change.model_copy(update={"base_p50_ns": _p50_ns(base, change.name), "p50_ns": _p50_ns(now, change.name)})
+
+
+def _p50_ns(result: RunResult, name: str) -> float | None:
+    found = result.total if name == TOTAL else next((each for each in result.operations if each.name == name), None)
+    return found.latency.p50_ns if found and found.latency else None

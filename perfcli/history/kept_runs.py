@@ -1,0 +1,108 @@
+"""Kept runs in a row: which can stand in one series, and what is shown of each."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from math import isfinite
+from typing import Final, Literal, NamedTuple
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from perfcli.errors import Verdict
+from perfcli.figures import METRICS, View
+from perfcli.history.fingerprint import Fingerprint
+from perfcli.results import RunResult
+
+HISTORY_SCHEMA_VERSION: Final = 1
+
+
+class _Record(BaseModel):
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+
+class KeptRun(_Record):
+    """What the history shows of a run; null is what it did not measure."""
+
+    started_at: str = Field(description="when the run began: UTC, ISO 8601")
+    scenario: str = Field(description="the scenario's name")
+    engine_version: str = Field(default="", description="digest of the engine's source files")
+    commit: str = Field(description="the commit that holds exactly these sources; empty if none is known to")
+    engine_modified: bool = Field(
+        default=False, description="whether they differ from the commit checked out around them"
+    )
+    verdict: Verdict = Field(description="how the run ended")
+    iterations_per_s: float | None = Field(description="as `iteration_rate`")
+    operations: int = Field(description="operations that answered rightly")
+    p50_ns: float | None = Field(description="median latency of all operations")
+    p99_ns: float | None = Field(description="99th percentile of the latency of all operations")
+    memory_growth_bytes: int | None = Field(description="as `memory.growth`")
+
+
+class History(_Record):
+    """Kept runs, oldest first; `history --json` writes it."""
+
+    kind: Literal["history"] = Field(default="history", description="tells the file from that of a run")
+    schema_version: Literal[1] = Field(default=HISTORY_SCHEMA_VERSION, description="rises as that of a run does")
+    runs: list[KeptRun] = Field(description="kept runs, oldest first")
+    older: int = Field(default=0, description="runs before these, which `--last` left out")
+
+
+class Series(NamedTuple):
+    """Runs that can be compared with the newest of them."""
+
+    runs: list[RunResult]
+    """Oldest first."""
+
+    left_out: dict[str, int]
+    """How many others there are, by why they cannot."""
+
+
+def comparable(runs: Sequence[RunResult]) -> Series:
+    """Of runs of one scenario, oldest first, those that came to an end where the newest did, doing the same work."""
+    ended = [run for run in runs if not run.unfit]
+    newest = Fingerprint.of(ended[-1]) if ended else None
+    why = [(run, _why_left_out(run, newest)) for run in runs]
+    return Series([run for run, reason in why if not reason], dict(Counter(reason for _, reason in why if reason)))
+
+
+def history(runs: Sequence[RunResult], last: int | None = None) -> History:
+    """The history of runs, oldest first; of the last so many."""
+    shown = list(runs)[-last:] if last else list(runs)
+    return History(runs=list(map(kept_run, shown)), older=len(runs) - len(shown))
+
+
+def kept_run(run: RunResult) -> KeptRun:
+    """What is shown of a run."""
+    latency = run.total.latency
+    return KeptRun(
+        started_at=run.started_at,
+        scenario=run.name,
+        engine_version=run.environment.engine_version,
+        commit=run.commit,
+        engine_modified=run.engine_modified,
+        verdict=run.verdict,
+        iterations_per_s=METRICS["iteration_rate"].value(View(run)),
+        operations=run.total.ok,
+        p50_ns=_finite(latency.p50_ns) if latency else None,
+        p99_ns=_finite(latency.p99_ns) if latency else None,
+        memory_growth_bytes=run.memory.growth,
+    )
+
+
+def _finite(value: float) -> float | None:
+    """A figure; None for what a file of elsewhere may hold in its place."""
+    return value if isfinite(value) else None
+
+
+def _why_left_out(run: RunResult, newest: Fingerprint | None) -> str:
+    if run.unfit or newest is None:
+        return run.unfit
+    own = Fingerprint.of(run)
+    if own.scenario != newest.scenario:
+        return "other work"
+    if (own.cpu, own.cores, own.system) != (newest.cpu, newest.cores, newest.system):
+        return "another machine"
+    if own.usable_cpus != newest.usable_cpus:
+        return "another number of CPUs"
+    return "" if own == newest else "another Python or SQLite"

@@ -1,0 +1,216 @@
+"""How a metric went from run to run, and where its level changed.
+
+Times of work are held against the reference kernel, which ran beside them: value = time / kernel's time. They are told
+at one pace, that of the median run, so that they still read as times. Operations that wait for the simulated AI, and
+all other metrics, are taken as they were measured. Each metric is a series of its own, judged at alpha 0.01.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Sequence
+from math import isfinite
+from statistics import median
+from typing import Final, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from perfcli.errors import UsageError
+from perfcli.figures import METRICS, Better
+from perfcli.history.kept_metrics import Subject, observed, subject_of
+from perfcli.history.kept_runs import comparable
+from perfcli.history.waiting import waits_for_ai
+from perfcli.inference.change_point import Change, changes
+from perfcli.results import RunResult
+from perfcli.units import Unit
+
+TREND_SCHEMA_VERSION: Final = 1
+_HASH_DIGITS: Final = 12
+_HASH: Final = re.compile(r"[0-9a-f]{7,64}", re.ASCII)
+
+
+class _Record(BaseModel):
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+
+class TrendPoint(_Record):
+    """One run."""
+
+    run: int = Field(description="its place among the runs that are compared, from 0")
+    started_at: str = Field(description="when the run began: UTC, ISO 8601")
+    engine_version: str = Field(default="", description="digest of the engine's source files")
+    commit: str = Field(description="the commit that holds exactly these sources; empty if none is known to")
+    engine_modified: bool = Field(
+        default=False, description="whether they differ from the commit checked out around them"
+    )
+    measured: float = Field(description="in the metric's base unit: ns, bytes, a fraction, per second or a count")
+    reference_ns: float | None = Field(description="median time of the reference kernel in this run")
+    value: float = Field(
+        description="what is compared, in the same unit: of a time of work, at the pace of the median run"
+    )
+
+
+class ChangePoint(_Record):
+    """Two stretches of runs on different levels."""
+
+    index: int = Field(description="of the first point on the new level; of a drift, of the last of its points")
+    last_before: str = Field(description="commit of the last run on the old level; of a drift, of its first run")
+    first_after: str = Field(description="commit of the first run on the new level; of a drift, of its last run")
+    version_before: str = Field(default="", description="digest of the engine's sources in the run of `last_before`")
+    version_after: str = Field(default="", description="digest of the engine's sources in the run of `first_after`")
+    began_after: str = Field(description="when the former of these two runs began: UTC, ISO 8601")
+    seen_at: str = Field(description="when the latter began: UTC, ISO 8601")
+    before: float = Field(description="median of the runs before the change")
+    after: float = Field(description="median of those after it")
+    shift: float | None = Field(description="0.1 is 10% more; null if it was 0 before")
+    gradual: bool = Field(description="whether it is a drift over many runs, not a step")
+    is_worse: bool = Field(description="whether the new level is the worse one; never if neither direction is")
+    confirm: str = Field(
+        description="the `ab` command that compares the two commits; empty if a commit is unknown or both runs "
+        "are of the same sources"
+    )
+
+
+class MetricTrend(_Record):
+    """One metric from run to run."""
+
+    metric: str = Field(description="as a threshold names it")
+    unit: Unit = Field(description="the kind of quantity, as of a threshold")
+    better: Better = Field(description="which direction is an improvement")
+    at_one_pace: bool = Field(description="whether values are corrected for the machine's pace")
+    points: list[TrendPoint] = Field(description="each run that has it, oldest first")
+    missing: int = Field(description="runs without this metric")
+    changes: list[ChangePoint] = Field(description="where its level changed")
+
+
+class Trend(_Record):
+    """All that is known of how a scenario's metrics went; `trend --json` writes it."""
+
+    kind: Literal["trend"] = Field(default="trend", description="tells the file from that of a run")
+    schema_version: Literal[1] = Field(default=TREND_SCHEMA_VERSION, description="rises as that of a run does")
+    scenario: str = Field(description="the scenario's name")
+    runs: int = Field(description="kept runs of this scenario")
+    left_out: dict[str, int] = Field(description="runs that cannot be compared with the newest, by why")
+    pace_ns: float | None = Field(description="what the reference kernel takes at the pace of the median run")
+    metrics: list[MetricTrend] = Field(description="each metric that was asked for")
+
+
+def trend(runs: Sequence[RunResult], metric: str = "", *, phase: str = "", reference: str = "") -> Trend:
+    """The trend of one metric, or of the p50 of each operation and of all.
+
+    Args:
+        runs: of one scenario, oldest first, at least one.
+        metric: as a threshold names it.
+        phase: the phase it is of; the whole run if that is empty.
+        reference: how the scenario is named to other commands, where not by its name.
+
+    Raises:
+        UsageError: no run came to an end, the metric is none, or the newest run's scenario cannot be understood.
+    """
+    scenario = runs[-1].name
+    series = comparable(runs)
+    if not series.runs:
+        counts = ", ".join(f"{reason} ({count})" for reason, count in series.left_out.items())
+        raise UsageError(f"no kept run of {scenario} came to an end: {counts}", hint="digipal-perf history shows them")
+    newest = series.runs[-1]
+    if phase and not metric:
+        raise UsageError(f"--phase {phase}: name the metric too", hint="e.g. --metric latency.p50")
+    subjects = [subject_of(metric, newest, phase)] if metric else _p50s(newest)
+    waiting = _waiting(newest)
+    paces = [run.reference_ns for run in series.runs if run.reference_ns]
+    pace_ns = median(paces) if paces else None
+    metrics = [
+        _of_metric(subject, series.runs, pace_ns if _is_of_work(subject, waiting) else None, reference or scenario)
+        for subject in subjects
+    ]
+    return Trend(scenario=scenario, runs=len(runs), left_out=series.left_out, pace_ns=pace_ns, metrics=metrics)
+
+
+def _p50s(run: RunResult) -> list[Subject]:
+    """Of each operation, and of all where there are several."""
+    operations = [operation.name for operation in run.operations]
+    whole = [""] if len(operations) != 1 else []
+    return [Subject(METRICS["latency"], operation, "p50") for operation in [*whole, *operations]]
+
+
+def _waiting(run: RunResult) -> frozenset[str]:
+    try:
+        return waits_for_ai(run.scenario)
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(map(str, first["loc"]))
+        raise UsageError(
+            f"the newest kept run of {run.name} holds a scenario this version cannot read: {place}: {first['msg']}",
+            hint=f"keep a new one: digipal-perf run {run.name} --save",
+        ) from error
+
+
+def _is_of_work(subject: Subject, waiting: frozenset[str]) -> bool:
+    """Whether a metric is a time that follows the machine's pace; the time of all does, where nothing waits."""
+    waits = subject.operation in waiting if subject.operation else bool(waiting)
+    return subject.metric.unit is Unit.DURATION and subject.metric.per_operation and not waits
+
+
+def _of_metric(subject: Subject, runs: Sequence[RunResult], pace_ns: float | None, reference: str) -> MetricTrend:
+    found = [_point(at, run, subject, pace_ns) for at, run in enumerate(runs)]
+    points = [point for point in found if point is not None]
+    return MetricTrend(
+        metric=str(subject),
+        unit=subject.metric.unit,
+        better=subject.metric.better,
+        at_one_pace=pace_ns is not None,
+        points=points,
+        missing=len(found) - len(points),
+        changes=[
+            _change_point(change, points, reference, subject.metric.better)
+            for change in changes([point.value for point in points])
+        ],
+    )
+
+
+def _point(at: int, run: RunResult, subject: Subject, pace_ns: float | None) -> TrendPoint | None:
+    measured = observed(run, subject)
+    if measured is None or not isfinite(measured) or (pace_ns and not run.reference_ns):
+        return None
+    factor = pace_ns / run.reference_ns if pace_ns and run.reference_ns else 1.0
+    return TrendPoint(
+        run=at,
+        started_at=run.started_at,
+        engine_version=run.environment.engine_version,
+        commit=run.commit,
+        engine_modified=run.engine_modified,
+        measured=measured,
+        reference_ns=run.reference_ns,
+        value=measured * factor,
+    )
+
+
+def _change_point(change: Change, points: Sequence[TrendPoint], reference: str, better: Better) -> ChangePoint:
+    index = change.end - 1 if change.gradual else change.index
+    old, new = points[change.begin if change.gradual else index - 1], points[index]
+    return ChangePoint(
+        index=index,
+        last_before=old.commit,
+        first_after=new.commit,
+        version_before=old.engine_version,
+        version_after=new.engine_version,
+        began_after=old.started_at,
+        seen_at=new.started_at,
+        before=change.before,
+        after=change.after,
+        shift=change.shift if isfinite(change.shift) else None,
+        gradual=change.gradual,
+        is_worse=better is (Better.MORE if change.after < change.before else Better.LESS),
+        confirm=_confirm(reference, old, new),
+    )
+
+
+def _confirm(reference: str, base: TrendPoint, candidate: TrendPoint) -> str:
+    """The command that would show the change again; "" if a commit is not known, or both have the same sources."""
+    hashes = [_HASH.fullmatch(point.commit) for point in (base, candidate)]
+    old, new = (found[0][:_HASH_DIGITS] if found else "" for found in hashes)
+    same_sources = base.engine_version == candidate.engine_version != ""
+    if not old or not new or old == new or same_sources:
+        return ""
+    return shlex.join(["digipal-perf", "ab", reference, "--base", old, "--candidate", new])

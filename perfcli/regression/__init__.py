@@ -1,1 +1,0 @@
-"""Is it slower than before? Pairs of engines, kept runs, baselines and trends."""

@@ -1,0 +1,313 @@
+"""The rule for baselines, on fabricated slices: no clock, no engine."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from random import Random
+from typing import Any
+
+import pytest
+
+from perfcli.errors import ExitCode, Verdict
+from perfcli.history.compare import compare
+from perfcli.results import (
+    BaselineComparison,
+    Environment,
+    LoadSlice,
+    OperationChange,
+    OperationResult,
+    PhaseResult,
+    ResourceResult,
+    RunResult,
+)
+
+MakeRun = Callable[..., RunResult]
+SCENARIO: dict[str, Any] = {
+    "name": "test",
+    "engine": {"ai": {"latency": "50ms"}},
+    "load": {"executor": "shared-iterations", "iterations": 100},
+    "flow": [{"operation": "load_pet"}, {"operation": "save_pet"}, {"operation": "interact"}],
+}
+HERE = Environment(
+    tool_version="1", python="CPython 3.11.7", sqlite="3.40.1", system="Linux 6.1", machine="x86_64", cpu_count=2
+)
+
+
+def slices(
+    typical_ns: float, *, pace_ns: float = 20_000, count: int = 40, noise: float = 0.03, seed: int = 1
+) -> list[LoadSlice]:
+    """Parts of an operation that takes so long on a machine of that pace, which wanders by 10 %."""
+    random = Random(seed)
+    made = []
+    for place in range(count):
+        reference_ns = pace_ns * random.uniform(0.9, 1.1)
+        median_ns = typical_ns * reference_ns / 20_000 * random.gauss(1, noise)
+        made.append(
+            LoadSlice(start_ns=place, count=10, mean_ns=median_ns, median_ns=median_ns, reference_ns=reference_ns)
+        )
+    return made
+
+
+def run(operations: dict[str, Sequence[LoadSlice]], **changes: Any) -> RunResult:
+    """A run of these operations."""
+    return RunResult(
+        **{
+            "name": "test",
+            "scenario": SCENARIO,
+            "plan": "",
+            "seed": 1,
+            "started_at": "2026-01-02T03:04:05+00:00",
+            "verdict": Verdict.PASS,
+            "total": OperationResult(name="all operations", ok=1, failed=0),
+            "slices": operations,
+            "digest": "",
+            "performed_as_planned": True,
+            "environment": HERE,
+            **changes,
+        }
+    )
+
+
+def changes(comparison: BaselineComparison) -> dict[str, str]:
+    """What became of each operation."""
+    return {each.name: each.change for each in comparison.operations}
+
+
+def one(comparison: BaselineComparison) -> OperationChange:
+    """The only operation."""
+    (operation,) = comparison.operations
+    return operation
+
+
+def test_a_slower_operation_is_found_and_its_ratio_is_told() -> None:
+    found = compare(run({"load_pet": slices(100)}), run({"load_pet": slices(130, seed=2)}))
+    assert (found.change, found.exit_code) == ("regression", ExitCode.REGRESSION)
+    assert one(found).ratio == pytest.approx(1.3, rel=0.02)
+
+
+def test_a_faster_one_is_an_improvement_and_passes() -> None:
+    found = compare(run({"load_pet": slices(100)}), run({"load_pet": slices(70, seed=2)}), strict=True)
+    assert (found.change, found.exit_code) == ("improvement", ExitCode.PASS)
+
+
+@pytest.mark.parametrize("pace_ns", [12_000, 20_000, 35_000])
+def test_a_machine_of_another_pace_makes_nothing_slower(pace_ns: float) -> None:
+    found = compare(run({"load_pet": slices(100)}), run({"load_pet": slices(100, pace_ns=pace_ns, seed=2)}))
+    assert found.change == "no change"
+    assert one(found).ratio == pytest.approx(1, rel=0.03)
+
+
+@pytest.mark.parametrize("pace_ns", [18_000, 35_000])
+def test_nor_does_it_hide_a_slower_engine(pace_ns: float) -> None:
+    found = compare(run({"load_pet": slices(100)}), run({"load_pet": slices(130, pace_ns=pace_ns, seed=2)}))
+    assert found.change == "regression"
+
+
+@pytest.mark.parametrize(("typical_ns", "pace_ns"), [(150, 10_000), (70, 40_000)])
+def test_units_and_times_that_contradict_each_other_are_inconclusive(typical_ns: float, pace_ns: float) -> None:
+    """Twice as fast a machine, and no less time: an engine that waits for a disk, or one that became slower."""
+    found = compare(run({"load_pet": slices(100)}), run({"load_pet": slices(typical_ns, pace_ns=pace_ns, seed=2)}))
+    assert found.change == "inconclusive"
+    assert "times as timed: the machine's pace changed too much" in one(found).reason
+
+
+def test_ten_percent_is_significant_but_below_the_margin() -> None:
+    found = compare(run({"load_pet": slices(100)}), run({"load_pet": slices(110, seed=2)}))
+    assert found.change == "no change"
+    assert (one(found).p_slower or 1) < 0.01
+
+
+def test_much_slower_at_the_median_but_not_significant_is_inconclusive() -> None:
+    base, now = slices(100, count=6, noise=0.6), slices(140, count=6, noise=0.6, seed=3)
+    found = one(compare(run({"load_pet": base}), run({"load_pet": now})))
+    assert (found.ratio or 0) > 1.15
+    assert found.change == "inconclusive"
+    assert "that this is more than 5% is not sure" in found.reason
+
+
+def test_above_the_margin_is_not_enough_where_it_may_be_less_than_five_percent() -> None:
+    """Surely slower at all (p 0.0005), and by 18 %; but not surely by more than 5 %."""
+    base, now = slices(100, count=10, noise=0.12), slices(121, count=10, noise=0.12, seed=7)
+    found = one(compare(run({"load_pet": base}), run({"load_pet": now})))
+    assert (found.ratio or 0) > 1.15
+    assert (found.p_slower or 0) > 0.01
+    assert found.change == "inconclusive"
+
+
+def restless(made: Sequence[LoadSlice], factor: float) -> list[LoadSlice]:
+    """The same slices, with three eighths of the run in which everything took longer."""
+    eighth = len(made) // 8
+    return [
+        each.model_copy(update={"median_ns": each.median_ns * (factor if at // eighth in (1, 4, 6) else 1)})
+        for at, each in enumerate(made)
+    ]
+
+
+@pytest.mark.parametrize(("factor", "change"), [(2.0, "inconclusive"), (1.1, "regression")])
+def test_a_shift_must_be_more_than_what_comes_and_goes_within_a_run(factor: float, change: str) -> None:
+    """Neighbouring slices share what else the machine does: three disturbances look like fifteen proofs."""
+    now = restless(slices(118, seed=2), factor)
+    found = one(compare(run({"load_pet": slices(100)}), run({"load_pet": now})))
+    assert (found.ratio or 0) > 1.15
+    assert (found.p_slower or 1) < 0.01
+    assert found.change == change
+    assert ("within one run it changed by" in found.reason) is (change == "inconclusive")
+
+
+def test_twenty_percent_between_steady_runs_is_found() -> None:
+    for seed in range(20):
+        base, now = slices(100, seed=2 * seed), slices(120, seed=2 * seed + 1)
+        assert compare(run({"load_pet": base}), run({"load_pet": now})).change == "regression"
+
+
+def test_slices_that_share_a_reading_of_the_pace_are_one_value() -> None:
+    """Forty slices beside a single reading would prove anything: the reading's own noise is in all of them."""
+    shared = [each.model_copy(update={"reference_ns": 31_000.0}) for each in slices(150, seed=2)]
+    found = compare(run({"load_pet": slices(100)}), run({"load_pet": shared}))
+    assert found.change == "inconclusive"
+    assert one(found).reason.startswith("1 readings of the machine's pace beside it now, 5 are needed")
+
+
+def test_a_slice_without_a_reading_says_nothing() -> None:
+    unknown = [each.model_copy(update={"reference_ns": None}) for each in slices(100)]
+    assert compare(run({"load_pet": slices(100)}), run({"load_pet": unknown})).change == "inconclusive"
+
+
+@pytest.mark.parametrize(("base", "now", "when"), [(4, 40, "in the baseline"), (40, 4, "now"), (0, 40, "baseline")])
+def test_few_slices_are_inconclusive(base: int, now: int, when: str) -> None:
+    found = compare(
+        run({"load_pet": slices(100, count=base), "save_pet": slices(50)}),
+        run({"load_pet": slices(300, count=now), "save_pet": slices(50)}),
+    )
+    assert changes(found)["load_pet"] == "inconclusive"
+    assert when in found.operations[0].reason
+    assert found.change == "inconclusive"
+
+
+def test_inconclusive_fails_only_where_strict() -> None:
+    few = run({"load_pet": slices(100, count=2)})
+    assert compare(few, few).exit_code is ExitCode.PASS
+    assert compare(few, few, strict=True).exit_code is ExitCode.REGRESSION
+
+
+def test_an_operation_that_waits_for_the_ai_is_compared_as_timed() -> None:
+    """50 ms of waiting are 50 ms on a machine that is half as fast."""
+    base = slices(50e6)
+    now = [then.model_copy(update={"reference_ns": then.reference_ns and then.reference_ns / 2}) for then in base]
+    found = one(compare(run({"interact": base}), run({"interact": now})))
+    assert (found.in_time, found.change, found.ratio) == (True, "no change", 1.0)
+
+
+def test_without_latency_of_the_ai_it_is_compared_in_units() -> None:
+    scenario = {**SCENARIO, "engine": {"ai": {"latency": "0ms"}}}
+    talk = run({"interact": slices(100)}, scenario=scenario)
+    assert not one(compare(talk, talk)).in_time
+
+
+class TestTotal:
+    """All operations as one."""
+
+    def test_of_one_operation_there_is_none(self) -> None:
+        assert len(compare(run({"load_pet": slices(100)}), run({"load_pet": slices(100)})).operations) == 1
+
+    def test_is_weighted_by_the_baseline(self) -> None:
+        base = {"load_pet": slices(100), "save_pet": slices(1_000, seed=3)}
+        now = {"load_pet": slices(200, seed=2), "save_pet": slices(1_000, seed=4)}
+        total = compare(run(base), run(now)).operations[-1]
+        assert total.name == "all operations"
+        assert total.ratio == pytest.approx(1_200 / 1_100, rel=0.02)
+
+    def test_a_mix_that_shifts_is_no_slowdown(self) -> None:
+        base = {"load_pet": slices(100), "save_pet": slices(1_000, seed=3)}
+        more_saves = [each.model_copy(update={"count": 90}) for each in slices(1_000, seed=4)]
+        now = {"load_pet": slices(100, seed=2), "save_pet": more_saves}
+        assert set(changes(compare(run(base), run(now))).values()) == {"no change"}
+
+    def test_leaves_out_what_cannot_be_told(self) -> None:
+        base = {"load_pet": slices(100), "save_pet": slices(50), "interact": slices(9)}
+        found = compare(run(base), run({"load_pet": slices(100), "save_pet": slices(50), "interact": []}))
+        assert changes(found)["interact"] == "inconclusive"
+        assert found.operations[-1].ratio == 1.0
+
+
+class TestIncomparable:
+    """What cannot be compared is said so, and neither passes nor fails by itself."""
+
+    BASE = run({"load_pet": slices(100)})
+
+    @pytest.mark.parametrize(
+        ("changed", "told"),
+        [
+            ({"environment": HERE.model_copy(update={"python": "CPython 3.12.1"})}, "Python is CPython 3.12.1, was"),
+            ({"scenario": {**SCENARIO, "setup": {"pets": 7}}}, "setup.pets is 7, was not there"),
+            ({"slices": {"load_pet": []}}, "this run has no slices"),
+            ({"verdict": Verdict.INVALID}, "the verdict on this run is invalid"),
+            ({"verdict": Verdict.INTERRUPTED}, "the verdict on this run is interrupted"),
+        ],
+    )
+    def test_says_why(self, changed: dict[str, Any], told: str) -> None:
+        slower = run({"load_pet": slices(300)}).model_copy(update=changed)
+        found = compare(self.BASE, slower)
+        assert (found.change, found.exit_code, found.operations) == ("incomparable", ExitCode.PASS, [])
+        assert told in "; ".join(found.reasons)
+        assert compare(self.BASE, slower, strict=True).exit_code is ExitCode.INVALID
+
+    def test_a_run_with_failed_thresholds_is_compared(self) -> None:
+        slower = run({"load_pet": slices(300)}, verdict=Verdict.FAIL)
+        assert compare(self.BASE, slower).change == "regression"
+
+
+def test_a_baseline_that_was_forced_is_told() -> None:
+    load = {"load_pet": slices(100)}
+    assert compare(run(load, verdict=Verdict.INTERRUPTED), run(load)).reasons == [
+        "the verdict on the baseline's run is interrupted"
+    ]
+    assert compare(run(load), run(load)).reasons == []
+
+
+def test_a_regression_hides_no_failed_threshold_and_no_failed_threshold_hides_it() -> None:
+    found = compare(run({"load_pet": slices(100)}), run({"load_pet": slices(300)}))
+    assert run({}, baseline=found).exit_code == ExitCode.REGRESSION
+    failed = run({}, baseline=found, verdict=Verdict.FAIL)
+    assert failed.exit_code == ExitCode.THRESHOLD_FAILED
+    assert failed.baseline is not None
+    assert failed.baseline.change == "regression"
+
+
+@pytest.mark.slow
+def test_simulated_runs_of_one_engine_cry_wolf_rarely_and_a_slower_one_is_found() -> None:
+    """At 10 % noise of the pace and 3 % of the engine, with 5 % between processes."""
+    random = Random(7)
+    alarms = found = 0
+    for trial in range(60):
+        base, now = (100 * random.gauss(1, 0.05) for _ in range(2))
+        of_base = run({"load_pet": slices(base, seed=2 * trial)})
+        alarms += compare(of_base, run({"load_pet": slices(now, seed=2 * trial + 1)})).change == "regression"
+        found += compare(of_base, run({"load_pet": slices(now * 1.4, seed=2 * trial + 1)})).change == "regression"
+    assert alarms <= 2
+    assert found >= 57
+
+
+def shared(typical_ns: float, cpu_ns: float, *, seed: int) -> RunResult:
+    """A run of five vus in one process, each operation of which takes so much CPU time."""
+    whole = OperationResult(name="all operations", ok=1_000, failed=0)
+    return run(
+        {"load_pet": slices(typical_ns, seed=seed)},
+        phases=[PhaseResult(name="load", plan="", vus=5, total=whole)],
+        total=whole,
+        duration_ns=1_000_000_000,
+        reference_ns=20_000,
+        resources=ResourceResult(cpu_mean=1_000 * cpu_ns / 1e9),
+    )
+
+
+@pytest.mark.parametrize(("cpu_ns", "change"), [(62_000, "inconclusive"), (120_000, "regression")])
+def test_vus_that_wait_for_one_another_are_no_regression_of_the_engine(cpu_ns: float, change: str) -> None:
+    comparison = compare(shared(60_000, 60_000, seed=1), shared(150_000, cpu_ns, seed=2))
+    assert one(comparison).change == change
+    assert ("its vus wait for one another" in one(comparison).reason) == (change == "inconclusive")
+
+
+def test_less_waiting_is_no_improvement_of_the_engine() -> None:
+    comparison = compare(shared(150_000, 60_000, seed=1), shared(60_000, 58_000, seed=2))
+    assert one(comparison).change == "inconclusive"
