@@ -28,6 +28,7 @@ BOTTOM_UP = [
     "figures",
     "thresholds",
     "executors",
+    "operations",
     "scenario",
     "judgement",
     "plan",

@@ -1,0 +1,1 @@
+"""Operations: what a step of a flow does."""

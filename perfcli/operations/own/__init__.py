@@ -1,0 +1,1 @@
+"""Operations of your own: Python functions in files that a scenario names."""
