@@ -1,0 +1,299 @@
+"""What an operation of your own is given: the pet it acts on, the engine, seeded random numbers, and how it reports."""
+
+from __future__ import annotations
+
+import math
+import string
+import sys
+from collections.abc import Awaitable, Callable, Collection, Mapping
+from copy import copy, deepcopy
+from dataclasses import dataclass, field
+from pathlib import Path
+from random import Random
+from typing import Any, Final, TypeVar, overload
+
+_Function = TypeVar("_Function", bound=Callable[..., Any])
+
+MARK: Final = "__digipal_perf_counters__"
+"""The attribute by which a decorated function is known; it holds the counters."""
+
+_LETTERS: Final = string.ascii_lowercase
+_PLAIN: Final = (str, int, float, type(None))  # bool is an int
+
+
+@overload
+def operation(function: _Function, /) -> _Function: ...
+
+
+@overload
+def operation(*, counters: Mapping[str, str] | None = None) -> Callable[[_Function], _Function]: ...
+
+
+def operation(
+    function: _Function | None = None, /, *, counters: Mapping[str, str] | None = None
+) -> _Function | Callable[[_Function], _Function]:
+    """Make a function a step of flows; its keyword parameters are the step's settings.
+
+    Args:
+        counters: what `ctx.count` adds up, each with its unit: "count", "size" (bytes) or "duration" (nanoseconds).
+    """
+
+    def mark(decorated: _Function) -> _Function:
+        setattr(decorated, MARK, dict(counters or {}))
+        return decorated
+
+    return mark if function is None else mark(function)
+
+
+class CheckFailed(Exception):  # noqa: N818 - it is shown as the kind of failure, without its type
+    """`ctx.check` was given a condition that does not hold."""
+
+
+class Misuse(Exception):  # noqa: N818 - as above
+    """The function uses its context in a way that cannot be; the text says where."""
+
+
+class TimedBlock:
+    """The timed part of one call: `with ctx.timed(): …`.
+
+    Between its two readings of the clock lie your block, the return from `__enter__` and the call of `__exit__`.
+    """
+
+    __slots__ = ("_misuse", "_now_ns", "end_ns", "start_ns")
+
+    def __init__(self, now_ns: Callable[[], int], misuse: Callable[[str], Exception]) -> None:
+        self.start_ns = 0
+        """0 until the block begins."""
+        self.end_ns = 0
+        self._now_ns = now_ns
+        self._misuse = misuse
+
+    def __enter__(self) -> None:
+        if self.start_ns:
+            raise self._misuse("a second ctx.timed() in one call")
+        self.start_ns = self._now_ns()
+
+    def __exit__(self, *_: object) -> None:
+        end_ns = self._now_ns()
+        # the block of a second, refused `with` around the first one ends here too
+        self.end_ns = self.end_ns or end_ns
+
+
+@dataclass(slots=True)
+class Surroundings:
+    """What all calls of one step by one vu have in common.
+
+    Args:
+        shown: the operation's file, as messages name it.
+        path: the file name that its code objects bear.
+        user_of: user index → user id; may raise `StepImpossible`.
+        load_pet: user id → the stored pet, or None; None on a target without a storage.
+        fields: the fields of a pet that `wrote` takes.
+        refused_fields: those that it does not take in this scenario, with the reason.
+        call_tool: calls a tool of the MCP server; None on other targets.
+        folder: where files may be kept; removed with the run.
+        now_ns: the clock, in nanoseconds.
+        random: the vu's own.
+    """
+
+    shown: str
+    path: str
+    vu: int
+    counters: Collection[str]
+    user_of: Callable[[int], str]
+    folder: Path
+    now_ns: Callable[[], int]
+    random: Random
+    engine: Any = None
+    storage: Any = None
+    load_pet: Callable[[str], Any] | None = None
+    fields: Collection[str] = ()
+    refused_fields: Mapping[str, str] = field(default_factory=dict)
+    call_tool: Callable[[str, Mapping[str, Any]], Awaitable[Any]] | None = None
+
+
+class Context:
+    """One call of an operation of your own. Each call has a new one; keep none beyond its call."""
+
+    __slots__ = (
+        "_around",
+        "_awaited",
+        "_block",
+        "_index",
+        "acted_on",
+        "began_ns",
+        "counts",
+        "ended_ns",
+        "failure",
+        "passed_cache",
+        "random",
+        "vu",
+        "written",
+    )
+
+    vu: int
+    """The number of the vu, from 0."""
+    random: Random
+    """Seeded by the run's seed, the vu and the step: the same seed draws the same numbers."""
+
+    def __init__(self, around: Surroundings, index: int) -> None:
+        self.vu = around.vu
+        self.random = around.random
+        self._around = around
+        self._index = index
+        self._block: TimedBlock | None = None
+        self._awaited = 0
+        # what the harness writes and reads
+        self.acted_on = ""
+        """The user, as far as the function asked for it."""
+        self.began_ns = 0
+        self.ended_ns = 0
+        """When the function began, and when it returned or raised; 0 as long as it has not."""
+        self.failure = ""
+        """The first failed check or misuse, even if the function catches it."""
+        self.counts: dict[str, float] = {}
+        self.written: dict[str, Any] = {}
+        self.passed_cache = False
+        """Whether the function reached for the storage behind the engine's cache."""
+
+    @property
+    def user(self) -> str:
+        """The id of the user whose pet this call acts on."""
+        if not self.acted_on:
+            if self._index < -1:
+                raise self._misuse("the scenario has no pets: add setup: {pets: 1}, or create_pet before this step")
+            self.acted_on = self._around.user_of(self._index)
+        return self.acted_on
+
+    @property
+    def engine(self) -> Any:
+        """The DigiPalCore under test."""
+        if self._around.engine is None:
+            raise self._misuse("ctx.engine needs the embedded target; on mcp call tools with ctx.call_tool")
+        return self._around.engine
+
+    @property
+    def storage(self) -> Any:
+        """The engine's StorageManager."""
+        if self._around.storage is None:
+            raise self._misuse("ctx.storage needs the embedded target; on mcp call tools with ctx.call_tool")
+        self.passed_cache = True
+        return self._around.storage
+
+    @property
+    def folder(self) -> Path:
+        """A directory for files of this vu, removed after the run."""
+        self._around.folder.mkdir(parents=True, exist_ok=True)
+        return self._around.folder
+
+    def pet(self) -> Any:
+        """A copy of the user's pet as it is stored: yours to change, as nothing else holds it."""
+        if self._around.load_pet is None:
+            raise self._misuse("ctx.pet() needs the embedded target; on mcp call the tool get_pet_status")
+        self.passed_cache = True
+        pet = self._around.load_pet(self.user)
+        if pet is None:
+            raise self._fail(CheckFailed("no pet is stored for the user"))
+        return _private(pet)
+
+    def text(self, length: int = 8) -> str:
+        """Random lower-case letters, from `ctx.random`."""
+        draw = self.random.random
+        return "".join([_LETTERS[int(draw() * 26)] for _ in range(length)])
+
+    def timed(self) -> TimedBlock:
+        """Time the `with` block instead of the whole function; once a call."""
+        if self._block is not None:
+            raise self._misuse("a second ctx.timed() in one call")
+        self._block = block = TimedBlock(self._around.now_ns, self._misuse)
+        return block
+
+    def check(self, ok: object, problem: str) -> None:
+        """Fail the operation, with `problem` as the kind of failure, unless `ok` is true; the function ends here."""
+        if not ok:
+            raise self._fail(CheckFailed(str(problem) or "a check failed"))
+
+    def count(self, name: str, value: float = 1) -> None:
+        """Add to a counter that the decorator declares. Counts of a failed operation are dropped."""
+        if name not in self._around.counters:
+            known = ", ".join(self._around.counters) or "none"
+            raise self._misuse(f"the counter {name!r:.60} is not declared in @operation(counters=…); declared: {known}")
+        if not isinstance(value, (int, float)) or not math.isfinite(value):
+            raise self._misuse(f"ctx.count({name!r:.60}) takes a number, not {value!r:.60}")
+        self.counts[name] = self.counts.get(name, 0) + value
+
+    def wrote(self, **fields: str | float | None) -> None:
+        """Report what the engine acknowledged to have stored in the user's pet; the run looks for it in the end."""
+        if not fields:
+            raise self._misuse("ctx.wrote() takes fields of the pet: ctx.wrote(name=pet.name)")
+        for name, value in fields.items():
+            if reason := self._around.refused_fields.get(name):
+                raise self._misuse(f"ctx.wrote({name}=…): {reason}")
+            if name not in self._around.fields:
+                raise self._misuse(f"ctx.wrote({name}=…): no such field; it takes {', '.join(self._around.fields)}")
+            if not isinstance(value, _PLAIN) or value != value:
+                raise self._misuse(f"ctx.wrote({name}=…) takes a text, a number or None, not {type(value).__name__}")
+        # joined in one step, as a check that fails in between must leave nothing
+        self.written = {**self.written, **fields}
+
+    def call_tool(self, tool: str, /, **arguments: Any) -> Awaitable[Any]:
+        """Call a tool of the MCP server and return its structured answer; `await` it. An error it answers is raised."""
+        call = self._around.call_tool
+        if call is None:
+            raise self._misuse("ctx.call_tool needs target: mcp; use ctx.engine or ctx.storage")
+        self._awaited += 1
+        return self._called(call, tool, arguments)
+
+    async def _called(
+        self, call: Callable[[str, Mapping[str, Any]], Awaitable[Any]], tool: str, arguments: Mapping[str, Any]
+    ) -> Any:
+        self._awaited -= 1
+        return await call(tool, arguments)
+
+    @property
+    def start_ns(self) -> int:
+        """When the timed part began: the block, or else the function; 0 if it did not."""
+        return (self._block and self._block.start_ns) or self.began_ns
+
+    @property
+    def end_ns(self) -> int:
+        """When the timed part ended; 0 if it did not."""
+        return (self._block and self._block.end_ns) or self.ended_ns
+
+    @property
+    def preparation_ns(self) -> int:
+        """How long the function took before its timed part."""
+        return self.start_ns - self.began_ns
+
+    def unfinished(self) -> str:
+        """What the function left undone, once it has returned; "" for nothing."""
+        if self._block is not None and not self._block.end_ns:
+            return f"{self._around.shown}: ctx.timed() was not used: write with ctx.timed():"
+        if self._awaited:
+            return f"{self._around.shown}: ctx.call_tool was not awaited"
+        return ""
+
+    def _misuse(self, text: str) -> Exception:
+        return self._fail(Misuse(f"{self._around.shown}, line {self._line()}: {text}"))
+
+    def _fail(self, failure: Exception) -> Exception:
+        self.failure = self.failure or str(failure)
+        return failure
+
+    def _line(self) -> int:
+        """The line of the user's file that is being executed."""
+        frame = sys._getframe(2)
+        while frame.f_code.co_filename != self._around.path and frame.f_back is not None:
+            frame = frame.f_back
+        return frame.f_lineno
+
+
+def _private(pet: Any) -> Any:
+    """A copy whose lists, sets and dicts are its own, too; a deep copy of a long history takes milliseconds."""
+    if not hasattr(pet, "__dict__"):
+        return deepcopy(pet)
+    private = copy(pet)
+    for name, value in vars(private).items():
+        if isinstance(value, (list, set, dict)):
+            setattr(private, name, value.copy())
+    return private

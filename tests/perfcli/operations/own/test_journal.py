@@ -1,0 +1,95 @@
+"""What calls report, until a frame takes it: right calls are counted, others may have stored anything."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from perfcli.operations import Context
+from perfcli.operations.own.journal import Journal, OwnWrite, Page, Tally, read_page
+from tests.perfcli.operations.own.test_context import around
+
+NUMBERS = st.integers(-(2**60), 2**60) | st.floats(allow_nan=False, allow_infinity=False)
+PLAIN = st.none() | st.booleans() | NUMBERS | st.text()
+
+
+def call(began_ns: int = 100, ended_ns: int = 200, user: str = "user-0", **written: Any) -> Context:
+    made = Context(around(), 0)
+    made.began_ns, made.ended_ns, made.acted_on, made.written = began_ns, ended_ns, user, written
+    return made
+
+
+def test_nothing_is_no_byte() -> None:
+    assert Journal().take(0) == b""
+    assert read_page(b"") == Page({}, ())
+
+
+def test_right_calls_are_summed_by_place() -> None:
+    journal = Journal()
+    for place, letters in ((0, 3), (1, 4), (0, 5)):
+        made = call()
+        made.counts = {"letters": letters}
+        journal.begin(made)
+        journal.acknowledge(place, made)
+    page = read_page(journal.take(0))
+    assert page.tallies == {0: Tally(2, 0, {"letters": 8}), 1: Tally(1, 0, {"letters": 4})}
+    assert journal.take(0) == b""
+
+
+def test_preparation_is_what_lies_before_the_block() -> None:
+    journal, made = Journal(), Context(around(), 0)
+    with made.timed():  # the clock reads 1, then 2
+        pass
+    made.began_ns, made.ended_ns = -40, 7
+    journal.begin(made)
+    journal.acknowledge(0, made)
+    assert read_page(journal.take(0)).tallies[0].preparation_ns == 41
+
+
+def test_a_write_is_told_with_its_times_since_the_frame_began() -> None:
+    journal, made = Journal(), call(1_100, 1_200, name="abc")
+    journal.begin(made)
+    journal.acknowledge(2, made)
+    assert read_page(journal.take(1_000)).writes == (OwnWrite("user-0", {"name": "abc"}, 100, 200, True),)
+
+
+def test_a_call_that_failed_may_have_stored_anything() -> None:
+    journal = Journal()
+    journal.begin(call(10, 20))
+    journal.begin(call(30, 40))
+    assert read_page(journal.take(0)).writes == (
+        OwnWrite("user-0", {}, 10, 20, False),
+        OwnWrite("user-0", {}, 30, 40, False),
+    )
+    assert journal.take(0) == b""
+
+
+def test_a_call_that_was_given_up_has_no_end() -> None:
+    journal = Journal()
+    journal.begin(call(10, 0))
+    assert read_page(journal.take(0)).writes == (OwnWrite("user-0", {}, 10, None, False),)
+
+
+def test_a_call_that_never_asked_for_its_user_stored_nothing_of_a_pet() -> None:
+    journal = Journal()
+    journal.begin(call(10, 20, user=""))
+    assert journal.take(0) == b""
+
+
+@given(st.text(min_size=1), st.dictionaries(st.text(), PLAIN, min_size=1))
+def test_whatever_was_written_arrives(user: str, fields: dict[str, Any]) -> None:
+    journal, made = Journal(), call(user=user)
+    made.written = fields
+    journal.begin(made)
+    journal.acknowledge(0, made)
+    (write,) = read_page(journal.take(0)).writes
+    assert (write.user, write.fields) == (user, fields)
+
+
+@pytest.mark.parametrize("data", [b"x", b"[]", b"[1,2]", b"[{},[[1]]]", b'[{"a":[]},[]]', b"\xff"])
+def test_garbage_is_refused(data: bytes) -> None:
+    with pytest.raises(ValueError):  # noqa: PT011 - whatever it says, the line's own message names the bytes
+        read_page(data)
