@@ -82,7 +82,7 @@ def plan(chosen: list[ExecutionPlan]) -> None:
       digipal-perf plan --tag quick
     """
     from perfcli.report.console import make_console, to_console
-    from perfcli.report.summary import plans_document
+    from perfcli.report.listing import plans_document
 
     console = make_console()
     # for a pipe a phase stays on its line, however long, so that grep finds it whole
@@ -101,7 +101,7 @@ def list_scenarios(scenarios: tuple[str, ...], tags: tuple[str, ...]) -> None:
     """
     from perfcli.plan import plan_run
     from perfcli.report.console import make_console, to_console
-    from perfcli.report.summary import list_document
+    from perfcli.report.listing import list_document
 
     found = [(scenario, plan_run(scenario, 0).describe()) for scenario in load(scenarios, tags, [])]
     console = make_console()

@@ -1,4 +1,4 @@
-"""Several scenarios in a table, one on a line, and what could be run."""
+"""Several scenarios in a table, one on a line."""
 
 from __future__ import annotations
 
@@ -11,17 +11,15 @@ from rich.text import Text
 from perfcli import units
 from perfcli.ab.result import AbResult
 from perfcli.errors import ExitCode, Verdict
-from perfcli.plan import ExecutionPlan
-from perfcli.report.blocks import BAD, DOUBTFUL, QUIET, Column, Facts, Line, Section, Table
+from perfcli.report.blocks import BAD, DOUBTFUL, QUIET, Column, Line, Section, Table
 from perfcli.report.compared import comparison_word
 from perfcli.report.console import to_console
 from perfcli.report.layout import INDENT, Hanging
 from perfcli.report.operations import THIN, if_any, latency
 from perfcli.report.run import outcome, run_document, verdict_line
 from perfcli.report.thresholds import limit_used, nearest_limit, subject
-from perfcli.report.wording import counted, figure, name, one_line, share, verdict_word
+from perfcli.report.wording import counted, figure, name, share, verdict_word
 from perfcli.results import RunResult
-from perfcli.scenario.models import Scenario
 
 _FAILED_FIRST: Final = (Verdict.FAIL, Verdict.ERROR, Verdict.INVALID, Verdict.INTERRUPTED, Verdict.PASS)
 _STATISTICS: Final = ("p50", "p95", "p99")
@@ -32,7 +30,6 @@ _SUMMARY_COLUMNS: Final = (
     Column("nearest limit, or reason", "prose", least=32),
 )
 _SUMMARY_FIRST_TO_GO: Final = ("ok", "p50", "rate", "duration", "p99", "p95", "failed")
-_LONGEST_NAME: Final = 28
 
 
 def summary_document(results: Sequence[RunResult]) -> list[Section]:
@@ -45,13 +42,6 @@ def summary_document(results: Sequence[RunResult]) -> list[Section]:
     table = Table(_SUMMARY_COLUMNS, rows, "scenarios", first_to_go=_SUMMARY_FIRST_TO_GO, legend=[THIN])
     order = Line(Text("failures first, then the slowest by p95", QUIET))
     return [Section("scenarios", [table, order]), Section("tally", [Line(_tally(results), Text())])]
-
-
-def list_document(scenarios: Sequence[tuple[Scenario, str]]) -> list[Section]:
-    """What can be run: name, description, what runs, tags."""
-    width = max((len(scenario.name) for scenario, _ in scenarios if len(scenario.name) <= _LONGEST_NAME), default=0)
-    lines = [_listed_scenario(scenario, plan, width) for scenario, plan in scenarios]
-    return [Section("scenarios", lines or [Line(Text("No scenarios here."), Text())])]
 
 
 def render_run(result: RunResult, *, short: bool = False, verbose: bool = False, plot: bool = False) -> RenderableType:
@@ -120,33 +110,3 @@ def _tally(results: Sequence[RunResult]) -> Text:
     counts = [(verdict, sum(result.verdict is verdict for result in results)) for verdict in Verdict]
     said = [Text.assemble(units.format_count(count), " ", verdict_word(verdict)) for verdict, count in counts if count]
     return Text.assemble(counted(len(results), "scenario"), ": ", Text(", ").join(said))
-
-
-def _listed_scenario(scenario: Scenario, plan: str, width: int) -> Line:
-    lines = [name(scenario.description)] if scenario.description.strip() else []
-    tags = f"  [{', '.join(scenario.tags)}]" if scenario.tags else ""
-    lines.append(Text(one_line(plan) + tags, QUIET))
-    return Line(Text("\n").join(lines), Text(f"{scenario.name:<{width}}", "bold"))
-
-
-def plans_document(plans: Sequence[ExecutionPlan]) -> list[Section]:
-    """Each scenario with its phases, what they run on, and how many thresholds judge them."""
-    return [_plan_section(plan) for plan in plans]
-
-
-def _plan_section(plan: ExecutionPlan) -> Section:
-    facts = [
-        *((phase.name, name(plan.describe_phase(phase))) for phase in plan.phases),
-        ("engine", name("; ".join(plan.describe_engine()) or "one process, an empty database")),
-        ("thresholds", Text(_thresholds(plan))),
-    ]
-    named = Line(name(plan.scenario.description), name(plan.scenario.name, "bold"))
-    return Section(plan.scenario.name, [named, Facts(facts)])
-
-
-def _thresholds(plan: ExecutionPlan) -> str:
-    of_run = len(plan.scenario.thresholds)
-    of_phases = [f"{len(rules)} on {phase.name}" for phase in plan.phases if (rules := phase.phase.thresholds)]
-    if of_phases:
-        return ", ".join([f"{of_run} on the whole run", *of_phases])
-    return str(of_run) if of_run else "none: it would be measured, not judged"

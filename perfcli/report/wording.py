@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from rich.text import Text
 
 from perfcli import units
 from perfcli.errors import Verdict
-from perfcli.pool.identity import EngineSource
 from perfcli.report.blocks import BAD, DOUBTFUL, GOOD, NAME, QUIET, Column
-from perfcli.results import Environment, RunResult, ThresholdResult
 from perfcli.streams import EMOJI_PARTS, complain
+
+if TYPE_CHECKING:
+    # `list` prints with these words, and must not wait for the models of results
+    from perfcli.pool.identity import EngineSource
+    from perfcli.results import Environment, RunResult, ThresholdResult
 
 UNKNOWN: Final = "–"
 """What stands where nothing was measured; never 0."""

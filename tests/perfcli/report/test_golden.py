@@ -11,8 +11,9 @@ import pytest
 from rich.text import Text
 
 from perfcli.report.blocks import BAD, Column, Facts, Line, Notes, Section, Table, Verdict
+from perfcli.report.listing import list_document
 from perfcli.report.run import run_document
-from perfcli.report.summary import list_document, render_verdict_line, summary_document
+from perfcli.report.summary import render_verdict_line, summary_document
 from perfcli.report.wording import name
 from perfcli.results import RunResult
 from perfcli.scenario.models import Scenario

@@ -1,0 +1,52 @@
+"""What could be run: the scenarios of `list`, and the phases of `plan`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from rich.text import Text
+
+from perfcli.plan import ExecutionPlan
+from perfcli.report.blocks import QUIET, Facts, Line, Section
+from perfcli.report.wording import name, one_line
+from perfcli.scenario.models import Scenario
+
+_LONGEST_NAME: Final = 28
+
+
+def list_document(scenarios: Sequence[tuple[Scenario, str]]) -> list[Section]:
+    """What can be run: name, description, what runs, tags."""
+    width = max((len(scenario.name) for scenario, _ in scenarios if len(scenario.name) <= _LONGEST_NAME), default=0)
+    lines = [_listed_scenario(scenario, plan, width) for scenario, plan in scenarios]
+    return [Section("scenarios", lines or [Line(Text("No scenarios here."), Text())])]
+
+
+def _listed_scenario(scenario: Scenario, plan: str, width: int) -> Line:
+    lines = [name(scenario.description)] if scenario.description.strip() else []
+    tags = f"  [{', '.join(scenario.tags)}]" if scenario.tags else ""
+    lines.append(Text(one_line(plan) + tags, QUIET))
+    return Line(Text("\n").join(lines), Text(f"{scenario.name:<{width}}", "bold"))
+
+
+def plans_document(plans: Sequence[ExecutionPlan]) -> list[Section]:
+    """Each scenario with its phases, what they run on, and how many thresholds judge them."""
+    return [_plan_section(plan) for plan in plans]
+
+
+def _plan_section(plan: ExecutionPlan) -> Section:
+    facts = [
+        *((phase.name, name(plan.describe_phase(phase))) for phase in plan.phases),
+        ("engine", name("; ".join(plan.describe_engine()) or "one process, an empty database")),
+        ("thresholds", Text(_thresholds(plan))),
+    ]
+    named = Line(name(plan.scenario.description), name(plan.scenario.name, "bold"))
+    return Section(plan.scenario.name, [named, Facts(facts)])
+
+
+def _thresholds(plan: ExecutionPlan) -> str:
+    of_run = len(plan.scenario.thresholds)
+    of_phases = [f"{len(rules)} on {phase.name}" for phase in plan.phases if (rules := phase.phase.thresholds)]
+    if of_phases:
+        return ", ".join([f"{of_run} on the whole run", *of_phases])
+    return str(of_run) if of_run else "none: it would be measured, not judged"
