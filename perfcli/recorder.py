@@ -8,6 +8,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
 
+from perfcli.operations.own.journal import NOTHING, Journal, Page, read_page, write_page
+
 OK: Final = 0
 """The outcome of an operation that answered rightly; every kind of failure has a number of its own."""
 
@@ -24,7 +26,7 @@ _SOONEST_FLUSH_NS: Final = 50_000_000
 _FLUSH_PER_VU_NS: Final = 25_000_000
 _MOST_SAMPLES: Final = 2_048
 _SAMPLES_OF_ALL_VUS: Final = 65_536
-_HEADER: Final = struct.Struct("<B3xIIIIQQ")
+_HEADER: Final = struct.Struct("<B3xIIIIIQQ")
 _OPEN, _MEASURED = 1, 2
 # an int takes its place in memory when it is first made: filled so, the buffer never grows once the run has begun
 _FILLING: Final = 10**15
@@ -56,32 +58,36 @@ class Frame:
     """What the reference kernel took just before; 0 where it was not run."""
     shown: array[int] = field(default_factory=_empty)
     """What each right one of the `telling_reads` saw, in order: the key of a save, or how many."""
+    page: Page = NOTHING
+    """What own operations reported; its times count from the first of `starts`."""
 
     @property
     def size_bytes(self) -> int:
         """Its size as bytes."""
         numbers = 3 * len(self.draws) + len(self.lags) + 2 * len(self.failures) + len(self.shown)
-        return _HEADER.size + self.draws.itemsize * numbers
+        return _HEADER.size + self.draws.itemsize * numbers + len(write_page(self.page))
 
 
 def encode_frame(frame: Frame) -> bytes:
     """A frame as bytes; `decode_frame` is the inverse on the same machine."""
     flags = (_OPEN if frame.lags else 0) | (_MEASURED if frame.measured else 0)
-    counts = (len(frame.draws), len(frame.failures), len(frame.shown))
+    page = write_page(frame.page)
+    counts = (len(frame.draws), len(frame.failures), len(frame.shown), len(page))
     header = _HEADER.pack(flags, frame.vu, *counts, frame.iterations, frame.reference_ns)
     failures = array("q", [number for pair in frame.failures.items() for number in pair])
     columns = (frame.draws, frame.starts, frame.durations, frame.lags, frame.shown, failures)
-    return header + b"".join(column.tobytes() for column in columns)
+    return header + b"".join(column.tobytes() for column in columns) + page
 
 
 def decode_frame(data: bytes) -> Frame:
     """The frame in `data`."""
-    flags, vu, samples, failed, shown, iterations, reference_ns = _HEADER.unpack_from(data)
+    flags, vu, samples, failed, shown, page_bytes, iterations, reference_ns = _HEADER.unpack_from(data)
     columns_of = 4 if flags & _OPEN else 3
-    if len(data) != _HEADER.size + 8 * (columns_of * samples + 2 * failed + shown):
+    page_at = _HEADER.size + 8 * (columns_of * samples + 2 * failed + shown)
+    if len(data) != page_at + page_bytes:
         raise ValueError(f"{len(data)} bytes are no frame of {samples} samples")
     numbers = array("q")
-    numbers.frombytes(memoryview(data)[_HEADER.size :])
+    numbers.frombytes(memoryview(data)[_HEADER.size : page_at])
     columns = [numbers[at : at + samples] for at in range(0, samples * columns_of, samples or 1)]
     draws, starts, durations, *lags = columns or [_empty()] * 3
     pairs_at = len(numbers) - 2 * failed
@@ -97,6 +103,7 @@ def decode_frame(data: bytes) -> Frame:
         dict(zip(pairs[::2], pairs[1::2], strict=True)),
         reference_ns,
         numbers[pairs_at - shown : pairs_at],
+        read_page(data[page_at:]),
     )
 
 
@@ -129,6 +136,8 @@ class Recorder:
         """Iterations completed in this phase; its vu counts them."""
         self.shown = _empty()
         """What reads of pets that are saved saw; its vu's calls append it."""
+        self.journal = Journal()
+        """What own operations report beside their times."""
 
     def begin(self, *, measured: bool, now_ns: int, is_open: bool = False) -> None:
         """A phase begins: samples from now on are measured, or discarded as warm-up."""
@@ -177,6 +186,7 @@ class Recorder:
             self._failures,
             self._reference_ns(),
             self.shown[:],
+            self.journal.take(self._starts[0]) if used else NOTHING,
         )
         del self.shown[:]
         self._used = 0

@@ -8,8 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from perfcli.operations import Context
+from perfcli.operations.own.journal import NOTHING, OwnWrite, Page, Tally
 from perfcli.recorder import FLUSH_INTERVAL_NS, SKIPPED, Frame, Recorder, decode_frame, encode_frame
+from tests.perfcli.operations.own.test_context import around
 
+WRITE = OwnWrite("user-0", {"name": "ä\udc80"}, -5, None, False)
 INT64 = st.integers(-(2**63), 2**63 - 1)
 
 
@@ -30,6 +34,7 @@ def frames(draw: st.DrawFn) -> Frame:
         failures,
         draw(st.integers(0, 2**63)),
         array("q", draw(st.lists(INT64, max_size=length))),
+        draw(st.just(NOTHING) | st.builds(Page, st.just({3: Tally(2, 5, {"letters": 8})}), st.just((WRITE,)))),
     )
 
 
@@ -51,6 +56,26 @@ def test_what_reads_saw_goes_with_the_frame_that_holds_them() -> None:
             recorder.flush(3)
     recorder.flush(5)
     assert [list(frame.shown) for frame in sent] == [[100, 101, 102], [103, 104]]
+
+
+def test_what_own_operations_reported_goes_with_the_frame_of_their_samples() -> None:
+    sent: list[Frame] = []
+    recorder = Recorder(7, 1, sent.append)
+    recorder.begin(measured=True, now_ns=0)
+    for number in range(1, 4):
+        call = Context(around(), 0)
+        recorder.journal.begin(call)
+        call.began_ns, call.ended_ns = 10 * number, 10 * number + 5
+        call.acted_on, call.written = "user-0", {"hp": number}
+        recorder.journal.acknowledge(0, call)
+        recorder.record(0, 10 * number + 1, 10 * number + 4)
+        if number == 2:
+            recorder.flush(30)
+    recorder.flush(50)
+    recorder.flush(60)
+    told = [[(write.begin_ns + frame.starts[0], write.fields) for write in frame.page.writes] for frame in sent]
+    assert told == [[(10, {"hp": 1}), (20, {"hp": 2})], [(30, {"hp": 3})], []]
+    assert [frame.page.tallies for frame in sent] == [{0: Tally(2)}, {0: Tally(1)}, {}]
 
 
 @given(st.integers(1, 2_000), st.lists(st.integers(-1, 3), max_size=5_000))

@@ -10,9 +10,6 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 if TYPE_CHECKING:
     from perfcli.operations.own.context import Context
 
-NEVER: Final = None
-"""The end of a write that was abandoned: it may take effect at any later time."""
-
 
 class OwnWrite(NamedTuple):
     """Fields of one user's pet that a call stored, or may have stored."""
@@ -53,12 +50,15 @@ class Page(NamedTuple):
     writes: tuple[OwnWrite, ...] = ()
 
 
+NOTHING: Final = Page()
+
+
 class Journal:
     """The reports of one vu's calls, until a frame takes them. Used by the vu's thread alone."""
 
     def __init__(self) -> None:
         self._tallies: dict[int, Tally] = {}
-        self._writes: list[tuple[str, Mapping[str, Any], int, int | None, bool]] = []
+        self._writes: list[OwnWrite] = []
         self._open: Context | None = None
 
     def begin(self, call: Context) -> None:
@@ -74,36 +74,50 @@ class Journal:
             tally = self._tallies[place] = Tally()
         tally.add(1, call.preparation_ns, call.counts)
         if call.written:
-            self._writes.append((call.user, call.written, call.began_ns, call.ended_ns, True))
+            self._writes.append(OwnWrite(call.user, call.written, call.began_ns, call.ended_ns, True))
 
-    def take(self, origin_ns: int) -> bytes:
-        """All that was reported since the last time, with times since `origin_ns`; b"" for nothing."""
+    def take(self, origin_ns: int) -> Page:
+        """All that was reported since the last time, with times since `origin_ns`."""
         self._settle()
         if not (self._tallies or self._writes):
-            return b""
-        tallies = {place: (t.calls, t.preparation_ns, t.counts) for place, t in self._tallies.items()}
-        writes = [
-            (user, fields, begin_ns - origin_ns, None if end_ns is None else end_ns - origin_ns, acknowledged)
-            for user, fields, begin_ns, end_ns, acknowledged in self._writes
-        ]
+            return NOTHING
+        page = Page(
+            self._tallies,
+            tuple(
+                write._replace(
+                    begin_ns=write.begin_ns - origin_ns,
+                    end_ns=None if write.end_ns is None else write.end_ns - origin_ns,
+                )
+                for write in self._writes
+            ),
+        )
         self._tallies, self._writes = {}, []
-        return json.dumps((tallies, writes), ensure_ascii=False, separators=(",", ":")).encode("utf-8", "surrogatepass")
+        return page
 
     def _settle(self) -> None:
         """Note the call that began last and was not acknowledged: nobody knows what it stored."""
         call, self._open = self._open, None
         if call is not None and call.began_ns and call.acted_on:
-            self._writes.append((call.acted_on, call.written, call.began_ns, call.ended_ns or None, False))
+            self._writes.append(OwnWrite(call.acted_on, call.written, call.began_ns, call.ended_ns or None, False))
+
+
+def write_page(page: Page) -> bytes:
+    """A page as bytes, none for an empty one; `read_page` is the inverse."""
+    if page is NOTHING or not (page.tallies or page.writes):
+        return b""
+    tallies = {place: (each.calls, each.preparation_ns, each.counts) for place, each in page.tallies.items()}
+    text = json.dumps((tallies, page.writes), ensure_ascii=False, separators=(",", ":"))
+    return text.encode("utf-8", "surrogatepass")
 
 
 def read_page(data: bytes) -> Page:
-    """The page that `Journal.take` wrote.
+    """The page in `data`.
 
     Raises:
-        ValueError: it is none.
+        ValueError: there is none.
     """
     if not data:
-        return Page()
+        return NOTHING
     try:
         tallies, writes = json.loads(data.decode("utf-8", "surrogatepass"))
         return Page(

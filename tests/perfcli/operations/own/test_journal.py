@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from perfcli.operations import Context
-from perfcli.operations.own.journal import Journal, OwnWrite, Page, Tally, read_page
+from perfcli.operations.own.journal import NOTHING, Journal, OwnWrite, Page, Tally, read_page, write_page
 from tests.perfcli.operations.own.test_context import around
 
 NUMBERS = st.integers(-(2**60), 2**60) | st.floats(allow_nan=False, allow_infinity=False)
@@ -23,8 +23,9 @@ def call(began_ns: int = 100, ended_ns: int = 200, user: str = "user-0", **writt
 
 
 def test_nothing_is_no_byte() -> None:
-    assert Journal().take(0) == b""
-    assert read_page(b"") == Page({}, ())
+    assert Journal().take(0) == NOTHING
+    assert write_page(NOTHING) == b""
+    assert read_page(b"") == NOTHING == Page({}, ())
 
 
 def test_right_calls_are_summed_by_place() -> None:
@@ -34,9 +35,9 @@ def test_right_calls_are_summed_by_place() -> None:
         made.counts = {"letters": letters}
         journal.begin(made)
         journal.acknowledge(place, made)
-    page = read_page(journal.take(0))
+    page = journal.take(0)
     assert page.tallies == {0: Tally(2, 0, {"letters": 8}), 1: Tally(1, 0, {"letters": 4})}
-    assert journal.take(0) == b""
+    assert journal.take(0) == NOTHING
 
 
 def test_preparation_is_what_lies_before_the_block() -> None:
@@ -46,47 +47,49 @@ def test_preparation_is_what_lies_before_the_block() -> None:
     made.began_ns, made.ended_ns = -40, 7
     journal.begin(made)
     journal.acknowledge(0, made)
-    assert read_page(journal.take(0)).tallies[0].preparation_ns == 41
+    assert journal.take(0).tallies[0].preparation_ns == 41
 
 
 def test_a_write_is_told_with_its_times_since_the_frame_began() -> None:
     journal, made = Journal(), call(1_100, 1_200, name="abc")
     journal.begin(made)
     journal.acknowledge(2, made)
-    assert read_page(journal.take(1_000)).writes == (OwnWrite("user-0", {"name": "abc"}, 100, 200, True),)
+    assert journal.take(1_000).writes == (OwnWrite("user-0", {"name": "abc"}, 100, 200, True),)
 
 
 def test_a_call_that_failed_may_have_stored_anything() -> None:
     journal = Journal()
     journal.begin(call(10, 20))
     journal.begin(call(30, 40))
-    assert read_page(journal.take(0)).writes == (
+    assert journal.take(0).writes == (
         OwnWrite("user-0", {}, 10, 20, False),
         OwnWrite("user-0", {}, 30, 40, False),
     )
-    assert journal.take(0) == b""
+    assert journal.take(0) == NOTHING
 
 
 def test_a_call_that_was_given_up_has_no_end() -> None:
     journal = Journal()
     journal.begin(call(10, 0))
-    assert read_page(journal.take(0)).writes == (OwnWrite("user-0", {}, 10, None, False),)
+    assert journal.take(0).writes == (OwnWrite("user-0", {}, 10, None, False),)
 
 
 def test_a_call_that_never_asked_for_its_user_stored_nothing_of_a_pet() -> None:
     journal = Journal()
     journal.begin(call(10, 20, user=""))
-    assert journal.take(0) == b""
+    assert journal.take(0) == NOTHING
 
 
-@given(st.text(min_size=1), st.dictionaries(st.text(), PLAIN, min_size=1))
-def test_whatever_was_written_arrives(user: str, fields: dict[str, Any]) -> None:
-    journal, made = Journal(), call(user=user)
-    made.written = fields
-    journal.begin(made)
-    journal.acknowledge(0, made)
-    (write,) = read_page(journal.take(0)).writes
-    assert (write.user, write.fields) == (user, fields)
+TALLIES = st.builds(Tally, st.integers(1), st.integers(0), st.dictionaries(st.text(), NUMBERS))
+WRITES = st.builds(
+    OwnWrite, st.text(), st.dictionaries(st.text(), PLAIN), st.integers(), st.none() | st.integers(), st.booleans()
+)
+
+
+@given(st.dictionaries(st.integers(0, 99), TALLIES, min_size=1), st.lists(WRITES).map(tuple))
+def test_a_page_arrives_as_it_was_sent(tallies: dict[int, Tally], writes: tuple[OwnWrite, ...]) -> None:
+    page = Page(tallies, writes)
+    assert read_page(write_page(page)) == page
 
 
 @pytest.mark.parametrize("data", [b"x", b"[]", b"[1,2]", b"[{},[[1]]]", b'[{"a":[]},[]]', b"\xff"])
