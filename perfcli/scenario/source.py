@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import re
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,10 +20,15 @@ class FileKind(NamedTuple):
     noun: str
     suffixes: tuple[str, ...]
     most_bytes: int
+    has_coding_line: bool = False
+    """Whether a comment can name another encoding than UTF-8, as in Python (PEP 263)."""
 
 
+_UTF_8: Final = "utf-8-sig"
 SCENARIO_FILE: Final = FileKind("scenario file", (".yaml", ".yml"), 256 * 1024)
-
+_CODING_LINE: Final = re.compile(
+    rb"(?:[ \t\f]*(?:#[^\r\n]*)?\r?\n)??[ \t\f]*#[^\r\n]*?coding[:=][ \t]*([-\w.]+)", re.ASCII
+)
 
 _recordings: list[list[Path]] = []
 
@@ -41,6 +47,8 @@ def recorded_reads() -> Iterator[list[Path]]:
 def read_text(path: Path, kind: FileKind = SCENARIO_FILE) -> str:
     """The text of a regular file, not larger than its kind may be, in UTF-8 with or without a byte order mark.
 
+    A kind with a coding line may name another encoding.
+
     Raises:
         ScenarioFileError: it is not that; the message says what it is instead.
     """
@@ -54,7 +62,7 @@ def read_text(path: Path, kind: FileKind = SCENARIO_FILE) -> str:
         raise _unusable(path, f"cannot be read: {error.strerror}") from error
     except ValueError:  # a NUL in the path
         raise _unusable(path, "cannot be the name of a file") from None
-    return _decoded(path, content)
+    return _decoded(path, content, _encoding(content) if kind.has_coding_line else _UTF_8)
 
 
 def _read_bytes(path: Path, kind: FileKind) -> bytes:
@@ -71,17 +79,29 @@ def _read_bytes(path: Path, kind: FileKind) -> bytes:
     return content
 
 
-def _decoded(path: Path, content: bytes) -> str:
+def _encoding(content: bytes) -> str:
+    """The encoding that one of the first two lines names; else UTF-8."""
+    declared = None if content.startswith(codecs.BOM_UTF8) else _CODING_LINE.match(content)
+    return declared[1].decode() if declared else _UTF_8
+
+
+def _decoded(path: Path, content: bytes, encoding: str) -> str:
     if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         raise _unusable(path, "is written in UTF-16 or UTF-32: save it as UTF-8")
     if b"\0" in content:
         raise _unusable(path, f"is a binary file: byte {content.index(0) + 1} is NUL")
     try:
-        return content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        before = content[: error.start].decode("utf-8-sig", errors="replace")
-        wrong = f"byte 0x{content[error.start]:02x} is not UTF-8: save the file as UTF-8"
+        text = content.decode(encoding)
+        text.encode()  # an encoding of Python's own may give halves of characters
+    except UnicodeError as error:
+        at = error.start if isinstance(error, UnicodeDecodeError) else 0
+        before = content[:at].decode(encoding, errors="replace")
+        name = "UTF-8" if encoding == _UTF_8 else encoding
+        wrong = f"byte 0x{content[at]:02x} is not {name}: save the file as {name}"
         raise ScenarioFileError([location_at(str(path), before, len(before)).problem((), wrong)]) from None
+    except LookupError:
+        raise _unusable(path, f"no text encoding is called {encoding!r:.60}: save the file as UTF-8") from None
+    return text
 
 
 def _unusable(path: Path, message: str) -> ScenarioFileError:
