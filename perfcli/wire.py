@@ -1,203 +1,225 @@
-"""What the engine process and the tool say to each other: frames of samples, and small events in JSON.
+"""The messages between the tool and an engine process: frames of samples in binary, everything else in JSON.
 
-Both run on one machine under one version of this package, so nothing is negotiated. But the line is open in the
-engine's process, and in what it forks: each message begins with a mark and its number, so that nothing else passes for
-one.
+Both ends are of one version of this package, so nothing is negotiated. The engine shares the process that writes here:
+what is read is held to the types below, and anything else is `Garbled`.
 """
 
 from __future__ import annotations
 
-import errno
 import json
-import os
-import select
-import socket
 import struct
-from contextlib import suppress
-from dataclasses import dataclass
-from multiprocessing.connection import Connection
-from typing import Any, Final, Literal, cast
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
+from typing import Any, Final, cast, get_args
+
+from pydantic import BaseModel
 
 from perfcli.recorder import Frame, decode_frame, encode_frame
-from perfcli.running_time import RunningTime
+from perfcli.results import Inspection
 
-_MARK: Final = b"dpf!"
-_HEADER: Final = struct.Struct("!4scxxxII")
-"""The mark, the kind, the number of the message from 0, its length in bytes."""
-
-_EVENT: Final = b"E"
-_FRAME: Final = b"F"
-_MOST_BYTES: Final = 64 * 2**20
-_MOST_SHOWN: Final = 40
-_SENT_AHEAD_BYTES: Final = 4 * 2**20
-_STALL_S: Final = 10.0
-"""How long the rest of a message may take; whoever sends it has it ready."""
-
-_LOOK_INTERVAL_S: Final = 0.5
-
-LINE_LOST: Final = 74
-"""The exit code of an engine process that can no longer talk to the tool (EX_IOERR of sysexits.h)."""
-
-EventName = Literal[
-    # from the engine process
-    "checkpoint",  # waits at `name` until told to go
-    "phase",  # `name` begins, at `at_ns`
-    "engine",  # lives in the process `pid`, not in the agent's; None where that is out of sight
-    "opened",  # the engine is open, in `version`
-    "outcome",  # failures of `kind` and `category` are recorded as `index`; the first of them in full is `example`
-    "wave",  # the phases of a wave begin, at `at_ns`
-    "phase_over",  # a phase ended at `at_ns`, with `interrupted` iterations cut off
-    "held_up",  # the process did not run, or waited for the tool, from `began_ns` to `ended_ns`
-    "measured",  # the load is over, at `at_ns`, with `active_pets` in the cache; None where that is not known
-    "failed",  # at `stage`, with `message` and `traceback`; nothing follows
-    "sliced",  # the slice that was asked for is over, and all its frames are sent
-    "inspected",  # what was seen of the engine from inside, as the fields of an Inspection
-    "done",  # all is said
-    # from the tool
-    "slice",  # the vus of a `wave` do so many `iterations` each, `measured` or as a warm-up; after the last one, none
-    "go",  # on from a checkpoint, at `at_ns`; 0 for at once
-    "stop",
-]
-
-
-@dataclass(frozen=True, slots=True)
-class Event:
-    """Something that happened, with its particulars."""
-
-    name: EventName
-    fields: dict[str, Any]
+EVENT: Final = b"E"
+FRAME: Final = b"F"
+MOST_SHOWN: Final = 40
 
 
 class Garbled(Exception):  # noqa: N818 of what the other side sent, not of this side's
-    """Something else than the next message came by a line; the text says what."""
+    """Something other than the next message arrived; the text says what."""
 
 
-class Line:
-    """One end of a line. Its messages are sent by one thread at a time, and received by one.
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """The session begins its next step."""
 
-    Args:
-        stall_s: how long the rest of a message may take; None for as long as it takes.
-    """
-
-    def __init__(self, end: socket.socket, stall_s: float | None = None) -> None:
-        self._end = end
-        self._stall_s = stall_s
-        self._sent = 0
-        self._received = 0
-
-    def send_event(self, name: EventName, /, **fields: Any) -> None:
-        """Send an event; raises OSError if nobody listens any more."""
-        self._send(_EVENT, json.dumps([name, fields]).encode())
-
-    def send_frame(self, frame: Frame) -> None:
-        """Send samples; raises OSError if nobody listens any more."""
-        self._send(_FRAME, encode_frame(frame))
-
-    def poll(self, timeout_s: float | None) -> bool:
-        """Whether something arrives within that time, or has arrived; also the end of the line.
-
-        Raises:
-            OSError: this end is closed.
-        """
-        poll = select.poll()
-        try:
-            poll.register(self._end, select.POLLIN)
-        except ValueError as error:
-            # another thread has closed it: it has no descriptor any more
-            raise OSError(errno.EBADF, os.strerror(errno.EBADF)) from error
-        return bool(poll.poll(None if timeout_s is None else timeout_s * 1e3))
-
-    def receive(self) -> Event | Frame:
-        """The next message.
-
-        Raises:
-            EOFError: the other side is gone.
-            OSError: this end is closed.
-            Garbled: what came is not the next message.
-        """
-        header = self._read(_HEADER.size, begun=False)
-        _, kind, number, size = _HEADER.unpack(header)
-        if size > _MOST_BYTES:
-            raise Garbled(f"a message of {size:,} bytes")
-        data = self._read(size, begun=True)
-        if number != self._received:
-            what = "came twice" if number < self._received else f"came instead of message {self._received:,}"
-            raise Garbled(f"message {number:,} {what}")
-        self._received += 1
-        return _decoded(kind, data)
-
-    def close(self) -> None:
-        """Tell the other side that nobody listens any more."""
-        with suppress(OSError):  # it was gone before
-            self._end.shutdown(socket.SHUT_RDWR)
-        self._end.close()
-
-    def _send(self, kind: bytes, data: bytes) -> None:
-        self._end.sendall(_HEADER.pack(_MARK, kind, self._sent, len(data)) + data)
-        self._sent += 1
-
-    def _read(self, size: int, *, begun: bool) -> bytes:
-        """So many bytes; of a header, as long as they begin as one does."""
-        data = bytearray()
-        while len(data) < size:
-            if (begun or data) and not self._goes_on():
-                raise Garbled(f"a message that breaks off {size - len(data):,} bytes before its end")
-            part = self._end.recv(size - len(data))
-            if not part:
-                raise EOFError
-            data += part
-            if not begun and data[: len(_MARK)] != _MARK[: len(data)]:
-                raise Garbled(f"{self._shown(data)} instead of a message")
-        return bytes(data)
-
-    def _goes_on(self) -> bool:
-        """Whether more of a message arrives in time; a time in which this process was stopped does not count."""
-        if self._stall_s is None:
-            return self.poll(None)
-        running = RunningTime()
-        while not self.poll(min(self._stall_s, _LOOK_INTERVAL_S)):
-            if running.elapsed_s() >= self._stall_s:
-                return False
-        return True
-
-    def _shown(self, data: bytearray) -> str:
-        """What came, with what came behind it at once, in so few characters that a sentence can hold it."""
-        if len(data) < _MOST_SHOWN and self.poll(0):
-            data += self._end.recv(_MOST_SHOWN)
-        # a message of the harness may follow at once
-        garbage = bytes(data).partition(_MARK)[0]
-        return f"{garbage[:_MOST_SHOWN]!r}" + ("…" if len(garbage) > _MOST_SHOWN else "")
+    name: str
 
 
-def _decoded(kind: bytes, data: bytes) -> Event | Frame:
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """The session stands still until `Go`."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class LivesIn:
+    """The engine has a process of its own: its number where the agent runs; None if that is out of sight."""
+
+    process: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """The engine is open."""
+
+    version: str
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """Failures of this kind and category are recorded as `index`; the first of them in full is the example."""
+
+    index: int
+    kind: str
+    category: str
+    example: str
+
+
+@dataclass(frozen=True, slots=True)
+class Wave:
+    """The phases of a wave begin."""
+
+    number: int
+    at_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class PhaseOver:
+    """A phase ended, with this many iterations cut off."""
+
+    index: int
+    at_ns: int
+    interrupted: int
+
+
+@dataclass(frozen=True, slots=True)
+class HeldUp:
+    """The process did not run, or waited for the tool to read."""
+
+    began_ns: int
+    ended_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class LoadOver:
+    """The load is over, with this many pets in the engine's cache; None if it does not tell."""
+
+    at_ns: int
+    active_pets: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Sliced:
+    """The slice is over, and all its frames are sent."""
+
+
+@dataclass(frozen=True, slots=True)
+class Inspected:
+    """What was seen of the engine from inside; bytes that an operation keeps, if that was counted."""
+
+    inspection: Inspection
+    memory_per_operation: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """The session failed at a stage; nothing follows."""
+
+    stage: str
+    message: str
+    traceback: str
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """The session is over."""
+
+
+@dataclass(frozen=True, slots=True)
+class Go:
+    """Go on from the checkpoint, at this time of the engine process's clock; 0 for at once."""
+
+    at_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class Slice:
+    """The vus of a wave do this many iterations each."""
+
+    wave: int
+    iterations: int
+    measured: bool
+
+
+@dataclass(frozen=True, slots=True)
+class NoMoreSlices:
+    """The sliced load is over."""
+
+
+@dataclass(frozen=True, slots=True)
+class StopLoad:
+    """Vus begin no further iteration."""
+
+
+FromEngine = (
+    Stage
+    | Checkpoint
+    | LivesIn
+    | Opened
+    | Outcome
+    | Wave
+    | PhaseOver
+    | HeldUp
+    | LoadOver
+    | Sliced
+    | Inspected
+    | Failed
+    | Done
+)
+FromTool = Go | Slice | NoMoreSlices | StopLoad
+Event = FromEngine | FromTool
+Message = Event | Frame
+
+
+def encode(message: Message) -> tuple[bytes, bytes]:
+    """The kind of a message and its bytes."""
+    if isinstance(message, Frame):
+        return FRAME, encode_frame(message)
+    values = [_plain(getattr(message, each.name)) for each in fields(message)]
+    return EVENT, json.dumps([type(message).__name__, *values]).encode()
+
+
+def decode(kind: bytes, data: bytes) -> Message:
+    """The message; raises Garbled if it is none, or a field has another type."""
     try:
-        if kind == _FRAME:
+        if kind == FRAME:
             return decode_frame(data)
-        name, fields = json.loads(data)
-        if kind == _EVENT and isinstance(name, str) and isinstance(fields, dict):
-            return Event(cast(EventName, name), fields)
-    except (ValueError, struct.error):
+        if kind == EVENT:
+            name, *values = json.loads(data)
+            event, readers = _EVENTS[name]
+            return event(*(read(value) for read, value in zip(readers, values, strict=True)))
+    except (ValueError, TypeError, LookupError, struct.error):
         pass
-    raise Garbled(f"a message of {len(data):,} bytes that cannot be read: {data[:_MOST_SHOWN]!r}")
+    raise Garbled(f"a message of {len(data):,} bytes that cannot be read: {data[:MOST_SHOWN]!r}")
 
 
-def open_line(stall_s: float | None = _STALL_S) -> tuple[Line, socket.socket]:
-    """The tool's end of a new line, and the one that is for an engine process."""
-    ours, theirs = socket.socketpair()
-    # the engine must not wait for a tool that is busy for a moment
-    theirs.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SENT_AHEAD_BYTES)
-    return Line(ours, stall_s), theirs
+def _plain(value: Any) -> Any:
+    return value.model_dump(mode="json") if isinstance(value, BaseModel) else value
 
 
-def send_json(connection: Connection, value: Any) -> None:
-    """Send a value to or from a template; raises OSError if nobody listens any more.
-
-    Not by Connection.send: the traceback of its BrokenPipeError holds a view of a BytesIO, and once the two are part of
-    a reference cycle, Python 3.12's garbage collector crashes on them and 3.13's prints a BufferError.
-    """
-    connection.send_bytes(json.dumps(value).encode())
+_Reader = Callable[[Any], Any]
 
 
-def receive_json(connection: Connection) -> Any:
-    """The next value; raises EOFError or OSError once the other side is gone."""
-    return json.loads(connection.recv_bytes())
+def _exactly(*types: type) -> _Reader:
+    """Passes on a value of one of these types; a bool is no int."""
+
+    def read(value: Any) -> Any:
+        if type(value) not in types:
+            raise TypeError
+        return value
+
+    return read
+
+
+_READERS: Final[Mapping[str, _Reader]] = {
+    "str": _exactly(str),
+    "int": _exactly(int),
+    "bool": _exactly(bool),
+    "int | None": _exactly(int, type(None)),
+    "float | None": _exactly(int, float, type(None)),
+    "Inspection": Inspection.model_validate,
+}
+"""By the annotation of a field: what raises TypeError or ValueError for any other value."""
+
+_EVENTS: Final[Mapping[str, tuple[Callable[..., Event], list[_Reader]]]] = {
+    event.__name__: (event, [_READERS[cast(str, each.type)] for each in fields(event)]) for event in get_args(Event)
+}
