@@ -34,6 +34,10 @@ LINE_LOST: Final = 74
 """The exit code of an engine process that can no longer talk to the tool (EX_IOERR of sysexits.h)."""
 
 
+Received = Message | Garbled | None
+"""What a line brought; None: its end."""
+
+
 class Line:
     """One end of a line. Its messages are sent by one thread at a time, and received by one.
 
@@ -123,6 +127,16 @@ class Line:
         # a message of the harness may follow at once
         garbage = bytes(data).partition(_MARK)[0]
         return f"{garbage[:MOST_SHOWN]!r}" + ("…" if len(garbage) > MOST_SHOWN else "")
+
+
+def next_message(line: Line) -> Received:
+    """What a line brings next; waits for it."""
+    try:
+        return line.receive()
+    except (EOFError, OSError):
+        return None
+    except Garbled as garbled:
+        return garbled
 
 
 def open_line(stall_s: float | None = _STALL_S) -> tuple[Line, socket.socket]:

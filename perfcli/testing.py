@@ -23,6 +23,7 @@ from perfcli.agent.channel import Channel
 from perfcli.agent.inspection.inspector import EngineInspector
 from perfcli.agent.session import Session
 from perfcli.agent.timed_calls import TimedCaller, TimedOut
+from perfcli.line import Line, open_line
 from perfcli.monitor import Reading
 from perfcli.observer import Observer
 from perfcli.plan import ExecutionPlan
@@ -34,7 +35,6 @@ from perfcli.targets.marks import telling_reads
 from perfcli.targets.naming import SaveMark, created_user, key_in, save_name, saves_in, set_up_user
 from perfcli.targets.protocol import Call, Failure, LivesIn, call_within
 from perfcli.units import format_duration
-from perfcli.wire import Line, open_line
 from perfcli.workload import CREATED_PET
 
 
@@ -275,20 +275,20 @@ class SimulatedPool:
             with closing(theirs):
                 converse()
                 over.set()
-                # the line is not to be closed while the link still listens to it
+                # the line is not to be closed while the channel still listens to it
                 left.wait()
 
         def converse() -> None:
             # once the tool has left, as it leaves a process that it kills, there is nobody to talk to
             with suppress(OSError):
-                link = Channel(theirs, orphaned=left.set)
+                channel = Channel(theirs, orphaned=left.set)
                 make_inspector = partial(EngineInspector, is_real=False)
                 # the garbage of this process is not the engine's
                 session = Session(
                     plan,
                     process,
                     database,
-                    link,
+                    channel,
                     self._time,
                     self._time,
                     make_inspector=make_inspector,

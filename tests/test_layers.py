@@ -36,6 +36,7 @@ BOTTOM_UP = [
     "workload",
     "recorder",
     "wire",
+    "line",
     "targets",
     "agent",
     "pool",

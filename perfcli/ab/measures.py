@@ -160,7 +160,7 @@ def _tail(slices: Slices, label: str) -> Measured | None:
 
 def _costs(pair: Pair, slices: Slices) -> Iterator[tuple[str, Measured]]:
     figures: dict[str, tuple[float | None, float | None]] = {
-        "memory": _of_both(pair, lambda side: side.costs.get("memory_per_operation")),
+        "memory": _of_both(pair, lambda side: side.memory_per_operation),
         "database": pair.database_growth,
         "statements": _of_both(pair, lambda side: _statements(side, slices)),
         "errors": _of_both(pair, lambda side: side.errors.total() / max(1, side.operations)),
@@ -179,7 +179,7 @@ def _of_both(pair: Pair, figure: Callable[[Side], float | None]) -> tuple[float 
 
 def _statements(side: Side, slices: Slices) -> float | None:
     """The mean of all operations: those of each label, by its share in what both engines did."""
-    by_label: Mapping[str, float] = side.costs.get("statements_per_operation") or {}
+    by_label = side.inspection.statements_per_operation
     done = {label: sum(len(base.of[label]) for base, _ in slices) for label in by_label}
     total = sum(done.values())
     return sum(by_label[label] * count for label, count in done.items()) / total if total else None

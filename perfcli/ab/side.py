@@ -1,4 +1,4 @@
-"""One engine of a pair: the talk with it, what it failed at, and what its database lost."""
+"""One engine of a pair: its slices of work, what it failed at, and what its database lost."""
 
 from __future__ import annotations
 
@@ -6,28 +6,26 @@ import sqlite3
 from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from typing import Any, Final
+from typing import Final
 
 import psutil
 
-from perfcli import wire
+from perfcli.judgement import Ending
 from perfcli.measurement.integrity import Ledger
 from perfcli.measurement.stored import open_stored
 from perfcli.plan import ExecutionPlan
-from perfcli.planned_silence import step_silence_ns
 from perfcli.pool.affinity import pin
 from perfcli.pool.protocol import EngineHandle
 from perfcli.pool.scratch import Scratch
 from perfcli.recorder import OK, SKIPPED, Frame
-from perfcli.run.conversation import GARBAGE
-from perfcli.run.event_order import EventOrder
+from perfcli.results import Inspection
+from perfcli.run.engine_client import EngineClient
+from perfcli.run.time_limits import TimeLimits
 from perfcli.running_time import RunningTime
+from perfcli.wire import Inspected, Message, NoMoreSlices, Opened, Outcome, Slice, Sliced
 
 _TICK_S: Final = 0.1
-_MOST_SILENCE_S: Final = 60.0
-_SETS_UP_A_PET_WITHIN_S: Final = 0.05
 _MOST_EXAMPLES: Final = 3
-_TO_LEAVE_S: Final = 2.0
 
 Stopped = Callable[[], bool]
 
@@ -45,7 +43,7 @@ class Interrupted(Exception):  # noqa: N818 asked for by who started it
 
 
 class Side:
-    """Talks to one engine process, which does one slice of work at a time.
+    """One engine process, which does one slice of work at a time.
 
     Args:
         stopped: whether the comparison is being stopped.
@@ -62,59 +60,51 @@ class Side:
         self.examples: dict[str, str] = {}
         self.lost: list[str] = []
         self.lost_writes = 0
-        self.costs: dict[str, Any] = {}
+        self.inspection = Inspection()
+        self.memory_per_operation: float | None = None
         self._places = places
         self._database = places.database
         self._ledger = Ledger(plan)
         self._kinds: dict[int, str] = {}
         self._stopped = stopped
         self._frames: list[Frame] = []
-        self._order = EventOrder(plan)
-        self._silence_s = (
-            _MOST_SILENCE_S
-            + _SETS_UP_A_PET_WITHIN_S * plan.scenario.setup.pets
-            + max(step_silence_ns(plan, phase) for phase in plan.phases) / 1e9
-        )
+        self._sliced = False
+        self._client = EngineClient(handle, TimeLimits(plan), 0, self._take, RunningTime())
 
     def reach_checkpoint(self) -> None:
-        """Listen until it stands still."""
-        self._hear("checkpoint")
-        self.handle.note_children()
+        """Wait until it stands still."""
+        self._listen(lambda: self._client.waits_at)
 
     def go(self) -> None:
         """Let it go on from its checkpoint."""
-        self._say("go", at_ns=0)
+        self._client.go(0)
 
     def do(self, wave: int, iterations: int, *, measured: bool) -> list[Frame]:
-        """Have each vu of a wave do so many iterations; return its samples.
+        """Have each vu of a wave do this many iterations; return its samples.
 
         Before and after it stands still: threads and processes of its own would work in the other engine's time.
         """
-        self._frames = []
+        self._frames, self._sliced = [], False
         self.handle.resume()
-        self._say("slice", wave=wave, iterations=iterations, measured=measured)
-        self._hear("sliced")
+        self._client.send(Slice(wave, iterations, measured))
+        self._listen(lambda: self._sliced)
         self.handle.halt()
         return self._frames
 
     def end_load(self) -> None:
         """No slice follows."""
         self.handle.resume()
-        self._say("slice", wave=0, iterations=0, measured=False)
+        self._client.send(NoMoreSlices())
 
     def pin(self, cpus: Sequence[int]) -> None:
         """Have it run on these CPUs alone."""
-        try:
+        # one that is gone cannot be pinned, and is reported as soon as it is to do something
+        with suppress(OSError, psutil.Error):
             pin(self.handle.pid, cpus)
-        except (OSError, psutil.Error) as error:
-            raise self._gone() from error
 
     def leave(self) -> None:
-        """Hear it out: it is closed, and its database held to what it acknowledged."""
-        self.costs = self._hear("inspected").fields
-        self._hear("done")
-        # it leaves at once: what runs after that was left by the engine
-        self.handle.wait(_TO_LEAVE_S)
+        """Follow it to its end; its database is then held to what it acknowledged."""
+        self._listen(lambda: self._client.ending)
         if removed := self._places.removed():
             raise EngineProblem(self, removed)
         found = self._ledger.verify(self._database)
@@ -138,69 +128,42 @@ class Side:
         """The processes that it left running, once it has been ended."""
         return self.handle.leftovers()
 
-    def _say(self, name: wire.EventName, **fields: Any) -> None:
-        try:
-            self.handle.line.send_event(name, **fields)
-        except OSError as error:
-            raise self._gone() from error
+    def _listen(self, until: Callable[[], object]) -> None:
+        """Receive until something is true.
 
-    def _hear(self, awaited: wire.EventName) -> wire.Event:
-        """Listen until an event of this name."""
-        silence = RunningTime()
+        Raises:
+            EngineProblem: the engine could not go on.
+            Interrupted: the comparison is being stopped.
+        """
         while True:
-            if not self._something_is_there():
-                if silence.elapsed_s() > self._silence_s:
-                    raise EngineProblem(self, f"it hangs: nothing was heard of it for {self._silence_s:.0f} s")
-                continue
-            try:
-                message = self.handle.line.receive()
-                self._order.check(message)
-            except (EOFError, OSError) as error:
-                raise self._gone() from error
-            except wire.Garbled as error:
-                raise EngineProblem(self, f"{GARBAGE}: {error}") from error
-            silence = RunningTime()
-            if isinstance(message, Frame):
-                self._take(message)
-            elif message.name == awaited:
-                return message
-            else:
-                self._note(message)
+            ending = self._client.ending
+            if ending not in (None, Ending()):
+                raise self._problem(ending)
+            if until():
+                return
+            if self._stopped():
+                raise Interrupted
+            self.handle.bound_output()
+            self._client.listen(_TICK_S)
 
-    def _something_is_there(self) -> bool:
-        if self._stopped():
-            raise Interrupted
-        self.handle.bound_output()
-        try:
-            return self.handle.line.poll(_TICK_S)
-        except OSError as error:
-            raise self._gone() from error
+    def _take(self, message: Message) -> None:
+        match message:
+            case Frame():
+                self._ledger.add(message)
+                self._frames.append(message)
+                self.operations += len(message.draws)
+                failed = (self._kinds[outcome] for outcome in message.failures.values() if outcome not in (OK, SKIPPED))
+                self.errors.update(failed)
+            case Sliced():
+                self._sliced = True
+            case Opened(version):
+                self.version = version
+            case Outcome(index, kind, _, example):
+                self._kinds[index] = kind
+                self.examples.setdefault(kind, example)
+            case Inspected(inspection, memory_per_operation):
+                self.inspection, self.memory_per_operation = inspection, memory_per_operation
 
-    def _take(self, frame: Frame) -> None:
-        self._ledger.add(frame)
-        self._frames.append(frame)
-        self.operations += len(frame.draws)
-        self.errors.update(self._kinds[each] for each in frame.failures.values() if each not in (OK, SKIPPED))
-
-    def _note(self, event: wire.Event) -> None:
-        fields = event.fields
-        match event.name:
-            case "opened":
-                self.version = fields["version"]
-            case "outcome":
-                self._kinds[fields["index"]] = fields["kind"]
-                self.examples.setdefault(fields["kind"], fields["example"])
-            case "engine" if fields["pid"] is not None:
-                self.handle.adopt(fields["pid"])
-            case "failed":
-                raise EngineProblem(self, f"{fields['stage']} failed: {fields['message']}")
-
-    def _gone(self) -> EngineProblem:
-        code = self.handle.wait(2.0)
-        is_silent = code in (None, wire.LINE_LOST)
-        how = (
-            "it closed the harness's line to the tool, which it did not open"
-            if is_silent
-            else f"its process ended with code {code}"
-        )
-        return EngineProblem(self, ": ".join(filter(None, [self._places.removed(), how, self.handle.output()])))
+    def _problem(self, ending: Ending) -> EngineProblem:
+        what = ending.error or ending.setup_error or ending.disturbed
+        return EngineProblem(self, ": ".join(filter(None, [self._places.removed(), what, self.handle.output()])))

@@ -15,9 +15,9 @@ from perfcli.agent.inspection.inspector import EngineInspector
 from perfcli.agent.session import Session
 from perfcli.agent.threads import SystemThreads
 from perfcli.clock import SystemClock
+from perfcli.line import LINE_LOST, Line
 from perfcli.plan import ExecutionPlan
 from perfcli.targets.protocol import Target
-from perfcli.wire import LINE_LOST, Line
 
 
 def main(arguments: list[str]) -> None:
@@ -25,7 +25,7 @@ def main(arguments: list[str]) -> None:
     descriptor, plan_file, database_file = int(arguments[0]), Path(arguments[1]), Path(arguments[2])
     process, engine = int(arguments[3]), Path(arguments[4])
     plan = ExecutionPlan.model_validate_json(plan_file.read_text(encoding="utf-8"), strict=False)
-    link = Channel(Line(socket(fileno=descriptor)), orphaned=partial(os._exit, LINE_LOST))
+    channel = Channel(Line(socket(fileno=descriptor)), orphaned=partial(os._exit, LINE_LOST))
 
     def make_target() -> Target:
         # imported only now: the harness's own memory is measured before the engine is there
@@ -38,7 +38,7 @@ def main(arguments: list[str]) -> None:
     try:
         threads = SystemThreads(_threads_needed(plan, process))
         Session(
-            plan, process, database_file, link, SystemClock(link.stop), threads, make_inspector=EngineInspector
+            plan, process, database_file, channel, SystemClock(channel.stop), threads, make_inspector=EngineInspector
         ).run(make_target)
     except OSError:
         # the tool is gone, or the engine has closed this process's end of the line

@@ -34,6 +34,7 @@ from perfcli.recorder import Recorder
 from perfcli.targets.kinds import named
 from perfcli.targets.naming import answers_of
 from perfcli.targets.protocol import Call, EngineGone, Target
+from perfcli.wire import Done, Failed, LivesIn, LoadOver, Opened, Outcome, PhaseOver, Stage, Wave
 from perfcli.workload import Stream, Workload
 
 _REFERENCE_INTERVAL_NS: Final = 40_000_000
@@ -56,7 +57,7 @@ class Session:
         plan: ExecutionPlan,
         process: int,
         database: Path,
-        link: Channel,
+        channel: Channel,
         clock: Clock,
         threads: Threads,
         *,
@@ -66,13 +67,13 @@ class Session:
         self._plan = plan
         self._process = process
         self._database = database
-        self._link = link
+        self._channel = channel
         self._clock = clock
         self._threads = threads
         self._make_inspector = make_inspector
         self._collect = collect
         self._recorders = {
-            vu: Recorder(vu, plan.vus, link.frame, self._reference_timer())
+            vu: Recorder(vu, plan.vus, channel.frame, self._reference_timer())
             for vu in range(plan.vus)
             if plan.process_of(vu) == process
         }
@@ -88,10 +89,10 @@ class Session:
         except Exception as error:
             self._failed(named(error), traceback.format_exc())
         else:
-            self._link.event("done")
+            self._channel.send(Done())
 
     def _failed(self, message: str, where: str = "") -> None:
-        self._link.event("failed", stage=self._stage, message=message, traceback=where)
+        self._channel.send(Failed(self._stage, message, where))
 
     def _steps(self, make_target: Callable[[], Target]) -> None:
         self._checkpoint("harness")
@@ -100,8 +101,8 @@ class Session:
         self._profiler = make_profiler(self._plan, self._database, self._process)
         target = make_target()
         self._profiler.engine_is_imported()
-        version = target.open(lambda pid: self._link.event("engine", pid=pid))
-        self._link.event("opened", version=version)
+        version = target.open(lambda pid: self._channel.send(LivesIn(pid)))
+        self._channel.send(Opened(version))
         self._checkpoint("opened")
         self._begin("set-up")
         if self._process == 0:
@@ -116,7 +117,7 @@ class Session:
         else:
             self._checkpoint("baseline")
             self._begin("measuring")
-            SlicedLoad(self._plan, users, self._link, self._clock, self._threads).run()
+            SlicedLoad(self._plan, users, self._channel, self._clock, self._threads).run()
         self._checkpoint("end")
         self._count_costs(users, inspector)
         self._checkpoint("account")
@@ -128,7 +129,7 @@ class Session:
             self._checkpoint("cleanup")
         self._begin("close")
         self._profiler.conclude()
-        self._link.event("inspected", **inspector.leave(target.close, self._harness_threads(users)))
+        self._channel.send(inspector.leave(target.close, self._harness_threads(users)))
 
     def _load(self, target: Target, users: dict[int, VirtualUser]) -> None:
         for number, wave in enumerate(self._plan.waves):
@@ -142,7 +143,7 @@ class Session:
             self._begin("measuring")
             self._profiler.begin()
             origin_ns = max(began_ns, self._clock.now_ns())
-            self._link.event("wave", number=number, at_ns=origin_ns)
+            self._channel.send(Wave(number, origin_ns))
             self._threads.run(list(self._measure(users, wave, origin_ns)))
             ends_ns = {phase.index: origin_ns + self._lasts_ns(phase) for phase in wave}
             rested_ns = self._rest_until(max(ends_ns.values()))
@@ -151,8 +152,8 @@ class Session:
                 # a load that is stopped ends then, whatever was planned
                 ended_ns = max([min(ends_ns[phase.index], rested_ns), *(user.ended_ns for user in mine)])
                 interrupted = sum(user.interrupted for user in mine)
-                self._link.event("phase_over", index=phase.index, at_ns=ended_ns, interrupted=interrupted)
-        self._link.event("measured", at_ns=self._clock.now_ns(), active_pets=target.active_pets())
+                self._channel.send(PhaseOver(phase.index, ended_ns, interrupted))
+        self._channel.send(LoadOver(self._clock.now_ns(), target.active_pets()))
 
     def _lasts_ns(self, phase: PlannedPhase) -> int:
         """How long after the beginning of its wave a phase lasts at least."""
@@ -166,7 +167,7 @@ class Session:
 
     def _rest_until(self, until_ns: int) -> int:
         """Wait, unless the run is stopped; return when that was over."""
-        while (now_ns := self._clock.now_ns()) < until_ns and not self._link.stop.asked:
+        while (now_ns := self._clock.now_ns()) < until_ns and not self._channel.stop.asked:
             self._clock.pause(until_ns - now_ns)
         return now_ns
 
@@ -198,9 +199,7 @@ class Session:
 
     def _virtual_users(self, target: Target) -> dict[int, VirtualUser]:
         outcomes = Outcomes(
-            lambda number, kind, category, example: self._link.event(
-                "outcome", index=number, kind=kind, category=category, example=example
-            ),
+            lambda *kind: self._channel.send(Outcome(*kind)),
             self._process,
             self._plan.scenario.pool.processes,
         )
@@ -217,7 +216,7 @@ class Session:
                 outcomes,
                 self._hands(vu),
                 self._clock,
-                self._link.stop,
+                self._channel.stop,
             )
             for vu, recorder in self._recorders.items()
         }
@@ -279,11 +278,11 @@ class Session:
 
     def _begin(self, phase: str) -> None:
         self._stage = phase
-        self._link.event("phase", name=phase, at_ns=self._clock.now_ns())
+        self._channel.send(Stage(phase))
 
     def _checkpoint(self, name: str) -> int:
         # garbage that waits to be collected is nobody's leak
         self._collect()
         if self._plan.slices is not None and name not in CHECKPOINTS_OF_SLICES:
             return 0
-        return self._link.checkpoint(name)
+        return self._channel.checkpoint(name)

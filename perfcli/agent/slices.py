@@ -14,6 +14,7 @@ from perfcli.clock import Clock
 from perfcli.executors.per_vu_iterations import PerVuIterationsSchedule
 from perfcli.plan import ExecutionPlan
 from perfcli.targets.protocol import Call
+from perfcli.wire import Slice, Sliced
 from perfcli.workload import Workload
 
 CHECKPOINTS_OF_SLICES: Final = frozenset({"baseline", "end"})
@@ -26,11 +27,11 @@ class SlicedLoad:
     """Work in slices, through one sequence of operations for each vu."""
 
     def __init__(
-        self, plan: ExecutionPlan, users: Mapping[int, VirtualUser], link: Channel, clock: Clock, threads: Threads
+        self, plan: ExecutionPlan, users: Mapping[int, VirtualUser], channel: Channel, clock: Clock, threads: Threads
     ) -> None:
         slowdown = plan.slices.slowdown if plan.slices else 0.0
         self._plan = plan
-        self._link = link
+        self._channel = channel
         self._clock = clock
         self._threads = threads
         self._users = {
@@ -43,18 +44,18 @@ class SlicedLoad:
 
     def run(self) -> None:
         """Do the slices that the tool asks for, until it asks for no more."""
-        while order := self._link.next_slice():
-            self._threads.run(list(self._jobs(**order)))
-            self._link.event("sliced")
+        while order := self._channel.next_slice():
+            self._threads.run(list(self._jobs(order)))
+            self._channel.send(Sliced())
 
-    def _jobs(self, wave: int, iterations: int, measured: bool) -> Iterator[Callable[[], None]]:
+    def _jobs(self, order: Slice) -> Iterator[Callable[[], None]]:
         began_ns = self._clock.now_ns()
         ends_ns = began_ns + _AT_MOST_NS
-        for phase in self._plan.waves[wave]:
+        for phase in self._plan.waves[order.wave]:
             for user in (self._users[vu] for vu in phase.vus if vu in self._users):
                 # how far a vu is, a schedule knows: each slice has its own
-                schedule = PerVuIterationsSchedule(phase.load.vu_count, iterations, _AT_MOST_NS)
-                user.recorder.begin(measured=measured, now_ns=began_ns)
+                schedule = PerVuIterationsSchedule(phase.load.vu_count, order.iterations, _AT_MOST_NS)
+                user.recorder.begin(measured=order.measured, now_ns=began_ns)
                 yield partial(user.run, schedule, self._workloads[user.vu], None, began_ns, ends_ns, ends_ns)
 
 

@@ -21,7 +21,7 @@ import perfcli.targets.marks
 import perfcli.targets.pets  # noqa: F401
 from perfcli.agent.engine_process import main as work
 from perfcli.agent.subreaper import supervise
-from perfcli.wire import receive_json
+from perfcli.line import receive_json
 
 
 def main(descriptor: int) -> None:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from perfcli.measurement.conservation import Conservation
 from perfcli.measurement.digest import PerformedWork
@@ -12,7 +13,7 @@ from perfcli.measurement.disturbance import disturbance
 from perfcli.measurement.fidelity import Fidelity
 from perfcli.measurement.inspections import joined
 from perfcli.measurement.integrity import Ledger
-from perfcli.measurement.samples import Samples
+from perfcli.measurement.samples import FailureKind, Samples
 from perfcli.measurement.starvation import starvation
 from perfcli.measurement.stock import Stock
 from perfcli.measurement.times import PhaseTimes, References
@@ -23,6 +24,7 @@ from perfcli.recorder import Frame
 from perfcli.results import Inspection, Integrity
 from perfcli.running_time import Stop
 from perfcli.scenario.operation import CareSettings, CreationSettings, TalkSettings
+from perfcli.wire import HeldUp, Inspected, LoadOver, Message, Opened, Outcome, PhaseOver, Wave
 from perfcli.workload import places
 
 
@@ -53,6 +55,26 @@ class Measurement:
         self.printed_bytes: int | None = None
         self.frame_bytes = 0
         self._conservation: Conservation | None = None
+
+    def take(self, message: Message) -> None:
+        """Take in what an engine process says."""
+        match message:
+            case Frame():
+                self.add(message)
+            case Opened(version):
+                self.engine_version = version
+            case Outcome(index, kind, category, example):
+                self.samples.learn(index, FailureKind(kind, category, example))
+            case Wave(number, at_ns):
+                self.begin_wave(number, at_ns)
+            case PhaseOver(index, at_ns, interrupted):
+                self.end_phase(index, at_ns, interrupted)
+            case HeldUp(began_ns, ended_ns):
+                self.held_up.append(Stop(began_ns, ended_ns))
+            case LoadOver(at_ns, active_pets):
+                self.end(at_ns, active_pets)
+            case Inspected(inspection):
+                self.inspection = joined(self.inspection, inspection)
 
     def add(self, frame: Frame) -> None:
         """Take in a frame of samples."""
@@ -96,13 +118,15 @@ class Measurement:
         if active_pets is not None:
             self.active_pets = (self.active_pets or 0) + active_pets
 
-    def add_inspection(self, fields: dict[str, Any]) -> None:
-        """What was seen inside one of the engine processes."""
-        self.inspection = joined(self.inspection, Inspection.model_validate(fields))
-
     def mark(self, name: str, reading: Reading) -> None:
         """Keep the reading of a checkpoint."""
         self.marks[name] = reading
+
+    def engine_lives_elsewhere(self, *, watched: bool) -> None:
+        """The engine has a process of its own, in which there is nothing of the harness; perhaps out of sight."""
+        harness = self.marks.pop("harness", None)
+        if harness is not None and watched:
+            self.marks["harness"] = replace(harness, rss=0, uss=0)
 
     @property
     def starved(self) -> str:

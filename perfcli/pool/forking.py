@@ -11,11 +11,11 @@ from multiprocessing.reduction import send_handle
 from pathlib import Path
 
 from perfcli.errors import PerfError
+from perfcli.line import open_line, send_json
 from perfcli.plan import ExecutionPlan
 from perfcli.pool import cleanup
 from perfcli.pool.processes import EngineProcess, Post, engine_environment, prepare
 from perfcli.pool.supervised import PYTHON, SupervisedProcess
-from perfcli.wire import open_line, send_json
 
 
 class Template:

@@ -12,11 +12,11 @@ from typing import Final, NamedTuple
 import psutil
 
 import perfcli
+from perfcli.line import Line, open_line
 from perfcli.plan import ExecutionPlan
 from perfcli.pool import cleanup
 from perfcli.pool.output import Output
 from perfcli.pool.supervised import SupervisedProcess, start_supervised
-from perfcli.wire import Line, open_line
 
 _OUTPUT: Final = "output.txt"
 AGENT: Final = "perfcli.agent.engine_process"

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
 
+from perfcli.line import Line
 from perfcli.plan import ExecutionPlan
-from perfcli.wire import Line
 
 
 class EngineHandle(Protocol):

@@ -7,10 +7,8 @@ from queue import Empty, Queue
 from threading import Thread
 from typing import Final
 
-from perfcli import wire
-from perfcli.recorder import Frame
-
-Message = wire.Event | Frame | wire.Garbled
+from perfcli.line import Line, Received, next_message
+from perfcli.wire import Garbled
 
 _MOST_WAITING: Final = 256
 """Messages kept until they are taken: the engine's frames wait in its socket beyond that."""
@@ -19,19 +17,16 @@ _MOST_WAITING: Final = 256
 class Inbox:
     """What several lines bring, each in its own order."""
 
-    def __init__(self, lines: Sequence[wire.Line]) -> None:
-        self._messages: Queue[tuple[int, Message | None]] = Queue(_MOST_WAITING)
+    def __init__(self, lines: Sequence[Line]) -> None:
+        self._messages: Queue[tuple[int, Received]] = Queue(_MOST_WAITING)
         self._lines = lines
         self._read_from = [0] * len(lines)
         self._taken_from = [0] * len(lines)
         for number, line in enumerate(lines):
             Thread(target=self._read, args=(number, line), name="digipal-perf-inbox", daemon=True).start()
 
-    def take(self, timeout_s: float) -> tuple[int, Message | None] | None:
-        """The next message with the number of its line; None where none came in time.
-
-        The message is None where nothing will come any more by that line.
-        """
+    def take(self, timeout_s: float) -> tuple[int, Received] | None:
+        """The next message with the number of its line; None if none came in time."""
         try:
             number, message = self._messages.get(timeout=timeout_s)
         except Empty:
@@ -43,17 +38,11 @@ class Inbox:
         """Whether something has arrived by this line that was not taken yet."""
         return self._read_from[number] > self._taken_from[number] or self._lines[number].poll(0)
 
-    def _read(self, number: int, line: wire.Line) -> None:
-        message: Message | None
+    def _read(self, number: int, line: Line) -> None:
         while True:
-            try:
-                message = line.receive()
-            except (EOFError, OSError):
-                message = None
-            except wire.Garbled as error:
-                message = error
+            message = next_message(line)
             # each thread has a count of its own
             self._read_from[number] += 1
             self._messages.put((number, message))
-            if message is None or isinstance(message, wire.Garbled):
+            if message is None or isinstance(message, Garbled):
                 return

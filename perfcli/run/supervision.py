@@ -28,14 +28,15 @@ from perfcli.pool.protocol import EngineHandle, WorkerPool
 from perfcli.pool.scratch import Scratch, scratch
 from perfcli.results import RunResult
 from perfcli.run.aborting import AbortCheck
-from perfcli.run.conversation import Conversation
+from perfcli.run.barrier import Barrier
+from perfcli.run.engine_client import EngineClient
 from perfcli.run.inbox import Inbox
 from perfcli.run.keep_database import keep_database
 from perfcli.run.progress import ProgressReporter
-from perfcli.run.rendezvous import Rendezvous
 from perfcli.run.time_limits import TimeLimits
 from perfcli.running_time import RunningTime
 from perfcli.targets.naming import answers_of
+from perfcli.wire import LivesIn, Message, StopLoad
 
 TICK_S: Final = 0.1
 UPDATE_INTERVAL_S: Final = 0.25
@@ -201,35 +202,34 @@ class _Supervision:
         database: Path,
         make_probe: MakeProbe,
     ) -> None:
-        self._plan = plan
         self._measurement = measurement
+        self._database = database
         self._samples = measurement.samples
         self._make_probe = partial(self._probe, make_probe, database)
         self._monitor = Monitor(JointProbe([self._make_probe(engine.pid) for engine in engines]))
         measurement.readings = self._monitor.readings
         self._running = RunningTime()
         measurement.tool_stops = self._running.stops
-        self._rendezvous = Rendezvous(measurement, self._monitor, database)
-        self._conversations = [
-            Conversation(engine, measurement, self._rendezvous.arrive, self._watch_elsewhere, self._running)
-            for engine in engines
+        self._limits = TimeLimits(plan)
+        self._clients = [
+            EngineClient(engine, self._limits, number, self._take, self._running)
+            for number, engine in enumerate(engines)
         ]
-        self._rendezvous.conversations = self._conversations
+        self._barrier = Barrier(self._clients, self._look)
         self._stopped_at_s: float | None = None
         self._ending_of_stop = Ending()
         self._stops_seen = 0
         self._next_update_s = 0.0
         self._abort = AbortCheck(measurement)
         self._progress = ProgressReporter(measurement)
-        self._time_limits = TimeLimits(plan)
         self._inbox = Inbox([engine.line for engine in engines])
 
     def follow(self, observer: Observer, stop: StopRequest) -> Ending:
-        """Listen until the processes have said all, one died, or time ran out."""
+        """Receive until the processes are done, one died, or time ran out."""
         self._monitor.start()
         try:
             while not self._finished:
-                self._listen()
+                self._receive()
                 if stop.reason and not self._ending_of_stop.interrupted:
                     self._stop(Ending(interrupted=stop.reason))
                 self._check_thresholds_that_abort()
@@ -239,62 +239,69 @@ class _Supervision:
             self._monitor.stop()
         if self._measurement.began_ns is not None and self._measurement.ended_ns is None:
             self._measurement.ended_ns = time.perf_counter_ns()
-        ending = next((each.ending for each in self._conversations if each.ending != Ending()), Ending())
-        if ending == Ending() or self._ending_of_stop.interrupted:
+        ending = next((client.ending for client in self._clients if client.ending not in (None, Ending())), None)
+        if ending is None or self._ending_of_stop.interrupted:
             return self._ending_of_stop
         return ending
 
     @property
     def _finished(self) -> bool:
         """Whether all processes have ended well, or one has not."""
-        conversations = self._conversations
-        return all(c.finished for c in conversations) or any(c.ending != Ending() for c in conversations)
-
-    @property
-    def _phase(self) -> str:
-        return self._conversations[0].phase
+        endings = [client.ending for client in self._clients]
+        return None not in endings or any(ending not in (None, Ending()) for ending in endings)
 
     def _probe(self, make_probe: MakeProbe, database: Path, pid: int) -> Probe:
         return make_probe(pid, database, lambda: self._samples.ok + self._samples.failed)
 
-    def _watch_elsewhere(self, pid: int | None) -> None:
-        self._monitor.watch(self._make_probe(pid) if pid is not None else None)
-        self._rendezvous.engine_lives_elsewhere(watched=pid is not None)
-
-    def _listen(self) -> None:
-        for conversation in self._conversations:
-            conversation.engine.bound_output()
-        heard = self._inbox.take(TICK_S)
-        if heard is None:
-            for process, conversation in enumerate(self._conversations):
+    def _receive(self) -> None:
+        for client in self._clients:
+            client.engine.bound_output()
+        received = self._inbox.take(TICK_S)
+        if received is None:
+            for process, client in enumerate(self._clients):
                 if not self._inbox.holds_from(process):
-                    conversation.hear_nothing()
+                    client.receive_nothing()
             return
-        number, message = heard
-        conversation = self._conversations[number]
-        if conversation.finished:
-            return
-        if message is None:
-            conversation.engine_is_gone()
+        process, message = received
+        self._clients[process].receive(message)
+        if self._clients[process].waits_at:
+            self._barrier.release()
+
+    def _take(self, message: Message) -> None:
+        if isinstance(message, LivesIn):
+            self._monitor.watch(self._make_probe(message.process) if message.process is not None else None)
+            self._measurement.engine_lives_elsewhere(watched=message.process is not None)
         else:
-            conversation.hear(message)
+            self._measurement.take(message)
+
+    def _look(self, checkpoint: str) -> None:
+        """Look at the engine while it stands still at a checkpoint."""
+        reading = self._monitor.look()
+        if reading is not None:
+            self._measurement.mark(checkpoint, reading)
+        if checkpoint == "baseline":
+            self._measurement.begin_account(self._database)
+        if checkpoint == "account":
+            # before the engine shuts down: what it stores only then was not stored when it said so
+            self._measurement.check_integrity(self._database)
 
     def _stop(self, ending: Ending) -> None:
         self._stopped_at_s = self._running.elapsed_s()
         self._ending_of_stop = ending
         self._measurement.cut_short = True
-        for conversation in self._conversations:
+        for client in self._clients:
             if self._measurement.began_ns is None:
-                conversation.finish(ending)
+                client.end(ending)
             else:
-                conversation.ask_to_stop()
+                client.send(StopLoad())
 
     def _check_thresholds_that_abort(self) -> None:
         if len(self._running.stops) > self._stops_seen:
             self._stops_seen = len(self._running.stops)
             # what arrived while the tool was stopped is read first
             self._abort.postpone()
-        if self._measurement.began_ns is None or self._phase != "measuring" or self._stopped_at_s is not None:
+        is_measuring = self._measurement.began_ns is not None and self._clients[0].stage == "measuring"
+        if not is_measuring or self._stopped_at_s is not None:
             return
         failed = self._abort.failed_threshold()
         if failed:
@@ -304,24 +311,18 @@ class _Supervision:
         if self._stopped_at_s is not None:
             interrupted = bool(self._ending_of_stop.interrupted)
             since_stop_s = self._running.elapsed_s() - self._stopped_at_s
-            if self._time_limits.is_over_after_stop(since_stop_s, interrupted=interrupted):
-                for conversation in self._conversations:
-                    conversation.finish(self._ending_of_stop)
+            if self._limits.is_over_after_stop(since_stop_s, interrupted=interrupted):
+                for client in self._clients:
+                    client.end(self._ending_of_stop)
             return
-        for process, conversation in enumerate(self._conversations):
-            if conversation.finished or conversation.waits_at:
-                continue  # what waits for others does not hang
-            lasted_s, silent_s = conversation.phase_lasted_s, conversation.silent_s
-            is_over = self._time_limits.is_over(
-                conversation.phase, process, conversation.wave, lasted_s=lasted_s, silent_s=silent_s
-            )
-            # what has arrived is read before anybody is accused
-            if is_over and not self._inbox.holds_from(process):
-                conversation.give_up()
+        for process, client in enumerate(self._clients):
+            # what has arrived is read before any engine is accused
+            if client.is_overdue and not self._inbox.holds_from(process):
+                client.give_up()
 
     def _show(self, observer: Observer) -> None:
         now_s = time.monotonic()
         if now_s < self._next_update_s:
             return
         self._next_update_s = now_s + UPDATE_INTERVAL_S
-        self._progress.report(observer, self._phase, self._conversations[0].phase_lasted_s)
+        self._progress.report(observer, self._clients[0].stage, self._clients[0].stage_lasted_s)

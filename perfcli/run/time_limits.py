@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from math import inf
 from typing import Final
 
 from perfcli.agent.inspection.counting import LONGEST_PASS_NS, MOST_PASSES
 from perfcli.plan import ExecutionPlan
-from perfcli.planned_silence import iteration_ns, silence_of_load_ns, silence_of_warm_up_ns
+from perfcli.planned_silence import iteration_ns, silence_of_load_ns, silence_of_warm_up_ns, step_silence_ns
 
 STOP_GRACE_S: Final = 5.0
 """From a Ctrl-C to the report: what the vus are doing then may end, nothing new begins."""
@@ -22,7 +23,7 @@ class TimeLimits:
     """The limits of one plan, in seconds."""
 
     def __init__(self, plan: ExecutionPlan) -> None:
-        self._plan = plan
+        self.plan = plan
         self._iteration_s = max(iteration_ns(plan, phase) for phase in plan.phases) / 1e9
         # a set-up, a clean-up and a shutdown that saves what is cached take their time for each pet
         self._stage_s = _STAGE_LIMIT_S + _PER_PET_S * plan.scenario.setup.pets
@@ -36,9 +37,11 @@ class TimeLimits:
         """The longest silence of a process that is no hang; None if only the length of the stage counts."""
         match stage:
             case "warm-up":
-                return silence_of_warm_up_ns(self._plan, process) / 1e9 + GRACE_S
+                return silence_of_warm_up_ns(self.plan, process) / 1e9 + GRACE_S
+            case "measuring" if self.plan.slices is not None:
+                return max(step_silence_ns(self.plan, phase) for phase in self.plan.phases) / 1e9 + GRACE_S
             case "measuring":
-                return silence_of_load_ns(self._plan, wave, process) / 1e9 + GRACE_S
+                return silence_of_load_ns(self.plan, wave, process) / 1e9 + GRACE_S
         return None
 
     def is_over_after_stop(self, since_stop_s: float, *, interrupted: bool) -> bool:
@@ -46,12 +49,14 @@ class TimeLimits:
         return since_stop_s > (STOP_GRACE_S if interrupted else self._iteration_s + GRACE_S)
 
     def _stage_limit_s(self, stage: str, wave: int) -> float:
-        phases = self._plan.phases
+        phases = self.plan.phases
         match stage:
+            case "measuring" if self.plan.slices is not None:
+                return inf  # as long as slices are asked for
             case "warm-up":
                 longest_ns = max(phase.load.warmup_ns + phase.load.graceful_stop_ns for phase in phases)
             case "measuring":
-                longest_ns = max(phase.ends_after_ns + phase.load.graceful_stop_ns for phase in self._plan.waves[wave])
+                longest_ns = max(phase.ends_after_ns + phase.load.graceful_stop_ns for phase in self.plan.waves[wave])
             case "counting":
                 pass_s = LONGEST_PASS_NS / 1e9 + self._iteration_s
                 return len(phases) * (MOST_PASSES * pass_s + GRACE_S)

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from perfcli import wire
+from perfcli.agent.channel import Channel
 from perfcli.planned_silence import silence_of_load_ns
 from perfcli.testing import Behaviour, SimulatedTime, simulate
 
@@ -49,13 +49,13 @@ def test_no_vu_is_silent_for_longer(
 ) -> None:
     plan = make_plan(flow, setup={"pets": 4}, load=load)
     clock, heard_ns = SimulatedTime(), []
-    send_frame = wire.Line.send_frame
+    send_frame = Channel.frame
 
     def send(*arguments: Any) -> None:
         heard_ns.append(clock.now_ns())
         send_frame(*arguments)
 
-    monkeypatch.setattr(wire.Line, "send_frame", send)
+    monkeypatch.setattr(Channel, "frame", send)
     result = simulate(plan, lambda label, call: Behaviour(takes_ns=MS), time=clock)
     assert result.duration_ns is not None
     began_ns = min(clock.now_ns() - result.duration_ns, *heard_ns)

@@ -372,7 +372,7 @@ def test_an_error_of_the_tool_itself_ends_the_run_with_all_that_is_known(
     (reason,) = result.reasons
     assert re.fullmatch(
         r"OSError: \[Errno 24\] Too many open files: 'answers-0.jsonl': this process may hold [0-9,]+ file descriptors"
-        r" \(ulimit -n\) \(perfcli/run/rendezvous.py, line \d+\)",
+        r" \(ulimit -n\) \(perfcli/run/supervision.py, line \d+\)",
         reason,
     )
     assert "Traceback" in result.details

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 from pathlib import Path
 from threading import Thread
-from typing import Any
 
 from perfcli.agent.inspection.counting import Costs
 from perfcli.agent.inspection.logged import LogWatch
 from perfcli.agent.inspection.shutdown import ShutdownCheck
 from perfcli.plan import ExecutionPlan
+from perfcli.results import Inspection
 from perfcli.targets.naming import assets_of
+from perfcli.wire import Inspected
 
 
 class EngineInspector:
@@ -36,23 +37,23 @@ class EngineInspector:
         if self._sees:
             self._logs.start()
 
-    def leave(self, shut_down: Callable[[], object], harness: Collection[Thread]) -> dict[str, Any]:
-        """Shut the engine down, and tell what was seen, as the fields of an Inspection."""
+    def leave(self, shut_down: Callable[[], object], harness: Collection[Thread]) -> Inspected:
+        """Shut the engine down, and say what was seen."""
         if self._premises is None:
             shut_down()
-            return {}
+            return Inspected(Inspection(), None)
         leaving = self._premises.leave(shut_down, harness)
         self._logs.stop()
         logged = [entry for entry in self._logs.logged() if entry.errors]
-        return {
-            "shutdown_ns": leaving.shutdown_ns,
-            "threads_left": leaving.threads_left,
-            "connections_left": leaving.connections_left,
-            "files_left": leaving.files_left,
-            "log_errors": {entry.logger: entry.errors for entry in logged},
-            "log_examples": {entry.logger: entry.example for entry in logged},
-            "statements_per_operation": self.costs.statements_per_operation(),
-            "fsyncs_per_operation": self.costs.syncs_per_operation(),
-            "fsyncs_not_told": self.costs.syncs_not_told,
-            "memory_per_operation": self.costs.memory_per_operation(),
-        }
+        inspection = Inspection(
+            shutdown_ns=leaving.shutdown_ns,
+            threads_left=leaving.threads_left,
+            connections_left=leaving.connections_left,
+            files_left=leaving.files_left,
+            log_errors={entry.logger: entry.errors for entry in logged},
+            log_examples={entry.logger: entry.example for entry in logged},
+            statements_per_operation=self.costs.statements_per_operation(),
+            fsyncs_per_operation=self.costs.syncs_per_operation(),
+            fsyncs_not_told=self.costs.syncs_not_told,
+        )
+        return Inspected(inspection, self.costs.memory_per_operation())

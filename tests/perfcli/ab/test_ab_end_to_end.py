@@ -83,8 +83,8 @@ def test_a_candidate_that_ends_is_a_regression_with_its_exit_code(tmp_path: Path
     ends = make_checkout(tmp_path / "ends", "exits")
     code, output, result = ab(tmp_path, "--candidate", str(ends))
     assert code == 5
-    assert "its process ended with code 7" in result["candidate"]["problem"]
-    assert "its process ended with code 7" in output
+    assert "the engine process exited with code 7" in result["candidate"]["problem"]
+    assert "the engine process exited with code 7" in output
 
 
 def test_a_base_that_ends_makes_it_invalid(tmp_path: Path) -> None:

@@ -143,4 +143,6 @@ def test_what_stops_the_base_too_is_not_the_candidates(compare: Callable[[OpenPo
 def test_what_stops_the_candidate_alone_is(compare: Callable[[OpenPools], AbResult]) -> None:
     result = compare(pools(SimulatedPool))
     assert result.exit_code(strict=False) is ExitCode.REGRESSION
-    assert result.reasons == ["only the candidate could not go on: set-up failed: OSError: no space left on device"]
+    assert result.reasons == [
+        "only the candidate could not go on: the engine's set-up failed: OSError: no space left on device"
+    ]

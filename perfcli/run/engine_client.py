@@ -1,0 +1,207 @@
+"""The tool's end of the line to one engine process, for `run` and `ab`: what it does, and how it ended."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Callable
+from typing import Final
+
+from perfcli.judgement import Ending
+from perfcli.line import LINE_LOST, Received, next_message
+from perfcli.pool.protocol import EngineHandle
+from perfcli.run.message_order import MessageOrder
+from perfcli.run.time_limits import TimeLimits
+from perfcli.running_time import RunningTime
+from perfcli.units import format_duration
+from perfcli.wire import (
+    Checkpoint,
+    Done,
+    Failed,
+    Garbled,
+    Go,
+    LivesIn,
+    Message,
+    NoMoreSlices,
+    Slice,
+    Stage,
+    StopLoad,
+    Wave,
+)
+
+_TO_LEAVE_S: Final = 2.0
+_DOING: Final = {
+    "open": "opening",
+    "set-up": "setting up",
+    "warm-up": "warming up",
+    "counting": "counting what operations cost",
+    "clean-up": "cleaning up",
+    "close": "closing",
+}
+_WHO_WRITES_GARBAGE: Final = (
+    "The line is a socket that is open in the engine's process. An engine must not write to file descriptors that it "
+    "did not open, nor close them; a process that it forks must neither return to the harness nor write there."
+)
+
+
+class EngineClient:
+    """Follows one engine process by its messages.
+
+    Args:
+        limits: of the plan that the process works on.
+        process: its number among those of the run.
+        take: receives each message that says something about the engine, once its order is checked.
+        running: time in which the tool runs; limits count no other.
+    """
+
+    def __init__(
+        self,
+        engine: EngineHandle,
+        limits: TimeLimits,
+        process: int,
+        take: Callable[[Message], None],
+        running: RunningTime,
+    ) -> None:
+        self.engine = engine
+        self._limits = limits
+        self._process = process
+        self._take = take
+        self._running = running
+        self._order = MessageOrder(limits.plan)
+        self._wave = 0
+        self._quiet_ticks_since_exit = 0
+        self._stage_began_s = self._heard_at_s = running.elapsed_s()
+        self.stage = "starting"
+        self.waits_at = ""
+        """The checkpoint that it waits at; "" while it works."""
+        self.ending: Ending | None = None
+        """How it ended; None while it is alive and in order."""
+
+    @property
+    def stage_lasted_s(self) -> float:
+        """Time since the stage began, or since the checkpoint in it."""
+        return self._running.elapsed_s() - self._stage_began_s
+
+    @property
+    def is_overdue(self) -> bool:
+        """Whether it takes too long, or has been silent for too long; one that waits for others never does."""
+        if self.ending is not None or self.waits_at:
+            return False
+        silent_s = self._running.elapsed_s() - self._heard_at_s
+        return self._limits.is_over(
+            self.stage, self._process, self._wave, lasted_s=self.stage_lasted_s, silent_s=silent_s
+        )
+
+    def receive(self, message: Received) -> None:
+        """Take in what the line brought: a message, something else, or its end (None)."""
+        if self.ending is not None:
+            return None
+        self._heard_at_s = self._running.elapsed_s()
+        self._quiet_ticks_since_exit = 0
+        if message is None:
+            return self._report_end()
+        try:
+            if isinstance(message, Garbled):
+                raise message
+            self._order.check(message)
+        except Garbled as error:
+            garbage = f"the engine process wrote garbage on the harness's line to the tool while {self._doing}: {error}"
+            return self.end(Ending(error=garbage, details=_WHO_WRITES_GARBAGE))
+        return self._receive(message)
+
+    def listen(self, timeout_s: float) -> None:
+        """Receive the next message in this thread, if one comes in time; give up on a process that is overdue."""
+        try:
+            something_came = self.engine.line.poll(timeout_s)
+        except OSError:
+            return self.receive(None)
+        if something_came:
+            return self.receive(next_message(self.engine.line))
+        self.receive_nothing()
+        return self.give_up() if self.is_overdue else None
+
+    def receive_nothing(self) -> None:
+        """A tick has passed in which the line brought nothing."""
+        if self.ending is None and self.engine.wait(0) is not None:
+            # a child that the engine left behind can hold the line open: its silence is no sign of life
+            self._quiet_ticks_since_exit += 1
+            if self._quiet_ticks_since_exit > 1:
+                self._report_end()
+
+    def go(self, at_ns: int) -> None:
+        """Let it go on from its checkpoint, at a time of the tool's clock; 0 for at once."""
+        self.waits_at = ""
+        self._stage_began_s = self._running.elapsed_s()
+        self.send(Go(at_ns))
+
+    def send(self, message: Go | Slice | NoMoreSlices | StopLoad) -> None:
+        """Send a message; an engine process that is gone ends the talk."""
+        self._heard_at_s = self._running.elapsed_s()
+        try:
+            self.engine.line.send(message)
+        except OSError:
+            self._report_end()
+
+    def end(self, ending: Ending) -> None:
+        """Take in no more."""
+        self.ending = self.ending or ending
+
+    def give_up(self) -> None:
+        """End the talk with a process that is overdue."""
+        silent_s = self._running.elapsed_s() - self._heard_at_s
+        silence = f"nothing was heard of it for {format_duration(silent_s * 1e9)} while {self._doing}"
+        if self.engine.is_stopped():
+            stopped = f"the engine was stopped from outside (SIGSTOP, Ctrl-Z or a debugger): {silence}"
+            self.end(Ending(disturbed=stopped))
+        self.end(Ending(error=f"the engine hangs: {silence}"))
+
+    def _receive(self, message: Message) -> None:
+        match message:
+            case Stage(name):
+                self.stage = name
+                self._stage_began_s = self._running.elapsed_s()
+            case Checkpoint(name):
+                self.engine.note_children()
+                self.waits_at = name
+            case Failed():
+                self.end(self._failure(message))
+            case Done():
+                # it leaves at once: what runs after that was left by the engine
+                self.engine.wait(_TO_LEAVE_S)
+                self.end(Ending())
+            case Wave(number):
+                self._wave = number
+                self._take(message)
+            case LivesIn(process):
+                if process is not None:
+                    self.engine.adopt(process)
+                self._take(message)
+            case _:
+                self._take(message)
+
+    def _failure(self, failed: Failed) -> Ending:
+        # without a traceback the engine is a process that may have printed something
+        details = failed.traceback or self.engine.output()
+        if failed.stage in ("open", "set-up"):
+            return Ending(setup_error=f"the engine's {failed.stage} failed: {failed.message}", details=details)
+        return Ending(error=f"the engine failed at {failed.stage}: {failed.message}", details=details)
+
+    def _report_end(self) -> None:
+        """The process has died, or closed its end of the line."""
+        code = self.engine.wait(_TO_LEAVE_S)
+        is_silent = code is None or code == LINE_LOST
+        how = "closed the harness's line to the tool, which it did not open," if is_silent else _ended(code or 0)
+        unsent = "; samples of its last 250 ms may be missing" if self.stage == "measuring" else ""
+        obituary = f"the engine process {how} while {self._doing}{unsent}"
+        self.end(Ending(error=obituary, details=self.engine.output()))
+
+    @property
+    def _doing(self) -> str:
+        return _DOING.get(self.stage, self.stage)
+
+
+def _ended(code: int) -> str:
+    if code >= 0:
+        return f"exited with code {code}"
+    number = -code
+    known = number in signal.valid_signals() and not signal.SIGRTMIN <= number <= signal.SIGRTMAX
+    return f"was killed by {signal.Signals(number).name if known else f'signal {number}'}"

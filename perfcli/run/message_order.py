@@ -1,0 +1,85 @@
+"""Which message may follow which: what comes out of turn was not sent by the harness, or not by its own thread."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from perfcli.plan import ExecutionPlan
+from perfcli.recorder import Frame
+from perfcli.wire import Checkpoint, Garbled, Message, PhaseOver, Stage, Wave
+
+_FOLLOWS: Final[Mapping[str, frozenset[str]]] = {
+    key: frozenset(following.split(", "))
+    for key, following in {
+        "": "Checkpoint harness, Stage open",
+        "Checkpoint harness": "Stage open",
+        "Stage open": "LivesIn, Opened",
+        "LivesIn": "Opened",
+        "Opened": "Checkpoint opened, Stage set-up",
+        "Checkpoint opened": "Stage set-up",
+        "Stage set-up": "Checkpoint set up, Checkpoint baseline",
+        "Checkpoint set up": "Stage warm-up, Checkpoint baseline",
+        "Stage warm-up": "Checkpoint baseline, Checkpoint wave",
+        "Checkpoint baseline": "Stage measuring",
+        "Checkpoint wave": "Stage measuring",
+        "Stage measuring": "Wave, Sliced, Checkpoint end",
+        "Wave": "PhaseOver",
+        "PhaseOver": "PhaseOver, Stage warm-up, Checkpoint wave, LoadOver",
+        "Sliced": "Sliced, Checkpoint end",
+        "LoadOver": "Checkpoint end",
+        "Checkpoint end": "Stage counting, Checkpoint account, Stage clean-up",
+        "Stage counting": "Checkpoint account, Stage clean-up",
+        "Checkpoint account": "Stage writing down answers, Stage clean-up",
+        "Stage writing down answers": "Stage clean-up",
+        "Stage clean-up": "Checkpoint cleanup, Stage close",
+        "Checkpoint cleanup": "Stage close",
+        "Stage close": "Inspected",
+        "Inspected": "Done",
+    }.items()
+}
+"""By the type of a message, with the name of a stage or checkpoint."""
+
+_AT_ANY_TIME: Final = frozenset({"Failed", "HeldUp", "Outcome"})
+_FRAMES_AFTER: Final = {
+    True: frozenset({"Wave", "PhaseOver", "Stage measuring", "Sliced"}),
+    False: frozenset({"Stage warm-up", "Stage measuring", "Sliced", "Stage counting"}),
+}
+"""By whether they are measured."""
+
+
+class MessageOrder:
+    """Follows the messages of one engine process."""
+
+    def __init__(self, plan: ExecutionPlan) -> None:
+        self._plan = plan
+        self._last = ""
+        self._numbers: set[tuple[str, int]] = set()
+
+    def check(self, message: Message) -> None:
+        """Take note of the next message; raises Garbled if it comes out of turn."""
+        if isinstance(message, Frame):
+            if self._last not in _FRAMES_AFTER[message.measured] or message.vu >= self._plan.vus:
+                raise Garbled(f"samples of vu {message.vu} {self._when}")
+            return
+        key = type(message).__name__
+        if key in _AT_ANY_TIME and (self._last or key == "HeldUp"):
+            return
+        if isinstance(message, (Checkpoint, Stage)):
+            key = f"{key} {message.name}"
+        if key not in _FOLLOWS.get(self._last, ()):
+            raise Garbled(f"the message {key[:40]!r} {self._when}")
+        if isinstance(message, (PhaseOver, Wave)):
+            self._check_number(key, message.index if isinstance(message, PhaseOver) else message.number)
+        self._last = key
+
+    def _check_number(self, key: str, number: int) -> None:
+        """Each phase ends once, and each wave begins once."""
+        of = self._plan.phases if key == "PhaseOver" else self._plan.waves
+        if (key, number) in self._numbers or not 0 <= number < len(of):
+            raise Garbled(f"the message {key!r} of number {number} {self._when}")
+        self._numbers.add((key, number))
+
+    @property
+    def _when(self) -> str:
+        return f"after {self._last!r}" if self._last else "as the first one"

@@ -1,0 +1,71 @@
+"""The order of an engine process's messages: what comes out of turn was not sent by the harness."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Callable
+
+import pytest
+
+from perfcli.plan import ExecutionPlan
+from perfcli.recorder import Frame
+from perfcli.run.message_order import MessageOrder
+from perfcli.wire import Checkpoint, Done, Failed, Garbled, Go, Message, Opened, Outcome, PhaseOver, Stage, Wave
+
+MEASURED = [
+    Checkpoint("harness"),
+    Stage("open"),
+    Opened(""),
+    Checkpoint("opened"),
+    Stage("set-up"),
+    Checkpoint("set up"),
+    Checkpoint("baseline"),
+    Stage("measuring"),
+    Wave(0, 1),
+]
+FAILURE = Outcome(1, "ValueError", "", "")
+
+
+def frame(vu: int = 0, *, measured: bool = True) -> Frame:
+    column = array("q", [1, 2, 3])
+    return Frame(vu, measured, 3, column, column, column, failures={1: 2})
+
+
+def follow(plan: ExecutionPlan, *messages: Message) -> None:
+    order = MessageOrder(plan)
+    for message in messages:
+        order.check(message)
+
+
+@pytest.mark.parametrize(
+    ("beyond", "words"),
+    [
+        (Done(), "'Done' after 'Wave'"),
+        (Wave(0, 1), "'Wave' after 'Wave'"),
+        (Opened(""), "'Opened' after 'Wave'"),
+        (Checkpoint("end"), "'Checkpoint end' after 'Wave'"),
+        (Stage("nonsense"), "'Stage nonsense' after 'Wave'"),
+        (Go(0), "'Go' after 'Wave'"),
+        (PhaseOver(1, 0, 0), "'PhaseOver' of number 1"),
+        (PhaseOver(-1, 0, 0), "'PhaseOver' of number -1"),
+        (frame(vu=99), "samples of vu 99"),
+        (frame(measured=False), "samples of vu 0 after 'Wave'"),
+    ],
+)
+def test_what_comes_out_of_turn_is_named(make_plan: Callable[..., ExecutionPlan], beyond: Message, words: str) -> None:
+    plan = make_plan(["load_pet"])
+    follow(plan, *MEASURED, frame(), FAILURE)
+    with pytest.raises(Garbled, match=words):
+        follow(plan, *MEASURED, beyond)
+
+
+def test_nothing_but_a_beginning_comes_first(make_plan: Callable[..., ExecutionPlan]) -> None:
+    for message in (Done(), Failed("open", "", ""), FAILURE):
+        with pytest.raises(Garbled, match=f"'{type(message).__name__}' as the first one"):
+            follow(make_plan(["load_pet"]), message)
+
+
+def test_a_phase_is_over_once(make_plan: Callable[..., ExecutionPlan]) -> None:
+    over = PhaseOver(0, 5, 0)
+    with pytest.raises(Garbled, match="'PhaseOver' of number 0 after 'PhaseOver'"):
+        follow(make_plan(["load_pet"]), *MEASURED, over, over)
