@@ -14,7 +14,7 @@ from random import Random
 from statistics import median
 from typing import Final, NamedTuple
 
-from perfcli.ab.comparison import AbOptions
+from perfcli.ab.comparison import ComparisonOptions
 from perfcli.ab.gate import PINNED, UNPINNED, Compared, PairLimits, enough, judge
 from perfcli.ab.measures import MARGIN, TAIL_MARGIN
 from perfcli.ab.result import Change, MetricComparison
@@ -56,7 +56,7 @@ ENGINES: Final = (
 
 def play(engines: Engines, noise: Noise, rng: Random, scenarios: int = 1) -> list[MetricComparison]:
     """One gate, until it has pairs enough, with its part of what several scenarios share."""
-    shared = AbOptions(scenarios=scenarios)
+    shared = ComparisonOptions(scenarios=scenarios)
     limits = shared.limits(pinned=engines.limits == PINNED)
     times, tails, equal = [engines.sd] * 4, [_TAIL_NOISE * engines.sd] * 2, 3
     margins = [engines.margin] * 4 + [max(engines.margin, TAIL_MARGIN)] * 2 + [engines.margin] * equal

@@ -40,7 +40,7 @@ Tell = Callable[[int, int, Callable[[], Sequence[MetricComparison]]], None]
 
 
 @dataclass(frozen=True, slots=True)
-class AbOptions:
+class ComparisonOptions:
     """How two engines are compared.
 
     Args:
@@ -95,7 +95,7 @@ class Comparison:
         self,
         plans: tuple[ExecutionPlan, ExecutionPlan],
         names: tuple[str, str],
-        options: AbOptions,
+        options: ComparisonOptions,
         *,
         cpus: Sequence[int] | None = None,
         random: Random | None = None,

@@ -8,7 +8,7 @@ from random import Random
 from statistics import median, stdev
 from typing import Final
 
-from perfcli.ab.comparison import AbOptions, Comparison, OpenPools
+from perfcli.ab.comparison import Comparison, ComparisonOptions, OpenPools
 from perfcli.ab.gate import smallest_found
 from perfcli.ab.plan import prepared
 from perfcli.ab.result import AbResult, Change
@@ -30,7 +30,7 @@ Tell = Callable[[int, int], None]
 def selftest(
     plan: ExecutionPlan,
     open_pools: OpenPools,
-    options: AbOptions,
+    options: ComparisonOptions,
     *,
     gates: int,
     slowdown: float = SLOWDOWN,
@@ -82,7 +82,7 @@ def _summary(
     same: Sequence[AbResult],
     slowed: Sequence[AbResult],
     slowdown: float,
-    options: AbOptions,
+    options: ComparisonOptions,
     interrupted: str,
     duration_s: float,
 ) -> SelftestResult:

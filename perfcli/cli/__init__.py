@@ -1,18 +1,72 @@
-"""The command line: options in, calls out. What takes long to import waits until a command needs it."""
+"""The command line: options in, one call out. What takes long to import waits until a command needs it."""
 
-# each adds its commands
-from perfcli.cli import ab as _ab
-from perfcli.cli import authoring as _authoring
-from perfcli.cli import baseline as _baseline
-from perfcli.cli import history as _history
-from perfcli.cli import profile as _profile
-from perfcli.cli import report as _report
-from perfcli.cli import run as _run
+from __future__ import annotations
+
+from pkgutil import resolve_name
+from typing import Any, Final
+
+import click
+
+from perfcli.cli.defaults import project_files
 from perfcli.cli.envvars import name_variables
-from perfcli.cli.group import cli
+from perfcli.cli.group import EPILOG, Command, cli
+from perfcli.commands import engine_options, options, result_options
+from perfcli.commands.parameters import filled, parameters_of
 
 __all__ = ["cli"]
 
-name_variables(cli)  # once all commands are there
+_COMMANDS: Final = {
+    "run": (options.RunOptions, "run:run"),
+    "plan": (options.PlanOptions, "authoring:plan"),
+    "list": (options.ListOptions, "authoring:list_scenarios"),
+    "validate": (options.ValidateOptions, "authoring:validate"),
+    "init": (options.InitOptions, "authoring:init"),
+    "schema": (options.SchemaOptions, "authoring:schema"),
+    "explain": (options.ExplainOptions, "authoring:explain"),
+    "completion": (options.CompletionOptions, "authoring:completion"),
+    "ab": (engine_options.AbOptions, "ab:ab"),
+    "selftest": (engine_options.SelftestOptions, "ab:selftest"),
+    "profile": (engine_options.ProfileOptions, "profile:profile"),
+    "report": (result_options.ReportOptions, "report:report"),
+    "history": (result_options.HistoryOptions, "history:history"),
+    "trend": (result_options.TrendOptions, "history:trend"),
+}
+"""What each command takes, and the function of `perfcli.commands` that it calls."""
 
-del _ab, _authoring, _baseline, _history, _profile, _report, _run, name_variables
+_BASELINE: Final = {
+    "save": (result_options.SaveOptions, "history:save"),
+    "list": (result_options.BaselinesOptions, "history:list_all"),
+    "show": (result_options.ShowOptions, "history:show"),
+    "rm": (result_options.RemoveOptions, "history:remove"),
+}
+_WITH_EXIT_CODES: Final = ("run", "ab", "selftest", "profile")
+
+
+@cli.group()
+def baseline() -> None:
+    """Keep runs under a name, for later runs to be compared with.
+
+    \b
+    Examples:
+      digipal-perf run --tag quick --save
+      digipal-perf baseline save main
+      digipal-perf run --tag quick --baseline main
+    """
+
+
+def _command(name: str, declared: type, function: str) -> Command:
+    def call(**given: Any) -> None:
+        from perfcli.commands.context import Context
+
+        ctx = click.get_current_context()
+        context = Context(project_files(ctx))
+        ctx.exit(resolve_name(f"perfcli.commands.{function}")(filled(declared, given), context))
+
+    epilog = EPILOG if name in _WITH_EXIT_CODES else None
+    return Command(name, params=parameters_of(declared), callback=call, help=declared.__doc__, epilog=epilog)
+
+
+for _group, _table in ((cli, _COMMANDS), (baseline, _BASELINE)):
+    for _name, (_declared, _function) in _table.items():
+        _group.add_command(_command(_name, _declared, _function))
+name_variables(cli)  # once all commands are there

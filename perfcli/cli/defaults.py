@@ -16,7 +16,6 @@ import click
 from click.core import ParameterSource
 
 from perfcli.cli.envvars import options_of, variable_of, variables_of, words_of
-from perfcli.cli.files import note_inputs
 from perfcli.errors import UsageError
 
 OWN_FILE: Final = "digipal-perf.toml"
@@ -34,10 +33,14 @@ def take_project_file(root: click.Group, ctx: click.Context) -> None:
         for file, table in _project_file(Path.cwd()):
             ctx.default_map = _of_group(root, table, file)
             ctx.meta[_META] = file
-            note_inputs([file], ctx)
     except UsageError:
         if not ctx.resilient_parsing:
             raise
+
+
+def project_files(ctx: click.Context) -> list[Path]:
+    """The project's file, if one was read: a command must not write over it."""
+    return [ctx.meta[_META]] if _META in ctx.meta else []
 
 
 def origin_of(parameter: click.Parameter | None, ctx: click.Context) -> str:

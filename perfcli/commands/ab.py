@@ -7,183 +7,160 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
-from rich.console import Console
 from rich.text import Text
 
-from perfcli.ab.comparison import AbOptions, Comparison, from_engines
+from perfcli.ab.comparison import Comparison, ComparisonOptions, from_engines
 from perfcli.ab.plan import prepared
 from perfcli.ab.result import AbResult, EngineSide, MetricComparison
-from perfcli.ab.selftest import selftest
+from perfcli.ab.selftest import selftest as run_gates
+from perfcli.commands.context import Context
+from perfcli.commands.engine_options import AbOptions, PairOptions, SelftestOptions
 from perfcli.documents import STDOUT, write_document
-from perfcli.errors import ExitCode, UsageError, worst
-from perfcli.outputs import Outputs
+from perfcli.errors import ExitCode, UsageError
 from perfcli.plan import ExecutionPlan
-from perfcli.pool.checkout import choose_engine, resolve_engine
 from perfcli.pool.identity import EngineSource
 from perfcli.report.ab import ab_document, ab_summary, verdict_line
 from perfcli.report.blocks import Section
 from perfcli.report.console import to_console
-from perfcli.report.live import LiveProgress
 from perfcli.report.selftest import selftest_document
-from perfcli.report.wording import announce, one_line
-from perfcli.report.writing import add_job_summary, check_places, show_and_write
-from perfcli.run.interrupts import Interrupts
-from perfcli.units import NS_PER_S, format_duration
+from perfcli.report.wording import one_line
+from perfcli.report.writing import add_job_summary
+from perfcli.units import NS_PER_S, UnitError, format_duration, parse_duration_ns, parse_fraction
 
 
-@dataclass(frozen=True, slots=True)
-class AbSettings:
-    """What the command line says of a comparison."""
-
-    base: str
-    candidate: str = ""
-    options: AbOptions = field(default_factory=AbOptions)
-    strict: bool = False
-    quiet: bool = False
-    verbose: bool = False
-    keep_ai: bool = False
-    json_file: Path | None = None
-    progress: bool = True
-    inputs: Sequence[Path] = ()
-    """The files that the plans were made of."""
-
-    def __post_init__(self) -> None:
-        if self.verbose and self.quiet:
-            raise UsageError("--verbose prints what --quiet leaves out: choose one of them")
+def ab(options: AbOptions, context: Context) -> int:
+    """Compare two engines by the scenarios that were named; return the exit code."""
+    return compare(context.plans(options.selection, options.pairs.changes), options, context)
 
 
-def compare(plans: Sequence[ExecutionPlan], settings: AbSettings, console: Console) -> int:
-    """Compare two engines by one scenario after another; after a Ctrl-C say what is known, and compare no more."""
-    outputs = _checked(settings)
+def compare(plans: Sequence[ExecutionPlan], options: AbOptions, context: Context) -> int:
+    """Compare two engines by one scenario after another; after a Ctrl-C report what is known, and compare no more."""
+    how = replace(_how(options.pairs), most_pairs=options.max_pairs, cpus=options.cpus, scenarios=len(plans))
+    context.will_write(_files(options.pairs), quiet=options.quiet)
     try:
-        return _compare_all(plans, settings, outputs, console)
+        return _Comparisons(plans, how, options, context).run()
     finally:
-        outputs.list_written()
+        context.outputs.list_written()
 
 
-def _compare_all(plans: Sequence[ExecutionPlan], settings: AbSettings, outputs: Outputs, console: Console) -> int:
-    interrupts = Interrupts()
-    interrupts.install()
-    results: list[AbResult] = []
-    with resolve_engine(settings.base, "--base") as base, choose_engine(settings.candidate, "--candidate") as candidate:
-        announce(base, "base")
-        announce(candidate, "candidate")
-        for plan in plans:
-            if interrupts.exit_code is not None:
-                break
-            results.append(_compared(plan, len(plans), base, candidate, settings, interrupts, console))
-            if settings.json_file and settings.json_file != STDOUT:
-                _write(results, settings.json_file, outputs)
-            with outputs.attempt("stdout"):
-                _show(results[-1], settings, console)
-    if settings.json_file == STDOUT:
-        _write(results, STDOUT, outputs)
-    add_job_summary(results, outputs)
-    with outputs.attempt("stdout"):
-        if len(plans) > 1 and not settings.quiet:
-            console.print(to_console(ab_summary(results, of=len(plans))))
-    codes = [result.exit_code(strict=settings.strict) for result in results]
-    return interrupts.exit_code if interrupts.exit_code is not None else outputs.exit_code(worst(codes))
-
-
-def _compared(
-    plan: ExecutionPlan,
-    scenarios: int,
-    base: EngineSource,
-    candidate: EngineSource,
-    settings: AbSettings,
-    interrupts: Interrupts,
-    console: Console,
-) -> AbResult:
-    """One scenario, which shares the probability of a false alarm with the others."""
-    ready = prepared(plan, keep_ai=settings.keep_ai)
-    with LiveProgress(console, wanted=settings.progress, interrupts=interrupts) as live:
-        limit, began_s = _limit(settings.options, "in all"), time.monotonic()
-        live.begin(_line(f"{plan.scenario.name}: comparing {candidate.name} with {base.name} in pairs{limit}"))
-        result = Comparison(
-            (ready, ready),
-            (base.name, candidate.name),
-            replace(settings.options, scenarios=scenarios),
-            stop=interrupts.stop,
-            tell=lambda *so_far: live.tell(lambda: _so_far(plan.scenario.name, time.monotonic() - began_s, *so_far)),
-        ).run(from_engines(base.path, candidate.path))
-    return _identified(result, base, candidate)
-
-
-def _write(results: Sequence[AbResult], path: Path, outputs: Outputs) -> None:
-    with outputs.attempt("--json", path):
-        write_document([result.model_dump(mode="json") for result in results], path)
-
-
-def _show(result: AbResult, settings: AbSettings, console: Console) -> None:
-    if settings.quiet:
-        line = to_console([Section("verdict", [verdict_line(result)])])
-        console.print(line, soft_wrap=not console.is_terminal)
-    else:
-        document = ab_document(result, strict=settings.strict)
-        console.print(to_console(document, brief=not settings.verbose))
-        console.print()
-
-
-@dataclass(frozen=True, slots=True)
-class SelftestSettings:
-    """What the command line says of a self-test."""
-
+@dataclass
+class _Comparisons:
+    plans: Sequence[ExecutionPlan]
+    how: ComparisonOptions
     options: AbOptions
-    gates: int
-    slowdown: float
-    json_file: Path | None = None
-    progress: bool = True
-    inputs: Sequence[Path] = ()
-    """The files that the plan was made of."""
+    context: Context
+    results: list[AbResult] = field(default_factory=list)
 
+    def run(self) -> int:
+        options, context, json_file = self.options, self.context, self.options.pairs.json_file
+        with (
+            context.engine(options.base, "--base", "base") as base,
+            context.engine(options.candidate, "--candidate", "candidate") as candidate,
+        ):
+            for plan in context.until_interrupted(self.plans):
+                self.results.append(self._compared(plan, base, candidate))
+                if json_file and json_file != STDOUT:
+                    self._write(json_file)
+                with context.outputs.attempt("stdout"):
+                    self._show(self.results[-1])
+        if json_file == STDOUT:
+            self._write(STDOUT)
+        add_job_summary(self.results, context.outputs)
+        with context.outputs.attempt("stdout"):
+            if len(self.plans) > 1 and not options.quiet:
+                context.console.print(to_console(ab_summary(self.results, of=len(self.plans))))
+        return context.exit_code([result.exit_code(strict=options.strict) for result in self.results])
 
-def prove(plan: ExecutionPlan, settings: SelftestSettings, console: Console) -> int:
-    """Compare an engine with itself, and slowed down; say what the gate is worth here."""
-    outputs = _checked(settings)
-    interrupts = Interrupts()
-    interrupts.install()
-    gates = 2 * settings.gates
-    with choose_engine("") as engine:
-        announce(engine)
-        with LiveProgress(console, wanted=settings.progress, interrupts=interrupts) as live:
-            limit = _limit(settings.options, "each")
-            kinds = f"{settings.gates} of the same code, {settings.gates} slowed down by {settings.slowdown:.0%}"
-            live.begin(
-                _line(f"{plan.scenario.name}: comparing the engine with itself in {gates} gates: {kinds}{limit}")
-            )
-            result = selftest(
-                plan,
-                from_engines(engine.path, engine.path),
-                settings.options,
-                gates=settings.gates,
-                slowdown=settings.slowdown,
-                stop=interrupts.stop,
-                tell=lambda over, pairs: live.tell(
-                    lambda: _line(f"{plan.scenario.name}: gate {over + 1} of {gates}, pair {pairs}")
+    def _compared(self, plan: ExecutionPlan, base: EngineSource, candidate: EngineSource) -> AbResult:
+        """One scenario, which shares the probability of a false alarm with the others."""
+        ready = prepared(plan, keep_ai=_asks_for_ai(self.options.pairs.changes.settings))
+        with self.context.live(wanted=self.options.pairs.progress) as live:
+            limit, began_s = _limit(self.how, "in all"), time.monotonic()
+            live.begin(_line(f"{plan.scenario.name}: comparing {candidate.name} with {base.name} in pairs{limit}"))
+            result = Comparison(
+                (ready, ready),
+                (base.name, candidate.name),
+                self.how,
+                stop=self.context.interrupts.stop,
+                tell=lambda *so_far: live.tell(
+                    lambda: _so_far(plan.scenario.name, time.monotonic() - began_s, *so_far)
                 ),
-            )
+            ).run(from_engines(base.path, candidate.path))
+        sides = {"base": _side(result.base, base), "candidate": _side(result.candidate, candidate)}
+        return result.model_copy(update=sides)
+
+    def _write(self, path: Path) -> None:
+        with self.context.outputs.attempt("--json", path):
+            write_document([result.model_dump(mode="json") for result in self.results], path)
+
+    def _show(self, result: AbResult) -> None:
+        console = self.context.console
+        if self.options.quiet:
+            line = to_console([Section("verdict", [verdict_line(result)])])
+            console.print(line, soft_wrap=not console.is_terminal)
+        else:
+            document = ab_document(result, strict=self.options.strict)
+            console.print(to_console(document, brief=not self.options.verbose))
+            console.print()
+
+
+def selftest(options: SelftestOptions, context: Context) -> int:
+    """Compare an engine with itself, and slowed down; report what the gate is worth here."""
+    how, slowdown, gates = _how(options.pairs), _share("--slowdown", options.slowdown), 2 * options.gates
+    plan = context.one_plan(options.scenario, "compared", options.pairs.changes)
+    context.will_write(_files(options.pairs))
+    with context.engine() as engine, context.live(wanted=options.pairs.progress) as live:
+        kinds = f"{options.gates} of the same code, {options.gates} slowed down by {slowdown:.0%}"
+        head = f"{plan.scenario.name}: comparing the engine with itself in {gates} gates"
+        live.begin(_line(f"{head}: {kinds}{_limit(how, 'each')}"))
+        result = run_gates(
+            plan,
+            from_engines(engine.path, engine.path),
+            how,
+            gates=options.gates,
+            slowdown=slowdown,
+            stop=context.interrupts.stop,
+            tell=lambda over, pairs: live.tell(
+                lambda: _line(f"{plan.scenario.name}: gate {over + 1} of {gates}, pair {pairs}")
+            ),
+        )
     result = replace(
         result,
         engine=engine.name,
         commit=engine.commit_of(result.engine_version),
         engine_modified=engine.is_modified(result.engine_version),
     )
-    show_and_write(selftest_document(result), lambda: asdict(result), settings.json_file, outputs)
-    if interrupts.exit_code is not None:
-        return interrupts.exit_code
-    return outputs.exit_code(ExitCode.PASS if result.passed else ExitCode.INVALID)
+    code = ExitCode.PASS if result.passed else ExitCode.INVALID
+    return context.show(selftest_document(result), lambda: asdict(result), options.pairs.json_file, code)
 
 
-def _checked(settings: AbSettings | SelftestSettings) -> Outputs:
-    """What the command will write, once it is known that it can be."""
-    check_places({"json": settings.json_file} if settings.json_file else {}, settings.inputs)
-    return Outputs(quiet=isinstance(settings, AbSettings) and settings.quiet)
+def _files(pairs: PairOptions) -> dict[str, Path]:
+    return {"json": pairs.json_file} if pairs.json_file else {}
 
 
-def _identified(result: AbResult, base: EngineSource, candidate: EngineSource) -> AbResult:
-    """The result with the commits of both engines."""
-    return result.model_copy(update={"base": _side(result.base, base), "candidate": _side(result.candidate, candidate)})
+def _how(pairs: PairOptions) -> ComparisonOptions:
+    limit_ns = None if pairs.max_time is None else _parsed("--max-time", pairs.max_time, parse_duration_ns)
+    margin = _share("--margin", pairs.margin)
+    return ComparisonOptions(margin, max_time_s=None if limit_ns is None else limit_ns / NS_PER_S)
+
+
+def _share(option: str, text: str) -> float:
+    share = _parsed(option, text, parse_fraction)
+    if not 0 < share <= 1:
+        raise UsageError(f"{option} {text}: expected more than 0% and at most 100%")
+    return share
+
+
+def _parsed(option: str, text: str, parse: Callable[[object], float]) -> float:
+    try:
+        return parse(text)
+    except UnitError as error:
+        raise UsageError(f"{option}: {error}") from error
+
+
+def _asks_for_ai(settings: Sequence[str]) -> bool:
+    """Whether an option changes the simulated AI, whose time counts then."""
+    return any(setting.partition("=")[0].strip().startswith("engine.ai") for setting in settings)
 
 
 def _side(side: EngineSide, engine: EngineSource) -> EngineSide:
@@ -200,8 +177,8 @@ def _so_far(
     return _line(f"{scenario}: {made} of at most {most} pairs in {format_duration(elapsed_s * NS_PER_S)}{shift}")
 
 
-def _limit(options: AbOptions, of_what: str) -> str:
-    return f", at most {format_duration(options.max_time_s * NS_PER_S)} {of_what}" if options.max_time_s else ""
+def _limit(how: ComparisonOptions, of_what: str) -> str:
+    return f", at most {format_duration(how.max_time_s * NS_PER_S)} {of_what}" if how.max_time_s else ""
 
 
 def _line(text: str) -> Text:

@@ -17,7 +17,9 @@ from click.testing import CliRunner, Result
 from rich.console import Console
 
 from perfcli.cli import cli
-from perfcli.commands.run import SuiteOptions, run_suite
+from perfcli.commands.context import Context
+from perfcli.commands.options import RunOptions
+from perfcli.commands.run import run_plans
 from perfcli.errors import ExitCode, UsageError, Verdict
 from perfcli.history.baseline import save_baseline
 from perfcli.history.store import Store
@@ -61,10 +63,10 @@ class Suite:
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr("perfcli.commands.run.run_scenario", run_scenario)
             patch.setattr("perfcli.run.interrupts.Interrupts.install", lambda self: None)
-            code = run_suite(
+            code = run_plans(
                 [self.make_plan(["load_pet"])] * len(given),
-                SuiteOptions(store=self.store, **options),
-                Console(file=stream, width=200, color_system=None),
+                RunOptions(store=self.store, **options),
+                Context(console=Console(file=stream, width=200, color_system=None)),
             )
         return code, " ".join(stream.getvalue().split())
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from perfcli.ab.comparison import AbOptions, BothPools, Comparison, OpenPools
+from perfcli.ab.comparison import BothPools, Comparison, ComparisonOptions, OpenPools
 from perfcli.ab.plan import prepared
 from perfcli.ab.result import AbResult, Change
 from perfcli.agent.session import Session
@@ -21,8 +21,8 @@ from perfcli.testing import Behaviour, Script, SimulatedPool, SimulatedTime
 
 pytestmark = pytest.mark.slow
 
-SHORT = AbOptions(most_pairs=15)
-ONE_PAIR = AbOptions(most_pairs=1)
+SHORT = ComparisonOptions(most_pairs=15)
+ONE_PAIR = ComparisonOptions(most_pairs=1)
 
 
 def noisy(takes_ns: int, seed: int = 0, spread: float = 0.02) -> Script:
@@ -43,7 +43,7 @@ def compare(
     plan: ExecutionPlan,
     base: Script,
     candidate: Script,
-    options: AbOptions = SHORT,
+    options: ComparisonOptions = SHORT,
     *,
     slowdown: float = 0.0,
     **keys: Any,
@@ -123,7 +123,7 @@ def test_a_slice_takes_about_five_milliseconds(plan: ExecutionPlan) -> None:
 
 
 def test_an_operation_longer_than_a_slice_is_done_once_in_each(plan: ExecutionPlan) -> None:
-    result = compare(plan, noisy(70_000_000, 1), noisy(70_000_000, 2), AbOptions(most_pairs=2))
+    result = compare(plan, noisy(70_000_000, 1), noisy(70_000_000, 2), ComparisonOptions(most_pairs=2))
     assert result.pairing.iterations == 1
     assert result.pairing.slices == 12
 
@@ -155,7 +155,7 @@ def failing_after(calls: int) -> Script:
 
 
 def test_errors_of_the_candidate_alone_are_a_regression_whatever_the_times(plan: ExecutionPlan) -> None:
-    result = compare(plan, noisy(4_000_000, 1), failing_after(10), AbOptions(most_pairs=2))
+    result = compare(plan, noisy(4_000_000, 1), failing_after(10), ComparisonOptions(most_pairs=2))
     assert result.change is Change.REGRESSION
     assert "only the candidate failed in" in result.reasons[0]
     assert result.candidate.errors.keys() == {"ValueError"}
@@ -163,7 +163,7 @@ def test_errors_of_the_candidate_alone_are_a_regression_whatever_the_times(plan:
 
 
 def test_errors_of_the_base_alone_are_told_and_no_regression(plan: ExecutionPlan) -> None:
-    result = compare(plan, failing_after(10), noisy(4_000_000, 1), AbOptions(most_pairs=2))
+    result = compare(plan, failing_after(10), noisy(4_000_000, 1), ComparisonOptions(most_pairs=2))
     assert result.change is not Change.REGRESSION
     assert result.reasons[0].startswith("the base failed in")
 
@@ -175,7 +175,7 @@ def test_writes_that_only_the_candidate_loses_are_a_regression(make_plan: Callab
     def forgets(label: str, call: int) -> Behaviour:
         return Behaviour(stores=call % 10 != 9)
 
-    result = compare(plan, noisy(4_000_000, 1), forgets, AbOptions(most_pairs=2))
+    result = compare(plan, noisy(4_000_000, 1), forgets, ComparisonOptions(most_pairs=2))
     assert result.candidate.lost_writes > 0
     assert result.base.lost_writes == 0
     assert result.change is Change.REGRESSION
@@ -218,7 +218,7 @@ def test_an_engine_that_cannot_be_set_up(plan: ExecutionPlan, which: int, code: 
 
 
 def test_time_that_is_over_ends_it_after_the_pair(plan: ExecutionPlan) -> None:
-    result = compare(plan, noisy(4_000_000, 1), noisy(4_000_000, 2), AbOptions(max_time_s=1e-9))
+    result = compare(plan, noisy(4_000_000, 1), noisy(4_000_000, 2), ComparisonOptions(max_time_s=1e-9))
     assert (result.pairing.pairs, result.pairing.stopped_by) == (1, "time")
     assert result.metrics[0].lower is None
     assert result.exit_code(strict=False) is ExitCode.PASS
@@ -250,7 +250,7 @@ def test_a_signal_ends_it_with_what_is_known(plan: ExecutionPlan, reason: str, c
 
 @pytest.mark.slow
 def test_pairs_end_as_soon_as_they_agree(plan: ExecutionPlan) -> None:
-    steady = compare(plan, noisy(4_000_000, 1, spread=0.001), noisy(4_000_000, 2, spread=0.001), AbOptions())
+    steady = compare(plan, noisy(4_000_000, 1, spread=0.001), noisy(4_000_000, 2, spread=0.001), ComparisonOptions())
     assert (steady.pairing.pairs, steady.pairing.stopped_by) == (30, "precision")  # not pinned: twice as many
 
 
@@ -264,7 +264,7 @@ def test_a_planted_slowdown_is_found(plan: ExecutionPlan, monkeypatch: pytest.Mo
         return tick(self)
 
     monkeypatch.setattr(SimulatedTime, "now_ns", ticking)
-    result = compare(plan, noisy(4_000_000, 1), noisy(4_000_000, 2), AbOptions(most_pairs=8), slowdown=0.2)
+    result = compare(plan, noisy(4_000_000, 1), noisy(4_000_000, 2), ComparisonOptions(most_pairs=8), slowdown=0.2)
     assert result.metrics[0].ratio == pytest.approx(1.2, abs=0.02)
 
 
@@ -279,12 +279,12 @@ def test_sessions_of_a_comparison_do_no_load_of_their_own(plan: ExecutionPlan, m
 
 
 def test_several_scenarios_share_alpha_and_have_more_pairs(plan: ExecutionPlan) -> None:
-    shared = AbOptions(scenarios=11)
+    shared = ComparisonOptions(scenarios=11)
     assert shared.alpha == pytest.approx(0.01 / 11)
     assert shared.limits(pinned=True).least == 20
-    assert AbOptions(scenarios=11, most_pairs=7).limits(pinned=True).least == 7
+    assert ComparisonOptions(scenarios=11, most_pairs=7).limits(pinned=True).least == 7
     # nine pairs suffice for one scenario, and not for a hundred: their least p is 1 in 512
-    few = compare(plan, noisy(4_000_000, 1), noisy(4_880_000, 2), AbOptions(most_pairs=9))
+    few = compare(plan, noisy(4_000_000, 1), noisy(4_880_000, 2), ComparisonOptions(most_pairs=9))
     assert (few.alpha, few.change) == (0.01, Change.REGRESSION)
-    many = compare(plan, noisy(4_000_000, 1), noisy(4_880_000, 2), AbOptions(most_pairs=9, scenarios=100))
+    many = compare(plan, noisy(4_000_000, 1), noisy(4_880_000, 2), ComparisonOptions(most_pairs=9, scenarios=100))
     assert (many.alpha, many.change) == (0.0001, Change.INCONCLUSIVE)

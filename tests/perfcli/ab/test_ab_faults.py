@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from perfcli.ab.comparison import AbOptions, BothPools, Comparison, OpenPools
+from perfcli.ab.comparison import BothPools, Comparison, ComparisonOptions, OpenPools
 from perfcli.ab.plan import prepared
 from perfcli.ab.result import AbResult, Change, EngineSide, MetricComparison
 from perfcli.ab.total import Total
@@ -121,7 +121,7 @@ def pools(base: Callable[[Script, SimulatedTime], SimulatedPool]) -> OpenPools:
 @pytest.fixture
 def compare(make_plan: Callable[..., ExecutionPlan]) -> Callable[[OpenPools], AbResult]:
     plan = prepared(make_plan(["create_pet"]), keep_ai=False)
-    return Comparison((plan, plan), ("before", "after"), AbOptions(most_pairs=2), cpus=()).run
+    return Comparison((plan, plan), ("before", "after"), ComparisonOptions(most_pairs=2), cpus=()).run
 
 
 class _CrashingLater(_Crashing):

@@ -13,9 +13,11 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from perfcli.ab.comparison import AbOptions, BothPools, OpenPools
+from perfcli.ab.comparison import BothPools, OpenPools
 from perfcli.commands import ab as commands_ab
-from perfcli.commands.ab import AbSettings, compare
+from perfcli.commands.ab import compare
+from perfcli.commands.context import Context
+from perfcli.commands.engine_options import AbOptions, PairOptions
 from perfcli.errors import ExitCode
 from perfcli.plan import ExecutionPlan
 from perfcli.pool.identity import EngineSource
@@ -59,7 +61,14 @@ def run(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., tuple[
     def chosen(text: str, option: str = "") -> Iterator[EngineSource]:
         yield source
 
-    def compared(plans: Sequence[ExecutionPlan], candidate: float, pairs: int, **settings: Any) -> tuple[int, str]:
+    def compared(
+        plans: Sequence[ExecutionPlan],
+        candidate: float,
+        pairs: int,
+        json_file: Path | None = None,
+        *,
+        quiet: bool = False,
+    ) -> tuple[int, str]:
         @contextmanager
         def opened() -> Iterator[BothPools]:
             yield SimulatedPool(engine(1), SimulatedTime()), SimulatedPool(engine(2, candidate), SimulatedTime())
@@ -70,12 +79,13 @@ def run(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., tuple[
         # what is simulated cannot be pinned
         monkeypatch.setattr("perfcli.ab.comparison.usable_cpus", lambda: ())
         monkeypatch.setattr(commands_ab, "from_engines", from_engines)
-        monkeypatch.setattr(commands_ab, "resolve_engine", chosen)
-        monkeypatch.setattr(commands_ab, "choose_engine", chosen)
+        monkeypatch.setattr("perfcli.pool.checkout.choose_engine", chosen)
         monkeypatch.setattr(Interrupts, "install", lambda self: None)
         printed = io.StringIO()
-        options = AbSettings("base", options=AbOptions(most_pairs=pairs), progress=False, **settings)
-        code = compare(plans, options, Console(file=printed, width=200, color_system=None))
+        options = AbOptions(
+            base="base", max_pairs=pairs, pairs=PairOptions(progress=False, json_file=json_file), quiet=quiet
+        )
+        code = compare(plans, options, Context(console=Console(file=printed, width=200, color_system=None)))
         return code, printed.getvalue()
 
     return compared

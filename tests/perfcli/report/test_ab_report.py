@@ -15,7 +15,7 @@ from rich.cells import cell_len
 from rich.console import Console
 
 from perfcli.ab.result import AbResult, Change, EngineSide, MetricComparison, Pairing
-from perfcli.commands.ab import AbSettings
+from perfcli.commands.engine_options import AbOptions
 from perfcli.errors import UsageError
 from perfcli.report.ab import ab_document, ab_summary, verdict_line
 from perfcli.report.blocks import Section
@@ -294,7 +294,7 @@ class TestVerbose:
 
     def test_it_is_one_of_verbose_and_quiet(self) -> None:
         with pytest.raises(UsageError, match="choose one of them"):
-            AbSettings("main", quiet=True, verbose=True)
+            AbOptions(base="main", quiet=True, verbose=True)
 
 
 class TestSeveral:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from perfcli.cli.report import report
+from perfcli.commands.parameters import parameters_of
+from perfcli.commands.result_options import ReportOptions
 
 TEXT = (Path(__file__).parents[3] / "docs" / "reports.md").read_text(encoding="utf-8")
 
@@ -18,6 +19,7 @@ def rows(title: str) -> list[list[str]]:
 
 
 def test_every_option_has_a_row() -> None:
-    options = {option for parameter in report.params for option in parameter.opts if option.startswith("--")}
+    names = {name for parameter in parameters_of(ReportOptions) for name in parameter.opts}
+    options = {name for name in names if name.startswith("--")}
     assert {"--html", "--junit", "--markdown", "--csv", "--openmetrics", "--plots"} <= options
     assert options < {row[0].split("`")[1].split()[0] for row in rows("Reports")}

@@ -1,0 +1,116 @@
+"""`list`, `plan`, `validate`, `init`, `schema` and `explain`: for those who write scenarios. None runs an engine.
+
+Each imports what it needs, as they answer at once.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import click
+from click.shell_completion import get_completion_class
+
+from perfcli.commands.context import Context
+from perfcli.commands.options import (
+    CompletionOptions,
+    ExplainOptions,
+    InitOptions,
+    ListOptions,
+    PlanOptions,
+    SchemaOptions,
+    ValidateOptions,
+)
+from perfcli.errors import ExitCode, UsageError
+from perfcli.streams import say
+
+if TYPE_CHECKING:
+    from rich.console import Console, RenderableType
+
+
+def list_scenarios(options: ListOptions, context: Context) -> int:
+    """Show scenarios."""
+    from perfcli.plan import plan_run
+    from perfcli.report.console import to_console
+    from perfcli.report.listing import list_document
+
+    found = [(scenario, plan_run(scenario, 0).describe()) for scenario in context.scenarios(options.selection)]
+    _print_lines(to_console(list_document(found)), context.console)
+    return ExitCode.PASS
+
+
+def plan(options: PlanOptions, context: Context) -> int:
+    """Show what would run."""
+    from perfcli.report.console import to_console
+    from perfcli.report.listing import plans_document
+
+    plans = context.plans(options.selection, options.changes)
+    _print_lines(to_console(plans_document(plans)), context.console)
+    return ExitCode.PASS
+
+
+def validate(options: ValidateOptions, context: Context) -> int:
+    """Check scenario files."""
+    from perfcli.scenario.library import find_scenarios
+    from perfcli.scenario.loader import load_scenarios, warnings_of
+
+    paths = find_scenarios(options.files)
+    for path, scenario in zip(paths, load_scenarios(paths), strict=True):
+        warned = [f"  warning: {warning.with_source_line()}" for warning in warnings_of(path)]
+        say("\n".join([f"{scenario.name}: ok", *warned]))
+    return ExitCode.PASS
+
+
+def init(options: InitOptions, context: Context) -> int:
+    """Write a scenario to begin with."""
+    from perfcli.scenario.starter import write_starter
+
+    for path in (written := write_starter(options.reference, context.inputs, force=options.force)):
+        context.outputs.wrote(path)
+    context.outputs.list_written()
+    say(f"next: digipal-perf run {written[0]}")
+    return ExitCode.PASS
+
+
+def schema(options: SchemaOptions, context: Context) -> int:
+    """Print the schema of scenario files."""
+    from perfcli.scenario.reference import scenario_reference
+    from perfcli.scenario.schema import scenario_schema
+
+    if options.markdown:
+        say(scenario_reference().removesuffix("\n"))
+    else:
+        say(json.dumps(scenario_schema(), indent=2, ensure_ascii=False))
+    return ExitCode.PASS
+
+
+def explain(options: ExplainOptions, context: Context) -> int:
+    """Explain a metric or an operation, or list them all."""
+    if options.markdown:
+        from perfcli.report.doc_tables import metrics_table
+
+        if options.subject:
+            raise UsageError(f"--markdown prints the table of all metrics: leave out {options.subject}")
+        say(metrics_table().removesuffix("\n"))
+        return ExitCode.PASS
+    from perfcli.report.explained import render_all, render_explanation
+
+    if options.subject:
+        context.console.print(render_explanation(options.subject))
+    else:
+        _print_lines(render_all(), context.console)
+    return ExitCode.PASS
+
+
+def completion(options: CompletionOptions, context: Context) -> int:
+    """Print what makes a shell complete."""
+    command = click.get_current_context().find_root().command
+    shell = get_completion_class(options.shell)
+    assert shell is not None, f"click knows no {options.shell}"
+    say(shell(command, {}, "digipal-perf", "_DIGIPAL_PERF_COMPLETE").source())
+    return ExitCode.PASS
+
+
+def _print_lines(lines: RenderableType, console: Console) -> None:
+    """Print what has a fact on each line; for a pipe a line stays whole, however long, so that grep finds it."""
+    console.print(lines, soft_wrap=not console.is_terminal)

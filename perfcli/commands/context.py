@@ -1,0 +1,175 @@
+"""What every command works with, from the files it reads to its exit code.
+
+What takes long to import waits until it is needed: `list` and `validate` run no engine.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from perfcli.commands.options import Changes, Selection
+from perfcli.errors import ExitCode, UsageError, worst
+from perfcli.outputs import Outputs
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from perfcli.plan import ExecutionPlan
+    from perfcli.pool.identity import EngineSource
+    from perfcli.report.blocks import Document
+    from perfcli.report.live import LiveProgress
+    from perfcli.run.interrupts import Interrupts
+    from perfcli.scenario.models import Scenario
+    from perfcli.scenario.overrides import Override
+
+
+class Context:
+    """The files, engines, signals and outputs of one command.
+
+    Args:
+        inputs: files that were read for it already; no output may replace one.
+        console: for people; by default stdout, or stderr if a report goes to stdout.
+    """
+
+    def __init__(self, inputs: Iterable[Path] = (), console: Console | None = None) -> None:
+        self.inputs = list(inputs)
+        self.outputs = Outputs()
+        self._console = console
+        self._interrupts: Interrupts | None = None
+
+    @property
+    def interrupts(self) -> Interrupts:
+        """What signals ask for."""
+        if self._interrupts is None:
+            from perfcli.run.interrupts import Interrupts
+
+            self._interrupts = Interrupts()
+        return self._interrupts
+
+    def scenarios(self, selection: Selection, changes: Sequence[Override] = ()) -> list[Scenario]:
+        """The scenarios that were named, checked as they will run; their files become inputs."""
+        from perfcli.scenario.library import find_scenarios
+        from perfcli.scenario.loader import load_scenarios
+        from perfcli.scenario.source import recorded_reads
+
+        with recorded_reads() as files:
+            loaded = load_scenarios(find_scenarios(selection.scenarios), changes, tags=selection.tags)
+        self.inputs += files
+        return loaded
+
+    def plans(self, selection: Selection, changes: Changes) -> list[ExecutionPlan]:
+        """The plans of the scenarios that were named, with the changes that options ask for.
+
+        Raises:
+            UsageError: none was named.
+        """
+        from perfcli.plan import plan_run
+
+        if not selection.scenarios and not selection.tags:
+            raise UsageError(
+                "say what to run: a scenario's name, a file, a directory or --tag", hint="digipal-perf list"
+            )
+        return [plan_run(scenario, changes.seed) for scenario in self.scenarios(selection, _overrides(changes))]
+
+    def one_plan(self, scenario: str, what_is_done: str, changes: Changes) -> ExecutionPlan:
+        """The plan of the one scenario that a command takes.
+
+        Args:
+            what_is_done: to it by the command: compared, profiled.
+
+        Raises:
+            UsageError: the name stands for several.
+        """
+        plans = self.plans(Selection(scenarios=(scenario,)), changes)
+        if len(plans) > 1:
+            names = ", ".join(plan.scenario.name for plan in plans)
+            message = f"{scenario}: one scenario is {what_is_done} at a time, not {len(plans)}"
+            raise UsageError(message, hint=f"choose: {names}")
+        return plans[0]
+
+    def will_write(self, files: Mapping[str, Path], *, beside: Iterable[Path] = (), quiet: bool = False) -> None:
+        """See that every report can be written, before there is one to lose.
+
+        Args:
+            files: where each goes, by its format.
+            beside: more files that no output may replace.
+            quiet: do not list the files that were written.
+
+        Raises:
+            UsageError, PerfError: as `check_places`.
+        """
+        from perfcli.report.writing import check_places, console_beside
+
+        check_places(files, [*self.inputs, *beside])
+        self.outputs = Outputs(quiet=quiet)
+        self._console = self._console or console_beside(files.values())
+
+    @property
+    def console(self) -> Console:
+        """For people."""
+        if self._console is None:
+            from perfcli.report.console import make_console
+
+            self._console = make_console()
+        return self._console
+
+    @contextmanager
+    def engine(self, named: str = "", option: str = "--engine", role: str = "engine") -> Iterator[EngineSource]:
+        """An engine that is there for as long as the block lasts: the one that was named, else the default one.
+
+        From here on the first signal stops the work, which is reported, and the second one quits.
+        """
+        from perfcli.pool.checkout import choose_engine
+        from perfcli.report.wording import announce
+
+        self.interrupts.install()
+        with choose_engine(named, option) as engine:
+            announce(engine, role)
+            yield engine
+
+    def live(self, *, wanted: bool) -> LiveProgress:
+        """Shows how a run goes on, on the console."""
+        from perfcli.report.live import LiveProgress
+
+        return LiveProgress(self.console, wanted=wanted, interrupts=self.interrupts)
+
+    def until_interrupted(self, plans: Iterable[ExecutionPlan]) -> Iterator[ExecutionPlan]:
+        """The plans, but none after a signal."""
+        for plan in plans:
+            if self.interrupts.exit_code is not None:
+                return
+            yield plan
+
+    def exit_code(self, codes: Sequence[int]) -> int:
+        """That of a signal; else the worst of these, and of the outputs."""
+        if self._interrupts is not None and self._interrupts.exit_code is not None:
+            return self._interrupts.exit_code
+        return self.outputs.exit_code(worst(codes))
+
+    def show(
+        self, report: Document, record: Callable[[], Any], json_file: Path | None, code: ExitCode = ExitCode.PASS
+    ) -> int:
+        """Write what `--json` asks for, print the report, list the files that were written; return the exit code."""
+        from perfcli.documents import write_document
+        from perfcli.report.console import to_console
+
+        if json_file:
+            with self.outputs.attempt("--json", json_file):
+                write_document(record(), json_file)
+        with self.outputs.attempt("stdout"):
+            self.console.print(to_console(report))
+        self.outputs.list_written()
+        return self.exit_code([code])
+
+
+def _overrides(changes: Changes) -> list[Override]:
+    from perfcli.scenario import overrides
+
+    made = [overrides.parse_set(setting) for setting in changes.settings]
+    made += [overrides.workers(changes.workers)] if changes.workers else []
+    made += [overrides.iterations(changes.iterations)] if changes.iterations else []
+    made += [overrides.duration(changes.duration)] if changes.duration else []
+    return made

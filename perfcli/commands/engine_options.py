@@ -1,0 +1,122 @@
+"""What the commands take that look at engines: ab, selftest, profile."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from perfcli.commands.options import (
+    AT_LEAST_ONE,
+    Changes,
+    Selection,
+    engine_option,
+    json_option,
+    progress_option,
+    quiet_option,
+    refuse_verbose_and_quiet,
+    verbose_option,
+)
+from perfcli.commands.parameters import DIRECTORY, argument, group, option, options
+
+
+@options
+class PairOptions:
+    """How two engines are compared."""
+
+    changes: Changes = group(Changes, without=("iterations", "duration"))
+    margin: str = option("--margin", default="5%", show_default=True, metavar="P", help="A change of less is none.")
+    max_time: str | None = option(
+        "--max-time", metavar="D", help="Begin no pair of a scenario after this long (30s, 2m)."
+    )
+    json_file: Path | None = json_option("Write the result.")
+    progress: bool = progress_option()
+
+
+@options
+class AbOptions:
+    """Say whether one engine is slower than another, surely enough to block a merge on.
+
+    Both run the scenario's operations in turns of some milliseconds, on the same CPU, in 15 to 40 pairs of fresh
+    processes, so that what else the machine does meets both alike. Exit code 5 if the candidate is slower.
+
+    Several scenarios share the 1% of false alarms, and have 20 pairs at least; the most severe exit code wins.
+
+    \b
+    Examples:
+      digipal-perf ab pet_creation --base main
+      digipal-perf ab --tag quick --base main --json ab.json
+      digipal-perf ab database_load --base v1.2 --candidate HEAD
+      digipal-perf ab my.yaml --base ../before --candidate ../after --margin 3% --strict
+    """
+
+    selection: Selection = group(Selection)
+    pairs: PairOptions = group(PairOptions)
+    base: str = option(
+        "--base", required=True, metavar="PATH|REV", help="The engine to hold against: a checkout or a revision."
+    )
+    candidate: str = option(
+        "--candidate", default="", metavar="PATH|REV", help="The engine to judge. Default: this repository's."
+    )
+    max_pairs: int | None = option(
+        "--max-pairs", type=AT_LEAST_ONE, metavar="N", help="Make at most so many pairs (40)."
+    )
+    cpus: int = option("--cpus", type=AT_LEAST_ONE, default=1, show_default=True, metavar="N", help="CPUs of a pair.")
+    strict: bool = option("--strict", is_flag=True, help="Fail also where it stays inconclusive.")
+    quiet: bool = quiet_option()
+    verbose: bool = verbose_option()
+
+    def __post_init__(self) -> None:
+        refuse_verbose_and_quiet(verbose=self.verbose, quiet=self.quiet)
+
+
+@options
+class SelftestOptions:
+    """Prove `ab` on this machine: it must not blame an engine for being itself, and must find a planted slowdown.
+
+    Says how many false alarms there were, how many slowdowns were found, and the smallest that can be found here in
+    the time that each gate is given. Exit code 4 where the gate cannot be relied on.
+
+    \b
+    Examples:
+      digipal-perf selftest
+      digipal-perf selftest database_query --gates 30 --slowdown 5% --margin 3%
+    """
+
+    scenario: str = argument("[NAME|FILE]", default="pet_creation")
+    pairs: PairOptions = group(PairOptions)
+    gates: int = option("--gates", type=AT_LEAST_ONE, default=10, show_default=True, metavar="N", help="Of each kind.")
+    slowdown: str = option(
+        "--slowdown", default="10%", show_default=True, metavar="P", help="What the gate has to find."
+    )
+
+
+@options
+class ProfileOptions:
+    """Say where a scenario's time and memory go: which function, which statement, which line, which lock.
+
+    Runs the scenario once without a profiler, and once with each that is asked for (all four by default), 20 s at
+    most, and says what each adds. Thresholds are not judged, and no figure is kept.
+
+    \b
+    Examples:
+      digipal-perf profile long_session
+      digipal-perf profile database_load --sql --locks --engine HEAD~3
+      digipal-perf profile my.yaml --cpu --iterations 500 --set engine.ai.latency=0ms
+    """
+
+    scenario: str = argument("NAME|FILE")
+    cpu: bool = option("--cpu", is_flag=True, help="Functions by time, and a flame graph.")
+    memory: bool = option("--memory", is_flag=True, help="Lines whose allocations outlive the load.")
+    sql: bool = option("--sql", is_flag=True, help="Statements with times, plans, full scans and N+1.")
+    locks: bool = option("--locks", is_flag=True, help="Time waited for locks of SQLite and of the engine.")
+    changes: Changes = group(Changes)
+    engine: str = engine_option("Profile")
+    out: Path = option(
+        "--out",
+        type=DIRECTORY,
+        default=Path("profiles"),
+        show_default=True,
+        metavar="DIR",
+        help="Where flame graphs go.",
+    )
+    json_file: Path | None = json_option("Write what was found.")
+    progress: bool = progress_option()

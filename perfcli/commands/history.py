@@ -1,0 +1,141 @@
+"""`history`, `trend` and `baseline`: what the store keeps."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Final
+
+from perfcli.commands.context import Context
+from perfcli.commands.options import Selection
+from perfcli.commands.result_options import (
+    BaselinesOptions,
+    HistoryOptions,
+    RemoveOptions,
+    SaveOptions,
+    ShowOptions,
+    TrendOptions,
+)
+from perfcli.errors import ExitCode, UsageError
+from perfcli.history.baseline import (
+    baseline_file,
+    list_baselines,
+    listed,
+    newest_runs,
+    read_baseline,
+    remove_baseline,
+    save_baseline,
+)
+from perfcli.history.kept_files import read_runs
+from perfcli.history.kept_metrics import needs_histogram
+from perfcli.history.kept_runs import history as history_of
+from perfcli.history.store import Store
+from perfcli.history.trend import trend as trend_of
+from perfcli.report.history import baseline_document, baselines_document, history_document, saved_in_words
+from perfcli.report.trend import trend_document
+from perfcli.results import RunResult, as_document
+from perfcli.streams import complain, say
+
+_MANY_FILES: Final = 300
+"""Files that take about a second to read."""
+
+
+def history(options: HistoryOptions, context: Context) -> int:
+    """Show the kept runs; return the exit code."""
+    runs = _runs_of(options, context, in_short=True)
+    found = history_of(runs, options.last)
+    document = history_document(found, str(options.store))
+    return context.show(document, lambda: found.model_dump(mode="json"), options.json_file)
+
+
+def trend(options: TrendOptions, context: Context) -> int:
+    """Show how metrics went from run to run; return the exit code."""
+    in_short = not options.phase and not needs_histogram(options.metric)
+    runs = _runs_of(options, context, in_short=in_short)
+    found = trend_of(runs, options.metric, phase=options.phase, reference=options.scenario)
+    return context.show(trend_document(found), lambda: found.model_dump(mode="json"), options.json_file)
+
+
+def _runs_of(options: HistoryOptions | TrendOptions, context: Context, *, in_short: bool) -> list[RunResult]:
+    """The runs of a scenario, or of all, oldest first.
+
+    Raises:
+        UsageError: there are none of the scenario that was named.
+    """
+    store, name = Store(options.store), options.scenario
+    if os.path.isfile(os.path.expanduser(name)):
+        name = context.scenarios(Selection(scenarios=(name,)))[0].name
+    _will_write(options.json_file, store, context)
+    runs = _read(store, name, in_short=in_short)
+    if options.scenario and not runs:
+        raise _none_kept(options.scenario, store)
+    return runs
+
+
+def _none_kept(scenario: str, store: Store) -> UsageError:
+    known = sorted({run.name for run in store.runs(in_short=True).runs})
+    there = f"there are runs of {', '.join(known)}" if known else "there are none at all"
+    meant = get_close_matches(scenario, known, n=1)
+    hint = f"did you mean {meant[0]}?" if meant else f"digipal-perf run {scenario} --save"
+    return UsageError(f"no run of {scenario} is kept in {store.directory}: {there}", hint=hint)
+
+
+def save(options: SaveOptions, context: Context) -> int:
+    """Save a baseline; return the exit code."""
+    store = Store(options.store)
+    chosen = newest_runs(_read(store)) if options.results is None else read_runs(options.results)
+    path, replaces = save_baseline(options.name, chosen, store, force=options.force, results=options.results)
+    say(saved_in_words(options.name, chosen, path, replaces=replaces))
+    return ExitCode.PASS
+
+
+def list_all(options: BaselinesOptions, context: Context) -> int:
+    """Show the baselines; return the exit code."""
+    store = Store(options.store)
+    _will_write(options.json_file, store, context)
+    found, complaints = list_baselines(store)
+    _complain_left_out(complaints)
+    document = baselines_document({baseline.name: baseline.runs for baseline in found})
+    return context.show(document, lambda: listed(found).model_dump(mode="json"), options.json_file)
+
+
+def show(options: ShowOptions, context: Context) -> int:
+    """Show one baseline; return the exit code."""
+    store = Store(options.store)
+    context.inputs.append(baseline_file(options.name, store))
+    _will_write(options.json_file, store, context)
+    found = read_baseline(options.name, store)
+    return context.show(baseline_document(found.name, found.runs), lambda: as_document(found.runs), options.json_file)
+
+
+def remove(options: RemoveOptions, context: Context) -> int:
+    """Remove a baseline; return the exit code."""
+    say(f"removed {remove_baseline(options.name, Store(options.store))}")
+    return ExitCode.PASS
+
+
+def _will_write(json_file: Path | None, store: Store, context: Context) -> None:
+    """See that the document can be written, and would replace nothing of the store."""
+    context.will_write({"json": json_file} if json_file else {}, beside=store.files() if json_file else ())
+
+
+def _read(store: Store, scenario: str = "", *, in_short: bool = False) -> list[RunResult]:
+    """The runs that a store keeps, oldest first; stderr names the files that cannot be read.
+
+    Args:
+        scenario: only its runs.
+        in_short: as in `Store.runs`.
+    """
+    files = len(store.files())
+    if files >= _MANY_FILES:
+        complain(f"reading {files:,} files in {store.directory}")
+    kept = store.runs(scenario, in_short=in_short)
+    _complain_left_out(kept.complaints)
+    return kept.runs
+
+
+def _complain_left_out(complaints: Sequence[str]) -> None:
+    for complaint in complaints:
+        complain(f"left out: {complaint}")
