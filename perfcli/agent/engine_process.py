@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 import traceback
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from socket import socket
 
+# what a target needs beside its engine: the harness's memory, not the engine's
+import perfcli.targets.checks
+import perfcli.targets.marks
+import perfcli.targets.pets  # noqa: F401
 from perfcli.agent.channel import Channel
 from perfcli.agent.engine_import import use_engine
 from perfcli.agent.inspection.inspector import EngineInspector
+from perfcli.agent.private_memory import Pages, make_private
 from perfcli.agent.session import Session
 from perfcli.agent.threads import SystemThreads
 from perfcli.clock import SystemClock
@@ -20,11 +27,16 @@ from perfcli.plan import ExecutionPlan
 from perfcli.targets.protocol import Target
 
 
-def main(arguments: list[str]) -> None:
-    """Run one session, then leave at once, whatever threads the engine may have left."""
+def main(arguments: list[str], code_in_use: Sequence[Pages] = ()) -> None:
+    """Run one session, then leave at once, whatever threads the engine may have left.
+
+    Args:
+        code_in_use: of the process this one was forked from, if that had loaded the harness.
+    """
     descriptor, plan_file, database_file = int(arguments[0]), Path(arguments[1]), Path(arguments[2])
     process, engine = int(arguments[3]), Path(arguments[4])
     plan = ExecutionPlan.model_validate_json(plan_file.read_text(encoding="utf-8"), strict=False)
+    _settle(code_in_use)
     channel = Channel(Line(socket(fileno=descriptor)), orphaned=partial(os._exit, LINE_LOST))
 
     def make_target() -> Target:
@@ -52,6 +64,14 @@ def main(arguments: list[str]) -> None:
     finally:
         # never by the interpreter's own way out, which waits for every thread that was left
         os._exit(exit_code)
+
+
+def _settle(code_in_use: Sequence[Pages]) -> None:
+    """Make the harness's memory the same whether this process was forked from a template or is a fresh interpreter."""
+    gc.collect()
+    # collecting the engine's garbage is not to take longer for what the harness holds
+    gc.freeze()
+    make_private(code_in_use)
 
 
 def _threads_needed(plan: ExecutionPlan, process: int) -> int:

@@ -11,15 +11,13 @@ import gc
 import os
 import signal
 import sys
+from collections.abc import Sequence
 from multiprocessing.connection import Connection
 from multiprocessing.reduction import recv_handle
 from typing import NoReturn
 
-# what an engine process needs beside its engine
-import perfcli.targets.checks
-import perfcli.targets.marks
-import perfcli.targets.pets  # noqa: F401
 from perfcli.agent.engine_process import main as work
+from perfcli.agent.private_memory import Pages, can_be_private, pages_of_files
 from perfcli.agent.subreaper import supervise
 from perfcli.line import receive_json
 
@@ -27,8 +25,10 @@ from perfcli.line import receive_json
 def main(descriptor: int) -> None:
     """Fork a supervisor with an agent for every order, until the tool is gone."""
     orders = Connection(descriptor)
-    # an agent collects its garbage at every checkpoint: what it has from here is none, and stays shared memory
+    gc.collect()
+    # an agent collects its garbage at every checkpoint: what it has from here is none
     gc.freeze()
+    code_in_use = pages_of_files() if can_be_private() else []
     # the tool hears from supervisors how agents end
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     while True:
@@ -39,17 +39,23 @@ def main(descriptor: int) -> None:
             return
         if os.fork() == 0:
             orders.close()
-            _supervise_agent(line, control, output, **order)
+            _supervise_agent(line, control, output, code_in_use, **order)
         for descriptor in (line, control, output):
             os.close(descriptor)
 
 
 def _supervise_agent(
-    line: int, control: int, output: int, arguments: list[str], working_directory: str, directories: list[str]
+    line: int,
+    control: int,
+    output: int,
+    code_in_use: Sequence[Pages],
+    arguments: list[str],
+    working_directory: str,
+    directories: list[str],
 ) -> NoReturn:
     def work_there() -> None:
         os.chdir(working_directory)
-        work([str(line), *arguments])
+        work([str(line), *arguments], code_in_use)
 
     try:
         # out of the template's group: whoever kills that has supervisors end what is below them
