@@ -6,7 +6,6 @@ import secrets
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -70,7 +69,6 @@ class Profiling(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     by: Literal["nothing", "cpu", "memory", "sql", "locks"] = Field(description="nothing: a run to hold others against")
-    findings: Path = Field(description="where the first engine process writes down what its profiler found")
     longest_ns: int = Field(gt=0, description="iterations begin for so long at most, all waves together")
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import sqlite3
 from array import array
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass
 from functools import partial
@@ -188,8 +188,9 @@ class ScriptedTarget:
         categories: dict[type[BaseException], str] = {TimeoutError: "timeout", sqlite3.OperationalError: "database"}
         return Failure(type(error).__name__, categories.get(type(error), ""))
 
-    def write_answers(self, file: Path, *, of_setup: bool) -> None:
-        """There is no engine to ask in another process."""
+    def answers(self, *, of_setup: bool) -> Iterator[str]:
+        """None: there is no engine to ask in another process."""
+        return iter(())
 
     def active_pets(self) -> int:
         """The pets of the setup."""

@@ -10,12 +10,15 @@ import json
 import struct
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
-from typing import Any, Final, cast, get_args
+from typing import TYPE_CHECKING, Any, Final, cast, get_args
 
 from pydantic import BaseModel
 
 from perfcli.recorder import Frame, decode_frame, encode_frame
 from perfcli.results import Inspection
+
+if TYPE_CHECKING:
+    from perfcli.results.findings import Findings
 
 EVENT: Final = b"E"
 FRAME: Final = b"F"
@@ -103,6 +106,20 @@ class Sliced:
 
 
 @dataclass(frozen=True, slots=True)
+class Answers:
+    """What an engine answers about some pets: a line of JSON for each, with its line break."""
+
+    lines: str
+
+
+@dataclass(frozen=True, slots=True)
+class Profiled:
+    """What the profiler found."""
+
+    findings: Findings
+
+
+@dataclass(frozen=True, slots=True)
 class Inspected:
     """What was seen of the engine from inside; bytes that an operation keeps, if that was counted."""
 
@@ -122,6 +139,16 @@ class Failed:
 @dataclass(frozen=True, slots=True)
 class Done:
     """The session is over."""
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """What a new process found: pets compared, fields that differ, some of them in words; or why it could not look."""
+
+    compared: int
+    differences: int
+    examples: tuple[str, ...]
+    error: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,6 +177,11 @@ class StopLoad:
     """Vus begin no further iteration."""
 
 
+@dataclass(frozen=True, slots=True)
+class NoMoreAnswers:
+    """All answers are sent."""
+
+
 FromEngine = (
     Stage
     | Checkpoint
@@ -161,11 +193,14 @@ FromEngine = (
     | HeldUp
     | LoadOver
     | Sliced
+    | Answers
+    | Profiled
     | Inspected
     | Failed
     | Done
+    | Compared
 )
-FromTool = Go | Slice | NoMoreSlices | StopLoad
+FromTool = Go | Slice | NoMoreSlices | StopLoad | Answers | NoMoreAnswers
 Event = FromEngine | FromTool
 Message = Event | Frame
 
@@ -210,12 +245,26 @@ def _exactly(*types: type) -> _Reader:
     return read
 
 
+def _texts(value: Any) -> tuple[str, ...]:
+    read = _exactly(str)
+    return tuple(read(text) for text in _exactly(list)(value))
+
+
+def _findings(value: Any) -> Findings:
+    # only a profile needs these models
+    from perfcli.results.findings import Findings
+
+    return Findings.model_validate(value)
+
+
 _READERS: Final[Mapping[str, _Reader]] = {
     "str": _exactly(str),
     "int": _exactly(int),
     "bool": _exactly(bool),
     "int | None": _exactly(int, type(None)),
     "float | None": _exactly(int, float, type(None)),
+    "tuple[str, ...]": _texts,
+    "Findings": _findings,
     "Inspection": Inspection.model_validate,
 }
 """By the annotation of a field: what raises TypeError or ValueError for any other value."""

@@ -1,39 +1,48 @@
-"""Is every pet stored as it was answered? `main([DATABASE, REPORT, ENGINE, ANSWERS…])`.
+"""Is every pet stored as it was answered? `main([LINE, DATABASE, ENGINE])`.
 
-A process of its own, which has not seen the load: what it finds is what a user finds after a restart. `ENGINE` is the
-directory that the engine comes from, `REPORT` the file to write to, as the engine may print to stdout. Started by
-`perfcli.measurement.fidelity`.
+A process of its own, which has not seen the load: what it finds is what a user finds after a restart. `LINE` is the
+descriptor of a line that brings the answers and takes the result, `ENGINE` the directory that the engine comes from.
+Started by `perfcli.pool.fidelity`.
 """
 
 from __future__ import annotations
 
-import json
 import os
 import sys
+from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Final
+from socket import socket
+from typing import Final
 
 from perfcli.agent.engine_import import use_engine
+from perfcli.line import Line
 from perfcli.targets.answers import compare_answers
 from perfcli.targets.kinds import named
+from perfcli.wire import Answers, Compared
 
 _MOST_EXAMPLES: Final = 5
 
 
 def main(arguments: list[str]) -> None:
     """Compare, report, and leave at once, whatever threads the engine may have left."""
-    database, report, engine_path, *answers = arguments
+    descriptor, database, engine_path = arguments
+    line = Line(socket(fileno=int(descriptor)))
     try:
-        outcome = compare(Path(database), [Path(file) for file in answers], Path(engine_path))
+        found = compare(Path(database), _answers(line), Path(engine_path))
     except BaseException as error:  # an engine may raise anything
-        outcome = {"error": named(error)[:500]}
-    Path(report).write_text(json.dumps(outcome), encoding="utf-8")
+        found = Compared(0, 0, (), error=named(error)[:500])
+    line.send(found)
     sys.stdout.flush()
     os._exit(0)
 
 
-def compare(database: Path, answers: list[Path], engine: Path) -> dict[str, Any]:
+def _answers(line: Line) -> Iterator[str]:
+    while isinstance(message := line.receive(), Answers):
+        yield from message.lines.splitlines()
+
+
+def compare(database: Path, answers: Iterator[str], engine: Path) -> Compared:
     """Pets compared, fields that differ, and the first of them in words."""
     with use_engine(engine):
         from perfcli.targets.storage import open_storage
@@ -45,4 +54,4 @@ def compare(database: Path, answers: list[Path], engine: Path) -> dict[str, Any]
         differences += len(found)
         examples += found[: _MOST_EXAMPLES - len(examples)]
     storage.close()
-    return {"compared": compared, "differences": differences, "examples": examples}
+    return Compared(compared, differences, tuple(examples), error="")

@@ -32,13 +32,13 @@ from perfcli.executors.per_vu_iterations import PerVuIterationsSchedule
 from perfcli.plan import ExecutionPlan, PlannedPhase
 from perfcli.recorder import Recorder
 from perfcli.targets.kinds import named
-from perfcli.targets.naming import answers_of
 from perfcli.targets.protocol import Call, EngineGone, Target
-from perfcli.wire import Done, Failed, LivesIn, LoadOver, Opened, Outcome, PhaseOver, Stage, Wave
+from perfcli.wire import Answers, Done, Failed, LivesIn, LoadOver, Opened, Outcome, PhaseOver, Profiled, Stage, Wave
 from perfcli.workload import Stream, Workload
 
 _REFERENCE_INTERVAL_NS: Final = 40_000_000
 _MOST_SHARING_IT: Final = 10
+_ANSWERS_BYTES: Final = 100_000
 
 Job = Callable[[], None]
 
@@ -122,14 +122,23 @@ class Session:
         self._count_costs(users, inspector)
         self._checkpoint("account")
         if self._plan.scenario.asks_for("fidelity.differences"):
-            self._begin("writing down answers")
-            target.write_answers(answers_of(self._database, self._process), of_setup=self._process == 0)
+            self._begin("asking for answers")
+            self._send_answers(target.answers(of_setup=self._process == 0))
         self._begin("clean-up")
         if target.clean_up():
             self._checkpoint("cleanup")
         self._begin("close")
-        self._profiler.conclude()
+        if self._plan.profile is not None and self._process == 0:
+            self._channel.send(Profiled(self._profiler.find()))
         self._channel.send(inspector.leave(target.close, self._harness_threads(users)))
+
+    def _send_answers(self, answers: Iterator[str]) -> None:
+        for first in answers:
+            lines, size = [first], len(first)
+            while size < _ANSWERS_BYTES and (line := next(answers, "")):
+                lines.append(line)
+                size += len(line)
+            self._channel.send(Answers("".join(lines)))
 
     def _load(self, target: Target, users: dict[int, VirtualUser]) -> None:
         for number, wave in enumerate(self._plan.waves):

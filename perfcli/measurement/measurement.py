@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import zlib
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Literal
@@ -10,7 +12,6 @@ from typing import Literal
 from perfcli.measurement.conservation import Conservation
 from perfcli.measurement.digest import PerformedWork
 from perfcli.measurement.disturbance import disturbance
-from perfcli.measurement.fidelity import Fidelity
 from perfcli.measurement.inspections import joined
 from perfcli.measurement.integrity import Ledger
 from perfcli.measurement.samples import FailureKind, Samples
@@ -20,11 +21,13 @@ from perfcli.measurement.times import PhaseTimes, References
 from perfcli.metrics.timeline import Timeline
 from perfcli.monitor import Reading
 from perfcli.plan import ExecutionPlan, PlannedPhase
+from perfcli.pool.fidelity import Fidelity
 from perfcli.recorder import Frame
 from perfcli.results import Inspection, Integrity
+from perfcli.results.findings import Findings
 from perfcli.running_time import Stop
 from perfcli.scenario.operation import CareSettings, CreationSettings, TalkSettings
-from perfcli.wire import HeldUp, Inspected, LoadOver, Message, Opened, Outcome, PhaseOver, Wave
+from perfcli.wire import Answers, HeldUp, Inspected, LoadOver, Message, Opened, Outcome, PhaseOver, Profiled, Wave
 from perfcli.workload import places
 
 
@@ -54,13 +57,15 @@ class Measurement:
         self.inspection = Inspection()
         self.printed_bytes: int | None = None
         self.frame_bytes = 0
+        self.findings: Findings | None = None
+        self.answered = 0
+        """Pets that the engines were asked for before they were shut down."""
+        self._answers: list[bytes] = []
         self._conservation: Conservation | None = None
 
     def take(self, message: Message) -> None:
-        """Take in what an engine process says."""
+        """Take in what an engine process says beside its frames."""
         match message:
-            case Frame():
-                self.add(message)
             case Opened(version):
                 self.engine_version = version
             case Outcome(index, kind, category, example):
@@ -73,6 +78,12 @@ class Measurement:
                 self.held_up.append(Stop(began_ns, ended_ns))
             case LoadOver(at_ns, active_pets):
                 self.end(at_ns, active_pets)
+            case Answers(lines):
+                # many pets with their histories would be hundreds of MB
+                self.answered += lines.count("\n")
+                self._answers.append(zlib.compress(lines.encode(), 1))
+            case Profiled(findings):
+                self.findings = findings
             case Inspected(inspection):
                 self.inspection = joined(self.inspection, inspection)
 
@@ -148,6 +159,11 @@ class Measurement:
         judges_shutdown = self.plan.scenario.asks_for("engine.shutdown_time")
         ended_ns = self.ended_ns if self.ended_ns is not None and not judges_shutdown else 2**63
         return disturbance(self.tool_stops, self.held_up, Stop(self.began_ns, ended_ns))
+
+    @property
+    def answers(self) -> Iterator[str]:
+        """What the engines answered about their pets before they were shut down, in texts of whole lines."""
+        return (zlib.decompress(text).decode() for text in self._answers)
 
     def begin_account(self, database: Path) -> None:
         """Note what is stored before the load, where a threshold asks what became of it."""

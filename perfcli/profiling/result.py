@@ -6,7 +6,7 @@ from typing import Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from perfcli.agent.profiling.findings import (
+from perfcli.results.findings import (
     CpuFindings,
     LockFigures,
     MemoryFindings,

@@ -9,16 +9,15 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Final, Literal
 
-from perfcli.agent.profiling.findings import Findings, FlameGraph
 from perfcli.documents import write_text
 from perfcli.errors import PerfError, UsageError, Verdict
 from perfcli.observer import Observer, Progress
 from perfcli.outputs import Outputs
 from perfcli.plan import ExecutionPlan, Profiling
-from perfcli.pool.cleanup import scratch_directory
 from perfcli.pool.identity import EngineSource
 from perfcli.profiling.result import Breakdown, Overhead, ProfileResult
 from perfcli.results import OperationResult, RunResult
+from perfcli.results.findings import Findings, FlameGraph
 from perfcli.run import StopRequest, run_scenario
 
 Kind = Literal["cpu", "memory", "sql", "locks"]
@@ -83,20 +82,20 @@ def profile_scenario(
     _require_an_engine_inside(plan)
     started_at = datetime.now(UTC)
     runs, stop = _Runs(), stop or StopRequest()
-    with scratch_directory() as directory:
-        file = directory / "findings.json"
-        for kind in (None, *kinds):
-            if stop.reason:
-                break
-            profiling = Profiling(by=kind or "nothing", findings=file, longest_ns=longest_ns)
-            labelled = _Labelled(observer, f"with --{kind}" if kind else "without a profiler") if observer else None
-            result = run_scenario(_profiled(plan, profiling), observer=labelled, stop=stop, engine=engine)
-            _require_success(result, kind)
-            findings = _taken(file)
-            if kind is None:
-                runs.plain = result
-            elif findings is not None:
-                runs.profiled[kind] = (result, findings)
+    for kind in (None, *kinds):
+        if stop.reason:
+            break
+        profiling = Profiling(by=kind or "nothing", longest_ns=longest_ns)
+        labelled = _Labelled(observer, f"with --{kind}" if kind else "without a profiler") if observer else None
+        found: list[Findings] = []
+        result = run_scenario(
+            _profiled(plan, profiling), observer=labelled, stop=stop, engine=engine, on_findings=found.append
+        )
+        _require_success(result, kind)
+        if kind is None:
+            runs.plain = result
+        elif found:
+            runs.profiled[kind] = (result, found[0])
     return _put_together(plan, runs, started_at, stop, engine), _flame_graph(runs)
 
 
@@ -115,15 +114,6 @@ def _profiled(plan: ExecutionPlan, profiling: Profiling) -> ExecutionPlan:
     phases = [phase.model_copy(update={"thresholds": []}) for phase in scenario.phases]
     unjudged = scenario.model_copy(update={"thresholds": [], "phases": phases})
     return ExecutionPlan(scenario=unjudged, seed=plan.seed, profile=profiling)
-
-
-def _taken(file: Path) -> Findings | None:
-    """What a run left there, which is the next one's place; None where it was stopped too early."""
-    if not file.exists():
-        return None
-    found = Findings.model_validate_json(file.read_text(encoding="utf-8"))
-    file.unlink()
-    return found
 
 
 def _require_success(result: RunResult, kind: Kind | None) -> None:

@@ -30,11 +30,13 @@ _FOLLOWS: Final[Mapping[str, frozenset[str]]] = {
         "LoadOver": "Checkpoint end",
         "Checkpoint end": "Stage counting, Checkpoint account, Stage clean-up",
         "Stage counting": "Checkpoint account, Stage clean-up",
-        "Checkpoint account": "Stage writing down answers, Stage clean-up",
-        "Stage writing down answers": "Stage clean-up",
+        "Checkpoint account": "Stage asking for answers, Stage clean-up",
+        "Stage asking for answers": "Answers, Stage clean-up",
+        "Answers": "Answers, Stage clean-up",
         "Stage clean-up": "Checkpoint cleanup, Stage close",
         "Checkpoint cleanup": "Stage close",
-        "Stage close": "Inspected",
+        "Stage close": "Profiled, Inspected",
+        "Profiled": "Inspected",
         "Inspected": "Done",
     }.items()
 }

@@ -15,18 +15,20 @@ import perfcli
 from perfcli.errors import describe_error
 from perfcli.judgement import Ending, judge, rules_of
 from perfcli.measurement.assembly import Identity, assemble, notes_on
-from perfcli.measurement.fidelity import compare_afresh
 from perfcli.measurement.measurement import Measurement
 from perfcli.measurement.parts import Wanted
 from perfcli.monitor import JointProbe, Monitor, Probe, ProcessProbe
 from perfcli.observer import Observer, SilentObserver
 from perfcli.plan import ExecutionPlan
 from perfcli.pool.checkout import installed_engine
+from perfcli.pool.fidelity import compare_afresh
 from perfcli.pool.identity import EngineSource
 from perfcli.pool.processes import ProcessPool, engine_environment
 from perfcli.pool.protocol import EngineHandle, WorkerPool
 from perfcli.pool.scratch import Scratch, scratch
+from perfcli.recorder import Frame
 from perfcli.results import RunResult
+from perfcli.results.findings import Findings
 from perfcli.run.aborting import AbortCheck
 from perfcli.run.barrier import Barrier
 from perfcli.run.engine_client import EngineClient
@@ -35,7 +37,6 @@ from perfcli.run.keep_database import keep_database
 from perfcli.run.progress import ProgressReporter
 from perfcli.run.time_limits import TimeLimits
 from perfcli.running_time import RunningTime
-from perfcli.targets.naming import answers_of
 from perfcli.wire import LivesIn, Message, StopLoad
 
 TICK_S: Final = 0.1
@@ -61,6 +62,7 @@ def run_scenario(
     keep_database_in: Path | None = None,
     make_probe: MakeProbe = ProcessProbe,
     engine: EngineSource | None = None,
+    on_findings: Callable[[Findings], None] = lambda findings: None,
 ) -> RunResult:
     """Run a plan in a fresh engine process on a fresh database, and say what happened.
 
@@ -69,6 +71,7 @@ def run_scenario(
 
     Args:
         engine: where to take the engine from; None for the one that `import digipal` finds.
+        on_findings: receives what the plan's profiler found, if the run got that far.
     """
     started_at = datetime.now(UTC)
     measurement = Measurement(plan)
@@ -81,6 +84,8 @@ def run_scenario(
     except Exception as error:
         # an engine can remove or break whatever the tool relies on: that ends its own run, and no other
         run.ending = Ending(error=_internal(error), details=format_exc())
+    if measurement.findings is not None:
+        on_findings(measurement.findings)
     try:
         return _result(measurement, run, started_at, run.whole_ending)
     except Exception as error:
@@ -183,12 +188,12 @@ def _look_at_what_is_left(
         return
     if measurement.integrity is None:
         measurement.check_integrity(database, complete=complete)
-    answers = [answers_of(database, number) for number in range(measurement.plan.scenario.pool.processes)]
-    if engine is None or not complete or not all(file.exists() for file in answers):
+    if engine is None or not complete or not measurement.answered:
         return
     directory = database.parent.parent
     measurement.check_integrity(database)
-    measurement.add_fidelity(compare_afresh(database, answers, directory, engine_environment(), engine.path))
+    answers, asked = measurement.answers, measurement.answered
+    measurement.add_fidelity(compare_afresh(database, answers, asked, directory, engine_environment(), engine.path))
 
 
 class _Supervision:
@@ -268,11 +273,14 @@ class _Supervision:
             self._barrier.release()
 
     def _take(self, message: Message) -> None:
-        if isinstance(message, LivesIn):
-            self._monitor.watch(self._make_probe(message.process) if message.process is not None else None)
-            self._measurement.engine_lives_elsewhere(watched=message.process is not None)
-        else:
-            self._measurement.take(message)
+        match message:
+            case Frame():
+                self._measurement.add(message)
+            case LivesIn(process):
+                self._monitor.watch(self._make_probe(process) if process is not None else None)
+                self._measurement.engine_lives_elsewhere(watched=process is not None)
+            case _:
+                self._measurement.take(message)
 
     def _look(self, checkpoint: str) -> None:
         """Look at the engine while it stands still at a checkpoint."""

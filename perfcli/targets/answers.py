@@ -1,4 +1,4 @@
-"""What an engine answers about pets: written down before it shuts down, and held against what a new process reads.
+"""What an engine answers about pets: asked before it shuts down, and held against what a new process reads.
 
 Only the public fields of pets and interactions are looked at, as plain values of JSON; numbers are compared exactly.
 """
@@ -9,7 +9,6 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
 from enum import Enum
-from pathlib import Path
 from typing import Any, Final
 
 PET_FIELDS: Final = (
@@ -32,21 +31,18 @@ Load = Callable[[str], Any]
 """User id → pet, or None."""
 
 
-def write_answers(load: Load, users: Iterable[str], file: Path) -> None:
-    """Ask for the pet of each user, and write what comes back, a line of JSON for each; what is raised is an answer."""
-    with file.open("w", encoding="utf-8") as lines:
-        for user in users:
-            lines.write(json.dumps({"user": user, **_answer(load, user)}) + "\n")
+def answers(load: Load, users: Iterable[str]) -> Iterator[str]:
+    """Ask for the pet of each user, and yield what comes back as a line of JSON; what is raised is an answer."""
+    for user in users:
+        yield json.dumps({"user": user, **_answer(load, user)}) + "\n"
 
 
-def compare_answers(load: Load, files: Iterable[Path], now: Callable[[], datetime]) -> Iterator[list[str]]:
-    """For each answer written, in how many fields the pet that is loaded now differs, in words."""
-    for file in files:
-        with file.open(encoding="utf-8") as lines:
-            for line in lines:
-                answered = json.loads(line)
-                user = answered["user"]
-                yield [f"{user}: {words}" for words in _differences(answered, _answer(load, user), now())]
+def compare_answers(load: Load, lines: Iterable[str], now: Callable[[], datetime]) -> Iterator[list[str]]:
+    """For each answer, the fields in which the pet that is loaded now differs, in words."""
+    for line in lines:
+        answered = json.loads(line)
+        user = answered["user"]
+        yield [f"{user}: {words}" for words in _differences(answered, _answer(load, user), now())]
 
 
 def _answer(load: Load, user: str) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 import time
 from array import array
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from itertools import chain
 from pathlib import Path
@@ -21,7 +21,7 @@ from perfcli.scenario import steps
 from perfcli.scenario.marking import Marking, follows_creation, marking_of
 from perfcli.scenario.operation import StepSettings
 from perfcli.targets import checks
-from perfcli.targets.answers import write_answers
+from perfcli.targets.answers import answers
 from perfcli.targets.kinds import causes, kind_of_error
 from perfcli.targets.marks import TORN_KEY, Marks, count_save, telling_reads
 from perfcli.targets.naming import PetRef, assets_of, saves_in, set_up_user
@@ -100,11 +100,11 @@ class EmbeddedTarget:
         """Pets in the core's cache."""
         return len(self._core.active_pets)
 
-    def write_answers(self, file: Path, *, of_setup: bool) -> None:
-        """Write down what the engine answers about the pets that vus of this process created, and of the setup."""
+    def answers(self, *, of_setup: bool) -> Iterator[str]:
+        """What the engine answers about the pets that vus of this process created, and of the setup."""
         newcomers = chain.from_iterable(pets.newcomers() for pets in self._pets_of_vus)
         set_up = (pet.user_id for pet in self._pets) if of_setup else ()
-        write_answers(self._ask, chain(set_up, newcomers), file)
+        return answers(self._ask, chain(set_up, newcomers))
 
     def _ask(self, user: str) -> DigiPal | None:
         alone = self._marks.marking in (Marking.NOTHING, Marking.IN_PLACE)

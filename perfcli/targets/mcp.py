@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 from uuid import uuid4
@@ -88,8 +88,9 @@ class McpTarget:
         """Refuse: a scenario cannot ask for several processes of this target."""
         raise EngineGone("the target mcp has one process")
 
-    def write_answers(self, file: Path, *, of_setup: bool) -> None:
-        """Write nothing: a tool's answer is a text for people."""
+    def answers(self, *, of_setup: bool) -> Iterator[str]:
+        """None: a tool's answer is a text for people."""
+        return iter(())
 
     def calls(self, vu: int, shown: array[int]) -> list[Call | None]:
         """The scenario's steps for one vu: over HTTP in a session of its own, over stdio in the only one."""

@@ -91,8 +91,3 @@ def key_in(name: object) -> int:
 def assets_of(database: Path) -> Path:
     """The directory that an engine is told to keep its assets in."""
     return database.parent / "assets"
-
-
-def answers_of(database: Path, process: int) -> Path:
-    """The file in which an engine process writes down what the engine answered before it was shut down."""
-    return database.parent.with_name(f"answers-{process}.jsonl")

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Callable, Sequence
-from pathlib import Path
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple, Protocol
 
 from perfcli.scenario.operation import StepSettings
@@ -77,8 +76,8 @@ class Target(Protocol):
                 of a save, or of a pet that the load created the saves its name counts.
         """
 
-    def write_answers(self, file: Path, *, of_setup: bool) -> None:
-        """Ask the engine for the pets this process acted on, and write down what it answers.
+    def answers(self, *, of_setup: bool) -> Iterator[str]:
+        """Ask the engine for the pets this process acted on: a line for each answer.
 
         Args:
             of_setup: also for those of the setup.

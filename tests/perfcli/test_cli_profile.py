@@ -150,8 +150,8 @@ class TestEndings:
         result, graph = runs.profile_scenario(plan, ["cpu"], stop=StopRequest("interrupted by Ctrl-C"))
         assert (result.interrupted, result.overheads, graph) == ("interrupted by Ctrl-C", [], None)
 
-    def test_nothing_is_judged(self, plan: ExecutionPlan, tmp_path: Path) -> None:
-        profiling = Profiling(by="sql", findings=tmp_path / "findings.json", longest_ns=1)
+    def test_nothing_is_judged(self, plan: ExecutionPlan) -> None:
+        profiling = Profiling(by="sql", longest_ns=1)
         assert plan.scenario.thresholds
         assert not runs._profiled(plan, profiling).scenario.thresholds
 

@@ -13,7 +13,6 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
-from perfcli.agent.profiling.findings import FlameGraph
 from perfcli.cli import cli
 from perfcli.documents import STDOUT, write_document, write_text
 from perfcli.errors import ExitCode, PerfError, UsageError, Verdict
@@ -21,6 +20,7 @@ from perfcli.outputs import Outputs, check_folder, check_outputs
 from perfcli.plan import ExecutionPlan
 from perfcli.profiling.runs import write_flame_graph
 from perfcli.results import RunResult, load_results, save_results
+from perfcli.results.findings import FlameGraph
 from perfcli.testing import simulate
 from perfcli.units import format_size
 

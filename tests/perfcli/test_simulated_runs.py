@@ -364,14 +364,14 @@ def test_an_error_of_the_tool_itself_ends_the_run_with_all_that_is_known(
     make_plan: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(*_: Any, **__: Any) -> None:
-        raise OSError(errno.EMFILE, "Too many open files", "answers-0.jsonl")
+        raise OSError(errno.EMFILE, "Too many open files", "output.txt")
 
     monkeypatch.setattr(Measurement, "check_integrity", fail)
     result = simulate(make_plan(["load_pet"], thresholds=["success_rate == 100%"]))
     assert (result.verdict, result.exit_code, result.total.ok) == (Verdict.ERROR, 1, 20)
     (reason,) = result.reasons
     assert re.fullmatch(
-        r"OSError: \[Errno 24\] Too many open files: 'answers-0.jsonl': this process may hold [0-9,]+ file descriptors"
+        r"OSError: \[Errno 24\] Too many open files: 'output.txt': this process may hold [0-9,]+ file descriptors"
         r" \(ulimit -n\) \(perfcli/run/supervision.py, line \d+\)",
         reason,
     )

@@ -10,7 +10,7 @@ from enum import IntEnum
 from functools import wraps
 from typing import Any, Final
 
-from perfcli.agent.profiling.findings import OperationParts
+from perfcli.results.findings import OperationParts
 
 
 class Part(IntEnum):

@@ -15,13 +15,7 @@ def make_profiler(plan: ExecutionPlan, database: Path, process: int) -> Profiler
     """
     if plan.profile is None or process > 0:
         return Profiler()
-    profiler = _make(plan.profile.by, plan, database)
-    profiler.file = plan.profile.findings
-    return profiler
-
-
-def _make(by: str, plan: ExecutionPlan, database: Path) -> Profiler:
-    match by:
+    match by := plan.profile.by:
         case "cpu":
             from perfcli.agent.profiling.cpu import CpuProfiler
 

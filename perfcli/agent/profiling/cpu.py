@@ -16,8 +16,8 @@ from pyinstrument.renderers import HTMLRenderer, SpeedscopeRenderer
 from pyinstrument.session import Session
 
 from perfcli.agent.profiling import places
-from perfcli.agent.profiling.findings import CpuFindings, Findings, FlameGraph, FunctionTime
 from perfcli.agent.profiling.profiler import Job, Profiler
+from perfcli.results.findings import CpuFindings, Findings, FlameGraph, FunctionTime
 from perfcli.targets.protocol import Call
 
 MOST_FUNCTIONS: Final = 30

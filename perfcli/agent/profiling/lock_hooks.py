@@ -13,7 +13,7 @@ from typing import Any, Final, Literal
 
 from perfcli.agent.profiling import places
 from perfcli.agent.profiling.activity import Activity, Part
-from perfcli.agent.profiling.findings import LockFigures
+from perfcli.results.findings import LockFigures
 
 _THROUGH: Final = frozenset({__name__, "threading", "queue"})
 _raw_lock: Final = threading.Lock

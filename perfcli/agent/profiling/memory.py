@@ -12,8 +12,8 @@ from collections import defaultdict
 from typing import Final
 
 from perfcli.agent.profiling import places
-from perfcli.agent.profiling.findings import Findings, KeptLine, MemoryFindings
 from perfcli.agent.profiling.profiler import Profiler
+from perfcli.results.findings import Findings, KeptLine, MemoryFindings
 
 MOST_LINES: Final = 30
 _FRAMES: Final = 6

@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from perfcli.targets.protocol import Call
 
 if TYPE_CHECKING:
-    from perfcli.agent.profiling.findings import Findings
+    from perfcli.results.findings import Findings
 
 Job = Callable[[], None]
 
 
 class Profiler:
     """Looks at nothing. Made right before the engine is imported; told of each step of the session."""
-
-    file: Path | None = None
-    """Where the findings go; None where nobody asked for any."""
 
     def engine_is_imported(self) -> None:
         """The engine's modules are there, none of its objects yet."""
@@ -36,11 +32,6 @@ class Profiler:
 
     def find(self) -> Findings:
         """What was seen. The engine's cache is empty, the engine not yet closed."""
-        from perfcli.agent.profiling.findings import Findings
+        from perfcli.results.findings import Findings
 
         return Findings()
-
-    def conclude(self) -> None:
-        """Write down what was found."""
-        if self.file is not None:
-            self.file.write_text(self.find().model_dump_json(), encoding="utf-8")

@@ -8,7 +8,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any, Final
 
-from perfcli.agent.profiling.findings import FullScan
+from perfcli.results.findings import FullScan
 
 FEW_ROWS: Final = 20
 """A table of no more rows is read from end to end as cheaply as in any other way."""

@@ -13,8 +13,8 @@ from typing import Any, Final
 
 from perfcli.agent.profiling import places
 from perfcli.agent.profiling.activity import Activity
-from perfcli.agent.profiling.findings import StatementFigures
 from perfcli.metrics.histogram import Histogram, bucket_floor
+from perfcli.results.findings import StatementFigures
 
 MANY_IN_ONE_OPERATION: Final = 5
 """A statement that one operation runs so often, in the mean of those that run it at all, is one too many times N."""

@@ -114,7 +114,7 @@ def test_silence_is_a_hang_long_before_the_load_is_due(make_plan: Any) -> None:
     assert not is_hang(plan, "measuring", lasted_s=500, silent_s=1)
 
 
-@pytest.mark.parametrize("stage", ["set-up", "clean-up", "close", "writing down answers"])
+@pytest.mark.parametrize("stage", ["set-up", "clean-up", "close", "asking for answers"])
 def test_many_pets_have_their_time(stage: str, make_plan: Any) -> None:
     assert is_hang(make_plan(["status"], setup={"pets": 1}), stage, lasted_s=61, silent_s=61)
     assert not is_hang(make_plan(["status"], setup={"pets": 20_000}), stage, lasted_s=1000, silent_s=1000)

@@ -14,9 +14,9 @@ from typing import Any
 import pytest
 
 from digipal.core.models import DigiPal, Interaction
-from perfcli.measurement.fidelity import Fidelity, compare_afresh
 from perfcli.plan import ExecutionPlan
-from perfcli.targets.answers import Load, compare_answers, write_answers
+from perfcli.pool.fidelity import Fidelity, compare_afresh
+from perfcli.targets.answers import Load, answers, compare_answers
 from perfcli.targets.storage import open_storage
 from tests.perfcli.faulty import stores_nothing
 from tests.perfcli.faulty.checkout import make_checkout
@@ -45,17 +45,17 @@ def engine(
         driven.target.close()
 
 
-def asked(driven: Driven, file: Path) -> Path:
-    """Write down what the engine answers, and end it."""
-    write_answers(driven.target._core.load_existing_pet, ["user-0", "user-1", "nobody"], file)
+def asked(driven: Driven) -> list[str]:
+    """What the engine answers before it ends."""
+    lines = list(answers(driven.target._core.load_existing_pet, ["user-0", "user-1", "nobody"]))
     driven.target.close()
-    return file
+    return lines
 
 
-def stored(database: Path, *answers: Path) -> list[str]:
+def stored(database: Path, answered: list[str]) -> list[str]:
     """How what is stored differs."""
     storage = open_storage(database)
-    found = list(chain.from_iterable(compare_answers(storage.load_pet, answers, datetime.now)))
+    found = list(chain.from_iterable(compare_answers(storage.load_pet, answered, datetime.now)))
     storage.close()
     return found
 
@@ -65,11 +65,10 @@ def change(database: Path, sql: str) -> None:
         connection.execute(sql)
 
 
-def differences(tmp_path: Path, before: Any, after: Any, now: datetime = NOON) -> list[str]:
+def differences(before: Any, after: Any, now: datetime = NOON) -> list[str]:
     """How two answers about the pet of user-0 differ."""
-    file = tmp_path / "answers.jsonl"
-    write_answers(_answering(before), ["user-0"], file)
-    return [words for found in compare_answers(_answering(after), [file], lambda: now) for words in found]
+    answered = answers(_answering(before), ["user-0"])
+    return [words for found in compare_answers(_answering(after), answered, lambda: now) for words in found]
 
 
 def _answering(answer: Any) -> Load:
@@ -86,9 +85,9 @@ def pet(**fields: Any) -> DigiPal:
     return DigiPal(**{**known, **fields})
 
 
-def test_a_sound_engine_stores_what_it_answers(engine: Callable[..., Driven], tmp_path: Path) -> None:
+def test_a_sound_engine_stores_what_it_answers(engine: Callable[..., Driven]) -> None:
     driven = engine()
-    assert stored(driven.database, asked(driven, tmp_path / "answers.jsonl")) == []
+    assert stored(driven.database, asked(driven)) == []
 
 
 @pytest.mark.slow
@@ -105,52 +104,48 @@ def test_a_sound_engine_stores_what_it_answers(engine: Callable[..., Driven], tm
         ("UPDATE digipals SET id = id || 'x'", "user-0: pet "),
     ],
 )
-def test_what_is_stored_otherwise_is_told(engine: Callable[..., Driven], tmp_path: Path, sql: str, told: str) -> None:
+def test_what_is_stored_otherwise_is_told(engine: Callable[..., Driven], sql: str, told: str) -> None:
     driven = engine()
-    answers = asked(driven, tmp_path / "answers.jsonl")
+    answered = asked(driven)
     change(driven.database, sql)
-    found = stored(driven.database, answers)
+    found = stored(driven.database, answered)
     assert len([words for words in found if words.startswith("user-0")]) == 1
     assert found[0].startswith(told)
 
 
-def test_nothing_stored_is_found(engine: Callable[..., Driven], tmp_path: Path) -> None:
+def test_nothing_stored_is_found(engine: Callable[..., Driven]) -> None:
     driven = engine(stores_nothing)
-    found = stored(driven.database, asked(driven, tmp_path / "answers.jsonl"))
+    found = stored(driven.database, asked(driven))
     assert found == ["user-0: no pet stored, one answered", "user-1: no pet stored, one answered"]
 
 
-def test_numbers_are_compared_exactly(tmp_path: Path) -> None:
+def test_numbers_are_compared_exactly() -> None:
     traits = {"playfulness": 0.1 + 0.2}
-    assert differences(tmp_path, pet(personality_traits=traits), pet(personality_traits=dict(traits))) == []
-    assert differences(tmp_path, pet(personality_traits=traits), pet(personality_traits={"playfulness": 0.3})) == [
+    assert differences(pet(personality_traits=traits), pet(personality_traits=dict(traits))) == []
+    assert differences(pet(personality_traits=traits), pet(personality_traits={"playfulness": 0.3})) == [
         "user-0: personality_traits {'playfulness': 0.3} stored, {'playfulness': 0.30000000000000004} answered"
     ]
 
 
-def test_another_users_pet_is_one_difference(tmp_path: Path) -> None:
+def test_another_users_pet_is_one_difference() -> None:
     stranger = pet(user_id="user-5", hp=1)
-    assert differences(tmp_path, stranger, pet()) == ["user-0: answered with the pet of user-5"]
-    assert differences(tmp_path, pet(), pet(user_id="user-5")) == ["user-0: user_id 'user-5' stored, 'user-0' answered"]
+    assert differences(stranger, pet()) == ["user-0: answered with the pet of user-5"]
+    assert differences(pet(), pet(user_id="user-5")) == ["user-0: user_id 'user-5' stored, 'user-0' answered"]
 
 
-def test_what_an_engine_raises_is_the_difference(tmp_path: Path) -> None:
-    assert differences(tmp_path, pet(), ValueError("broken")) == [
-        "user-0: loaded afresh, the engine raised ValueError: broken"
-    ]
-    assert differences(tmp_path, {"name": "no pet"}, pet()) == [
+def test_what_an_engine_raises_is_the_difference() -> None:
+    assert differences(pet(), ValueError("broken")) == ["user-0: loaded afresh, the engine raised ValueError: broken"]
+    assert differences({"name": "no pet"}, pet()) == [
         "user-0: asked for it, the engine raised AttributeError: 'dict' object has no attribute 'id'"
     ]
 
 
-def test_a_history_that_is_shorter_in_memory_is_no_difference(tmp_path: Path) -> None:
+def test_a_history_that_is_shorter_in_memory_is_no_difference() -> None:
     history = [Interaction(NOON, f"{number}") for number in range(100)]
     kept = pet(conversation_history=history[-10:])
-    assert differences(tmp_path, kept, pet(conversation_history=history)) == []
+    assert differences(kept, pet(conversation_history=history)) == []
     shifted = pet(conversation_history=[*history[1:], Interaction(NOON, "again")])
-    assert differences(tmp_path, kept, shifted) == [
-        "user-0: user_input of the last interaction 'again' stored, '99' answered"
-    ]
+    assert differences(kept, shifted) == ["user-0: user_input of the last interaction 'again' stored, '99' answered"]
 
 
 @pytest.mark.parametrize(
@@ -172,37 +167,35 @@ def test_a_history_that_is_shorter_in_memory_is_no_difference(tmp_path: Path) ->
         (5, {"hp": 99}, False),
     ],
 )
-def test_only_what_time_explains_may_differ(
-    tmp_path: Path, hours: float, fields: dict[str, Any], explained: bool
-) -> None:
+def test_only_what_time_explains_may_differ(hours: float, fields: dict[str, Any], explained: bool) -> None:
     before, after = (pet(life_stage="baby", **given) for given in ({}, fields))
-    found = differences(tmp_path, before, after, NOON + timedelta(hours=hours))
+    found = differences(before, after, NOON + timedelta(hours=hours))
     assert (found == []) is explained
 
 
 @pytest.mark.end_to_end
 def test_a_new_process_of_the_same_engine_compares(engine: Callable[..., Driven], tmp_path: Path) -> None:
     driven = engine()
-    answers = asked(driven, tmp_path / "answers.jsonl")
+    answered = asked(driven)
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    assert compare_afresh(driven.database, [answers], tmp_path, environment, ROOT) == Fidelity(3, 0, [])
+    assert compare_afresh(driven.database, answered, len(answered), tmp_path, environment, ROOT) == Fidelity(3, 0, ())
     change(driven.database, "UPDATE digipals SET mp = mp + 1, hp = hp + 1")
     checkout = make_checkout(tmp_path / "theirs")
-    found = compare_afresh(driven.database, [answers], tmp_path, environment, checkout)
+    found = compare_afresh(driven.database, answered, len(answered), tmp_path, environment, checkout)
     assert (found.compared, found.differences, len(found.examples)) == (3, 4, 4)
 
 
 @pytest.mark.end_to_end
 def test_a_process_that_comes_to_no_result_is_a_difference_of_every_pet(tmp_path: Path) -> None:
-    answers, environment = tmp_path / "answers.jsonl", {**os.environ, "PYTHONPATH": str(ROOT)}
-    write_answers(_answering(pet()), ["user-0", "user-1"], answers)
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    answered = list(answers(_answering(pet()), ["user-0", "user-1"]))
     (tmp_path / "broken.db").write_text("no database")
-    broken = compare_afresh(tmp_path / "broken.db", [answers], tmp_path, environment, ROOT)
+    broken = compare_afresh(tmp_path / "broken.db", answered, len(answered), tmp_path, environment, ROOT)
     assert (broken.differences, len(broken.examples)) == (2, 1)
     assert broken.examples[0].startswith("a new process cannot read the database: StorageError: ")
-    late = compare_afresh(tmp_path / "broken.db", [answers], tmp_path, environment, ROOT, limit_s=0)
+    late = compare_afresh(tmp_path / "broken.db", answered, len(answered), tmp_path, environment, ROOT, limit_s=0)
     assert late == Fidelity(2, 2, ["the new process was not done after 0 s: it printed nothing"])
     package = make_checkout(tmp_path / "theirs") / "digipal" / "__init__.py"
     package.write_text("import os\nprint('I give up', flush=True)\nos._exit(3)\n")
-    ended = compare_afresh(tmp_path / "broken.db", [answers], tmp_path, environment, tmp_path / "theirs")
+    ended = compare_afresh(tmp_path / "broken.db", answered, len(answered), tmp_path, environment, tmp_path / "theirs")
     assert ended.examples == ["the new process ended with code 3: I give up"]
