@@ -14,7 +14,7 @@ from pathlib import Path
 
 from perfcli.errors import Verdict
 from perfcli.history.compare import compare
-from perfcli.history.kept_files import read_runs
+from perfcli.history.store import read_runs
 from perfcli.results import LoadSlice, RunResult
 
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 import digipal
-from perfcli.inference.hodges_lehmann import one_sample
+from perfcli.inference.estimates import one_sample
 from perfcli.plan import ExecutionPlan, plan_run
 from perfcli.pool.forking import Template, forking
 from perfcli.pool.identity import EngineSource, identified

@@ -16,7 +16,7 @@ from contextlib import suppress
 from multiprocessing.connection import Connection
 from typing import Any, Final
 
-from perfcli.running_time import RunningTime
+from perfcli.clock import RunningTime
 from perfcli.wire import MOST_SHOWN, Garbled, Message, decode, encode
 
 _MARK: Final = b"dpf!"

@@ -20,7 +20,6 @@ BOTTOM_UP = [
     "outputs",
     "clock",
     "cpus",
-    "running_time",
     "observer",
     "inference",
     "metrics",

@@ -14,7 +14,7 @@ from statistics import fmean, median
 from typing import Final, Literal, NamedTuple
 
 from perfcli.ab.result import Change, MetricComparison, ratio_above
-from perfcli.inference.hodges_lehmann import Estimate, one_sample
+from perfcli.inference.estimates import Estimate, one_sample
 from perfcli.inference.rank_tests import adjusted, signed_rank_p
 
 ALPHA: Final = 0.01

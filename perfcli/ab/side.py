@@ -10,6 +10,7 @@ from typing import Final
 
 import psutil
 
+from perfcli.clock import RunningTime
 from perfcli.judgement import Ending
 from perfcli.measurement.integrity import Ledger
 from perfcli.measurement.stored import open_stored
@@ -21,7 +22,6 @@ from perfcli.recorder import OK, SKIPPED, Frame
 from perfcli.results import Inspection
 from perfcli.run.engine_client import EngineClient
 from perfcli.run.time_limits import TimeLimits
-from perfcli.running_time import RunningTime
 from perfcli.wire import Inspected, Message, NoMoreSlices, Opened, Outcome, Slice, Sliced
 
 _TICK_S: Final = 0.1

@@ -8,10 +8,9 @@ from queue import SimpleQueue
 from threading import Event, Lock, Thread
 from typing import Final
 
-from perfcli.clock import StopSignal
+from perfcli.clock import SPOILS_NS, RunningTime, Stop, StopSignal
 from perfcli.line import Line
 from perfcli.recorder import Frame
-from perfcli.running_time import SPOILS_NS, RunningTime, Stop
 from perfcli.wire import Checkpoint, Garbled, Go, HeldUp, Message, NoMoreSlices, Slice, StopLoad
 
 _LOOK_INTERVAL_S: Final = 0.5

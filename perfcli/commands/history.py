@@ -28,10 +28,9 @@ from perfcli.history.baseline import (
     remove_baseline,
     save_baseline,
 )
-from perfcli.history.kept_files import read_runs
-from perfcli.history.kept_metrics import needs_histogram
 from perfcli.history.kept_runs import history as history_of
-from perfcli.history.store import Store
+from perfcli.history.kept_runs import needs_histogram
+from perfcli.history.store import Store, read_runs
 from perfcli.history.trend import trend as trend_of
 from perfcli.report.history import baseline_document, baselines_document, history_document, saved_in_words
 from perfcli.report.trend import trend_document

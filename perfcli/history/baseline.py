@@ -13,9 +13,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from perfcli.errors import UsageError, Verdict
 from perfcli.history.compare import compare
-from perfcli.history.kept_files import read_all, read_runs
 from perfcli.history.kept_runs import KeptRun, kept_run
-from perfcli.history.store import Store, without_places
+from perfcli.history.store import Store, read_all, read_runs, without_places
 from perfcli.outputs import check_folder, check_outputs
 from perfcli.results import BaselineComparison, RunResult, save_results
 

@@ -18,7 +18,7 @@ from perfcli.errors import Verdict
 from perfcli.history.fingerprint import differences
 from perfcli.history.level_shift import MARGIN, Change, Sides, judge
 from perfcli.history.waiting import waits_for_ai
-from perfcli.inference.hodges_lehmann import two_sample
+from perfcli.inference.estimates import two_sample
 from perfcli.results import TOTAL, BaselineComparison, LoadSlice, OperationChange, RunResult
 
 Slices = Mapping[str, Sequence[LoadSlice]]

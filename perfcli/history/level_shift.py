@@ -29,7 +29,7 @@ from math import exp, log
 from statistics import median
 from typing import Final, Literal
 
-from perfcli.inference.hodges_lehmann import two_sample
+from perfcli.inference.estimates import two_sample
 from perfcli.inference.rank_tests import adjusted, mann_whitney_p
 from perfcli.results import OperationChange
 

@@ -10,16 +10,152 @@ take each other's. They are safe to commit or to cache: what tells of the machin
 
 from __future__ import annotations
 
+import json
 import re
 import secrets
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-from perfcli.history.kept_files import read_all, read_in_short, read_runs
-from perfcli.history.plausible import began
+from perfcli.ab.result import AbResult
+from perfcli.errors import UsageError
 from perfcli.outputs import check_folder
-from perfcli.results import RunResult, save_results
+from perfcli.results import RunResult, as_result, load_results, save_results
+
+_MOST: Final = 10**18
+"""In whatever unit: 31 years in ns, an exabyte, a thousand million operations each ns."""
+
+_BUCKET: Final = "histogram_ns."
+_MOST_IN_BUCKET: Final = 10**12
+"""Samples of one bucket: eleven days of one operation each µs."""
+
+_NOT_MEASURED: Final = {"scenario", "seed"}
+_NEVER_BELOW_ZERO: Final = ("total.", "operations.", "resources.", "inspection.", "duration_ns", "reference_ns")
+
+
+def check_plausible(result: RunResult | AbResult, path: Path) -> None:
+    """See that a result can have been measured.
+
+    Raises:
+        UsageError: a figure cannot have been, or the time that it began at is none.
+    """
+    name = result.scenario if isinstance(result, AbResult) else result.name
+    if absurd := absurdity(result):
+        raise UsageError(f"{path}: {absurd}, which no run of {name:.80} can have measured")
+    try:
+        began(result)
+    except (ValueError, OverflowError) as error:
+        raise UsageError(f"{path}: started_at: {result.started_at!r:.60} is no time in ISO 8601") from error
+
+
+def began(result: RunResult | AbResult) -> datetime:
+    """When a run began, in UTC.
+
+    Raises:
+        ValueError: it does not tell.
+        OverflowError: in UTC, it was before the year 1 or is after 9999.
+    """
+    time = datetime.fromisoformat(result.started_at)
+    return time.astimezone(UTC) if time.tzinfo else time.replace(tzinfo=UTC)
+
+
+def absurdity(result: RunResult | AbResult) -> str:
+    """The first figure that cannot have been measured, with its place, e.g. `total.latency.p50_ns is -5`; "" if none.
+
+    Times (`_ns`) of operations are not negative, nor are counts of a histogram, and nothing is beyond 10^18 in its base
+    unit, or no number (NaN).
+    """
+    for place, value in _numbers(result.model_dump(exclude=_NOT_MEASURED)):
+        is_time = place.endswith("_ns") and place.startswith(_NEVER_BELOW_ZERO)
+        is_bucket = _BUCKET in place
+        if not (0 if is_time or is_bucket else -_MOST) <= value <= (_MOST_IN_BUCKET if is_bucket else _MOST):
+            return f"{place} is {_short(value)}"
+    return ""
+
+
+def _short(value: float) -> str:
+    text = str(value)
+    return text if len(text) <= 25 else f"{text[:8]}… ({len(text)} digits)"
+
+
+def _numbers(value: Any, place: str = "") -> Iterator[tuple[str, float]]:
+    if place.endswith("histogram_ns") and value:
+        # thousands of buckets: the extremes are found without a loop of ours
+        for extreme in (min, max):
+            floor = extreme(value, key=value.get)
+            yield place, extreme(value)
+            yield f"{place}.{floor}", value[floor]
+    elif isinstance(value, dict):
+        for key, inner in value.items():
+            yield from _numbers(inner, f"{place}.{key}".lstrip("."))
+    elif isinstance(value, (list, tuple)):
+        for index, inner in enumerate(value):
+            yield from _numbers(inner, f"{place}.{index}".lstrip("."))
+    elif isinstance(value, (int, float)):
+        yield place, value
+
+
+Reader = Callable[[Path], list[RunResult]]
+_LONG: Final = frozenset({"slices", "phases", "monitor", "seconds", "seconds_by_operation", "vus"})
+_HISTOGRAM: Final = re.compile(r'"histogram_ns":\s*\{[^{}]*\}')
+_NO_HISTOGRAM: Final = '"histogram_ns": {}'
+
+
+def read_all(directory: Path, read: Reader) -> tuple[list[tuple[Path, list[RunResult]]], list[str]]:
+    """The result files of a directory by their names, and complaints about those that cannot be read."""
+    files, complaints = [], []
+    try:
+        paths = sorted(path for path in directory.iterdir() if path.suffix == ".json" and path.name[0] != ".")
+    except FileNotFoundError:
+        return [], []
+    except OSError as error:
+        return [], [f"{directory}: cannot be read: {error.strerror}"]
+    for path in paths:
+        try:
+            _check_is_file(path)
+            files.append((path, read(path)))
+        except UsageError as error:
+            complaints.append(f"{error.message} ({error.hint})" if error.hint else error.message)
+    return files, complaints
+
+
+def read_runs(path: Path) -> list[RunResult]:
+    """The runs of a file of results, each with a time it began at and figures that can have been measured.
+
+    Raises:
+        UsageError: it cannot be read as such.
+    """
+    return _checked(load_results(path), path)
+
+
+def read_in_short(path: Path) -> list[RunResult]:
+    """The same without what only reports draw. Histograms are not even parsed: that takes most of the time."""
+    try:
+        document = json.loads(_HISTOGRAM.sub(_NO_HISTOGRAM, path.read_text(encoding="utf-8-sig")))
+    except (OSError, ValueError, RecursionError):
+        return read_runs(path)  # and hear what is wrong with it
+    records = document if isinstance(document, list) and document else [document]
+    return _checked([as_result(_in_short(record), path) for record in records], path)
+
+
+def _in_short(record: Any) -> Any:
+    if not isinstance(record, dict):
+        return record
+    return {key: value for key, value in record.items() if key not in _LONG}
+
+
+def _checked(runs: list[RunResult], path: Path) -> list[RunResult]:
+    for run in runs:
+        check_plausible(run, path)
+    return runs
+
+
+def _check_is_file(path: Path) -> None:
+    """Refuse what is there and no file, of which a pipe would be waited for."""
+    if path.exists() and not path.is_file():
+        raise UsageError(f"{path}: cannot read the result: it is no regular file")
+
 
 _DIRECTORIES: Final = re.compile(r"(?<![\w/.:~-])/(?:[^\s/'\":;,()\[\]]+/)+")
 """The directories of an absolute path, up to its last name."""

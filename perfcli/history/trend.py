@@ -18,8 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from perfcli.errors import UsageError
 from perfcli.figures import METRICS, Better
-from perfcli.history.kept_metrics import Subject, observed, subject_of
-from perfcli.history.kept_runs import comparable
+from perfcli.history.kept_runs import Subject, comparable, observed, subject_of
 from perfcli.history.waiting import waits_for_ai
 from perfcli.inference.change_point import Change, changes
 from perfcli.results import RunResult

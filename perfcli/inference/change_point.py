@@ -25,8 +25,8 @@ from random import Random
 from statistics import median
 from typing import Final
 
+from perfcli.inference.estimates import theil_sen_slope
 from perfcli.inference.rank_tests import midranks
-from perfcli.inference.theil_sen import theil_sen_slope
 
 LEAST_SEGMENT: Final = 4
 ALPHA: Final = 0.01

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from perfcli.running_time import SPOILS_NS, Stop
+from perfcli.clock import SPOILS_NS, Stop
 from perfcli.units import format_duration
 
 

@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
+from perfcli.clock import Stop
 from perfcli.measurement.conservation import Conservation
 from perfcli.measurement.digest import PerformedWork
 from perfcli.measurement.disturbance import disturbance
@@ -25,7 +26,6 @@ from perfcli.pool.fidelity import Fidelity
 from perfcli.recorder import Frame
 from perfcli.results import Inspection, Integrity
 from perfcli.results.findings import Findings
-from perfcli.running_time import Stop
 from perfcli.scenario.operation import CareSettings, CreationSettings, TalkSettings
 from perfcli.wire import Answers, HeldUp, Inspected, LoadOver, Message, Opened, Outcome, PhaseOver, Profiled, Wave
 from perfcli.workload import places

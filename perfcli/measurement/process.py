@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import Final
 
 from perfcli.executors import RampingVus
-from perfcli.inference.theil_sen import theil_sen_slope
+from perfcli.inference.estimates import theil_sen_slope
 from perfcli.measurement.measurement import Measurement
 from perfcli.measurement.parts import Wanted
 from perfcli.measurement.stock import Stock

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Final
 
-from perfcli.inference.theil_sen import theil_sen_slope
+from perfcli.inference.estimates import theil_sen_slope
 
 Point = tuple[float, float]
 """A size, and the median cost (in ns) there."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from statistics import fmean, median
 from typing import Final
 
-from perfcli.inference.theil_sen import pairwise_slopes, slope_lower_bound
+from perfcli.inference.estimates import pairwise_slopes, slope_lower_bound
 
 Point = tuple[float, float]
 """Operations done, and RSS in bytes at that moment."""

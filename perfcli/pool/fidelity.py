@@ -8,10 +8,10 @@ from pathlib import Path
 from threading import Thread
 from typing import Final, NamedTuple
 
+from perfcli.clock import RunningTime
 from perfcli.line import Line, next_message, open_line
 from perfcli.pool.output import Output
 from perfcli.pool.supervised import SupervisedProcess, start_supervised
-from perfcli.running_time import RunningTime
 from perfcli.wire import Answers, Compared, NoMoreAnswers
 
 _MODULE: Final = "perfcli.agent.fidelity"

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Final
 
 from perfcli.agent.subreaper import NO_LINE
+from perfcli.clock import RunningTime
 from perfcli.pool import cleanup
-from perfcli.running_time import RunningTime
 
 _LOOK_INTERVAL_S: Final = 0.5
 _TO_START_S: Final = 60.0

@@ -21,7 +21,7 @@ from perfcli.history.baseline import BaselineList
 from perfcli.history.kept_runs import History
 from perfcli.history.trend import Trend
 from perfcli.report.csv_series import COLUMNS, PAIR_COLUMNS
-from perfcli.report.exposition import FAMILIES, PREFIX
+from perfcli.report.openmetrics import FAMILIES, PREFIX
 from perfcli.results import RunResult
 from perfcli.scenario.reference import scenario_reference
 

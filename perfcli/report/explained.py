@@ -12,8 +12,8 @@ from rich.text import Text
 
 from perfcli.errors import UsageError
 from perfcli.figures import METRICS, STATISTICS, Metric, is_statistic
-from perfcli.report.exposition import PREFIX, families_of
 from perfcli.report.layout import INDENT, Hanging, labelled
+from perfcli.report.openmetrics import PREFIX, families_of
 from perfcli.scenario.operation import StepSettings
 from perfcli.scenario.steps import STEP_MODELS
 from perfcli.scenario.target import McpSettings

@@ -7,12 +7,246 @@ older format: it has no info, no stateset and no escaped quotes in HELP, and tak
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Final, Literal
 
-from perfcli.ab.result import AbResult
-from perfcli.report.exposition import FAMILIES, PREFIX, Family, Labels
+from perfcli.ab.result import AbResult, Change, MetricComparison
+from perfcli.errors import Verdict
+from perfcli.figures import METRICS, STATISTICS, Metric, Spread, View, percentile_of, views
 from perfcli.report.saved import Reported
 from perfcli.report.wording import without_surrogates
+from perfcli.results import RunResult, ThresholdResult
+from perfcli.units import NS_PER_S, Unit
+
+Labels = Mapping[str, str]
+
+_BASE_UNITS: Final = {
+    Unit.DURATION: "seconds",
+    Unit.SIZE: "bytes",
+    Unit.SIZE_PER_OPERATION: "bytes_per_operation",
+    Unit.RATE: "per_second",
+    Unit.PERCENTAGE: "ratio",
+    Unit.COUNT: "",
+    Unit.NUMBER: "",
+}
+"""What the name of a metric's family ends in."""
+
+_EXTREMES: Final = {"min": 0.0, "max": 1.0}
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One value of a family."""
+
+    value: float
+    labels: Labels = field(default_factory=dict)
+    suffix: str = ""
+
+
+Samples = Iterator[Sample]
+
+
+def _nothing(_: object) -> Samples:
+    yield from ()
+
+
+@dataclass(frozen=True, slots=True)
+class Family:
+    """A metric family: what it is called and means, and its samples of a run and of a comparison."""
+
+    name: str
+    kind: Literal["counter", "gauge", "summary"]  # that Prometheus' text format has too
+    unit: str
+    help: str
+    of_run: Callable[[RunResult], Samples] = _nothing
+    of_comparison: Callable[[AbResult], Samples] = _nothing
+
+    def samples(self, result: Reported) -> Samples:
+        """What a result says of it."""
+        return self.of_comparison(result) if isinstance(result, AbResult) else self.of_run(result)
+
+
+def _known(value: float | None, **labels: str) -> Samples:
+    if value is not None:
+        yield Sample(value, labels)
+
+
+def _counted(value: int, **labels: str) -> Samples:
+    yield Sample(value, labels, "_total")
+
+
+def _run_info(result: RunResult) -> Samples:
+    where = result.environment
+    told = {
+        "seed": str(result.seed),
+        "commit": result.commit,
+        "engine": result.engine,
+        "engine_version": where.engine_version,
+        "engine_modified": "yes" if result.engine_modified else "",
+        "tool_version": where.tool_version,
+        "python": where.python,
+        "sqlite": where.sqlite,
+    }
+    yield Sample(1, {name: value for name, value in told.items() if value})
+
+
+def _verdict(result: RunResult) -> Samples:
+    for verdict in Verdict:
+        yield Sample(int(result.verdict is verdict), {"verdict": verdict.value})
+
+
+def _outcomes(result: RunResult) -> Samples:
+    for operation in result.operations:
+        yield from _counted(operation.ok, operation=operation.name, outcome="ok")
+        yield from _counted(operation.failed, operation=operation.name, outcome="failed")
+
+
+def _views(metric: Metric, result: RunResult) -> Iterator[tuple[View, Labels]]:
+    """What the metric is known of, with the labels that say so: no phase is the whole run, no operation all of them."""
+    for view in views(result):
+        if metric.is_known_of(view):
+            labels = {"phase": view.phase.name if view.phase else "", "operation": view.label}
+            yield view, {name: value for name, value in labels.items() if value}
+
+
+def _values(metric: Metric, statistic: str, result: RunResult) -> Samples:
+    for view, labels in _views(metric, result):
+        value = metric.value(view, statistic)
+        yield from _known(None if value is None else _in_base_unit(metric.unit, value), **labels)
+
+
+def _summaries(metric: Metric, result: RunResult) -> Samples:
+    for view, labels in _views(metric, result):
+        if isinstance(spread := metric.of(view), Spread):
+            yield from _summary(metric, spread, labels)
+
+
+def _summary(metric: Metric, spread: Spread, labels: Labels) -> Samples:
+    """All quantiles that the result holds, the least and the largest value among them."""
+    held = {_quantile(name): spread.statistic(name) for name in (*STATISTICS, *spread.summary.percentiles)}
+    for quantile, value in sorted((q, value) for q, value in held.items() if q is not None and value is not None):
+        yield Sample(_in_base_unit(metric.unit, value), {**labels, "quantile": f"{quantile:g}"})
+    yield Sample(spread.count, labels, "_count")
+    yield Sample(_in_base_unit(metric.unit, spread.summary.mean_ns * spread.count), labels, "_sum")
+
+
+def _quantile(statistic: str) -> float | None:
+    return _EXTREMES.get(statistic, percentile_of(statistic))
+
+
+def _in_base_unit(unit: Unit, value: float) -> float:
+    return value / NS_PER_S if unit is Unit.DURATION else value
+
+
+def families_of(metric: Metric) -> Iterator[Family]:
+    """The family of a metric; of a distribution the one statistic beside it that no summary can hold."""
+    unit = _BASE_UNITS[metric.unit]
+    name = metric.name.replace(".", "_")
+    in_full = f"{name}_{unit}" if unit else name
+    meaning = metric.meaning[0].upper() + metric.meaning[1:]
+    if metric.needs_statistic:
+        yield Family(in_full, "summary", unit, meaning, partial(_summaries, metric))
+        spread = f"Standard deviation of {metric.name}"
+        yield Family(f"{name}_stddev_{unit}", "gauge", unit, spread, partial(_values, metric, "stddev"))
+    else:
+        yield Family(in_full, "gauge", unit, meaning, partial(_values, metric, ""))
+
+
+def _by_threshold(of: Callable[[ThresholdResult], float | None]) -> Callable[[RunResult], Samples]:
+    def samples(result: RunResult) -> Samples:
+        for threshold in result.thresholds:
+            soft = {} if threshold.strict else {"strict": "false"}
+            phase = {"phase": threshold.phase} if threshold.phase else {}
+            unit = threshold.unit.value
+            yield from _known(of(threshold), threshold=threshold.expr, unit=unit, **phase, **soft)
+
+    return samples
+
+
+def _in_base_unit_of(threshold: ThresholdResult, value: float | None) -> float | None:
+    return None if value is None else _in_base_unit(threshold.unit, value)
+
+
+def _baseline(result: RunResult) -> Samples:
+    if result.baseline is not None:
+        for operation in result.baseline.operations:
+            yield from _known(operation.ratio, operation=operation.name, baseline=result.baseline.name)
+
+
+def _change(result: AbResult) -> Samples:
+    for change in Change:
+        yield Sample(int(result.change is change), {"change": change.value})
+
+
+def _by_metric(of: Callable[[MetricComparison], float | None]) -> Callable[[AbResult], Samples]:
+    def samples(result: AbResult) -> Samples:
+        for metric in result.metrics:
+            yield from _known(of(metric), metric=metric.name)
+
+    return samples
+
+
+def _pairs(result: AbResult) -> Samples:
+    yield Sample(result.pairing.pairs)
+
+
+PREFIX: Final = "digipal_perf_"
+FAMILIES: Final = (
+    Family("run_info", "gauge", "", "What ran", _run_info),
+    Family("verdict", "gauge", "", "1 for the verdict of the run, 0 for the others", _verdict),
+    Family(
+        "tries",
+        "gauge",
+        "",
+        "How often the scenario ran; all runs but the last were starved by other processes",
+        lambda run: _known(len(run.earlier_tries) + 1),
+    ),
+    Family("exit_code", "gauge", "", "The exit code that the run gives", lambda run: _known(run.exit_code)),
+    Family("operations", "counter", "", "Operations by their outcome", _outcomes),
+    *(family for metric in METRICS.values() for family in families_of(metric)),
+    Family(
+        "threshold_passed",
+        "gauge",
+        "",
+        "1 for a threshold that holds, 0 for one that does not; none for one that was not judged",
+        _by_threshold(lambda threshold: int(threshold.passed) if threshold.judged else None),
+    ),
+    Family(
+        "threshold_observed",
+        "gauge",
+        "",
+        "What was observed of a threshold, times in seconds",
+        _by_threshold(lambda threshold: _in_base_unit_of(threshold, threshold.observed)),
+    ),
+    Family(
+        "threshold_limit",
+        "gauge",
+        "",
+        "The limit of a threshold, times in seconds",
+        _by_threshold(lambda threshold: _in_base_unit_of(threshold, threshold.limit)),
+    ),
+    Family("baseline_ratio", "gauge", "ratio", "Latency now over that of the baseline", _baseline),
+    Family("ab_change", "gauge", "", "1 for what became of the candidate, 0 for the others", of_comparison=_change),
+    Family("ab_pairs", "gauge", "", "Pairs that were completed", of_comparison=_pairs),
+    Family("ab_ratio", "gauge", "ratio", "Candidate over base", of_comparison=_by_metric(lambda metric: metric.ratio)),
+    Family(
+        "ab_lower_ratio",
+        "gauge",
+        "ratio",
+        "Lower 95% bound of candidate over base",
+        of_comparison=_by_metric(lambda metric: metric.lower),
+    ),
+    Family(
+        "ab_upper_ratio",
+        "gauge",
+        "ratio",
+        "Upper 95% bound of candidate over base",
+        of_comparison=_by_metric(lambda metric: metric.upper),
+    ),
+)
+"""In the order they are written; each name is that in the text without its prefix."""
 
 
 def render_openmetrics(results: Sequence[Reported]) -> str:

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from perfcli.ab.result import AbResult
 from perfcli.documents import STDOUT
 from perfcli.errors import UsageError
-from perfcli.history.plausible import check_plausible
+from perfcli.history.store import check_plausible
 from perfcli.report.ab import ab_document, ab_summary
 from perfcli.report.blocks import Document
 from perfcli.report.run import run_document

@@ -10,7 +10,7 @@ from rich.text import Text
 from perfcli import units
 from perfcli.ab.selftest_result import Planted, SelftestResult
 from perfcli.errors import Verdict
-from perfcli.inference.proportion import lower_bound, upper_bound
+from perfcli.inference.estimates import lower_bound, upper_bound
 from perfcli.report import blocks
 from perfcli.report.blocks import BAD, DOUBTFUL, GOOD, QUIET, Column, Facts, Section, Table
 from perfcli.report.wording import counted, engine_words, figure, name, one_line, share, verdict_word

@@ -7,7 +7,6 @@ its meaning or goes away; a new field alone does not raise it.
 from __future__ import annotations
 
 from perfcli.results.files import as_document, as_result, load_records, load_results, save_results
-from perfcli.results.integrity import Inspection, Integrity, SaveCounts
 from perfcli.results.judged import BaselineComparison, OperationChange, ThresholdResult
 from perfcli.results.load import (
     TOTAL,
@@ -18,7 +17,15 @@ from perfcli.results.load import (
     PhaseResult,
     SecondOfLoad,
 )
-from perfcli.results.process import LeakResult, MemoryResult, MonitorSample, ResourceResult
+from perfcli.results.observed import (
+    Inspection,
+    Integrity,
+    LeakResult,
+    MemoryResult,
+    MonitorSample,
+    ResourceResult,
+    SaveCounts,
+)
 from perfcli.results.run import SCHEMA_VERSION, Environment, RunResult, Try, UnjudgedRun, VuWork
 
 __all__ = [

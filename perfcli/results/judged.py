@@ -7,7 +7,7 @@ from typing import Literal
 from pydantic import Field
 
 from perfcli.errors import ExitCode
-from perfcli.results.record import Record
+from perfcli.results.observed import Record
 from perfcli.units import Unit
 
 

@@ -7,7 +7,7 @@ from typing import Final, Literal
 from pydantic import Field
 
 from perfcli.metrics.named_statistics import STATISTICS
-from perfcli.results.record import Record
+from perfcli.results.observed import Record
 from perfcli.units import NS_PER_S
 
 TOTAL: Final = "all operations"

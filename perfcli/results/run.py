@@ -7,11 +7,9 @@ from typing import Any, Final, Literal
 from pydantic import Field, model_validator
 
 from perfcli.errors import Verdict, worst
-from perfcli.results.integrity import Inspection, Integrity
 from perfcli.results.judged import BaselineComparison, ThresholdResult
 from perfcli.results.load import LatencySummary, LoadSlice, Part, PhaseResult, SecondOfLoad
-from perfcli.results.process import MemoryResult, MonitorSample, ResourceResult
-from perfcli.results.record import Record
+from perfcli.results.observed import Inspection, Integrity, MemoryResult, MonitorSample, Record, ResourceResult
 
 SCHEMA_VERSION: Final = 1
 

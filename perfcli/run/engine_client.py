@@ -6,12 +6,12 @@ import signal
 from collections.abc import Callable
 from typing import Final
 
+from perfcli.clock import RunningTime
 from perfcli.judgement import Ending
 from perfcli.line import LINE_LOST, Received, next_message
 from perfcli.pool.protocol import EngineHandle
 from perfcli.run.message_order import MessageOrder
 from perfcli.run.time_limits import TimeLimits
-from perfcli.running_time import RunningTime
 from perfcli.units import format_duration
 from perfcli.wire import (
     Checkpoint,

@@ -12,6 +12,7 @@ from traceback import extract_tb, format_exc
 from typing import Final
 
 import perfcli
+from perfcli.clock import RunningTime
 from perfcli.errors import describe_error
 from perfcli.judgement import Ending, judge, rules_of
 from perfcli.measurement.assembly import Identity, assemble, notes_on
@@ -36,7 +37,6 @@ from perfcli.run.inbox import Inbox
 from perfcli.run.keep_database import keep_database
 from perfcli.run.progress import ProgressReporter
 from perfcli.run.time_limits import TimeLimits
-from perfcli.running_time import RunningTime
 from perfcli.wire import LivesIn, Message, StopLoad
 
 TICK_S: Final = 0.1

@@ -7,8 +7,7 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from perfcli.executors import LOAD_MODELS
-from perfcli.scenario.schema import scenario_schema
-from perfcli.scenario.schema_types import Definition, text_types
+from perfcli.scenario.schema import Definition, scenario_schema, text_types
 from perfcli.scenario.steps import STEP_MODELS
 from perfcli.scenario.target import TARGET_MODELS
 

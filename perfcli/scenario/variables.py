@@ -6,9 +6,8 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Final, NamedTuple
 
-from perfcli.scenario.node import Node
+from perfcli.scenario.node import Node, Scalar, typed
 from perfcli.scenario.problems import KeyPath, Location, Problem, shown
-from perfcli.scenario.scalars import Scalar, typed
 from perfcli.thresholds import did_you_mean
 
 MOST_CHARACTERS: Final = 10_000  # of one value

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Final
 
 from perfcli import units
+from perfcli.clock import await_exit
 from perfcli.plan import ExecutionPlan
-from perfcli.running_time import await_exit
 
 _CLOSES_WITHIN_S: Final = 30.0
 _SAVES_A_PET_WITHIN_S: Final = 0.05

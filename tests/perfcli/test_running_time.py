@@ -7,8 +7,8 @@ import sys
 
 import pytest
 
+from perfcli.clock import RunningTime, Stop, await_exit
 from perfcli.measurement.disturbance import disturbance
-from perfcli.running_time import RunningTime, Stop, await_exit
 
 S = 10**9
 

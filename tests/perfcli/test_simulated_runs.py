@@ -12,7 +12,7 @@ import pytest
 from perfcli.errors import Verdict
 from perfcli.measurement.measurement import Measurement
 from perfcli.observer import Progress
-from perfcli.report.cases import cases_of
+from perfcli.report.junit import cases_of
 from perfcli.report.openmetrics import render_openmetrics
 from perfcli.results import RunResult
 from perfcli.run import StopRequest

@@ -14,7 +14,7 @@ from threading import Thread
 from typing import Final
 
 from perfcli.agent.inspection.connections import count_left, open_files
-from perfcli.running_time import RunningTime
+from perfcli.clock import RunningTime
 
 MOST_FILES_NAMED: Final = 1_000
 _SQLITE_SUFFIXES: Final = ("", "-wal", "-shm", "-journal")

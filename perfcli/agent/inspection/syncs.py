@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Final
 
-from perfcli.running_time import RunningTime
+from perfcli.clock import RunningTime
 
 _CALLS: Final = ("fsync", "fdatasync", "syncfs", "sync")
 _CALL: Final = re.compile(rb"\b(?:" + "|".join(_CALLS).encode() + rb")\(")

@@ -11,8 +11,7 @@ import pytest
 
 from perfcli.errors import UsageError, Verdict
 from perfcli.figures import METRICS, Better, View, views
-from perfcli.history.kept_metrics import Subject, needs_histogram, observed, subject_of
-from perfcli.history.kept_runs import comparable, history
+from perfcli.history.kept_runs import Subject, comparable, history, needs_histogram, observed, subject_of
 from perfcli.history.store import Store
 from perfcli.history.trend import trend
 from perfcli.results import RunResult

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import norm
 
-from perfcli.inference.hodges_lehmann import Estimate, one_sample, two_sample
+from perfcli.inference.estimates import Estimate, one_sample, two_sample
 from perfcli.inference.rank_tests import signed_rank_p
 
 

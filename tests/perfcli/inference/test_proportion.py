@@ -7,7 +7,7 @@ import math
 import pytest
 from scipy.stats import beta
 
-from perfcli.inference.proportion import lower_bound, upper_bound
+from perfcli.inference.estimates import lower_bound, upper_bound
 
 
 @pytest.mark.slow

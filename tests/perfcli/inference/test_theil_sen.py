@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import theilslopes
 
-from perfcli.inference.theil_sen import Point, pairwise_slopes, slope_lower_bound, theil_sen_slope
+from perfcli.inference.estimates import Point, pairwise_slopes, slope_lower_bound, theil_sen_slope
 
 
 @given(st.integers(-1_000, 1_000), st.integers(-(10**9), 10**9), st.integers(2, 400))

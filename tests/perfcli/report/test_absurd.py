@@ -12,8 +12,8 @@ import pytest
 
 from perfcli.ab.result import AbResult
 from perfcli.errors import PerfError, UsageError
-from perfcli.history.kept_files import read_in_short, read_runs
 from perfcli.history.kept_runs import history
+from perfcli.history.store import read_in_short, read_runs
 from perfcli.history.trend import trend
 from perfcli.report.console import as_text, to_console
 from perfcli.report.history import history_document

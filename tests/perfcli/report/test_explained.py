@@ -13,7 +13,7 @@ from perfcli.errors import UsageError
 from perfcli.figures import METRICS
 from perfcli.report.console import as_text
 from perfcli.report.explained import render_explanation
-from perfcli.report.exposition import PREFIX
+from perfcli.report.openmetrics import PREFIX
 from perfcli.scenario.steps import STEP_MODELS
 from perfcli.thresholds import parse_threshold
 

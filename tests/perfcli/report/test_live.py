@@ -11,8 +11,7 @@ from rich.console import Console
 from rich.text import Text
 
 from perfcli.observer import Glimpse, OperationSoFar, Progress, Recent, Second
-from perfcli.report.live import LOG_NS, REFRESH_NS, LiveProgress, log_line, progress_lines, render_panel
-from perfcli.report.panel import Panel
+from perfcli.report.live import LOG_NS, REFRESH_NS, LiveProgress, Panel, log_line, progress_lines, render_panel
 from perfcli.run.interrupts import STOPPING, Interrupts
 
 S = 1_000_000_000

@@ -18,8 +18,7 @@ from prometheus_client.parser import text_string_to_metric_families as read_text
 from perfcli import figures
 from perfcli.ab.result import AbResult, Change
 from perfcli.figures import METRICS, Scope, Spread, View, views
-from perfcli.report.exposition import FAMILIES, PREFIX
-from perfcli.report.openmetrics import render_openmetrics
+from perfcli.report.openmetrics import FAMILIES, PREFIX, render_openmetrics
 from perfcli.report.wording import without_surrogates
 from perfcli.results import BaselineComparison, OperationChange, RunResult
 from perfcli.units import Unit

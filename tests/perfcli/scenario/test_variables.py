@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from perfcli.scenario.document import read_document
 from perfcli.scenario.loader import load_scenario
+from perfcli.scenario.node import typed
 from perfcli.scenario.overrides import parse_set
-from perfcli.scenario.scalars import typed
 from perfcli.scenario.variables import put_in_variables
 
 Mistakes = Callable[..., list[str]]
