@@ -303,6 +303,7 @@ class TestScenarioFiles:
     def test_examples_validate(self, example: str, tmp_path: Path) -> None:
         file = tmp_path / "example.yaml"
         file.write_text(example, encoding="utf-8")
+        (tmp_path / "my_operations.py").write_text(blocks(SCENARIOS, "python")[0], encoding="utf-8")
         assert load_scenario(file).thresholds
 
     @pytest.mark.end_to_end

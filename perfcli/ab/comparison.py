@@ -124,6 +124,7 @@ class Comparison:
         return AbResult(
             scenario=self._plan.scenario.name,
             plan=describe(self._plan),
+            operation_files=self._plan.scenario.operation_sources,
             seed=self._plan.seed,
             started_at=started_at.isoformat(timespec="seconds"),
             duration_ns=round((time.monotonic() - began_s) * 1e9),

@@ -9,7 +9,7 @@ from typing import Final, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from perfcli.errors import ExitCode, of_interrupt
-from perfcli.results import Environment
+from perfcli.results import Environment, OperationSource
 
 AB_SCHEMA_VERSION: Final = 1
 _NOTHING: Final = 1e-9
@@ -123,6 +123,9 @@ class AbResult(_Record):
     schema_version: Literal[1] = Field(default=AB_SCHEMA_VERSION, description="rises as that of a run does")
     scenario: str = Field(description="the scenario's name")
     plan: str = Field(description="what each engine did, in one line")
+    operation_files: list[OperationSource] = Field(
+        default=[], description="the files of own operations that both engines ran"
+    )
     seed: int = Field(description="both engines of every pair did what this seed prescribes")
     started_at: str = Field(description="when the comparison began: UTC, ISO 8601")
     duration_ns: int = Field(description="how long the whole comparison took")

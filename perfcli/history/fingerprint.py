@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any, Final
 
 from perfcli.results import RunResult
 from perfcli.units import format_number
 
-_NO_WORK: Final = frozenset({"name", "description", "tags", "extends", "vars", "thresholds"})
-"""Keys of a scenario, and of its phases, that do not change the work: variables have been put in their places."""
+_NO_WORK: Final = frozenset({"name", "description", "tags", "extends", "vars", "operations", "thresholds"})
+"""Keys of a scenario, and of its phases, that do not change the work.
+
+Variables have been put in their places; of operation files the sources matter, not where they are.
+"""
 
 _MOST_KEYS: Final = 3
 _ABSENT: Final = "not there"
@@ -42,7 +45,7 @@ class Fingerprint:
             system=where.system,
             python=where.python,
             sqlite=where.sqlite,
-            scenario=scenario_digest(result.scenario),
+            scenario=scenario_digest(result.scenario, _digests(result)),
         )
 
 
@@ -56,9 +59,14 @@ _WORDS: Final = {
 }
 
 
-def scenario_digest(scenario: Mapping[str, Any]) -> str:
-    """Of a scenario as a result holds it, without what does not change the work (name, description, thresholds, …)."""
-    canonical = json.dumps(_work(scenario), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+def scenario_digest(scenario: Mapping[str, Any], operation_files: Sequence[str] = ()) -> str:
+    """Of a scenario as a result holds it, without what does not change the work (name, description, thresholds, …).
+
+    Args:
+        operation_files: the digests of its files of own operations, sorted.
+    """
+    work = _work(scenario) | ({"operation_files": list(operation_files)} if operation_files else {})
+    canonical = json.dumps(work, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     return hashlib.sha256(canonical.encode()).hexdigest()[:32]
 
 
@@ -71,8 +79,16 @@ def differences(base: RunResult, now: RunResult) -> list[str]:
         if field.name in _WORDS and getattr(here, field.name) != getattr(then, field.name)
     ]
     if here.scenario != then.scenario:
-        told.append(f"the scenario does other work: {_changed_keys(base.scenario, now.scenario)}")
+        told.append(f"the scenario does other work: {_changes(base, now)}")
     return told
+
+
+def _digests(run: RunResult) -> list[str]:
+    return sorted(file.digest for file in run.operation_files)
+
+
+def _sources(run: RunResult) -> str:
+    return ", ".join(map(str, run.operation_files)) or _ABSENT
 
 
 def _work(scenario: Mapping[str, Any]) -> dict[str, Any]:
@@ -88,8 +104,11 @@ def _unjudged(phase: Any) -> Any:
     return {key: value for key, value in phase.items() if key != "thresholds"} if isinstance(phase, dict) else phase
 
 
-def _changed_keys(base: Mapping[str, Any], now: Mapping[str, Any]) -> str:
-    then, here = dict(_leaves(_work(base))), dict(_leaves(_work(now)))
+def _changes(base: RunResult, now: RunResult) -> str:
+    then, here = dict(_leaves(_work(base.scenario))), dict(_leaves(_work(now.scenario)))
+    if _digests(base) != _digests(now):
+        then |= {"operations": _sources(base)}
+        here |= {"operations": _sources(now)}
     changed = [
         f"{key} is {here.get(key, _ABSENT)}, was {then.get(key, _ABSENT)}"
         for key in {**then, **here}

@@ -6,6 +6,7 @@ from typing import Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from perfcli.results import OperationSource
 from perfcli.results.findings import (
     CpuFindings,
     LockFigures,
@@ -63,6 +64,7 @@ class ProfileResult(_Record):
     kind: Literal["profile"] = "profile"
     scenario: str
     plan: str
+    operation_files: list[OperationSource] = Field(default=[], description="the files of own operations that ran")
     seed: int
     started_at: str = Field(description="UTC, ISO 8601")
     engine: str = Field(default="", description="which was profiled: the path or revision given, or which default")

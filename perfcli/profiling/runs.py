@@ -135,6 +135,7 @@ def _put_together(
     return ProfileResult(
         scenario=plan.scenario.name,
         plan=plan.describe(),
+        operation_files=plan.scenario.operation_sources,
         seed=plan.seed,
         started_at=started_at.isoformat(timespec="seconds"),
         engine=runs.plain.engine if runs.plain else engine.name if engine else "",

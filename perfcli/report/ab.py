@@ -259,6 +259,8 @@ def _what_to_know(result: AbResult, *, strict: bool | None) -> Iterator[Text]:
 
 def _what_ran(result: AbResult) -> Iterator[Fact]:
     yield "plan", name(result.plan)
+    if result.operation_files:
+        yield "operations", name(", ".join(map(str, result.operation_files)))
     if result.pairing.pinned:
         which = "the same CPU" if result.pairing.vus == 1 else "the same CPUs"
         yield "CPU", Text(f"both engines of a pair pinned to {which}, one running at a time", QUIET)

@@ -53,6 +53,8 @@ def _head(result: ProfileResult) -> Iterator[Block]:
         yield Line(name(result.scenario, "bold"), Text("profile", "bold"))
     engine = engine_words(result.engine, result.engine_version, result.commit, modified=result.engine_modified)
     facts = [("plan", name(result.plan)), ("seed", Text(str(result.seed))), ("engine", name(engine))]
+    if result.operation_files:
+        facts.insert(1, ("operations", name(", ".join(map(str, result.operation_files)))))
     if result.processes > 1:
         facts.append(("process", Text(f"the first of {result.processes} engine processes was profiled", DOUBTFUL)))
     yield Facts(facts)

@@ -164,6 +164,8 @@ def _what_ran(result: RunResult) -> Iterator[Fact]:
     if result.description:
         yield "scenario", name(result.description)
     yield "plan", name(result.plan)
+    if result.operation_files:
+        yield "operations", name(", ".join(map(str, result.operation_files)))
     if engine := engine_of(result):
         yield "engine", name(engine)
     if experiment := _experiment(result):

@@ -26,7 +26,7 @@ from perfcli.results.observed import (
     ResourceResult,
     SaveCounts,
 )
-from perfcli.results.run import SCHEMA_VERSION, Environment, RunResult, Try, UnjudgedRun, VuWork
+from perfcli.results.run import SCHEMA_VERSION, Environment, OperationSource, RunResult, Try, UnjudgedRun, VuWork
 
 __all__ = [
     "SCHEMA_VERSION",
@@ -43,6 +43,7 @@ __all__ = [
     "MonitorSample",
     "OperationChange",
     "OperationResult",
+    "OperationSource",
     "PhaseResult",
     "ResourceResult",
     "RunResult",

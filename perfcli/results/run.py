@@ -44,6 +44,17 @@ class Environment(Record):
     )
 
 
+class OperationSource(Record):
+    """A file of own operations, as it ran."""
+
+    file: str = Field(description="the file or module, as the scenario names it")
+    digest: str = Field(description="digest of its source; part of what makes runs comparable")
+
+    def __str__(self) -> str:
+        """ "my_operations.py (sources 0f3a5c7e9b1d)", as the digest of an engine's sources is shown."""
+        return f"{self.file} (sources {self.digest[:12]})"
+
+
 class UnjudgedRun(Part):
     """What was measured in one run of one scenario, whole or up to now."""
 
@@ -53,6 +64,9 @@ class UnjudgedRun(Part):
     tags: list[str] = Field(default=[], description="the scenario's tags")
     scenario: dict[str, Any] = Field(
         description="the scenario as it ran, options and defaults included; its keys are those of docs/scenarios.md"
+    )
+    operation_files: list[OperationSource] = Field(
+        default=[], description="the files of own operations that it names, see docs/scenarios.md"
     )
     plan: str = Field(description="what ran, in one line")
     seed: int = Field(description="repeat the operations of the run with `--seed`")

@@ -14,11 +14,13 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from perfcli.errors import UsageError
+from perfcli.operations.own.declared import OperationFile
 from perfcli.scenario.data import put_in_data
 from perfcli.scenario.document import read_document
 from perfcli.scenario.extends import with_bases
 from perfcli.scenario.models import FROM_FILE, Scenario
 from perfcli.scenario.node import Node
+from perfcli.scenario.operation_files import KEY, read_operation_files
 from perfcli.scenario.overrides import Override, apply_overrides
 from perfcli.scenario.problems import KeyPath, Location, Problem, ScenarioFileError, first_problems, in_order, shown
 from perfcli.scenario.pydantic_errors import is_missing, names_no_model, problems_of, take_as_text
@@ -59,7 +61,9 @@ def _loaded(path: Path, overrides: Sequence[Override]) -> tuple[Scenario, Node]:
     mistakes, holes = put_in_variables(root, os.environ)
     problems += mistakes
     problems += put_in_data(root)
-    scenario, mistakes = _validated(root, is_whole)
+    own = read_operation_files(root)
+    problems += own.problems
+    scenario, mistakes = _validated(root, own.files, is_whole)
     # what has no value, as told, is not told again for what its value should have been
     problems += [each for each in mistakes if Location(each.file, each.line, each.column) not in holes]
     if scenario is not None and not problems:
@@ -122,25 +126,26 @@ def _no_such_tag(tags: Collection[str], known: list[str]) -> UsageError:
     return UsageError(f"no scenario has the tag {' or '.join(map(repr, tags))}{did_you_mean(tags, known)}", hint=hint)
 
 
-def _validated(root: Node, is_whole: bool) -> tuple[Scenario | None, list[Problem]]:
+def _validated(root: Node, files: Sequence[OperationFile], is_whole: bool) -> tuple[Scenario | None, list[Problem]]:
     """The scenario of a tree, or what is wrong; of a tree that is not whole, nothing that is missing."""
-    scenario, mistakes = _validate(root)
+    scenario, mistakes = _validate(root, files)
     if take_as_text(mistakes, root):
-        scenario, mistakes = _validate(root)
+        scenario, mistakes = _validate(root, files)
     told = [mistake for mistake in mistakes if is_whole or not is_missing(mistake)]
     problems = problems_of(told, root)
     unknown = [mistake["loc"] for mistake in mistakes if names_no_model(mistake)]
-    return scenario, problems + (_problems_beneath(root, unknown) if unknown else [])
+    return scenario, problems + (_problems_beneath(root, files, unknown) if unknown else [])
 
 
-def _validate(root: Node) -> tuple[Scenario | None, list[ErrorDetails]]:
+def _validate(root: Node, files: Sequence[OperationFile]) -> tuple[Scenario | None, list[ErrorDetails]]:
+    own = {KEY: files} if root.child(KEY) else {}
     try:
-        return Scenario.model_validate(root.plain(), context=FROM_FILE), []
+        return Scenario.model_validate({**root.plain(), **own}, context=FROM_FILE), []
     except ValidationError as error:
         return None, error.errors(include_url=False)
 
 
-def _problems_beneath(root: Node, unknown: list[KeyPath]) -> list[Problem]:
+def _problems_beneath(root: Node, files: Sequence[OperationFile], unknown: list[KeyPath]) -> list[Problem]:
     """What else is wrong once unknown executors and operations are taken for those that were likely meant."""
     guessed: list[KeyPath] = []
     for loc in unknown:
@@ -149,7 +154,7 @@ def _problems_beneath(root: Node, unknown: list[KeyPath]) -> list[Problem]:
             guessed.append(loc)
         elif "flow" in loc:
             take_operation_as_meant(written)
-    _, mistakes = _validate(root)
+    _, mistakes = _validate(root, files)
     # what a mere guess would require is not a mistake
     return problems_of([each for each in mistakes if not any(_lacks_key_of(loc, each) for loc in guessed)], root)
 

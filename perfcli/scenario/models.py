@@ -5,12 +5,23 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, GetCoreSchemaHandler, ValidationInfo
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    GetCoreSchemaHandler,
+    ValidationInfo,
+    WithJsonSchema,
+)
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 from perfcli import units
 from perfcli.executors import Load
 from perfcli.executors.fields import DurationText, kind
+from perfcli.operations.own.declared import OperationFile
+from perfcli.results import OperationSource
 from perfcli.scenario.operation import NAME_PATTERN
 from perfcli.scenario.steps import Sleep, Step
 from perfcli.scenario.target import EmbeddedSettings, Target
@@ -159,6 +170,9 @@ Flow = Annotated[list[Step], NotEmpty]
 Rules = list[Annotated[ThresholdRule, BeforeValidator(_spread_threshold)]]
 
 
+OperationFiles = Annotated[list[OperationFile], WithJsonSchema({"type": "array", "items": {"type": "string"}})]
+
+
 class Phase(_Section):
     """A part of the load: when, what and on whose pets, with thresholds of its own."""
 
@@ -208,6 +222,7 @@ class Scenario(_Section):
     description: str = Field(default="", max_length=1_000, description="one sentence on what is tried")
     tags: list[Annotated[str, Field(pattern=NAME_PATTERN)]] = Field(default=[], description="for --tag")
     extends: str = Field(default="", description="the scenario it is made from: a shipped one's name, or a file")
+    operations: OperationFiles = Field(default=[], description="files of own operations beside this one, or modules")
     vars: dict[str, str | int | float | bool] = Field(default={}, description="variables, for ${name} in any value")
     target: Target = Field(default=EmbeddedSettings(), description="what is driven")
     engine: Engine = Field(default=Engine(), description="how the engine is set up")
@@ -241,6 +256,16 @@ class Scenario(_Section):
     def labels(self) -> list[str]:
         """The names operations are recorded under in any phase, in the order of the file, each once."""
         return list(dict.fromkeys(label for phase in self.phases_to_run for label in phase.labels))
+
+    @property
+    def operation_sources(self) -> list[OperationSource]:
+        """What a result holds of its own operations."""
+        return [OperationSource(file=file.shown, digest=file.digest) for file in self.operations]
+
+    def as_document(self) -> dict[str, Any]:
+        """Plain data for a result: with the names of the files of own operations, without their sources."""
+        names = [file.shown for file in self.operations]
+        return {**self.model_dump(mode="json", exclude={"operations"}), "operations": names}
 
     def asks_for(self, metric_name: str) -> bool:
         """Whether a threshold, of the whole or of a phase, names the metric; what nobody asks for need not be found."""

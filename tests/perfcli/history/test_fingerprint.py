@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from perfcli.history.fingerprint import Fingerprint, differences, scenario_digest
+from perfcli.operations.own.source_reader import operation_file
 from perfcli.plan import plan_run
 from perfcli.results import RunResult
 from perfcli.scenario.models import Scenario
@@ -71,6 +72,31 @@ def test_nor_the_seed_or_the_order_of_keys() -> None:
 )
 def test_other_work_is_named_by_its_keys(keys: dict[str, Any], told: str) -> None:
     assert differences(simulated(), simulated(**keys)) == [told]
+
+
+def with_sources(*sources: str) -> RunResult:
+    """A simulated run of the scenario that names files of own operations."""
+    head = "from perfcli.operations import operation\n@operation\n"
+    files = [
+        operation_file(f"{head}def own_{number}(ctx): {source}\n", f"{number}.py", f"/{source}/{number}.py")
+        for number, source in enumerate(sources)
+    ]
+    return simulated(operations=[file.model_dump() for file in files])
+
+
+def test_sources_of_own_operations_are_part_of_the_work() -> None:
+    base = with_sources("1", "2")
+    assert base.scenario["operations"] == ["0.py", "1.py"]
+    assert differences(base, with_sources("1", "2")) == []
+    changed = with_sources("1", "3")
+    first, second = map(str, base.operation_files)
+    assert differences(base, changed) == [
+        f"the scenario does other work: operations is {first}, {changed.operation_files[1]}, was {first}, {second}"
+    ]
+    assert differences(simulated(), base) == [
+        f"the scenario does other work: operations is {first}, {second}, was not there"
+    ]
+    assert scenario_digest(SCENARIO | {"operations": ["a.py"]}) == scenario_digest(SCENARIO)
 
 
 def test_many_changed_keys_are_counted() -> None:
