@@ -14,13 +14,13 @@ from __future__ import annotations
 
 import operator
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Final
 
 from perfcli import units
-from perfcli.figures import METRICS, STATISTICS, Metric, is_statistic, percentile_of
+from perfcli.figures import METRICS, STATISTICS, Metric, counter_metrics, is_statistic, percentile_of
 from perfcli.metrics.windows import Window
 
 OPERATORS: Final[dict[str, Callable[[float, float], bool]]] = {
@@ -120,8 +120,11 @@ class Threshold:
         return room / abs(self.limit)
 
 
-def parse_threshold(text: str) -> Threshold:
+def parse_threshold(text: str, counters: Mapping[str, str] = {}) -> Threshold:
     """The threshold that `text` writes.
+
+    Args:
+        counters: those of own operations, by name, with their units; they are metrics too.
 
     Raises:
         ThresholdError: with the position's cause and, where one is near, the name that was meant.
@@ -131,7 +134,7 @@ def parse_threshold(text: str) -> Threshold:
         raise ThresholdError(_not_a_threshold(text[:_LONGEST]))
     left, value = sides["left"].strip(), sides["value"].strip()
     try:
-        operation, metric, statistic = parse_subject(left)
+        operation, metric, statistic = parse_subject(left, counters)
     except ThresholdError:
         ours = _in_our_words(left, sides["op"], value)
         if ours:
@@ -197,19 +200,23 @@ def _limit(metric: Metric, written: str) -> float:
     return limit
 
 
-def parse_subject(left: str) -> tuple[str, Metric, str]:
+def parse_subject(left: str, counters: Mapping[str, str] = {}) -> tuple[str, Metric, str]:
     """The operation, or "", the metric and the statistic, or "", that "load_pet.latency.p99" names.
+
+    Args:
+        counters: as of `parse_threshold`.
 
     Raises:
         ThresholdError: there is no such metric or statistic, or they do not go together.
     """
+    metrics = {**counter_metrics(counters), **METRICS} if counters else METRICS
     for operation, rest in _splits(left):
-        if rest in METRICS:
-            return _complete(operation, METRICS[rest], "")
+        if rest in metrics:
+            return _complete(operation, metrics[rest], "")
         name, _, statistic = rest.partition(".")
-        if name in METRICS and METRICS[name].needs_statistic:
-            return _complete(operation, METRICS[name], statistic)
-    meant = did_you_mean(_metric_words(left), METRICS)
+        if name in metrics and metrics[name].needs_statistic:
+            return _complete(operation, metrics[name], statistic)
+    meant = did_you_mean(_metric_words(left), metrics)
     operation, _, statistic = left.rpartition(".")
     if is_statistic(statistic) and "." not in operation and not meant:
         whole = ".".join(filter(None, (operation, "latency", statistic)))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from perfcli.figures import answers, engine, integrity, load, memory, process, time
+from perfcli.figures.own_counters import counter_metrics, counters_of
 from perfcli.figures.registry import Better, Group, Metric, Needs, Scope
 from perfcli.figures.view import Spread, View, views
 from perfcli.metrics.named_statistics import STATISTICS, is_statistic, percentile_of
@@ -30,6 +31,8 @@ __all__ = [
     "Scope",
     "Spread",
     "View",
+    "counter_metrics",
+    "counters_of",
     "in_group",
     "is_statistic",
     "percentile_of",

@@ -82,6 +82,22 @@ METRICS = (
         windowed=True,
     ),
     Metric(
+        name="preparation",
+        unit=Unit.DURATION,
+        scope=Scope.OPERATION,
+        better=Better.LESS,
+        group=Group.TIME,
+        of=lambda view: view.operation.preparation_ns if view.operation else None,
+        meaning="mean time that a function of your own takes before its `with ctx.timed():`",
+        computed="from the call of the function to the start of its timed block, over successful operations. It is in "
+        "no latency; with an arrival rate it makes the operation late",
+        example="preparation < 1ms",
+        section="time",
+        label="preparation",
+        why_none="no operation of your own succeeded",
+        depends_on_time="yes",
+    ),
+    Metric(
         name="throughput",
         unit=Unit.RATE,
         scope=Scope.OPERATION,

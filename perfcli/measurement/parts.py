@@ -8,7 +8,7 @@ from statistics import median
 from typing import Any, Final
 
 from perfcli.measurement.measurement import Measurement
-from perfcli.measurement.samples import OperationSamples
+from perfcli.measurement.samples import OperationSamples, counter_results, mean_preparation_ns
 from perfcli.metrics.degradation import FIFTHS, Degradation, Fifths, degradation
 from perfcli.metrics.growth import growth
 from perfcli.metrics.named_statistics import STATISTICS, percentile_of
@@ -115,6 +115,8 @@ class Part:
             errors=self._samples.errors(chosen),
             failures=self._samples.categories(chosen),
             skipped=sum(each.skipped for each in chosen),
+            preparation_ns=mean_preparation_ns(chosen),
+            counters=counter_results(chosen),
             throughput_per_s=ok / (self.duration_ns / NS_PER_S) if self.duration_ns else 0.0,
             latency=self._summary("latency", label, [whole]),
             service_time=self._summary("service_time", label, service),

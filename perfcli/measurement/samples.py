@@ -11,8 +11,11 @@ from operator import add
 
 from perfcli.metrics.statistics import Distribution
 from perfcli.metrics.timeline import Timeline
+from perfcli.operations.own.declared import CounterUnit
+from perfcli.operations.own.journal import Tally
 from perfcli.plan import ExecutionPlan
 from perfcli.recorder import NOT_DUE, OK, SKIPPED, Frame
+from perfcli.results import CounterResult
 from perfcli.workload import places
 
 
@@ -37,6 +40,10 @@ class OperationSamples:
     """Of latencies, as is `service_timeline` of service times; in ns since the phase began."""
     failures: Counter[int] = field(default_factory=Counter)
     skipped: int = 0
+    own: Tally = field(default_factory=Tally)
+    """What a function of the user's own reported of those that answered rightly."""
+    counters: dict[str, CounterUnit] = field(default_factory=dict)
+    """What it declares to count, with units."""
     _service_timeline: Timeline = field(default_factory=Timeline)
 
     @property
@@ -75,6 +82,10 @@ class Samples:
         self.phases: list[dict[str, OperationSamples]] = [
             {label: OperationSamples(phase.load.is_open) for label in phase.phase.labels} for phase in plan.phases
         ]
+        for phase, operations in zip(plan.phases, self.phases, strict=True):
+            for step in phase.flow:
+                if step.counters:
+                    operations[step.label].counters.update(step.counters)
         self.lags = [Distribution() for _ in plan.phases]
         self._kinds: dict[int, FailureKind] = {}
 
@@ -87,6 +98,8 @@ class Samples:
         phase = self._plan.phase_of(frame.vu)
         operations = self.phases[phase.index]
         starts, service_times = frame.starts, frame.durations
+        for place, tally in frame.page.tallies.items():
+            operations[phase.flow[place].label].own.add(tally.calls, tally.preparation_ns, tally.counts)
         if frame.lags:
             self.lags[phase.index].add(array("q", filter(NOT_DUE.__ne__, frame.lags)))
         if len(operations) == 1 and not frame.failures:
@@ -157,3 +170,20 @@ class Samples:
 
 def _pick(column: array[int], indexes: list[int]) -> array[int]:
     return array("q", map(column.__getitem__, indexes)) if column else column
+
+
+def mean_preparation_ns(operations: Iterable[OperationSamples]) -> float | None:
+    """How long functions of the user's own took before their timed part; None without a success."""
+    own = [each.own for each in operations if each.own.calls]
+    return sum(each.preparation_ns for each in own) / sum(each.calls for each in own) if own else None
+
+
+def counter_results(operations: Sequence[OperationSamples]) -> dict[str, CounterResult]:
+    """What they counted together; the mean is over the operations that declare the counter."""
+    units = {name: unit for each in operations for name, unit in each.counters.items()}
+    results = {}
+    for name, unit in units.items():
+        own = [each.own for each in operations if name in each.counters]
+        total, calls = sum(each.counts.get(name, 0) for each in own), sum(each.calls for each in own)
+        results[name] = CounterResult(unit=unit, sum=total, per_op=total / calls if calls else None)
+    return results

@@ -10,6 +10,7 @@ from perfcli.results.files import as_document, as_result, load_records, load_res
 from perfcli.results.judged import BaselineComparison, OperationChange, ThresholdResult
 from perfcli.results.load import (
     TOTAL,
+    CounterResult,
     GrowthResult,
     LatencySummary,
     LoadSlice,
@@ -32,6 +33,7 @@ __all__ = [
     "SCHEMA_VERSION",
     "TOTAL",
     "BaselineComparison",
+    "CounterResult",
     "Environment",
     "GrowthResult",
     "Inspection",

@@ -56,6 +56,14 @@ class GrowthResult(Record):
     points: list[tuple[float, float]] = Field(default=[], description="size and median latency in ns of each tenth")
 
 
+class CounterResult(Record):
+    """What an operation of your own counted with `ctx.count`."""
+
+    unit: Literal["count", "size", "duration"] = Field(description="a plain number, bytes, or nanoseconds")
+    sum: float = Field(default=0.0, description="over all successful operations")
+    per_op: float | None = Field(default=None, description="the sum per successful operation; null without a success")
+
+
 class OperationResult(Record):
     """One operation, or all of them together."""
 
@@ -75,6 +83,12 @@ class OperationResult(Record):
         description="failed operations by category: timeout, busy, stale, database, torn, other; null: unknown",
     )
     skipped: int = Field(default=0, description="steps that were not tried, as one they build upon had failed")
+    preparation_ns: float | None = Field(
+        default=None,
+        description="mean time before `ctx.timed()` in a function of your own: in no latency, but it delays what "
+        "follows; null without a success, and for other operations",
+    )
+    counters: dict[str, CounterResult] = Field(default={}, description="what a function of your own counted, by name")
     degradation: float | None = Field(
         default=None,
         description="last fifth against first fifth, 0.5 is 50% slower, the machine's own change of pace left "

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Annotated, ClassVar, Final, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, WithJsonSchema, field_validator
 
 from perfcli.executors.fields import PositiveDurationText
 from perfcli.figures import METRICS
+from perfcli.operations.own.declared import CounterUnit
 from perfcli.thresholds import did_you_mean
 from perfcli.units import parse_duration_ns
 
@@ -98,6 +99,11 @@ class StepSettings(BaseModel):
     def choices(self) -> int:
         """How many variants the step chooses from (texts, actions); 1 where there is nothing to choose."""
         return 1
+
+    @property
+    def counters(self) -> Mapping[str, CounterUnit]:
+        """What it counts beside its times, by name, with units."""
+        return {}
 
     @property
     def picks_at_random(self) -> bool:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from perfcli.figures import METRICS, STATISTICS, Better, Scope, View, views
+from perfcli.figures import METRICS, STATISTICS, Better, Scope, View, counter_metrics, counters_of, views
 from perfcli.judgement import Rule, judge_thresholds
 from perfcli.results import Inspection, LatencySummary, MemoryResult, ResourceResult, RunResult, SaveCounts
 from perfcli.scenario.models import ThresholdRule
@@ -59,10 +59,11 @@ def numbers_in(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ..
 
 def figures_of(fields: dict[str, Any]) -> list[float | None]:
     run = RunResult.model_validate(fields)
+    metrics = [*METRICS.values(), *counter_metrics(counters_of(run)).values()]
     return [
         metric.value(view, statistic)
         for view in views(run)
-        for metric in METRICS.values()
+        for metric in metrics
         for statistic in ([*STATISTICS, "p75"] if metric.needs_statistic else [""])
     ]
 
