@@ -18,9 +18,10 @@ from typing import Final, NamedTuple
 import digipal
 from perfcli.inference.estimates import one_sample
 from perfcli.plan import ExecutionPlan, plan_run
-from perfcli.pool.forking import Template, forking
+from perfcli.pool.forking import ForkingPool
 from perfcli.pool.identity import EngineSource, identified
 from perfcli.pool.processes import ProcessPool
+from perfcli.pool.template import Template
 from perfcli.results import MemoryResult
 from perfcli.run import run_scenario
 from perfcli.scenario.loader import load_scenario
@@ -87,7 +88,7 @@ def less(this: int | None, that: int | None) -> int | None:
 
 def pairs(plan: ExecutionPlan, engine: EngineSource, template: Template, count: int) -> Iterator[list[MemoryResult]]:
     """The memory of runs, fresh and forked."""
-    pools = {"fresh": ProcessPool(engine.path), "forked": template.pool(engine.path)}
+    pools = {"fresh": ProcessPool(engine.path), "forked": ForkingPool(template, engine.path)}
     for number in range(count):
         results = {}
         for how in sorted(pools, reverse=bool(number % 2)):
@@ -120,7 +121,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--pairs", type=int, default=20)
     count = parser.parse_args().pairs
-    with tempfile.TemporaryDirectory() as folder, forking() as template:
+    with tempfile.TemporaryDirectory() as folder, Template() as template:
         scenario, late, touched = (Path(folder, name) for name in ("everyday.yaml", "late", "touched"))
         scenario.write_text(SCENARIO, encoding="utf-8")
         plan = plan_run(load_scenario(scenario), seed=1)

@@ -7,14 +7,12 @@ nothing else passes for one.
 from __future__ import annotations
 
 import errno
-import json
 import os
 import select
 import socket
 import struct
 from contextlib import suppress
-from multiprocessing.connection import Connection
-from typing import Any, Final
+from typing import Final
 
 from perfcli.clock import RunningTime
 from perfcli.wire import MOST_SHOWN, Garbled, Message, decode, encode
@@ -145,17 +143,3 @@ def open_line(stall_s: float | None = _STALL_S) -> tuple[Line, socket.socket]:
     # the engine must not wait for a tool that is busy for a moment
     theirs.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SENT_AHEAD_BYTES)
     return Line(ours, stall_s), theirs
-
-
-def send_json(connection: Connection, value: Any) -> None:
-    """Send a value to or from a template; raises OSError if nobody listens any more.
-
-    Not by Connection.send: the traceback of its BrokenPipeError holds a view of a BytesIO, and once the two are part of
-    a reference cycle, Python 3.12's garbage collector crashes on them and 3.13's prints a BufferError.
-    """
-    connection.send_bytes(json.dumps(value).encode())
-
-
-def receive_json(connection: Connection) -> Any:
-    """The next value; raises EOFError or OSError once the other side is gone."""
-    return json.loads(connection.recv_bytes())

@@ -24,8 +24,9 @@ from perfcli.ab.verdict import conclusion
 from perfcli.measurement.environment import describe_environment
 from perfcli.plan import ExecutionPlan
 from perfcli.pool.affinity import usable_cpus
-from perfcli.pool.forking import forking
+from perfcli.pool.forking import ForkingPool
 from perfcli.pool.protocol import WorkerPool
+from perfcli.pool.template import Template
 from perfcli.run.supervision import StopRequest
 
 _PAIRS_OF_A_TEMPLATE: Final = 5
@@ -75,8 +76,8 @@ def from_engines(base: Path, candidate: Path) -> OpenPools:
 
     @contextmanager
     def opened() -> Iterator[BothPools]:
-        with forking() as template:
-            yield template.pool(base), template.pool(candidate)
+        with Template() as template:
+            yield ForkingPool(template, base), ForkingPool(template, candidate)
 
     return opened
 

@@ -7,14 +7,16 @@ pages of code that the first process had in use are not in the second one's tabl
 
 from __future__ import annotations
 
-import ctypes
 import mmap
 import os
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+if TYPE_CHECKING:
+    import ctypes
 
 _MAPS: Final = Path("/proc/self/maps")
 _PAGEMAP: Final = Path("/proc/self/pagemap")
@@ -59,12 +61,16 @@ def make_private(pages_of_files: Sequence[Pages] = ()) -> None:
     """
     if not can_be_private():
         return
+    import ctypes
+
     libc = ctypes.CDLL(None, use_errno=True)
     _populate(libc, pages_of_files, _POPULATE_READ)
     _populate(libc, list(_used(writable=True)), _POPULATE_WRITE)
 
 
 def _populate(libc: ctypes.CDLL, pages: Iterable[Pages], advice: int) -> None:
+    import ctypes
+
     for start, length in pages:
         if libc.madvise(ctypes.c_void_p(start), ctypes.c_size_t(length), advice):
             number = ctypes.get_errno()

@@ -12,19 +12,18 @@ import os
 import signal
 import sys
 from collections.abc import Sequence
-from multiprocessing.connection import Connection
-from multiprocessing.reduction import recv_handle
+from socket import socket
 from typing import NoReturn
 
 from perfcli.agent.engine_process import main as work
+from perfcli.agent.orders import Descriptors, Order, receive_order
 from perfcli.agent.private_memory import Pages, can_be_private, pages_of_files
 from perfcli.agent.subreaper import supervise
-from perfcli.line import receive_json
 
 
 def main(descriptor: int) -> None:
     """Fork a supervisor with an agent for every order, until the tool is gone."""
-    orders = Connection(descriptor)
+    orders = socket(fileno=descriptor)
     gc.collect()
     # an agent collects its garbage at every checkpoint: what it has from here is none
     gc.freeze()
@@ -33,29 +32,21 @@ def main(descriptor: int) -> None:
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     while True:
         try:
-            order = receive_json(orders)
-            line, control, output = (recv_handle(orders) for _ in range(3))
+            order, descriptors = receive_order(orders)
         except (EOFError, OSError):
             return
         if os.fork() == 0:
             orders.close()
-            _supervise_agent(line, control, output, code_in_use, **order)
-        for descriptor in (line, control, output):
-            os.close(descriptor)
+            _supervise_agent(order, descriptors, code_in_use)
+        descriptors.close()
 
 
-def _supervise_agent(
-    line: int,
-    control: int,
-    output: int,
-    code_in_use: Sequence[Pages],
-    arguments: list[str],
-    working_directory: str,
-    directories: list[str],
-) -> NoReturn:
+def _supervise_agent(order: Order, descriptors: Descriptors, code_in_use: Sequence[Pages]) -> NoReturn:
+    line, control, output = descriptors
+
     def work_there() -> None:
-        os.chdir(working_directory)
-        work([str(line), *arguments], code_in_use)
+        os.chdir(order.working_directory)
+        work([str(line), *order.arguments], code_in_use)
 
     try:
         # out of the template's group: whoever kills that has supervisors end what is below them
@@ -63,7 +54,7 @@ def _supervise_agent(
         for stream in (1, 2):
             os.dup2(output, stream)
         os.close(output)
-        supervise(control, line, directories, work_there)
+        supervise(control, line, order.directories, work_there)
     finally:
         # never back into the template's loop
         os._exit(1)

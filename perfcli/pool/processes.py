@@ -11,10 +11,10 @@ from typing import Final, NamedTuple
 
 import psutil
 
-import perfcli
 from perfcli.line import Line, open_line
 from perfcli.plan import ExecutionPlan
 from perfcli.pool import cleanup
+from perfcli.pool.interpreter import engine_environment
 from perfcli.pool.output import Output
 from perfcli.pool.supervised import SupervisedProcess, start_supervised
 
@@ -125,12 +125,3 @@ def prepare(plan: ExecutionPlan, directory: Path, database: Path, process: int, 
     working_directory.mkdir()
     arguments = [str(plan_file), str(database), str(process), str(engine)]
     return Post(arguments, working_directory, Output(directory / _OUTPUT))
-
-
-def engine_environment() -> dict[str, str]:
-    """This process's environment, in which the same perfcli is found even where it is not installed."""
-    home = str(Path(perfcli.__file__).resolve().parent.parent)
-    # relative entries would mean another place, as the engine has a working directory of its own
-    given = [os.path.abspath(entry) for entry in os.environ.get("PYTHONPATH", "").split(os.pathsep) if entry]
-    path = os.pathsep.join([*given, home])
-    return {**os.environ, "PYTHONPATH": path, "PYTHONFAULTHANDLER": "1"}

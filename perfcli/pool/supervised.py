@@ -6,7 +6,6 @@ import select
 import signal
 import socket
 import subprocess
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -15,13 +14,11 @@ from typing import Final
 from perfcli.agent.subreaper import NO_LINE
 from perfcli.clock import RunningTime
 from perfcli.pool import cleanup
+from perfcli.pool.interpreter import PYTHON
 
 _LOOK_INTERVAL_S: Final = 0.5
 _TO_START_S: Final = 60.0
 _TO_BE_GONE_S: Final = 60.0
-
-PYTHON: Final = (sys.executable, "-P")
-"""An interpreter that imports nothing from the directory it is started in, which may be anybody's."""
 
 
 class SupervisedProcess:

@@ -24,7 +24,8 @@ from perfcli.plan import ExecutionPlan
 from perfcli.pool.checkout import installed_engine
 from perfcli.pool.fidelity import compare_afresh
 from perfcli.pool.identity import EngineSource
-from perfcli.pool.processes import ProcessPool, engine_environment
+from perfcli.pool.interpreter import engine_environment
+from perfcli.pool.processes import ProcessPool
 from perfcli.pool.protocol import EngineHandle, WorkerPool
 from perfcli.pool.scratch import Scratch, scratch
 from perfcli.recorder import Frame

@@ -18,9 +18,10 @@ from perfcli.agent import template as template_module
 from perfcli.errors import PerfError
 from perfcli.plan import ExecutionPlan, Slices
 from perfcli.pool.affinity import pin, usable_cpus
-from perfcli.pool.forking import Template, forking
+from perfcli.pool.forking import ForkingPool, fork
 from perfcli.pool.output import Output
 from perfcli.pool.processes import EngineProcess, Post
+from perfcli.pool.template import Template
 
 pytestmark = pytest.mark.slow
 
@@ -30,7 +31,7 @@ _PATIENCE_S = 20.0
 
 @pytest.fixture(scope="module")
 def template() -> Iterator[Template]:
-    with forking() as opened:
+    with Template() as opened:
         yield opened
 
 
@@ -44,7 +45,7 @@ def start(
     def start_one() -> EngineProcess:
         own = tmp_path / f"engine-{len(started)}"
         own.mkdir()
-        started.append(template.pool(ROOT).start(plan, own, tmp_path / "digipal.db", 0))
+        started.append(ForkingPool(template, ROOT).start(plan, own, tmp_path / "digipal.db", 0))
         return started[-1]
 
     yield start_one
@@ -79,7 +80,7 @@ def test_the_signal_that_ended_it_is_told(start: Callable[[], EngineProcess]) ->
 def test_an_agent_that_cannot_begin_says_why(template: Template, tmp_path: Path) -> None:
     output = Output(tmp_path / "output.txt")
     with open(os.devnull, "rb") as line:
-        process = template.fork(line.fileno(), Post(["no plan"], tmp_path, output))
+        process = fork(template, line.fileno(), Post(["no plan"], tmp_path, output))
     assert process.wait(_PATIENCE_S) == 1
     assert process.end() == []
     assert "Traceback" in output.end()
@@ -98,7 +99,7 @@ def test_a_template_that_died_is_told_in_words(tmp_path: Path) -> None:
         template._process.kill()
         template._process.wait()
         with open(os.devnull, "rb+") as file, pytest.raises(PerfError, match="has died") as told:
-            template.fork(file.fileno(), Post([], tmp_path, output))
+            fork(template, file.fileno(), Post([], tmp_path, output))
         assert "memory" in told.value.hint
     finally:
         template.close()
@@ -113,12 +114,12 @@ def test_what_a_dead_template_leaves_is_no_trouble_for_the_garbage_collector(
     ignored: list[Any] = []
     monkeypatch.setattr(sys, "unraisablehook", ignored.append)
     output = Output(tmp_path / "output.txt")
-    with forking() as template:
+    with Template() as template:
         template._process.kill()
         template._process.wait()
         for _ in range(20):
             with open(os.devnull, "rb+") as file, pytest.raises(PerfError) as error:
-                template.fork(file.fileno(), Post([], tmp_path, output))
+                fork(template, file.fileno(), Post([], tmp_path, output))
             # a cycle, as any test or caller makes that keeps the exception in a variable
             error.value.held_by = error  # type: ignore[attr-defined]
         del error
@@ -128,7 +129,7 @@ def test_what_a_dead_template_leaves_is_no_trouble_for_the_garbage_collector(
 
 
 def test_a_template_ends_when_the_tool_is_gone() -> None:
-    with forking() as template:
+    with Template() as template:
         process = psutil.Process(template._process.pid)
     assert not process.is_running()
 

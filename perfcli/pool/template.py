@@ -1,0 +1,63 @@
+"""A process with the harness loaded and no engine, which engine processes are forked from: the tool's end of it.
+
+Light: `run` starts one before the tool itself has loaded, so that both load at the same time.
+"""
+
+from __future__ import annotations
+
+import socket
+import subprocess
+from types import TracebackType
+from typing import Self
+
+from perfcli.agent.orders import Descriptors, Order, send_order
+from perfcli.pool.interpreter import PYTHON, engine_environment
+
+
+class Template:
+    """A template, until it is closed; for one thread of the tool."""
+
+    def __init__(self) -> None:
+        self._orders, theirs = socket.socketpair()
+        with theirs:
+            self._process = subprocess.Popen(
+                [*PYTHON, "-m", "perfcli.agent.template", str(theirs.fileno())],
+                env=engine_environment(),
+                pass_fds=[theirs.fileno()],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                start_new_session=True,
+            )
+        # not before: each millisecond is one that the template waits
+        from perfcli.pool import cleanup
+
+        self._cleanup = cleanup
+        cleanup.register_group(self._process.pid)
+
+    @property
+    def pid(self) -> int:
+        """Its process, which leads a group and a session."""
+        return self._process.pid
+
+    def has_ended(self) -> bool:
+        """Whether it was closed or killed."""
+        return self._process.poll() is not None
+
+    def order(self, order: Order, descriptors: Descriptors) -> None:
+        """Have it fork an engine process; raises OSError if it is gone."""
+        send_order(self._orders, order, descriptors)
+
+    def close(self) -> None:
+        """End it; what was forked goes on. Again does no harm."""
+        self._orders.close()
+        if not self.has_ended():
+            self._cleanup.end_group(self.pid)
+            self._process.wait()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
