@@ -115,23 +115,49 @@ class Recorder:
         reference_ns: runs the reference kernel, where it is time for that, and says what it took; called likewise.
     """
 
+    __slots__ = (
+        "_interval_ns",
+        "_lags",
+        "_measured",
+        "_open",
+        "_reference_ns",
+        "_send",
+        "_vu",
+        "capacity",
+        "draws",
+        "due_ns",
+        "durations",
+        "failures",
+        "flush_at_ns",
+        "iterations",
+        "journal",
+        "record",
+        "shown",
+        "starts",
+        "used",
+    )
+
     def __init__(
         self, vu: int, vus: int, send: Callable[[Frame], None], reference_ns: Callable[[], int] = lambda: 0
     ) -> None:
         self._vu = vu
         self._send = send
         self._reference_ns = reference_ns
-        self._capacity = max(64, min(_MOST_SAMPLES, _SAMPLES_OF_ALL_VUS // vus))
-        self._draws, self._starts, self._durations, self._lags = (
-            [_FILLING + place for place in range(self._capacity)] for _ in range(4)
+        self.capacity = max(64, min(_MOST_SAMPLES, _SAMPLES_OF_ALL_VUS // vus))
+        self.draws, self.starts, self.durations, self._lags = (
+            [_FILLING + place for place in range(self.capacity)] for _ in range(4)
         )
         # few vus send often, as the reference kernel is run then; many together no more often than that
         self._interval_ns = max(_SOONEST_FLUSH_NS, min(FLUSH_INTERVAL_NS, _FLUSH_PER_VU_NS * vus))
-        self._used = 0
-        self._failures: dict[int, int] = {}
-        self._flush_at_ns = 0
+        self.used = 0
+        self.failures: dict[int, int] = {}
+        self.flush_at_ns = 0
         self._measured = False
         self._open = False
+        self.due_ns = 0
+        """In an open model, when the next sample was to start; 0 for as soon as possible. Each sample resets it."""
+        self.record = self._recording()
+        """Stores one sample that is OK: (packed draw, start, end); made anew for each phase."""
         self.iterations = 0
         """Iterations completed in this phase; its vu counts them."""
         self.shown = _empty()
@@ -143,53 +169,72 @@ class Recorder:
         """A phase begins: samples from now on are measured, or discarded as warm-up."""
         self._measured = measured
         self._open = is_open
+        self.due_ns = 0
+        self.record = self._recording()
         self.iterations = 0
-        self._flush_at_ns = now_ns + self._interval_ns
+        self.flush_at_ns = now_ns + self._interval_ns
 
-    def record(self, packed: int, start_ns: int, end_ns: int, lag_ns: int = NOT_DUE) -> None:
-        """Store one sample that is OK."""
-        used = self._used
-        self._draws[used] = packed
-        self._starts[used] = start_ns
-        self._durations[used] = end_ns - start_ns
-        if self._open:
-            self._lags[used] = lag_ns
-        self._used = used = used + 1
-        if end_ns >= self._flush_at_ns or used == self._capacity:
-            self.flush(end_ns)
+    def _recording(self) -> Callable[[int, int, int], None]:
+        """What stores one sample that is OK: (packed draw, start, end)."""
+        draws, starts, durations, lags = self.draws, self.starts, self.durations, self._lags
+        last, flush = self.capacity - 1, self.flush
 
-    def record_failure(self, packed: int, outcome: int, start_ns: int, end_ns: int, lag_ns: int = NOT_DUE) -> None:
+        def record(packed: int, start_ns: int, end_ns: int) -> None:
+            used = self.used
+            draws[used] = packed
+            starts[used] = start_ns
+            durations[used] = end_ns - start_ns
+            self.used = used + 1
+            if end_ns >= self.flush_at_ns or used == last:
+                flush(end_ns)
+
+        def record_lag(packed: int, start_ns: int, end_ns: int) -> None:
+            due_ns = self.due_ns
+            lags[self.used] = max(0, start_ns - due_ns) if due_ns else NOT_DUE
+            self.due_ns = 0
+            record(packed, start_ns, end_ns)
+
+        return record_lag if self._open else record
+
+    def record_failure(self, packed: int, outcome: int, start_ns: int, end_ns: int) -> None:
         """Store one sample of another outcome."""
-        self._failures[self._used] = outcome
-        self.record(packed, start_ns, end_ns, lag_ns)
+        self.failures[self.used] = outcome
+        self.record(packed, start_ns, end_ns)
+
+    def stored(self, used: int, now_ns: int) -> None:
+        """The vu has stored samples itself, `used` of them by now, one for each iteration: send them if it is time."""
+        self.iterations += used - self.used
+        self.used = used
+        if used == self.capacity or now_ns >= self.flush_at_ns:
+            self.flush(now_ns)
 
     def blank(self) -> None:
         """Keep none of the numbers that were recorded, so that memory traced from here to there holds no samples."""
-        for column in (self._draws, self._starts, self._durations, self._lags):
-            column[:] = [_FILLING] * self._capacity
+        for column in (self.draws, self.starts, self.durations, self._lags):
+            column[:] = [_FILLING] * self.capacity
 
     def is_overdue(self, now_ns: int) -> bool:
         """Whether the vu has sent nothing for longer than FLUSH_INTERVAL_NS."""
-        return now_ns >= self._flush_at_ns - self._interval_ns + FLUSH_INTERVAL_NS
+        return now_ns >= self.flush_at_ns - self._interval_ns + FLUSH_INTERVAL_NS
 
     def flush(self, now_ns: int) -> None:
         """Send what is stored."""
-        used = self._used
+        used = self.used
         frame = Frame(
             self._vu,
             self._measured,
             self.iterations,
-            array("q", self._draws[:used]),
-            array("q", self._starts[:used]),
-            array("q", self._durations[:used]),
+            array("q", self.draws[:used]),
+            array("q", self.starts[:used]),
+            array("q", self.durations[:used]),
             array("q", self._lags[:used] if self._open else ()),
-            self._failures,
+            self.failures,
             self._reference_ns(),
             self.shown[:],
-            self.journal.take(self._starts[0]) if used else NOTHING,
+            self.journal.take(self.starts[0]) if used else NOTHING,
         )
         del self.shown[:]
-        self._used = 0
-        self._failures = {}
+        self.used = 0
+        self.failures = {}
         self._send(frame)
-        self._flush_at_ns = now_ns + self._interval_ns
+        self.flush_at_ns = now_ns + self._interval_ns

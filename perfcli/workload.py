@@ -74,10 +74,10 @@ class Workload:
         self._next_step = self._step_chooser() if planned.phase.is_mix else None
         period = self._period(planned, vu)
         # what comes back soon is drawn once: this is asked for before every iteration
-        self.next_iteration: Callable[[], Sequence[Draw]] = (
-            cycle([self._draw() for _ in range(period)]).__next__ if period else self._draw
+        self.iterations: Iterator[Sequence[Draw]] = (
+            cycle([self._draw() for _ in range(period)]) if period else iter(self._draw, None)
         )
-        """The steps of the vu's next iteration, in order."""
+        """The steps of each iteration of the vu, in order; it never ends."""
 
     def _draw(self) -> Sequence[Draw]:
         iteration_user = self._next_user()
@@ -92,8 +92,8 @@ class Workload:
 
     def steps(self) -> Iterator[int]:
         """The packed draws of all iterations to come, one after another."""
-        while True:
-            for *_, packed in self.next_iteration():
+        for draws in self.iterations:
+            for *_, packed in draws:
                 yield packed
 
     def _period(self, planned: PlannedPhase, vu: int) -> int:

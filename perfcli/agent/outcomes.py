@@ -3,27 +3,70 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from itertools import count
 from threading import Lock
-from typing import Final
+from typing import Any, Final
+
+from perfcli.agent.timed_calls import TimedOut
+from perfcli.targets.checks import CATEGORIES
+from perfcli.targets.examples import example_of_answer, example_of_error
+from perfcli.targets.protocol import EngineGone, Failure, StepImpossible
 
 MOST_KINDS: Final = 50
 """Beyond this many kinds, new ones are counted under their first word: a message that never repeats is no kind."""
 
 
 class Outcomes:
-    """TimedCaller out the number of each kind of failure; a new kind is announced before its number is used.
+    """Hands out the number of each kind of failure; a new kind is announced before its number is used.
 
     Args:
-        announce: told (number, kind, category, example) of every new kind.
+        announce: receives (number, kind, category, example) of every new kind.
+        classify: the kind and category of an exception of the engine.
         process: the number of this engine process, one of `processes` that share the numbers.
     """
 
-    def __init__(self, announce: Callable[[int, str, str, str], None], process: int = 0, processes: int = 1) -> None:
+    def __init__(
+        self,
+        announce: Callable[[int, str, str, str], None],
+        classify: Callable[[BaseException], Failure],
+        process: int = 0,
+        processes: int = 1,
+    ) -> None:
         self._announce = announce
+        self._classify = classify
         self._numbers: dict[tuple[str, str], int] = {}
         self._next = count(1 + process, processes)
         self._adding = Lock()
+
+    def wrong(self, problem: str, arguments: tuple[Any, ...], answer: Any) -> int:
+        """The number of a wrong answer."""
+        return self.number(problem, CATEGORIES.get(problem, ""), partial(example_of_answer, arguments, answer))
+
+    def unreadable(self, error: BaseException, answer: Any) -> int:
+        """The number of an answer that could not be checked: of another shape than the API's, it is wrong.
+
+        Raises:
+            BaseException: what ends a process, such as SystemExit: it came from the harness.
+        """
+        if not isinstance(error, Exception):
+            raise error
+        kind = f"wrong answer: {type(answer).__name__} ({type(error).__name__} on reading it)"
+        return self.number(kind, "", partial(example_of_error, error))
+
+    def raised(self, error: BaseException) -> int:
+        """The number of what a call raised: an engine may raise anything, SystemExit too.
+
+        Raises:
+            EngineGone: there is nothing left to operate on.
+        """
+        if isinstance(error, EngineGone):
+            raise error
+        if isinstance(error, TimedOut):
+            return self.number(f"timeout: {error}", "timeout")
+        if isinstance(error, StepImpossible):
+            return self.number(str(error))
+        return self.number(*self._classify(error), partial(example_of_error, error))
 
     def number(self, kind: str, category: str = "", example: Callable[[], str] = str) -> int:
         """The number of a kind of failure, 1 or more.

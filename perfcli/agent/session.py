@@ -27,8 +27,8 @@ from perfcli.errors import PerfError
 from perfcli.executors import Schedule
 from perfcli.executors.arrivals import LATE_START_NS
 from perfcli.executors.base import BoundedSchedule, Share
-from perfcli.executors.constant_vus import ConstantVusSchedule
-from perfcli.executors.per_vu_iterations import PerVuIterationsSchedule
+from perfcli.executors.constant_vus import steady
+from perfcli.executors.per_vu_iterations import for_each_vu
 from perfcli.plan import ExecutionPlan, PlannedPhase
 from perfcli.recorder import Recorder
 from perfcli.targets.kinds import named
@@ -197,7 +197,7 @@ class Session:
         def do(calls: Sequence[Call | None]) -> None:
             now_ns = self._clock.now_ns()
             ends_ns = now_ns + LONGEST_PASS_NS
-            schedule = PerVuIterationsSchedule(phase.load.vu_count, iterations, LONGEST_PASS_NS)
+            schedule = for_each_vu(phase.load.vu_count, iterations, LONGEST_PASS_NS)
             workload = Workload(phase, self._plan.seed, user.vu, "counting")
             replace(user, calls=calls).run(schedule, workload, None, now_ns, ends_ns, ends_ns)
 
@@ -209,6 +209,7 @@ class Session:
     def _virtual_users(self, target: Target) -> dict[int, VirtualUser]:
         outcomes = Outcomes(
             lambda *kind: self._channel.send(Outcome(*kind)),
+            target.classify,
             self._process,
             self._plan.scenario.pool.processes,
         )
@@ -217,7 +218,6 @@ class Session:
                 vu,
                 vu - self._plan.phase_of(vu).first_vu,
                 self._plan.flow_of(vu),
-                target,
                 self._profiler.watched(
                     [step.label for step in self._plan.flow_of(vu)], target.calls(vu, recorder.shown)
                 ),
@@ -237,7 +237,7 @@ class Session:
     def _warm_up(self, users: dict[int, VirtualUser], phases: Sequence[PlannedPhase]) -> Iterator[Job]:
         origin_ns = self._clock.now_ns()
         for phase in phases:
-            schedule = ConstantVusSchedule(phase.load.warmup_ns)
+            schedule = steady(phase.load.warmup_ns)
             yield from self._jobs(users, phase, schedule, "warm-up", origin_ns, origin_ns + phase.load.warmup_ns)
 
     def _measure(self, users: dict[int, VirtualUser], wave: Sequence[PlannedPhase], origin_ns: int) -> Iterator[Job]:

@@ -11,7 +11,7 @@ from perfcli.agent.channel import Channel
 from perfcli.agent.threads import Threads
 from perfcli.agent.vu import VirtualUser
 from perfcli.clock import Clock
-from perfcli.executors.per_vu_iterations import PerVuIterationsSchedule
+from perfcli.executors.per_vu_iterations import for_each_vu
 from perfcli.plan import ExecutionPlan
 from perfcli.targets.protocol import Call
 from perfcli.wire import Slice, Sliced
@@ -54,7 +54,7 @@ class SlicedLoad:
         for phase in self._plan.waves[order.wave]:
             for user in (self._users[vu] for vu in phase.vus if vu in self._users):
                 # how far a vu is, a schedule knows: each slice has its own
-                schedule = PerVuIterationsSchedule(phase.load.vu_count, order.iterations, _AT_MOST_NS)
+                schedule = for_each_vu(phase.load.vu_count, order.iterations, _AT_MOST_NS)
                 user.recorder.begin(measured=order.measured, now_ns=began_ns)
                 yield partial(user.run, schedule, self._workloads[user.vu], None, began_ns, ends_ns, ends_ns)
 

@@ -136,6 +136,9 @@ class ArrivalSchedule:
         ticket = next(self._tickets)
         return self._due_ns(ticket) if ticket < self._planned else None
 
+    def back_to_back(self, vu: int) -> None:
+        """None: each iteration has its time."""
+
 
 class ArrivalRate(FixedVus):
     """The settings of executors that start iterations at a rate, whatever time each takes."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Final, Protocol
 
@@ -13,6 +14,11 @@ from perfcli.executors.fields import DurationText
 from perfcli.executors.think_time import ThinkTime
 
 MOST_VUS: Final = 1_000
+
+
+BackToBack = tuple[Iterator[object], int]
+"""Iterations that follow one another without a pause: one for each ticket, none from a time on, in ns since the phase
+began."""
 
 
 class Schedule(Protocol):
@@ -28,6 +34,33 @@ class Schedule(Protocol):
             now_ns: since the phase began.
         """
 
+    def back_to_back(self, vu: int) -> BackToBack | None:
+        """All iterations of a vu at once; None if it has to ask before each."""
+
+
+class Tickets:
+    """A schedule that gives a vu a ticket for each iteration, until tickets or time run out.
+
+    Args:
+        tickets_of: the tickets of a vu. Vus may share an iterator whose `next()` is one atomic step in CPython, such as
+            that of a range: no lock, no ticket twice.
+        deadline_ns: nothing starts then or later, in ns since the phase began.
+    """
+
+    def __init__(self, tickets_of: Callable[[int], Iterator[object]], deadline_ns: int) -> None:
+        self._tickets_of = tickets_of
+        self._deadline_ns = deadline_ns
+
+    def next_start_ns(self, vu: int, now_ns: int) -> int | None:
+        """Now, while there are tickets."""
+        if now_ns >= self._deadline_ns or next(self._tickets_of(vu), self) is self:
+            return None
+        return now_ns
+
+    def back_to_back(self, vu: int) -> BackToBack:
+        """The vu's tickets."""
+        return self._tickets_of(vu), self._deadline_ns
+
 
 class BoundedSchedule:
     """A schedule that starts nothing after a given time.
@@ -37,13 +70,18 @@ class BoundedSchedule:
     """
 
     def __init__(self, schedule: Schedule, longest_ns: int) -> None:
-        self._next_start_ns = schedule.next_start_ns
+        self._schedule = schedule
         self._longest_ns = longest_ns
 
     def next_start_ns(self, vu: int, now_ns: int) -> int | None:
         """As of the schedule; None if that is too late."""
-        start_ns = self._next_start_ns(vu, now_ns)
+        start_ns = self._schedule.next_start_ns(vu, now_ns)
         return None if start_ns is None or start_ns > self._longest_ns else start_ns
+
+    def back_to_back(self, vu: int) -> BackToBack | None:
+        """As of the schedule, up to that time."""
+        whole = self._schedule.back_to_back(vu)
+        return whole and (whole[0], min(whole[1], self._longest_ns + 1))
 
 
 @dataclass(frozen=True, slots=True)

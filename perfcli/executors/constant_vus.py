@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from itertools import repeat
 from typing import Literal
 
 from pydantic import Field
 
-from perfcli.executors.base import WHOLE, Schedule, Share
+from perfcli.executors.base import WHOLE, Schedule, Share, Tickets
 from perfcli.executors.fields import PositiveDurationText
 from perfcli.executors.fixed_vus import FixedVus
 from perfcli.units import parse_duration_ns
@@ -24,7 +25,7 @@ class ConstantVus(FixedVus):
 
     def schedule(self, share: Share = WHOLE) -> Schedule:
         """A fresh schedule for one run, or for the share of it that one engine process carries."""
-        return ConstantVusSchedule(parse_duration_ns(self.duration))
+        return steady(parse_duration_ns(self.duration))
 
     def describe(self) -> str:
         """What will run, in one line."""
@@ -36,12 +37,7 @@ class ConstantVus(FixedVus):
         return parse_duration_ns(self.duration)
 
 
-class ConstantVusSchedule:
+def steady(duration_ns: int) -> Tickets:
     """Lets every vu start until the time is over."""
-
-    def __init__(self, duration_ns: int) -> None:
-        self._deadline_ns = duration_ns
-
-    def next_start_ns(self, vu: int, now_ns: int) -> int | None:
-        """Now, until the deadline."""
-        return now_ns if now_ns < self._deadline_ns else None
+    endless = repeat(None)
+    return Tickets(lambda vu: endless, duration_ns)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from itertools import repeat
 from typing import Literal
 
 from pydantic import Field
 
-from perfcli.executors.base import WHOLE, Schedule, Share
+from perfcli.executors.base import WHOLE, Schedule, Share, Tickets
 from perfcli.executors.fixed_vus import MOST_ITERATIONS, CountedLoad
 
 
@@ -18,7 +19,7 @@ class PerVuIterations(CountedLoad):
 
     def schedule(self, share: Share = WHOLE) -> Schedule:
         """A fresh schedule for one run, or for the share of it that one engine process carries."""
-        return PerVuIterationsSchedule(self.vu_count, self.iterations, self.longest_ns)
+        return for_each_vu(self.vu_count, self.iterations, self.longest_ns)
 
     def describe(self) -> str:
         """What will run, in one line."""
@@ -31,16 +32,7 @@ class PerVuIterations(CountedLoad):
         return self.iterations * self.vu_count
 
 
-class PerVuIterationsSchedule:
-    """Counts each vu's iterations apart; a vu only ever touches its own count."""
-
-    def __init__(self, vus: int, iterations: int, max_duration_ns: int) -> None:
-        self._left = [iterations] * vus
-        self._deadline_ns = max_duration_ns
-
-    def next_start_ns(self, vu: int, now_ns: int) -> int | None:
-        """Now, while this vu has iterations left."""
-        if now_ns >= self._deadline_ns or self._left[vu] == 0:
-            return None
-        self._left[vu] -= 1
-        return now_ns
+def for_each_vu(vus: int, iterations: int, longest_ns: int) -> Tickets:
+    """Counts the iterations of each of `vus` apart; none starts at `longest_ns` or later."""
+    tickets = [repeat(None, iterations) for _ in range(vus)]
+    return Tickets(tickets.__getitem__, longest_ns)

@@ -121,3 +121,6 @@ class RampingVusSchedule:
                 return now_ns if now_ns > begin_ns else begin_ns
             to_come.pop()
         return None
+
+    def back_to_back(self, vu: int) -> None:
+        """None: how many vus there are changes."""

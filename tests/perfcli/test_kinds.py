@@ -23,6 +23,7 @@ from perfcli.report.html import render_html
 from perfcli.run import run_scenario
 from perfcli.targets.examples import clean, example_of_answer, example_of_error
 from perfcli.targets.kinds import kind_of, kind_of_error, named
+from perfcli.targets.protocol import Failure
 from perfcli.testing import Behaviour, SimulatedPool, SimulatedTime, SteadyProbe, simulate
 
 STATEMENT = "INSERT INTO users (id, username, email, created_at, updated_at, last_seen) VALUES (?, ?, ?, ?, ?, ?)"
@@ -150,10 +151,14 @@ def test_an_example_is_bounded_and_clean(monkeypatch: pytest.MonkeyPatch) -> Non
     assert "password: '…'" in text
 
 
+def unclassified(error: BaseException) -> Failure:
+    raise error
+
+
 def test_one_example_of_each_kind_is_made_and_no_more() -> None:
     announced: list[tuple[int, str, str, str]] = []
     made: list[str] = []
-    outcomes = Outcomes(lambda *told: announced.append(told))
+    outcomes = Outcomes(lambda *told: announced.append(told), unclassified)
 
     def example() -> str:
         made.append("made")
@@ -169,7 +174,7 @@ def test_one_example_of_each_kind_is_made_and_no_more() -> None:
 
 
 def test_processes_do_not_share_a_number() -> None:
-    first, second = (Outcomes(lambda *_: None, process, 2) for process in range(2))
+    first, second = (Outcomes(lambda *_: None, unclassified, process, 2) for process in range(2))
     assert [first.number("a"), first.number("b")] == [1, 3]
     assert [second.number("c"), second.number("d")] == [2, 4]
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from perfcli.operations import Context
 from perfcli.operations.own.journal import NOTHING, OwnWrite, Page, Tally
-from perfcli.recorder import FLUSH_INTERVAL_NS, SKIPPED, Frame, Recorder, decode_frame, encode_frame
+from perfcli.recorder import FLUSH_INTERVAL_NS, NOT_DUE, SKIPPED, Frame, Recorder, decode_frame, encode_frame
 from tests.perfcli.operations.own.test_context import around
 
 WRITE = OwnWrite("user-0", {"name": "ä\udc80"}, -5, None, False)
@@ -84,16 +84,18 @@ def test_every_sample_arrives_once_in_its_order(vus: int, outcomes: list[int]) -
     recorder = Recorder(7, vus, sent.append)
     recorder.begin(measured=True, now_ns=0, is_open=True)
     for number, outcome in enumerate(outcomes):
+        recorder.due_ns = -number  # 0: the first has no time of its own
         if outcome:
-            recorder.record_failure(number, outcome, number, number + 1, 2 * number)
+            recorder.record_failure(number, outcome, number, number + 1)
         else:
-            recorder.record(number, number, number + 1, 2 * number)
+            recorder.record(number, number, number + 1)
         recorder.iterations += 1
     recorder.flush(len(outcomes))
     assert [packed for frame in sent for packed in frame.draws] == list(range(len(outcomes)))
     assert [start for frame in sent for start in frame.starts] == list(range(len(outcomes)))
     assert all(duration == 1 for frame in sent for duration in frame.durations)
-    assert [lag for frame in sent for lag in frame.lags] == list(range(0, 2 * len(outcomes), 2))
+    lags = [NOT_DUE, *range(2, 2 * len(outcomes), 2)] if outcomes else []
+    assert [lag for frame in sent for lag in frame.lags] == lags
     found = [frame.failures.get(index, 0) for frame in sent for index in range(len(frame.draws))]
     assert found == outcomes
     assert sent[-1].iterations == len(outcomes)

@@ -58,7 +58,7 @@ class Driven:
     def iterate(self, vu: int = 0, times: int = 1) -> None:
         """Do so many iterations of a vu, and tell the ledger."""
         for _ in range(times):
-            draws, times = self._work[vu].next_iteration(), list[tuple[int, int]]()
+            draws, times = next(self._work[vu].iterations), list[tuple[int, int]]()
             failures = {i: 1 for i, draw in enumerate(draws) if self._fails(vu, times, *draw[:3])}
             told = frame(vu, [draw[3] for draw in draws], failures, times=times, shown=self._shown[vu])
             del self._shown[vu][:]

@@ -19,7 +19,7 @@ BEGAN_NS = 1_000_000
 
 def frame(plan: ExecutionPlan, starts: list[int], durations: list[int], reference_ns: int = 0) -> Frame:
     """Samples of the first vu, which began so long after the measurement."""
-    draws = [draw[3] for _ in starts for draw in Workload(plan.phases[0], 1, 0).next_iteration()]
+    draws = [draw[3] for _ in starts for draw in next(Workload(plan.phases[0], 1, 0).iterations)]
     return Frame(
         vu=0,
         measured=True,

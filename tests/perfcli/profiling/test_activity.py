@@ -9,7 +9,7 @@ import pytest
 
 from perfcli.agent.profiling.activity import Activity, Part
 from perfcli.executors.base import BoundedSchedule
-from perfcli.executors.per_vu_iterations import PerVuIterationsSchedule
+from perfcli.executors.per_vu_iterations import for_each_vu
 
 
 class Clock:
@@ -108,7 +108,7 @@ def test_threads_of_the_engines_own_count_while_there_is_load(activity: Activity
 
 
 def test_a_bounded_schedule_ends() -> None:
-    schedule = BoundedSchedule(PerVuIterationsSchedule(1, 3, 10**12), longest_ns=100)
+    schedule = BoundedSchedule(for_each_vu(1, 3, 10**12), longest_ns=100)
     assert schedule.next_start_ns(0, 0) == 0
     assert schedule.next_start_ns(0, 100) == 100
     assert schedule.next_start_ns(0, 101) is None
