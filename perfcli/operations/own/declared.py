@@ -44,6 +44,7 @@ class Parameter(_Declaration):
     type: str = Field(description="as plain_types spells it, e.g. int, list[str] or Literal['a', 'b'] | None")
     required: bool
     default: Any = Field(default=None, description="None also if it is required")
+    description: str = Field(default="", description="what the docstring says of it")
 
 
 class DeclaredOperation(_Declaration):
@@ -53,6 +54,11 @@ class DeclaredOperation(_Declaration):
     parameters: tuple[Parameter, ...]
     counters: dict[str, CounterUnit]
     is_async: bool
+    uses: frozenset[str] = Field(default=frozenset(), description="members of the context it may use; *: any")
+
+    def may_use(self, *members: str) -> bool:
+        """Whether the function names one of these members of its context, or hands the context on."""
+        return not self.uses.isdisjoint({*members, "*"})
 
     @property
     def summary(self) -> str:

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from perfcli.operations.own import plain_types
 from perfcli.operations.own.declared import Parameter
+from perfcli.operations.own.docstring import docstring_of, parameter_descriptions
 from perfcli.operations.own.syntax_tree import Function, SyntaxTree, dotted_name
 
 RESERVED: Final = ("name", "weight", "only_if", "timeout", "operation")
@@ -37,6 +38,7 @@ def parameters_of(function: Function, source: SyntaxTree) -> Iterator[Parameter]
     for stars, collected in (("*", arguments.vararg), ("**", arguments.kwarg)):
         if collected is not None:
             source.mistake(collected, f"{stars}{collected.arg:.60} cannot be a setting: name each parameter")
+    described = parameter_descriptions(docstring_of(function))
     named = arguments.args if arguments.posonlyargs else arguments.args[1:]
     defaults: list[ast.expr | None] = [*[None] * len(named), *arguments.defaults]
     last_defaults = defaults[len(defaults) - len(named) :]
@@ -46,7 +48,7 @@ def parameters_of(function: Function, source: SyntaxTree) -> Iterator[Parameter]
     ]:
         parameter = _parameter(argument, default, source)
         if parameter is not None:
-            yield parameter
+            yield parameter.model_copy(update={"description": described.get(parameter.name, "")})
 
 
 def _parameter(argument: ast.arg, default: ast.expr | None, source: SyntaxTree) -> Parameter | None:

@@ -9,6 +9,7 @@ from collections.abc import Collection, Iterator
 from typing import Final, NamedTuple
 
 from perfcli.figures import METRICS
+from perfcli.operations.own.context_uses import context_mistakes, members_used
 from perfcli.operations.own.counter_reader import counters_of
 from perfcli.operations.own.declared import (
     DeclaredOperation,
@@ -17,6 +18,7 @@ from perfcli.operations.own.declared import (
     OperationFileError,
     source_digest,
 )
+from perfcli.operations.own.docstring import docstring_of
 from perfcli.operations.own.parameter_reader import RESERVED, context_of, parameters_of
 from perfcli.operations.own.syntax_tree import Function, SyntaxTree
 from perfcli.operations.own.timed_blocks import timed_mistakes
@@ -107,7 +109,8 @@ def _declared(
     if wrong := _wrong_name(function.name, built_in):
         source.name_mistake(function, wrong)
     context = context_of(function, source)
-    for place, message in timed_mistakes(function, context):
+    counters = counters_of(decorator, source)
+    for place, message in (*timed_mistakes(function, context), *context_mistakes(function, context, counters)):
         source.mistake(place, message)
     if yielding := next((node for node in _own_nodes(function) if isinstance(node, (ast.Yield, ast.YieldFrom))), None):
         source.mistake(yielding, f"{function.name:.60} yields, so calling it runs nothing: remove the yield")
@@ -116,11 +119,11 @@ def _declared(
         name=function.name,
         line=line,
         column=column,
-        # an escape such as \ud800 is no text that JSON can carry
-        doc=(ast.get_docstring(function) or "").encode(errors="replace").decode(),
+        doc=docstring_of(function),
         parameters=tuple(parameters_of(function, source)),
-        counters=counters_of(decorator, source),
+        counters=counters,
         is_async=isinstance(function, ast.AsyncFunctionDef),
+        uses=members_used(function, context),
     )
 
 

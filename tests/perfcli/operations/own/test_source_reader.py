@@ -47,6 +47,7 @@ def test_a_declaration_holds_what_the_function_says() -> None:
         ),
         counters={"letters": "count", "text": "size"},
         is_async=False,
+        uses=frozenset({"timed"}),
     )
     assert only(RENAME).summary == "Give the pet a new name."
 
@@ -289,6 +290,61 @@ def test_what_shows_at_run_time_only_is_no_mistake(body: str) -> None:
 def test_a_timed_block_that_cannot_work_is_a_mistake(statement: str, message: str) -> None:
     ((line, _, words),) = mistakes_of(f"{IMPORT}@operation\nasync def f(ctx):\n    {statement}\n")
     assert (line, words) == (4, message)
+
+
+@pytest.mark.parametrize(
+    ("body", "column", "message"),
+    [
+        ("ctx.tiemd()", 5, "the context has no 'tiemd' (did you mean 'timed'?)"),
+        ("ctx.zzz = 1", 5, "the context has no 'zzz': it has call_tool, check, count,"),
+        ("ctx.count('leters', 1)", 15, "no counter is called 'leters' (did you mean 'letters'?)"),
+        ("ctx.count('x')", 15, 'no counter is called \'x\': declare it, @operation(counters={"x": "count"})'),
+    ],
+)
+def test_what_the_context_cannot_do_is_a_mistake(body: str, column: int, message: str) -> None:
+    head = "@operation(counters={'letters': 'count'})\ndef f(ctx):\n"
+    ((line, at, words),) = mistakes_of(f"{IMPORT}{head}    {body}\n    ctx.count(n, 1)\n    ctx.count('letters', 1)\n")
+    assert (line, at) == (4, column)
+    assert words.startswith(message)
+
+
+@pytest.mark.parametrize(
+    ("body", "uses"),
+    [
+        ("pass", set()),
+        ("with ctx.timed():\n        ctx.wrote(name=ctx.pet().name)", {"timed", "wrote", "pet"}),
+        ("helper(ctx)", {"*"}),
+        ("c = ctx\n    c.pet()", {"*"}),
+        ("[ctx.user for _ in ()]", {"user"}),
+        ("other.pet()", set()),
+    ],
+)
+def test_what_a_function_may_use_of_its_context_is_known(body: str, uses: set[str]) -> None:
+    operation = only(f"{IMPORT}@operation\ndef f(ctx):\n    {body}\n")
+    assert operation.uses == uses
+    assert operation.may_use("pet") is bool(uses & {"pet", "*"})
+
+
+def test_descriptions_of_parameters_come_from_the_docstring() -> None:
+    doc = """Do it.
+
+    Args:
+        a: the first,
+            on two lines
+        b (int): the second: with a colon
+
+        c : the third
+
+    Returns:
+        d: nothing
+    """
+    operation = only(f"{IMPORT}@operation\ndef f(ctx, a: int, b: int, c: int, d: int):\n    {doc!r}\n")
+    assert [parameter.description for parameter in operation.parameters] == [
+        "the first, on two lines",
+        "the second: with a colon",
+        "the third",
+        "",
+    ]
 
 
 def test_all_mistakes_are_found_in_the_order_of_the_lines() -> None:
