@@ -20,7 +20,7 @@ class OperationSoFar:
 
 
 @dataclass(frozen=True, slots=True)
-class Glimpse:
+class Snapshot:
     """What takes some computing to tell."""
 
     operations: Sequence[OperationSoFar] = ()
@@ -65,7 +65,7 @@ class Progress:
     failed: int = 0
     rate_per_s: float = 0.0  # successful operations per second so far
     rss_bytes: int = 0  # of the engine process
-    glimpse: Glimpse = Glimpse()
+    snapshot: Snapshot = Snapshot()
     recent: Recent = Recent()
 
 
@@ -73,7 +73,7 @@ class Observer(Protocol):
     """Is told about a run from its own thread, a few times a second at most; must return at once."""
 
     @property
-    def wants_glimpses(self) -> bool:
+    def wants_snapshots(self) -> bool:
         """Whether it shows what takes some computing."""
 
     def update(self, progress: Progress) -> None:
@@ -83,7 +83,7 @@ class Observer(Protocol):
 class SilentObserver:
     """Shows nothing."""
 
-    wants_glimpses = False
+    wants_snapshots = False
 
     def update(self, progress: Progress) -> None:
         """Look away."""

@@ -21,7 +21,7 @@ from perfcli.ab.result import AbResult, EngineSide, MetricComparison, Pairing, S
 from perfcli.ab.side import Interrupted
 from perfcli.ab.total import Total
 from perfcli.ab.verdict import conclusion
-from perfcli.measurement.environment import describe_environment
+from perfcli.measurement.assembly import describe_environment
 from perfcli.plan import ExecutionPlan
 from perfcli.pool.affinity import usable_cpus
 from perfcli.pool.forking import ForkingPool

@@ -16,7 +16,7 @@ from perfcli.agent.channel import Channel
 from perfcli.agent.inspection.counting import LONGEST_PASS_NS, OPERATIONS, OPERATIONS_OF_A_PAIR
 from perfcli.agent.inspection.inspector import EngineInspector
 from perfcli.agent.outcomes import Outcomes
-from perfcli.agent.profiling.choice import make_profiler
+from perfcli.agent.profiling import make_profiler
 from perfcli.agent.profiling.profiler import Profiler
 from perfcli.agent.slices import CHECKPOINTS_OF_SLICES, SlicedLoad
 from perfcli.agent.threads import Threads

@@ -5,18 +5,48 @@ What a run did is in parts.py, what its processes used in process.py.
 
 from __future__ import annotations
 
+import os
+import platform
+import sqlite3
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Final
 
+from perfcli import __version__
+from perfcli.cpus import usable_cpus
 from perfcli.measurement.digest import planned_digest
-from perfcli.measurement.environment import describe_environment
 from perfcli.measurement.measurement import Measurement
 from perfcli.measurement.parts import Part, Wanted, phase_result
 from perfcli.measurement.process import ProcessFigures
-from perfcli.measurement.series import monitor_samples, seconds_of_load
-from perfcli.measurement.slices import cut_into_slices, median_reference_ns
+from perfcli.measurement.time_series import cut_into_slices, median_reference_ns, monitor_samples, seconds_of_load
 from perfcli.results import Environment, Inspection, Integrity, UnjudgedRun
+
+
+def describe_environment(engine_version: str) -> Environment:
+    """This machine, its Python and its SQLite; no name that tells whose machine it is."""
+    return Environment(
+        tool_version=__version__,
+        engine_version=engine_version,
+        python=f"{platform.python_implementation()} {platform.python_version()}",
+        sqlite=sqlite3.sqlite_version,
+        system=f"{platform.system()} {platform.release()}",
+        machine=platform.machine(),
+        cpu_model=_cpu_model(),
+        cpu_count=os.cpu_count() or 1,
+        usable_cpus=usable_cpus(),
+    )
+
+
+def _cpu_model() -> str:
+    info = Path("/proc/cpuinfo")
+    if info.exists():
+        for line in info.read_text(encoding="utf-8", errors="replace").splitlines():
+            key, _, value = line.partition(":")
+            if key.strip() == "model name":
+                return value.strip()
+    return platform.processor()
+
 
 _NEARLY_FULL: Final = 0.95
 """A process with so many of its file descriptors will soon fail for want of one, or did so between two readings."""
@@ -64,7 +94,7 @@ def assemble(measurement: Measurement, wanted: Wanted, identity: Identity) -> Un
     )
 
 
-def snapshot(measurement: Measurement, wanted: Wanted) -> UnjudgedRun:
+def partial_run(measurement: Measurement, wanted: Wanted) -> UnjudgedRun:
     """What is known while the load goes on, of what is wanted; to be judged, and never kept."""
     return UnjudgedRun(
         **_fields(measurement, wanted),

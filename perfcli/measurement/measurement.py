@@ -12,13 +12,11 @@ from typing import Literal
 from perfcli.clock import Stop
 from perfcli.measurement.conservation import Conservation
 from perfcli.measurement.digest import PerformedWork
-from perfcli.measurement.disturbance import disturbance
-from perfcli.measurement.inspections import joined
 from perfcli.measurement.integrity import Ledger
 from perfcli.measurement.samples import FailureKind, Samples
-from perfcli.measurement.starvation import starvation
-from perfcli.measurement.stock import Stock
+from perfcli.measurement.starvation import disturbance, starvation
 from perfcli.measurement.times import PhaseTimes, References
+from perfcli.metrics.growth import SizeOverTime
 from perfcli.metrics.timeline import Timeline
 from perfcli.monitor import Reading
 from perfcli.plan import ExecutionPlan, PlannedPhase
@@ -85,7 +83,7 @@ class Measurement:
             case Profiled(findings):
                 self.findings = findings
             case Inspected(inspection):
-                self.inspection = joined(self.inspection, inspection)
+                self.inspection = self.inspection.merged(inspection)
 
     def add(self, frame: Frame) -> None:
         """Take in a frame of samples."""
@@ -234,7 +232,7 @@ class Measurement:
             return None
         return max(0, ended_ns - times.began_ns)
 
-    def stored(self, phase: PlannedPhase, what: Literal["pets", "interactions"]) -> Stock:
+    def stored(self, phase: PlannedPhase, what: Literal["pets", "interactions"]) -> SizeOverTime:
         """How many pets or interactions were stored at any time of a phase."""
         stores = CreationSettings if what == "pets" else (TalkSettings, CareSettings)
         before = self.plan.scenario.setup.pets if what == "pets" else 0
@@ -245,7 +243,7 @@ class Measurement:
             operations = [samples for label in labels for samples in self.samples.select(label, earlier.index)]
             if earlier.index < phase.index:
                 before += sum(samples.ok for samples in operations)
-        return Stock.of(before, [samples.timeline for samples in operations])
+        return SizeOverTime.of(before, [samples.timeline for samples in operations])
 
     def timeline(
         self, label: str = "", phase: PlannedPhase | None = None, *, by_service_time: bool = False

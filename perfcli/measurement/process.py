@@ -10,7 +10,7 @@ from perfcli.executors import RampingVus
 from perfcli.inference.estimates import theil_sen_slope
 from perfcli.measurement.measurement import Measurement
 from perfcli.measurement.parts import Wanted
-from perfcli.measurement.stock import Stock
+from perfcli.metrics.growth import SizeOverTime
 from perfcli.metrics.memory import Leak, leak
 from perfcli.monitor import Reading, cpu_use, highest_cpu_use
 from perfcli.results import LeakResult, MemoryResult, ResourceResult
@@ -160,9 +160,9 @@ class ProcessFigures:
         return [(self._done.at(reading.at_ns - began_ns), reading.rss) for reading in readings]
 
     @cached_property
-    def _done(self) -> Stock:
+    def _done(self) -> SizeOverTime:
         """Operations done by any time; what a reading says of them had been heard of by then, and is older."""
-        return Stock.of(0, [self._measurement.timeline()])
+        return SizeOverTime.of(0, [self._measurement.timeline()])
 
     def _mark(self, name: str) -> Reading | None:
         return self._measurement.marks.get(name)

@@ -12,12 +12,15 @@ Slopes are Theil–Sen's and the largest error is left out, so that one noisy de
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from bisect import bisect_right
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from statistics import median
 from typing import Final
 
 from perfcli.inference.estimates import theil_sen_slope
+from perfcli.metrics.timeline import Timeline
 
 Point = tuple[float, float]
 """A size, and the median cost (in ns) there."""
@@ -70,3 +73,31 @@ def _fit(points: Sequence[Point], fixed: float) -> tuple[float, float]:
         abs(fixed + math.exp(height + slope * x) - cost) / cost for (x, _), (_, cost) in zip(logs, points, strict=True)
     )
     return sum(errors[:-1]) / (len(errors) - 1), slope
+
+
+_SLICES: Final = 100
+
+
+@dataclass(frozen=True, slots=True)
+class SizeOverTime:
+    """What was stored when a phase began, and the times by which more was; in ns since then."""
+
+    before: int
+    edges_ns: list[int]
+    counts: list[int]
+
+    @classmethod
+    def of(cls, before: int, timelines: Iterable[Timeline]) -> SizeOverTime:
+        """From the timelines of the operations that store one each."""
+        parts = sorted((part.end_ns, part.count) for timeline in timelines for part in timeline.slices(_SLICES))
+        return cls(before, [end_ns for end_ns, _ in parts], list(accumulate(count for _, count in parts)))
+
+    def at(self, at_ns: int) -> float:
+        """How much there was at a time, in proportion between the times that are known; at least 1."""
+        place = bisect_right(self.edges_ns, at_ns)
+        known = self.counts[place - 1] if place else 0
+        if place == len(self.edges_ns):
+            return max(1.0, self.before + known)
+        since_ns = self.edges_ns[place - 1] if place else 0
+        share = (at_ns - since_ns) / max(1, self.edges_ns[place] - since_ns)
+        return max(1.0, self.before + known + share * (self.counts[place] - known))

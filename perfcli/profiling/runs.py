@@ -42,8 +42,8 @@ class _Labelled:
         self._label = label
 
     @property
-    def wants_glimpses(self) -> bool:
-        return self._observer.wants_glimpses
+    def wants_snapshots(self) -> bool:
+        return self._observer.wants_snapshots
 
     def update(self, progress: Progress) -> None:
         self._observer.update(replace(progress, scenario=f"{progress.scenario} {self._label}"))

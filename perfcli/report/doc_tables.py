@@ -14,7 +14,7 @@ from typing import Any, Final
 from pydantic import TypeAdapter
 
 from perfcli.ab.result import AbResult
-from perfcli.ab.selftest_result import SelftestResult
+from perfcli.ab.selftest import SelftestResult
 from perfcli.errors import ExitCode
 from perfcli.figures import METRICS, Metric
 from perfcli.history.baseline import BaselineList

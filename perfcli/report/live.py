@@ -154,7 +154,7 @@ class LiveProgress:
         self._is_open = False
 
     @property
-    def wants_glimpses(self) -> bool:
+    def wants_snapshots(self) -> bool:
         """Whether it shows percentiles and thresholds."""
         return self._is_open and (self._panel is not None or self._log is not None)
 
@@ -213,17 +213,17 @@ def render_panel(progress: Progress, *, width: int, plain: bool = False) -> Rend
     """How far a run is, its newest seconds, its operations, and what it may fail by."""
     parts: list[RenderableType] = list(progress_lines(progress, width=width, plain=plain))
     parts += _sparklines(progress, width=width, plain=plain)
-    glimpse = progress.glimpse
-    if any(each.p50_ns is not None or each.failed for each in glimpse.operations):
-        rows = [_row(each) for each in glimpse.operations[:_MOST_OPERATIONS]]
+    snapshot = progress.snapshot
+    if any(each.p50_ns is not None or each.failed for each in snapshot.operations):
+        rows = [_row(each) for each in snapshot.operations[:_MOST_OPERATIONS]]
         parts.append(FittingTable(_COLUMNS, rows, first_to_go=("failed", "p99")))
-    if (more := len(glimpse.operations) - _MOST_OPERATIONS) > 0:
+    if (more := len(snapshot.operations) - _MOST_OPERATIONS) > 0:
         parts.append(Text(f"{INDENT}and {more} more operations", QUIET))
     parts += [
         Text(f"{INDENT}at risk  {one_line(threshold)}", DOUBTFUL, no_wrap=True, overflow="ellipsis")
-        for threshold in glimpse.at_risk[:_MOST_AT_RISK]
+        for threshold in snapshot.at_risk[:_MOST_AT_RISK]
     ]
-    if (more := len(glimpse.at_risk) - _MOST_AT_RISK) > 0:
+    if (more := len(snapshot.at_risk) - _MOST_AT_RISK) > 0:
         parts.append(Text(f"{INDENT}and {more} more thresholds", DOUBTFUL))
     return Group(*parts)
 
@@ -231,9 +231,9 @@ def render_panel(progress: Progress, *, width: int, plain: bool = False) -> Rend
 def log_line(progress: Progress) -> Text:
     """Where a run is on one line, for a log."""
     parts = [*_where(progress), *_how_much(progress)]
-    if progress.glimpse.p95_ns is not None:
-        parts.append(Text(f"p95 {units.format_duration(progress.glimpse.p95_ns)}"))
-    parts += [Text(f"at risk: {one_line(threshold)}") for threshold in progress.glimpse.at_risk[:_MOST_AT_RISK]]
+    if progress.snapshot.p95_ns is not None:
+        parts.append(Text(f"p95 {units.format_duration(progress.snapshot.p95_ns)}"))
+    parts += [Text(f"at risk: {one_line(threshold)}") for threshold in progress.snapshot.at_risk[:_MOST_AT_RISK]]
     return Text(_GAP).join(parts)
 
 

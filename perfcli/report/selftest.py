@@ -8,7 +8,7 @@ from typing import Final
 from rich.text import Text
 
 from perfcli import units
-from perfcli.ab.selftest_result import Planted, SelftestResult
+from perfcli.ab.selftest import Planted, SelftestResult
 from perfcli.errors import Verdict
 from perfcli.inference.estimates import lower_bound, upper_bound
 from perfcli.report import blocks

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 from pydantic import BaseModel, ConfigDict, Field
 
 
@@ -180,3 +182,19 @@ class Inspection(Record):
         default="", description="why flushes could not be counted, if a threshold asked for them"
     )
     printed_bytes: int | None = Field(default=None, description="what the engine wrote to stdout and stderr")
+
+    def merged(self, other: Inspection) -> Inspection:
+        """With what was seen inside another engine process, if it was shut down."""
+        if other.shutdown_ns is None:
+            return self
+        return Inspection(
+            shutdown_ns=max(self.shutdown_ns or 0, other.shutdown_ns),
+            threads_left=self.threads_left + other.threads_left,
+            connections_left=(self.connections_left or 0) + (other.connections_left or 0),
+            files_left=sorted({*self.files_left, *other.files_left}),
+            log_errors=dict(Counter(self.log_errors) + Counter(other.log_errors)),
+            log_examples=other.log_examples | self.log_examples,
+            statements_per_operation=self.statements_per_operation or other.statements_per_operation,
+            fsyncs_per_operation=self.fsyncs_per_operation or other.fsyncs_per_operation,
+            fsyncs_not_told=self.fsyncs_not_told or other.fsyncs_not_told,
+        )

@@ -9,9 +9,9 @@ from typing import Any
 
 from perfcli.measurement.measurement import Measurement
 from perfcli.measurement.recent import RecentSeconds
-from perfcli.observer import Glimpse, Observer, Progress, Recent
+from perfcli.observer import Observer, Progress, Recent, Snapshot
 from perfcli.plan import PlannedPhase
-from perfcli.run.glancing import Glances
+from perfcli.run.threshold_watch import Snapshots
 
 
 class ProgressReporter:
@@ -25,7 +25,7 @@ class ProgressReporter:
         self._measurement = measurement
         self._plan = measurement.plan
         self._now_ns = now_ns
-        self._glances = Glances(measurement)
+        self._snapshots = Snapshots(measurement)
         self._recent = RecentSeconds(measurement)
 
     def report(self, observer: Observer, stage: str, lasted_s: float) -> None:
@@ -56,7 +56,7 @@ class ProgressReporter:
             phase.index: max(0, now_ns - (measurement.phases[phase.index].began_ns or now_ns)) for phase in running
         }
         planned_iterations = [phase.load.planned_iterations for phase in running]
-        shows_all = observer.wants_glimpses
+        shows_all = observer.wants_snapshots
         return replace(
             progress,
             elapsed_ns=max(since_ns.values(), default=elapsed_ns),
@@ -68,7 +68,7 @@ class ProgressReporter:
             planned_vus=sum(phase.load.vu_count for phase in running),
             share_done=self._share_done(now_ns),
             rate_per_s=progress.ok / elapsed_ns * 1e9 if elapsed_ns else 0.0,
-            glimpse=self._glances.latest(elapsed_ns) if shows_all else Glimpse(),
+            snapshot=self._snapshots.latest(elapsed_ns) if shows_all else Snapshot(),
             recent=self._recent.newest(elapsed_ns) if shows_all else Recent(),
         )
 

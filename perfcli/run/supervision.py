@@ -31,12 +31,12 @@ from perfcli.pool.scratch import Scratch, scratch
 from perfcli.recorder import Frame
 from perfcli.results import RunResult
 from perfcli.results.findings import Findings
-from perfcli.run.aborting import AbortCheck
 from perfcli.run.barrier import Barrier
 from perfcli.run.engine_client import EngineClient
 from perfcli.run.inbox import Inbox
 from perfcli.run.keep_database import keep_database
 from perfcli.run.progress import ProgressReporter
+from perfcli.run.threshold_watch import AbortCheck
 from perfcli.run.time_limits import TimeLimits
 from perfcli.wire import LivesIn, Message, StopLoad
 

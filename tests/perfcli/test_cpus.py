@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from perfcli.cpus import Throttling, allowed_cpus, throttling, usable_cpus
-from perfcli.measurement.environment import describe_environment
+from perfcli.measurement.assembly import describe_environment
 
 V2 = "30 23 0:26 {root} /sys/fs/cgroup rw,nosuid - cgroup2 cgroup2 rw,nsdelegate"
 V1 = "33 31 0:29 {root} /sys/fs/cgroup/cpu,cpuacct rw,nosuid - cgroup cgroup rw,cpu,cpuacct"

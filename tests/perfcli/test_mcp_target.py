@@ -176,7 +176,7 @@ class TestRuns:
         killed: list[int] = []
 
         class Assassin:
-            wants_glimpses = False
+            wants_snapshots = False
 
             def update(self, progress: Any) -> None:
                 if progress.ok and not killed:

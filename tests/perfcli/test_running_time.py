@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from perfcli.clock import RunningTime, Stop, await_exit
-from perfcli.measurement.disturbance import disturbance
+from perfcli.measurement.starvation import disturbance
 
 S = 10**9
 

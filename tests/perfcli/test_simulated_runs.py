@@ -32,7 +32,7 @@ class Impatient:
         self.stop = StopRequest()
         self._reason = reason
 
-    wants_glimpses = False
+    wants_snapshots = False
 
     def update(self, progress: Progress) -> None:
         if progress.ok > 100:

@@ -9,9 +9,8 @@ from pathlib import Path
 from perfcli.agent.profiling.activity import Activity, Part
 from perfcli.agent.profiling.lock_hooks import LockHooks, LockWaits
 from perfcli.agent.profiling.profiler import Job, Profiler
-from perfcli.agent.profiling.query_plans import QueryPlans, connect_to_read
 from perfcli.agent.profiling.sqlite_hooks import RawConnection, SqliteHooks
-from perfcli.agent.profiling.statements import Statements, figures, has_a_plan
+from perfcli.agent.profiling.statements import QueryPlans, Statements, connect_to_read, figures, has_a_plan
 from perfcli.results.findings import Findings, StatementFigures
 from perfcli.targets.protocol import Call
 

@@ -12,9 +12,8 @@ from typing import Any
 import pytest
 
 from perfcli.agent.profiling.activity import Activity
-from perfcli.agent.profiling.query_plans import QueryPlans
 from perfcli.agent.profiling.sqlite_hooks import SqliteHooks
-from perfcli.agent.profiling.statements import MOST_STATEMENTS, OTHERS, Statements, figures, normalised
+from perfcli.agent.profiling.statements import MOST_STATEMENTS, OTHERS, QueryPlans, Statements, figures, normalised
 from perfcli.results.findings import FullScan, StatementFigures
 
 

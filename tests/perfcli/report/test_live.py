@@ -10,7 +10,7 @@ import pytest
 from rich.console import Console
 from rich.text import Text
 
-from perfcli.observer import Glimpse, OperationSoFar, Progress, Recent, Second
+from perfcli.observer import OperationSoFar, Progress, Recent, Second, Snapshot
 from perfcli.report.live import LOG_NS, REFRESH_NS, LiveProgress, Panel, log_line, progress_lines, render_panel
 from perfcli.run.interrupts import STOPPING, Interrupts
 
@@ -29,7 +29,7 @@ PROGRESS = Progress(
     rss_bytes=43_000_000,
 )
 
-GLIMPSE = Glimpse(
+GLIMPSE = Snapshot(
     (
         OperationSoFar("load_pet", 9_900, 0, 61_000.0, 88_000.0, 140_000.0),
         OperationSoFar("save_pet", 2_500, 3, 80_000.0, 120_000.0, 210_000.0),
@@ -81,7 +81,7 @@ class TestLiveProgress:
         terminal = console()
         with LiveProgress(terminal, wanted=False) as live:
             live.update(PROGRESS)
-            assert not live.wants_glimpses
+            assert not live.wants_snapshots
         assert written(terminal) == ""
 
     @pytest.mark.parametrize("ci", ["true", ""])
@@ -92,7 +92,7 @@ class TestLiveProgress:
         report, log = console(terminal=False), console(terminal=False)
         times = ticking(0, LOG_NS - 1, LOG_NS, LOG_NS + 1, 2 * LOG_NS)
         with LiveProgress(report, log=log, clock_ns=times) as live:
-            assert live.wants_glimpses
+            assert live.wants_snapshots
             for done in range(4):
                 live.update(replace(PROGRESS, ok=done + 100))
         assert written(report) == ""
@@ -244,7 +244,7 @@ class TestPanel:
         return [line.rstrip() for line in written(paper).splitlines()]
 
     def test_operations_stand_below_the_line_and_risks_below_them(self) -> None:
-        line, _, head, _, load, save, risk = self.lines(replace(PROGRESS, glimpse=GLIMPSE))
+        line, _, head, _, load, save, risk = self.lines(replace(PROGRESS, snapshot=GLIMPSE))
         assert line.startswith("database_load  measuring")
         assert head.split() == ["operation", "failed", "p50", "p95", "p99"]
         assert load.split()[:2] == ["load_pet", "0"]
@@ -252,8 +252,8 @@ class TestPanel:
         assert risk == "  at risk  save_pet.latency.p99 < 200us: 210 µs"
 
     def test_before_anything_is_known_it_is_the_line_alone(self) -> None:
-        unknown = Glimpse((OperationSoFar("load_pet", 0, 0, None, None, None),))
-        assert len(self.lines(replace(PROGRESS, glimpse=unknown))) == 2
+        unknown = Snapshot((OperationSoFar("load_pet", 0, 0, None, None, None),))
+        assert len(self.lines(replace(PROGRESS, snapshot=unknown))) == 2
 
     def test_the_newest_seconds_are_drawn_a_character_each(self) -> None:
         _, _, rate, p95 = self.lines(replace(PROGRESS, recent=RECENT))
@@ -275,18 +275,18 @@ class TestPanel:
         assert self.lines(replace(PROGRESS, recent=half))[3].endswith("=" + " " + "=")
 
     def test_of_many_operations_and_risks_the_first_are_shown(self) -> None:
-        many = Glimpse(tuple(replace_name(f"step{n}") for n in range(12)), tuple(f"risk {n}" for n in range(5)))
-        lines = self.lines(replace(PROGRESS, glimpse=many))
+        many = Snapshot(tuple(replace_name(f"step{n}") for n in range(12)), tuple(f"risk {n}" for n in range(5)))
+        lines = self.lines(replace(PROGRESS, snapshot=many))
         assert "  and 4 more operations" in lines
         assert lines[-1] == "  and 2 more thresholds"
 
     @pytest.mark.parametrize("width", [20, 40, 80, 200])
     def test_no_line_is_wider_than_the_terminal(self, width: int) -> None:
-        glimpse = replace(GLIMPSE, at_risk=("x" * 300,))
-        assert max(map(len, self.lines(replace(PROGRESS, glimpse=glimpse, recent=RECENT), width))) <= width
+        snapshot = replace(GLIMPSE, at_risk=("x" * 300,))
+        assert max(map(len, self.lines(replace(PROGRESS, snapshot=snapshot, recent=RECENT), width))) <= width
 
     def test_a_line_for_a_log_has_it_all(self) -> None:
-        assert log_line(replace(PROGRESS, glimpse=GLIMPSE, phase="rush (2 of 3)")).plain == (
+        assert log_line(replace(PROGRESS, snapshot=GLIMPSE, phase="rush (2 of 3)")).plain == (
             "database_load  measuring rush (2 of 3)  12.4 s of 30.0 s  4 of 5 vus  12,400 ok  3 failed  3,196/s so far"
             "  RSS 43.0 MB  p95 95.0 µs  at risk: save_pet.latency.p99 < 200us: 210 µs"
         )

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 from rich.cells import cell_len
 
-from perfcli.ab.selftest_result import Planted, SelftestResult
+from perfcli.ab.selftest import Planted, SelftestResult
 from perfcli.report.selftest import selftest_document
 from tests.perfcli.report.structure import matches
 

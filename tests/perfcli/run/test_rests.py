@@ -121,7 +121,7 @@ def test_windows_see_the_rest(make_plan: Any) -> None:
 class Stopping:
     """Asks the run to stop some time after the load has done what it does before its rest."""
 
-    wants_glimpses = False
+    wants_snapshots = False
 
     def __init__(self, reason: str) -> None:
         self.stop = StopRequest()

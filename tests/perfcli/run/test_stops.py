@@ -25,7 +25,7 @@ from perfcli.run import run_scenario, time_limits
 time_limits.GRACE_S = 2.0  # 30 s would make long tests
 
 class Watching:
-    wants_glimpses = False
+    wants_snapshots = False
     said = False
     def update(self, progress):
         if progress.ok > 20 and not self.said:

@@ -6,9 +6,9 @@ from collections.abc import Callable
 
 import pytest
 
-from perfcli.observer import Glimpse, Progress
+from perfcli.observer import Progress, Snapshot
 from perfcli.plan import ExecutionPlan
-from perfcli.run import glancing
+from perfcli.run import threshold_watch
 from perfcli.testing import Behaviour, simulate
 
 pytestmark = pytest.mark.slow
@@ -19,14 +19,14 @@ MakePlan = Callable[..., ExecutionPlan]
 class Watching:
     """Keeps all that it is told."""
 
-    wants_glimpses = True
+    wants_snapshots = True
 
     def __init__(self) -> None:
         self.all: list[Progress] = []
 
     @property
-    def seen(self) -> list[Glimpse]:
-        return [progress.glimpse for progress in self.all]
+    def seen(self) -> list[Snapshot]:
+        return [progress.snapshot for progress in self.all]
 
     def update(self, progress: Progress) -> None:
         self.all.append(progress)
@@ -36,17 +36,17 @@ class Watching:
 def watching(monkeypatch: pytest.MonkeyPatch) -> Watching:
     """Is told after every message, whatever the time."""
     monkeypatch.setattr("perfcli.run.supervision.UPDATE_INTERVAL_S", 0.0)
-    monkeypatch.setattr(glancing, "INTERVAL_S", 0.0)
-    monkeypatch.setattr(glancing, "_REST", 0)
+    monkeypatch.setattr(threshold_watch, "SNAPSHOT_INTERVAL_S", 0.0)
+    monkeypatch.setattr(threshold_watch, "_REST", 0)
     return Watching()
 
 
-def glimpses(plan: ExecutionPlan, watching: Watching, takes_ns: int = 1_000_000, every: int = 0) -> list[Glimpse]:
+def snapshots(plan: ExecutionPlan, watching: Watching, takes_ns: int = 1_000_000, every: int = 0) -> list[Snapshot]:
     def script(label: str, call: int) -> Behaviour:
         return Behaviour(takes_ns=takes_ns, raises=ValueError() if every and call % every == 0 else None)
 
     simulate(plan, script, observer=watching)
-    return [glimpse for glimpse in watching.seen if glimpse.operations]
+    return [snapshot for snapshot in watching.seen if snapshot.operations]
 
 
 LONG = {"executor": "shared-iterations", "iterations": 6_000}
@@ -54,7 +54,7 @@ LONG = {"executor": "shared-iterations", "iterations": 6_000}
 
 def test_percentiles_of_each_operation_are_told(make_plan: MakePlan, watching: Watching) -> None:
     plan = make_plan(["load_pet"], load=LONG, setup={"pets": 1})
-    last = glimpses(plan, watching)[-1]
+    last = snapshots(plan, watching)[-1]
     (operation,) = last.operations
     assert (operation.name, operation.failed) == ("load_pet", 0)
     assert operation.ok > 0
@@ -87,7 +87,7 @@ def test_thresholds_that_would_fail_now_or_nearly_are_at_risk(
     make_plan: MakePlan, watching: Watching, threshold: str, at_risk: bool
 ) -> None:
     plan = make_plan(["load_pet"], load=LONG, setup={"pets": 1}, thresholds=[threshold])
-    last = glimpses(plan, watching)[-1]
+    last = snapshots(plan, watching)[-1]
     assert [threshold in risk for risk in last.at_risk] == [True] * at_risk
 
 
@@ -95,13 +95,13 @@ def test_thresholds_that_would_fail_now_or_nearly_are_at_risk(
 def test_thresholds_of_a_phase_are_told_with_its_name(make_plan: MakePlan, watching: Watching) -> None:
     phases = [{"name": "rush", "load": LONG, "flow": ["load_pet"], "thresholds": ["latency.p50 < 1us"]}]
     plan = make_plan([], phases=phases, setup={"pets": 1})
-    assert glimpses(plan, watching)[-1].at_risk[0].startswith("rush: latency.p50 < 1us")
+    assert snapshots(plan, watching)[-1].at_risk[0].startswith("rush: latency.p50 < 1us")
 
 
 @pytest.mark.slow
 def test_failures_are_told(make_plan: MakePlan, watching: Watching) -> None:
     plan = make_plan(["load_pet"], load=LONG, setup={"pets": 1}, thresholds=["success_rate == 100%"])
-    last = glimpses(plan, watching, every=10)[-1]
+    last = snapshots(plan, watching, every=10)[-1]
     assert last.operations[0].failed > 0
     assert last.at_risk[0].startswith("success_rate == 100%")
 
@@ -112,7 +112,7 @@ def test_it_looks_no_more_often_than_a_twentieth_of_the_time(make_plan: MakePlan
     measurement = Measurement(make_plan(["load_pet"], setup={"pets": 1}))
     measurement.began_ns = 0
     times = iter([10.0, 12.0, 51.9, 52.1, 52.2])
-    glances = glancing.Glances(measurement, clock_s=lambda: next(times))
-    first = glances.latest(1)
-    assert glances.latest(2) is first  # 2 s of looking are followed by 40 s of rest
-    assert glances.latest(3) is not first
+    snapshots = threshold_watch.Snapshots(measurement, clock_s=lambda: next(times))
+    first = snapshots.latest(1)
+    assert snapshots.latest(2) is first  # 2 s of looking are followed by 40 s of rest
+    assert snapshots.latest(3) is not first
