@@ -11,9 +11,8 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from perfcli.executors import Load
+from perfcli.operations import Step
 from perfcli.scenario.models import Phase, Scenario
-from perfcli.scenario.operation import TalkSettings
-from perfcli.scenario.steps import Step
 from perfcli.units import parse_duration_ns
 
 _SEED_BITS = 32  # short enough to copy from a terminal by hand
@@ -143,7 +142,7 @@ class ExecutionPlan(BaseModel):
     @property
     def _uses_ai(self) -> bool:
         scenario = self.scenario
-        answers = any(isinstance(step, TalkSettings) for phase in self.phases for step in phase.flow)
+        answers = any(step.waits_for_ai for phase in self.phases for step in phase.flow)
         return answers and scenario.target.starts_engine and parse_duration_ns(scenario.engine.ai.latency) > 0
 
 

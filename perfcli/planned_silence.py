@@ -6,9 +6,8 @@ from collections.abc import Sequence
 from itertools import chain
 
 from perfcli.executors import Share
+from perfcli.operations.base import StepSettings
 from perfcli.plan import ExecutionPlan, PlannedPhase
-from perfcli.scenario.operation import StepSettings, TalkSettings
-from perfcli.scenario.steps import Sleep
 from perfcli.units import parse_duration_ns
 
 _JITTER_AT_MOST = 10  # standard deviations: no normal draw goes beyond in a lifetime of runs
@@ -40,16 +39,16 @@ def step_silence_ns(plan: ExecutionPlan, phase: PlannedPhase) -> int:
     """The longest planned time from the end of one operation of a vu to the end of its next."""
     pause_ns = phase.load.think_time.longest_ns
     if phase.phase.is_mix:
-        sleeps_ns = [step.duration_ns for step in phase.flow if isinstance(step, Sleep)]
-        calls_ns = [_call_ns(plan, step) for step in phase.flow if not isinstance(step, Sleep)]
+        sleeps_ns = [step.pause_ns for step in phase.flow]
+        calls_ns = [_call_ns(plan, step) for step in phase.flow if not step.is_pause]
         return pause_ns + max(sleeps_ns, default=0) + max(calls_ns)
     longest_ns = 0
     # twice: the vu thinks between two iterations
     for step in chain(phase.flow, (None,), phase.flow):
         if step is None:
             pause_ns = pause_ns + phase.load.think_time.longest_ns
-        elif isinstance(step, Sleep):
-            pause_ns += step.duration_ns
+        elif step.is_pause:
+            pause_ns += step.pause_ns
         else:
             longest_ns = max(longest_ns, pause_ns + _call_ns(plan, step))
             pause_ns = 0
@@ -58,20 +57,20 @@ def step_silence_ns(plan: ExecutionPlan, phase: PlannedPhase) -> int:
 
 def iteration_ns(plan: ExecutionPlan, phase: PlannedPhase) -> int:
     """What one iteration may take by plan: its sleeps, its think time, the AI's answers and the steps' timeouts."""
-    steps_ns = (step.duration_ns if isinstance(step, Sleep) else _call_ns(plan, step) for step in phase.flow)
+    steps_ns = (step.pause_ns or _call_ns(plan, step) for step in phase.flow)
     return phase.load.think_time.longest_ns + sum(steps_ns)
 
 
 def longest_call_ns(plan: ExecutionPlan) -> int:
     """What the scenario lets any call take: a step's timeout, or the AI's answer."""
-    steps = (step for phase in plan.phases for step in phase.flow if not isinstance(step, Sleep))
+    steps = (step for phase in plan.phases for step in phase.flow if not step.is_pause)
     return max(_call_ns(plan, step) for step in steps)
 
 
 def _call_ns(plan: ExecutionPlan, step: StepSettings) -> int:
     ai = plan.scenario.engine.ai
     answer_ns = parse_duration_ns(ai.latency) + _JITTER_AT_MOST * parse_duration_ns(ai.jitter)
-    return max(step.timeout_ns or 0, answer_ns if isinstance(step, TalkSettings) else 0)
+    return max(step.timeout_ns or 0, answer_ns if step.waits_for_ai else 0)
 
 
 def _schedule_gap_ns(phases: Sequence[PlannedPhase], share: Share) -> int:

@@ -26,16 +26,16 @@ from perfcli.agent.timed_calls import TimedCaller, TimedOut
 from perfcli.line import Line, open_line
 from perfcli.monitor import Reading
 from perfcli.observer import Observer
+from perfcli.operations.base import StepSettings
+from perfcli.operations.call import Call
+from perfcli.operations.pets import CREATED_PET, created_user, set_up_user
+from perfcli.operations.save_canaries import SaveCanary, key_in, save_name, saves_in
 from perfcli.plan import ExecutionPlan
 from perfcli.results import RunResult
 from perfcli.run import StopRequest, run_scenario
-from perfcli.scenario.operation import CareSettings, CreationSettings, StepSettings, TalkSettings
-from perfcli.scenario.steps import SavePet, Sleep
-from perfcli.targets.marks import telling_reads
-from perfcli.targets.naming import SaveMark, created_user, key_in, save_name, saves_in, set_up_user
-from perfcli.targets.protocol import Call, Failure, LivesIn, call_within
+from perfcli.scenario.canary_mode import telling_reads
+from perfcli.targets.protocol import Failure, LivesIn
 from perfcli.units import format_duration
-from perfcli.workload import CREATED_PET
 
 
 class SimulatedTime:
@@ -177,9 +177,9 @@ class ScriptedTarget:
 
     def calls(self, vu: int, shown: array[int]) -> list[Call | None]:
         """The scenario's steps, scripted."""
-        telling = telling_reads(self._plan, self._plan.phase_of(vu))
+        telling = telling_reads(self._scenario, self._plan.phase_of(vu).phase)
         return [
-            call_within(step, None if isinstance(step, Sleep) else self._call(vu, step, shown, tells=place in telling))
+            None if step.is_pause else step.within_timeout(self._call(vu, step, shown, tells=place in telling))
             for place, step in enumerate(self._plan.flow_of(vu))
         ]
 
@@ -206,7 +206,7 @@ class ScriptedTarget:
     def _call(self, vu: int, step: StepSettings, shown: array[int], *, tells: bool) -> Call:
         def arguments(user: int, choice: int) -> tuple[int, int]:
             self.performed.setdefault(vu, []).append((step.label, user, choice))
-            self._begun[vu] += isinstance(step, SavePet) and user != CREATED_PET
+            self._begun[vu] += step.effects.saves_pet and user != CREATED_PET
             return user, choice
 
         def invoke(user: int, choice: int) -> Behaviour:
@@ -229,20 +229,18 @@ class ScriptedTarget:
         return Call(arguments, invoke, check)
 
     def _store(self, vu: int, step: StepSettings, user: int, choice: int) -> None:
-        match step:
-            case CreationSettings():
-                self._write("INSERT INTO digipals VALUES (?, '', 1)", created_user(vu, self._created[vu]))
-                self._created[vu] += 1
-            case TalkSettings() | CareSettings():
-                owner = self._owner(vu, user)
-                words = step.texts if isinstance(step, TalkSettings) else step.actions
-                self._write("INSERT INTO interactions VALUES (?, ?, 1)", owner, words[choice])
-            case SavePet():
-                owner = self._owner(vu, user)
-                self._saved[owner] += 1
-                mark = SaveMark(self._begun[vu], vu, noted=False).text
-                name = save_name(self._saved[owner]) if user == CREATED_PET else mark
-                self._write("UPDATE digipals SET name = ? WHERE user_id = ?", name, owner)
+        effects = step.effects
+        if effects.creates_pet:
+            self._write("INSERT INTO digipals VALUES (?, '', 1)", created_user(vu, self._created[vu]))
+            self._created[vu] += 1
+        if effects.texts:
+            self._write("INSERT INTO interactions VALUES (?, ?, 1)", self._owner(vu, user), effects.texts[choice])
+        if effects.saves_pet:
+            owner = self._owner(vu, user)
+            self._saved[owner] += 1
+            canary = SaveCanary(self._begun[vu], vu, noted=False).text
+            name = save_name(self._saved[owner]) if user == CREATED_PET else canary
+            self._write("UPDATE digipals SET name = ? WHERE user_id = ?", name, owner)
 
     def _owner(self, vu: int, user: int) -> str:
         return created_user(vu, self._created[vu] - 1) if user == CREATED_PET else set_up_user(user)

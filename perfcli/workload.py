@@ -15,17 +15,11 @@ from operator import rshift
 from random import Random
 from typing import Final, Literal
 
+from perfcli.operations.base import StepSettings
+from perfcli.operations.pets import CREATED_PET, NO_PET
 from perfcli.plan import PlannedPhase
-from perfcli.scenario.marking import follows_creation
-from perfcli.scenario.operation import StepSettings
-from perfcli.scenario.steps import Sleep
+from perfcli.scenario.canary_mode import follows_creation
 from perfcli.scenario.users import Zipf
-
-CREATED_PET: Final = -1
-"""The user index of the pet that the same iteration created."""
-
-NO_PET: Final = -2
-"""The user index of a step that acts on no pet."""
 
 _USER_SHIFT: Final = 24
 _STEP_SHIFT: Final = 50
@@ -152,4 +146,4 @@ def _zipf_edges(pets: int, exponent: float) -> list[float]:
 
 def pauses(planned: PlannedPhase) -> frozenset[int]:
     """The places in the flow that are pauses, not operations."""
-    return frozenset(place for place, step in enumerate(planned.flow) if isinstance(step, Sleep))
+    return frozenset(place for place, step in enumerate(planned.flow) if step.is_pause)

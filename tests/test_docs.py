@@ -32,12 +32,12 @@ from perfcli.history import level_shift
 from perfcli.history.baseline import save_baseline
 from perfcli.history.store import Store
 from perfcli.inference.rank_tests import signed_rank_p
+from perfcli.operations import STEP_MODELS
 from perfcli.report.doc_tables import PARTS, documents, regenerated
 from perfcli.report.writing import JOB_SUMMARY
 from perfcli.scenario.library import shipped_scenarios
 from perfcli.scenario.loader import ScenarioFileError, load_scenario
 from perfcli.scenario.models import Scenario
-from perfcli.scenario.steps import STEP_MODELS
 from perfcli.thresholds import OPERATORS
 
 ROOT = Path(__file__).parent.parent

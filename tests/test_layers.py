@@ -131,9 +131,14 @@ def test_a_target_imports_mcp_only_where_it_is_asked_for() -> None:
     assert not [n for n in imports(ROOT / "perfcli/targets/choice.py", only_at_import=True) if ".mcp" in n]
 
 
-def test_only_targets_import_the_engine() -> None:
-    users = {room_of(m) for m in modules("perfcli") if any(n.split(".")[0] == "digipal" for n in imports(m))}
-    assert users == {"targets"}
+@pytest.mark.parametrize(("only_at_import", "rooms"), [(False, {"operations", "targets"}), (True, {"targets"})])
+def test_only_targets_and_bound_operations_import_the_engine(only_at_import: bool, rooms: set[str]) -> None:
+    users = {
+        room_of(module)
+        for module in modules("perfcli")
+        if any(name.split(".")[0] == "digipal" for name in imports(module, only_at_import=only_at_import))
+    }
+    assert users == rooms
 
 
 def import_graph(*packages: str, only_at_import: bool = False) -> dict[str, set[str]]:

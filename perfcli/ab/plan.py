@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from perfcli.operations import Step
 from perfcli.plan import ExecutionPlan, Slices
 from perfcli.scenario.models import Phase, Scenario
-from perfcli.scenario.steps import Sleep, Step
 
 
 def prepared(plan: ExecutionPlan, *, keep_ai: bool, slowdown: float = 0.0) -> ExecutionPlan:
@@ -36,7 +36,7 @@ def _bare(scenario: Scenario, *, keep_ai: bool) -> Scenario:
 
 
 def _bare_phase(phase: Phase) -> Phase:
-    flow = [_bare_step(step) for step in phase.flow if not isinstance(step, Sleep)]
+    flow = [_bare_step(step) for step in phase.flow if not step.is_pause]
     return phase.model_copy(update={"flow": flow, "thresholds": [], "growth": None})
 
 

@@ -10,10 +10,9 @@ from dataclasses import dataclass
 
 from perfcli.agent.outcomes import Outcomes
 from perfcli.agent.timed_calls import TimedCaller
+from perfcli.operations.base import StepSettings, needed_steps
+from perfcli.operations.call import Call
 from perfcli.recorder import OK, SKIPPED, Recorder
-from perfcli.scenario.operation import StepSettings, needed_steps
-from perfcli.scenario.steps import Sleep
-from perfcli.targets.protocol import Call
 
 BoundStep = Callable[[int, int, int], int]
 """(user index, choice, packed draw) → does the step, records it, returns the clock's reading after it, in ns."""
@@ -112,8 +111,7 @@ class StepBinder:
         return step
 
     def _pause(self, settings: StepSettings) -> BoundStep:
-        assert isinstance(settings, Sleep)
-        duration_ns, now_ns, pause = settings.duration_ns, self.now_ns, self.pause
+        duration_ns, now_ns, pause = settings.pause_ns, self.now_ns, self.pause
 
         def step(user: int, choice: int, packed: int) -> int:
             pause(duration_ns)

@@ -12,9 +12,6 @@ from pathlib import Path
 from socket import socket
 
 # what a target needs beside its engine: the harness's memory, not the engine's
-import perfcli.targets.checks
-import perfcli.targets.marks
-import perfcli.targets.pets  # noqa: F401
 from perfcli.agent.channel import Channel
 from perfcli.agent.engine_import import use_engine
 from perfcli.agent.inspection.inspector import EngineInspector

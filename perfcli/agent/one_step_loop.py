@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterator, Sequence
 
 from perfcli.agent.outcomes import Outcomes
 from perfcli.clock import StopSignal
+from perfcli.operations.call import Call
 from perfcli.recorder import Recorder
-from perfcli.targets.protocol import Call
 from perfcli.workload import Draw
 
 Loop = Callable[[Iterator[object], Iterator[Sequence[Draw]], int], None]

@@ -9,9 +9,10 @@ from threading import Lock
 from typing import Any, Final
 
 from perfcli.agent.timed_calls import TimedOut
-from perfcli.targets.checks import CATEGORIES
+from perfcli.operations.call import StepImpossible
+from perfcli.operations.checks import CATEGORIES
 from perfcli.targets.examples import example_of_answer, example_of_error
-from perfcli.targets.protocol import EngineGone, Failure, StepImpossible
+from perfcli.targets.protocol import EngineGone, Failure
 
 MOST_KINDS: Final = 50
 """Beyond this many kinds, new ones are counted under their first word: a message that never repeats is no kind."""

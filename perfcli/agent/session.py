@@ -29,10 +29,11 @@ from perfcli.executors.arrivals import LATE_START_NS
 from perfcli.executors.base import BoundedSchedule, Share
 from perfcli.executors.constant_vus import steady
 from perfcli.executors.per_vu_iterations import for_each_vu
+from perfcli.operations.call import Call
 from perfcli.plan import ExecutionPlan, PlannedPhase
 from perfcli.recorder import Recorder
-from perfcli.targets.kinds import named
-from perfcli.targets.protocol import Call, EngineGone, Target
+from perfcli.targets.error_kinds import named
+from perfcli.targets.protocol import EngineGone, Target
 from perfcli.wire import Answers, Done, Failed, LivesIn, LoadOver, Opened, Outcome, PhaseOver, Profiled, Stage, Wave
 from perfcli.workload import Stream, Workload
 

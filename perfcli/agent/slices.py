@@ -12,8 +12,8 @@ from perfcli.agent.threads import Threads
 from perfcli.agent.vu import VirtualUser
 from perfcli.clock import Clock
 from perfcli.executors.per_vu_iterations import for_each_vu
+from perfcli.operations.call import Call
 from perfcli.plan import ExecutionPlan
-from perfcli.targets.protocol import Call
 from perfcli.wire import Slice, Sliced
 from perfcli.workload import Workload
 

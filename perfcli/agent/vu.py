@@ -11,9 +11,9 @@ from perfcli.agent.outcomes import Outcomes
 from perfcli.agent.timed_calls import TimedCaller
 from perfcli.clock import Clock, StopSignal
 from perfcli.executors import Schedule
+from perfcli.operations.base import StepSettings
+from perfcli.operations.call import Call
 from perfcli.recorder import FLUSH_INTERVAL_NS, Recorder
-from perfcli.scenario.operation import StepSettings
-from perfcli.targets.protocol import Call
 from perfcli.workload import Draw, Workload
 
 

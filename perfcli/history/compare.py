@@ -17,9 +17,9 @@ from typing import Final
 from perfcli.errors import Verdict
 from perfcli.history.fingerprint import differences
 from perfcli.history.level_shift import MARGIN, Change, Sides, judge
-from perfcli.history.waiting import waits_for_ai
 from perfcli.inference.estimates import two_sample
 from perfcli.results import TOTAL, BaselineComparison, LoadSlice, OperationChange, RunResult
+from perfcli.scenario.models import Scenario
 
 Slices = Mapping[str, Sequence[LoadSlice]]
 _GRAVEST_FIRST: Final[tuple[Change, ...]] = ("regression", "inconclusive", "improvement", "no change")
@@ -67,7 +67,7 @@ def _obstacles(base: RunResult, now: RunResult) -> list[str]:
 
 
 def _sides(base: RunResult, now: RunResult) -> list[Sides]:
-    waiting = waits_for_ai(now.scenario)
+    waiting = Scenario.model_validate(now.scenario).waits_for_ai
     cpu = _cpu_ratio(base, now)
     names = [name for name in now.slices if base.slices.get(name) or now.slices[name]]
     sides = [_side(name, base.slices.get(name, ()), now.slices[name], cpu, in_time=name in waiting) for name in names]

@@ -19,9 +19,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from perfcli.errors import UsageError
 from perfcli.figures import METRICS, Better
 from perfcli.history.kept_runs import Subject, comparable, observed, subject_of
-from perfcli.history.waiting import waits_for_ai
 from perfcli.inference.change_point import Change, changes
 from perfcli.results import RunResult
+from perfcli.scenario.models import Scenario
 from perfcli.units import Unit
 
 TREND_SCHEMA_VERSION: Final = 1
@@ -135,7 +135,7 @@ def _p50s(run: RunResult) -> list[Subject]:
 
 def _waiting(run: RunResult) -> frozenset[str]:
     try:
-        return waits_for_ai(run.scenario)
+        return Scenario.model_validate(run.scenario).waits_for_ai
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(map(str, first["loc"]))

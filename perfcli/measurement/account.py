@@ -8,11 +8,10 @@ from typing import NamedTuple
 
 from perfcli.measurement.conservation import CareCounts, Cared
 from perfcli.measurement.saves import SetUpSaves, shown_in
-from perfcli.measurement.tallies import Entry, FlowTallies, Newcomers, Tally, proof_of, words_of
+from perfcli.measurement.tallies import Entry, FlowTallies, Newcomers, Tally
+from perfcli.operations.pets import created_user, set_up_user
 from perfcli.plan import ExecutionPlan
 from perfcli.recorder import Frame
-from perfcli.scenario.operation import CareSettings, TalkSettings
-from perfcli.targets.naming import created_user, set_up_user
 
 
 class Expected(NamedTuple):
@@ -63,8 +62,8 @@ class Account:
         """The interactions of every user: of the setup by text, of newcomers all together."""
         by_user: defaultdict[int, defaultdict[str, Tally]] = defaultdict(lambda: defaultdict(Tally))
         for entry in self._entries():
-            text = words_of(entry.step)[entry.choice]
-            by_user[entry.user][text].add(proof_of(entry.step, entry.choice), entry.right, entry.unsure)
+            text = entry.effects.texts[entry.choice]
+            by_user[entry.user][text].add(entry.effects.proof(entry.choice), entry.right, entry.unsure)
         for user, tallies in by_user.items():
             yield set_up_user(user), [Expected({text}, tally) for text, tally in tallies.items()]
         for vu, newcomers in self._newcomers.items():
@@ -77,11 +76,11 @@ class Account:
         talked_to = set()
         for entry in self._entries():
             user = set_up_user(entry.user)
-            if isinstance(entry.step, TalkSettings):
+            if entry.effects.changes_attributes:
                 talked_to.add(user)
-            elif isinstance(entry.step, CareSettings):
-                action = entry.step.actions[entry.choice]
-                by_user[user][action].add(proof_of(entry.step, entry.choice), entry.right, entry.unsure)
+            elif entry.effects.gains is not None:
+                action = entry.effects.texts[entry.choice]
+                by_user[user][action].add(entry.effects.proof(entry.choice), entry.right, entry.unsure)
         return {
             user: {action: CareCounts(tally.acknowledged, tally.unsure) for action, tally in tallies.items()}
             for user, tallies in by_user.items()

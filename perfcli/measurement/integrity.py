@@ -18,10 +18,11 @@ from perfcli.measurement.account import Account, Expected
 from perfcli.measurement.conservation import Cared
 from perfcli.measurement.registers import Registers, Stored
 from perfcli.measurement.stored import StoredInteractions, StoredPets, open_stored
+from perfcli.operations.pets import set_up_user
+from perfcli.operations.save_canaries import UNSAVED, key_in, save_canary, saves_in, split_key
 from perfcli.plan import ExecutionPlan
 from perfcli.recorder import Frame
 from perfcli.results import Integrity, SaveCounts
-from perfcli.targets.naming import UNSAVED, key_in, save_mark, saves_in, set_up_user, split_key
 
 _MOST_EXAMPLES: Final = 5
 
@@ -196,7 +197,7 @@ def _compare_notes(
     user: str, acknowledged: int, rows: Iterable[StoredInteractions], registers: Registers
 ) -> Iterator[Finding]:
     """Each save bears a mark of its own, so its note can be stored once and no more."""
-    marked = ((row, save_mark(row.text)) for row in rows)
+    marked = ((row, save_canary(row.text)) for row in rows)
     notes = {mark: row.succeeded + row.refused for row, mark in marked if mark}
     # what was not acknowledged may be stored or not, and makes good for nothing
     lost = acknowledged - sum(not registers.is_unsure(mark.key) for mark in notes)

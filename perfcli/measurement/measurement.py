@@ -24,7 +24,6 @@ from perfcli.pool.fidelity import Fidelity
 from perfcli.recorder import Frame
 from perfcli.results import Inspection, Integrity
 from perfcli.results.findings import Findings
-from perfcli.scenario.operation import CareSettings, CreationSettings, TalkSettings
 from perfcli.wire import Answers, HeldUp, Inspected, LoadOver, Message, Opened, Outcome, PhaseOver, Profiled, Wave
 from perfcli.workload import places
 
@@ -234,12 +233,11 @@ class Measurement:
 
     def stored(self, phase: PlannedPhase, what: Literal["pets", "interactions"]) -> SizeOverTime:
         """How many pets or interactions were stored at any time of a phase."""
-        stores = CreationSettings if what == "pets" else (TalkSettings, CareSettings)
         before = self.plan.scenario.setup.pets if what == "pets" else 0
         for earlier in self.plan.phases[: phase.index + 1]:
             warmed_up = self._warmed_up[earlier.index]
-            before += sum(warmed_up[place] for place, step in enumerate(earlier.flow) if isinstance(step, stores))
-            labels = {step.label for step in earlier.flow if isinstance(step, stores)}
+            before += sum(warmed_up[place] for place, step in enumerate(earlier.flow) if step.effects.adds(what))
+            labels = {step.label for step in earlier.flow if step.effects.adds(what)}
             operations = [samples for label in labels for samples in self.samples.select(label, earlier.index)]
             if earlier.index < phase.index:
                 before += sum(samples.ok for samples in operations)

@@ -17,8 +17,7 @@ from perfcli.metrics.windows import worst_window
 from perfcli.plan import PlannedPhase
 from perfcli.recorder import FLUSH_INTERVAL_NS
 from perfcli.results import TOTAL, GrowthResult, LatencySummary, OperationResult, PhaseResult
-from perfcli.scenario.marking import marking_of
-from perfcli.scenario.steps import LoadPet, Status
+from perfcli.scenario.canary_mode import canary_mode_of
 from perfcli.thresholds import Threshold
 from perfcli.units import NS_PER_S
 
@@ -188,9 +187,9 @@ class Part:
 
     def _torn_reads(self, phases: Sequence[PlannedPhase]) -> int | None:
         """Reads of partly another save; None if no pet bears marks, or none is read."""
-        reads = {step.label for phase in phases for step in phase.flow if isinstance(step, LoadPet | Status)}
+        reads = {step.label for phase in phases for step in phase.flow if step.reads}
         tried = any(each.ok + each.failed for label in reads for each in self._select(label))
-        if not tried or not marking_of(self._measurement.plan.scenario).has_marks:
+        if not tried or not canary_mode_of(self._measurement.plan.scenario).in_fields:
             return None
         return self._samples.categories(self._select("")).get("torn", 0)
 

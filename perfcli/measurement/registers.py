@@ -17,7 +17,7 @@ from bisect import bisect_left
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
-from perfcli.targets.naming import UNSAVED, split_key
+from perfcli.operations.save_canaries import UNSAVED, split_key
 
 HORIZON_NS: Final = 1_000_000_000
 """Operations of different vus become known in another order than they happened: so long is waited for late ones."""

@@ -7,12 +7,10 @@ from collections.abc import Collection, Mapping
 from typing import NamedTuple
 
 from perfcli.measurement.registers import Registers
+from perfcli.operations.save_canaries import CanaryMode, save_key
 from perfcli.plan import ExecutionPlan
 from perfcli.recorder import OK, SKIPPED, Frame
-from perfcli.scenario.marking import Marking, marking_of
-from perfcli.scenario.steps import SavePet
-from perfcli.targets.marks import telling_reads
-from perfcli.targets.naming import save_key
+from perfcli.scenario.canary_mode import canary_mode_of, telling_reads
 from perfcli.workload import places, unpack
 
 
@@ -43,15 +41,15 @@ class SetUpSaves:
         """Acknowledged saves."""
         self.noted: Counter[int] = Counter()
         """Those of them that left a note, by pet."""
-        marking = marking_of(plan.scenario)
-        self._has_marks = marking.has_marks
-        self._needs_notes = marking is Marking.NOTES_ONLY
+        mode = canary_mode_of(plan.scenario)
+        self._in_fields = mode.in_fields
+        self._needs_notes = mode is CanaryMode.NOTES_ONLY
         self._numbers: Counter[int] = Counter()
         self._plan = plan
         self._flows = [
             _Flow(
-                {place: step.history for place, step in enumerate(planned.flow) if isinstance(step, SavePet)},
-                telling_reads(plan, planned),
+                {place: step.effects.leaves_note for place, step in enumerate(planned.flow) if step.effects.saves_pet},
+                telling_reads(plan.scenario, planned.phase),
             )
             for planned in plan.phases
         ]
@@ -93,7 +91,7 @@ class SetUpSaves:
             self.acknowledged += 1
             if noted:
                 self.noted[user] += 1
-        if self._has_marks:
+        if self._in_fields:
             begin_ns = frame.starts[index]
             end_ns = begin_ns + frame.durations[index]
             # a save with a note is looked for by its note, whatever replaced it

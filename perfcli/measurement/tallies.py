@@ -6,23 +6,13 @@ from array import array
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from enum import Enum, auto
 from typing import NamedTuple
 
+from perfcli.operations.base import StepSettings
+from perfcli.operations.effects import Effects, Proof
+from perfcli.operations.pets import CREATED_PET
 from perfcli.recorder import OK, SKIPPED
-from perfcli.scenario.operation import NEEDS_ENERGY, CareSettings, CreationSettings, StepSettings, TalkSettings
-from perfcli.scenario.steps import SavePet
-from perfcli.workload import CREATED_PET, places, unpack
-
-Spoken = TalkSettings | CareSettings
-
-
-class Proof(Enum):
-    """What a right answer to an interaction proves."""
-
-    SUCCEEDED = auto()  # it is stored, as a success
-    STORED = auto()  # it is stored, as a success or a refusal
-    NOTHING = auto()  # it may have been a refusal that the engine need not store
+from perfcli.workload import places, unpack
 
 
 @dataclass(slots=True)
@@ -65,7 +55,7 @@ class Tally:
 class Entry(NamedTuple):
     """What was said to one pet of the setup with one variant of one step."""
 
-    step: Spoken
+    effects: Effects
     user: int
     choice: int
     right: int  # answered rightly
@@ -77,9 +67,10 @@ class FlowTallies:
 
     def __init__(self, flow: Sequence[StepSettings]) -> None:
         self.flow = flow
-        self.speaks = any(isinstance(step, Spoken) for step in flow)
-        self.creates = any(isinstance(step, CreationSettings) for step in flow)
-        self._speaking = frozenset(place for place, step in enumerate(flow) if isinstance(step, Spoken))
+        self._effects = [step.effects for step in flow]
+        self.speaks = any(each.texts for each in self._effects)
+        self.creates = any(each.creates_pet for each in self._effects)
+        self._speaking = frozenset(place for place, each in enumerate(self._effects) if each.texts)
         self._right: Counter[int] = Counter()
         self._unsure: Counter[int] = Counter()
 
@@ -100,9 +91,9 @@ class FlowTallies:
         """All that was done to pets of the setup."""
         for draw, right in self._right.items():
             place, user, choice = unpack(draw)
-            step = self.flow[place]
-            if user >= 0 and isinstance(step, Spoken):
-                yield Entry(step, user, choice, right, self._unsure[draw])
+            effects = self._effects[place]
+            if user >= 0 and effects.texts:
+                yield Entry(effects, user, choice, right, self._unsure[draw])
 
 
 class Newcomers:
@@ -113,7 +104,7 @@ class Newcomers:
     """
 
     def __init__(self, flow: Sequence[StepSettings], reads: Mapping[int, bool]) -> None:
-        self.words = frozenset(word for step in flow if isinstance(step, Spoken) for word in words_of(step))
+        self.words = frozenset(text for step in flow for text in step.effects.texts)
         self.created = array("b")
         self.saves = array("l")
         """How many saves each must count in its name at least."""
@@ -124,7 +115,7 @@ class Newcomers:
         self._last_is_unread = self._may_be_overwritten = False
         self._proven = {proof: array("i") for proof in Proof}
         self._reads = reads
-        self._columns = [self._columns_of(step) for step in flow]
+        self._columns = [self._columns_of(step.effects) for step in flow]
 
     def add(self, draws: array[int], failures: Mapping[int, int], shown: Mapping[int, int]) -> None:
         """Count the samples of a frame; `shown` are the saves that reads saw, by index."""
@@ -157,16 +148,13 @@ class Newcomers:
         proven = self._proven
         return Tally(*(proven[proof][number] for proof in (Proof.SUCCEEDED, Proof.STORED, Proof.NOTHING)))
 
-    def _columns_of(self, step: StepSettings) -> Sequence[array[int]]:
+    def _columns_of(self, effects: Effects) -> Sequence[array[int]]:
         """Where a right answer counts, by choice; nowhere for steps that store nothing."""
-        match step:
-            case CreationSettings():
-                return [self.created]
-            case SavePet():
-                return [self.saves]
-            case TalkSettings() | CareSettings():
-                return [self._proven[proof_of(step, choice)] for choice in range(step.choices)]
-        return []
+        if effects.creates_pet:
+            return [self.created]
+        if effects.saves_pet:
+            return [self.saves]
+        return [self._proven[effects.proof(choice)] for choice in range(len(effects.texts))]
 
     def _save(self, *, right: bool) -> None:
         """Count a save; once one was not acknowledged, it may take effect after all that follow."""
@@ -188,16 +176,3 @@ class Newcomers:
         for column in (self.saves, *self._proven.values()):
             column.append(0)
         self.created.append(right)
-
-
-def proof_of(step: Spoken, choice: int) -> Proof:
-    """What a right answer proves: talk is stored whatever the pet makes of it, care where it was carried out."""
-    if not step.accept_refusal:
-        return Proof.SUCCEEDED
-    tires = isinstance(step, CareSettings) and step.actions[choice] in NEEDS_ENERGY
-    return Proof.NOTHING if tires else Proof.STORED
-
-
-def words_of(step: Spoken) -> Sequence[str]:
-    """What the interactions of a step are stored with as `user_input`, by choice."""
-    return step.texts if isinstance(step, TalkSettings) else step.actions

@@ -1,5 +1,92 @@
-"""Operations: what a step of a flow does. Files of your own import `Context` and `operation` from here."""
+"""What a flow can do: one file per operation, with its settings, its binding to engines, its check and its effects."""
 
+from __future__ import annotations
+
+from typing import Annotated, Any, Final, get_args
+
+from pydantic import BaseModel, BeforeValidator, Field
+
+from perfcli.operations.available_actions import GetAvailableActions
+from perfcli.operations.base import StepSettings
+from perfcli.operations.care import ApplyCareAction, Care
+from perfcli.operations.create_pet import CreateNewPet, CreatePet
+from perfcli.operations.evict import Evict
+from perfcli.operations.interact import Interact, InteractWithPet
+from perfcli.operations.load_pet import LoadPet
 from perfcli.operations.own.context import Context, operation
+from perfcli.operations.save_pet import SavePet
+from perfcli.operations.sleep import Sleep
+from perfcli.operations.statistics import GetPetStatistics, Statistics
+from perfcli.operations.status import GetPetStatus, Status
+from perfcli.operations.trigger_evolution import TriggerEvolution
 
-__all__ = ["Context", "operation"]
+_AnyStep = (
+    CreatePet
+    | LoadPet
+    | SavePet
+    | Interact
+    | Care
+    | Status
+    | Statistics
+    | Evict
+    | GetPetStatus
+    | InteractWithPet
+    | ApplyCareAction
+    | CreateNewPet
+    | GetPetStatistics
+    | TriggerEvolution
+    | GetAvailableActions
+    | Sleep
+)
+
+STEP_MODELS: Final[dict[str, type[StepSettings]]] = {
+    model.model_fields["operation"].default: model for model in get_args(_AnyStep)
+}
+OPERATIONS: Final = tuple(STEP_MODELS)
+
+
+def spread(step: Any) -> Any:
+    """`- load_pet`, `- load_pet: {weight: 8}` and `- sleep: 50ms` as the models read them.
+
+    Raises:
+        ValueError: the step is not one operation with its settings.
+    """
+    if isinstance(step, BaseModel):
+        return step
+    operation, settings = (step, None) if isinstance(step, str) else _single_key(step)
+    if operation not in STEP_MODELS:
+        return {"operation": operation}
+    model = STEP_MODELS[operation]
+    if model.short_key and not isinstance(settings, dict):
+        if settings is None:
+            raise ValueError(f"{operation} needs its time: write {operation}: 50ms")
+        settings = {model.short_key: settings}
+    if not isinstance(settings, dict | None):
+        if model.list_key and isinstance(settings, str):
+            raise ValueError(f"{operation} has settings: write {operation}: {{{model.list_key}: [{settings:.60}]}}")
+        raise ValueError(f"{operation}: expected settings such as {{weight: 8}}, not {settings!r:.60}")
+    return {**(settings or {}), "operation": operation}
+
+
+def _single_key(step: Any) -> tuple[str, Any]:
+    if not isinstance(step, dict) or not step:
+        raise ValueError("a step is the name of an operation, alone or with its settings: load_pet: {weight: 8}")
+    if isinstance(step.get("operation"), str):
+        return step["operation"], {key: value for key, value in step.items() if key != "operation"}
+    if len(step) > 1:
+        raise ValueError(_crowded(step))
+    operation, settings = next(iter(step.items()))
+    return str(operation), settings
+
+
+def _crowded(step: dict[Any, Any]) -> str:
+    operations = [key for key in step if key in STEP_MODELS]
+    if len(operations) == 1:
+        setting = next(key for key in step if key not in STEP_MODELS)
+        return f"{str(setting)!r:.60} stands beside {operations[0]}: indent it below, to be one of its settings"
+    return f"a step holds one operation, not {len(step)}: start each with its own dash"
+
+
+Step = Annotated[_AnyStep, Field(discriminator="operation"), BeforeValidator(spread)]
+
+__all__ = ["OPERATIONS", "STEP_MODELS", "Context", "Step", "operation", "spread"]

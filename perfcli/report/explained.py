@@ -12,10 +12,10 @@ from rich.text import Text
 
 from perfcli.errors import UsageError
 from perfcli.figures import METRICS, STATISTICS, Metric, is_statistic
+from perfcli.operations import STEP_MODELS
+from perfcli.operations.base import StepSettings
 from perfcli.report.layout import INDENT, Hanging, labelled
 from perfcli.report.openmetrics import PREFIX, families_of
-from perfcli.scenario.operation import StepSettings
-from perfcli.scenario.steps import STEP_MODELS
 from perfcli.scenario.target import McpSettings
 from perfcli.thresholds import did_you_mean
 from perfcli.units import format_quantity
@@ -128,8 +128,8 @@ def _of_operation(operation: str, model: type[StepSettings]) -> Iterator[tuple[s
     for name in own:
         yield name, _setting(model, name)
     yield "besides", f"{', '.join(StepSettings.model_fields)}, as of every step"
-    if operation == "sleep":
-        yield "step", "sleep: 50ms"
+    if model.is_pause:
+        yield "step", f"{operation}: 50ms"
     else:
         yield (
             "needs",

@@ -10,9 +10,9 @@ from io import StringIO
 from pathlib import Path
 from typing import Any, Final
 
+from perfcli.operations.base import MOST_CHOICES
 from perfcli.scenario.models import MOST_STEPS
 from perfcli.scenario.node import Node
-from perfcli.scenario.operation import MOST_CHOICES
 from perfcli.scenario.problems import KeyPath, Location, Problem, ScenarioFileError, legible, shown
 from perfcli.scenario.source import FileKind, read_text
 from perfcli.thresholds import did_you_mean

@@ -20,10 +20,10 @@ from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 from perfcli import units
 from perfcli.executors import Load
 from perfcli.executors.fields import DurationText, kind
+from perfcli.operations import Step
+from perfcli.operations.base import NAME_PATTERN
 from perfcli.operations.own.declared import OperationFile
 from perfcli.results import OperationSource
-from perfcli.scenario.operation import NAME_PATTERN
-from perfcli.scenario.steps import Sleep, Step
 from perfcli.scenario.target import EmbeddedSettings, Target
 from perfcli.scenario.users import OWN, Users
 from perfcli.thresholds import Threshold, parse_threshold
@@ -196,7 +196,7 @@ class Phase(_Section):
     @property
     def labels(self) -> list[str]:
         """The names operations are recorded under, in the order of the flow, each once."""
-        return list(dict.fromkeys(step.label for step in self.flow if not isinstance(step, Sleep)))
+        return list(dict.fromkeys(step.label for step in self.flow if not step.is_pause))
 
     @property
     def names_when_run(self) -> list[str]:
@@ -266,6 +266,13 @@ class Scenario(_Section):
         """Plain data for a result: with the names of the files of own operations, without their sources."""
         names = [file.shown for file in self.operations]
         return {**self.model_dump(mode="json", exclude={"operations"}), "operations": names}
+
+    @property
+    def waits_for_ai(self) -> frozenset[str]:
+        """The labels of operations that the simulated AI answers after a delay."""
+        if not units.parse_duration_ns(self.engine.ai.latency):
+            return frozenset()
+        return frozenset(step.label for phase in self.phases_to_run for step in phase.flow if step.waits_for_ai)
 
     def asks_for(self, metric_name: str) -> bool:
         """Whether a threshold, of the whole or of a phase, names the metric; what nobody asks for need not be found."""

@@ -10,9 +10,9 @@ from pydantic import BaseModel
 from pydantic_core import ErrorDetails
 
 from perfcli.executors import EXECUTORS, LOAD_MODELS
+from perfcli.operations.base import NAME_PATTERN
 from perfcli.scenario.models import Scenario
 from perfcli.scenario.node import Node
-from perfcli.scenario.operation import NAME_PATTERN
 from perfcli.scenario.problems import KeyPath, Location, Problem, first_problems, legible, shown
 from perfcli.thresholds import did_you_mean
 

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from perfcli.executors import LOAD_MODELS
+from perfcli.operations import STEP_MODELS
 from perfcli.scenario.schema import Definition, scenario_schema, text_types
-from perfcli.scenario.steps import STEP_MODELS
 from perfcli.scenario.target import TARGET_MODELS
 
 _INTRODUCTION: Final = """# Scenario reference

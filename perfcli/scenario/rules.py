@@ -7,11 +7,10 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Final, NamedTuple
 
+from perfcli.operations import STEP_MODELS, Step
 from perfcli.scenario.models import MOST_PHASES, Phase, Scenario, ThresholdRule
 from perfcli.scenario.node import Node
-from perfcli.scenario.operation import CreationSettings
 from perfcli.scenario.problems import KeyPath, Problem, legible, shown
-from perfcli.scenario.steps import STEP_MODELS, Sleep, Step
 from perfcli.scenario.target import McpSettings
 from perfcli.thresholds import Threshold, did_you_mean
 
@@ -28,7 +27,7 @@ class _Flow:
     @cached_property
     def measured(self) -> dict[str, Step]:
         """The steps that are no pauses, by their labels."""
-        return {step.label: step for step in self.steps if not isinstance(step, Sleep)}
+        return {step.label: step for step in self.steps if not step.is_pause}
 
     @property
     def is_mix(self) -> bool:
@@ -173,7 +172,7 @@ def _misfit(needed: str, flow: _Flow, before: Sequence[Step]) -> str:
     """Why a step cannot wait for the one called `needed`; "" if it can."""
     if flow.is_mix:
         return "a mix draws one step for each iteration, so no other has run before: remove the weights, or only_if"
-    labels = [step.label for step in before if not isinstance(step, Sleep)]
+    labels = [step.label for step in before if not step.is_pause]
     if needed in labels:
         return ""
     if any(step.label == needed for step in before):
@@ -212,7 +211,7 @@ def _pets(scenario: Scenario, root: Node) -> Iterator[Problem]:
 
 def _first_without_pet(flow: _Flow) -> int | None:
     for index, step in enumerate(flow.steps):
-        if isinstance(step, CreationSettings) and not flow.is_mix:
+        if step.effects.creates_pet and not flow.is_mix:
             return None
         if step.needs_pet:
             return index
@@ -221,11 +220,8 @@ def _first_without_pet(flow: _Flow) -> int | None:
 
 def _creation_like(step: Step) -> str:
     """The operation that makes a pet, of the target that the step belongs to."""
-    return next(
-        name
-        for name, model in STEP_MODELS.items()
-        if issubclass(model, CreationSettings) and model.targets == step.targets
-    )
+    models = ((name, model) for name, model in STEP_MODELS.items() if model.targets == step.targets)
+    return next(name for name, model in models if model.model_construct().effects.creates_pet)
 
 
 def _settings_without_use(scenario: Scenario, root: Node) -> Iterator[Problem]:

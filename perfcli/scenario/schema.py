@@ -12,9 +12,10 @@ from typing import Any, Final
 
 from perfcli.executors import EXECUTORS, LOAD_MODELS
 from perfcli.figures import METRICS, STATISTICS, Metric
+from perfcli.operations import STEP_MODELS
+from perfcli.operations.base import StepSettings
 from perfcli.scenario.data import LISTS
 from perfcli.scenario.models import Scenario
-from perfcli.scenario.steps import STEP_MODELS
 from perfcli.scenario.target import TARGET_MODELS
 from perfcli.thresholds import OPERATORS
 from perfcli.units import DURATION_SUFFIXES, RATE_SUFFIXES
@@ -168,14 +169,18 @@ def _written_forms() -> dict[str, Definition]:
 
 
 def _step_alone() -> Definition:
-    return _named(name for name in STEP_MODELS if name != "sleep")
+    return _named(name for name, model in STEP_MODELS.items() if not model.short_key)
 
 
 def _step_with_settings() -> Definition:
-    steps = {name: _settings(model.__name__) for name, model in STEP_MODELS.items()}
-    steps["sleep"] = _any_of(_ref("PositiveDuration"), _ref("Sleep"))
+    steps = {name: _settings_of(model) for name, model in STEP_MODELS.items()}
     described = {name: {**each, "description": STEP_MODELS[name].__doc__} for name, each in steps.items()}
     return _below_its_name(described)
+
+
+def _settings_of(model: type[StepSettings]) -> Definition:
+    """What stands behind a step's name; its short form is a duration."""
+    return _any_of(_ref("PositiveDuration"), _ref(model.__name__)) if model.short_key else _settings(model.__name__)
 
 
 def _named(names: Iterable[str]) -> Definition:

@@ -11,9 +11,9 @@ from typing import Final
 
 from perfcli.documents import write_text
 from perfcli.errors import UsageError
+from perfcli.operations.base import NAME_PATTERN
 from perfcli.outputs import check_outputs
 from perfcli.scenario.library import shipped_scenarios
-from perfcli.scenario.operation import NAME_PATTERN
 
 SCHEMA_FILE: Final = "digipal-perf.schema.json"
 _SUFFIX: Final = ".yaml"

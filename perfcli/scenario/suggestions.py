@@ -7,8 +7,8 @@ from dataclasses import replace
 from difflib import get_close_matches
 
 from perfcli.executors import EXECUTORS, LOAD_MODELS
+from perfcli.operations import OPERATIONS
 from perfcli.scenario.node import Node
-from perfcli.scenario.steps import OPERATIONS
 
 
 def take_operation_as_meant(step: Node | None) -> None:

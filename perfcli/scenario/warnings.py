@@ -4,24 +4,22 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 from perfcli.executors import Load, RampingVus
 from perfcli.executors.fields import duration_text
 from perfcli.figures import Metric, percentile_of
 from perfcli.figures.integrity import UNCHECKED
 from perfcli.metrics.statistics import LEAST_BEYOND, is_thin
-from perfcli.scenario.marking import Marking, marking_of
+from perfcli.operations.effects import Effects
+from perfcli.operations.save_canaries import CanaryMode
+from perfcli.scenario.canary_mode import canary_mode_of
 from perfcli.scenario.models import Phase, Scenario, ThresholdRule
 from perfcli.scenario.node import Node
-from perfcli.scenario.operation import NEEDS_ENERGY, CareSettings, CreationSettings, StepSettings, TalkSettings
 from perfcli.scenario.problems import KeyPath, Problem
 from perfcli.scenario.rules import LocatedRule, located_rules
-from perfcli.scenario.steps import LoadPet, SavePet, Sleep, Status
 from perfcli.thresholds import Threshold
 from perfcli.units import Unit, format_quantity
-
-_WRITES: Final = (CreationSettings, SavePet, TalkSettings, CareSettings)
 
 
 def warnings(scenario: Scenario, root: Node) -> list[Problem]:
@@ -60,14 +58,13 @@ def _spelt_out(phase: Phase | None, scenario: Scenario) -> Sequence[Phase]:
 
 def _never_measured(metric: str, scenario: Scenario, phases: Sequence[Phase]) -> str:
     """Why the load has nothing that a metric is of; the set-up's writes are no samples."""
-    steps = [step for phase in scenario.phases_to_run for step in phase.flow]
-    writes = [step for step in steps if isinstance(step, _WRITES)]
+    effects = _effects(scenario)
     why = ""
-    if metric in ("lost_writes", "stale_reads", "duplicate_writes") and not writes:
+    if metric in ("lost_writes", "stale_reads", "duplicate_writes") and not any(each.is_write for each in effects):
         why = "no step of the load writes, and the set-up's writes are no samples"
-    elif metric in ("lost_writes", "stale_reads") and not any(map(_can_be_checked, writes)):
-        why = f"its saves are unchecked, as {UNCHECKED}" if marking_of(scenario) is Marking.NOTES_ONLY else ""
-    elif metric == "lost_updates" and not any(isinstance(step, CareSettings) for step in steps):
+    elif metric in ("lost_writes", "stale_reads") and not any(each.is_always_checked for each in effects):
+        why = f"its saves are unchecked, as {UNCHECKED}" if canary_mode_of(scenario) is CanaryMode.NOTES_ONLY else ""
+    elif metric == "lost_updates" and all(each.gains is None for each in effects):
         why = "it is of care actions, and no step is one"
     elif metric == "torn_reads":
         why = _never_torn(scenario, phases)
@@ -78,27 +75,24 @@ def _never_measured(metric: str, scenario: Scenario, phases: Sequence[Phase]) ->
 
 def _unchecked_saves(metric: str, scenario: Scenario) -> str:
     """That only other writes are held against what is stored."""
-    if metric != "lost_writes" or marking_of(scenario) is not Marking.NOTES_ONLY:
+    if metric != "lost_writes" or canary_mode_of(scenario) is not CanaryMode.NOTES_ONLY:
         return ""
-    saves = [step for phase in scenario.phases_to_run for step in phase.flow if isinstance(step, SavePet)]
-    return "" if all(step.history for step in saves) else f"leaves saves unchecked: {UNCHECKED}"
+    are_noted = all(each.leaves_note for each in _effects(scenario) if each.saves_pet)
+    return "" if are_noted else f"leaves saves unchecked: {UNCHECKED}"
 
 
-def _can_be_checked(step: StepSettings) -> bool:
-    """Whether what a step writes can be looked for even if vus share pets, talk to them and care for them."""
-    if isinstance(step, SavePet):
-        return step.history
-    # a tired pet refuses some actions, and a refusal need not be stored
-    return not (isinstance(step, CareSettings) and step.accept_refusal and NEEDS_ENERGY.issuperset(step.actions))
+def _effects(scenario: Scenario) -> list[Effects]:
+    """What each step of the load stores."""
+    return [step.effects for phase in scenario.phases_to_run for step in phase.flow]
 
 
 def _never_torn(scenario: Scenario, phases: Sequence[Phase]) -> str:
-    if not any(isinstance(step, LoadPet | Status) for phase in phases for step in phase.flow):
+    if not any(step.reads for phase in phases for step in phase.flow):
         return "it is of load_pet and status, and no step is one"
-    match marking_of(scenario):
-        case Marking.NOTHING:
+    match canary_mode_of(scenario):
+        case CanaryMode.NONE:
             return "no step saves a pet of the set-up, so no read can tell"
-        case Marking.NOTES_ONLY:
+        case CanaryMode.NOTES_ONLY:
             return "vus that share pets also talk to them or care for them, so saves cannot mark them"
     return ""
 
@@ -126,7 +120,7 @@ def _most_samples(threshold: Threshold, phase: Phase) -> float | None:
     if threshold.metric.name == "schedule_lag":
         return iterations if phase.load.is_open else 0
     of_all = sum(step.weight or 0 for step in phase.flow)
-    meant = [step for step in phase.flow if not isinstance(step, Sleep) and threshold.operation in ("", step.label)]
+    meant = [step for step in phase.flow if not step.is_pause and threshold.operation in ("", step.label)]
     return iterations * (sum(step.weight or 0 for step in meant) / of_all if phase.is_mix else len(meant))
 
 

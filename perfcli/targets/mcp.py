@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 from uuid import uuid4
@@ -11,22 +11,19 @@ from uuid import uuid4
 from mcp import Client
 
 from perfcli.errors import PerfError
+from perfcli.operations.binding import ToolError, ToolVu
+from perfcli.operations.call import Call
+from perfcli.operations.digipal_data import EGG_TYPES
+from perfcli.operations.pets import PetRef, VuPets, set_up_user
 from perfcli.plan import ExecutionPlan
 from perfcli.planned_silence import longest_call_ns
-from perfcli.scenario import tool_steps as steps
-from perfcli.scenario.operation import StepSettings
-from perfcli.scenario.steps import Sleep
 from perfcli.scenario.target import McpSettings
-from perfcli.targets import tool_checks as checks
-from perfcli.targets.kinds import kind_of
+from perfcli.targets.error_kinds import kind_of
 from perfcli.targets.mcp_server import HttpServer, server_arguments
 from perfcli.targets.mcp_sessions import LostCall, Sessions, is_cut_off
-from perfcli.targets.naming import PetRef, set_up_user
-from perfcli.targets.pets import VuPets
-from perfcli.targets.protocol import Call, EngineGone, Failure, LivesIn, call_within
+from perfcli.targets.protocol import EngineGone, Failure, LivesIn
 from perfcli.targets.sources import PACKAGE, installed_in, source_digest
 
-_EGGS: Final = ("red", "blue", "green")
 _CATEGORIES: Final = {
     "DatabaseBusyError": "busy",
     "StalePetError": "stale",
@@ -38,14 +35,6 @@ _CATEGORIES: Final = {
 """What a server's errors say of the database or the clock, by the name of their type."""
 
 Answer = dict[str, Any]
-
-
-class ToolError(Exception):
-    """A tool answered with an error; `details` are those for programs."""
-
-    def __init__(self, text: str, details: Mapping[str, Any]) -> None:
-        super().__init__(text)
-        self.details = details
 
 
 class McpTarget:
@@ -67,7 +56,7 @@ class McpTarget:
         client = self._first_session(lives_in)
         offered = {tool.name for tool in self._sessions.tools(client)}
         flows = [phase.flow for phase in self._plan.phases]
-        needed = {step.operation for flow in flows for step in flow if not isinstance(step, Sleep)}
+        needed = {step.operation for flow in flows for step in flow if not step.is_pause}
         if missing := sorted(needed - offered):
             raise PerfError(f"the MCP server has no tool {', '.join(missing)}: it offers {', '.join(sorted(offered))}")
         self._client = client
@@ -79,7 +68,7 @@ class McpTarget:
         """One user with a hatched pet for each of `setup.pets`."""
         for index in range(self._plan.scenario.setup.pets):
             user = self._prefix + set_up_user(index)
-            egg = {"egg_type": _EGGS[index % len(_EGGS)]}
+            egg = {"egg_type": EGG_TYPES[index % len(EGG_TYPES)]}
             pet = self._call(self._client, "create_new_pet", {"user_id": user, **egg})
             self._call(self._client, "trigger_evolution", {"user_id": user, "force": True})
             self._pets.append(PetRef(user, pet["id"]))
@@ -95,8 +84,9 @@ class McpTarget:
     def calls(self, vu: int, shown: array[int]) -> list[Call | None]:
         """The scenario's steps for one vu: over HTTP in a session of its own, over stdio in the only one."""
         client = self._sessions.over_http(self._url) if self._url else self._client
-        bound = _VuTools(VuPets(vu, self._pets, self._prefix), lambda *call: self._call(client, *call))
-        return [call_within(step, bound.bind(step)) for step in self._plan.flow_of(vu)]
+        bound = ToolVu(VuPets(vu, self._pets, self._prefix), lambda *call: self._call(client, *call))
+        flow = self._plan.flow_of(vu)
+        return [None if step.is_pause else step.within_timeout(step.bind_mcp(bound)) for step in flow]
 
     def classify(self, error: BaseException) -> Failure:
         """Kinds are what the server said, without the parts that differ from case to case.
@@ -157,80 +147,3 @@ class McpTarget:
         if self._server is not None:
             return self._server.is_gone()
         return self._settings.starts_engine
-
-
-class _VuTools:
-    """Binds steps to one vu's session."""
-
-    def __init__(self, pets: VuPets, call: Callable[[str, Mapping[str, Any]], Answer]) -> None:
-        self._pets = pets
-        self._call = call
-
-    def bind(self, step: StepSettings) -> Call | None:
-        match step:
-            case steps.CreateNewPet():
-                return Call(
-                    lambda user, choice: ({"user_id": self._pets.newcomer(), "egg_type": step.egg_types[choice]},),
-                    self._tool("create_new_pet"),
-                    self._welcome,
-                )
-            case steps.InteractWithPet():
-                return self._talk("interact_with_pet", "message", step.texts, "user_input", step.accept_refusal)
-            case steps.ApplyCareAction():
-                return self._talk("apply_care_action", "action", step.actions, "action", step.accept_refusal)
-            case steps.TriggerEvolution():
-                return self._on_pet(
-                    "trigger_evolution", checks.evolution, {"force": step.force}, accept_refusal=step.accept_refusal
-                )
-            case steps.GetPetStatus():
-                return self._on_pet("get_pet_status", checks.status)
-            case steps.GetPetStatistics():
-                return self._on_pet("get_pet_statistics", checks.statistics)
-            case steps.GetAvailableActions():
-                return self._on_pet("get_available_actions", checks.actions)
-        return None
-
-    def _tool(self, name: str, accept_refusal: bool = False) -> Callable[[Mapping[str, Any]], Answer]:
-        def invoke(arguments: Mapping[str, Any]) -> Answer:
-            try:
-                return self._call(name, arguments)
-            except ToolError as error:
-                # a refusal is told with what came of it; any other error is not
-                if accept_refusal and error.details.get("success") is False:
-                    return dict(error.details)
-                raise
-
-        return invoke
-
-    def _on_pet(
-        self,
-        tool: str,
-        check: Callable[[PetRef, Answer], str],
-        settings: Mapping[str, Any] | None = None,
-        *,
-        accept_refusal: bool = False,
-    ) -> Call:
-        def arguments(user: int, choice: int) -> tuple[Answer, PetRef]:
-            pet = self._pets.of(user)
-            return {"user_id": pet.user_id, **(settings or {})}, pet
-
-        invoke = self._tool(tool, accept_refusal)
-        return Call(arguments, lambda given, pet: invoke(given), lambda given, answer: check(given[1], answer))
-
-    def _talk(self, tool: str, argument: str, words: Sequence[str], echo: str, accept_refusal: bool) -> Call:
-        def check(asked: tuple[Any, ...], answer: Answer) -> str:
-            (given,) = asked
-            return checks.interaction(given["user_id"], given[argument], echo, answer, accept_refusal=accept_refusal)
-
-        return Call(
-            lambda user, choice: ({"user_id": self._pets.of(user).user_id, argument: words[choice]},),
-            self._tool(tool, accept_refusal),
-            check,
-        )
-
-    def _welcome(self, asked: tuple[Any, ...], answer: Answer) -> str:
-        (given,) = asked
-        problem = checks.created(given["user_id"], given["egg_type"], answer)
-        if not problem:
-            self._pets.welcome(PetRef(given["user_id"], answer["id"]))
-        return problem

@@ -26,16 +26,16 @@ from digipal.mcp.http import HttpListener
 from digipal.mcp.server import MCPServer
 from digipal.storage import StorageManager
 from perfcli.errors import PerfError, UsageError, Verdict
+from perfcli.operations.pets import PetRef
 from perfcli.plan import ExecutionPlan
 from perfcli.run import run_scenario
 from perfcli.scenario.target import McpSettings
 from perfcli.targets import tool_checks as checks
 from perfcli.targets.choice import make_target
-from perfcli.targets.kinds import kind_of
+from perfcli.targets.error_kinds import kind_of
 from perfcli.targets.mcp import McpTarget, ToolError
 from perfcli.targets.mcp_server import HttpServer
 from perfcli.targets.mcp_sessions import LostCall, Sessions
-from perfcli.targets.naming import PetRef
 from perfcli.targets.protocol import EngineGone
 
 ROOT = Path(__file__).parents[2]

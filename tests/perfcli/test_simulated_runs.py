@@ -12,11 +12,11 @@ import pytest
 from perfcli.errors import Verdict
 from perfcli.measurement.measurement import Measurement
 from perfcli.observer import Progress
+from perfcli.operations.call import Call
 from perfcli.report.junit import cases_of
 from perfcli.report.openmetrics import render_openmetrics
 from perfcli.results import RunResult
 from perfcli.run import StopRequest
-from perfcli.targets.protocol import Call
 from perfcli.testing import Behaviour, SimulatedPool, simulate
 
 pytestmark = pytest.mark.slow

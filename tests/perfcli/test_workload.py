@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from perfcli.operations.pets import CREATED_PET, NO_PET
 from perfcli.plan import ExecutionPlan
-from perfcli.workload import CREATED_PET, NO_PET, Workload, pack, pauses, unpack
+from perfcli.workload import Workload, pack, pauses, unpack
 
 
 def draws(plan: ExecutionPlan, vu: int, count: int, stream: Any = "load") -> list[tuple[int, int, int]]:

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from perfcli.agent.inspection.statements import StatementCounter
 from perfcli.agent.inspection.syncs import NotTold, counting_syncs
-from perfcli.targets.protocol import Call
+from perfcli.operations.call import Call
 
 OPERATIONS: Final = 200
 """About so many operations of each vu that counts."""

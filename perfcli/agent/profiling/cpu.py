@@ -17,8 +17,8 @@ from pyinstrument.session import Session
 
 from perfcli.agent.profiling import places
 from perfcli.agent.profiling.profiler import Job, Profiler
+from perfcli.operations.call import Call
 from perfcli.results.findings import CpuFindings, Findings, FlameGraph, FunctionTime
-from perfcli.targets.protocol import Call
 
 MOST_FUNCTIONS: Final = 30
 _INTERVAL_S: Final = 0.001

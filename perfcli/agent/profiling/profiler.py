@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from perfcli.targets.protocol import Call
+from perfcli.operations.call import Call
 
 if TYPE_CHECKING:
     from perfcli.results.findings import Findings

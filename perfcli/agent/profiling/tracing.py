@@ -11,8 +11,8 @@ from perfcli.agent.profiling.lock_hooks import LockHooks, LockWaits
 from perfcli.agent.profiling.profiler import Job, Profiler
 from perfcli.agent.profiling.sqlite_hooks import RawConnection, SqliteHooks
 from perfcli.agent.profiling.statements import QueryPlans, Statements, connect_to_read, figures, has_a_plan
+from perfcli.operations.call import Call
 from perfcli.results.findings import Findings, StatementFigures
-from perfcli.targets.protocol import Call
 
 _WRITE_LOCK = "the write lock of the database"
 

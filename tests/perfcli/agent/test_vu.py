@@ -16,9 +16,10 @@ from perfcli.executors import ConstantArrivalRate, Schedule
 from perfcli.executors.base import BoundedSchedule
 from perfcli.executors.constant_vus import steady
 from perfcli.executors.per_vu_iterations import for_each_vu
+from perfcli.operations.call import Call, StepImpossible
 from perfcli.plan import ExecutionPlan
 from perfcli.recorder import FLUSH_INTERVAL_NS, NOT_DUE, OK, SKIPPED, Frame, Recorder
-from perfcli.targets.protocol import Call, EngineGone, Failure, StepImpossible
+from perfcli.targets.protocol import EngineGone, Failure
 from perfcli.workload import Workload, unpack
 
 ORIGIN_NS = 1_000

@@ -15,12 +15,13 @@ import pytest
 
 from perfcli.measurement.integrity import Ledger
 from perfcli.measurement.tallies import FlowTallies
+from perfcli.operations.pets import CREATED_PET, NO_PET
+from perfcli.operations.save_canaries import SaveCanary, save_key, save_name
 from perfcli.plan import ExecutionPlan, plan_run
 from perfcli.recorder import SKIPPED
 from perfcli.results import Integrity, SaveCounts
 from perfcli.scenario.models import Scenario
-from perfcli.targets.naming import SaveMark, save_key, save_name
-from perfcli.workload import CREATED_PET, NO_PET, pack
+from perfcli.workload import pack
 from tests.perfcli.faulty import copies_database, loses_writes, stores_nothing, stores_twice
 from tests.perfcli.faulty.driving import Driven, drive_with, frame
 
@@ -182,7 +183,7 @@ def test_newcomers_are_held_to_account_each_by_itself(make_plan: MakePlan, datab
 
 
 def mark(number: int, vu: int) -> str:
-    return SaveMark(number, vu, noted=False).text
+    return SaveCanary(number, vu, noted=False).text
 
 
 @pytest.mark.parametrize("vus", [1, 2])
@@ -267,7 +268,7 @@ def test_every_save_with_a_note_is_found_even_where_pets_are_shared(make_plan: M
     plan = make_plan([{"save_pet": {"history": True}}], setup={"pets": 1}, load={"vus": 2})
     database.pets("user-0")
     for saves, vu in ((1, 0), (2, 0), (1, 1), (1, 1)):
-        database.said("user-0", SaveMark(saves, vu, noted=True).text)
+        database.said("user-0", SaveCanary(saves, vu, noted=True).text)
     integrity = verified(plan, database, frame(0, [pack(0, 0, 0)] * 3), frame(1, [pack(0, 0, 0)]))
     assert (integrity.acknowledged, integrity.lost, integrity.duplicates) == (5, 1, 1)
     assert integrity.examples[1] == "user-0: the note 'save 1 of vu1, noted' of one save is stored 2 times"

@@ -14,8 +14,8 @@ import pytest
 
 from digipal.core.attribute_engine import AttributeEngine
 from perfcli.measurement.conservation import ADDING, GAINS, Balance, CareCounts, Conservation
+from perfcli.operations.digipal_data import NEEDS_ENERGY
 from perfcli.plan import ExecutionPlan
-from perfcli.scenario.operation import NEEDS_ENERGY
 from tests.perfcli.faulty import forgets_updates
 from tests.perfcli.faulty.driving import Driven, drive_with
 

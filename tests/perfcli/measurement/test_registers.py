@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from perfcli.measurement.registers import HORIZON_NS, Registers, Stored
-from perfcli.targets.naming import UNSAVED, save_key
+from perfcli.operations.save_canaries import UNSAVED, save_key
 
 PET = 3
 MS = 1_000_000

@@ -11,10 +11,10 @@ from click.testing import CliRunner
 from perfcli.cli import cli
 from perfcli.errors import UsageError
 from perfcli.figures import METRICS
+from perfcli.operations import STEP_MODELS
 from perfcli.report.console import as_text
 from perfcli.report.explained import render_explanation
 from perfcli.report.openmetrics import PREFIX
-from perfcli.scenario.steps import STEP_MODELS
 from perfcli.thresholds import parse_threshold
 
 DOCS = Path(__file__).parents[3] / "docs"

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from perfcli.operations.care import Care
+from perfcli.operations.interact import Interact, InteractWithPet
 from perfcli.plan import ExecutionPlan, plan_run
 from perfcli.scenario.loader import load_scenario
-from perfcli.scenario.operation import CareSettings, TalkSettings
 from perfcli.scenario.overrides import parse_set
 
 Mistakes = Callable[..., list[str]]
@@ -23,7 +24,7 @@ def talking_from(texts: str, operation: str = "interact") -> str:
 
 def texts_of(path: Path) -> list[str]:
     (step,) = load_scenario(path).flow
-    assert isinstance(step, TalkSettings)
+    assert isinstance(step, Interact | InteractWithPet)
     return step.texts
 
 
@@ -71,7 +72,7 @@ def test_an_option_names_a_file_of_the_working_directory(written: Write) -> None
     (elsewhere / "s.yaml").write_text(path.read_text())
     path.with_name("words.csv").write_text("text\nhello\n")
     (step,) = load_scenario(elsewhere / "s.yaml", [parse_set("flow.0={interact: {texts: {csv: words.csv}}}")]).flow
-    assert isinstance(step, TalkSettings)
+    assert isinstance(step, Interact | InteractWithPet)
     assert step.texts == ["hello"]
 
 
@@ -85,9 +86,9 @@ def test_lists_actions_variables_and_phases(written: Write, monkeypatch: pytest.
     path.with_name("actions.csv").write_text("action\nmeat\nrest\n")
     scenario = load_scenario(path)
     (care,), (talk,) = scenario.phases_to_run[0].flow, scenario.flow
-    assert isinstance(care, CareSettings)
+    assert isinstance(care, Care)
     assert care.actions == ["meat", "rest"]
-    assert isinstance(talk, TalkSettings)
+    assert isinstance(talk, Interact)
     assert (talk.texts, talk.picks_at_random) == (["hello"], True)
 
 

@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 from perfcli import thresholds
+from perfcli.operations import OPERATIONS, STEP_MODELS
 from perfcli.scenario import models
 from perfcli.scenario.loader import load_scenario
 from perfcli.scenario.models import Scenario
 from perfcli.scenario.overrides import parse_set
-from perfcli.scenario.steps import OPERATIONS, STEP_MODELS
 
 Mistakes = Callable[..., list[str]]
 HEAD = "name: x\nload: {executor: shared-iterations, iterations: 1}\n"

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from perfcli.operations.base import needed_steps
+from perfcli.operations.save_pet import SavePet
 from perfcli.scenario.loader import load_scenario
-from perfcli.scenario.operation import needed_steps
-from perfcli.scenario.steps import SavePet
 
 Mistakes = Callable[..., list[str]]
 Write = Callable[[str], Path]

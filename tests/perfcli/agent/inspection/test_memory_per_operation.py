@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from perfcli.agent.inspection.counting import MOST_PASSES, Costs
-from perfcli.targets.protocol import Call
+from perfcli.operations.call import Call
 
 pytestmark = pytest.mark.slow
 

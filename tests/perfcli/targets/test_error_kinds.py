@@ -21,8 +21,8 @@ from perfcli.monitor import JointProbe, ProcessProbe, Reading
 from perfcli.plan import ExecutionPlan
 from perfcli.report.html import render_html
 from perfcli.run import run_scenario
+from perfcli.targets.error_kinds import kind_of, kind_of_error, named
 from perfcli.targets.examples import clean, example_of_answer, example_of_error
-from perfcli.targets.kinds import kind_of, kind_of_error, named
 from perfcli.targets.protocol import Failure
 from perfcli.testing import Behaviour, SimulatedPool, SimulatedTime, SteadyProbe, simulate
 

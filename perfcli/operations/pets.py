@@ -1,12 +1,34 @@
-"""Which pets a vu acts on: those of the setup, and the one it created in this iteration."""
+"""Whose pets operations act on: those of the setup, and the one that the same iteration created."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import Final, NamedTuple
 
-from perfcli.targets.naming import PetRef, created_user
-from perfcli.targets.protocol import StepImpossible
-from perfcli.workload import CREATED_PET
+from perfcli.operations.call import StepImpossible
+
+CREATED_PET: Final = -1
+"""The user index of the pet that the same iteration created."""
+
+NO_PET: Final = -2
+"""The user index of a step that acts on no pet."""
+
+
+class PetRef(NamedTuple):
+    """A pet the load acts on."""
+
+    user_id: str
+    pet_id: str
+
+
+def set_up_user(index: int) -> str:
+    """The user id of the pet with this index in the setup."""
+    return f"user-{index}"
+
+
+def created_user(vu: int, number: int) -> str:
+    """The user id of the n-th pet (from 0) that a vu tried to create."""
+    return f"vu{vu}-{number}"
 
 
 class VuPets:
@@ -24,7 +46,11 @@ class VuPets:
         self._tried = 0
 
     def of(self, user: int) -> PetRef:
-        """The pet of a user index; StepImpossible where it should have been created and was not."""
+        """The pet of a user index.
+
+        Raises:
+            StepImpossible: it should have been created, and was not.
+        """
         if user != CREATED_PET:
             return self.set_up[user]
         if self._created is None:

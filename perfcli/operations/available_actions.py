@@ -1,0 +1,26 @@
+"""The tool get_available_actions: the care actions the pet is ready for."""
+
+from __future__ import annotations
+
+from typing import ClassVar, Literal
+
+from perfcli.operations.base import StepSettings
+from perfcli.operations.binding import ToolVu
+from perfcli.operations.call import Call
+from perfcli.operations.checks import WRONG, ToolAnswer, expect_user
+from perfcli.operations.pets import PetRef
+
+
+class GetAvailableActions(StepSettings):
+    """The care actions the pet is ready for."""
+
+    targets: ClassVar[tuple[str, ...]] = ("mcp",)
+    operation: Literal["get_available_actions"] = "get_available_actions"
+
+    def bind_mcp(self, vu: ToolVu) -> Call:
+        """There is always something to do, if only feeding."""
+        return vu.on_pet("get_available_actions", _expect_actions)
+
+
+def _expect_actions(expected: PetRef, answer: ToolAnswer) -> str:
+    return expect_user(expected.user_id, answer) or ("" if answer.get("actions") else WRONG + "no actions")

@@ -1,0 +1,132 @@
+"""What every operation has: the settings of a step, and the facts that the rest of the tool asks it for."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Annotated, ClassVar, Final, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+from perfcli.executors.fields import PositiveDurationText
+from perfcli.figures import METRICS
+from perfcli.operations.binding import EmbeddedVu, ToolVu
+from perfcli.operations.call import Call
+from perfcli.operations.effects import NO_EFFECTS, Effects
+from perfcli.operations.own.declared import CounterUnit
+from perfcli.units import parse_duration_ns
+
+Order = Annotated[Literal["in_order", "random"], Field(description="in which order they are taken")]
+MOST_CHOICES: Final = 10_000  # as many as a CSV file may have rows
+NAME_PATTERN: Final = r"^[a-zA-Z][a-zA-Z0-9_-]{0,63}$"
+
+
+class StepSettings(BaseModel):
+    """What any step can be told.
+
+    An operation is a subclass in a file of its own. It declares the key `operation`, its settings, and those of the
+    facts below that differ; nothing outside this room asks which operation a step is.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+    targets: ClassVar[tuple[str, ...]] = ("embedded",)
+    """The targets that offer it: for each of them it overrides `bind_…`."""
+    needs_pet: ClassVar[bool] = True
+    """Whether it acts on a pet that exists."""
+    is_pause: ClassVar[bool] = False
+    """Whether it only waits: never a call of the engine, never a sample."""
+    waits_for_ai: ClassVar[bool] = False
+    """Whether the simulated AI answers it, so that its time does not follow the machine's speed."""
+    reads: ClassVar[bool] = False
+    """Whether it reads a pet whose fields show which save they come from."""
+    short_key: ClassVar[str] = ""
+    """The setting that a value right behind the operation's name stands for, as in `sleep: 50ms`."""
+    list_key: ClassVar[str] = ""
+    """The list of words that people put right behind the name by mistake."""
+
+    name: str = Field(default="", max_length=64, description="name in tables and thresholds; the operation by default")
+    weight: float | None = Field(
+        default=None, gt=0, le=1e9, allow_inf_nan=False, description="share of a mix; on every step or on none"
+    )
+    only_if: str = Field(default="", description="do it only if this step of the same iteration succeeded")
+    timeout: PositiveDurationText | None = Field(default=None, description="give up on the operation after so long")
+
+    @field_validator("name")
+    @classmethod
+    def _plain(cls, name: str) -> str:
+        if name and not re.fullmatch(NAME_PATTERN, name):
+            raise ValueError("a name holds letters, digits, _ and - only, and begins with a letter")
+        if name in METRICS:
+            raise ValueError(f"{name!r} is a metric: thresholds could not tell them apart")
+        return name
+
+    @property
+    def timeout_ns(self) -> int | None:
+        """How long the operation may take, in nanoseconds; None without a limit."""
+        return parse_duration_ns(self.timeout) if self.timeout else None
+
+    @property
+    def label(self) -> str:
+        """The name samples are recorded under."""
+        operation: str = self.operation  # type: ignore[attr-defined]
+        return self.name or operation
+
+    @property
+    def choices(self) -> int:
+        """How many variants the step chooses from (texts, actions); 1 if there is nothing to choose."""
+        return 1
+
+    @property
+    def counters(self) -> Mapping[str, CounterUnit]:
+        """What it counts beside its times, by name, with units."""
+        return {}
+
+    @property
+    def picks_at_random(self) -> bool:
+        """Whether the variant is drawn at random instead of taken in order."""
+        return getattr(self, "order", "in_order") == "random"
+
+    @property
+    def effects(self) -> Effects:
+        """What a right answer must leave in the database."""
+        return NO_EFFECTS
+
+    @property
+    def reads_database(self) -> bool:
+        """Of a step that reads: whether the database answers, and not the engine's cache."""
+        return False
+
+    @property
+    def pause_ns(self) -> int:
+        """How long it waits, in nanoseconds; 0 for all but pauses."""
+        return 0
+
+    def bind_embedded(self, vu: EmbeddedVu, place: int) -> Call:
+        """The call for one vu of an engine in this process; `place` is the step's place in the flow.
+
+        Raises:
+            AttributeError: the engine lacks a method that the operation needs.
+        """
+        raise TypeError(f"{self.label} does not go with an engine in process")
+
+    def bind_mcp(self, vu: ToolVu) -> Call:
+        """The call for one vu of an MCP server."""
+        raise TypeError(f"{self.label} does not go with an MCP server")
+
+    def within_timeout(self, call: Call) -> Call:
+        """The call, with the step's timeout."""
+        return call._replace(timeout_ns=self.timeout_ns or 0)
+
+
+def needed_steps(flow: Sequence[StepSettings]) -> list[int | None]:
+    """For each step of a flow, the place of the one it is done only after; None if it needs none.
+
+    Of several steps with the same label it is the last one before.
+    """
+    latest: dict[str, int] = {}
+    needed = []
+    for place, step in enumerate(flow):
+        needed.append(latest.get(step.only_if))
+        latest[step.label] = place
+    return needed

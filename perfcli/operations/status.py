@@ -1,0 +1,40 @@
+"""status, and the tool get_pet_status: the pet's state."""
+
+from __future__ import annotations
+
+from typing import ClassVar, Literal
+
+from perfcli.operations.base import StepSettings
+from perfcli.operations.binding import EmbeddedVu, ToolVu
+from perfcli.operations.call import Call
+from perfcli.operations.checks import WRONG, ToolAnswer, expect_identity
+from perfcli.operations.pets import PetRef
+
+
+class Status(StepSettings):
+    """The pet's state."""
+
+    reads: ClassVar[bool] = True
+
+    operation: Literal["status"] = "status"
+
+    def bind_embedded(self, vu: EmbeddedVu, place: int) -> Call:
+        """The state must be of a whole pet, the user's own."""
+        return vu.read(place, vu.core.get_pet_state)
+
+
+class GetPetStatus(StepSettings):
+    """The pet's state, by its tool."""
+
+    targets: ClassVar[tuple[str, ...]] = ("mcp",)
+    operation: Literal["get_pet_status"] = "get_pet_status"
+
+    def bind_mcp(self, vu: ToolVu) -> Call:
+        """The state must be there, and of this user's pet."""
+        return vu.on_pet("get_pet_status", _expect_state)
+
+
+def _expect_state(expected: PetRef, answer: ToolAnswer) -> str:
+    if not answer.get("attributes"):
+        return WRONG + "no state"
+    return expect_identity(expected, answer.get("user_id"), answer.get("id"))

@@ -1,0 +1,31 @@
+"""The tool trigger_evolution: the pet evolves, if it is ready or forced to."""
+
+from __future__ import annotations
+
+from typing import ClassVar, Literal
+
+from pydantic import Field
+
+from perfcli.operations.base import StepSettings
+from perfcli.operations.binding import ToolVu
+from perfcli.operations.call import Call
+from perfcli.operations.checks import WRONG, ToolAnswer, expect_user
+from perfcli.operations.pets import PetRef
+
+
+class TriggerEvolution(StepSettings):
+    """The pet evolves, if it is ready or forced to."""
+
+    targets: ClassVar[tuple[str, ...]] = ("mcp",)
+    operation: Literal["trigger_evolution"] = "trigger_evolution"
+    force: bool = Field(default=False, description="evolve even a pet that is not ready")
+    accept_refusal: bool = Field(default=False, description="count a pet that does not evolve as a success")
+
+    def bind_mcp(self, vu: ToolVu) -> Call:
+        """The answer must name both stages."""
+        return vu.on_pet("trigger_evolution", _expect_stages, {"force": self.force}, accept_refusal=self.accept_refusal)
+
+
+def _expect_stages(expected: PetRef, answer: ToolAnswer) -> str:
+    has_both = answer.get("old_stage") and answer.get("new_stage")
+    return expect_user(expected.user_id, answer) or ("" if has_both else WRONG + "no stages")
