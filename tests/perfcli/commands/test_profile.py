@@ -23,8 +23,8 @@ from perfcli.run import StopRequest
 from perfcli.scenario.loader import load_scenario
 from tests.perfcli.faulty.checkout import make_checkout
 
-ROOT = Path(__file__).parents[2]
-PLANTED = Path(__file__).parent / "profiling" / "planted.py"
+ROOT = Path(__file__).parents[3]
+PLANTED = Path(__file__).parents[1] / "profiling" / "planted.py"
 ITERATIONS = 30
 
 

@@ -15,7 +15,7 @@ from click.testing import CliRunner
 from perfcli.cli import cli
 from perfcli.errors import UsageError
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 Invoke = Callable[..., str]
 
 

@@ -29,7 +29,7 @@ from perfcli.testing import simulate
 
 pytestmark = pytest.mark.slow
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 MakePlan = Callable[..., ExecutionPlan]
 
 

@@ -16,7 +16,7 @@ from perfcli.figures import METRICS, STATISTICS
 from perfcli.scenario.library import shipped_scenarios
 from perfcli.scenario.loader import load_scenario
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 
 
 def completed(*words: str) -> list[str]:

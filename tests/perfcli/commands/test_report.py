@@ -23,7 +23,7 @@ from perfcli.testing import Behaviour, simulate
 
 pytestmark = pytest.mark.slow
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 TEXTS = ("junit", "markdown", "csv", "openmetrics")
 
 Invoke = Callable[..., Result]
