@@ -76,7 +76,7 @@ class StepBinder:
 
     def _special(self, call: Call) -> BoundStep:
         """A call with a timeout, or one that times itself."""
-        make_arguments, invoke, check, timeout_ns, block = call
+        make_arguments, invoke, check, timeout_ns, block, _ = call
         now_ns, record, outcomes = self.now_ns, self.recorder.record, self.outcomes
         caller = self.caller if timeout_ns else None
 

@@ -84,6 +84,7 @@ class Surroundings:
     """What all calls of one step by one vu have in common.
 
     Args:
+        described: the operation with its settings, e.g. "rename(length=8)".
         shown: the operation's file, as messages name it.
         path: the file name that its code objects bear.
         user_of: user index → user id; may raise `StepImpossible`.
@@ -96,6 +97,7 @@ class Surroundings:
         random: the vu's own.
     """
 
+    described: str
     shown: str
     path: str
     vu: int
@@ -124,6 +126,7 @@ class Context:
         "began_ns",
         "counts",
         "ended_ns",
+        "failed_at",
         "failure",
         "passed_cache",
         "random",
@@ -151,6 +154,8 @@ class Context:
         """When the function began, and when it returned or raised; 0 as long as it has not."""
         self.failure = ""
         """The first failed check or misuse, even if the function catches it."""
+        self.failed_at = ""
+        """The file and the line of it."""
         self.counts: dict[str, float] = {}
         self.written: dict[str, Any] = {}
         self.passed_cache = False
@@ -159,11 +164,7 @@ class Context:
     @property
     def user(self) -> str:
         """The id of the user whose pet this call acts on."""
-        if not self.acted_on:
-            if self._index < -1:
-                raise self._misuse("the scenario has no pets: add setup: {pets: 1}, or create_pet before this step")
-            self.acted_on = self._around.user_of(self._index)
-        return self.acted_on
+        return self.acted_on or self._resolve_user()
 
     @property
     def engine(self) -> Any:
@@ -233,7 +234,7 @@ class Context:
                 raise self._misuse(f"ctx.wrote({name}=…): no such field; it takes {', '.join(self._around.fields)}")
             if not isinstance(value, _PLAIN) or value != value:
                 raise self._misuse(f"ctx.wrote({name}=…) takes a text, a number or None, not {type(value).__name__}")
-        # joined in one step, as a check that fails in between must leave nothing
+        self._resolve_user()
         self.written = {**self.written, **fields}
 
     def call_tool(self, tool: str, /, **arguments: Any) -> Awaitable[Any]:
@@ -273,19 +274,29 @@ class Context:
             return f"{self._around.shown}: ctx.call_tool was not awaited"
         return ""
 
+    def _resolve_user(self) -> str:
+        if self._index < -1:
+            raise self._misuse("the scenario has no pets: add setup: {pets: 1}, or create_pet before this step")
+        self.acted_on = self._around.user_of(self._index)
+        return self.acted_on
+
+    def __repr__(self) -> str:
+        return f"{self._around.described} for {self.acted_on or 'no user'}"
+
     def _misuse(self, text: str) -> Exception:
-        return self._fail(Misuse(f"{self._around.shown}, line {self._line()}: {text}"))
+        return self._fail(Misuse(f"{self._place()}: {text}"))
 
     def _fail(self, failure: Exception) -> Exception:
-        self.failure = self.failure or str(failure)
+        if not self.failure:
+            self.failure, self.failed_at = str(failure), self._place()
         return failure
 
-    def _line(self) -> int:
+    def _place(self) -> str:
         """The line of the user's file that is being executed."""
         frame = sys._getframe(2)
         while frame.f_code.co_filename != self._around.path and frame.f_back is not None:
             frame = frame.f_back
-        return frame.f_lineno
+        return f"{self._around.shown}, line {frame.f_lineno}"
 
 
 def _private(pet: Any) -> Any:

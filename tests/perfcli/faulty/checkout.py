@@ -15,6 +15,7 @@ FAULTS = (
     "wrong_pet",
     "copies_database",
     "stores_twice",
+    "empties_backups",
     "forgets_updates",
     "tears_reads",
     "leaks",

@@ -34,6 +34,7 @@ class Sealed:
 def around(folder: Path = Path("unused"), **other: Any) -> Surroundings:
     ticks = count(1)
     given = {
+        "described": "f(length=8)",
         "shown": "mine.py",
         "path": __file__,
         "vu": 3,

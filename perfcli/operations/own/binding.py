@@ -1,0 +1,170 @@
+"""Binds a step of an own operation to one vu: a fresh context for each call, and what becomes of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine, Mapping
+from inspect import iscoroutine
+from random import Random
+from typing import TYPE_CHECKING, Any
+
+from perfcli.operations.own.context import CheckFailed, Context, Misuse, Surroundings
+from perfcli.operations.own.journal import Journal
+from perfcli.targets.protocol import Call
+
+if TYPE_CHECKING:
+    from asyncio import AbstractEventLoop
+
+    from perfcli.operations.own.loading import LoadedFile
+
+RunCoroutine = Callable[[Coroutine[Any, Any, Any]], Any]
+
+
+class OwnCall:
+    """One step of one vu, and the times of its newest call.
+
+    Args:
+        place: of the step in the flow.
+        settings: the keyword arguments of the function.
+        seed: of the draws; together with a stream it seeds `ctx.random`.
+        run_coroutine: waits for a coroutine, on the event loop of the vu or of its session.
+        evict: takes a user's pet out of the engine's cache.
+    """
+
+    def __init__(
+        self,
+        file: LoadedFile,
+        name: str,
+        settings: Mapping[str, Any],
+        around: Surroundings,
+        *,
+        place: int,
+        seed: str,
+        journal: Journal,
+        run_coroutine: RunCoroutine,
+        evict: Callable[[str], object] = lambda user: None,
+    ) -> None:
+        self._file = file
+        self._name = name
+        self._function = file.function(name)
+        self._settings = settings
+        self._has_lists = any(isinstance(value, list) for value in settings.values())
+        self._around = around
+        self._place = place
+        self._seed = seed
+        self._stream = ""
+        self._given_up = 0
+        self._journal = journal
+        self._run_coroutine = run_coroutine
+        self._evict = evict
+        self._newest = Context(around, -2)
+
+    def call(self) -> Call:
+        """What the loop calls. Its times are those of the function, or of its `ctx.timed()`."""
+        return Call(self._arguments, self._invoke, self._check, timed=self, begin=self.begin)
+
+    def begin(self, stream: str) -> None:
+        """Draw from here on as a stream ("warm-up", "load", "counting") prescribes."""
+        self._stream = stream
+        self._given_up = 0
+        self._around.random = Random(f"{self._seed}/{stream}")
+
+    @property
+    def start_ns(self) -> int:
+        """When the timed part of the newest call began; 0 if it did not."""
+        return self._newest.start_ns
+
+    @property
+    def end_ns(self) -> int:
+        """When it ended; 0 if it did not."""
+        return self._newest.end_ns
+
+    def reset(self) -> None:
+        """Nothing is left of the call before: each has a context of its own."""
+
+    def _arguments(self, user: int, choice: int) -> tuple[Context]:
+        before = self._newest
+        if before.began_ns and not before.ended_ns:
+            # it was given up and may still draw: what follows must not depend on how far it comes
+            self._given_up += 1
+            self._around.random = Random(f"{self._seed}/{self._stream}/{self._given_up}")
+        self._newest = context = Context(self._around, user)
+        self._journal.begin(context)
+        return (context,)
+
+    def _invoke(self, context: Context) -> str:
+        """Call the function; what it returns is ignored. Returns why it failed, if it said so."""
+        now_ns, settings = self._around.now_ns, self._settings
+        if self._has_lists:
+            settings = {name: value.copy() if isinstance(value, list) else value for name, value in settings.items()}
+        escaped = None
+        context.began_ns = now_ns()
+        try:
+            answer = self._function(context, **settings)
+            context.ended_ns = now_ns()
+            if iscoroutine(answer):
+                context.ended_ns = 0
+                escaped = self._run_coroutine(self._awaited(answer, context))
+        except (CheckFailed, Misuse):
+            return f"{context.failed_at}: {context.failure}"
+        except BaseException:
+            self._file.remember_lines()
+            raise
+        finally:
+            context.ended_ns = context.ended_ns or now_ns()
+        if escaped is not None:
+            raise escaped
+        return ""
+
+    async def _awaited(self, coroutine: Coroutine[Any, Any, Any], context: Context) -> BaseException | None:
+        """Wait for the function; return what would end the event loop if it were raised there."""
+        # the clock is read within, so that starting the event loop is not timed
+        now_ns = self._around.now_ns
+        context.began_ns = now_ns()
+        try:
+            await coroutine
+        except (SystemExit, KeyboardInterrupt) as error:
+            return error
+        finally:
+            context.ended_ns = now_ns()
+        return None
+
+    def _check(self, asked: tuple[Context], answer: str) -> str:
+        (context,) = asked
+        if problem := context.failure or context.unfinished():
+            return problem
+        self._journal.acknowledge(self._place, context)
+        if context.written and context.passed_cache:
+            # what the engine has in memory is older than what was stored behind its back
+            self._evict(context.user)
+        return ""
+
+
+class VuLoop:
+    """The event loop of one vu, for async functions on the embedded target."""
+
+    def __init__(self) -> None:
+        self._loop: AbstractEventLoop | None = None
+
+    def run(self, coroutine: Coroutine[Any, Any, Any]) -> Any:
+        """Run a coroutine to its end; tasks that it leaves go on with the next one."""
+        import asyncio
+
+        loop = self._loop
+        if loop is None or loop.is_running():
+            # a call that was given up may still run on the one before
+            loop = self._loop = asyncio.new_event_loop()
+        return loop.run_until_complete(coroutine)
+
+    def close(self) -> None:
+        """Cancel what is left, and close the loop."""
+        import asyncio
+
+        loop, self._loop = self._loop, None
+        if loop is None or loop.is_running():
+            return
+        tasks = asyncio.all_tasks(loop)
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            loop.run_until_complete(asyncio.gather(*tasks, return_exceptions=True))
+        loop.close()
