@@ -28,6 +28,7 @@ from perfcli.monitor import Reading
 from perfcli.observer import Observer
 from perfcli.operations.base import StepSettings
 from perfcli.operations.call import Call
+from perfcli.operations.own.binding import OwnVu
 from perfcli.operations.pets import CREATED_PET, created_user, set_up_user
 from perfcli.operations.save_canaries import SaveCanary, key_in, save_name, saves_in
 from perfcli.plan import ExecutionPlan
@@ -175,7 +176,7 @@ class ScriptedTarget:
     def join(self) -> None:
         """All is in one process."""
 
-    def calls(self, vu: int, shown: array[int]) -> list[Call | None]:
+    def calls(self, vu: int, shown: array[int], own: OwnVu) -> list[Call | None]:
         """The scenario's steps, scripted."""
         telling = telling_reads(self._scenario, self._plan.phase_of(vu).phase)
         return [

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 import traceback
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -29,9 +29,12 @@ from perfcli.executors.arrivals import LATE_START_NS
 from perfcli.executors.base import BoundedSchedule, Share
 from perfcli.executors.constant_vus import steady
 from perfcli.executors.per_vu_iterations import for_each_vu
-from perfcli.operations.call import Call
+from perfcli.operations.call import Call, begin_stream
+from perfcli.operations.own.binding import OwnVu
+from perfcli.operations.own.loading import load_files
 from perfcli.plan import ExecutionPlan, PlannedPhase
 from perfcli.recorder import Recorder
+from perfcli.scenario.canary_mode import may_share_pets
 from perfcli.targets.error_kinds import named
 from perfcli.targets.protocol import EngineGone, Target
 from perfcli.wire import Answers, Done, Failed, LivesIn, LoadOver, Opened, Outcome, PhaseOver, Profiled, Stage, Wave
@@ -104,6 +107,8 @@ class Session:
         self._profiler.engine_is_imported()
         version = target.open(lambda pid: self._channel.send(LivesIn(pid)))
         self._channel.send(Opened(version))
+        self._stage = "operations"
+        own = self._own_operations()
         self._checkpoint("opened")
         self._begin("set-up")
         if self._process == 0:
@@ -112,7 +117,7 @@ class Session:
         else:
             self._checkpoint("set up")
             target.join()
-        users = self._virtual_users(target)
+        users = self._virtual_users(target, own)
         if self._plan.slices is None:
             self._load(target, users)
         else:
@@ -131,6 +136,8 @@ class Session:
         self._begin("close")
         if self._plan.profile is not None and self._process == 0:
             self._channel.send(Profiled(self._profiler.find()))
+        for operations in own.values():
+            operations.close()
         self._channel.send(inspector.leave(target.close, self._harness_threads(users)))
 
     def _send_answers(self, answers: Iterator[str]) -> None:
@@ -196,6 +203,7 @@ class Session:
         user.recorder.begin(measured=False, now_ns=self._clock.now_ns())
 
         def do(calls: Sequence[Call | None]) -> None:
+            begin_stream(calls, "counting")
             now_ns = self._clock.now_ns()
             ends_ns = now_ns + LONGEST_PASS_NS
             schedule = for_each_vu(phase.load.vu_count, iterations, LONGEST_PASS_NS)
@@ -207,7 +215,27 @@ class Session:
     def _harness_threads(self, users: dict[int, VirtualUser]) -> list[Thread]:
         return [*self._threads.stuck, *(user.hands.thread for user in users.values() if user.hands)]
 
-    def _virtual_users(self, target: Target) -> dict[int, VirtualUser]:
+    def _own_operations(self) -> dict[int, OwnVu]:
+        """The functions of the user's own for each vu; only now is their code executed, on the engine under test."""
+        files = load_files(self._plan.scenario.operations)
+        shared = may_share_pets(self._plan.scenario)
+        folder = self._database.parent.parent / "files"
+        for recorder in self._recorders.values():
+            recorder.journal.notes_all = shared
+        return {
+            vu: OwnVu(
+                files,
+                vu,
+                self._plan.seed,
+                recorder.journal,
+                folder / f"vu-{vu}",
+                self._clock.now_ns,
+                slowdown=self._plan.slices.slowdown if self._plan.slices else 0.0,
+            )
+            for vu, recorder in self._recorders.items()
+        }
+
+    def _virtual_users(self, target: Target, own: Mapping[int, OwnVu]) -> dict[int, VirtualUser]:
         outcomes = Outcomes(
             lambda *kind: self._channel.send(Outcome(*kind)),
             target.classify,
@@ -220,7 +248,7 @@ class Session:
                 vu - self._plan.phase_of(vu).first_vu,
                 self._plan.flow_of(vu),
                 self._profiler.watched(
-                    [step.label for step in self._plan.flow_of(vu)], target.calls(vu, recorder.shown)
+                    [step.label for step in self._plan.flow_of(vu)], target.calls(vu, recorder.shown, own[vu])
                 ),
                 recorder,
                 outcomes,
@@ -267,6 +295,7 @@ class Session:
             workload = Workload(phase, self._plan.seed, user.vu, stream)
             user.recorder.begin(measured=measured, now_ns=begins_ns, is_open=measured and phase.load.is_open)
             random = Random(f"{self._plan.seed}/think/{stream}/{user.vu}").random
+            begin_stream(user.calls, stream)
             thinking = phase.load.think_time
             pause_after = thinking.pause_after(random) if thinking.longest_ns else None
             yield partial(user.run, schedule, workload, pause_after, begins_ns, ends_ns + LATE_START_NS, cut_off_ns)

@@ -12,7 +12,7 @@ from perfcli.agent.threads import Threads
 from perfcli.agent.vu import VirtualUser
 from perfcli.clock import Clock
 from perfcli.executors.per_vu_iterations import for_each_vu
-from perfcli.operations.call import Call
+from perfcli.operations.call import Call, begin_stream
 from perfcli.plan import ExecutionPlan
 from perfcli.wire import Slice, Sliced
 from perfcli.workload import Workload
@@ -41,6 +41,8 @@ class SlicedLoad:
             for vu, user in users.items()
         }
         self._workloads = {vu: Workload(plan.phase_of(vu), plan.seed, vu) for vu in users}
+        for user in self._users.values():
+            begin_stream(user.calls, "load")
 
     def run(self) -> None:
         """Do the slices that the tool asks for, until it asks for no more."""
@@ -61,6 +63,8 @@ class SlicedLoad:
 
 def _slowed(call: Call, share: float, now_ns: Callable[[], int]) -> Call:
     """A call that keeps the CPU busy for that share of its own time before it returns."""
+    if call.timed is not None:
+        return call  # it prolongs its timed part itself
     invoke = call.invoke
 
     def slow(*arguments: Any) -> Any:

@@ -73,6 +73,8 @@ class Account:
     def cared(self) -> Cared:
         """The care of pets of the setup, by user and action; without users who were talked to."""
         by_user: defaultdict[str, defaultdict[str, Tally]] = defaultdict(lambda: defaultdict(Tally))
+        if any(step.effects.may_do_anything for tallies in self._flows for step in tallies.flow):
+            return {}
         talked_to = set()
         for entry in self._entries():
             user = set_up_user(entry.user)

@@ -16,6 +16,7 @@ from typing import Final, NamedTuple
 
 from perfcli.measurement.account import Account, Expected
 from perfcli.measurement.conservation import Cared
+from perfcli.measurement.own_writes import OwnFindings, OwnWrites
 from perfcli.measurement.registers import Registers, Stored
 from perfcli.measurement.stored import StoredInteractions, StoredPets, open_stored
 from perfcli.operations.pets import set_up_user
@@ -23,6 +24,7 @@ from perfcli.operations.save_canaries import UNSAVED, key_in, save_canary, saves
 from perfcli.plan import ExecutionPlan
 from perfcli.recorder import Frame
 from perfcli.results import Integrity, SaveCounts
+from perfcli.scenario.canary_mode import own_writes_last
 
 _MOST_EXAMPLES: Final = 5
 
@@ -44,10 +46,16 @@ class Ledger:
     def __init__(self, plan: ExecutionPlan) -> None:
         self._set_up = plan.scenario.setup.pets
         self._account = Account(plan)
+        self._own = OwnWrites()
+        self._own_lasts = own_writes_last(plan.scenario)
+        flows = [phase.flow for phase in plan.phases]
+        self._others_may_talk = any(step.effects.may_do_anything for flow in flows for step in flow)
 
     def add(self, frame: Frame) -> None:
         """Take in what the samples of a frame acknowledge."""
         self._account.add(frame)
+        if frame.page.writes:
+            self._own.add(frame.page, frame.starts[0])
 
     def cared(self) -> Cared:
         """The care that was acknowledged until now, for `Conservation`."""
@@ -63,12 +71,14 @@ class Ledger:
         account = self._account
         saves = account.set_up_saves
         saves.registers.judge_all()
+        self._own.settle_all()
         acknowledged = self._acknowledged()
         try:
             with open_stored(database) as stored:
                 damaged = stored.damage()
                 names = _names(stored)
-                findings = [*self._of_pets(names), *self._of_interactions(stored, names)]
+                own = self._own.verify(stored.fields(self._own.fields), lasts=self._own_lasts)
+                findings = [*self._of_pets(names), *self._of_interactions(stored, names), *_of_own(own)]
         except sqlite3.Error as error:
             # an OperationalError says that the file is locked, missing or of other tables; not that it is damaged
             damaged = "" if isinstance(error, sqlite3.OperationalError) else str(error)
@@ -78,10 +88,10 @@ class Ledger:
                 set_up=self._set_up,
                 lost=acknowledged,
                 damaged=damaged,
-                saves=self._counts({}),
+                saves=self._counts({}, OwnFindings(self._own.acknowledged)),
                 examples=[complaint],
             )
-        counts = self._counts(names)
+        counts = self._counts(names, own)
         stale_reads = saves.registers.stale_reads + sum(each.stale_reads for each in account.newcomers)
         lost = sum(finding.lost for finding in findings) + stale_reads
         duplicates = sum(finding.duplicates for finding in findings)
@@ -107,20 +117,21 @@ class Ledger:
 
     def _saves(self) -> int:
         account = self._account
-        return account.set_up_saves.acknowledged + sum(each.acknowledged_saves for each in account.newcomers)
+        saves = account.set_up_saves.acknowledged + sum(each.acknowledged_saves for each in account.newcomers)
+        return saves + self._own.acknowledged
 
-    def _counts(self, names: _Names) -> SaveCounts:
+    def _counts(self, names: _Names, own: OwnFindings) -> SaveCounts:
         """How many saves were checked, and why the others were not."""
         saves = self._account.set_up_saves
         checked = saves.noted.total() + saves.registers.checked
         checked += sum(each.checked_saves for each in self._account.newcomers)
-        checked += sum(stored.checked for _, stored in self._registered(names))
-        acknowledged = self._saves()
+        checked += sum(stored.checked for _, stored in self._registered(names)) + own.checked
+        acknowledged, unchecked = self._saves(), saves.unchecked + own.unchecked
         return SaveCounts(
             acknowledged=acknowledged,
             checked=checked,
-            superseded=acknowledged - checked - saves.unchecked,
-            unchecked=saves.unchecked,
+            superseded=acknowledged - checked - unchecked,
+            unchecked=unchecked,
         )
 
     def _registered(self, names: _Names) -> Iterator[tuple[str, Stored]]:
@@ -149,7 +160,10 @@ class Ledger:
         rows = {user: list(texts) for user, texts in groupby(stored.interactions(), attrgetter("user"))}
         for user, all_of in self._account.interactions():
             for expected in all_of:
-                yield from _compare(user, expected, rows.get(user, []))
+                for finding in _compare(user, expected, rows.get(user, [])):
+                    # a function of the user's own may have said the same
+                    if finding.lost or not self._others_may_talk:
+                        yield finding
         saves = self._account.set_up_saves
         without_notes = set()
         for pet, acknowledged in saves.noted.items():
@@ -167,6 +181,10 @@ class Ledger:
     def _stale_reads(self) -> Iterator[str]:
         for pet, shown, latest in self._account.set_up_saves.registers.examples:
             yield f"{set_up_user(pet)}: a read showed {_in_words(shown)}, after {_in_words(latest)} was acknowledged"
+
+
+def _of_own(own: OwnFindings) -> Iterator[Finding]:
+    return (Finding(1, 0, words) for words in own.lost)
 
 
 def _names(stored: StoredPets) -> _Names:

@@ -142,8 +142,14 @@ class OwnWrites:
         """No call will become known any more."""
         self._settle(None)
 
-    def verify(self, stored: Stored) -> OwnFindings:
-        """Compare with the pets that are stored; a user without one is the account of pets' own finding."""
+    def verify(self, stored: Stored, *, lasts: bool = True) -> OwnFindings:
+        """Compare with the pets that are stored; a user without one is the account of pets' own finding.
+
+        Args:
+            lasts: whether nothing else stores these pets, so that what is written must stay.
+        """
+        if not lasts:
+            return OwnFindings(self.acknowledged, 0, self.acknowledged)
         findings = [found for user, pet in self._pets.items() for found in _of_pet(user, pet, stored.get(user, ()))]
         return OwnFindings(
             self.acknowledged,

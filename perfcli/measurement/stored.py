@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -11,6 +11,7 @@ from typing import Any, Final, NamedTuple
 _PATIENCE_S: Final = 10.0
 _MOST_FAULTS: Final = 3
 _PETS: Final = "SELECT user_id, name FROM digipals WHERE is_active = 1 ORDER BY user_id"
+_FIELDS: Final = "SELECT user_id, {} FROM digipals WHERE is_active = 1"
 _INTERACTIONS: Final = """
     SELECT user_id, user_input, SUM(success IS NOT 0), SUM(success IS 0)
     FROM interactions GROUP BY user_id, user_input ORDER BY user_id
@@ -40,6 +41,15 @@ class StoredPets:
     def pets(self) -> Iterator[tuple[str, str]]:
         """User and name of every live pet, by user."""
         yield from self._connection.execute(_PETS)
+
+    def fields(self, names: Sequence[str]) -> dict[str, list[dict[str, Any]]]:
+        """Some fields of every live pet, by user; nothing if none are named."""
+        if not names:
+            return {}
+        stored: dict[str, list[dict[str, Any]]] = {}
+        for user, *values in self._connection.execute(_FIELDS.format(", ".join(names))):
+            stored.setdefault(user, []).append(dict(zip(names, values, strict=True)))
+        return stored
 
     def interactions(self) -> Iterator[StoredInteractions]:
         """All interactions, by user and text."""

@@ -17,7 +17,7 @@ class GetAvailableActions(StepSettings):
     targets: ClassVar[tuple[str, ...]] = ("mcp",)
     operation: Literal["get_available_actions"] = "get_available_actions"
 
-    def bind_mcp(self, vu: ToolVu) -> Call:
+    def bind_mcp(self, vu: ToolVu, place: int) -> Call:
         """There is always something to do, if only feeding."""
         return vu.on_pet("get_available_actions", _expect_actions)
 

@@ -110,8 +110,8 @@ class StepSettings(BaseModel):
         """
         raise TypeError(f"{self.label} does not go with an engine in process")
 
-    def bind_mcp(self, vu: ToolVu) -> Call:
-        """The call for one vu of an MCP server."""
+    def bind_mcp(self, vu: ToolVu, place: int) -> Call:
+        """The call for one vu of an MCP server; `place` as of `bind_embedded`."""
         raise TypeError(f"{self.label} does not go with an MCP server")
 
     def within_timeout(self, call: Call) -> Call:

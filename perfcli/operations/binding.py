@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Callable, Collection, Mapping, Sequence
-from typing import Any
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from typing import Any, Final
 
 from perfcli.operations.call import Call
 from perfcli.operations.checks import TORN, ToolAnswer, expect_interaction, expect_pet, expect_tool_interaction
+from perfcli.operations.own.binding import OwnVu, Reach, RunCoroutine
 from perfcli.operations.pets import PetRef, VuPets
-from perfcli.operations.save_canaries import TORN_KEY, SaveCanaries, saves_in
+from perfcli.operations.save_canaries import CANARY_FIELDS, TORN_KEY, CanaryMode, SaveCanaries, saves_in
+
+_WRITTEN_BY_SAVES: Final = "save_pet steps of this scenario write it too; leave one of them out"
 
 
 class EmbeddedVu:
@@ -21,6 +24,7 @@ class EmbeddedVu:
         shown: takes what `telling` reads saw, which travels with the samples.
         telling: the places in the flow whose reads tell which save they saw.
         on_created: for each step, whether a step before it creates the pet it acts on.
+        own: the operations of the user's own.
     """
 
     def __init__(
@@ -32,8 +36,10 @@ class EmbeddedVu:
         shown: array[int],
         telling: Collection[int],
         on_created: Sequence[bool],
+        own: OwnVu,
     ) -> None:
         self.pets = pets
+        self._own = own
         self.canaries = canaries
         self.core = core
         self.storage = storage
@@ -91,6 +97,21 @@ class EmbeddedVu:
             lambda said, answer: expect_interaction(said[1], field, answer, accept_refusal=accept_refusal),
         )
 
+    def own(self, operation: str, settings: Mapping[str, Any], place: int) -> Call:
+        """A call of a function of the user's own, with this engine at hand."""
+        of, pets = self.pets.of, self.core.active_pets
+        reach = Reach(
+            user_of=lambda index: of(index).user_id,
+            engine=self.core,
+            storage=self.storage,
+            load_pet=self.storage.load_pet,
+            refused_fields=dict.fromkeys(CANARY_FIELDS, _WRITTEN_BY_SAVES)
+            if self.canaries.mode is not CanaryMode.NONE
+            else {},
+            evict=lambda user: pets.pop(user, None),
+        )
+        return self._own.call(operation, settings, place, reach)
+
     def _look(self, place: int) -> Callable[[Any], int] | None:
         """What tells which save a pet that was read comes from; None if nothing does."""
         if self._on_created[place]:
@@ -111,11 +132,32 @@ class ToolVu:
 
     Args:
         call_tool: (tool, arguments) → its answer; raises ToolError.
+        own: the operations of the user's own.
+        call_tool_async: `call_tool` to be awaited on the session's event loop.
+        run_coroutine: runs a coroutine on that loop and waits for it.
     """
 
-    def __init__(self, pets: VuPets, call_tool: Callable[[str, Mapping[str, Any]], ToolAnswer]) -> None:
+    def __init__(
+        self,
+        pets: VuPets,
+        call_tool: Callable[[str, Mapping[str, Any]], ToolAnswer],
+        own: OwnVu,
+        call_tool_async: Callable[[str, Mapping[str, Any]], Awaitable[ToolAnswer]],
+        run_coroutine: RunCoroutine,
+    ) -> None:
         self.pets = pets
         self.call_tool = call_tool
+        self._own = own
+        self._call_tool_async = call_tool_async
+        self._run_coroutine = run_coroutine
+
+    def own(self, operation: str, settings: Mapping[str, Any], place: int) -> Call:
+        """A call of a function of the user's own, with the tools at hand."""
+        of = self.pets.of
+        reach = Reach(
+            user_of=lambda index: of(index).user_id, call_tool=self._call_tool_async, run_coroutine=self._run_coroutine
+        )
+        return self._own.call(operation, settings, place, reach)
 
     def tool(self, name: str, *, accept_refusal: bool = False) -> Callable[[Mapping[str, Any]], ToolAnswer]:
         """A function that calls one tool."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple, Protocol
 
 Check = Callable[[tuple[Any, ...], Any], str]
@@ -43,10 +43,20 @@ class Call(NamedTuple):
     """The block of a call that times itself. What comes before it is no part of the operation; in an open model it
     makes the operation late."""
 
+    begin: Callable[[str], None] | None = None
+    """Takes the stream of draws that begins: "warm-up", "load" or "counting"; None for a call that draws nothing."""
+
     @property
     def is_plain(self) -> bool:
         """Whether the times of a call are those around `invoke`, however long it takes."""
         return not self.timeout_ns and self.timed is None
+
+
+def begin_stream(calls: Iterable[Call | None], stream: str) -> None:
+    """Have calls that draw do so from the beginning of a stream."""
+    for call in calls:
+        if call is not None and call.begin is not None:
+            call.begin(stream)
 
 
 class StepImpossible(Exception):  # noqa: N818 not an error of the engine: the step had nothing to act on

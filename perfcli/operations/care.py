@@ -77,6 +77,6 @@ class ApplyCareAction(_CareSettings):
     targets: ClassVar[tuple[str, ...]] = ("mcp",)
     operation: Literal["apply_care_action"] = "apply_care_action"
 
-    def bind_mcp(self, vu: ToolVu) -> Call:
+    def bind_mcp(self, vu: ToolVu, place: int) -> Call:
         """The answer must be about the action."""
         return vu.talk("apply_care_action", "action", self.actions, "action", accept_refusal=self.accept_refusal)

@@ -70,7 +70,7 @@ class CreateNewPet(_CreationSettings):
     targets: ClassVar[tuple[str, ...]] = ("mcp",)
     operation: Literal["create_new_pet"] = "create_new_pet"
 
-    def bind_mcp(self, vu: ToolVu) -> Call:
+    def bind_mcp(self, vu: ToolVu, place: int) -> Call:
         """The tool stores no user."""
         eggs, pets = self.egg_types, vu.pets
 

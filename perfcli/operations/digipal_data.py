@@ -56,6 +56,14 @@ PET_FIELDS: Final = (
     *("birth_time", "last_interaction", "evolution_timer", "learned_commands", "personality_traits"),
     *("current_image_path", "image_generation_prompt"),
 )
+WRITABLE_FIELDS: Final = (
+    *("name", "life_stage", "generation"),
+    *("hp", "mp", "offense", "defense", "speed", "brains"),
+    *("discipline", "happiness", "weight", "care_mistakes", "energy"),
+    *("current_image_path", "image_generation_prompt"),
+)
+"""The fields of a pet that are stored as one plain value each, under their own names."""
+
 INTERACTION_FIELDS: Final = (
     *("timestamp", "user_input", "interpreted_command", "pet_response"),
     *("attribute_changes", "success", "result"),

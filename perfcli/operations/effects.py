@@ -54,6 +54,9 @@ class Effects:
     writes_fields: bool = False
     """It sets fields of the pet to values that only the run knows."""
 
+    may_do_anything: bool = False
+    """It reaches for the engine in ways that only its author knows."""
+
     def adds(self, what: Literal["pets", "interactions"]) -> bool:
         """Whether it makes the dataset larger by one of these."""
         return self.creates_pet if what == "pets" else bool(self.texts)
@@ -75,7 +78,12 @@ class Effects:
     @property
     def changes_pet_through_engine(self) -> bool:
         """Whether the engine stores the pet it has in memory, over what others saved."""
-        return bool(self.texts or self.clears_history)
+        return bool(self.texts or self.clears_history or self.may_do_anything)
+
+    @property
+    def stores_whole_pet(self) -> bool:
+        """Whether a pet is stored that an operation of the tool's own had in memory."""
+        return bool(self.texts or self.clears_history or self.saves_pet)
 
 
 NO_EFFECTS: Final = Effects()

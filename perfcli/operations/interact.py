@@ -64,6 +64,6 @@ class InteractWithPet(_TalkSettings):
     targets: ClassVar[tuple[str, ...]] = ("mcp",)
     operation: Literal["interact_with_pet"] = "interact_with_pet"
 
-    def bind_mcp(self, vu: ToolVu) -> Call:
+    def bind_mcp(self, vu: ToolVu, place: int) -> Call:
         """The answer must be about what was said."""
         return vu.talk("interact_with_pet", "message", self.texts, "user_input", accept_refusal=self.accept_refusal)

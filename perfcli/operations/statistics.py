@@ -27,7 +27,7 @@ class GetPetStatistics(StepSettings):
     targets: ClassVar[tuple[str, ...]] = ("mcp",)
     operation: Literal["get_pet_statistics"] = "get_pet_statistics"
 
-    def bind_mcp(self, vu: ToolVu) -> Call:
+    def bind_mcp(self, vu: ToolVu, place: int) -> Call:
         """The statistics must be of this pet."""
         return vu.on_pet("get_pet_statistics", _expect_statistics)
 

@@ -29,7 +29,7 @@ class GetPetStatus(StepSettings):
     targets: ClassVar[tuple[str, ...]] = ("mcp",)
     operation: Literal["get_pet_status"] = "get_pet_status"
 
-    def bind_mcp(self, vu: ToolVu) -> Call:
+    def bind_mcp(self, vu: ToolVu, place: int) -> Call:
         """The state must be there, and of this user's pet."""
         return vu.on_pet("get_pet_status", _expect_state)
 

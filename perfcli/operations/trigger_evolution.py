@@ -21,7 +21,7 @@ class TriggerEvolution(StepSettings):
     force: bool = Field(default=False, description="evolve even a pet that is not ready")
     accept_refusal: bool = Field(default=False, description="count a pet that does not evolve as a success")
 
-    def bind_mcp(self, vu: ToolVu) -> Call:
+    def bind_mcp(self, vu: ToolVu, place: int) -> Call:
         """The answer must name both stages."""
         return vu.on_pet("trigger_evolution", _expect_stages, {"force": self.force}, accept_refusal=self.accept_refusal)
 

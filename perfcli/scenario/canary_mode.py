@@ -25,6 +25,26 @@ def canary_mode_of(scenario: Scenario) -> CanaryMode:
     return CanaryMode.NOTES_ONLY if changed else CanaryMode.ON_COPIES
 
 
+def may_share_pets(scenario: Scenario) -> bool:
+    """Whether two vus may act on one pet of the setup at a time."""
+    phases = scenario.phases_to_run
+    return not all(_vus_are_alone(phases, index, scenario.setup.pets) for index in range(len(phases)))
+
+
+def own_writes_last(scenario: Scenario) -> bool:
+    """Whether fields that own operations wrote stay so until another own operation writes them.
+
+    An engine may store the pet it has in memory, which an own operation bypassed. The harness drops it from the cache,
+    which is enough only if no other vu or process acts on the pet meanwhile.
+    """
+    phases = scenario.phases_to_run
+    stores = [_acts_on_set_up(phase, lambda effects: effects.stores_whole_pet) for phase in phases]
+    if not any(stores):
+        return True
+    outlives = scenario.pool.processes > 1 and any(phase.load.start_after is None for phase in phases[1:])
+    return not (may_share_pets(scenario) or outlives)
+
+
 def notes_vanish(scenario: Scenario) -> bool:
     """Whether steps delete what is stored with pets of the setup, the notes of saves among it."""
     return any(_acts_on_set_up(phase, lambda effects: effects.clears_history) for phase in scenario.phases_to_run)

@@ -18,6 +18,7 @@ from perfcli.errors import PerfError
 from perfcli.operations.base import StepSettings
 from perfcli.operations.binding import EmbeddedVu
 from perfcli.operations.call import Call
+from perfcli.operations.own.binding import OwnVu
 from perfcli.operations.pets import PetRef, VuPets, set_up_user
 from perfcli.operations.save_canaries import CanaryMode, SaveCanaries
 from perfcli.plan import ExecutionPlan
@@ -70,13 +71,13 @@ class EmbeddedTarget:
                 raise EngineGone(f"the pet of {user}, set up in another process, is not in the database")
             self._pets.append(PetRef(user, pet.id))
 
-    def calls(self, vu: int, shown: array[int]) -> list[Call | None]:
+    def calls(self, vu: int, shown: array[int], own: OwnVu) -> list[Call | None]:
         """The scenario's steps for one vu."""
         pets = VuPets(vu, self._pets)
         self._pets_of_vus.append(pets)
         phase = self._plan.phase_of(vu).phase
         telling, on_created = telling_reads(self._scenario, phase), follows_creation(phase)
-        bound = EmbeddedVu(pets, self._canaries, self._core, self._storage, shown, telling, on_created)
+        bound = EmbeddedVu(pets, self._canaries, self._core, self._storage, shown, telling, on_created, own)
         return [self._call(bound, step, place) for place, step in enumerate(phase.flow)]
 
     @staticmethod

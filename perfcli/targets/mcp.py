@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 from uuid import uuid4
 
 from mcp import Client
+from mcp_types import CallToolResult
 
 from perfcli.errors import PerfError
 from perfcli.operations.binding import ToolError, ToolVu
 from perfcli.operations.call import Call
 from perfcli.operations.digipal_data import EGG_TYPES
+from perfcli.operations.own.binding import OwnVu
 from perfcli.operations.pets import PetRef, VuPets, set_up_user
 from perfcli.plan import ExecutionPlan
 from perfcli.planned_silence import longest_call_ns
@@ -81,12 +84,18 @@ class McpTarget:
         """None: a tool's answer is a text for people."""
         return iter(())
 
-    def calls(self, vu: int, shown: array[int]) -> list[Call | None]:
+    def calls(self, vu: int, shown: array[int], own: OwnVu) -> list[Call | None]:
         """The scenario's steps for one vu: over HTTP in a session of its own, over stdio in the only one."""
         client = self._sessions.over_http(self._url) if self._url else self._client
-        bound = ToolVu(VuPets(vu, self._pets, self._prefix), lambda *call: self._call(client, *call))
-        flow = self._plan.flow_of(vu)
-        return [None if step.is_pause else step.within_timeout(step.bind_mcp(bound)) for step in flow]
+        bound = ToolVu(
+            VuPets(vu, self._pets, self._prefix),
+            partial(self._call, client),
+            own,
+            partial(self._call_async, client),
+            self._sessions.run,
+        )
+        flow = enumerate(self._plan.flow_of(vu))
+        return [None if step.is_pause else step.within_timeout(step.bind_mcp(bound, place)) for place, step in flow]
 
     def classify(self, error: BaseException) -> Failure:
         """Kinds are what the server said, without the parts that differ from case to case.
@@ -135,15 +144,20 @@ class McpTarget:
             raise PerfError(f"the MCP server does not start: {error}") from error
 
     def _call(self, client: Client, tool: str, arguments: Mapping[str, Any]) -> Answer:
-        result = self._sessions.call(client, tool, arguments)
-        told = result.structured_content
-        answer = told if isinstance(told, dict) else {}
-        if result.is_error:
-            raise ToolError(" ".join(getattr(part, "text", "") for part in result.content), answer)
-        return answer
+        return _answer_in(self._sessions.call(client, tool, arguments))
+
+    async def _call_async(self, client: Client, tool: str, arguments: Mapping[str, Any]) -> Answer:
+        return _answer_in(await self._sessions.call_async(client, tool, arguments))
 
     def _has_ended(self) -> bool:
         """Over stdio a broken connection is the server's end; over HTTP it may be one of many."""
         if self._server is not None:
             return self._server.is_gone()
         return self._settings.starts_engine
+
+
+def _answer_in(result: CallToolResult) -> Answer:
+    answer = result.structured_content if isinstance(result.structured_content, dict) else {}
+    if result.is_error:
+        raise ToolError(" ".join(getattr(part, "text", "") for part in result.content), answer)
+    return answer

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Coroutine, Mapping
 from contextlib import AbstractAsyncContextManager, ExitStack, asynccontextmanager
 from typing import Any, TypeVar
 
@@ -84,8 +84,13 @@ class Sessions:
         Raises:
             LostCall: over HTTP, no answer came back.
         """
+        answer: CallToolResult = self._loop.call(self.call_async, client, tool, arguments)
+        return answer
+
+    async def call_async(self, client: Client, tool: str, arguments: Mapping[str, Any]) -> CallToolResult:
+        """The same, to be awaited on the sessions' event loop."""
         try:
-            answer: CallToolResult = self._loop.call(client.call_tool, tool, dict(arguments))
+            answer: CallToolResult = await client.call_tool(tool, dict(arguments))
         except Exception as error:
             if id(client) not in self._http:
                 raise
@@ -93,6 +98,14 @@ class Sessions:
             url, http = self._http[id(client)]
             raise LostCall(reason_of(url, http, error), http.failure) from error
         return answer
+
+    def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
+        """Run a coroutine on the sessions' event loop, and wait for it."""
+
+        async def awaited() -> T:
+            return await coroutine
+
+        return self._loop.call(awaited)
 
     def close(self) -> None:
         """End all sessions, and the servers started with them.

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple, Protocol
 
 from perfcli.operations.call import Call
+from perfcli.operations.own.binding import OwnVu
 
 
 class Failure(NamedTuple):
@@ -40,7 +41,7 @@ class Target(Protocol):
     def join(self) -> None:
         """Find what another process, which shares the database, has set up."""
 
-    def calls(self, vu: int, shown: array[int]) -> Sequence[Call | None]:
+    def calls(self, vu: int, shown: array[int], own: OwnVu) -> Sequence[Call | None]:
         """The scenario's steps bound to one vu, each used by that vu's thread alone; None for a pause.
 
         Args:

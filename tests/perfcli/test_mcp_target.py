@@ -26,6 +26,8 @@ from digipal.mcp.http import HttpListener
 from digipal.mcp.server import MCPServer
 from digipal.storage import StorageManager
 from perfcli.errors import PerfError, UsageError, Verdict
+from perfcli.operations.own.binding import OwnVu
+from perfcli.operations.own.journal import Journal
 from perfcli.operations.pets import PetRef
 from perfcli.plan import ExecutionPlan
 from perfcli.run import run_scenario
@@ -290,7 +292,7 @@ class TestFailures:
 
     def test_tool_errors_by_what_they_say(self, found: Callable[..., str], opened: Callable[..., McpTarget]) -> None:
         target = opened(found(), [{"trigger_evolution": {"force": False}}])
-        call = target.calls(0, array("q"))[0]
+        call = target.calls(0, array("q"), OwnVu({}, 0, 1, Journal(), Path("unused")))[0]
         assert call is not None
         with pytest.raises(ToolError) as caught:
             call.invoke(*call.arguments(0, 0))
@@ -298,7 +300,7 @@ class TestFailures:
 
     def test_refusals_that_are_accepted(self, found: Callable[..., str], opened: Callable[..., McpTarget]) -> None:
         target = opened(found(), [{"trigger_evolution": {"accept_refusal": True}}])
-        call = target.calls(0, array("q"))[0]
+        call = target.calls(0, array("q"), OwnVu({}, 0, 1, Journal(), Path("unused")))[0]
         assert call is not None
         asked = call.arguments(0, 0)
         assert call.check(asked, call.invoke(*asked)) == ""
@@ -323,7 +325,10 @@ class TestFailures:
     @pytest.mark.slow
     def test_users_of_two_runs_do_not_meet(self, found: Callable[..., str], opened: Callable[..., McpTarget]) -> None:
         url = found()
-        calls = [opened(url, ["get_pet_status"]).calls(0, array("q"))[0] for _ in range(2)]
+        calls = [
+            opened(url, ["get_pet_status"]).calls(0, array("q"), OwnVu({}, 0, 1, Journal(), Path("unused")))[0]
+            for _ in range(2)
+        ]
         users = {call.arguments(0, 0)[0]["user_id"] for call in calls if call}
         assert len(users) == 2
 

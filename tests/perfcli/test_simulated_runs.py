@@ -205,7 +205,7 @@ def test_whatever_an_engine_raises_is_the_operations_failure(make_plan: Any, err
 
 
 def test_an_answer_that_cannot_be_read_is_a_wrong_answer(make_plan: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    def calls(self: Any, vu: int, shown: Any) -> list[Call]:
+    def calls(self: Any, vu: int, shown: Any, own: Any) -> list[Call]:
         return [Call(lambda user, choice: (), lambda: None, lambda _, answer: answer.user_id)]
 
     monkeypatch.setattr("perfcli.testing.ScriptedTarget.calls", calls)

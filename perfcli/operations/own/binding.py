@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine, Mapping
+import time
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from dataclasses import dataclass, field
 from inspect import iscoroutine
+from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING, Any
 
-from perfcli.operations.own.context import CheckFailed, Context, Misuse, Surroundings
+from perfcli.operations.call import Call
+from perfcli.operations.digipal_data import WRITABLE_FIELDS
+from perfcli.operations.own.context import CheckFailed, Context, Misuse, Surroundings, slowed
 from perfcli.operations.own.journal import Journal
-from perfcli.targets.protocol import Call
 
 if TYPE_CHECKING:
     from asyncio import AbstractEventLoop
@@ -17,6 +21,91 @@ if TYPE_CHECKING:
     from perfcli.operations.own.loading import LoadedFile
 
 RunCoroutine = Callable[[Coroutine[Any, Any, Any]], Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reach:
+    """What a target offers to functions of the user's own; the names are those of `Surroundings`.
+
+    Args:
+        run_coroutine: waits for a coroutine; None for an event loop of the vu's own.
+        evict: takes a user's pet out of the engine's cache.
+    """
+
+    user_of: Callable[[int], str]
+    engine: Any = None
+    storage: Any = None
+    load_pet: Callable[[str], Any] | None = None
+    refused_fields: Mapping[str, str] = field(default_factory=dict)
+    call_tool: Callable[[str, Mapping[str, Any]], Awaitable[Any]] | None = None
+    run_coroutine: RunCoroutine | None = None
+    evict: Callable[[str], object] = lambda user: None
+
+
+class OwnVu:
+    """The own operations of one vu.
+
+    Args:
+        files: the loaded files, by the names of their operations.
+        seed: the run's.
+        folder: where the functions of this vu may keep files.
+        slowdown: as of `Surroundings`.
+    """
+
+    def __init__(
+        self,
+        files: Mapping[str, LoadedFile],
+        vu: int,
+        seed: int,
+        journal: Journal,
+        folder: Path,
+        now_ns: Callable[[], int] = time.perf_counter_ns,
+        slowdown: float = 0.0,
+    ) -> None:
+        self._files = files
+        self._vu = vu
+        self._seed = seed
+        self._journal = journal
+        self._folder = folder
+        self._now_ns = now_ns
+        self._slowdown = slowdown
+        self._loop = VuLoop()
+        self.close = self._loop.close
+        """To be called before the engine is closed."""
+
+    def call(self, operation: str, settings: Mapping[str, Any], place: int, reach: Reach) -> Call:
+        """The call of one step."""
+        file = self._files[operation]
+        arguments = ", ".join(f"{name}={value!r:.60}" for name, value in settings.items())
+        around = Surroundings(
+            described=f"{operation}({arguments})",
+            shown=file.shown,
+            path=file.filename,
+            vu=self._vu,
+            counters=file.declared(operation).counters,
+            user_of=reach.user_of,
+            folder=self._folder,
+            now_ns=self._now_ns,
+            random=Random(0),
+            engine=reach.engine,
+            storage=reach.storage,
+            load_pet=reach.load_pet,
+            fields=WRITABLE_FIELDS,
+            refused_fields=reach.refused_fields,
+            call_tool=reach.call_tool,
+            slowdown=self._slowdown,
+        )
+        return OwnCall(
+            file,
+            operation,
+            settings,
+            around,
+            place=place,
+            seed=f"{self._seed}/own/{self._vu}/{place}",
+            journal=self._journal,
+            run_coroutine=reach.run_coroutine or self._loop.run,
+            evict=reach.evict,
+        ).call()
 
 
 class OwnCall:
@@ -44,7 +133,6 @@ class OwnCall:
         evict: Callable[[str], object] = lambda user: None,
     ) -> None:
         self._file = file
-        self._name = name
         self._function = file.function(name)
         self._settings = settings
         self._has_lists = any(isinstance(value, list) for value in settings.values())
@@ -104,6 +192,8 @@ class OwnCall:
             if iscoroutine(answer):
                 context.ended_ns = 0
                 escaped = self._run_coroutine(self._awaited(answer, context))
+            if self._around.slowdown and not context.is_timed:
+                context.ended_ns = slowed(context.began_ns, context.ended_ns, self._around.slowdown, now_ns)
         except (CheckFailed, Misuse):
             return f"{context.failed_at}: {context.failure}"
         except BaseException:

@@ -59,14 +59,15 @@ class TimedBlock:
     Between its two readings of the clock lie your block, the return from `__enter__` and the call of `__exit__`.
     """
 
-    __slots__ = ("_misuse", "_now_ns", "end_ns", "start_ns")
+    __slots__ = ("_misuse", "_now_ns", "_slowdown", "end_ns", "start_ns")
 
-    def __init__(self, now_ns: Callable[[], int], misuse: Callable[[str], Exception]) -> None:
+    def __init__(self, now_ns: Callable[[], int], misuse: Callable[[str], Exception], slowdown: float = 0.0) -> None:
         self.start_ns = 0
         """0 until the block begins."""
         self.end_ns = 0
         self._now_ns = now_ns
         self._misuse = misuse
+        self._slowdown = slowdown
 
     def __enter__(self) -> None:
         if self.start_ns:
@@ -75,8 +76,18 @@ class TimedBlock:
 
     def __exit__(self, *_: object) -> None:
         end_ns = self._now_ns()
-        # the block of a second, refused `with` around the first one ends here too
+        if self._slowdown:
+            end_ns = slowed(self.start_ns, end_ns, self._slowdown, self._now_ns)
+        # a second `with` around the same block, which was refused, does not move it
         self.end_ns = self.end_ns or end_ns
+
+
+def slowed(start_ns: int, end_ns: int, share: float, now_ns: Callable[[], int]) -> int:
+    """Keep the CPU busy for that share of a time more, and return when that is over: for `selftest`."""
+    until_ns = end_ns + round((end_ns - start_ns) * share)
+    while (at_ns := now_ns()) < until_ns:
+        pass
+    return at_ns
 
 
 @dataclass(slots=True)
@@ -95,6 +106,7 @@ class Surroundings:
         folder: where files may be kept; removed with the run.
         now_ns: the clock, in nanoseconds.
         random: the vu's own.
+        slowdown: for how much of its own time each call is prolonged.
     """
 
     described: str
@@ -112,6 +124,7 @@ class Surroundings:
     fields: Collection[str] = ()
     refused_fields: Mapping[str, str] = field(default_factory=dict)
     call_tool: Callable[[str, Mapping[str, Any]], Awaitable[Any]] | None = None
+    slowdown: float = 0.0
 
 
 class Context:
@@ -206,7 +219,7 @@ class Context:
         """Time the `with` block instead of the whole function; once a call."""
         if self._block is not None:
             raise self._misuse("a second ctx.timed() in one call")
-        self._block = block = TimedBlock(self._around.now_ns, self._misuse)
+        self._block = block = TimedBlock(self._around.now_ns, self._misuse, self._around.slowdown)
         return block
 
     def check(self, ok: object, problem: str) -> None:
@@ -250,6 +263,11 @@ class Context:
     ) -> Any:
         self._awaited -= 1
         return await call(tool, arguments)
+
+    @property
+    def is_timed(self) -> bool:
+        """Whether it has a timed block."""
+        return self._block is not None
 
     @property
     def start_ns(self) -> int:

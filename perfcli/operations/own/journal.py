@@ -57,6 +57,8 @@ class Journal:
     """The reports of one vu's calls, until a frame takes them. Used by the vu's thread alone."""
 
     def __init__(self) -> None:
+        self.notes_all = False
+        """Whether a call that only reached for the storage is noted: it matters to pets that vus share."""
         self._tallies: dict[int, Tally] = {}
         self._writes: list[OwnWrite] = []
         self._open: Context | None = None
@@ -73,7 +75,7 @@ class Journal:
         if tally is None:
             tally = self._tallies[place] = Tally()
         tally.add(1, call.preparation_ns, call.counts)
-        if call.written:
+        if call.written or (self.notes_all and call.passed_cache and call.acted_on):
             self._writes.append(OwnWrite(call.user, call.written, call.began_ns, call.ended_ns, True))
 
     def take(self, origin_ns: int) -> Page:

@@ -37,11 +37,16 @@ class LoadedFile:
         self.filename = file.path or file.shown
         self._lines = file.source.splitlines(keepends=True)
         module = self._executed(file, f"{_PRIVATE}_{number}")
+        self._declared = {each.name: each for each in file.operations}
         self._functions = {each.name: self._function(module, each) for each in file.operations}
 
     def function(self, name: str) -> Callable[..., Any]:
         """The function of an operation."""
         return self._functions[name]
+
+    def declared(self, name: str) -> DeclaredOperation:
+        """What the source declares of it."""
+        return self._declared[name]
 
     def remember_lines(self) -> None:
         """Have tracebacks show the lines that run, whatever the file holds by now."""

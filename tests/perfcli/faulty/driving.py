@@ -14,6 +14,10 @@ from typing import Any
 import pytest
 
 from perfcli.measurement.integrity import Ledger
+from perfcli.operations.call import begin_stream
+from perfcli.operations.own.binding import OwnVu
+from perfcli.operations.own.journal import NOTHING, Journal, Page
+from perfcli.operations.own.loading import load_files
 from perfcli.plan import ExecutionPlan
 from perfcli.recorder import Frame
 from perfcli.targets.embedded import EmbeddedTarget
@@ -27,13 +31,13 @@ def frame(
     *,
     times: list[tuple[int, int]] | None = None,
     shown: Iterable[int] = (),
+    page: Page = NOTHING,
 ) -> Frame:
     """Samples of one vu, whose times (begin, end) matter only if they are given."""
     times = times or [(0, 0)] * len(draws)
     starts, durations = array("q", [begin for begin, _ in times]), array("q", [end - begin for begin, end in times])
-    return Frame(
-        vu, True, len(draws), array("q", draws), starts, durations, failures=failures or {}, shown=array("q", shown)
-    )
+    failed, told = failures or {}, array("q", shown)
+    return Frame(vu, True, len(draws), array("q", draws), starts, durations, failures=failed, shown=told, page=page)
 
 
 class Driven:
@@ -52,7 +56,12 @@ class Driven:
         else:
             self.target.set_up()
         self._shown = [array("q") for _ in range(plan.vus)]
-        self._calls = [self.target.calls(vu, self._shown[vu]) for vu in range(plan.vus)]
+        self._journals = [Journal() for _ in range(plan.vus)]
+        files, folder = load_files(plan.scenario.operations), database.parent / "files"
+        own = [OwnVu(files, vu, plan.seed, journal, folder) for vu, journal in enumerate(self._journals)]
+        self._calls = [self.target.calls(vu, self._shown[vu], own[vu]) for vu in range(plan.vus)]
+        for calls in self._calls:
+            begin_stream(calls, "load")
         self._work = [Workload(plan.phase_of(vu), plan.seed, vu) for vu in range(plan.vus)]
 
     def iterate(self, vu: int = 0, times: int = 1) -> None:
@@ -60,7 +69,8 @@ class Driven:
         for _ in range(times):
             draws, times = next(self._work[vu].iterations), list[tuple[int, int]]()
             failures = {i: 1 for i, draw in enumerate(draws) if self._fails(vu, times, *draw[:3])}
-            told = frame(vu, [draw[3] for draw in draws], failures, times=times, shown=self._shown[vu])
+            page = self._journals[vu].take(times[0][0])
+            told = frame(vu, [draw[3] for draw in draws], failures, times=times, shown=self._shown[vu], page=page)
             del self._shown[vu][:]
             with self._accounting:
                 self.ledger.add(told)
