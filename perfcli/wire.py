@@ -20,6 +20,9 @@ from perfcli.results import Inspection
 if TYPE_CHECKING:
     from perfcli.results.findings import Findings
 
+OWN_OPERATIONS: Final = "operations"
+"""The stage in which the functions of the user's own are loaded."""
+
 EVENT: Final = b"E"
 FRAME: Final = b"F"
 MOST_SHOWN: Final = 40
@@ -134,6 +137,7 @@ class Failed:
     stage: str
     message: str
     traceback: str
+    """Of OWN_OPERATIONS, what to do about it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,7 +37,20 @@ from perfcli.recorder import Recorder
 from perfcli.scenario.canary_mode import may_share_pets
 from perfcli.targets.error_kinds import named
 from perfcli.targets.protocol import EngineGone, Target
-from perfcli.wire import Answers, Done, Failed, LivesIn, LoadOver, Opened, Outcome, PhaseOver, Profiled, Stage, Wave
+from perfcli.wire import (
+    OWN_OPERATIONS,
+    Answers,
+    Done,
+    Failed,
+    LivesIn,
+    LoadOver,
+    Opened,
+    Outcome,
+    PhaseOver,
+    Profiled,
+    Stage,
+    Wave,
+)
 from perfcli.workload import Stream, Workload
 
 _REFERENCE_INTERVAL_NS: Final = 40_000_000
@@ -89,7 +102,8 @@ class Session:
         try:
             self._steps(make_target)
         except (EngineGone, PerfError) as error:
-            self._failed(str(error))
+            hint = getattr(error, "hint", "") if self._stage == OWN_OPERATIONS else ""
+            self._failed(str(error), hint)
         except Exception as error:
             self._failed(named(error), traceback.format_exc())
         else:
@@ -107,7 +121,7 @@ class Session:
         self._profiler.engine_is_imported()
         version = target.open(lambda pid: self._channel.send(LivesIn(pid)))
         self._channel.send(Opened(version))
-        self._stage = "operations"
+        self._stage = OWN_OPERATIONS
         own = self._own_operations()
         self._checkpoint("opened")
         self._begin("set-up")

@@ -20,6 +20,7 @@ from perfcli.report.operations import (
     operations_table,
     plots,
 )
+from perfcli.report.own_operations import own_operations_section
 from perfcli.report.phases import delivery, phase_sections, phases_table, undelivered, what_held
 from perfcli.report.process import figures_section, resources_in_brief
 from perfcli.report.stability import integrity_in_brief, notable, stability_section
@@ -137,6 +138,7 @@ def _load(result: RunResult) -> Iterator[Section]:
         table = operations_table(result, from_due_time=arrives)
         noted = [notes] if notes.rows else []
         yield Section("operations", [table, *noted], brief=[brief_operations_table(result)])
+    yield from own_operations_section(result.operations)
     if failures.rows:
         yield Section("failed operations", [failures])
     if examples := failure_examples(result):

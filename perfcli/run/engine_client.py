@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Final
 
 from perfcli.clock import RunningTime
+from perfcli.errors import UsageError
 from perfcli.judgement import Ending
 from perfcli.line import LINE_LOST, Received, next_message
 from perfcli.pool.protocol import EngineHandle
@@ -14,6 +15,7 @@ from perfcli.run.message_order import MessageOrder
 from perfcli.run.time_limits import TimeLimits
 from perfcli.units import format_duration
 from perfcli.wire import (
+    OWN_OPERATIONS,
     Checkpoint,
     Done,
     Failed,
@@ -179,6 +181,8 @@ class EngineClient:
                 self._take(message)
 
     def _failure(self, failed: Failed) -> Ending:
+        if failed.stage == OWN_OPERATIONS:
+            raise UsageError(failed.message, hint=failed.traceback)
         # without a traceback the engine is a process that may have printed something
         details = failed.traceback or self.engine.output()
         if failed.stage in ("open", "set-up"):

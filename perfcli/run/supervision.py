@@ -13,7 +13,7 @@ from typing import Final
 
 import perfcli
 from perfcli.clock import RunningTime
-from perfcli.errors import describe_error
+from perfcli.errors import UsageError, describe_error
 from perfcli.judgement import Ending, judge, rules_of
 from perfcli.measurement.assembly import Identity, assemble, notes_on
 from perfcli.measurement.measurement import Measurement
@@ -70,6 +70,9 @@ def run_scenario(
     Whatever goes wrong with the engine is in the result, with what is known until then; nothing of the run is left
     behind, but the database where `keep_database_in` names a directory for it.
 
+    Raises:
+        UsageError: a file of own operations cannot be loaded.
+
     Args:
         engine: where to take the engine from; None for the one that `import digipal` finds.
         on_findings: receives what the plan's profiler found, if the run got that far.
@@ -82,6 +85,8 @@ def run_scenario(
     run = _Run(measurement, pool, engine)
     try:
         run.go(observer or SilentObserver(), stop or StopRequest(), make_probe, keep_database_in)
+    except UsageError:
+        raise
     except Exception as error:
         # an engine can remove or break whatever the tool relies on: that ends its own run, and no other
         run.ending = Ending(error=_internal(error), details=format_exc())
