@@ -1,13 +1,19 @@
-"""The CPUs that a process may use: its affinity, and the limits of its control groups (cgroups of version 1 and 2)."""
+"""The CPUs that a process may use, by its affinity and its control groups; and what the scheduler gave its threads."""
 
 from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final, NamedTuple
+
+import psutil
+
+from perfcli.units import NS_PER_S
 
 _ROOT: Final = Path("/")
 _UNITS_NS: Final = {"throttled_usec": 1_000, "throttled_time": 1}
@@ -119,3 +125,133 @@ def _mount(line: str) -> _Mount | None:
     if system == "cgroup" and "cpu" in options.split(","):
         return _Mount(words[4], words[3], "cpu")
     return None
+
+
+TICK_NS: Final = 10_000_000
+"""The system counts the busy time of a CPU in ticks of 10 ms; that of a thread in ns."""
+
+
+class ThreadTime(NamedTuple):
+    """How long a thread ran, and how long it was ready to run and had no CPU."""
+
+    ran_ns: int
+    waited_ns: int
+
+
+Threads = Mapping[int, ThreadTime]
+"""By the number of the thread."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scheduling:
+    """Counters at one moment.
+
+    Args:
+        engine: the threads of the engine's processes.
+        harness: those of the tool, and of processes of its own between it and the engine.
+        busy_ns: of the CPUs that the engine may use: what all processes used, and what the host took.
+        stolen_ns: what the host of a virtual machine took of them.
+        cpus: how many they are.
+        throttling: None without a limit on CPU time.
+        processes: of the engine.
+        elsewhere_ns: what else the run used: threads that ended, and processes that the engine started.
+    """
+
+    at_ns: int
+    engine: Threads
+    harness: Threads
+    busy_ns: int
+    stolen_ns: int
+    cpus: int
+    throttling: Throttling | None = None
+    processes: int = 1
+    elsewhere_ns: int = 0
+
+    def joined(self, other: Scheduling) -> Scheduling:
+        """With the threads of another engine process on the same CPUs."""
+        engine, harness = {**self.engine, **other.engine}, {**self.harness, **other.harness}
+        return replace(
+            self,
+            engine=engine,
+            harness=harness,
+            processes=self.processes + other.processes,
+            elsewhere_ns=self.elsewhere_ns + other.elsewhere_ns,
+        )
+
+
+def read_scheduling(pid: int, harness: Sequence[int]) -> Scheduling | None:
+    """The counters of an engine process and of those that drive it; None if the system has no such counters.
+
+    Args:
+        harness: those of `harness_of`.
+    """
+    try:
+        engine = _threads(pid)
+        cpus = allowed_cpus(pid)
+        of_harness = {thread: spent for process in harness for thread, spent in _threads(process).items()}
+    except (OSError, IndexError, ValueError):
+        return None
+    times = [own for number, own in enumerate(psutil.cpu_times(percpu=True)) if number in cpus]
+    # guest time is part of user time already; a CPU that waits for a disk is free
+    busy_s = sum(sum(own[:8]) - own.idle - getattr(own, "iowait", 0.0) for own in times)
+    stolen_s = sum(getattr(own, "steal", 0.0) for own in times)
+    return Scheduling(
+        at_ns=time.perf_counter_ns(),
+        engine=engine,
+        harness=of_harness,
+        busy_ns=round(busy_s * NS_PER_S),
+        stolen_ns=round(stolen_s * NS_PER_S),
+        cpus=len(times),
+        throttling=throttling(pid),
+        elsewhere_ns=max(0, _used_ns(pid, harness) - _ran_ns(engine) - _ran_ns(of_harness)),
+    )
+
+
+def harness_of(pid: int) -> list[int]:
+    """This process, and its own that stand between it and an engine process."""
+    try:
+        above = [parent.pid for parent in psutil.Process(pid).parents()]
+    except psutil.Error:
+        above = []
+    own = os.getpid()
+    return above[: above.index(own) + 1] if own in above else [own]
+
+
+def _used_ns(engine: int, harness: Sequence[int]) -> int:
+    """CPU time of the tool and of all below it that serves this engine; in ticks, what has ended included."""
+    tool = psutil.Process(harness[-1]).cpu_times()
+    used_s = tool.user + tool.system
+    # daemons are below it too, as the supervising process adopts them
+    top = harness[-2] if len(harness) > 1 else engine
+    for pid in (top, *_descendants(top)):
+        with suppress(psutil.Error):
+            spent = psutil.Process(pid).cpu_times()
+            used_s += spent.user + spent.system + spent.children_user + spent.children_system
+    return round(used_s * NS_PER_S)
+
+
+def _ran_ns(threads: Threads) -> int:
+    return sum(thread.ran_ns for thread in threads.values())
+
+
+def _descendants(pid: int) -> Iterator[int]:
+    """From /proc/PID/task/*/children: psutil would read every process of the system."""
+    for task in Path(f"/proc/{pid}/task").glob("*/children"):
+        with suppress(OSError):
+            for child in map(int, task.read_text(encoding="ascii").split()):
+                yield child
+                yield from _descendants(child)
+
+
+def _threads(pid: int) -> dict[int, ThreadTime]:
+    """From /proc/PID/task/*/schedstat (Documentation/scheduler/sched-stats.rst of Linux)."""
+    times = {}
+    for task in Path(f"/proc/{pid}/task").iterdir():
+        try:
+            ran, waited, _ = (task / "schedstat").read_text(encoding="ascii").split()
+        except (FileNotFoundError, ProcessLookupError):
+            if task.exists():
+                raise  # the thread is there, its counters are not
+            continue
+        times[int(task.name)] = ThreadTime(int(ran), int(waited))
+    return times

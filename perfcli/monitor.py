@@ -13,7 +13,7 @@ from typing import Final, Protocol
 
 import psutil
 
-from perfcli.scheduling import Scheduling, harness_of, read_scheduling
+from perfcli.cpus import Scheduling, harness_of, read_scheduling
 
 INTERVAL_S: Final = 0.1
 # the kernel counts CPU time in ticks of 10 ms: shorter intervals would give figures made of one tick

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import json
 import os
 import re
@@ -418,16 +417,6 @@ class TestRegression:
 
 class TestHouse:
     """The rooms and the dependencies."""
-
-    def test_rooms_stand_in_the_order_of_the_import_test(self) -> None:
-        module = ast.parse((ROOT / "tests" / "test_layers.py").read_text(encoding="utf-8"))
-        assigned = {
-            statement.targets[0].id: statement.value
-            for statement in module.body
-            if isinstance(statement, ast.Assign) and isinstance(statement.targets[0], ast.Name)
-        }
-        order = ast.literal_eval(assigned["BOTTOM_UP"])
-        assert [row[0] for row in rows(section(DOCUMENTS["docs/architecture.md"], "Rooms"))] == order
 
     def test_every_dependency_has_its_reason(self) -> None:
         project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -11,47 +12,8 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 
-BOTTOM_UP = [
-    "errors",
-    "streams",
-    "formats",
-    "units",
-    "documents",
-    "outputs",
-    "clock",
-    "cpus",
-    "observer",
-    "inference",
-    "metrics",
-    "results",
-    "figures",
-    "thresholds",
-    "executors",
-    "operations",
-    "scenario",
-    "judgement",
-    "plan",
-    "planned_silence",
-    "workload",
-    "recorder",
-    "wire",
-    "line",
-    "targets",
-    "agent",
-    "pool",
-    "scheduling",
-    "monitor",
-    "measurement",
-    "run",
-    "ab",
-    "history",
-    "profiling",
-    "report",
-    "commands",
-    "testing",
-    "cli",
-    "__main__",
-]
+ARCHITECTURE = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+BOTTOM_UP = re.findall(r"^\| `(\w+)` \|", ARCHITECTURE.partition("\n## Rooms\n")[2].partition("\n#")[0], re.MULTILINE)
 """The rooms of perfcli; each may import those before it."""
 
 HEAVY = {"rich", "pydantic", "psutil", "yaml", "pydantic_core"}
@@ -128,7 +90,7 @@ def test_a_target_imports_mcp_only_where_it_is_asked_for() -> None:
         if {name.split(".")[0] for name in imports(module, only_at_import=True)} & MCP
     }
     assert eager == {"mcp.py", "mcp_http.py", "mcp_reasons.py", "mcp_sessions.py"}
-    assert not [n for n in imports(ROOT / "perfcli/targets/choice.py", only_at_import=True) if ".mcp" in n]
+    assert not [n for n in imports(ROOT / "perfcli/targets/__init__.py", only_at_import=True) if ".mcp" in n]
 
 
 @pytest.mark.parametrize(("only_at_import", "rooms"), [(False, {"operations", "targets"}), (True, {"targets"})])

@@ -38,7 +38,7 @@ def main(arguments: list[str], code_in_use: Sequence[Pages] = ()) -> None:
 
     def make_target() -> Target:
         # imported only now: the harness's own memory is measured before the engine is there
-        from perfcli.targets.choice import make_target
+        from perfcli.targets import make_target
 
         with use_engine(engine):
             return make_target(plan, database_file)

@@ -45,7 +45,7 @@ def _answers(line: Line) -> Iterator[str]:
 def compare(database: Path, answers: Iterator[str], engine: Path) -> Compared:
     """Pets compared, fields that differ, and the first of them in words."""
     with use_engine(engine):
-        from perfcli.targets.storage import open_storage
+        from perfcli.targets.embedded import open_storage
 
     compared, differences, examples = 0, 0, list[str]()
     storage = open_storage(database)

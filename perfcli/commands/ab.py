@@ -15,8 +15,8 @@ from perfcli.ab.result import AbResult, EngineSide, MetricComparison
 from perfcli.ab.selftest import selftest as run_gates
 from perfcli.commands.context import Context
 from perfcli.commands.engine_options import AbOptions, PairOptions, SelftestOptions
-from perfcli.documents import STDOUT, write_document
 from perfcli.errors import ExitCode, UsageError
+from perfcli.outputs import STDOUT, write_document
 from perfcli.plan import ExecutionPlan
 from perfcli.pool.identity import EngineSource
 from perfcli.report.ab import ab_document, ab_summary, verdict_line

@@ -51,9 +51,8 @@ class Context:
 
     def scenarios(self, selection: Selection, changes: Sequence[Override] = ()) -> list[Scenario]:
         """The scenarios that were named, checked as they will run; their files become inputs."""
-        from perfcli.scenario.library import find_scenarios
+        from perfcli.scenario.library import find_scenarios, recorded_reads
         from perfcli.scenario.loader import load_scenarios
-        from perfcli.scenario.source import recorded_reads
 
         with recorded_reads() as files:
             loaded = load_scenarios(find_scenarios(selection.scenarios), changes, tags=selection.tags)
@@ -153,7 +152,7 @@ class Context:
         self, report: Document, record: Callable[[], Any], json_file: Path | None, code: ExitCode = ExitCode.PASS
     ) -> int:
         """Write what `--json` asks for, print the report, list the files that were written; return the exit code."""
-        from perfcli.documents import write_document
+        from perfcli.outputs import write_document
         from perfcli.report.console import to_console
 
         if json_file:

@@ -8,10 +8,9 @@ from pathlib import Path
 
 from perfcli.commands.context import Context
 from perfcli.commands.options import RunOptions
-from perfcli.documents import STDOUT
 from perfcli.history.baseline import Baseline, baseline_file, read_baseline
 from perfcli.history.store import Store
-from perfcli.outputs import check_folder
+from perfcli.outputs import STDOUT, check_folder
 from perfcli.plan import ExecutionPlan
 from perfcli.pool.identity import EngineSource
 from perfcli.report.console import to_console

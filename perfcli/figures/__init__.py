@@ -6,9 +6,8 @@ from typing import Final
 
 from perfcli.figures import answers, engine, integrity, load, memory, process, time
 from perfcli.figures.own_counters import counter_metrics, counters_of
-from perfcli.figures.registry import Better, Group, Metric, Needs, Scope
-from perfcli.figures.view import Spread, View, views
-from perfcli.metrics.named_statistics import STATISTICS, is_statistic, percentile_of
+from perfcli.figures.registry import Better, Group, Metric, Needs, Scope, Spread, View, views
+from perfcli.metrics.histogram import STATISTICS, is_statistic, percentile_of
 
 _SUBJECTS: Final = (time, answers, load, memory, process, integrity, engine)
 

@@ -9,7 +9,7 @@ from perfcli.figures.registry import NEVER_BEGAN, Better, Group, Metric, Scope
 from perfcli.units import Unit
 
 if TYPE_CHECKING:
-    from perfcli.figures.view import View
+    from perfcli.figures.registry import View
     from perfcli.results import OperationResult
 
 _NOT_TRIED = "no operation was tried"

@@ -10,7 +10,7 @@ from perfcli.figures.registry import NEVER_BEGAN, Better, Group, Metric, Needs, 
 from perfcli.units import Unit
 
 if TYPE_CHECKING:
-    from perfcli.figures.view import View
+    from perfcli.figures.registry import View
     from perfcli.results import Inspection
 
 _NO_SHUTDOWN = "the engine's shutdown was not seen"

@@ -10,7 +10,7 @@ from perfcli.figures.registry import Better, Group, Metric, Needs, Scope
 from perfcli.units import Unit
 
 if TYPE_CHECKING:
-    from perfcli.figures.view import View
+    from perfcli.figures.registry import View
     from perfcli.results import Integrity
 
 UNCHECKED: Final = "vus that share pets also talk to them or care for them: give save_pet history: true"

@@ -9,7 +9,7 @@ from perfcli.figures.registry import NEVER_BEGAN, Better, Group, Metric, Scope
 from perfcli.units import NS_PER_S, Unit
 
 if TYPE_CHECKING:
-    from perfcli.figures.view import View
+    from perfcli.figures.registry import View
     from perfcli.results import PhaseResult, UnjudgedRun
 
 _NO_ARRIVAL_RATE = "the load has no arrival rate"

@@ -11,7 +11,7 @@ from perfcli.figures.registry import Better, Group, Metric, Needs, Scope
 from perfcli.units import Unit
 
 if TYPE_CHECKING:
-    from perfcli.figures.view import View
+    from perfcli.figures.registry import View
     from perfcli.results import LeakResult, MemoryResult, PhaseResult
 
 _NOT_READ = "the run ended before memory was read"

@@ -10,7 +10,7 @@ from perfcli.figures.registry import Better, Group, Metric, Needs, Scope
 from perfcli.units import Unit
 
 if TYPE_CHECKING:
-    from perfcli.figures.view import View
+    from perfcli.figures.registry import View
     from perfcli.results import ResourceResult
 
 _NO_READING = "the engine process was not read while it was measured"

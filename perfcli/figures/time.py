@@ -10,7 +10,7 @@ from perfcli.metrics.degradation import FIFTHS, SMALLEST_FIFTH
 from perfcli.units import Unit
 
 if TYPE_CHECKING:
-    from perfcli.figures.view import Spread, View
+    from perfcli.figures.registry import Spread, View
     from perfcli.results import GrowthResult
 
 _TOO_FEW_SIZES = "too few operations, or none of them stores anything"

@@ -13,9 +13,8 @@ from perfcli.clock import Stop
 from perfcli.measurement.conservation import Conservation
 from perfcli.measurement.digest import PerformedWork
 from perfcli.measurement.integrity import Ledger
-from perfcli.measurement.samples import FailureKind, Samples
+from perfcli.measurement.samples import FailureKind, PhaseTimes, References, Samples
 from perfcli.measurement.starvation import disturbance, starvation
-from perfcli.measurement.times import PhaseTimes, References
 from perfcli.metrics.growth import SizeOverTime
 from perfcli.metrics.timeline import Timeline
 from perfcli.monitor import Reading

@@ -12,8 +12,7 @@ from collections.abc import Iterable
 from typing import Final, NamedTuple
 
 from perfcli.clock import SPOILS_NS, Stop
-from perfcli.cpus import Throttling
-from perfcli.scheduling import TICK_NS, Scheduling, Threads, ThreadTime
+from perfcli.cpus import TICK_NS, Scheduling, Threads, ThreadTime, Throttling
 from perfcli.units import format_duration
 
 

@@ -7,7 +7,7 @@ from statistics import median
 from typing import Final
 
 from perfcli.measurement.measurement import Measurement
-from perfcli.measurement.times import References
+from perfcli.measurement.samples import References
 from perfcli.metrics.timeline import Interval
 from perfcli.monitor import Reading, cpu_use
 from perfcli.results import LoadSlice, MonitorSample, SecondOfLoad

@@ -7,8 +7,7 @@ from array import array
 from collections.abc import Iterable
 from typing import Final
 
-from perfcli.metrics.histogram import Histogram
-from perfcli.metrics.named_statistics import percentile_of
+from perfcli.metrics.histogram import Histogram, percentile_of
 
 EXACT_MOST: Final = 50_000
 LEAST_BEYOND: Final = 10

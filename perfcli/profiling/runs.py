@@ -9,10 +9,9 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Final, Literal
 
-from perfcli.documents import write_text
 from perfcli.errors import PerfError, UsageError, Verdict
 from perfcli.observer import Observer, Progress
-from perfcli.outputs import Outputs
+from perfcli.outputs import Outputs, write_text
 from perfcli.plan import ExecutionPlan, Profiling
 from perfcli.pool.identity import EngineSource
 from perfcli.profiling.result import Breakdown, Overhead, ProfileResult

@@ -10,9 +10,9 @@ from typing import Any, Final
 from pydantic import ValidationError
 
 from perfcli.ab.result import AbResult
-from perfcli.documents import STDOUT
 from perfcli.errors import UsageError
 from perfcli.history.store import check_plausible
+from perfcli.outputs import STDOUT
 from perfcli.report.ab import ab_document, ab_summary
 from perfcli.report.blocks import Document
 from perfcli.report.run import run_document

@@ -12,9 +12,8 @@ from typing import Any, Final
 
 from rich.console import Console
 
-from perfcli.documents import STDOUT, write_document, write_text
 from perfcli.formats import FORMATS
-from perfcli.outputs import Outputs, check_outputs
+from perfcli.outputs import STDOUT, Outputs, check_outputs, write_document, write_text
 from perfcli.report.blocks import Document
 from perfcli.report.console import make_console, to_console
 from perfcli.report.saved import Reported

@@ -10,8 +10,8 @@ from typing import Any, Final
 
 from pydantic import ValidationError
 
-from perfcli.documents import write_document
 from perfcli.errors import UsageError
+from perfcli.outputs import write_document
 from perfcli.results.run import SCHEMA_VERSION, RunResult
 
 _FIRST: Final = ("schema_version", "name", "verdict", "reasons")

@@ -6,7 +6,7 @@ from typing import Final, Literal
 
 from pydantic import Field
 
-from perfcli.metrics.named_statistics import STATISTICS
+from perfcli.metrics.histogram import STATISTICS
 from perfcli.results.observed import Record
 from perfcli.units import NS_PER_S
 

@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any, Final
 
 from perfcli.operations.base import MOST_CHOICES
+from perfcli.scenario.library import FileKind, read_text
 from perfcli.scenario.models import MOST_STEPS
 from perfcli.scenario.node import Node
 from perfcli.scenario.problems import KeyPath, Location, Problem, ScenarioFileError, legible, shown
-from perfcli.scenario.source import FileKind, read_text
 from perfcli.thresholds import did_you_mean
 
 CSV_FILE: Final = FileKind("CSV file", (".csv",), 1024 * 1024)

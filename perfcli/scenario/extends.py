@@ -8,10 +8,9 @@ from typing import Final
 
 from perfcli.executors import LOAD_MODELS
 from perfcli.scenario.document import read_document
-from perfcli.scenario.library import shipped_scenarios
+from perfcli.scenario.library import read_text, shipped_scenarios
 from perfcli.scenario.node import Node
 from perfcli.scenario.problems import Problem, ScenarioFileError, shown
-from perfcli.scenario.source import read_text
 from perfcli.thresholds import did_you_mean
 
 _MOST_BASES: Final = 10

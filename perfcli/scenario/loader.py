@@ -18,6 +18,7 @@ from perfcli.operations.own.declared import OperationFile
 from perfcli.scenario.data import put_in_data
 from perfcli.scenario.document import read_document
 from perfcli.scenario.extends import with_bases
+from perfcli.scenario.library import read_text
 from perfcli.scenario.models import FROM_FILE, Scenario
 from perfcli.scenario.node import Node
 from perfcli.scenario.operation_files import KEY, read_operation_files
@@ -25,7 +26,6 @@ from perfcli.scenario.overrides import Override, apply_overrides
 from perfcli.scenario.problems import KeyPath, Location, Problem, ScenarioFileError, first_problems, in_order, shown
 from perfcli.scenario.pydantic_errors import is_missing, names_no_model, problems_of, take_as_text
 from perfcli.scenario.rules import rule_problems
-from perfcli.scenario.source import read_text
 from perfcli.scenario.suggestions import take_executor_as_meant, take_operation_as_meant
 from perfcli.scenario.variables import put_in_variables, unused_variables
 from perfcli.scenario.warnings import warnings

@@ -13,10 +13,10 @@ from typing import Final
 from perfcli.operations import STEP_MODELS
 from perfcli.operations.own.declared import CounterUnit, DeclaredOperation, OperationFile, source_digest
 from perfcli.operations.own.source_reader import read_operations
+from perfcli.scenario.library import FileKind, read_text
 from perfcli.scenario.module_files import NoSourceError, module_file
 from perfcli.scenario.node import Node
 from perfcli.scenario.problems import Location, Problem, ScenarioFileError, shown
-from perfcli.scenario.source import FileKind, read_text
 
 KEY: Final = "operations"
 MOST_FILES: Final = 50

@@ -9,10 +9,9 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
-from perfcli.documents import write_text
 from perfcli.errors import UsageError
 from perfcli.operations.base import NAME_PATTERN
-from perfcli.outputs import check_outputs
+from perfcli.outputs import check_outputs, write_text
 from perfcli.scenario.library import shipped_scenarios
 
 SCHEMA_FILE: Final = "digipal-perf.schema.json"

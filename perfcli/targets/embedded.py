@@ -24,11 +24,10 @@ from perfcli.operations.save_canaries import CanaryMode, SaveCanaries
 from perfcli.plan import ExecutionPlan
 from perfcli.scenario.canary_mode import canary_mode_of, follows_creation, notes_vanish, telling_reads
 from perfcli.targets.answers import answers
+from perfcli.targets.engine_files import assets_of, source_digest
 from perfcli.targets.error_kinds import causes, kind_of_error
-from perfcli.targets.naming import assets_of
 from perfcli.targets.protocol import EngineGone, Failure, LivesIn
 from perfcli.targets.simulated_ai import SimulatedAI
-from perfcli.targets.sources import source_digest
 
 _MOST_REFUSALS: Final = 10
 _BUSY_PAUSE_S: Final = 0.02
@@ -160,3 +159,8 @@ def _is_busy(error: sqlite3.Error) -> bool:
     """Whether SQLite's own code says so; where an engine made the error itself, its words."""
     code = getattr(error, "sqlite_errorcode", None)
     return code & 0xFF in _BUSY_CODES if code is not None else "is locked" in str(error)
+
+
+def open_storage(database: Path) -> StorageManager:
+    """The storage of a database file, with its assets where a run keeps them."""
+    return StorageManager(str(database), str(assets_of(database)))

@@ -32,11 +32,10 @@ from perfcli.operations.pets import PetRef
 from perfcli.plan import ExecutionPlan
 from perfcli.run import run_scenario
 from perfcli.scenario.target import McpSettings
+from perfcli.targets import make_target
 from perfcli.targets import tool_checks as checks
-from perfcli.targets.choice import make_target
 from perfcli.targets.error_kinds import kind_of
-from perfcli.targets.mcp import McpTarget, ToolError
-from perfcli.targets.mcp_server import HttpServer
+from perfcli.targets.mcp import HttpServer, McpTarget, ToolError
 from perfcli.targets.mcp_sessions import LostCall, Sessions
 from perfcli.targets.protocol import EngineGone
 

@@ -14,9 +14,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 from perfcli.cli import cli
-from perfcli.documents import STDOUT, write_document, write_text
 from perfcli.errors import ExitCode, PerfError, UsageError, Verdict
-from perfcli.outputs import Outputs, check_folder, check_outputs
+from perfcli.outputs import STDOUT, Outputs, check_folder, check_outputs, write_document, write_text
 from perfcli.plan import ExecutionPlan
 from perfcli.profiling.runs import write_flame_graph
 from perfcli.results import RunResult, load_results, save_results

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from perfcli.agent.channel import Channel
-from perfcli.planned_silence import silence_of_load_ns
+from perfcli.plan import silence_of_load_ns
 from perfcli.testing import Behaviour, SimulatedTime, simulate
 
 MS = 10**6

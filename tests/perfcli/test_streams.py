@@ -28,8 +28,7 @@ def test_messages_are_written_in_one_place() -> None:
         str(module.relative_to(package)): len(by_hand.findall(module.read_text(encoding="utf-8")))
         for module in package.rglob("*.py")
     }
-    # the schema, the script of a shell and a table in Markdown, as other programs read them
-    assert {module: count for module, count in found.items() if count} == {"cli/authoring.py": 3}
+    assert not {module: count for module, count in found.items() if count}
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from perfcli.agent.inspection.logged import LogWatch
 from perfcli.agent.inspection.shutdown import ShutdownCheck
 from perfcli.plan import ExecutionPlan
 from perfcli.results import Inspection
-from perfcli.targets.naming import assets_of
+from perfcli.targets.engine_files import assets_of
 from perfcli.wire import Inspected
 
 

@@ -4,15 +4,198 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from importlib.resources import files
+from typing import Any, Final
 
-from perfcli import __version__
-from perfcli.ab.result import AbResult
+import yaml
+from rich.text import Text
+
+from perfcli import __version__, units
+from perfcli.ab.result import AbResult, MetricComparison
 from perfcli.errors import PerfError, worst
-from perfcli.report.html.articles import article_of, overview
+from perfcli.report.ab import ab_document
+from perfcli.report.ab import verdict_block as ab_verdict
+from perfcli.report.blocks import BAD, Block, Code, Column, Facts, Section, Table
+from perfcli.report.change import percent, sentence
+from perfcli.report.html.chart import COLOURS, Drawing, Trace, axis, label, line
+from perfcli.report.html.latency import latency_charts, percentile_chart
 from perfcli.report.html.markup import Markup, element, overview_html, packed, to_html
+from perfcli.report.html.over_time import load_charts
+from perfcli.report.html.process import process_charts
+from perfcli.report.operations import slowest_first
+from perfcli.report.pairs import axis_range, margin_shown, worth_a_picture
+from perfcli.report.run import outcome, run_document, verdict_block
 from perfcli.report.saved import Reported
+from perfcli.report.wording import figure, name, signed
+from perfcli.results import RunResult
+
+_ROW_HEIGHT: Final = 58
+_FRAME_HEIGHT: Final = 130
+_SPREAD: Final = 0.24
+_GOLDEN: Final = (math.sqrt(5) - 1) / 2
+_LONGEST_NAME: Final = 22
+_MOST: Final = 700.0
+"""Logarithm of about the largest number there is."""
+
+_SYMBOLS: Final = ("triangle-left", "circle", "triangle-right")
+
+
+def pairs_chart(metrics: Sequence[MetricComparison]) -> Drawing:
+    """A row for each metric worth a look: its pairs, its estimate with the interval, and the margin as a shade."""
+    shown = list(reversed(worth_a_picture(metrics)))
+    ends = axis_range(shown)
+    ticks = axis("", tickvals=list(range(len(shown))), ticktext=[label(each.name, _LONGEST_NAME) for each in shown])
+    layout: dict[str, Any] = {
+        "height": _FRAME_HEIGHT + _ROW_HEIGHT * len(shown),
+        "xaxis": axis("candidate against base", tickformat="+.0%", zeroline=True, range=list(ends)),
+        "yaxis": ticks | {"range": [-0.6, len(shown) - 0.4], "fixedrange": True},
+        "shapes": [_margin(each, row) for row, each in enumerate(shown)],
+    }
+    note = (
+        "Each dot is a pair: to the right the candidate was slower or took more; a triangle lies beyond the edge, "
+        "and says where if you point at it. Shaded: changes within the margin."
+    )
+    traces = [*_intervals(shown), _dots(shown, *ends), _estimates(shown)]
+    return Drawing("Differences of the pairs", note, traces, layout)
+
+
+def _dots(metrics: Sequence[MetricComparison], low: float, high: float) -> Trace:
+    """Spread by the golden ratio, so that dots of one value lie apart, and in every report alike."""
+    points, symbols = [], []
+    for row, each in enumerate(metrics):
+        for pair, change in enumerate(map(partial(_change, each), each.differences), start=1):
+            place = row + _SPREAD * (2 * (pair * _GOLDEN % 1) - 1)
+            points.append((min(high, max(low, change)), place, f"{each.name}, pair {pair}: {percent(1 + change)}"))
+            symbols.append(_SYMBOLS[1 + (change > high) - (change < low)])
+    sizes = [7 if symbol == _SYMBOLS[1] else 13 for symbol in symbols]
+    marker = {"size": sizes, "opacity": 0.75, "color": COLOURS[0], "symbol": symbols}
+    return line("a pair", points, mode="markers", marker=marker, cliponaxis=False)
+
+
+def _change(metric: MetricComparison, difference: float) -> float:
+    return metric.ratio_of(min(difference, _MOST)) - 1
+
+
+def _intervals(metrics: Sequence[MetricComparison]) -> Iterator[Trace]:
+    for row, each in enumerate(metrics):
+        ends = [(bound or each.ratio) - 1 for bound in (each.lower, each.upper)]
+        if all(map(math.isfinite, ends)):
+            points = [(end, row, sentence(each)) for end in ends]
+            yield line("interval", points, showlegend=False, line={"color": COLOURS[1], "width": 4})
+
+
+def _estimates(metrics: Sequence[MetricComparison]) -> Trace:
+    points = [(each.ratio - 1, row, sentence(each)) for row, each in enumerate(metrics) if math.isfinite(each.ratio)]
+    marker = {"symbol": "diamond", "size": 13, "color": COLOURS[1], "line": {"width": 1, "color": "#ffffff"}}
+    return line("estimate with its interval", points, mode="markers", marker=marker)
+
+
+def _margin(metric: MetricComparison, row: int) -> dict[str, Any]:
+    return {
+        "type": "rect",
+        "layer": "below",
+        "line": {"width": 0},
+        "fillcolor": "rgba(128,138,148,0.2)",
+        "x0": -margin_shown(metric),
+        "x1": margin_shown(metric),
+        "y0": row - 0.4,
+        "y1": row + 0.4,
+    }
+
+
+_WIDEST: Final = 100
+_FIRST: Final = ("verdict", "in brief", "thresholds", "failed operations", "baseline")
+_NOT_OF_LOAD: Final = ("stability", "figures", "what ran")
+_OVERVIEW: Final = (
+    Column("", "word"),
+    Column("result", "word"),
+    *map(Column, ("rate", "p50", "p95", "p99", "max", "failed", "memory growth")),
+    Column("why", "prose"),
+)
+
+
+def article_of(result: Reported) -> Iterator[Section]:
+    """All that a console prints with --verbose, and charts."""
+    return _of_ab(result) if isinstance(result, AbResult) else _of_run(result)
+
+
+def overview(anchored: Mapping[str, Reported]) -> Iterator[Section]:
+    """A line for each result with a link, and the percentiles of the operations that several runs share."""
+    rows = [_row(f"{number}. ", anchor, each) for number, (anchor, each) in enumerate(anchored.items(), start=1)]
+    yield Section("overview", [Table(_OVERVIEW, rows, "overview")])
+    yield Section("the same operations side by side", _blocks(_overlays(anchored.values())))
+
+
+def _of_run(result: RunResult) -> Iterator[Section]:
+    """What a run was judged by first, then what it did, and last where it ran."""
+    sections = run_document(result)
+    yield from (section for title in _FIRST for section in sections if section.title == title)
+    details = [section for section in sections if section.title not in _FIRST]
+    load = [section for section in details if section.title not in _NOT_OF_LOAD]
+    yield from load[:1]
+    yield Section("latency", _blocks(latency_charts(result)))
+    yield Section("over time", _blocks(load_charts(result)))
+    yield from load[1:]
+    yield Section("memory, CPU and disk", _blocks(process_charts(result)))
+    yield from (section for section in details if section not in load)
+    yield Section("to run it again", list(_scenario(result)))
+
+
+def _of_ab(result: AbResult) -> Iterator[Section]:
+    for section in ab_document(result):
+        yield section
+        if section.title == "metrics":
+            yield Section("pairs", _blocks([pairs_chart(result.metrics)]))
+    yield Section("began", [Facts([("started at", Text(result.started_at))])])
+
+
+def _blocks(drawings: Iterable[Drawing]) -> Sequence[Block]:
+    return [drawing.block for drawing in drawings if any(trace["x"] for trace in drawing.traces)]
+
+
+def _scenario(result: RunResult) -> Iterator[Block]:
+    facts = {"started at": result.started_at, "commit": result.commit, "digest of the work": result.digest}
+    planned = "every vu did what the seed prescribes" if result.performed_as_planned else "not all that was planned"
+    yield Facts([*((label, Text(text)) for label, text in facts.items()), ("work done", Text(planned))])
+    if result.scenario:
+        written = yaml.safe_dump(result.scenario, sort_keys=False, allow_unicode=True, width=_WIDEST)
+        yield Code(written, "The scenario as it ran, overrides included")
+
+
+def _row(number: str, anchor: str, result: Reported) -> list[Text]:
+    if isinstance(result, AbResult):
+        verdict = ab_verdict(result)
+        link = Text(f"{number}{name(result.scenario)} (ab)", f"link #{anchor}")
+        return [verdict.word, link, *[Text()] * 7, verdict.text]
+    total, latency = result.total, result.total.latency
+    times = [getattr(latency, field, None) for field in ("p50_ns", "p95_ns", "p99_ns", "max_ns")]
+    first, *more = result.reasons or [outcome(result)]
+    return [
+        verdict_block(result).word,
+        Text(f"{number}{name(result.name)}", f"link #{anchor}"),
+        figure(total.throughput_per_s if total.attempts else None, units.format_rate),
+        *(figure(ns, units.format_duration) for ns in times),
+        figure(total.failed, units.format_count, BAD if total.failed else ""),
+        figure(result.memory.growth, signed(units.format_size)),
+        name(f"{first} (and {len(more)} more)" if more else first),
+    ]
+
+
+def _overlays(results: Iterable[Reported]) -> Iterator[Drawing]:
+    """The curves of each operation that at least two runs have."""
+    runs = [(number, each) for number, each in enumerate(results, start=1) if isinstance(each, RunResult)]
+    for operation in dict.fromkeys(each.name for _, run in runs for each in slowest_first(run.operations)):
+        curves = [
+            (f"{number}. {run.name}", each.histogram_ns)
+            for number, run in runs
+            for each in run.operations
+            if each.name == operation and each.histogram_ns
+        ]
+        if len(curves) > 1:
+            yield percentile_chart(f"{operation}: percentiles of each run", curves)
 
 
 def render_html(results: Sequence[Reported]) -> str:

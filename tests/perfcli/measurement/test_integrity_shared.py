@@ -16,7 +16,7 @@ from digipal.errors import LivePetError, StalePetError, StorageError
 from perfcli.operations.checks import TORN
 from perfcli.plan import ExecutionPlan
 from perfcli.targets.answers import compare_answers
-from perfcli.targets.storage import open_storage
+from perfcli.targets.embedded import open_storage
 from tests.perfcli.faulty import drops_saves, tears_reads, wrong_pet
 from tests.perfcli.faulty.driving import Driven, drive_with
 

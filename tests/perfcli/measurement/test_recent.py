@@ -8,10 +8,10 @@ from collections.abc import Callable
 import pytest
 
 from perfcli.measurement.measurement import Measurement
-from perfcli.measurement.recent import MOST, RecentSeconds
 from perfcli.metrics import timeline as timeline_module
 from perfcli.observer import Second
 from perfcli.plan import ExecutionPlan
+from perfcli.run.progress import MOST, RecentSeconds
 
 MakePlan = Callable[..., ExecutionPlan]
 MS = 1_000_000

@@ -11,10 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from perfcli.cpus import Throttling
+from perfcli.cpus import Scheduling, ThreadTime, Throttling, harness_of, read_scheduling
 from perfcli.measurement.starvation import starvation
 from perfcli.monitor import JointProbe, Monitor, ProcessProbe, Reading
-from perfcli.scheduling import Scheduling, ThreadTime, harness_of, read_scheduling
 
 MS = 1_000_000
 S = 1_000 * MS

@@ -17,7 +17,7 @@ from digipal.core.models import DigiPal, Interaction
 from perfcli.plan import ExecutionPlan
 from perfcli.pool.fidelity import Fidelity, compare_afresh
 from perfcli.targets.answers import Load, answers, compare_answers
-from perfcli.targets.storage import open_storage
+from perfcli.targets.embedded import open_storage
 from tests.perfcli.faulty import stores_nothing
 from tests.perfcli.faulty.checkout import make_checkout
 from tests.perfcli.faulty.driving import Driven, drive_with

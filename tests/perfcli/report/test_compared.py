@@ -10,8 +10,7 @@ import pytest
 from rich.console import RenderableType
 
 from perfcli.errors import Verdict
-from perfcli.report.compared import baseline_section
-from perfcli.report.history import baseline_document, baselines_document, saved_in_words
+from perfcli.report.history import baseline_document, baseline_section, baselines_document, saved_in_words
 from perfcli.report.run import run_document
 from perfcli.report.summary import render_verdict_line, summary_document
 from perfcli.report.wording import commit_word

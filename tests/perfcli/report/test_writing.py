@@ -8,9 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from perfcli.documents import STDOUT, write_text
 from perfcli.errors import PerfError, UsageError
-from perfcli.outputs import Outputs
+from perfcli.outputs import STDOUT, Outputs, write_text
 from perfcli.report.writing import JOB_SUMMARY, add_job_summary, check_places, console_beside, rendered, write_reports
 from perfcli.results import RunResult
 

@@ -6,8 +6,7 @@ from typing import Any
 
 import pytest
 
-from perfcli.plan import ExecutionPlan
-from perfcli.planned_silence import longest_call_ns
+from perfcli.plan import ExecutionPlan, longest_call_ns
 from perfcli.run.time_limits import GRACE_S, STOP_GRACE_S, TimeLimits
 from perfcli.targets.mcp_http import http_client
 

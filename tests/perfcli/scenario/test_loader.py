@@ -9,10 +9,9 @@ import pytest
 
 from perfcli.errors import ExitCode, UsageError
 from perfcli.executors import EXECUTORS
-from perfcli.scenario.library import shipped_scenarios
+from perfcli.scenario.library import recorded_reads, shipped_scenarios
 from perfcli.scenario.loader import ScenarioFileError, load_scenario, load_scenarios
 from perfcli.scenario.overrides import Override, parse_set, workers
-from perfcli.scenario.source import recorded_reads
 
 Mistakes = Callable[..., list[str]]
 Write = Callable[[str], Path]

@@ -15,14 +15,13 @@ from pathlib import Path
 import pytest
 
 from perfcli import monitor
-from perfcli.agent.outcomes import MOST_KINDS, Outcomes
+from perfcli.agent.outcomes import MOST_KINDS, Outcomes, clean, example_of_answer, example_of_error
 from perfcli.errors import Verdict
 from perfcli.monitor import JointProbe, ProcessProbe, Reading
 from perfcli.plan import ExecutionPlan
 from perfcli.report.html import render_html
 from perfcli.run import run_scenario
 from perfcli.targets.error_kinds import kind_of, kind_of_error, named
-from perfcli.targets.examples import clean, example_of_answer, example_of_error
 from perfcli.targets.protocol import Failure
 from perfcli.testing import Behaviour, SimulatedPool, SimulatedTime, SteadyProbe, simulate
 

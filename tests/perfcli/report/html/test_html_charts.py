@@ -11,10 +11,10 @@ from plotly.graph_objects import Figure
 
 from perfcli.ab.result import AbResult
 from perfcli.metrics.histogram import Histogram
-from perfcli.report.html.articles import pairs_chart
 from perfcli.report.html.chart import Drawing, duration_axis, label, line
 from perfcli.report.html.latency import latency_charts, percentile_chart
 from perfcli.report.html.over_time import load_charts
+from perfcli.report.html.page import pairs_chart
 from perfcli.report.html.process import process_charts
 from perfcli.report.pairs import worth_a_picture
 from perfcli.results import PhaseResult, RunResult, ThresholdResult

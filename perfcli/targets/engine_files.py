@@ -29,3 +29,8 @@ def digest_of(sources: Iterable[tuple[PurePath, bytes]]) -> str:
     for path, content in sorted(sources):
         digest.update(f"{path}\0".encode(errors="surrogateescape") + content)
     return digest.hexdigest()
+
+
+def assets_of(database: Path) -> Path:
+    """The directory that an engine is told to keep its assets in."""
+    return database.parent / "assets"
