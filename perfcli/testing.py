@@ -28,8 +28,8 @@ from perfcli.monitor import Reading
 from perfcli.observer import Observer
 from perfcli.operations.base import StepSettings
 from perfcli.operations.call import Call
+from perfcli.operations.digipal_data import CREATED_PET, created_user, set_up_user
 from perfcli.operations.own.binding import OwnVu
-from perfcli.operations.pets import CREATED_PET, created_user, set_up_user
 from perfcli.operations.save_canaries import SaveCanary, key_in, save_name, saves_in
 from perfcli.plan import ExecutionPlan
 from perfcli.results import RunResult
@@ -86,7 +86,7 @@ class SimulatedTime:
         if failures:
             raise failures[0]
 
-    def hands(self, name: str) -> TimedCaller:
+    def timed_caller(self, name: str) -> TimedCaller:
         """What does the calls of one vu that have a timeout, in simulated time."""
         return _SimulatedHands(self)
 

@@ -16,7 +16,7 @@ from random import Random
 from typing import Final, Literal
 
 from perfcli.operations.base import StepSettings
-from perfcli.operations.pets import CREATED_PET, NO_PET
+from perfcli.operations.digipal_data import CREATED_PET, NO_PET
 from perfcli.plan import PlannedPhase
 from perfcli.scenario.canary_mode import follows_creation
 from perfcli.scenario.users import Zipf

@@ -13,14 +13,13 @@ from random import Random
 from statistics import median
 from typing import Final
 
-from perfcli.ab.gate import ALPHA, PINNED, UNPINNED, Compared, PairLimits, enough, judge
+from perfcli.ab.gate import ALPHA, PINNED, UNPINNED, Compared, PairLimits, conclusion, enough, judge
 from perfcli.ab.measures import MARGIN, Measured, gathered, latencies, measure, slice_ns
 from perfcli.ab.pairs import SLICES, Pair, PairMaker
 from perfcli.ab.plan import describe
 from perfcli.ab.result import AbResult, EngineSide, MetricComparison, Pairing, StoppedBy
 from perfcli.ab.side import Interrupted
 from perfcli.ab.total import Total
-from perfcli.ab.verdict import conclusion
 from perfcli.measurement.assembly import describe_environment
 from perfcli.plan import ExecutionPlan
 from perfcli.pool.affinity import usable_cpus

@@ -17,7 +17,7 @@ from perfcli.agent.engine_import import use_engine
 from perfcli.agent.inspection.inspector import EngineInspector
 from perfcli.agent.private_memory import Pages, make_private
 from perfcli.agent.session import Session
-from perfcli.agent.threads import SystemThreads
+from perfcli.agent.timed_calls import SystemThreads
 from perfcli.clock import SystemClock
 from perfcli.line import LINE_LOST, Line
 from perfcli.plan import ExecutionPlan

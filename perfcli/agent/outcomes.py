@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from perfcli.agent.timed_calls import TimedOut
 from perfcli.operations.call import StepImpossible
-from perfcli.operations.checks import CATEGORIES
+from perfcli.operations.digipal_data import CATEGORIES
 from perfcli.targets.protocol import EngineGone, Failure
 
 _HEAD: Final = 2_000

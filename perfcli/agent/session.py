@@ -19,8 +19,7 @@ from perfcli.agent.outcomes import Outcomes
 from perfcli.agent.profiling import make_profiler
 from perfcli.agent.profiling.profiler import Profiler
 from perfcli.agent.slices import CHECKPOINTS_OF_SLICES, SlicedLoad
-from perfcli.agent.threads import Threads
-from perfcli.agent.timed_calls import TimedCaller
+from perfcli.agent.timed_calls import Threads, TimedCaller
 from perfcli.agent.vu import VirtualUser
 from perfcli.clock import Clock
 from perfcli.errors import PerfError
@@ -266,16 +265,16 @@ class Session:
                 ),
                 recorder,
                 outcomes,
-                self._hands(vu),
+                self._timed_caller(vu),
                 self._clock,
                 self._channel.stop,
             )
             for vu, recorder in self._recorders.items()
         }
 
-    def _hands(self, vu: int) -> TimedCaller | None:
+    def _timed_caller(self, vu: int) -> TimedCaller | None:
         has_timeouts = any(step.timeout for step in self._plan.flow_of(vu))
-        return self._threads.hands(f"vu {vu}") if has_timeouts else None
+        return self._threads.timed_caller(f"vu {vu}") if has_timeouts else None
 
     def _warm_up(self, users: dict[int, VirtualUser], phases: Sequence[PlannedPhase]) -> Iterator[Job]:
         origin_ns = self._clock.now_ns()

@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any, Final
 
 from perfcli.agent.channel import Channel
-from perfcli.agent.threads import Threads
+from perfcli.agent.timed_calls import Threads
 from perfcli.agent.vu import VirtualUser
 from perfcli.clock import Clock
 from perfcli.executors.per_vu_iterations import for_each_vu

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from queue import Empty, SimpleQueue
-from threading import Thread
-from typing import Any, Final, NamedTuple
+from threading import Barrier, Thread
+from typing import Any, Final, NamedTuple, Protocol
 
 from perfcli import units
+from perfcli.errors import UsageError
 from perfcli.targets.protocol import EngineGone
 
 MOST_STUCK: Final = 100
@@ -151,3 +153,40 @@ class TimedCaller:
 
 def _timed_out(timeout_ns: int) -> TimedOut:
     return TimedOut(f"no answer within {units.format_duration(timeout_ns)}")
+
+
+class Threads(Protocol):
+    """Runs the vus of a session."""
+
+    stuck: set[Thread]
+    """Threads that calls with a timeout were left behind in."""
+
+    def run(self, jobs: Sequence[Callable[[], None]]) -> None:
+        """Do all jobs at once, each in a thread of its own; raise what one of them raised."""
+
+    def timed_caller(self, name: str) -> TimedCaller:
+        """What does the calls of one vu that have a timeout."""
+
+
+class SystemThreads:
+    """Threads of this process, all started here, so that their memory is not taken for the engine's."""
+
+    def __init__(self, vus: int) -> None:
+        self.stuck: set[Thread] = set()
+        self._executor = ThreadPoolExecutor(vus, thread_name_prefix="vu")
+        barrier = Barrier(vus)
+        try:
+            self.run([barrier.wait] * vus)
+        except RuntimeError as error:
+            barrier.abort()
+            raise UsageError(f"this system does not let a process have {vus} threads: {error}") from error
+
+    def run(self, jobs: Sequence[Callable[[], object]]) -> None:
+        """Do all jobs at once, each in a thread of its own; raise what one of them raised."""
+        futures = [self._executor.submit(job) for job in jobs]
+        for future in wait(futures, return_when=FIRST_EXCEPTION).done:
+            future.result()
+
+    def timed_caller(self, name: str) -> TimedCaller:
+        """What does the calls of one vu that have a timeout."""
+        return TimedCaller(name, self.stuck)

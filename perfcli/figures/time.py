@@ -6,7 +6,7 @@ import math
 from typing import TYPE_CHECKING
 
 from perfcli.figures.registry import NEVER_BEGAN, Better, Group, Metric, Scope
-from perfcli.metrics.degradation import FIFTHS, SMALLEST_FIFTH
+from perfcli.metrics.slowdown import FIFTHS, SMALLEST_FIFTH
 from perfcli.units import Unit
 
 if TYPE_CHECKING:

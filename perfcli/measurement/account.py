@@ -9,7 +9,7 @@ from typing import NamedTuple
 from perfcli.measurement.conservation import CareCounts, Cared
 from perfcli.measurement.saves import SetUpSaves, shown_in
 from perfcli.measurement.tallies import Entry, FlowTallies, Newcomers, Tally
-from perfcli.operations.pets import created_user, set_up_user
+from perfcli.operations.digipal_data import created_user, set_up_user
 from perfcli.plan import ExecutionPlan
 from perfcli.recorder import Frame
 

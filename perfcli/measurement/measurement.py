@@ -15,7 +15,7 @@ from perfcli.measurement.digest import PerformedWork
 from perfcli.measurement.integrity import Ledger
 from perfcli.measurement.samples import FailureKind, PhaseTimes, References, Samples
 from perfcli.measurement.starvation import disturbance, starvation
-from perfcli.metrics.growth import SizeOverTime
+from perfcli.metrics.slowdown import SizeOverTime
 from perfcli.metrics.timeline import Timeline
 from perfcli.monitor import Reading
 from perfcli.plan import ExecutionPlan, PlannedPhase

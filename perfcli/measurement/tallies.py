@@ -8,9 +8,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from perfcli.operations.base import StepSettings
-from perfcli.operations.effects import Effects, Proof
-from perfcli.operations.pets import CREATED_PET
+from perfcli.operations.base import Effects, Proof, StepSettings
+from perfcli.operations.digipal_data import CREATED_PET
 from perfcli.recorder import OK, SKIPPED
 from perfcli.workload import places, unpack
 

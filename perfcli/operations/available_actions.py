@@ -7,8 +7,7 @@ from typing import ClassVar, Literal
 from perfcli.operations.base import StepSettings
 from perfcli.operations.binding import ToolVu
 from perfcli.operations.call import Call
-from perfcli.operations.checks import WRONG, ToolAnswer, expect_user
-from perfcli.operations.pets import PetRef
+from perfcli.operations.digipal_data import WRONG, PetRef, ToolAnswer, expect_user
 
 
 class GetAvailableActions(StepSettings):

@@ -7,9 +7,16 @@ from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from typing import Any, Final
 
 from perfcli.operations.call import Call
-from perfcli.operations.checks import TORN, ToolAnswer, expect_interaction, expect_pet, expect_tool_interaction
+from perfcli.operations.digipal_data import (
+    TORN,
+    PetRef,
+    ToolAnswer,
+    VuPets,
+    expect_interaction,
+    expect_pet,
+    expect_tool_interaction,
+)
 from perfcli.operations.own.binding import OwnVu, Reach, RunCoroutine
-from perfcli.operations.pets import PetRef, VuPets
 from perfcli.operations.save_canaries import CANARY_FIELDS, TORN_KEY, CanaryMode, SaveCanaries, saves_in
 
 _WRITTEN_BY_SAVES: Final = "save_pet steps of this scenario write it too; leave one of them out"

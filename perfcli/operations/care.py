@@ -7,11 +7,10 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import AfterValidator, Field, WithJsonSchema
 
-from perfcli.operations.base import MOST_CHOICES, Order, StepSettings
+from perfcli.operations.base import MOST_CHOICES, Effects, Order, Proof, StepSettings
 from perfcli.operations.binding import EmbeddedVu, ToolVu
 from perfcli.operations.call import Call
 from perfcli.operations.digipal_data import CARE_ACTIONS, GAINS, NEEDS_ENERGY
-from perfcli.operations.effects import Effects, Proof
 from perfcli.thresholds import did_you_mean
 
 

@@ -6,13 +6,10 @@ from typing import Any, ClassVar, Final, Literal
 
 from pydantic import Field
 
-from perfcli.operations.base import MOST_CHOICES, Order, StepSettings
+from perfcli.operations.base import MOST_CHOICES, Effects, Order, StepSettings
 from perfcli.operations.binding import EmbeddedVu, ToolVu
 from perfcli.operations.call import Call
-from perfcli.operations.checks import WRONG, ToolAnswer, expect_user
-from perfcli.operations.digipal_data import EGG_TYPES, EggType
-from perfcli.operations.effects import Effects
-from perfcli.operations.pets import PetRef
+from perfcli.operations.digipal_data import EGG_TYPES, WRONG, EggType, PetRef, ToolAnswer, expect_user
 
 _CREATES: Final = Effects(creates_pet=True)
 

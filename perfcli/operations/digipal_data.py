@@ -1,9 +1,137 @@
-"""What perfcli knows of DigiPal's data by the engine's public API; imports nothing of the engine."""
+"""What perfcli knows of DigiPal's data: users, pets, and what makes an answer right; imports nothing of the engine."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Final, Literal, get_args
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Final, Literal, NamedTuple, get_args
+
+from perfcli.operations.call import StepImpossible
+
+CREATED_PET: Final = -1
+"""The user index of the pet that the same iteration created."""
+
+NO_PET: Final = -2
+"""The user index of a step that acts on no pet."""
+
+
+class PetRef(NamedTuple):
+    """A pet the load acts on."""
+
+    user_id: str
+    pet_id: str
+
+
+def set_up_user(index: int) -> str:
+    """The user id of the pet with this index in the setup."""
+    return f"user-{index}"
+
+
+def created_user(vu: int, number: int) -> str:
+    """The user id of the n-th pet (from 0) that a vu tried to create."""
+    return f"vu{vu}-{number}"
+
+
+class VuPets:
+    """The pets of one vu.
+
+    Args:
+        prefix: what the names of created users begin with.
+    """
+
+    def __init__(self, vu: int, set_up: Sequence[PetRef], prefix: str = "") -> None:
+        self.vu = vu
+        self.set_up = set_up
+        self._prefix = prefix
+        self._created: PetRef | None = None
+        self._tried = 0
+
+    def of(self, user: int) -> PetRef:
+        """The pet of a user index.
+
+        Raises:
+            StepImpossible: it should have been created, and was not.
+        """
+        if user != CREATED_PET:
+            return self.set_up[user]
+        if self._created is None:
+            raise StepImpossible("skipped: the pet was not created")
+        return self._created
+
+    def newcomer(self) -> str:
+        """A user who has no pet yet."""
+        self._created = None
+        self._tried += 1
+        return self._newcomer(self._tried - 1)
+
+    def welcome(self, pet: PetRef) -> None:
+        """The newcomer's pet is there."""
+        self._created = pet
+
+    def newcomers(self) -> Iterator[str]:
+        """All users for whom it tried to create a pet, whether they got one or not."""
+        return map(self._newcomer, range(self._tried))
+
+    def _newcomer(self, number: int) -> str:
+        return self._prefix + created_user(self.vu, number)
+
+
+WRONG: Final = "wrong answer: "
+TORN: Final = WRONG + "torn read"
+"""The kind of failure whose count is the metric `torn_reads`."""
+
+CATEGORIES: Final = {TORN: "torn"}
+"""What these failures say of the engine."""
+
+ToolAnswer = Mapping[str, Any]
+"""What a tool of the MCP server answers for programs."""
+
+
+def expect_identity(expected: PetRef, user_id: Any, pet_id: Any) -> str:
+    """User and pet must be the expected ones."""
+    if user_id != expected.user_id:
+        return WRONG + "another user's pet"
+    return "" if pet_id == expected.pet_id else WRONG + "another pet"
+
+
+def expect_user(user_id: str, answer: ToolAnswer) -> str:
+    """A tool's answer must be about this user."""
+    return "" if answer.get("user_id") == user_id else WRONG + "another user's pet"
+
+
+def expect_pet(expected: PetRef, answer: Any) -> str:
+    """A pet must come back, and it must be this one."""
+    if answer is None:
+        return WRONG + "no pet"
+    return expect_identity(expected, answer.user_id, answer.id)
+
+
+def expect_interaction(text: str, field: str, answer: Any, *, accept_refusal: bool) -> str:
+    """The interaction must be about `text`, say something, and have succeeded unless a refusal is accepted."""
+    if not isinstance(answer, tuple) or len(answer) != 2:
+        return WRONG + f"{type(answer).__name__} instead of (success, Interaction)"
+    success, record = answer
+    if getattr(record, field, None) != text:
+        # an engine that found no pet answers with an Interaction that says so
+        return WRONG + "an interaction about something else" if success else f"refused: {record.pet_response:.60}"
+    if not record.pet_response:
+        return WRONG + "an empty response"
+    if success is True or accept_refusal:
+        return ""
+    return f"refused: {record.result.value}"
+
+
+def expect_tool_interaction(user_id: str, said: str, echo: str, answer: ToolAnswer, *, accept_refusal: bool) -> str:
+    """The same of a tool's answer, which repeats what was said under `echo`."""
+    if problem := expect_user(user_id, answer):
+        return problem
+    if answer.get(echo) != said:
+        return WRONG + "an interaction about something else"
+    if not answer.get("response"):
+        return WRONG + "an empty response"
+    if answer.get("success") is True or accept_refusal:
+        return ""
+    return f"refused: {answer.get('result')}"
+
 
 EggType = Literal["red", "blue", "green"]
 EGG_TYPES: Final[tuple[EggType, ...]] = get_args(EggType)

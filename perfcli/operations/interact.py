@@ -6,10 +6,9 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import AfterValidator, Field, WithJsonSchema
 
-from perfcli.operations.base import MOST_CHOICES, Order, StepSettings
+from perfcli.operations.base import MOST_CHOICES, Effects, Order, Proof, StepSettings
 from perfcli.operations.binding import EmbeddedVu, ToolVu
 from perfcli.operations.call import Call
-from perfcli.operations.effects import Effects, Proof
 
 
 def _something_to_say(text: str) -> str:

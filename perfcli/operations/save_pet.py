@@ -7,12 +7,10 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from perfcli.operations.base import StepSettings
+from perfcli.operations.base import Effects, StepSettings
 from perfcli.operations.binding import EmbeddedVu
 from perfcli.operations.call import Call, StepImpossible
-from perfcli.operations.checks import WRONG
-from perfcli.operations.effects import Effects
-from perfcli.operations.pets import CREATED_PET
+from perfcli.operations.digipal_data import CREATED_PET, WRONG
 from perfcli.operations.save_canaries import CanaryMode, count_save
 
 

@@ -7,8 +7,7 @@ from typing import Any, ClassVar, Literal
 from perfcli.operations.base import StepSettings
 from perfcli.operations.binding import EmbeddedVu, ToolVu
 from perfcli.operations.call import Call
-from perfcli.operations.checks import WRONG, expect_identity
-from perfcli.operations.pets import PetRef
+from perfcli.operations.digipal_data import WRONG, PetRef, expect_identity
 
 
 class Statistics(StepSettings):

@@ -9,8 +9,7 @@ from pydantic import Field
 from perfcli.operations.base import StepSettings
 from perfcli.operations.binding import ToolVu
 from perfcli.operations.call import Call
-from perfcli.operations.checks import WRONG, ToolAnswer, expect_user
-from perfcli.operations.pets import PetRef
+from perfcli.operations.digipal_data import WRONG, PetRef, ToolAnswer, expect_user
 
 
 class TriggerEvolution(StepSettings):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import accumulate
 
-from perfcli.operations.effects import Effects
+from perfcli.operations.base import Effects
 from perfcli.operations.save_canaries import CanaryMode
 from perfcli.scenario.models import Phase, Scenario
 

@@ -18,8 +18,8 @@ from perfcli.errors import PerfError
 from perfcli.operations.base import StepSettings
 from perfcli.operations.binding import EmbeddedVu
 from perfcli.operations.call import Call
+from perfcli.operations.digipal_data import PetRef, VuPets, set_up_user
 from perfcli.operations.own.binding import OwnVu
-from perfcli.operations.pets import PetRef, VuPets, set_up_user
 from perfcli.operations.save_canaries import CanaryMode, SaveCanaries
 from perfcli.plan import ExecutionPlan
 from perfcli.scenario.canary_mode import canary_mode_of, follows_creation, notes_vanish, telling_reads

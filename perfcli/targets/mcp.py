@@ -20,9 +20,8 @@ from perfcli.clock import await_exit
 from perfcli.errors import PerfError
 from perfcli.operations.binding import ToolError, ToolVu
 from perfcli.operations.call import Call
-from perfcli.operations.digipal_data import EGG_TYPES
+from perfcli.operations.digipal_data import EGG_TYPES, PetRef, VuPets, set_up_user
 from perfcli.operations.own.binding import OwnVu
-from perfcli.operations.pets import PetRef, VuPets, set_up_user
 from perfcli.plan import ExecutionPlan, longest_call_ns
 from perfcli.scenario.target import McpSettings
 from perfcli.targets.engine_files import PACKAGE, installed_in, source_digest

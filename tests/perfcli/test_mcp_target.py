@@ -26,9 +26,9 @@ from digipal.mcp.http import HttpListener
 from digipal.mcp.server import MCPServer
 from digipal.storage import StorageManager
 from perfcli.errors import PerfError, UsageError, Verdict
+from perfcli.operations.digipal_data import PetRef
 from perfcli.operations.own.binding import OwnVu
 from perfcli.operations.own.journal import Journal
-from perfcli.operations.pets import PetRef
 from perfcli.plan import ExecutionPlan
 from perfcli.run import run_scenario
 from perfcli.scenario.target import McpSettings

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from perfcli.operations.pets import CREATED_PET, NO_PET
+from perfcli.operations.digipal_data import CREATED_PET, NO_PET
 from perfcli.plan import ExecutionPlan
 from perfcli.workload import Workload, pack, pauses, unpack
 

@@ -3,13 +3,49 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 from typing import Any, Final
 
 from perfcli.operations.own import plain_types
 from perfcli.operations.own.declared import Parameter
-from perfcli.operations.own.docstring import docstring_of, parameter_descriptions
 from perfcli.operations.own.syntax_tree import Function, SyntaxTree, dotted_name
+
+_HEADINGS: Final = re.compile(r"(Args|Arguments|Parameters):", re.IGNORECASE)
+_ENTRY: Final = re.compile(r"(?P<indent>\s+)(?P<name>\w+)(?:\s*\([^)]*\))?\s*:\s*(?P<text>.*)")
+
+
+def docstring_of(function: ast.FunctionDef | ast.AsyncFunctionDef) -> str:
+    """Its docstring without indentation; a half of a character, which JSON cannot carry, as a question mark."""
+    return (ast.get_docstring(function) or "").encode(errors="replace").decode()
+
+
+def parameter_descriptions(doc: str) -> dict[str, str]:
+    """One line for each parameter that is described.
+
+    Args:
+        doc: a docstring without indentation, as `inspect.cleandoc` leaves it.
+    """
+    described: dict[str, str] = {}
+    for name, line in _lines(doc):
+        described[name] = f"{described.get(name, '')} {line}".strip()
+    return described
+
+
+def _lines(doc: str) -> list[tuple[str, str]]:
+    lines: list[tuple[str, str]] = []
+    inside, indent = False, ""
+    for line in doc.splitlines():
+        entry = _ENTRY.fullmatch(line)
+        if not line[:1].isspace() and line:
+            inside, indent = bool(_HEADINGS.fullmatch(line.strip())), ""
+        elif inside and entry and (not indent or entry["indent"] == indent):
+            indent = entry["indent"]
+            lines.append((entry["name"], entry["text"].strip()))
+        elif inside and lines and line.strip():
+            lines.append((lines[-1][0], line.strip()))
+    return lines
+
 
 RESERVED: Final = ("name", "weight", "only_if", "timeout", "operation")
 """Settings that any step has: no parameter can be called so."""

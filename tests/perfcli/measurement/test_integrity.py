@@ -15,7 +15,7 @@ import pytest
 
 from perfcli.measurement.integrity import Ledger
 from perfcli.measurement.tallies import FlowTallies
-from perfcli.operations.pets import CREATED_PET, NO_PET
+from perfcli.operations.digipal_data import CREATED_PET, NO_PET
 from perfcli.operations.save_canaries import SaveCanary, save_key, save_name
 from perfcli.plan import ExecutionPlan, plan_run
 from perfcli.recorder import SKIPPED

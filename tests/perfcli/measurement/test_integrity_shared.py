@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from digipal.errors import LivePetError, StalePetError, StorageError
-from perfcli.operations.checks import TORN
+from perfcli.operations.digipal_data import TORN
 from perfcli.plan import ExecutionPlan
 from perfcli.targets.answers import compare_answers
 from perfcli.targets.embedded import open_storage

@@ -6,7 +6,7 @@ from array import array
 
 import pytest
 
-from perfcli.metrics.degradation import FIFTHS, Fifths, degradation
+from perfcli.metrics.slowdown import FIFTHS, Fifths, degradation
 from perfcli.metrics.timeline import Timeline
 
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from perfcli.metrics.growth import growth
+from perfcli.metrics.slowdown import growth
 
 SIZES = [100 * (decile + 0.5) for decile in range(10)]
 

@@ -7,9 +7,8 @@ from typing import Any
 import pytest
 
 from perfcli.operations import STEP_MODELS, spread
-from perfcli.operations.base import StepSettings
+from perfcli.operations.base import NO_EFFECTS, Effects, Proof, StepSettings
 from perfcli.operations.digipal_data import CARE_ACTIONS, GAINS, GROWING, NEEDS_ENERGY
-from perfcli.operations.effects import NO_EFFECTS, Effects, Proof
 
 
 def step(operation: str, **settings: Any) -> StepSettings:
