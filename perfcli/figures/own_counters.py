@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 from perfcli.figures.registry import NEVER_BEGAN, Better, Group, Metric, Scope
@@ -36,6 +37,7 @@ def counters_of(run: UnjudgedRun) -> dict[str, str]:
     return {name: counter.unit for each in run.operations for name, counter in each.counters.items()}
 
 
+@lru_cache(maxsize=1024)
 def _metrics(name: str, of_sum: Unit, of_mean: Unit) -> tuple[Metric, Metric]:
     def held(view: View) -> CounterResult | None:
         return view.operation.counters.get(name) if view.operation and view.part.duration_ns is not None else None

@@ -2,9 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Final, get_args
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import Annotated, Any, Final, Union, get_args
 
-from pydantic import BaseModel, BeforeValidator, Field
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    Field,
+    SerializeAsAny,
+    TypeAdapter,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
+)
 
 from perfcli.operations.available_actions import GetAvailableActions
 from perfcli.operations.base import StepSettings
@@ -14,6 +24,8 @@ from perfcli.operations.evict import Evict
 from perfcli.operations.interact import Interact, InteractWithPet
 from perfcli.operations.load_pet import LoadPet
 from perfcli.operations.own.context import Context, operation
+from perfcli.operations.own.known import known_operations
+from perfcli.operations.own.step import OwnStep
 from perfcli.operations.save_pet import SavePet
 from perfcli.operations.sleep import Sleep
 from perfcli.operations.statistics import GetPetStatistics, Statistics
@@ -42,7 +54,11 @@ _AnyStep = (
 STEP_MODELS: Final[dict[str, type[StepSettings]]] = {
     model.model_fields["operation"].default: model for model in get_args(_AnyStep)
 }
-OPERATIONS: Final = tuple(STEP_MODELS)
+
+
+def step_models() -> Mapping[str, type[StepSettings]]:
+    """By operation: the tool's, and the own ones of the scenario that is being read."""
+    return {**known_operations().models, **STEP_MODELS}
 
 
 def spread(step: Any) -> Any:
@@ -54,9 +70,9 @@ def spread(step: Any) -> Any:
     if isinstance(step, BaseModel):
         return step
     operation, settings = (step, None) if isinstance(step, str) else _single_key(step)
-    if operation not in STEP_MODELS:
+    model = step_models().get(operation)
+    if model is None:
         return {"operation": operation}
-    model = STEP_MODELS[operation]
     if model.short_key and not isinstance(settings, dict):
         if settings is None:
             raise ValueError(f"{operation} needs its time: write {operation}: 50ms")
@@ -80,13 +96,28 @@ def _single_key(step: Any) -> tuple[str, Any]:
 
 
 def _crowded(step: dict[Any, Any]) -> str:
-    operations = [key for key in step if key in STEP_MODELS]
+    operations = [key for key in step if key in step_models()]
     if len(operations) == 1:
-        setting = next(key for key in step if key not in STEP_MODELS)
+        setting = next(key for key in step if key not in step_models())
         return f"{str(setting)!r:.60} stands beside {operations[0]}: indent it below, to be one of its settings"
     return f"a step holds one operation, not {len(step)}: start each with its own dash"
 
 
-Step = Annotated[_AnyStep, Field(discriminator="operation"), BeforeValidator(spread)]
+def _validated(step: Any, handler: ValidatorFunctionWrapHandler) -> Any:
+    own = tuple(known_operations().models.values())
+    return _any_of(own).validate_python(step) if own else handler(step)
 
-__all__ = ["OPERATIONS", "STEP_MODELS", "Context", "Step", "operation", "spread"]
+
+@lru_cache(maxsize=16)
+def _any_of(own: tuple[type[OwnStep], ...]) -> TypeAdapter[Any]:
+    union: Any = Annotated[Union[_AnyStep, *own], Field(discriminator="operation")]
+    return TypeAdapter(union)
+
+
+Step = Annotated[
+    SerializeAsAny[Annotated[_AnyStep, Field(discriminator="operation")]],
+    WrapValidator(_validated),
+    BeforeValidator(spread),
+]
+
+__all__ = ["STEP_MODELS", "Context", "Step", "operation", "spread", "step_models"]

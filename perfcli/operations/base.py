@@ -165,6 +165,13 @@ class StepSettings(BaseModel):
         """What it counts beside its times, by name, with units."""
         return {}
 
+    @classmethod
+    def why_not_on(cls, target: str) -> str:
+        """Why it cannot run on a target; "" if it can."""
+        if target in cls.targets:
+            return ""
+        return f"{cls.model_fields['operation'].default} goes with target: {', '.join(cls.targets)}, not with {target}"
+
     @property
     def picks_at_random(self) -> bool:
         """Whether the variant is drawn at random instead of taken in order."""

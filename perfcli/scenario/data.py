@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from perfcli.operations.base import MOST_CHOICES
+from perfcli.operations.own.known import known_operations
 from perfcli.scenario.library import FileKind, read_text
 from perfcli.scenario.models import MOST_STEPS
 from perfcli.scenario.node import Node
@@ -18,7 +19,7 @@ from perfcli.scenario.problems import KeyPath, Location, Problem, ScenarioFileEr
 from perfcli.thresholds import did_you_mean
 
 CSV_FILE: Final = FileKind("CSV file", (".csv",), 1024 * 1024)
-LISTS: Final = ("texts", "actions", "egg_types")
+_LISTS: Final = ("texts", "actions", "egg_types")
 _KEYS: Final = ("list", "csv", "column")
 _DELIMITERS: Final = (",", ";", "\t")
 _FORMS: Final = "write a list, {list: [...]}, or {csv: FILE, column: NAME}"
@@ -33,7 +34,7 @@ def put_in_data(root: Node) -> list[Problem]:
     problems: list[Problem] = []
     for path, settings in _settings_of_steps(root):
         assert isinstance(settings.value, dict)
-        for key in LISTS:
+        for key in text_lists():
             source = settings.child(key)
             if source is None or not isinstance(source.value, dict):
                 continue
@@ -43,6 +44,12 @@ def put_in_data(root: Node) -> list[Problem]:
                 problems += error.at((*path, key))
                 del settings.value[key]
     return problems
+
+
+def text_lists() -> list[str]:
+    """The settings that hold lists of texts, those of own operations included."""
+    parameters = (each for model in known_operations().models.values() for each in model.declared.parameters)
+    return [*_LISTS, *{each.name: None for each in parameters if each.type.startswith("list[str]")}]
 
 
 def _settings_of_steps(root: Node) -> Iterator[tuple[KeyPath, Node]]:

@@ -14,14 +14,14 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from perfcli.errors import UsageError
-from perfcli.operations.own.declared import OperationFile
+from perfcli.operations.own.known import knowing
 from perfcli.scenario.data import put_in_data
 from perfcli.scenario.document import read_document
 from perfcli.scenario.extends import with_bases
 from perfcli.scenario.library import read_text
 from perfcli.scenario.models import FROM_FILE, Scenario
 from perfcli.scenario.node import Node
-from perfcli.scenario.operation_files import KEY, read_operation_files
+from perfcli.scenario.operation_files import KEY, OwnOperations, read_operation_files
 from perfcli.scenario.overrides import Override, apply_overrides
 from perfcli.scenario.problems import KeyPath, Location, Problem, ScenarioFileError, first_problems, in_order, shown
 from perfcli.scenario.pydantic_errors import is_missing, names_no_model, problems_of, take_as_text
@@ -60,14 +60,15 @@ def _loaded(path: Path, overrides: Sequence[Override]) -> tuple[Scenario, Node]:
     problems += unused_variables(root) if is_whole else []
     mistakes, holes = put_in_variables(root, os.environ)
     problems += mistakes
-    problems += put_in_data(root)
     own = read_operation_files(root)
     problems += own.problems
-    scenario, mistakes = _validated(root, own.files, is_whole)
-    # what has no value, as told, is not told again for what its value should have been
-    problems += [each for each in mistakes if Location(each.file, each.line, each.column) not in holes]
-    if scenario is not None and not problems:
-        problems += first_problems(rule_problems(scenario, root))
+    with knowing(own.files):
+        problems += put_in_data(root)
+        scenario, mistakes = _validated(root, own, is_whole)
+        # what has no value, as told, is not told again for what its value should have been
+        problems += [each for each in mistakes if Location(each.file, each.line, each.column) not in holes]
+        if scenario is not None and not problems:
+            problems += first_problems(rule_problems(scenario, root))
     if scenario is None or problems:
         raise ScenarioFileError(in_order(problems, str(path)))
     return scenario, root
@@ -126,26 +127,39 @@ def _no_such_tag(tags: Collection[str], known: list[str]) -> UsageError:
     return UsageError(f"no scenario has the tag {' or '.join(map(repr, tags))}{did_you_mean(tags, known)}", hint=hint)
 
 
-def _validated(root: Node, files: Sequence[OperationFile], is_whole: bool) -> tuple[Scenario | None, list[Problem]]:
+def _validated(root: Node, own: OwnOperations, is_whole: bool) -> tuple[Scenario | None, list[Problem]]:
     """The scenario of a tree, or what is wrong; of a tree that is not whole, nothing that is missing."""
-    scenario, mistakes = _validate(root, files)
+    scenario, mistakes = _validate(root, own)
     if take_as_text(mistakes, root):
-        scenario, mistakes = _validate(root, files)
+        scenario, mistakes = _validate(root, own)
+    mistakes = [mistake for mistake in mistakes if not _may_be_declared(mistake, own)]
     told = [mistake for mistake in mistakes if is_whole or not is_missing(mistake)]
     problems = problems_of(told, root)
     unknown = [mistake["loc"] for mistake in mistakes if names_no_model(mistake)]
-    return scenario, problems + (_problems_beneath(root, files, unknown) if unknown else [])
+    return scenario, problems + (_problems_beneath(root, own, unknown) if unknown else [])
 
 
-def _validate(root: Node, files: Sequence[OperationFile]) -> tuple[Scenario | None, list[ErrorDetails]]:
-    own = {KEY: files} if root.child(KEY) else {}
+def _may_be_declared(mistake: ErrorDetails, own: OwnOperations) -> bool:
+    """Whether a file of own operations, if it had no mistakes, might declare what is unknown here."""
+    loc, kind = mistake["loc"], mistake["type"]
+    if kind == "extra_forbidden":
+        return bool(own.problems) and any(part in own.places for part in loc)
+    if own.is_whole:
+        return False
+    if kind == "value_error":
+        return "thresholds" in loc and str(mistake["ctx"]["error"]).startswith("unknown")
+    return "flow" in loc and names_no_model(mistake)
+
+
+def _validate(root: Node, own: OwnOperations) -> tuple[Scenario | None, list[ErrorDetails]]:
+    files = {KEY: own.files} if root.child(KEY) else {}
     try:
-        return Scenario.model_validate({**root.plain(), **own}, context=FROM_FILE), []
+        return Scenario.model_validate({**root.plain(), **files}, context=FROM_FILE), []
     except ValidationError as error:
         return None, error.errors(include_url=False)
 
 
-def _problems_beneath(root: Node, files: Sequence[OperationFile], unknown: list[KeyPath]) -> list[Problem]:
+def _problems_beneath(root: Node, own: OwnOperations, unknown: list[KeyPath]) -> list[Problem]:
     """What else is wrong once unknown executors and operations are taken for those that were likely meant."""
     guessed: list[KeyPath] = []
     for loc in unknown:
@@ -154,7 +168,7 @@ def _problems_beneath(root: Node, files: Sequence[OperationFile], unknown: list[
             guessed.append(loc)
         elif "flow" in loc:
             take_operation_as_meant(written)
-    _, mistakes = _validate(root, files)
+    _, mistakes = _validate(root, own)
     # what a mere guess would require is not a mistake
     return problems_of([each for each in mistakes if not any(_lacks_key_of(loc, each) for loc in guessed)], root)
 

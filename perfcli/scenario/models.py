@@ -12,8 +12,12 @@ from pydantic import (
     ConfigDict,
     Field,
     GetCoreSchemaHandler,
+    ModelWrapValidatorHandler,
+    TypeAdapter,
+    ValidationError,
     ValidationInfo,
     WithJsonSchema,
+    model_validator,
 )
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
@@ -23,6 +27,7 @@ from perfcli.executors.fields import DurationText, kind
 from perfcli.operations import Step
 from perfcli.operations.base import NAME_PATTERN
 from perfcli.operations.own.declared import OperationFile
+from perfcli.operations.own.known import knowing, known_operations
 from perfcli.results import OperationSource
 from perfcli.scenario.target import EmbeddedSettings, Target
 from perfcli.scenario.users import OWN, Users
@@ -65,7 +70,7 @@ def _parsed_threshold(value: object) -> Threshold:
         return value
     if not isinstance(value, str):
         raise ValueError(f"expected a threshold such as 'latency.p99 < 100ms', not {value!r:.60}")
-    return parse_threshold(value)
+    return parse_threshold(value, known_operations().counters)
 
 
 class _AsText:
@@ -170,6 +175,7 @@ Flow = Annotated[list[Step], NotEmpty]
 Rules = list[Annotated[ThresholdRule, BeforeValidator(_spread_threshold)]]
 
 
+_FILES: Final = TypeAdapter(list[OperationFile])
 OperationFiles = Annotated[list[OperationFile], WithJsonSchema({"type": "array", "items": {"type": "string"}})]
 
 
@@ -215,6 +221,14 @@ class Phase(_Section):
         ]
 
 
+def _operation_files(scenario: Any) -> Sequence[OperationFile]:
+    """Those in the data of a scenario; of data that cannot be read, which the field itself reports, none."""
+    try:
+        return _FILES.validate_python(scenario.get("operations", ())) if isinstance(scenario, dict) else ()
+    except ValidationError:
+        return ()
+
+
 class Scenario(_Section):
     """One load test: what exists, what runs, when, and what must hold."""
 
@@ -238,6 +252,13 @@ class Scenario(_Section):
     flow: Flow = Field(default=[], max_length=MOST_STEPS, description="what an iteration does")
     growth: Growth | None = Field(default=None, description="what the cost of operations is held against")
     thresholds: Rules = Field(default=[], max_length=MOST_THRESHOLDS, description="what must hold")
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _by_its_operations(cls, value: Any, handler: ModelWrapValidatorHandler[Scenario]) -> Scenario:
+        """Steps and thresholds are understood by the own operations of the scenario."""
+        with knowing(_operation_files(value)):
+            return handler(value)
 
     @property
     def judged_thresholds(self) -> list[ThresholdRule]:

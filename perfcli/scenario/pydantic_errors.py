@@ -7,10 +7,12 @@ from collections.abc import Iterable, Sequence
 from typing import Any, Final, get_args
 
 from pydantic import BaseModel
+from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
 from perfcli.executors import EXECUTORS, LOAD_MODELS
-from perfcli.operations.base import NAME_PATTERN
+from perfcli.operations.base import NAME_PATTERN, StepSettings
+from perfcli.operations.own.known import known_operations
 from perfcli.scenario.models import Scenario
 from perfcli.scenario.node import Node
 from perfcli.scenario.problems import KeyPath, Location, Problem, first_problems, legible, shown
@@ -184,7 +186,7 @@ def _words(detail: ErrorDetails) -> str:
     if kind in _LIMITS:
         return _LIMITS[kind].format(**context, value=shown(value))
     if kind == "literal_error":
-        return _one_of("unknown value", value, _quoted(context["expected"]))
+        return _one_of("unknown value", value, _choices(context["expected"]))
     if kind == "string_pattern_mismatch":
         return f"{shown(value)} is not a name: it {_PATTERNS.get(context['pattern'], 'must match another pattern')}"
     if kind == "value_error":
@@ -212,7 +214,7 @@ def _remedy(detail: ErrorDetails) -> str:
 
 def _missing(detail: ErrorDetails) -> str:
     *section, key = detail["loc"]
-    meaning = next((model.model_fields[str(key)].description for model in _models_at(section)), None)
+    meaning = next((_fields(model)[str(key)].description for model in _models_at(section)), None)
     return f"required key is missing ({meaning})" if meaning else "required key is missing"
 
 
@@ -221,9 +223,9 @@ def _unknown_key(detail: ErrorDetails) -> str:
     elsewhere = key_elsewhere(section, str(key))
     if elsewhere:
         return elsewhere
-    known = [name for model in _models_at(section) for name in model.model_fields]
+    known = [name for model in _models_at(section) for name in _fields(model)]
     listing = f": use one of {', '.join(known)}"
-    if any(key in model.model_fields for model in _models_at(section[:-1])):
+    if any(key in _fields(model) for model in _models_at(section[:-1])):
         return f"does not go with {section[-1]}{listing}"
     return f"unknown key{did_you_mean([str(key), in_snake_case(str(key))], known) or listing}"
 
@@ -242,6 +244,11 @@ def _one_of(what: str, value: Any, known: list[str]) -> str:
     return f"{what} {shown(value)}{did_you_mean([value], known) or ': use one of ' + ', '.join(known)}"
 
 
+def _choices(listing: str) -> list[str]:
+    """The values of a Literal: texts without their quotes, numbers as they are."""
+    return _quoted(listing) or re.split(r", | or ", listing)
+
+
 def _quoted(listing: str) -> list[str]:
     return re.findall(r"'([^']*)'", listing)
 
@@ -253,11 +260,17 @@ def _models_at(loc: Sequence[str | int]) -> list[type[BaseModel]]:
         if isinstance(part, int):
             continue
         if len(candidates) > 1:
-            candidates = [model for model in candidates if _bears(model, part)]
+            own = known_operations().models.get(part) if issubclass(candidates[0], StepSettings) else None
+            candidates = [own] if own else [model for model in candidates if _bears(model, part)]
         else:
             fields = [model.model_fields[part] for model in candidates if part in model.model_fields]
             candidates = [inner for field in fields for inner in _models_in(field.annotation)]
     return candidates
+
+
+def _fields(model: type[BaseModel]) -> dict[str, FieldInfo]:
+    """The fields of a model, as files call them."""
+    return {field.alias or name: field for name, field in model.model_fields.items()}
 
 
 def _bears(model: type[BaseModel], tag: str) -> bool:

@@ -23,6 +23,7 @@ _TITLES: Final = {
     "SimulatedAi": "engine.ai",
     "Setup": "setup",
     "Pool": "pool",
+    "OwnSettings": "flow: an operation of your own",
     "Phase": "phases",
     "Zipf": "users",
     "Growth": "growth",

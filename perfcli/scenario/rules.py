@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Final, NamedTuple
 
-from perfcli.operations import STEP_MODELS, Step
+from perfcli.figures import METRICS, counter_metrics
+from perfcli.operations import STEP_MODELS, Step, step_models
 from perfcli.scenario.models import MOST_PHASES, Phase, Scenario, ThresholdRule
 from perfcli.scenario.node import Node
 from perfcli.scenario.problems import KeyPath, Problem, legible, shown
@@ -186,13 +187,11 @@ def _misfit(needed: str, flow: _Flow, before: Sequence[Step]) -> str:
 def _operations(flow: _Flow, scenario: Scenario, root: Node) -> Iterator[Problem]:
     """Steps that the target does not have."""
     target = scenario.target
-    own = [name for name, model in STEP_MODELS.items() if target.name in model.targets]
+    offered = [name for name, model in step_models().items() if target.name in model.targets]
     for index, step in enumerate(flow.steps):
-        if target.name not in step.targets:
-            (other,) = step.targets
-            meant = did_you_mean([step.operation], own) or f": it has {', '.join(own)}"
-            message = f"{step.operation} goes with target: {other}, not with {target.name}{meant}"
-            yield root.problem((*flow.path, index), message)
+        if why := step.why_not_on(target.name):
+            meant = did_you_mean([step.operation], offered) or f": it has {', '.join(offered)}"
+            yield root.problem((*flow.path, index), f"{why}{meant}" if step.operation in STEP_MODELS else why)
 
 
 def _pets(scenario: Scenario, root: Node) -> Iterator[Problem]:
@@ -203,7 +202,7 @@ def _pets(scenario: Scenario, root: Node) -> Iterator[Problem]:
         index = _first_without_pet(flow)
         if index is not None:
             step, pets = flow.steps[index], root.find("setup", "pets")
-            before = "" if flow.is_mix else f", or put {_creation_like(step)} before it"
+            before = "" if flow.is_mix else f", or put {_creation_on(scenario.target.name)} before it"
             message = f"{step.operation} needs pets that exist: set setup.pets to 1 or more{before}"
             yield root.problem(("setup", "pets") if pets else (*flow.path, index), message)
             return
@@ -218,9 +217,9 @@ def _first_without_pet(flow: _Flow) -> int | None:
     return None
 
 
-def _creation_like(step: Step) -> str:
-    """The operation that makes a pet, of the target that the step belongs to."""
-    models = ((name, model) for name, model in STEP_MODELS.items() if model.targets == step.targets)
+def _creation_on(target: str) -> str:
+    """The operation of a target that makes a pet."""
+    models = ((name, model) for name, model in STEP_MODELS.items() if target in model.targets)
     return next(name for name, model in models if model.model_construct().effects.creates_pet)
 
 
@@ -247,6 +246,7 @@ def _subject(located: LocatedRule, scenario: Scenario, root: Node) -> Iterator[P
     messages = (
         _unknown_operation(threshold.operation, flows),
         _unmeasured_metric(threshold, located.phase, scenario),
+        _uncounted_metric(threshold, flows),
         _unknowable_metric(threshold, scenario),
     )
     yield from (root.problem(located.expr, message) for message in messages if message)
@@ -276,6 +276,21 @@ def _unmeasured_metric(threshold: Threshold, phase: Phase | None, scenario: Scen
     if metric.needs_growth and not any(growth):
         return f"{metric.name} needs to know with what: write growth: {{over: pets}} or {{over: interactions}}"
     return ""
+
+
+def _uncounted_metric(threshold: Threshold, flows: Sequence[_Flow]) -> str:
+    """A counter that no step counts, or not the step that is named."""
+    name = threshold.metric.name
+    if name in METRICS:
+        return ""
+    steps = {label: step for flow in flows for label, step in flow.measured.items()}
+    counting = [label for label, step in steps.items() if name in counter_metrics(step.counters)]
+    if not counting:
+        return f"no step counts {name}" if flows else ""
+    if threshold.operation not in steps or threshold.operation in counting:
+        return ""
+    who = f"{', '.join(counting[:10])} {'does' if len(counting) == 1 else 'do'}"
+    return f"{shown(threshold.operation)} counts no {name}: {who}"
 
 
 def _unknowable_metric(threshold: Threshold, scenario: Scenario) -> str:

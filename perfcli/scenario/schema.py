@@ -7,14 +7,16 @@ and a part of a load over that of a base. What keys ask of one another (weights,
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from perfcli.executors import EXECUTORS, LOAD_MODELS
-from perfcli.figures import METRICS, STATISTICS, Metric
-from perfcli.operations import STEP_MODELS
-from perfcli.operations.base import StepSettings
-from perfcli.scenario.data import LISTS
+from perfcli.figures import METRICS, STATISTICS, Metric, counter_metrics
+from perfcli.operations import STEP_MODELS, step_models
+from perfcli.operations.base import NAME_PATTERN, StepSettings
+from perfcli.operations.own.declared import OperationFile
+from perfcli.operations.own.known import knowing, known_operations
+from perfcli.scenario.data import text_lists
 from perfcli.scenario.models import Scenario
 from perfcli.scenario.target import TARGET_MODELS
 from perfcli.thresholds import OPERATORS
@@ -27,6 +29,7 @@ VARIABLE: Final[Definition] = {"type": "string", "pattern": r"\$\{", "descriptio
 
 _NUMBER: Final = r"\+?\d+(\.\d+)?"
 _MORE_THAN_0: Final = "(?=.*[1-9])"
+_LABEL: Final = "[A-Za-z][A-Za-z0-9_-]*"
 
 
 def text_types() -> dict[str, Definition]:
@@ -39,13 +42,17 @@ def text_types() -> dict[str, Definition]:
         "Rate": _kind("rate", rate, "10/s", "600/m"),
         "PositiveRate": _kind("rate of more than 0", _MORE_THAN_0 + rate, "10/s", "600/m"),
         "Percentage": _kind("percentage", rf"\s*{_NUMBER}\s*%\s*", "5%"),
-        "Expression": _kind(
-            "threshold: [operation.]metric[.statistic] OP value [for|within duration]",
-            rf"\s*{_subject()}\s*({_any(OPERATORS)})\s*[^<>=!\s][^<>=!]*",
-            "latency.p99 < 100ms",
-            "success_rate >= 95%",
-        ),
+        "Expression": _expression(_subject({**METRICS, **counter_metrics(known_operations().counters)})),
     }
+
+
+def _expression(subject: str) -> Definition:
+    return _kind(
+        "threshold: [operation.]metric[.statistic] OP value [for|within duration]",
+        rf"\s*({subject})\s*({_any(OPERATORS)})\s*[^<>=!\s][^<>=!]*",
+        "latency.p99 < 100ms",
+        "success_rate >= 95%",
+    )
 
 
 def _kind(noun: str, pattern: str, *examples: str) -> Definition:
@@ -59,11 +66,11 @@ def _kind(noun: str, pattern: str, *examples: str) -> Definition:
     }
 
 
-def _subject() -> str:
+def _subject(metrics: Mapping[str, Metric]) -> str:
     """What a threshold is about: metrics of any operation with or without one, and those of the run alone."""
-    of_operations = _metrics(metric for metric in METRICS.values() if metric.per_operation)
-    of_the_run = _metrics(metric for metric in METRICS.values() if not metric.per_operation)
-    return rf"(([A-Za-z][A-Za-z0-9_-]*\.)?({of_operations})|{of_the_run})"
+    of_operations = _metrics(metric for metric in metrics.values() if metric.per_operation)
+    of_the_run = _metrics(metric for metric in metrics.values() if not metric.per_operation)
+    return rf"({_LABEL}\.)?({of_operations})|{of_the_run}"
 
 
 def _metrics(metrics: Iterable[Metric]) -> str:
@@ -84,12 +91,28 @@ _LONG_FORMS: Final = ("operation", "target")
 """Keys that nobody needs to write, as `load_pet: {…}` says the same: language servers need not suggest them."""
 
 
-def scenario_schema() -> Definition:
-    """The schema of a scenario file (JSON Schema, draft 7)."""
+def scenario_schema(files: Sequence[OperationFile] = ()) -> Definition:
+    """The schema of a scenario file (JSON Schema, draft 7).
+
+    Args:
+        files: of own operations, whose settings and counters it then knows; without them it takes any name for one if
+            the file has `operations` or `extends`.
+    """
+    with knowing(files):
+        return _schema()
+
+
+def _schema() -> Definition:
     model = Scenario.model_json_schema()
     definitions = {name: _as_written(each) for name, each in model.pop("$defs").items()}
+    own = known_operations().models.values()
+    definitions |= {each.__name__: _as_written(each.model_json_schema()) for each in own}
     definitions |= {**text_types(), "Variable": VARIABLE, **_written_forms(), "LoadPart": _load_part(definitions)}
     root = {**_as_written(model), **_depends_on_extends()}
+    if not own:
+        definitions["KnownStep"], definitions["KnownExpression"] = definitions["Step"], definitions["Expression"]
+        definitions |= _of_unknown_operations()
+        root["allOf"] = [_known_only_without_own()]
     root["properties"]["load"] = {"description": root["properties"]["load"]["description"]}
     used = _reachable(root, definitions)
     return {
@@ -141,7 +164,7 @@ def _property(key: str, node: Definition) -> Definition:
         written["minItems"] = 1
     if key in _LONG_FORMS and "const" in node:
         written["doNotSuggest"] = True
-    if key not in LISTS:
+    if key not in text_lists():
         return written
     beside: Definition = {name: written.pop(name) for name in _BESIDE if name in written}
     return {**_any_of(written, _ref("ListElsewhere")), **beside}
@@ -156,7 +179,7 @@ def _or_variable(node: Definition) -> Definition:
 def _written_forms() -> dict[str, Definition]:
     return {
         "Load": _any_of(*(_ref(model.__name__) for model in LOAD_MODELS.values())),
-        "Step": _any_of(_step_alone(), _step_with_settings(), _long_form("operation", STEP_MODELS.values())),
+        "Step": _any_of(_step_alone(), _step_with_settings(), _long_form("operation", step_models().values())),
         "Target": _any_of(
             _named(TARGET_MODELS),
             _below_its_name({name: _settings(model.__name__) for name, model in TARGET_MODELS.items()}),
@@ -169,13 +192,45 @@ def _written_forms() -> dict[str, Definition]:
 
 
 def _step_alone() -> Definition:
-    return _named(name for name, model in STEP_MODELS.items() if not model.short_key)
+    return _named(name for name, model in step_models().items() if not model.short_key)
 
 
 def _step_with_settings() -> Definition:
-    steps = {name: _settings_of(model) for name, model in STEP_MODELS.items()}
-    described = {name: {**each, "description": STEP_MODELS[name].__doc__} for name, each in steps.items()}
-    return _below_its_name(described)
+    return _below_its_name(
+        {name: {**_settings_of(model), "description": model.__doc__} for name, model in step_models().items()}
+    )
+
+
+def _of_unknown_operations() -> dict[str, Definition]:
+    """Steps and thresholds that own operations may explain, whose files the schema does not know."""
+    name: Definition = {"type": "string", "pattern": NAME_PATTERN, "not": {"enum": list(STEP_MODELS)}}
+    below = _below_its_name({})
+    below |= {"propertyNames": name, "additionalProperties": _settings("OwnSettings")}
+    long_form = {"required": ["operation"], "properties": {"operation": name}}
+    settings = {
+        "type": "object",
+        "description": "An operation of your own: the settings of any step, and the parameters of its function.",
+        "properties": _as_written(StepSettings.model_json_schema())["properties"],
+    }
+    counter = rf"({_LABEL}\.)?[a-z][a-z0-9_]*"
+    return {
+        "Step": _any_of(_ref("KnownStep"), name, below, {"allOf": [_ref("OwnSettings"), long_form]}),
+        "OwnSettings": settings,
+        "Expression": _expression(f"{_subject(METRICS)}|{counter}"),
+    }
+
+
+def _known_only_without_own() -> Definition:
+    """A file that names no own operations, and no base that could, has only known steps and metrics."""
+    rule = {"type": "object", "properties": {"expr": _ref("KnownExpression")}}
+    known: Definition = {
+        "flow": {"items": _ref("KnownStep")},
+        "thresholds": {"items": _any_of(_ref("KnownExpression"), rule)},
+    }
+    return {
+        "if": _any_of({"required": ["operations"]}, {"required": ["extends"]}),
+        "else": {"properties": {**known, "phases": {"items": {"properties": known}}}},
+    }
 
 
 def _settings_of(model: type[StepSettings]) -> Definition:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from difflib import get_close_matches
 
 from perfcli.executors import EXECUTORS, LOAD_MODELS
-from perfcli.operations import OPERATIONS
+from perfcli.operations import step_models
 from perfcli.scenario.node import Node
 
 
@@ -17,11 +17,11 @@ def take_operation_as_meant(step: Node | None) -> None:
         return
     written = step.child("operation")
     if written is not None:
-        written.value = _nearest(written.value, OPERATIONS) or written.value
+        written.value = _nearest(written.value, step_models()) or written.value
     elif isinstance(step.value, dict):
-        step.value = {_nearest(key, OPERATIONS) or key: settings for key, settings in step.value.items()}
+        step.value = {_nearest(key, step_models()) or key: settings for key, settings in step.value.items()}
     else:
-        step.value = _nearest(step.value, OPERATIONS) or step.value
+        step.value = _nearest(step.value, step_models()) or step.value
 
 
 def take_executor_as_meant(load: Node | None) -> bool:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
 
 from perfcli import thresholds
-from perfcli.operations import OPERATIONS, STEP_MODELS
+from perfcli.operations import STEP_MODELS
 from perfcli.scenario import models
 from perfcli.scenario.loader import load_scenario
 from perfcli.scenario.models import Scenario
@@ -148,7 +148,11 @@ def test_step_that_cannot_be_read_may_bear_the_name_a_threshold_asks_for(mistake
 
 
 def test_every_operation_but_two_needs_a_pet() -> None:
-    assert [name for name in OPERATIONS if not STEP_MODELS[name].needs_pet] == ["create_pet", "create_new_pet", "sleep"]
+    assert [name for name, model in STEP_MODELS.items() if not model.needs_pet] == [
+        "create_pet",
+        "create_new_pet",
+        "sleep",
+    ]
 
 
 def test_a_threshold_is_parsed_once(
@@ -156,9 +160,9 @@ def test_a_threshold_is_parsed_once(
 ) -> None:
     parsed: list[str] = []
 
-    def parse(text: str) -> thresholds.Threshold:
+    def parse(text: str, counters: Mapping[str, str]) -> thresholds.Threshold:
         parsed.append(text)
-        return thresholds.parse_threshold(text)
+        return thresholds.parse_threshold(text, counters)
 
     monkeypatch.setattr(models, "parse_threshold", parse)
     scenario = load_scenario(written(valid))

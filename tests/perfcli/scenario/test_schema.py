@@ -10,6 +10,7 @@ import pytest
 from jsonschema import Draft7Validator
 
 from perfcli.figures import METRICS
+from perfcli.operations.own.source_reader import operation_file
 from perfcli.scenario.document import read_document
 from perfcli.scenario.library import shipped_scenarios
 from perfcli.scenario.loader import load_scenario
@@ -53,6 +54,19 @@ ALONE = [
     "name: a\ntarget: {mcp: {transport: http}}\nsetup: {pets: 1}\nflow: [get_pet_status]\n"
     "load: {executor: shared-iterations, iterations: 1}",
 ]
+OWN = [
+    "flow: [rename, {rename: }, {rename: {length: 12, weight: 2}}, {operation: rename, words: [a]}]",
+    "flow: [rename]\nthresholds: [rename.letters > 5, letters_per_op == 1.5, {expr: rename.latency.p95 < 5ms}]",
+]
+"""With operations that the schema does not know."""
+OWN_REFUSED = [
+    "flow: [sleep]",
+    "flow: [{load_pet: {weigth: 1}}]",
+    "flow: [{rename: {weight: many}}]",
+    "flow: [{rename: {}, visit: {}}]",
+    "flow: [7]",
+    "thresholds: [Letters]",
+]
 REFUSED = [
     "tag: quick",
     "tags: quick",
@@ -86,11 +100,11 @@ REFUSED = [
 ]
 
 
-def told(text: str) -> list[str]:
+def told(text: str, schema: dict[str, Any] = SCHEMA) -> list[str]:
     """What the schema says is wrong with a scenario."""
     written, problems = read_document(text, "scenario")
     assert not problems
-    return [error.message for error in Draft7Validator(SCHEMA).iter_errors(written.plain())]
+    return [error.message for error in Draft7Validator(schema).iter_errors(written.plain())]
 
 
 def whole(lines: str) -> str:
@@ -137,3 +151,38 @@ def test_every_key_is_described() -> None:
 def test_every_definition_is_used() -> None:
     text = str(SCHEMA)
     assert [name for name in SCHEMA["$defs"] if f"#/$defs/{name}'" not in text] == []
+
+
+@pytest.mark.parametrize("written", OWN)
+@pytest.mark.parametrize("named", ["operations: [own.py]", "extends: base.yaml"])
+def test_a_file_that_may_have_own_operations_may_use_any_name(written: str, named: str) -> None:
+    assert told(whole(f"{named}\n{written}")) == []
+    assert told(whole(written))
+    phases = "name: a\nphases: [{name: b, load: {executor: constant-vus, duration: 1s}, flow: [rename]}]"
+    assert told(f"{named}\n{phases}") == []
+    assert told(phases)
+
+
+@pytest.mark.parametrize("written", OWN_REFUSED)
+def test_what_the_tool_knows_is_checked_beside_own_operations(written: str) -> None:
+    assert told(whole(f"operations: [own.py]\n{written}"))
+
+
+def test_the_schema_of_a_scenario_knows_its_own_operations() -> None:
+    source = (
+        "from perfcli.operations import operation\n@operation(counters={'letters': 'count'})\n"
+        "def rename(ctx, length: int, style: Literal['a', 'b'] = 'a', *, words: list[str] = []):\n"
+        "    'Rename it.\\n\\nArgs:\\n    length: in letters'\n"
+    )
+    schema = scenario_schema([operation_file(source, "own.py")])
+    Draft7Validator.check_schema(schema)
+    settings = "length: 3, style: b, words: {csv: w.csv}, name: x"
+    right = whole(f"operations: [own.py]\nflow: [{{rename: {{{settings}}}}}]\nthresholds: [rename.letters_per_op > 1]")
+    assert told(right, schema) == []
+    for wrong in ("length: many", "lenght: 3", "style: c", "length: 3, words: 7", "style: a"):
+        assert told(right.replace(settings, wrong), schema), wrong
+    assert told(right.replace("{rename: {", "{renam: {"), schema)
+    assert told(right.replace("letters", "leters"), schema)
+    described = schema["$defs"]["Own_rename"]
+    assert described["properties"]["length"]["description"] == "in letters"
+    assert described["description"].startswith("Rename it.")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from perfcli.operations import OPERATIONS, STEP_MODELS
+from perfcli.operations import STEP_MODELS
 from perfcli.plan import ExecutionPlan, plan_run
 from perfcli.scenario.loader import load_scenario
 from perfcli.scenario.overrides import parse_set
@@ -126,7 +126,7 @@ def test_mistakes(text: str, message: str, mistakes: Mistakes) -> None:
 
 def test_every_operation_has_its_target() -> None:
     by_target: dict[str, list[str]] = {"embedded": [], "mcp": []}
-    for name in OPERATIONS:
+    for name in STEP_MODELS:
         for target in STEP_MODELS[name].targets:
             by_target[target].append(name)
     assert set(by_target["embedded"]) & set(by_target["mcp"]) == {"sleep"}

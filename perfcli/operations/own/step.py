@@ -1,0 +1,94 @@
+"""Steps of own operations: a model for each, whose settings are the parameters of the function."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from functools import lru_cache
+from typing import Any, ClassVar, Final, Literal
+
+from pydantic import Field, SerializerFunctionWrapHandler, TypeAdapter, create_model, model_serializer
+from pydantic.fields import FieldInfo
+
+from perfcli.operations.base import Effects, StepSettings
+from perfcli.operations.binding import EmbeddedVu, ToolVu
+from perfcli.operations.call import Call
+from perfcli.operations.own.declared import CounterUnit, DeclaredOperation, OperationFile
+from perfcli.operations.own.plain_types import python_type
+
+_FIELD: Final = "own_"
+"""How the fields of parameters begin: a parameter may be called as an attribute of any step, such as `label`."""
+_ONLY_IN_PROCESS: Final = ("engine", "storage", "pet")
+_DECLARED: Final = TypeAdapter(tuple[DeclaredOperation, ...])
+
+
+class OwnStep(StepSettings):
+    """A step of an own operation."""
+
+    declared: ClassVar[DeclaredOperation]
+
+    @property
+    def arguments(self) -> dict[str, Any]:
+        """What the function is called with, beside its context."""
+        return {parameter.name: getattr(self, _FIELD + parameter.name) for parameter in self.declared.parameters}
+
+    @property
+    def counters(self) -> Mapping[str, CounterUnit]:
+        """What it counts beside its times, by name, with units."""
+        return self.declared.counters
+
+    @property
+    def effects(self) -> Effects:
+        """What its source shows; what it wrote is known at run time only."""
+        reaches_engine = self.declared.may_use("engine", "storage", "call_tool")
+        return Effects(writes_fields=self.declared.may_use("wrote"), may_do_anything=reaches_engine)
+
+    def bind_embedded(self, vu: EmbeddedVu, place: int) -> Call:
+        """A call of the function."""
+        return vu.own(self.declared.name, self.arguments, place)
+
+    def bind_mcp(self, vu: ToolVu, place: int) -> Call:
+        """A call of the function."""
+        return vu.own(self.declared.name, self.arguments, place)
+
+    @model_serializer(mode="wrap")
+    def _as_written(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        return {key.removeprefix(_FIELD): value for key, value in handler(self).items()}
+
+    @classmethod
+    def why_not_on(cls, target: str) -> str:
+        """Why it cannot run on a target; "" if it can."""
+        name, declared = cls.declared.name, cls.declared
+        if target != "mcp":
+            needs_tools = "call_tool" in declared.uses
+            return f"{name} uses ctx.call_tool, which needs target: mcp" if needs_tools else ""
+        if not declared.is_async:
+            return f"{name} is a plain function: on target mcp, write async def and await ctx.call_tool(...)"
+        used = next((member for member in _ONLY_IN_PROCESS if member in declared.uses), "")
+        return f"{name} uses ctx.{used}, which target mcp does not offer: call tools with ctx.call_tool" if used else ""
+
+
+def step_models(file: OperationFile) -> Mapping[str, type[OwnStep]]:
+    """The models of the steps that a file's operations make, by name; equal declarations share theirs."""
+    return _step_models(_DECLARED.dump_json(file.operations).decode())
+
+
+@lru_cache(maxsize=64)
+def _step_models(operations: str) -> Mapping[str, type[OwnStep]]:
+    return {declared.name: _step_model(declared) for declared in _DECLARED.validate_python(json.loads(operations))}
+
+
+def _step_model(declared: DeclaredOperation) -> type[OwnStep]:
+    fields: dict[str, Any] = {"operation": (Literal[declared.name], declared.name), **dict(_fields(declared))}
+    model = create_model(f"Own_{declared.name}", __base__=OwnStep, __doc__=declared.doc, **fields)
+    model.declared = declared
+    model.needs_pet = declared.may_use("pet", "user")
+    model.targets = tuple(target for target in ("embedded", "mcp") if not model.why_not_on(target))
+    return model
+
+
+def _fields(declared: DeclaredOperation) -> Iterator[tuple[str, tuple[Any, FieldInfo]]]:
+    for parameter in declared.parameters:
+        default: Any = ... if parameter.required else parameter.default
+        field = Field(default=default, alias=parameter.name, description=parameter.description or None)
+        yield _FIELD + parameter.name, (python_type(parameter.type), field)
