@@ -5,6 +5,12 @@ from __future__ import annotations
 import io
 import os
 import sys
+from typing import TYPE_CHECKING, NoReturn
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from perfcli.pool.template import Template
 
 if __name__ == "__main__" and not sys.flags.safe_path and not __file__.startswith(os.path.join(sys.path[0], "perfcli")):
     # `python -m perfcli` looks into the current directory first, whose files may be anybody's
@@ -16,14 +22,16 @@ def main() -> None:
     import signal
 
     # before anything slow is imported: an early Ctrl-C leaves quietly, as there is nothing to report yet
-    signal.signal(signal.SIGINT, lambda *_: os._exit(130))
-    signal.signal(signal.SIGTERM, lambda *_: os._exit(143))
-    if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:
-        signal.signal(signal.SIGHUP, lambda *_: os._exit(129))
+    _leave_on_signals(os._exit)
+    template = _early_template(sys.argv[1:])
     from perfcli import streams
 
     streams.protect()
-    code = _exit_code(sys.argv[1:])
+    try:
+        code = _exit_code(sys.argv[1:], template)
+    finally:
+        if template:
+            template.close()
     if failure := streams.stdout_failure():
         streams.complain(f"Error: stdout: {failure}: not all of the output was printed")
         code = code or 1
@@ -33,7 +41,33 @@ def main() -> None:
     sys.exit(code)
 
 
-def _exit_code(arguments: list[str]) -> int:
+def _leave_on_signals(leave: Callable[[int], NoReturn]) -> None:
+    import signal
+
+    signal.signal(signal.SIGINT, lambda *_: leave(130))
+    signal.signal(signal.SIGTERM, lambda *_: leave(143))
+    if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:
+        signal.signal(signal.SIGHUP, lambda *_: leave(129))
+
+
+def _early_template(arguments: list[str]) -> Template | None:
+    """What `run` forks its engine processes from, so that it loads while the tool does; None for other commands."""
+    if arguments[:1] != ["run"] or {"-h", "--help"}.intersection(arguments):
+        return None
+    from perfcli.agent.private_memory import can_be_private
+
+    if not can_be_private():
+        return None
+    from perfcli.pool.template import Template
+
+    template = Template()
+    from perfcli.pool import cleanup
+
+    _leave_on_signals(cleanup.abandon)
+    return template
+
+
+def _exit_code(arguments: list[str], template: Template | None) -> int:
     import click
 
     from perfcli.cli import cli
@@ -41,7 +75,7 @@ def _exit_code(arguments: list[str]) -> int:
     from perfcli.streams import complain
 
     try:
-        result = cli.main(arguments, prog_name="digipal-perf", standalone_mode=False)
+        result = cli.main(arguments, prog_name="digipal-perf", standalone_mode=False, obj=template)
     except click.ClickException as error:
         told = io.StringIO()
         error.show(told)

@@ -59,7 +59,7 @@ def _command(name: str, declared: type, function: str) -> Command:
         from perfcli.commands.context import Context
 
         ctx = click.get_current_context()
-        context = Context(project_files(ctx))
+        context = Context(project_files(ctx), template=ctx.obj)
         ctx.exit(resolve_name(f"perfcli.commands.{function}")(filled(declared, given), context))
 
     epilog = EPILOG if name in _WITH_EXIT_CODES else None

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
     from perfcli.plan import ExecutionPlan
     from perfcli.pool.identity import EngineSource
+    from perfcli.pool.protocol import WorkerPool
+    from perfcli.pool.template import Template
     from perfcli.report.blocks import Document
     from perfcli.report.live import LiveProgress
     from perfcli.run.interrupts import Interrupts
@@ -32,13 +34,17 @@ class Context:
     Args:
         inputs: files that were read for it already; no output may replace one.
         console: for people; by default stdout, or stderr if a report goes to stdout.
+        template: what its engine processes are forked from; None starts each as a fresh interpreter.
     """
 
-    def __init__(self, inputs: Iterable[Path] = (), console: Console | None = None) -> None:
+    def __init__(
+        self, inputs: Iterable[Path] = (), console: Console | None = None, template: Template | None = None
+    ) -> None:
         self.inputs = list(inputs)
         self.outputs = Outputs()
         self._console = console
         self._interrupts: Interrupts | None = None
+        self._template = template
 
     @property
     def interrupts(self) -> Interrupts:
@@ -128,6 +134,16 @@ class Context:
         with choose_engine(named, option) as engine:
             announce(engine, role)
             yield engine
+
+    def pool(self, engine: EngineSource) -> WorkerPool:
+        """Starts processes of an engine: all runs of the command share its template."""
+        from perfcli.pool.forking import ForkingPool
+        from perfcli.pool.processes import ProcessPool
+
+        if self._template is None:
+            return ProcessPool(engine.path)
+        self._template.restart_if_ended()
+        return ForkingPool(self._template, engine.path)
 
     def live(self, *, wanted: bool) -> LiveProgress:
         """Shows how a run goes on, on the console."""

@@ -87,8 +87,8 @@ class _Suite:
         with self.context.live(wanted=self.options.progress) as live:
 
             def run_once() -> RunResult:
-                folder = self.options.keep_database_in
-                return run_scenario(plan, observer=live, stop=stop, keep_database_in=folder, engine=engine)
+                pool, folder = self.context.pool(engine), self.options.keep_database_in
+                return run_scenario(plan, pool=pool, observer=live, stop=stop, keep_database_in=folder, engine=engine)
 
             return run_with_retries(run_once, self.options.retries, stop, self._show_retry)
 

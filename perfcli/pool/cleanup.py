@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
-from typing import Final
+from typing import Final, NoReturn
 from uuid import uuid4
 
 PREFIX: Final = "digipal-perf-"
@@ -105,7 +105,7 @@ def end_group(process_group: int) -> None:
     _process_groups.discard(process_group)
 
 
-def abandon(exit_code: int) -> None:
+def abandon(exit_code: int) -> NoReturn:
     """Leave at once, with no process and no file left behind. Safe inside a signal handler; does not return."""
     for group in list(_process_groups):
         end_group(group)

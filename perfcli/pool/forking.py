@@ -23,7 +23,7 @@ class ForkingPool:
     """
 
     def __init__(self, template: Template, engine: Path) -> None:
-        self._template = template
+        self.template = template
         self._engine = engine
 
     def start(self, plan: ExecutionPlan, directory: Path, database: Path, process: int) -> EngineProcess:
@@ -31,7 +31,7 @@ class ForkingPool:
         post = prepare(plan, directory, database, process, self._engine)
         line, theirs = open_line()
         with theirs:
-            forked = fork(self._template, theirs.fileno(), post)
+            forked = fork(self.template, theirs.fileno(), post)
         return EngineProcess(forked, line, post.output)
 
 

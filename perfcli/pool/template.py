@@ -18,6 +18,9 @@ class Template:
     """A template, until it is closed; for one thread of the tool."""
 
     def __init__(self) -> None:
+        self._start()
+
+    def _start(self) -> None:
         self._orders, theirs = socket.socketpair()
         with theirs:
             self._process = subprocess.Popen(
@@ -46,6 +49,12 @@ class Template:
     def order(self, order: Order, descriptors: Descriptors) -> None:
         """Have it fork an engine process; raises OSError if it is gone."""
         send_order(self._orders, order, descriptors)
+
+    def restart_if_ended(self) -> None:
+        """Start another process if this one was killed, as is done if memory is short."""
+        if self.has_ended():
+            self.close()
+            self._start()
 
     def close(self) -> None:
         """End it; what was forked goes on. Again does no harm."""

@@ -77,7 +77,7 @@ class Command:
         return [p for p in psutil.process_iter() if self._is_ours(p)]
 
     def await_engine(self) -> psutil.Process:
-        # a supervisor has the command line of the engine process below it
+        # a template and a supervisor have the command line of the engine process below them
         return self._until(lambda: self._below(self.engines()))
 
     def await_load(self) -> psutil.Process:
@@ -101,17 +101,20 @@ class Command:
 
     def _is_ours(self, process: psutil.Process) -> bool:
         try:
-            command = process.cmdline()
+            command, environment = process.cmdline(), process.environ()
         except psutil.Error:
             return False
-        return "perfcli.agent" in command and any(str(self.scratch) in part for part in command)
+        is_agent = any(part in ("perfcli.agent", "perfcli.agent.template") for part in command)
+        return is_agent and environment.get("TMPDIR") == str(self.scratch)
 
     @staticmethod
     def _below(processes: list[psutil.Process]) -> psutil.Process | None:
-        pids = {process.pid for process in processes}
+        supervisors = {process.pid: process for process in processes}
         for process in processes:
             with suppress(psutil.NoSuchProcess):
-                if process.ppid() in pids:
+                supervisor = supervisors.get(process.ppid())
+                # elsewhere no process names itself, and none is a template
+                if supervisor and (supervisor.name() == "perf-supervisor" or sys.platform != "linux"):
                     return process
         return None
 
