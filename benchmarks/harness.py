@@ -16,10 +16,15 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from random import Random
 from statistics import median
+from time import perf_counter_ns
 from typing import NamedTuple
 
 from rows import Row
+
+from perfcli.operations import Context
+from perfcli.operations.own.context import Surroundings
 
 HERE = Path(__file__).resolve().parent
 SCENARIO = """
@@ -97,6 +102,36 @@ def locust(seconds: float) -> float:
     return float(finished.stdout.split()[-1])
 
 
+class Nothing:
+    """A block that does nothing."""
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+
+def timed_block() -> float:
+    """What an empty `with ctx.timed():` takes, over an empty `with` of the same run."""
+    contexts = [bare_context() for _ in range(20_000)]
+    nothing = Nothing()
+    began_ns = perf_counter_ns()
+    for context in contexts:
+        with context.timed():
+            pass
+    between_ns = perf_counter_ns()
+    for _ in contexts:
+        with nothing:
+            pass
+    return (between_ns - began_ns) / (perf_counter_ns() - between_ns)
+
+
+def bare_context() -> Context:
+    """A context of a function that reaches for nothing."""
+    return Context(Surroundings("f()", "f.py", "f.py", 0, (), str, HERE, perf_counter_ns, Random(0)), 0)
+
+
 def rows(folder: Path, rounds: int, iterations: int, many: int) -> Iterator[Row]:
     """The figures, in the order they become known."""
     turns = [(ours(folder, iterations), locust(3.0)) for _ in range(rounds)]
@@ -105,6 +140,8 @@ def rows(folder: Path, rounds: int, iterations: int, many: int) -> Iterator[Row]
     yield Row("iterations/s against Locust's", f"{ours_per_s:,.0f} : {locust_per_s:,.0f}", ratio, 8, at_least=True)
     cost = median(own.cost_us for own, _ in turns)
     yield Row("µs an operation, its own time left out", f"Locust {1e6 / locust_per_s:.1f}", cost, 1.5)
+    block = median(timed_block() for _ in range(3 * rounds))
+    yield Row("an empty ctx.timed() over an empty with", "", block, 8)
     long = ours(folder, many)
     operations = f"after {many:,} operations"
     yield Row("growth of the engine's process, MB", operations, long.growth_bytes / 1e6, 2)

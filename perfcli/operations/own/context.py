@@ -18,6 +18,7 @@ MARK: Final = "__digipal_perf_counters__"
 """The attribute by which a decorated function is known; it holds the counters."""
 
 _LETTERS: Final = string.ascii_lowercase
+_SECOND: Final = "a second ctx.timed() in one call"
 _PLAIN: Final = (str, int, float, type(None))  # bool is an int
 
 
@@ -59,27 +60,23 @@ class TimedBlock:
     Between its two readings of the clock lie your block, the return from `__enter__` and the call of `__exit__`.
     """
 
-    __slots__ = ("_misuse", "_now_ns", "_slowdown", "end_ns", "start_ns")
+    __slots__ = ("_context", "_now_ns", "end_ns", "start_ns")
 
-    def __init__(self, now_ns: Callable[[], int], misuse: Callable[[str], Exception], slowdown: float = 0.0) -> None:
-        self.start_ns = 0
-        """0 until the block begins."""
-        self.end_ns = 0
+    def __init__(self, context: Context, now_ns: Callable[[], int]) -> None:
+        self.start_ns = self.end_ns = 0
+        """0 until the block begins, and until it ends."""
+        self._context = context
         self._now_ns = now_ns
-        self._misuse = misuse
-        self._slowdown = slowdown
 
     def __enter__(self) -> None:
         if self.start_ns:
-            raise self._misuse("a second ctx.timed() in one call")
+            raise self._context.misuse(_SECOND)
         self.start_ns = self._now_ns()
 
     def __exit__(self, *_: object) -> None:
-        end_ns = self._now_ns()
-        if self._slowdown:
-            end_ns = slowed(self.start_ns, end_ns, self._slowdown, self._now_ns)
-        # a second `with` around the same block, which was refused, does not move it
-        self.end_ns = self.end_ns or end_ns
+        self.end_ns = self._now_ns()
+        if share := self._context.slowdown:
+            self.end_ns = slowed(self.start_ns, self.end_ns, share, self._now_ns)
 
 
 def slowed(start_ns: int, end_ns: int, share: float, now_ns: Callable[[], int]) -> int:
@@ -130,49 +127,30 @@ class Surroundings:
 class Context:
     """One call of an operation of your own. Each call has a new one; keep none beyond its call."""
 
-    __slots__ = (
-        "_around",
-        "_awaited",
-        "_block",
-        "_index",
-        "acted_on",
-        "began_ns",
-        "counts",
-        "ended_ns",
-        "failed_at",
-        "failure",
-        "passed_cache",
-        "random",
-        "vu",
-        "written",
-    )
-
-    vu: int
-    """The number of the vu, from 0."""
-    random: Random
-    """Seeded by the run's seed, the vu and the step: the same seed draws the same numbers."""
+    # what a call may leave as it is stands here: a context is made for each call
+    acted_on = ""
+    """The user, as far as the function asked for it."""
+    began_ns = 0
+    ended_ns = 0
+    """When the function returned or raised; 0 as long as it has not."""
+    failure = ""
+    """The first failed check or misuse, even if the function catches it."""
+    failed_at = ""
+    """The file and the line of it."""
+    counts: Mapping[str, float] = {}
+    written: Mapping[str, Any] = {}
+    passed_cache = False
+    """Whether the function reached for the storage behind the engine's cache."""
+    _block: TimedBlock | None = None
+    _awaited = 0
 
     def __init__(self, around: Surroundings, index: int) -> None:
-        self.vu = around.vu
-        self.random = around.random
         self._around = around
         self._index = index
-        self._block: TimedBlock | None = None
-        self._awaited = 0
-        # what the harness writes and reads
-        self.acted_on = ""
-        """The user, as far as the function asked for it."""
-        self.began_ns = 0
-        self.ended_ns = 0
-        """When the function began, and when it returned or raised; 0 as long as it has not."""
-        self.failure = ""
-        """The first failed check or misuse, even if the function catches it."""
-        self.failed_at = ""
-        """The file and the line of it."""
-        self.counts: dict[str, float] = {}
-        self.written: dict[str, Any] = {}
-        self.passed_cache = False
-        """Whether the function reached for the storage behind the engine's cache."""
+        self.vu: int = around.vu
+        """The number of the vu, from 0."""
+        self.random: Random = around.random
+        """Seeded by the run's seed, the vu and the step: the same seed draws the same numbers."""
 
     @property
     def user(self) -> str:
@@ -183,14 +161,14 @@ class Context:
     def engine(self) -> Any:
         """The DigiPalCore under test."""
         if self._around.engine is None:
-            raise self._misuse("ctx.engine needs the embedded target; on mcp call tools with ctx.call_tool")
+            raise self.misuse("ctx.engine needs the embedded target; on mcp call tools with ctx.call_tool")
         return self._around.engine
 
     @property
     def storage(self) -> Any:
         """The engine's StorageManager."""
         if self._around.storage is None:
-            raise self._misuse("ctx.storage needs the embedded target; on mcp call tools with ctx.call_tool")
+            raise self.misuse("ctx.storage needs the embedded target; on mcp call tools with ctx.call_tool")
         self.passed_cache = True
         return self._around.storage
 
@@ -203,7 +181,7 @@ class Context:
     def pet(self) -> Any:
         """A copy of the user's pet as it is stored: yours to change, as nothing else holds it."""
         if self._around.load_pet is None:
-            raise self._misuse("ctx.pet() needs the embedded target; on mcp call the tool get_pet_status")
+            raise self.misuse("ctx.pet() needs the embedded target; on mcp call the tool get_pet_status")
         self.passed_cache = True
         pet = self._around.load_pet(self.user)
         if pet is None:
@@ -218,8 +196,8 @@ class Context:
     def timed(self) -> TimedBlock:
         """Time the `with` block instead of the whole function; once a call."""
         if self._block is not None:
-            raise self._misuse("a second ctx.timed() in one call")
-        self._block = block = TimedBlock(self._around.now_ns, self._misuse, self._around.slowdown)
+            raise self.misuse(_SECOND)
+        self._block = block = TimedBlock(self, self._around.now_ns)
         return block
 
     def check(self, ok: object, problem: str) -> None:
@@ -231,22 +209,22 @@ class Context:
         """Add to a counter that the decorator declares. Counts of a failed operation are dropped."""
         if name not in self._around.counters:
             known = ", ".join(self._around.counters) or "none"
-            raise self._misuse(f"the counter {name!r:.60} is not declared in @operation(counters=…); declared: {known}")
+            raise self.misuse(f"the counter {name!r:.60} is not declared in @operation(counters=…); declared: {known}")
         if not isinstance(value, (int, float)) or not math.isfinite(value):
-            raise self._misuse(f"ctx.count({name!r:.60}) takes a number, not {value!r:.60}")
-        self.counts[name] = self.counts.get(name, 0) + value
+            raise self.misuse(f"ctx.count({name!r:.60}) takes a number, not {value!r:.60}")
+        self.counts = {**self.counts, name: self.counts.get(name, 0) + value}
 
     def wrote(self, **fields: str | float | None) -> None:
         """Report what the engine acknowledged to have stored in the user's pet; the run looks for it in the end."""
         if not fields:
-            raise self._misuse("ctx.wrote() takes fields of the pet: ctx.wrote(name=pet.name)")
+            raise self.misuse("ctx.wrote() takes fields of the pet: ctx.wrote(name=pet.name)")
         for name, value in fields.items():
             if reason := self._around.refused_fields.get(name):
-                raise self._misuse(f"ctx.wrote({name}=…): {reason}")
+                raise self.misuse(f"ctx.wrote({name}=…): {reason}")
             if name not in self._around.fields:
-                raise self._misuse(f"ctx.wrote({name}=…): no such field; it takes {', '.join(self._around.fields)}")
+                raise self.misuse(f"ctx.wrote({name}=…): no such field; it takes {', '.join(self._around.fields)}")
             if not isinstance(value, _PLAIN) or value != value:
-                raise self._misuse(f"ctx.wrote({name}=…) takes a text, a number or None, not {type(value).__name__}")
+                raise self.misuse(f"ctx.wrote({name}=…) takes a text, a number or None, not {type(value).__name__}")
         self._resolve_user()
         self.written = {**self.written, **fields}
 
@@ -254,7 +232,7 @@ class Context:
         """Call a tool of the MCP server and return its structured answer; `await` it. An error it answers is raised."""
         call = self._around.call_tool
         if call is None:
-            raise self._misuse("ctx.call_tool needs target: mcp; use ctx.engine or ctx.storage")
+            raise self.misuse("ctx.call_tool needs target: mcp; use ctx.engine or ctx.storage")
         self._awaited += 1
         return self._called(call, tool, arguments)
 
@@ -263,6 +241,11 @@ class Context:
     ) -> Any:
         self._awaited -= 1
         return await call(tool, arguments)
+
+    @property
+    def slowdown(self) -> float:
+        """For how much of its own time the call is prolonged."""
+        return self._around.slowdown
 
     @property
     def is_timed(self) -> bool:
@@ -294,14 +277,15 @@ class Context:
 
     def _resolve_user(self) -> str:
         if self._index < -1:
-            raise self._misuse("the scenario has no pets: add setup: {pets: 1}, or create_pet before this step")
+            raise self.misuse("the scenario has no pets: add setup: {pets: 1}, or create_pet before this step")
         self.acted_on = self._around.user_of(self._index)
         return self.acted_on
 
     def __repr__(self) -> str:
         return f"{self._around.described} for {self.acted_on or 'no user'}"
 
-    def _misuse(self, text: str) -> Exception:
+    def misuse(self, text: str) -> Exception:
+        """Note that the function does what cannot be; returns what to raise."""
         return self._fail(Misuse(f"{self._place()}: {text}"))
 
     def _fail(self, failure: Exception) -> Exception:
