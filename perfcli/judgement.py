@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from perfcli.errors import Verdict
-from perfcli.figures import Spread, View, percentile_of
+from perfcli.figures import Spread, View, counters_of, percentile_of
 from perfcli.metrics.statistics import LEAST_BEYOND, beyond, is_thin
 from perfcli.results import PhaseResult, RunResult, ThresholdResult, UnjudgedRun
 from perfcli.scenario.models import Scenario, ThresholdRule
@@ -190,7 +190,8 @@ def _is_not_judged(threshold: ThresholdResult, thresholds: Sequence[ThresholdRes
 
 def _undelivered(run: UnjudgedRun, thresholds: Sequence[ThresholdResult]) -> Iterator[str]:
     """Why the load was not the one that was asked for."""
-    judged = {threshold.phase for threshold in thresholds if _judges_delivery(threshold)}
+    counters = counters_of(run)
+    judged = {threshold.phase for threshold in thresholds if _judges_delivery(threshold, counters)}
     for phase in run.phases:
         if judged & {"", phase.name}:
             continue
@@ -208,8 +209,9 @@ def _undelivered(run: UnjudgedRun, thresholds: Sequence[ThresholdResult]) -> Ite
             yield f"{where}{left:,} iterations were not done within max_duration: give it more, or ask for fewer"
 
 
-def _judges_delivery(threshold: ThresholdResult) -> bool:
-    return threshold.strict and parse_threshold(threshold.expr).metric.name in ("dropped_iterations", "delivery")
+def _judges_delivery(threshold: ThresholdResult, counters: Mapping[str, str]) -> bool:
+    metric = parse_threshold(threshold.expr, counters).metric
+    return threshold.strict and metric.name in ("dropped_iterations", "delivery")
 
 
 def describe_failure(threshold: ThresholdResult) -> str:

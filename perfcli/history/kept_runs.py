@@ -11,7 +11,7 @@ from typing import Final, Literal, NamedTuple
 from pydantic import BaseModel, ConfigDict, Field
 
 from perfcli.errors import UsageError, Verdict
-from perfcli.figures import METRICS, STATISTICS, Metric, View, percentile_of
+from perfcli.figures import METRICS, STATISTICS, Metric, View, counters_of, percentile_of
 from perfcli.history.fingerprint import Fingerprint
 from perfcli.results import RunResult
 from perfcli.thresholds import ThresholdError, did_you_mean, parse_subject
@@ -51,7 +51,7 @@ def subject_of(text: str, run: RunResult, phase: str = "") -> Subject:
         UsageError: there is no such metric, operation or phase; the hint lists what there is.
     """
     try:
-        operation, metric, statistic = parse_subject(text.strip())
+        operation, metric, statistic = parse_subject(text.strip(), counters_of(run))
     except ThresholdError as error:
         raise UsageError(f"--metric {text}: {error}", hint="digipal-perf explain lists all metrics") from error
     operations, phases = ([each.name for each in parts] for parts in (run.operations, run.phases))

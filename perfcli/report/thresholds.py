@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from typing import Final
 
 from rich.text import Text
 
 from perfcli import units
+from perfcli.figures import PER_OPERATION
 from perfcli.metrics.statistics import is_thin
 from perfcli.report.blocks import BAD, DOUBTFUL, QUIET, Block, Code, Column, Facts, Notes, Section, Table
 from perfcli.report.operations import slowest_first
@@ -18,6 +20,13 @@ from perfcli.thresholds import Threshold, ThresholdError, parse_threshold
 NO_SAMPLES: Final = "no samples"
 _COLUMNS: Final = (Column("", "word"), Column("threshold", "prose"), *map(Column, ("observed", "limit", "margin")))
 _ORDER: Final = ("fail", "miss", "not judged", "pass")
+_COUNTER_UNITS: Final = {
+    units.Unit.COUNT: "count",
+    units.Unit.NUMBER: "count",
+    units.Unit.SIZE: "size",
+    units.Unit.SIZE_PER_OPERATION: "size",
+    units.Unit.DURATION: "duration",
+}
 _UPPER_LIMITS: Final = ("<", "<=")
 
 
@@ -167,10 +176,19 @@ def _conditions(threshold: ThresholdResult) -> str:
 
 def _parsed(threshold: ThresholdResult) -> Threshold | None:
     """The threshold's parts; None for an expression that this version cannot read."""
-    try:
-        return parse_threshold(threshold.expr)
-    except ThresholdError:
-        return None
+    for counters in ({}, _counter_of(threshold)):
+        try:
+            return parse_threshold(threshold.expr, counters)
+        except ThresholdError:
+            continue
+    return None
+
+
+def _counter_of(threshold: ThresholdResult) -> dict[str, str]:
+    """The counter of an own operation that it may judge, with its unit."""
+    left = re.split(r"[<>=!]", threshold.expr, maxsplit=1)[0].strip()
+    unit = _COUNTER_UNITS.get(threshold.unit)
+    return {left.rpartition(".")[2].removesuffix(PER_OPERATION): unit} if unit else {}
 
 
 def _roomy_limit(observed_ns: float) -> str:

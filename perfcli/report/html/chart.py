@@ -17,6 +17,7 @@ from typing import Any, Final, Literal
 from rich.text import Text
 
 from perfcli import units
+from perfcli.figures import counters_of
 from perfcli.report.blocks import Chart
 from perfcli.report.thresholds import describe
 from perfcli.report.wording import one_line, without_surrogates
@@ -225,7 +226,7 @@ def judged_limits(result: RunResult, *metrics: str) -> Iterator[Limit]:
         if threshold.outcome not in _LIMIT_COLOURS or threshold.observed is None:
             continue
         try:
-            parsed = parse_threshold(threshold.expr)
+            parsed = parse_threshold(threshold.expr, counters_of(result))
         except ThresholdError:
             continue  # of a later version: its table shows it, as it stands
         if parsed.metric.name in metrics:
