@@ -58,7 +58,7 @@ def restore_backup(ctx: Context) -> None:
     """Change the pet, then restore the newest backup, which must bring back what it was."""
     before, changed = ctx.pet(), ctx.pet()
     changed.name = ctx.text(12)
-    changed.happiness = 0
+    changed.happiness = (before.happiness + 1) % 101
     ctx.check(ctx.storage.save_pet(changed), "save_pet answered no")
     with ctx.timed():
         ok = ctx.storage.restore_backup(ctx.user)

@@ -105,6 +105,9 @@ class TestWhatAnEngineCanHide:
     def test_fidelity_after_a_restart(self) -> None:
         run_shipped("restart")
 
+    def test_backups_and_what_they_restore(self) -> None:
+        run_shipped("backup_and_restore")
+
     def test_readers_beside_writers(self) -> None:
         run_shipped("readers")
 

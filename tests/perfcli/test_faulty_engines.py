@@ -299,3 +299,22 @@ def test_a_scenario_that_an_engine_breaks_ends_no_suite(tmp_path: Path) -> None:
     broken, sound = json.loads((tmp_path / "r.json").read_text(encoding="utf-8"))
     assert (broken["verdict"], sound["verdict"]) == ("error", "pass")
     assert "removed its scratch directory; the engine process wrote garbage" in broken["reasons"][0]
+
+
+def test_backups_without_data_are_found_by_operations_of_its_own(tmp_path: Path) -> None:
+    (file,) = find_scenarios(["backup_and_restore"])
+    scenario = load_scenario(file)
+    sound = run_scenario(plan_run(scenario, 1))
+    assert (sound.verdict, sound.reasons) == (Verdict.PASS, [])
+    engine = make_checkout(tmp_path, "empties_backups")
+    result = run_scenario(plan_run(scenario, 1), engine=EngineSource(engine, "empties_backups"))
+    assert result.verdict is Verdict.FAIL
+    assert result.total.errors == {
+        "the backup does not hold the pet": 240,
+        "the restored pet differs in name, happiness": 240,
+    }
+    example = result.error_examples["the backup does not hold the pet"]
+    assert re.fullmatch(
+        r"asked: \(verify_backup\(\) for user-\d,\)\nanswered: 'backup_operations\.py, line \d+: the backup does .*'",
+        example,
+    )
