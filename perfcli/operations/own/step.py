@@ -70,7 +70,9 @@ class OwnStep(StepSettings):
 
 def step_models(file: OperationFile) -> Mapping[str, type[OwnStep]]:
     """The models of the steps that a file's operations make, by name; equal declarations share theirs."""
-    return _step_models(_DECLARED.dump_json(file.operations).decode())
+    # sorted, as the order of a set differs from process to process
+    declared = [{**each.model_dump(mode="json"), "uses": sorted(each.uses)} for each in file.operations]
+    return _step_models(json.dumps(declared))
 
 
 @lru_cache(maxsize=64)

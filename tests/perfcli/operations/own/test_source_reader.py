@@ -385,7 +385,7 @@ _PIECES = st.sampled_from(_SCRAPS.split("|"))
 
 @given(st.one_of(st.text(), st.lists(_PIECES).map("".join).map(IMPORT.__add__)))
 def test_no_source_raises_anything(source: str) -> None:
-    lines = source.count("\n") + 1
+    lines = source.count("\n") + source.count("\r") + 1
     before = set(sys.modules)
     for line, column, message in read_operations(source, ("load_pet",)).mistakes:
         assert 1 <= line <= lines + 1
