@@ -1,4 +1,4 @@
-"""Names that a shell completes: of scenarios, tags, metrics and baselines. Nothing heavy is imported for them."""
+"""Names that a shell completes: of scenarios, tags, metrics and baselines. Heavy imports wait for a scenario."""
 
 from __future__ import annotations
 
@@ -10,6 +10,10 @@ import click
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
+
+    from perfcli.figures import Metric
+    from perfcli.operations.base import StepSettings
+    from perfcli.scenario.models import Scenario
 
 _STORE: Final = ".digipal-perf"
 
@@ -54,16 +58,53 @@ def _tags(ctx: click.Context) -> Iterable[str]:
 
 
 def _metrics(ctx: click.Context) -> Iterable[str]:
-    from perfcli.figures import METRICS, STATISTICS
-
-    for metric in METRICS.values():
-        yield from (f"{metric.name}.{each}" for each in STATISTICS) if metric.needs_statistic else (metric.name,)
-
-
-def _metrics_alone(ctx: click.Context) -> Iterable[str]:
+    """Those of the run, and of the operations of the scenario that was named."""
     from perfcli.figures import METRICS
 
-    return METRICS
+    yield from (spelt for metric in METRICS.values() for spelt in _spelt(metric))
+    for step in _steps(ctx):
+        yield from (f"{step.label}.{name}" for name in step.counters)
+        of_operations = (metric for metric in METRICS.values() if metric.per_operation)
+        yield from (f"{step.label}.{spelt}" for metric in of_operations for spelt in _spelt(metric))
+
+
+def _spelt(metric: Metric) -> Iterable[str]:
+    from perfcli.figures import STATISTICS
+
+    return (f"{metric.name}.{each}" for each in STATISTICS) if metric.needs_statistic else (metric.name,)
+
+
+def _explained(ctx: click.Context) -> Iterable[str]:
+    """Metrics; and the operations, with those of the scenario that was named, as their import takes a while."""
+    from perfcli.figures import METRICS
+
+    yield from METRICS
+    for scenario in _scenarios_of(ctx):
+        from perfcli.operations import STEP_MODELS
+
+        yield from STEP_MODELS
+        yield from (operation.name for file in scenario.operations for operation in file.operations)
+
+
+def _scenarios_of(ctx: click.Context) -> list[Scenario]:
+    """What `scenario` names, read as `validate` reads it; nothing if it cannot be."""
+    # click does not get as far as the arguments if the value of an option is missing
+    named = ctx.params.get("scenario") or next(iter(ctx.args), None)
+    if not named:
+        return []
+    from perfcli.errors import UsageError
+    from perfcli.scenario.library import find_scenarios
+    from perfcli.scenario.loader import load_scenarios
+
+    try:
+        return load_scenarios(find_scenarios([named]))
+    except UsageError:
+        return []
+
+
+def _steps(ctx: click.Context) -> Iterable[StepSettings]:
+    phases = (phase for scenario in _scenarios_of(ctx) for phase in scenario.phases_to_run)
+    return {step.label: step for phase in phases for step in phase.flow if not step.is_pause}.values()
 
 
 def _baselines(ctx: click.Context) -> Iterable[str]:
@@ -81,7 +122,7 @@ _NAMES_OF: Final[dict[str, tuple[Callable[[click.Context], Iterable[str]], bool]
     "files": (_none, True),
     "tags": (_tags, False),
     "metric": (_metrics, False),
-    "subject": (_metrics_alone, False),
+    "subject": (_explained, False),
     "baseline": (_baselines, True),
     "name": (_baselines, False),
 }

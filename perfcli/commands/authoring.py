@@ -19,6 +19,7 @@ from perfcli.commands.options import (
     ListOptions,
     PlanOptions,
     SchemaOptions,
+    Selection,
     ValidateOptions,
 )
 from perfcli.errors import ExitCode, UsageError
@@ -26,6 +27,8 @@ from perfcli.streams import say
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
+
+    from perfcli.operations.own.declared import OperationFile
 
 
 def list_scenarios(options: ListOptions, context: Context) -> int:
@@ -65,7 +68,8 @@ def init(options: InitOptions, context: Context) -> int:
     """Write a scenario to begin with."""
     from perfcli.scenario.starter import write_starter
 
-    for path in (written := write_starter(options.reference, context.inputs, force=options.force)):
+    written = write_starter(options.reference, context.inputs, force=options.force, operations=options.operations)
+    for path in written:
         context.outputs.wrote(path)
     context.outputs.list_written()
     say(f"next: digipal-perf run {written[0]}")
@@ -78,9 +82,12 @@ def schema(options: SchemaOptions, context: Context) -> int:
     from perfcli.scenario.schema import scenario_schema
 
     if options.markdown:
+        if options.scenario:
+            raise UsageError(f"--markdown prints the keys of any scenario: leave out {options.scenario}")
         say(scenario_reference().removesuffix("\n"))
     else:
-        say(json.dumps(scenario_schema(), indent=2, ensure_ascii=False))
+        files = _operation_files(options.scenario, context)
+        say(json.dumps(scenario_schema(files), indent=2, ensure_ascii=False))
     return ExitCode.PASS
 
 
@@ -93,13 +100,21 @@ def explain(options: ExplainOptions, context: Context) -> int:
             raise UsageError(f"--markdown prints the table of all metrics: leave out {options.subject}")
         say(metrics_table().removesuffix("\n"))
         return ExitCode.PASS
+    from perfcli.operations.own.known import knowing
     from perfcli.report.explained import render_all, render_explanation
 
-    if options.subject:
-        context.console.print(render_explanation(options.subject))
-    else:
-        _print_lines(render_all(), context.console)
+    with knowing(_operation_files(options.scenario, context)):
+        if options.subject:
+            context.console.print(render_explanation(options.subject))
+        else:
+            _print_lines(render_all(), context.console)
     return ExitCode.PASS
+
+
+def _operation_files(scenario: str, context: Context) -> list[OperationFile]:
+    """The files of own operations of the scenarios that a name stands for; of "", none."""
+    scenarios = context.scenarios(Selection(scenarios=(scenario,))) if scenario else []
+    return [file for each in scenarios for file in each.operations]
 
 
 def completion(options: CompletionOptions, context: Context) -> int:

@@ -205,15 +205,18 @@ class ValidateOptions:
 class InitOptions:
     """Write a commented scenario to begin with, NAME.yaml, that runs as it is.
 
-    Beside it goes digipal-perf.schema.json, by which editors complete keys and mark mistakes.
+    Beside it goes digipal-perf.schema.json, by which editors complete keys and mark mistakes. With --operations, it
+    uses operations of your own, in NAME_operations.py.
 
     \b
     Examples:
       digipal-perf init my_session
+      digipal-perf init --operations my_methods
       digipal-perf run my_session.yaml
     """
 
     reference: str = argument("NAME")
+    operations: bool = option("--operations", is_flag=True, help="Begin with operations of your own, in Python.")
     force: bool = option("--force", is_flag=True, help="Also in the place of a file that is there.")
 
 
@@ -221,7 +224,8 @@ class InitOptions:
 class SchemaOptions:
     """Print the JSON Schema of scenario files, for completion in editors.
 
-    An editor with the YAML language server takes it by a first line in the scenario:
+    With a scenario, it knows the settings of that scenario's own operations. An editor with the YAML language server
+    takes it by a first line in the scenario:
 
     \b
       # yaml-language-server: $schema=./digipal-perf.schema.json
@@ -229,9 +233,11 @@ class SchemaOptions:
     \b
     Examples:
       digipal-perf schema > digipal-perf.schema.json
+      digipal-perf schema my.yaml > my.schema.json
       digipal-perf schema --markdown
     """
 
+    scenario: str = argument("[NAME|FILE]", default="")
     markdown: bool = option("--markdown", is_flag=True, help="As a document with tables, instead of a JSON Schema.")
 
 
@@ -245,10 +251,12 @@ class ExplainOptions:
       digipal-perf explain memory.leak
       digipal-perf explain load_pet.latency.p95
       digipal-perf explain interact
+      digipal-perf explain --scenario my.yaml my_operation
       digipal-perf explain --markdown
     """
 
     subject: str = argument("[METRIC|OPERATION]", default="")
+    scenario: str = option("--scenario", default="", metavar="NAME|FILE", help="Know this scenario's own operations.")
     markdown: bool = option("--markdown", is_flag=True, help="All metrics as a table, for a document.")
 
 

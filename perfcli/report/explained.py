@@ -7,15 +7,20 @@ from collections.abc import Iterator
 from math import isfinite
 from typing import Final
 
+from pydantic.fields import FieldInfo
 from rich.console import Group, RenderableType
 from rich.text import Text
 
 from perfcli.errors import UsageError
-from perfcli.figures import METRICS, STATISTICS, Metric, is_statistic
-from perfcli.operations import STEP_MODELS
+from perfcli.figures import METRICS, STATISTICS, Metric, counter_metrics, is_statistic
+from perfcli.operations import STEP_MODELS, step_models
 from perfcli.operations.base import StepSettings
+from perfcli.operations.own.declared import DeclaredOperation
+from perfcli.operations.own.known import known_operations
+from perfcli.operations.own.step import OwnStep
 from perfcli.report.layout import INDENT, Hanging, labelled
 from perfcli.report.openmetrics import PREFIX, families_of
+from perfcli.report.wording import one_line
 from perfcli.scenario.target import McpSettings
 from perfcli.thresholds import did_you_mean
 from perfcli.units import format_quantity
@@ -29,14 +34,21 @@ _ON_BUSY_MACHINE: Final = {
 _REPORTED: Final = "the report says why"
 _KNOWN_OF: Final = {"run": "the whole run", "phase": "each phase", "operation": "each operation"}
 _REFERENCE: Final = "docs/scenario-reference.md"
+_OWN_REFERENCE: Final = "docs/scenarios.md#operations"
+_OWN_RIGHT: Final = "it returns, and none of its checks failed"
 
 
 def render_all() -> RenderableType:
-    """Every metric and every operation, a line each."""
-    metrics = [(metric.name, metric.meaning) for metric in METRICS.values()]
-    operations = [(operation, _does(model)) for operation, model in STEP_MODELS.items()]
+    """Every metric and every operation, a line each; with the own ones of the scenario that `knowing` names."""
+    sections = {
+        "metrics": [(metric.name, metric.meaning) for metric in _metrics().values()],
+        "operations": [(operation, _does(model)) for operation, model in STEP_MODELS.items()],
+        "operations of your own": [(name, _does(model)) for name, model in known_operations().models.items()],
+    }
     parts: list[RenderableType] = []
-    for title, rows in (("metrics", metrics), ("operations", operations)):
+    for title, rows in sections.items():
+        if not rows:
+            continue
         parts += [*([Text()] if parts else []), Text(title, "bold"), *labelled([(n, Text(m)) for n, m in rows])]
     return Group(*parts)
 
@@ -51,8 +63,8 @@ def render_explanation(subject: str) -> RenderableType:
     if metric is not None:
         facts = [(label, Text(text)) for label, text in _of_metric(metric) if text]
         return Group(_headline(metric.name, metric.meaning), *labelled(facts))
-    if subject in STEP_MODELS:
-        model = STEP_MODELS[subject]
+    model = step_models().get(subject)
+    if model is not None:
         lines = [(label, Text(text)) for label, text in _of_operation(subject, model)]
         return Group(_headline(subject, _does(model)), *labelled(lines))
     raise _unknown(subject)
@@ -63,20 +75,24 @@ def _unknown(subject: str) -> UsageError:
         return UsageError(
             f"{subject} is a statistic, not a metric", hint=f"name its metric: digipal-perf explain latency.{subject}"
         )
-    near = did_you_mean([subject], [*METRICS, *STEP_MODELS])
-    return UsageError(
-        f"no metric and no operation is called {subject!r:.80}{near}", hint="digipal-perf explain lists them all"
-    )
+    near = did_you_mean([subject], [*_metrics(), *step_models()])
+    hint = "digipal-perf explain lists them all; --scenario FILE adds the operations of your own"
+    return UsageError(f"no metric and no operation is called {subject!r:.80}{near}", hint=hint)
+
+
+def _metrics() -> dict[str, Metric]:
+    return {**METRICS, **counter_metrics(known_operations().counters)}
 
 
 def _metric_in(subject: str) -> Metric | None:
     """The metric that a text names: as "latency", within "load_pet.latency.p95", or as reports do, "RSS growth"."""
-    by_label: dict[str, Metric] = {metric.label: metric for metric in METRICS.values()}
+    metrics = _metrics()
+    by_label: dict[str, Metric] = {metric.label: metric for metric in metrics.values()}
     if subject in by_label:
         return by_label[subject]
     parts = subject.split(".")
     spans = ((first, last) for first in range(min(2, len(parts))) for last in range(len(parts), first, -1))
-    return next((METRICS[name] for first, last in spans if (name := ".".join(parts[first:last])) in METRICS), None)
+    return next((metrics[name] for first, last in spans if (name := ".".join(parts[first:last])) in metrics), None)
 
 
 def _headline(name: str, meaning: str) -> RenderableType:
@@ -101,7 +117,8 @@ def _of_metric(metric: Metric) -> Iterator[tuple[str, str]]:
     if metric.windowed:
         yield "", f"{metric.example} within 30s, or for 10s"
     if metric.per_operation:
-        yield "", f"load_pet.{metric.example}, of one operation"
+        own = (name for name, model in known_operations().models.items() if metric.name in _counted(model.declared))
+        yield "", f"{next(own, 'load_pet')}.{metric.example}, of one operation"
     if metric.per_phase:
         yield "", "of one phase, in the thresholds of that phase"
     yield "trend", f"digipal-perf trend SCENARIO --metric {asked}{' [--phase NAME]' * metric.per_phase}"
@@ -123,10 +140,16 @@ def _range(metric: Metric) -> str:
 
 
 def _of_operation(operation: str, model: type[StepSettings]) -> Iterator[tuple[str, str]]:
-    own = [name for name in model.model_fields if name not in (*StepSettings.model_fields, "operation")]
+    declared = model.declared if issubclass(model, OwnStep) else None
+    if declared:
+        yield from [("", one_line(paragraph)) for paragraph in declared.details.splitlines()]
     yield "target", " and ".join(model.targets)
-    for name in own:
-        yield name, _setting(model, name)
+    for name, field in model.model_fields.items():
+        if name not in (*StepSettings.model_fields, "operation"):
+            yield field.alias or name, _setting(field)
+    if declared:
+        yield from [("types", ", ".join(f"{each.name}: {each.type}" for each in declared.parameters) or "no settings")]
+        yield from [(name, f"counts: a {unit}, for thresholds") for name, unit in declared.counters.items()]
     yield "besides", f"{', '.join(StepSettings.model_fields)}, as of every step"
     if model.is_pause:
         yield "step", f"{operation}: 50ms"
@@ -137,16 +160,21 @@ def _of_operation(operation: str, model: type[StepSettings]) -> Iterator[tuple[s
         )
         yield "step", f"{operation}, or {operation}: {{weight: 8}}"
         yield "threshold", f"{operation}.latency.p95 < 100ms; {operation}.success_rate >= 99%"
-        yield "metrics", ", ".join(metric.name for metric in METRICS.values() if metric.per_operation)
-        yield "right when", f"{_METHODOLOGY}#answers"
-    yield "more", f"{_REFERENCE}#flow-{operation}"
+        counted = _counted(declared) if declared else {}
+        yield "metrics", ", ".join([*counted, *(metric.name for metric in METRICS.values() if metric.per_operation)])
+        yield "right when", _OWN_RIGHT if declared else f"{_METHODOLOGY}#answers"
+    yield from [("file", known_operations().places[operation])] if declared else []
+    yield "more", _OWN_REFERENCE if declared else f"{_REFERENCE}#flow-{operation}"
 
 
-def _setting(model: type[StepSettings], name: str) -> str:
-    field = model.model_fields[name]
+def _counted(declared: DeclaredOperation) -> dict[str, Metric]:
+    return counter_metrics(declared.counters)
+
+
+def _setting(field: FieldInfo) -> str:
     default = "required" if field.is_required() else json.dumps(field.default)
-    return f"{field.description} ({default})"
+    return one_line(f"{field.description or ''} ({default})")
 
 
 def _does(model: type[StepSettings]) -> str:
-    return (model.__doc__ or "").split("\n")[0].rstrip(".")
+    return one_line((model.__doc__ or "").split("\n")[0]).rstrip(".")

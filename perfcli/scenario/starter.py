@@ -58,18 +58,81 @@ thresholds:                     # what must hold: one that does not makes exit c
   - db_errors == 0
   - {{expr: memory.growth < 50MB, strict: false}} # shown, and not counted
 """
+_WITH_OPERATIONS: Final = """\
+# yaml-language-server: $schema=./{schema}
+# Check it: digipal-perf validate {name}.yaml    Run it: digipal-perf run {name}.yaml
+# Your operations: digipal-perf explain --scenario {name}.yaml
+
+name: {name}  # in tables, results and on the command line
+description: Four people rename their pets and look at them
+tags: [mine]                    # digipal-perf run DIRECTORY --tag mine
+operations: [{source}]  # Python, beside this file; only a run executes it
+
+setup:
+  pets: 10                      # users with a hatched pet each, made before the load
+
+load:
+  executor: constant-vus        # four users, each as fast as they get answers
+  vus: 4
+  duration: 2s
+  warmup: 200ms                 # runs first, and is in no figure
+  think_time: 1ms               # pause after each iteration
+
+flow:                           # all have a weight: each iteration draws one
+  - rename: {{weight: 1, length: 12}}   # the parameters of your function are settings
+  - look_up: {{weight: 3}}
+  - load_pet: {{weight: 3}}       # built-in operations go beside yours
+
+thresholds:
+  - success_rate >= 99%
+  - rename.latency.p95 < 100ms  # what `with ctx.timed():` holds
+  - rename.letters_per_op == 12 # a counter of yours, per operation
+  - lost_writes == 0            # what ctx.wrote reported is what the database holds
+"""
+_OPERATIONS: Final = '''\
+# The operations of {name}.yaml. Check them: digipal-perf validate {name}.yaml, which executes none of this code.
+# A function that is decorated with @operation is a step of a flow. Its first parameter is the context of one call; the
+# others are settings: give each a plain type (int, float, str, bool, Literal, list) and, if you like, a default.
+
+from perfcli.operations import Context, operation
 
 
-def write_starter(reference: str, inputs: Iterable[Path] = (), *, force: bool = False) -> tuple[Path, Path]:
+@operation(counters={{"letters": "count"}})  # for thresholds and reports: rename.letters, rename.letters_per_op
+def rename(ctx: Context, length: int = 8) -> None:
+    """Give the pet a new name.
+
+    Args:
+        length: letters of the name
+    """
+    pet = ctx.pet()  # a copy of the pet of this call's user; what comes before timed() is not timed
+    pet.name = ctx.text(length)  # ctx.text and ctx.random draw from the seed, so that it repeats the run
+    with ctx.timed():  # once a call; without it the whole function is timed
+        ok = ctx.storage.save_pet(pet)  # ctx.engine is the engine, ctx.storage its storage
+    ctx.check(ok, "save_pet answered no")  # a check that fails, or an exception, is a failed operation
+    ctx.count("letters", length)
+    ctx.wrote(name=pet.name)  # the run looks for it in the database afterwards
+
+
+@operation
+def look_up(ctx: Context) -> None:
+    """Load the pet of the user from the database."""
+    ctx.check(ctx.storage.load_pet(ctx.user), "no pet is stored")
+'''
+
+
+def write_starter(
+    reference: str, inputs: Iterable[Path] = (), *, force: bool = False, operations: bool = False
+) -> list[Path]:
     """Write a scenario, and the JSON Schema that editors complete it by beside it.
 
     Args:
         reference: the scenario's name, or its file.
         inputs: files that must not be replaced.
         force: also in the place of a file that is there.
+        operations: with own operations, in a file beside it.
 
     Returns:
-        The scenario's file, and the schema's, which is written anew where it is there.
+        The scenario's file, that of its operations, and the schema's, which is written anew if it is there.
 
     Raises:
         UsageError: it is no name, or one of a shipped scenario, or the file is there or cannot be written.
@@ -79,10 +142,19 @@ def write_starter(reference: str, inputs: Iterable[Path] = (), *, force: bool = 
     path = Path(os.path.expanduser(reference.removesuffix(_SUFFIX)) + _SUFFIX)
     _check_name(path.stem)
     schema = path.with_name(SCHEMA_FILE)
-    check_outputs({"init": path, "the schema": schema}, inputs)
-    _write(path, _STARTER.format(name=path.stem, schema=SCHEMA_FILE), force=force)
+    source = path.with_name(f"{path.stem}_operations.py")
+    check_outputs({"init": path, "the schema": schema, **({"the operations": source} if operations else {})}, inputs)
+    names = {"name": path.stem, "schema": SCHEMA_FILE, "source": source.name}
+    texts = {path: _STARTER.format(**names)}
+    if operations:
+        texts = {path: _WITH_OPERATIONS.format(**names), source: _OPERATIONS.format(**names)}
+    for there in texts:
+        if not force and there.exists():
+            raise _is_there(there)
+    for new, text in texts.items():
+        _write(new, text, force=force)
     _write(schema, json.dumps(scenario_schema(), indent=2, ensure_ascii=False) + "\n", force=True)
-    return path, schema
+    return [*texts, schema]
 
 
 def _check_name(name: str) -> None:
@@ -102,4 +174,8 @@ def _write(path: Path, text: str, *, force: bool) -> None:
     try:
         write_text(text, path, new=not force)
     except FileExistsError:
-        raise UsageError(f"{path} is there already", hint="choose another name, or replace it with --force") from None
+        raise _is_there(path) from None
+
+
+def _is_there(path: Path) -> UsageError:
+    return UsageError(f"{path} is there already", hint="choose another name, or replace it with --force")

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Sequence
+from itertools import takewhile
 from typing import Any, Final, Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -64,6 +66,12 @@ class DeclaredOperation(_Declaration):
     def summary(self) -> str:
         """The first line of its docstring."""
         return self.doc.partition("\n")[0].strip()
+
+    @property
+    def details(self) -> str:
+        """The paragraphs that follow, up to the first heading such as "Args:"."""
+        paragraphs = (" ".join(paragraph.split()) for paragraph in self.doc.partition("\n")[2].split("\n\n"))
+        return "\n".join(takewhile(lambda text: not re.match(r"\w+:(\s|$)", text), filter(None, paragraphs)))
 
 
 class OperationFile(BaseModel):

@@ -18,6 +18,8 @@ class KnownOperations:
 
     models: Mapping[str, type[OwnStep]] = field(default_factory=dict)
     counters: Mapping[str, CounterUnit] = field(default_factory=dict)
+    places: Mapping[str, str] = field(default_factory=dict)
+    """File and line of each operation, as people read it."""
 
 
 _NONE: Final = KnownOperations()
@@ -33,10 +35,12 @@ def known_operations() -> KnownOperations:
 def knowing(files: Iterable[OperationFile]) -> Iterator[None]:
     """Understand a scenario that names these files; if two declare one name, the first one counts."""
     models: dict[str, type[OwnStep]] = {}
+    places: dict[str, str] = {}
     for file in files:
         models = {**step_models(file), **models}
+        places = {**{each.name: f"{file.shown}:{each.line}" for each in file.operations}, **places}
     counters = {name: unit for model in models.values() for name, unit in model.declared.counters.items()}
-    token = _known.set(KnownOperations(models, counters) if models else _NONE)
+    token = _known.set(KnownOperations(models, counters, places) if models else _NONE)
     try:
         yield
     finally:

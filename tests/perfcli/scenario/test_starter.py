@@ -68,9 +68,29 @@ def test_what_cannot_be_written_is_told(reference: str, told: str) -> None:
     assert caught.value.message.startswith(told)
 
 
+def test_with_operations_it_is_valid_and_explains_itself(place: Path) -> None:
+    path, source, _ = write_starter("my-methods", operations=True)
+    assert source == Path("my-methods_operations.py")
+    scenario = load_scenario(path)
+    assert scenario.labels == ["rename", "look_up", "load_pet"]
+    assert warnings_of(path) == []
+    assert sum("#" in line for line in source.read_text(encoding="utf-8").splitlines()) > 8
+
+
+@pytest.mark.parametrize("there", ["mine.yaml", "mine_operations.py"])
+def test_neither_file_is_written_over_another(there: str, place: Path) -> None:
+    (place / there).write_text("work of days", encoding="utf-8")
+    with pytest.raises(UsageError, match="is there already"):
+        write_starter("mine", operations=True)
+    assert [path.name for path in place.iterdir()] == [there]
+    write_starter("mine", operations=True, force=True)
+    assert load_scenario(Path("mine.yaml")).operations[0].shown == "mine_operations.py"
+
+
 @pytest.mark.end_to_end
-def test_it_runs() -> None:
-    assert CliRunner().invoke(cli, ["init", "mine"]).exit_code == 0
+@pytest.mark.parametrize("options", [[], ["--operations"]])
+def test_it_runs(options: list[str]) -> None:
+    assert CliRunner().invoke(cli, ["init", "mine", *options]).exit_code == 0
     quick = ["--duration", "300ms", "--set", "load.warmup=0s", "--quiet"]
     # too short a load for some percentiles, but one that runs
     result = CliRunner().invoke(cli, ["run", "mine.yaml", *quick, "--set", "thresholds=[success_rate >= 1%]"])
