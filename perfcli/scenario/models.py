@@ -13,7 +13,6 @@ from pydantic import (
     Field,
     GetCoreSchemaHandler,
     ModelWrapValidatorHandler,
-    TypeAdapter,
     ValidationError,
     ValidationInfo,
     WithJsonSchema,
@@ -175,7 +174,6 @@ Flow = Annotated[list[Step], NotEmpty]
 Rules = list[Annotated[ThresholdRule, BeforeValidator(_spread_threshold)]]
 
 
-_FILES: Final = TypeAdapter(list[OperationFile])
 OperationFiles = Annotated[list[OperationFile], WithJsonSchema({"type": "array", "items": {"type": "string"}})]
 
 
@@ -224,7 +222,8 @@ class Phase(_Section):
 def _operation_files(scenario: Any) -> Sequence[OperationFile]:
     """Those in the data of a scenario; of data that cannot be read, which the field itself reports, none."""
     try:
-        return _FILES.validate_python(scenario.get("operations", ())) if isinstance(scenario, dict) else ()
+        written = scenario.get("operations", ()) if isinstance(scenario, dict) else ()
+        return [OperationFile.model_validate(file) for file in written] if isinstance(written, list) else ()
     except ValidationError:
         return ()
 

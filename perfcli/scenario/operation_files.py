@@ -12,9 +12,7 @@ from typing import Final
 
 from perfcli.operations import STEP_MODELS
 from perfcli.operations.own.declared import CounterUnit, DeclaredOperation, OperationFile, source_digest
-from perfcli.operations.own.source_reader import read_operations
 from perfcli.scenario.library import FileKind, read_text
-from perfcli.scenario.module_files import NoSourceError, module_file
 from perfcli.scenario.node import Node
 from perfcli.scenario.problems import Location, Problem, ScenarioFileError, shown
 
@@ -101,6 +99,9 @@ def _path_of(written: Node) -> Path:
         return folder / os.path.expanduser(name)
     if not _MODULE.fullmatch(name):
         raise _Wrong(f"{shown(name)} is neither: {_FORM}")
+    # few scenarios name a module, or a file at all
+    from perfcli.scenario.module_files import NoSourceError, module_file
+
     try:
         return module_file(name)
     except NoSourceError as error:
@@ -110,6 +111,8 @@ def _path_of(written: Node) -> Path:
 
 
 def _read(path: Path, written: str, own: OwnOperations) -> None:
+    from perfcli.operations.own.source_reader import read_operations
+
     source = _PYTHON_LINE_ENDS.sub("\n", read_text(path, PYTHON_FILE))
     reading = read_operations(source, STEP_MODELS)
     # these end lines for YAML, and not for Python

@@ -89,7 +89,7 @@ MEMBERS: Final = (
 )
 
 
-def members_used(function: Function, context: str) -> frozenset[str]:
+def members_used(function: Function, context: str) -> tuple[str, ...]:
     """The members of the context that a function may use: by name, or any of them."""
     attributes = list(_attributes(function, context))
     named = {node.attr for node in attributes}
@@ -97,7 +97,7 @@ def members_used(function: Function, context: str) -> frozenset[str]:
     handed_on = any(
         isinstance(node, ast.Name) and node.id == context and id(node) not in owners for node in ast.walk(function)
     )
-    return frozenset(named & set(MEMBERS) | ({ANYTHING} if handed_on else set()))
+    return tuple(sorted(named & set(MEMBERS) | ({ANYTHING} if handed_on else set())))
 
 
 def context_mistakes(function: Function, context: str, counters: Collection[str]) -> Iterator[tuple[ast.expr, str]]:

@@ -56,11 +56,11 @@ class DeclaredOperation(_Declaration):
     parameters: tuple[Parameter, ...]
     counters: dict[str, CounterUnit]
     is_async: bool
-    uses: frozenset[str] = Field(default=frozenset(), description="members of the context it may use; *: any")
+    uses: tuple[str, ...] = Field(default=(), description="members of the context it may use, sorted; *: any")
 
     def may_use(self, *members: str) -> bool:
         """Whether the function names one of these members of its context, or hands the context on."""
-        return not self.uses.isdisjoint({*members, "*"})
+        return not {*members, "*"}.isdisjoint(self.uses)
 
     @property
     def summary(self) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from typing import Any, ClassVar, Final, Literal
 
-from pydantic import Field, SerializerFunctionWrapHandler, TypeAdapter, create_model, model_serializer
+from pydantic import Field, SerializerFunctionWrapHandler, create_model, model_serializer
 from pydantic.fields import FieldInfo
 
 from perfcli.operations.base import Effects, StepSettings
@@ -19,7 +19,6 @@ from perfcli.operations.own.plain_types import python_type
 _FIELD: Final = "own_"
 """How the fields of parameters begin: a parameter may be called as an attribute of any step, such as `label`."""
 _ONLY_IN_PROCESS: Final = ("engine", "storage", "pet")
-_DECLARED: Final = TypeAdapter(tuple[DeclaredOperation, ...])
 
 
 class OwnStep(StepSettings):
@@ -70,21 +69,20 @@ class OwnStep(StepSettings):
 
 def step_models(file: OperationFile) -> Mapping[str, type[OwnStep]]:
     """The models of the steps that a file's operations make, by name; equal declarations share theirs."""
-    # sorted, as the order of a set differs from process to process
-    declared = [{**each.model_dump(mode="json"), "uses": sorted(each.uses)} for each in file.operations]
-    return _step_models(json.dumps(declared))
+    return _step_models(json.dumps([each.model_dump(mode="json") for each in file.operations]))
 
 
 @lru_cache(maxsize=64)
 def _step_models(operations: str) -> Mapping[str, type[OwnStep]]:
-    return {declared.name: _step_model(declared) for declared in _DECLARED.validate_python(json.loads(operations))}
+    declared = map(DeclaredOperation.model_validate, json.loads(operations))
+    return {each.name: _step_model(each) for each in declared}
 
 
 def _step_model(declared: DeclaredOperation) -> type[OwnStep]:
     fields: dict[str, Any] = {"operation": (Literal[declared.name], declared.name), **dict(_fields(declared))}
     model = create_model(f"Own_{declared.name}", __base__=OwnStep, __doc__=declared.doc, **fields)
     model.declared = declared
-    model.needs_pet = declared.may_use("pet", "user")
+    model.needs_pet = declared.may_use("pet", "user", "wrote")
     model.targets = tuple(target for target in ("embedded", "mcp") if not model.why_not_on(target))
     return model
 
