@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from perfcli.errors import Verdict
 from perfcli.figures import Spread, View, counters_of, percentile_of
-from perfcli.metrics.statistics import LEAST_BEYOND, beyond, is_thin
+from perfcli.metrics.distribution import LEAST_BEYOND, beyond, is_thin
 from perfcli.results import PhaseResult, RunResult, ThresholdResult, UnjudgedRun
 from perfcli.scenario.models import Scenario, ThresholdRule
 from perfcli.thresholds import Threshold, parse_threshold

@@ -20,7 +20,7 @@ from threading import Event, Thread, current_thread
 from typing import Any
 
 from perfcli.agent.channel import Channel
-from perfcli.agent.inspection.inspector import EngineInspector
+from perfcli.agent.inspection import EngineInspector
 from perfcli.agent.session import Session
 from perfcli.agent.timed_calls import TimedCaller, TimedOut
 from perfcli.line import Line, open_line

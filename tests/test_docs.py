@@ -27,7 +27,7 @@ from perfcli.ab.pairs import SLICE_NS, SLICES
 from perfcli.ab.result import MetricComparison
 from perfcli.cli import cli
 from perfcli.errors import ExitCode
-from perfcli.history import level_shift
+from perfcli.history import compare
 from perfcli.history.baseline import save_baseline
 from perfcli.history.store import Store
 from perfcli.inference.rank_tests import signed_rank_p
@@ -402,9 +402,9 @@ class TestRegression:
     def test_when_it_is_sure(self) -> None:
         assert f"is at most {gate.ALPHA}" in section(REGRESSION, "The verdict")
         told = section(REGRESSION, "Baselines")
-        assert f"is at least {level_shift.MARGIN:.0%}" in told
-        assert f"surely more than {level_shift.SURELY:.0%}" in told
-        assert f"is below {level_shift.ALPHA}" in told
+        assert f"is at least {compare.MARGIN:.0%}" in told
+        assert f"surely more than {compare.SURELY:.0%}" in told
+        assert f"is below {compare.ALPHA}" in told
 
     def test_how_few_pairs_prove_nothing(self) -> None:
         least = next(pairs for pairs in range(1, 20) if signed_rank_p([1.0] * pairs) <= gate.ALPHA)

@@ -12,7 +12,7 @@ from typing import Final, Literal, NamedTuple
 from perfcli.ab.gate import Compared
 from perfcli.ab.pairs import Pair
 from perfcli.ab.side import Side
-from perfcli.metrics.statistics import Distribution
+from perfcli.metrics.distribution import Distribution
 from perfcli.plan import ExecutionPlan
 from perfcli.recorder import Frame
 from perfcli.workload import places

@@ -14,7 +14,7 @@ from socket import socket
 # what a target needs beside its engine: the harness's memory, not the engine's
 from perfcli.agent.channel import Channel
 from perfcli.agent.engine_import import use_engine
-from perfcli.agent.inspection.inspector import EngineInspector
+from perfcli.agent.inspection import EngineInspector
 from perfcli.agent.private_memory import Pages, make_private
 from perfcli.agent.session import Session
 from perfcli.agent.timed_calls import SystemThreads

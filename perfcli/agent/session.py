@@ -13,8 +13,8 @@ from threading import Thread
 from typing import Final
 
 from perfcli.agent.channel import Channel
+from perfcli.agent.inspection import EngineInspector
 from perfcli.agent.inspection.counting import LONGEST_PASS_NS, OPERATIONS, OPERATIONS_OF_A_PAIR
-from perfcli.agent.inspection.inspector import EngineInspector
 from perfcli.agent.outcomes import Outcomes
 from perfcli.agent.profiling import make_profiler
 from perfcli.agent.profiling.profiler import Profiler

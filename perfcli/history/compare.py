@@ -8,18 +8,115 @@ they were timed. What is then a change, and what is not sure, says `level_shift`
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from itertools import groupby
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import groupby, pairwise
 from math import exp, log
 from statistics import fmean, median
-from typing import Final
+from typing import Final, Literal
 
 from perfcli.errors import Verdict
 from perfcli.history.fingerprint import differences
-from perfcli.history.level_shift import MARGIN, Change, Sides, judge
 from perfcli.inference.estimates import two_sample
+from perfcli.inference.rank_tests import adjusted, mann_whitney_p
 from perfcli.results import TOTAL, BaselineComparison, LoadSlice, OperationChange, RunResult
 from perfcli.scenario.models import Scenario
+
+MARGIN: Final = 0.15
+SURELY: Final = 0.05
+"""What a shift must be more than, beyond doubt."""
+
+LEAST_CPU: Final = 0.10
+ALPHA: Final = 0.01
+LEAST_VALUES: Final = 5
+_STRETCHES: Final = 8
+_AB: Final = "digipal-perf ab compares on one machine at one time"
+
+Change = Literal["regression", "improvement", "inconclusive", "no change"]
+
+
+@dataclass(frozen=True, slots=True)
+class Sides:
+    """One operation then and now, as logarithms of times in their order."""
+
+    name: str
+    base: Sequence[float]
+    now: Sequence[float]
+    in_time: bool = False
+    as_timed: float = 1.0
+    """The ratio of the times themselves, whatever the machine's pace was."""
+    cpu: float | None = None
+    """Where several vus wait for one another: the ratio of CPU time by operation, in units of the machine's pace."""
+
+    @property
+    def lacks(self) -> str:
+        """Why the two cannot be told apart; "" where they can."""
+        what = "slices" if self.in_time else "readings of the machine's pace beside it"
+        for values, when in ((self.base, "in the baseline"), (self.now, "now")):
+            if len(values) < LEAST_VALUES:
+                return f"{len(values)} {what} {when}, {LEAST_VALUES} are needed: measure for longer, as --duration 10s"
+        return ""
+
+
+def judge(operations: Sequence[Sides]) -> list[OperationChange]:
+    """The change of each operation, by Holm's method over those that can be told at all."""
+    told = [each for each in operations if not each.lacks]
+    slower = adjusted([mann_whitney_p(_moved(each.base), each.now) for each in told])
+    faster = adjusted([mann_whitney_p(_moved(each.now), each.base) for each in told])
+    judged = {each.name: _judged(each, *p) for each, *p in zip(told, slower, faster, strict=True)}
+    return [judged.get(each.name) or _untold(each) for each in operations]
+
+
+def wander(values: Sequence[float]) -> float:
+    """How far the level went up and down within a run: of the medians of eight stretches, all but the two outermost."""
+    stretches = min(_STRETCHES, len(values))
+    bounds = [place * len(values) // stretches for place in range(stretches + 1)]
+    levels = sorted(median(values[begin:end]) for begin, end in pairwise(bounds))
+    return levels[-2] - levels[1]
+
+
+def _moved(values: Iterable[float]) -> list[float]:
+    return [value + log(1 + SURELY) for value in values]
+
+
+def _judged(sides: Sides, p_slower: float, p_faster: float) -> OperationChange:
+    shift = two_sample(sides.base, sides.now)
+    change: Change = "no change"
+    reason = ""
+    if abs(shift) >= log(1 + MARGIN):
+        reason = _doubt(sides, shift, p_slower if shift > 0 else p_faster)
+        change = "inconclusive" if reason else "regression" if shift > 0 else "improvement"
+    return OperationChange(
+        name=sides.name,
+        in_time=sides.in_time,
+        ratio=exp(shift),
+        p_slower=p_slower,
+        p_faster=p_faster,
+        change=change,
+        reason=reason,
+    )
+
+
+def _doubt(sides: Sides, shift: float, p: float) -> str:
+    """Why a shift beyond the margin may be none; "" where it is sure."""
+    told = f"{exp(shift):.2f} times as long"
+    if log(sides.as_timed) * shift <= 0:
+        pace = f"the machine's pace changed too much to tell; {_AB}"
+        return f"{told} in units of the reference kernel, but {sides.as_timed:.2f} times as timed: {pace}"
+    if p >= ALPHA:
+        return f"{told}, but that this is more than {SURELY:.0%} is not sure (p {p:.2g}): measure for longer; {_AB}"
+    if sides.cpu is not None and log(sides.cpu) * (1 if shift > 0 else -1) < log(1 + LEAST_CPU):
+        waits = "its vus wait for one another, and that differs from run to run"
+        return f"{told}, but {sides.cpu:.2f} times the CPU time by operation: {waits}; {_AB}"
+    went = max(wander(sides.base), wander(sides.now))
+    if abs(shift) < went / 2:
+        return f"{told}, but within one run it changed by {exp(went):.2f} times: measure on a quieter machine; {_AB}"
+    return ""
+
+
+def _untold(sides: Sides) -> OperationChange:
+    return OperationChange(name=sides.name, in_time=sides.in_time, change="inconclusive", reason=sides.lacks)
+
 
 Slices = Mapping[str, Sequence[LoadSlice]]
 _GRAVEST_FIRST: Final[tuple[Change, ...]] = ("regression", "inconclusive", "improvement", "no change")

@@ -10,7 +10,7 @@ from perfcli.executors import RampingVus
 from perfcli.inference.estimates import theil_sen_slope
 from perfcli.measurement.measurement import Measurement
 from perfcli.measurement.parts import Wanted
-from perfcli.metrics.memory import Leak, leak
+from perfcli.metrics.leak import Leak, leak
 from perfcli.metrics.slowdown import SizeOverTime
 from perfcli.monitor import Reading, cpu_use, highest_cpu_use
 from perfcli.results import LeakResult, MemoryResult, ResourceResult

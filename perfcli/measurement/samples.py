@@ -10,7 +10,7 @@ from itertools import repeat
 from operator import add
 from typing import Final
 
-from perfcli.metrics.statistics import Distribution
+from perfcli.metrics.distribution import Distribution
 from perfcli.metrics.timeline import Timeline
 from perfcli.operations.own.declared import CounterUnit
 from perfcli.operations.own.journal import Tally

@@ -10,8 +10,8 @@ from itertools import accumulate, pairwise
 from statistics import fmean, median
 from typing import Final
 
+from perfcli.metrics.distribution import EXACT_MOST, Distribution
 from perfcli.metrics.histogram import Histogram
-from perfcli.metrics.statistics import EXACT_MOST, Distribution
 from perfcli.units import NS_PER_S
 
 INTERVAL_NS: Final = 100_000_000

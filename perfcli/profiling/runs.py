@@ -14,9 +14,8 @@ from perfcli.observer import Observer, Progress
 from perfcli.outputs import Outputs, write_text
 from perfcli.plan import ExecutionPlan, Profiling
 from perfcli.pool.identity import EngineSource
-from perfcli.profiling.result import Breakdown, Overhead, ProfileResult
 from perfcli.results import OperationResult, RunResult
-from perfcli.results.findings import Findings, FlameGraph
+from perfcli.results.findings import Breakdown, Findings, FlameGraph, Overhead, ProfileResult
 from perfcli.run import StopRequest, run_scenario
 
 Kind = Literal["cpu", "memory", "sql", "locks"]

@@ -26,7 +26,7 @@ from perfcli.report.change import (
     worst_first,
 )
 from perfcli.report.layout import INDENT
-from perfcli.report.pairs import PairPicture, worth_a_picture
+from perfcli.report.pair_pictures import PairPicture, worth_a_picture
 from perfcli.report.wording import counted, engine_words, environment_words, name, name_as_is, one_line, verdict_word
 
 Fact = tuple[str, Text]

@@ -10,7 +10,7 @@ from rich.text import Text
 
 from perfcli import units
 from perfcli.history.kept_runs import History, KeptRun
-from perfcli.metrics.statistics import is_thin
+from perfcli.metrics.distribution import is_thin
 from perfcli.report.blocks import BAD, DOUBTFUL, GOOD, QUIET, Block, Code, Column, Facts, Line, Notes, Section, Table
 from perfcli.report.wording import (
     HINT,

@@ -10,7 +10,7 @@ from typing import Final
 from rich.text import Text
 
 from perfcli import units
-from perfcli.metrics.statistics import EXACT_MOST, LEAST_BEYOND, is_thin
+from perfcli.metrics.distribution import EXACT_MOST, LEAST_BEYOND, is_thin
 from perfcli.report.blocks import BAD, QUIET, SPARK, Block, Code, Column, Facts, Plot, Table
 from perfcli.report.drawings import HEIGHTS, Bar, Bars, Columns, Point, edges
 from perfcli.report.layout import INDENT

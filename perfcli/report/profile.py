@@ -9,11 +9,18 @@ from rich.text import Text
 
 from perfcli import units
 from perfcli.errors import Verdict
-from perfcli.profiling.result import Breakdown, Overhead, ProfileResult
 from perfcli.report import blocks
 from perfcli.report.blocks import BAD, DOUBTFUL, QUIET, Block, Column, Facts, Line, Notes, Section, Table
 from perfcli.report.wording import counted, engine_words, figure, name, one_line, share, verdict_word
-from perfcli.results.findings import CpuFindings, LockFigures, MemoryFindings, StatementFigures
+from perfcli.results.findings import (
+    Breakdown,
+    CpuFindings,
+    LockFigures,
+    MemoryFindings,
+    Overhead,
+    ProfileResult,
+    StatementFigures,
+)
 
 MOST_FUNCTIONS: Final = 12
 MOST_LINES: Final = 8

@@ -22,8 +22,7 @@ from perfcli.report.operations import (
 )
 from perfcli.report.own_operations import own_operations_section
 from perfcli.report.phases import delivery, phase_sections, phases_table, undelivered, what_held
-from perfcli.report.process import figures_section, resources_in_brief
-from perfcli.report.stability import integrity_in_brief, notable, stability_section
+from perfcli.report.process import figures_section, integrity_in_brief, notable, resources_in_brief, stability_section
 from perfcli.report.thresholds import thresholds_in_brief, thresholds_section
 from perfcli.report.wording import counted, engine_in_brief, engine_of, environment_words, name, one_line, verdict_word
 from perfcli.results import RunResult

@@ -10,7 +10,7 @@ from rich.text import Text
 
 from perfcli import units
 from perfcli.figures import PER_OPERATION
-from perfcli.metrics.statistics import is_thin
+from perfcli.metrics.distribution import is_thin
 from perfcli.report.blocks import BAD, DOUBTFUL, QUIET, Block, Code, Column, Facts, Notes, Section, Table
 from perfcli.report.operations import slowest_first
 from perfcli.report.wording import HINT, figure, name, one_line, outcome_word, share, signed

@@ -7,17 +7,6 @@ its meaning or goes away; a new field alone does not raise it.
 from __future__ import annotations
 
 from perfcli.results.files import as_document, as_result, load_records, load_results, save_results
-from perfcli.results.judged import BaselineComparison, OperationChange, ThresholdResult
-from perfcli.results.load import (
-    TOTAL,
-    CounterResult,
-    GrowthResult,
-    LatencySummary,
-    LoadSlice,
-    OperationResult,
-    PhaseResult,
-    SecondOfLoad,
-)
 from perfcli.results.observed import (
     Inspection,
     Integrity,
@@ -27,7 +16,28 @@ from perfcli.results.observed import (
     ResourceResult,
     SaveCounts,
 )
-from perfcli.results.run import SCHEMA_VERSION, Environment, OperationSource, RunResult, Try, UnjudgedRun, VuWork
+from perfcli.results.operation_results import (
+    TOTAL,
+    CounterResult,
+    GrowthResult,
+    LatencySummary,
+    LoadSlice,
+    OperationResult,
+    PhaseResult,
+    SecondOfLoad,
+)
+from perfcli.results.run import (
+    SCHEMA_VERSION,
+    BaselineComparison,
+    Environment,
+    OperationChange,
+    OperationSource,
+    RunResult,
+    ThresholdResult,
+    Try,
+    UnjudgedRun,
+    VuWork,
+)
 
 __all__ = [
     "SCHEMA_VERSION",

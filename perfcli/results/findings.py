@@ -1,17 +1,16 @@
-"""What profilers find, as the engine process hands it over."""
+"""What profilers find: each in the engine process, and all of them as the result of one profile."""
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
+
+from perfcli.results import OperationSource
+from perfcli.results.observed import Record
 
 
-class _Record(BaseModel):
-    model_config = ConfigDict(extra="ignore", frozen=True)
-
-
-class FunctionTime(_Record):
+class FunctionTime(Record):
     """One function of the operations' stacks."""
 
     name: str
@@ -20,7 +19,7 @@ class FunctionTime(_Record):
     total_share: float = Field(description="the same, with all it called")
 
 
-class CpuFindings(_Record):
+class CpuFindings(Record):
     """Where the time of all vus' operations went, by stack samples."""
 
     samples: int
@@ -29,14 +28,14 @@ class CpuFindings(_Record):
     functions: list[FunctionTime] = Field(default=[], description="by self time, the longest first")
 
 
-class FlameGraph(_Record):
+class FlameGraph(Record):
     """The stacks themselves, as files to look at."""
 
     html: str
     speedscope: str
 
 
-class KeptLine(_Record):
+class KeptLine(Record):
     """What one line allocated during the load that was still there with the cache emptied and garbage collected."""
 
     place: str = Field(description="file:line")
@@ -46,21 +45,21 @@ class KeptLine(_Record):
     blocks: int
 
 
-class MemoryFindings(_Record):
+class MemoryFindings(Record):
     """Allocations that outlive the load, by line."""
 
     kept_bytes: int = Field(description="of all lines, the harness's own left out")
     lines: list[KeptLine] = Field(default=[], description="the engine's first, the largest first")
 
 
-class FullScan(_Record):
+class FullScan(Record):
     """A table that a statement reads from end to end."""
 
     table: str
     rows: int = Field(description="in the table after the load; counted up to 1,000")
 
 
-class StatementFigures(_Record):
+class StatementFigures(Record):
     """All runs of one statement within operations, or in the engine's own threads meanwhile."""
 
     sql: str = Field(description="values written into it replaced by ?")
@@ -74,12 +73,12 @@ class StatementFigures(_Record):
     operations: dict[str, int] = Field(default={}, description="count by operation; '' for the engine's own threads")
     plan: list[str] = Field(default=[], description="of EXPLAIN QUERY PLAN after the load")
     no_plan: str = Field(default="", description="why there is none")
-    full_scans: list[FullScan] = []
+    full_scans: list[FullScan] = Field(default=[])
     repeated_in: str = Field(default="", description="the operation that runs it many times over (N+1)")
     most_in_one_operation: int = 0
 
 
-class LockFigures(_Record):
+class LockFigures(Record):
     """One lock, or all that are made at the same place."""
 
     kind: Literal["Lock", "RLock", "Condition", "SQLite"]
@@ -92,7 +91,7 @@ class LockFigures(_Record):
     operations: dict[str, int] = Field(default={}, description="ns waited, by operation")
 
 
-class OperationParts(_Record):
+class OperationParts(Record):
     """Where the time of one operation went; the parts exclude one another."""
 
     operation: str
@@ -104,7 +103,7 @@ class OperationParts(_Record):
     engine_ns: int
 
 
-class Findings(_Record):
+class Findings(Record):
     """What one profiler found in one run."""
 
     cpu: CpuFindings | None = None
@@ -112,4 +111,69 @@ class Findings(_Record):
     memory: MemoryFindings | None = None
     sql: list[StatementFigures] | None = None
     locks: list[LockFigures] | None = None
-    parts: list[OperationParts] = []
+    parts: list[OperationParts] = Field(default=[])
+
+
+SCHEMA_VERSION: Final = 1
+
+
+class Overhead(Record):
+    """What a profiler adds to an operation, by a run without it of the same operations."""
+
+    by: Literal["cpu", "memory", "sql", "locks"]
+    operations: int
+    typical_ns: float = Field(description="median service time of each operation, weighted by their numbers")
+    plain_ns: float = Field(description="the same without a profiler")
+
+    @property
+    def added_ns(self) -> float:
+        """Nanoseconds an operation; below 0 where the machine's noise is larger than the overhead."""
+        return self.typical_ns - self.plain_ns
+
+    @property
+    def share(self) -> float:
+        """Of the time without a profiler; 0.5 is half as long again."""
+        return self.added_ns / self.plain_ns if self.plain_ns else 0.0
+
+
+class Breakdown(Record):
+    """The parts of one operation, held against the time that the vus took for it."""
+
+    parts: OperationParts
+    service_time_ns: float | None = Field(description="mean of the run's own samples; None: none succeeded")
+
+    @property
+    def accounted(self) -> float | None:
+        """The share of the samples' time that the parts make up; the rest is the profiler's own."""
+        if not self.service_time_ns:
+            return None
+        parts = self.parts
+        summed_ns = parts.ai_ns + parts.database_ns + parts.lock_wait_ns + parts.engine_ns
+        return summed_ns / parts.count / self.service_time_ns
+
+
+class ProfileResult(Record):
+    """What one `profile` found."""
+
+    schema_version: Literal[1] = SCHEMA_VERSION
+    kind: Literal["profile"] = "profile"
+    scenario: str
+    plan: str
+    operation_files: list[OperationSource] = Field(default=[], description="the files of own operations that ran")
+    seed: int
+    started_at: str = Field(description="UTC, ISO 8601")
+    engine: str = Field(default="", description="which was profiled: the path or revision given, or which default")
+    engine_version: str = Field(default="", description="digest of its sources")
+    commit: str = Field(default="", description="that holds exactly these sources; empty: none is known to")
+    engine_modified: bool = Field(default=False, description="they differ from the commit checked out around them")
+    processes: int = Field(default=1, description="the first of them was profiled")
+    operations: dict[str, int] = Field(default={}, description="operations done in the run of each profiler")
+    cpu: CpuFindings | None = None
+    memory: MemoryFindings | None = None
+    sql: list[StatementFigures] | None = None
+    locks: list[LockFigures] | None = None
+    breakdown: list[Breakdown] = Field(default=[])
+    overheads: list[Overhead] = Field(default=[])
+    files: list[str] = Field(default=[], description="flame graphs that were written")
+    notes: list[str] = Field(default=[])
+    interrupted: str = ""

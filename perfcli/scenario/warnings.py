@@ -10,7 +10,7 @@ from perfcli.executors import Load, RampingVus
 from perfcli.executors.fields import duration_text
 from perfcli.figures import Metric, percentile_of
 from perfcli.figures.integrity import UNCHECKED
-from perfcli.metrics.statistics import LEAST_BEYOND, is_thin
+from perfcli.metrics.distribution import LEAST_BEYOND, is_thin
 from perfcli.operations.base import Effects
 from perfcli.operations.save_canaries import CanaryMode
 from perfcli.scenario.canary_mode import canary_mode_of

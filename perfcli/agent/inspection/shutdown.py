@@ -13,7 +13,7 @@ from pathlib import Path
 from threading import Thread
 from typing import Final
 
-from perfcli.agent.inspection.statements import count_left, open_files
+from perfcli.agent.inspection.sqlite_use import count_left, open_files
 from perfcli.clock import RunningTime
 
 MOST_FILES_NAMED: Final = 1_000

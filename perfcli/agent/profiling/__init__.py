@@ -21,7 +21,7 @@ def make_profiler(plan: ExecutionPlan, database: Path, process: int) -> Profiler
 
             return CpuProfiler(plan.scenario.name, plan.vus)
         case "memory":
-            from perfcli.agent.profiling.memory import MemoryProfiler
+            from perfcli.agent.profiling.allocations import MemoryProfiler
 
             return MemoryProfiler()
         case "sql" | "locks":

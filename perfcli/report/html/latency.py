@@ -9,8 +9,8 @@ from typing import Final
 
 from perfcli import units
 from perfcli.figures import percentile_of
+from perfcli.metrics.distribution import LEAST_BEYOND, is_thin
 from perfcli.metrics.histogram import Histogram
-from perfcli.metrics.statistics import LEAST_BEYOND, is_thin
 from perfcli.report.html.chart import (
     COLOURS,
     Drawing,

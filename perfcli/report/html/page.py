@@ -26,7 +26,7 @@ from perfcli.report.html.markup import Markup, element, overview_html, packed, t
 from perfcli.report.html.over_time import load_charts
 from perfcli.report.html.process import process_charts
 from perfcli.report.operations import slowest_first
-from perfcli.report.pairs import axis_range, margin_shown, worth_a_picture
+from perfcli.report.pair_pictures import axis_range, margin_shown, worth_a_picture
 from perfcli.report.run import outcome, run_document, verdict_block
 from perfcli.report.saved import Reported
 from perfcli.report.wording import figure, name, signed

@@ -7,8 +7,8 @@ from collections.abc import Callable
 
 import pytest
 
+from perfcli.measurement.assembly import MOST_SLICES, cut_into_slices, median_reference_ns
 from perfcli.measurement.measurement import Measurement
-from perfcli.measurement.time_series import MOST_SLICES, cut_into_slices, median_reference_ns
 from perfcli.plan import ExecutionPlan
 from perfcli.recorder import Frame
 from perfcli.workload import Workload

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from perfcli.metrics.distribution import Distribution
 from perfcli.metrics.histogram import Histogram, bucket_floor, bucket_width
-from perfcli.metrics.statistics import Distribution
 
 LARGEST = 2**63 - 1
 VALUES = st.integers(0, LARGEST) | st.integers(0, 10**7)

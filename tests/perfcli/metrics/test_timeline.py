@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from perfcli.metrics import timeline as timeline_module
-from perfcli.metrics.statistics import EXACT_MOST
+from perfcli.metrics.distribution import EXACT_MOST
 from perfcli.metrics.timeline import Interval, Slice, Timeline
 
 MS = 1_000_000

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from rich.cells import cell_len
 
-from perfcli.profiling.result import ProfileResult
 from perfcli.report.console import make_console, to_console
 from perfcli.report.profile import profile_document
+from perfcli.results.findings import ProfileResult
 
 STATEMENT = {
     "sql": "SELECT [bold]name[/] FROM pets WHERE name = ?",

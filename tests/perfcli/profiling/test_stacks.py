@@ -10,7 +10,7 @@ import pytest
 import perfcli
 from digipal.core import DigiPal, models
 from perfcli.agent.profiling import places
-from perfcli.agent.profiling.memory import kept_by_line
+from perfcli.agent.profiling.allocations import kept_by_line
 
 pytest.importorskip("pyinstrument", reason="the extra profile is not installed")
 

@@ -11,7 +11,7 @@ from rich.console import Console, RenderableType
 
 from perfcli.ab.result import AbResult, Change, EngineSide, MetricComparison, Pairing
 from perfcli.errors import Verdict
-from perfcli.metrics.statistics import Distribution
+from perfcli.metrics.distribution import Distribution
 from perfcli.report.blocks import Section
 from perfcli.report.console import to_console
 from perfcli.results import (

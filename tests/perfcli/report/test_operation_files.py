@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from perfcli.ab.result import AbResult
-from perfcli.profiling.result import ProfileResult
 from perfcli.report.ab import ab_document
 from perfcli.report.profile import profile_document
 from perfcli.report.run import run_document
 from perfcli.results import OperationSource, RunResult
+from perfcli.results.findings import ProfileResult
 
 FILES = [OperationSource(file="own.py", digest="0f3a5c7e9b1d" + "0" * 20), OperationSource(file="a.b", digest="1" * 32)]
 WORDS = "own.py (sources 0f3a5c7e9b1d), a.b (sources 111111111111)"

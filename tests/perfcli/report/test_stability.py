@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 import pytest
 
+from perfcli.report.process import integrity_in_brief, stability_section
 from perfcli.report.run import run_document
-from perfcli.report.stability import integrity_in_brief, stability_section
 from perfcli.results import (
     GrowthResult,
     Inspection,

@@ -11,7 +11,7 @@ from threading import Event, Thread
 
 import pytest
 
-from perfcli.agent.inspection.statements import StatementCounter
+from perfcli.agent.inspection.sqlite_use import StatementCounter
 
 pytestmark = pytest.mark.slow
 

@@ -12,7 +12,7 @@ from threading import Thread
 
 import pytest
 
-from perfcli.agent.inspection.syncs import NotTold, counting_syncs
+from perfcli.agent.inspection.counting import NotTold, counting_syncs
 
 pytestmark = pytest.mark.slow
 

@@ -16,7 +16,7 @@ from perfcli.report.html.latency import latency_charts, percentile_chart
 from perfcli.report.html.over_time import load_charts
 from perfcli.report.html.page import pairs_chart
 from perfcli.report.html.process import process_charts
-from perfcli.report.pairs import worth_a_picture
+from perfcli.report.pair_pictures import worth_a_picture
 from perfcli.results import PhaseResult, RunResult, ThresholdResult
 
 

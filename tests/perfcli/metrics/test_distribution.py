@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from perfcli.figures import STATISTICS, is_statistic, percentile_of
-from perfcli.metrics.statistics import EXACT_MOST, LEAST_BEYOND, Distribution, is_thin
+from perfcli.metrics.distribution import EXACT_MOST, LEAST_BEYOND, Distribution, is_thin
 
 SAMPLES = st.lists(st.integers(0, 10**12), min_size=2, max_size=300)
 NAMES = (*STATISTICS, "p1", "p95", "p99", "p99.9")

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from perfcli.metrics.memory import Point, leak
+from perfcli.metrics.leak import Point, leak
 
 KIB, MIB = 2**10, 2**20
 READINGS = 200
