@@ -164,7 +164,7 @@ def _obstacles(base: RunResult, now: RunResult) -> list[str]:
 
 
 def _sides(base: RunResult, now: RunResult) -> list[Sides]:
-    waiting = Scenario.model_validate(now.scenario).waits_for_ai
+    waiting = Scenario.of_result(now).waits_for_ai
     cpu = _cpu_ratio(base, now)
     names = [name for name in now.slices if base.slices.get(name) or now.slices[name]]
     sides = [_side(name, base.slices.get(name, ()), now.slices[name], cpu, in_time=name in waiting) for name in names]

@@ -135,7 +135,7 @@ def _p50s(run: RunResult) -> list[Subject]:
 
 def _waiting(run: RunResult) -> frozenset[str]:
     try:
-        return Scenario.model_validate(run.scenario).waits_for_ai
+        return Scenario.of_result(run).waits_for_ai
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(map(str, first["loc"]))

@@ -147,6 +147,9 @@ class OperationSource(Record):
 
     file: str = Field(description="the file or module, as the scenario names it")
     digest: str = Field(description="digest of its source; part of what makes runs comparable")
+    operations: list[dict[str, Any]] = Field(
+        default=[], description="what it declares: name, parameters and counters of each operation"
+    )
 
     def __str__(self) -> str:
         """ "my_operations.py (sources 0f3a5c7e9b1d)", as the digest of an engine's sources is shown."""

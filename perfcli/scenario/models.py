@@ -27,7 +27,7 @@ from perfcli.operations import Step
 from perfcli.operations.base import NAME_PATTERN
 from perfcli.operations.own.declared import OperationFile
 from perfcli.operations.own.known import knowing, known_operations
-from perfcli.results import OperationSource
+from perfcli.results import OperationSource, UnjudgedRun
 from perfcli.scenario.target import EmbeddedSettings, Target
 from perfcli.scenario.users import OWN, Users
 from perfcli.thresholds import Threshold, parse_threshold
@@ -280,7 +280,27 @@ class Scenario(_Section):
     @property
     def operation_sources(self) -> list[OperationSource]:
         """What a result holds of its own operations."""
-        return [OperationSource(file=file.shown, digest=file.digest) for file in self.operations]
+        return [
+            OperationSource(
+                file=file.shown,
+                digest=file.digest,
+                operations=[operation.model_dump(mode="json") for operation in file.operations],
+            )
+            for file in self.operations
+        ]
+
+    @classmethod
+    def of_result(cls, run: UnjudgedRun) -> Scenario:
+        """The scenario of a result, with what its own operations declare; their sources are not kept.
+
+        Raises:
+            ValidationError: another version wrote it.
+        """
+        declared = [
+            {"shown": each.file, "path": "", "digest": each.digest, "source": "", "operations": each.operations}
+            for each in run.operation_files
+        ]
+        return cls.model_validate({**run.scenario, "operations": declared})
 
     def as_document(self) -> dict[str, Any]:
         """Plain data for a result: with the names of the files of own operations, without their sources."""

@@ -163,9 +163,8 @@ class TestRegistry:
     @pytest.fixture
     def saved(self, full_document: dict[str, Any], make_plan: Any, tmp_path: Path) -> tuple[Store, RunResult]:
         scenario = make_plan(["status"], setup={"pets": 2}).scenario.model_dump(mode="json")
-        run = RunResult.model_validate(
-            full_document | {"scenario": scenario, "name": "test", "started_at": "2026-01-01T00:00:00Z", "starved": ""}
-        )
+        changes = {"scenario": scenario, "operation_files": [], "name": "test", "started_at": "2026-01-01T00:00:00Z"}
+        run = RunResult.model_validate(full_document | changes | {"starved": ""})
         store = Store(tmp_path)
         store.add(run)
         return store, run

@@ -9,8 +9,11 @@ import pytest
 
 from perfcli.operations.own.step import OwnStep
 from perfcli.plan import ExecutionPlan, plan_run
+from perfcli.results import RunResult
 from perfcli.scenario.loader import ScenarioFileError, load_scenario
+from perfcli.scenario.models import Scenario
 from perfcli.scenario.overrides import parse_set
+from perfcli.testing import simulate
 
 Written = Callable[[str], Path]
 
@@ -68,6 +71,19 @@ def test_a_result_holds_names_and_digests(written: Written) -> None:
     assert scenario.as_document()["operations"] == ["own.py"]
     assert SOURCE not in str(scenario.as_document())
     assert [source.file for source in scenario.operation_sources] == ["own.py"]
+
+
+def test_a_result_holds_enough_to_read_its_scenario_again(written: Written) -> None:
+    flow = "flow: [{rename: {length: 3, name: short}}, {visit: {guests: 2}}]\nthresholds: [short.letters > 1]"
+    harmless = SOURCE.partition("any import\n")[2]
+    Path("own.py").write_text(harmless, encoding="utf-8")
+    plan = plan_run(load_scenario(written(SCENARIO.replace("flow: [load_pet]", flow))), 1)
+    Path("own.py").unlink()
+    result = simulate(plan)
+    again = Scenario.of_result(RunResult.model_validate_json(result.model_dump_json()))
+    assert again.flow == plan.scenario.flow
+    assert again.thresholds == plan.scenario.thresholds
+    assert "ctx.storage" not in result.model_dump_json()
 
 
 def test_mistakes_of_the_source_and_of_the_scenario_are_reported_together(written: Written) -> None:
