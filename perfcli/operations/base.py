@@ -188,6 +188,11 @@ class StepSettings(BaseModel):
         return False
 
     @property
+    def tool(self) -> str:
+        """The tool of an MCP server that it calls; empty if it calls none, or one that only its author knows."""
+        return "" if self.is_pause else str(self.operation)  # type: ignore[attr-defined]
+
+    @property
     def pause_ns(self) -> int:
         """How long it waits, in nanoseconds; 0 for all but pauses."""
         return 0

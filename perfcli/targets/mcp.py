@@ -132,7 +132,7 @@ class McpTarget:
         client = self._first_session(lives_in)
         offered = {tool.name for tool in self._sessions.tools(client)}
         flows = [phase.flow for phase in self._plan.phases]
-        needed = {step.operation for flow in flows for step in flow if not step.is_pause}
+        needed = {step.tool for flow in flows for step in flow if step.tool}
         if missing := sorted(needed - offered):
             raise PerfError(f"the MCP server has no tool {', '.join(missing)}: it offers {', '.join(sorted(offered))}")
         self._client = client

@@ -37,6 +37,11 @@ class OwnStep(StepSettings):
         return self.declared.counters
 
     @property
+    def tool(self) -> str:
+        """Only the function knows."""
+        return ""
+
+    @property
     def effects(self) -> Effects:
         """What its source shows; what it wrote is known at run time only."""
         reaches_engine = self.declared.may_use("engine", "storage", "call_tool")
