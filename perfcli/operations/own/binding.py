@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from inspect import iscoroutine
 from pathlib import Path
 from random import Random
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from perfcli.operations.call import Call
 from perfcli.operations.digipal_data import WRITABLE_FIELDS
@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from asyncio import AbstractEventLoop
 
     from perfcli.operations.own.loading import LoadedFile
+
+_MOST_PROBLEMS: Final = 20
+_VARIOUS: Final = "failed checks with ever other texts"
 
 RunCoroutine = Callable[[Coroutine[Any, Any, Any]], Any]
 
@@ -144,6 +147,7 @@ class OwnCall:
         self._journal = journal
         self._run_coroutine = run_coroutine
         self._evict = evict
+        self._problems: set[str] = set()
         self._newest = Context(around, -2)
 
     def call(self) -> Call:
@@ -221,12 +225,18 @@ class OwnCall:
     def _check(self, asked: tuple[Context], answer: str) -> str:
         (context,) = asked
         if problem := context.failure or context.unfinished():
-            return problem
+            return self._kind(problem)
         self._journal.acknowledge(self._place, context)
         if context.written and context.passed_cache:
             # what the engine has in memory is older than what was stored behind its back
             self._evict(context.user)
         return ""
+
+    def _kind(self, problem: str) -> str:
+        """The kind of a failure: its text, unless each has another one."""
+        if len(self._problems) < _MOST_PROBLEMS:
+            self._problems.add(problem)
+        return problem if problem in self._problems else _VARIOUS
 
 
 class VuLoop:

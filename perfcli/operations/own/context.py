@@ -19,6 +19,7 @@ MARK: Final = "__digipal_perf_counters__"
 
 _LETTERS: Final = string.ascii_lowercase
 _SECOND: Final = "a second ctx.timed() in one call"
+_LONGEST: Final = 120
 _PLAIN: Final = (str, int, float, type(None))  # bool is an int
 
 
@@ -203,7 +204,7 @@ class Context:
     def check(self, ok: object, problem: str) -> None:
         """Fail the operation, with `problem` as the kind of failure, unless `ok` is true; the function ends here."""
         if not ok:
-            raise self._fail(CheckFailed(str(problem) or "a check failed"))
+            raise self._fail(CheckFailed(_one_line(problem)))
 
     def count(self, name: str, value: float = 1) -> None:
         """Add to a counter that the decorator declares. Counts of a failed operation are dropped."""
@@ -299,6 +300,12 @@ class Context:
         while frame.f_code.co_filename != self._around.path and frame.f_back is not None:
             frame = frame.f_back
         return f"{self._around.shown}, line {frame.f_lineno}"
+
+
+def _one_line(problem: object) -> str:
+    """A text that can be the kind of a failure; the whole of it is not kept."""
+    words = " ".join(str(problem).encode("utf-8", "backslashreplace").decode().split())
+    return f"{words[:_LONGEST]}…" if len(words) > _LONGEST else words or "a check failed"
 
 
 def _private(pet: Any) -> Any:

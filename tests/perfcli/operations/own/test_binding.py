@@ -97,6 +97,15 @@ def test_a_failed_check_is_a_failure_with_its_text_and_reports_nothing() -> None
     assert page.writes == (OwnWrite("user-0", {"name": "x"}, 1, 2, False),)
 
 
+def test_ever_other_texts_are_one_kind() -> None:
+    vu = Vu(
+        "count = iter(range(99))\n@operation\ndef f(ctx: Context) -> None:\n    ctx.check(False, f'no {next(count)}')"
+    )
+    kinds = [vu.do() for _ in range(50)]
+    assert kinds[:20] == [f"no {number}" for number in range(20)]
+    assert set(kinds[20:]) == {"failed checks with ever other texts"}
+
+
 @pytest.mark.parametrize(
     ("body", "problem"),
     [

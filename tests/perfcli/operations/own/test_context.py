@@ -176,6 +176,22 @@ def test_what_is_not_fails_with_its_text(ctx: Context, ok: object) -> None:
     assert ctx.failure == "save_pet answered no"
 
 
+@pytest.mark.parametrize(
+    ("text", "kind"),
+    [
+        ("two\nlines ", "two lines"),
+        ("x" * 500, "x" * 120 + "…"),
+        ("", "a check failed"),
+        (ValueError("no"), "no"),
+        ("\ud800", "\\ud800"),
+    ],
+)
+def test_the_text_of_a_check_fits_in_a_line(ctx: Context, text: Any, kind: str) -> None:
+    with pytest.raises(CheckFailed):
+        ctx.check(False, text)
+    assert ctx.failure == kind
+
+
 def test_counts_add_up(ctx: Context) -> None:
     ctx.count("letters", 3)
     ctx.count("letters")
