@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from perfcli.figures.registry import View
     from perfcli.results import Integrity
 
-UNCHECKED: Final = "vus that share pets also talk to them or care for them: give save_pet history: true"
+UNCHECKED: Final = "vus that share pets may have overwritten them: give save_pet history: true, or each vu its pets"
 """Why saves are unchecked, and what to do."""
 
 _NOT_LOOKED_INTO: Final = "the run's database was not looked into"

@@ -64,6 +64,9 @@ class Effects:
     writes_fields: bool = False
     """It sets fields of the pet to values that only the run knows."""
 
+    fields: Sequence[str] = ()
+    """The names of these fields, as far as its source shows them."""
+
     may_do_anything: bool = False
     """It reaches for the engine in ways that only its author knows."""
 

@@ -9,6 +9,7 @@ from typing import Final, NamedTuple
 
 from perfcli.figures import METRICS, counter_metrics
 from perfcli.operations import STEP_MODELS, Step, step_models
+from perfcli.operations.save_canaries import CANARY_FIELDS
 from perfcli.scenario.models import MOST_PHASES, Phase, Scenario, ThresholdRule
 from perfcli.scenario.node import Node
 from perfcli.scenario.problems import KeyPath, Problem, legible, shown
@@ -72,6 +73,7 @@ def rule_problems(scenario: Scenario, root: Node) -> Iterator[Problem]:
         yield from _conditions(flow, root)
         yield from _operations(flow, scenario, root)
     yield from _pets(scenario, root)
+    yield from _fields_written_twice(scenario, root)
     yield from _settings_without_use(scenario, root)
     for located in located_rules(scenario):
         yield from _subject(located, scenario, root)
@@ -206,6 +208,18 @@ def _pets(scenario: Scenario, root: Node) -> Iterator[Problem]:
             message = f"{step.operation} needs pets that exist: set setup.pets to 1 or more{before}"
             yield root.problem(("setup", "pets") if pets else (*flow.path, index), message)
             return
+
+
+def _fields_written_twice(scenario: Scenario, root: Node) -> Iterator[Problem]:
+    """Own operations that write what saves write: the run could not tell which of them was lost."""
+    flows = _running_flows(scenario)
+    if not any(step.effects.saves_pet for flow in flows for step in flow.steps):
+        return
+    for flow in flows:
+        for index, step in enumerate(flow.steps):
+            if both := [field for field in step.effects.fields if field in CANARY_FIELDS]:
+                message = f"{step.operation} and save_pet both write {both[0]}: no loss could be told; leave out one"
+                yield root.problem((*flow.path, index), message)
 
 
 def _first_without_pet(flow: _Flow) -> int | None:

@@ -6,7 +6,7 @@ import ast
 from collections.abc import Collection, Iterator, Sequence
 from typing import Final
 
-from perfcli.operations.own.context import Context
+from perfcli.operations.digipal_data import WRITABLE_FIELDS
 from perfcli.operations.own.syntax_tree import Function
 from perfcli.thresholds import did_you_mean
 
@@ -100,14 +100,26 @@ def members_used(function: Function, context: str) -> tuple[str, ...]:
     return tuple(sorted(named & set(MEMBERS) | ({ANYTHING} if handed_on else set())))
 
 
+def fields_written(function: Function, context: str) -> tuple[str, ...]:
+    """The fields of the pet that a function reports with `wrote`; those of a mapping or a helper are not known."""
+    calls = (node for node in ast.walk(function) if isinstance(node, ast.Call))
+    wrote = (call for call in calls if _is_member(call.func, context, "wrote"))
+    return tuple(sorted({keyword.arg for call in wrote for keyword in call.keywords if keyword.arg is not None}))
+
+
 def context_mistakes(function: Function, context: str, counters: Collection[str]) -> Iterator[tuple[ast.expr, str]]:
     """Members that the context lacks, and counters that the decorator does not declare, each with what to say of it."""
     for member in _attributes(function, context):
-        if not hasattr(Context, member.attr):
+        if member.attr not in MEMBERS:
             near = did_you_mean([member.attr], MEMBERS) or f": it has {', '.join(MEMBERS)}"
             yield member, f"the context has no {member.attr!r:.60}{near}"
     for node in ast.walk(function):
-        if isinstance(node, ast.Call) and _is_count(node.func, context) and node.args:
+        if isinstance(node, ast.Call) and _is_member(node.func, context, "wrote"):
+            for keyword in node.keywords:
+                if keyword.arg is not None and keyword.arg not in WRITABLE_FIELDS:
+                    near = did_you_mean([keyword.arg], WRITABLE_FIELDS) or f": it has {', '.join(WRITABLE_FIELDS)}"
+                    yield keyword.value, f"a pet has no field {keyword.arg!r:.60} to look for{near}"
+        if isinstance(node, ast.Call) and _is_member(node.func, context, "count") and node.args:
             name = node.args[0]
             if isinstance(name, ast.Constant) and isinstance(name.value, str) and name.value not in counters:
                 declare = f'declare it, @operation(counters={{"{name.value:.40}": "count"}})'
@@ -121,10 +133,10 @@ def _attributes(function: Function, context: str) -> Iterator[ast.Attribute]:
             yield node
 
 
-def _is_count(node: ast.expr, context: str) -> bool:
+def _is_member(node: ast.expr, context: str, member: str) -> bool:
     return (
         isinstance(node, ast.Attribute)
-        and node.attr == "count"
+        and node.attr == member
         and isinstance(node.value, ast.Name)
         and node.value.id == context
     )

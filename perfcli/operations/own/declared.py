@@ -58,6 +58,8 @@ class DeclaredOperation(_Declaration):
     is_async: bool
     uses: tuple[str, ...] = Field(default=(), description="members of the context it may use, sorted; *: any")
 
+    writes: tuple[str, ...] = Field(default=(), description="fields of the pet that it names in ctx.wrote, sorted")
+
     def may_use(self, *members: str) -> bool:
         """Whether the function names one of these members of its context, or hands the context on."""
         return not {*members, "*"}.isdisjoint(self.uses)

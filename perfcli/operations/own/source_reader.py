@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterator
 from typing import Final, NamedTuple
 
 from perfcli.figures import METRICS, is_statistic
-from perfcli.operations.own.context_uses import context_mistakes, members_used, timed_mistakes
+from perfcli.operations.own.context_uses import context_mistakes, fields_written, members_used, timed_mistakes
 from perfcli.operations.own.declared import (
     COUNTER_UNITS,
     PER_OPERATION,
@@ -180,6 +180,7 @@ def _declared(
         counters=counters,
         is_async=isinstance(function, ast.AsyncFunctionDef),
         uses=members_used(function, context),
+        writes=fields_written(function, context),
     )
 
 

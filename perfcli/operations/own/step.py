@@ -44,8 +44,10 @@ class OwnStep(StepSettings):
     @property
     def effects(self) -> Effects:
         """What its source shows; what it wrote is known at run time only."""
-        reaches_engine = self.declared.may_use("engine", "storage", "call_tool")
-        return Effects(writes_fields=self.declared.may_use("wrote"), may_do_anything=reaches_engine)
+        declared = self.declared
+        reaches_engine = declared.may_use("engine", "storage", "call_tool")
+        writes = declared.may_use("wrote")
+        return Effects(writes_fields=writes, fields=declared.writes, may_do_anything=reaches_engine)
 
     def bind_embedded(self, vu: EmbeddedVu, place: int) -> Call:
         """A call of the function."""

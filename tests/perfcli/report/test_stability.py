@@ -63,7 +63,7 @@ class TestIntegrity:
             (
                 Integrity(acknowledged=7, set_up=3, lost=None, saves=SaveCounts(acknowledged=4, unchecked=4)),
                 "4 writes acknowledged, none could be checked; 4 saves unchecked "
-                "(vus that share pets also talk to them or care for them: give save_pet history: true)",
+                "(vus that share pets may have overwritten them: give save_pet history: true, or each vu its pets)",
             ),
             (
                 Integrity(acknowledged=1_003, set_up=3, lost=12, stale_reads=10, saves=SAVES),

@@ -226,6 +226,26 @@ class TestSteps:
         assert load_scenario(written(SCENARIO.replace("[load_pet]", flow).replace("pets: 2", "pets: 0")))
 
 
+class TestWhatItWrites:
+    def written_beside(self, written: Written, wrote: str, flow: str) -> Path:
+        path = written(SCENARIO.replace("[load_pet]", flow))
+        Path("own.py").write_text(
+            SOURCE.replace("ctx.storage.save_pet(ctx.pet())", f"ctx.wrote({wrote})"), encoding="utf-8"
+        )
+        return path
+
+    @pytest.mark.parametrize("field", ["name", "current_image_path", "image_generation_prompt"])
+    def test_what_save_pet_writes_too_is_refused(self, written: Written, field: str) -> None:
+        path = self.written_beside(written, f"{field}='x'", "[save_pet, rename]")
+        assert problems(path) == [
+            f"s.yaml:5:18: flow[1]: rename and save_pet both write {field}: no loss could be told; leave out one"
+        ]
+
+    @pytest.mark.parametrize(("wrote", "flow"), [("hp=1", "[save_pet, rename]"), ("name='x'", "[load_pet, rename]")])
+    def test_other_fields_and_other_steps_go_together(self, written: Written, wrote: str, flow: str) -> None:
+        assert load_scenario(self.written_beside(written, wrote, flow)).labels[1] == "rename"
+
+
 class TestThresholds:
     """Thresholds know the labels and the counters of own operations."""
 

@@ -106,8 +106,8 @@ TIRING = "{care: {actions: [play], accept_refusal: true}}"
         (
             "lost_writes == 0",
             f"[save_pet, {TIRING}]",
-            "its saves are unchecked, as vus that share pets also talk to them or care for them: "
-            "give save_pet history: true",
+            "its saves are unchecked, as vus that share pets may have overwritten them: "
+            "give save_pet history: true, or each vu its pets",
         ),
         ("lost_writes == 0", f"[save_pet: {{history: true}}, {TIRING}]", ""),
         ("lost_writes == 0", "[save_pet]", ""),
@@ -126,7 +126,8 @@ def test_thresholds_on_writes_that_no_write_supports(threshold: str, flow: str, 
 
 def test_saves_that_stay_unchecked_beside_other_writes(warnings: Warnings) -> None:
     load = "load: {executor: shared-iterations, vus: 2, iterations: 100}"
-    told = "leaves saves unchecked: vus that share pets also talk to them or care for them: give save_pet history: true"
+    what_to_do = "give save_pet history: true, or each vu its pets"
+    told = f"leaves saves unchecked: vus that share pets may have overwritten them: {what_to_do}"
     flow = "flow: [save_pet, interact]"
     assert warnings("lost_writes == 0", f"users: uniform\n{load}", flow) == [told]
     assert warnings("duplicate_writes == 0", f"users: uniform\n{load}", flow) == []

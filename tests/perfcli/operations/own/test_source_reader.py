@@ -296,6 +296,7 @@ def test_a_timed_block_that_cannot_work_is_a_mistake(statement: str, message: st
     ("body", "column", "message"),
     [
         ("ctx.tiemd()", 5, "the context has no 'tiemd' (did you mean 'timed'?)"),
+        ("ctx.wrote(nmae='x', hp=1)", 20, "a pet has no field 'nmae' to look for (did you mean 'name'?)"),
         ("ctx.zzz = 1", 5, "the context has no 'zzz': it has call_tool, check, count,"),
         ("ctx.count('leters', 1)", 15, "no counter is called 'leters' (did you mean 'letters'?)"),
         ("ctx.count('x')", 15, 'no counter is called \'x\': declare it, @operation(counters={"x": "count"})'),
