@@ -21,6 +21,29 @@ MCP = {"mcp", "mcp_types", "anyio", "httpx2", "starlette", "uvicorn"}
 """The MCP SDK, and what comes with it."""
 
 
+SHOWN = "report: how it is shown"
+SHARED_NAMES = {
+    "ab": f"commands: what it does; {SHOWN}",
+    "answers": "targets: compared after a restart; figures: what they give",
+    "base": "executors, operations: what the other files of the room derive from",
+    "binding": "operations: to an engine; operations/own: the same of own ones",
+    "context": "operations/own: what a user's function is given; commands: what a command works with",
+    "fidelity": "pool: starts the process that compares; agent: is that process",
+    "history": f"commands: what it does; {SHOWN}",
+    "integrity": "measurement: looks for it; figures: what it gives",
+    "plan": "perfcli: of a run; ab: of one engine of a pair",
+    "process": f"measurement: reads it; figures: what it gives; {SHOWN}; report/html: its charts",
+    "profile": f"commands: what it does; {SHOWN}",
+    "protocol": "targets, pool: what each of the room's kinds offers",
+    "run": f"commands: what it does; results: its record; {SHOWN}",
+    "selftest": f"ab: the gates it makes; {SHOWN}",
+    "template": "pool: the tool's end; agent: the process",
+    "thresholds": f"perfcli: the grammar; {SHOWN}",
+    "trend": f"history: how it is found; {SHOWN}",
+}
+"""Names of modules that stand in several rooms, and why."""
+
+
 def modules(package: str) -> list[Path]:
     return sorted((ROOT / package).rglob("*.py"))
 
@@ -136,6 +159,14 @@ def _reached(start: str, graph: dict[str, set[str]]) -> set[str]:
         reached |= new
         waiting.extend(new)
     return reached
+
+
+def test_a_name_of_modules_stands_in_one_room_or_has_a_reason() -> None:
+    rooms: dict[str, set[Path]] = {}
+    for module in modules("perfcli"):
+        rooms.setdefault(module.stem, set()).add(module.parent)
+    shared = {name for name, places in rooms.items() if len(places) > 1 and not name.startswith("__")}
+    assert shared == set(SHARED_NAMES)
 
 
 def test_no_circle_of_files() -> None:

@@ -7,8 +7,7 @@ from typing import Any, Final
 
 import click
 
-from perfcli.cli.defaults import project_files
-from perfcli.cli.envvars import name_variables
+from perfcli.cli.defaults import name_variables, project_files
 from perfcli.cli.group import EPILOG, Command, cli
 from perfcli.commands import engine_options, options, result_options
 from perfcli.commands.parameters import filled, parameters_of

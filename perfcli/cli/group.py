@@ -10,7 +10,7 @@ import click
 from perfcli import __version__
 from perfcli.cli import defaults
 from perfcli.cli.completion import complete_names
-from perfcli.cli.envvars import variables_of, warn_of_unknown_variables
+from perfcli.cli.defaults import variables_of, warn_of_unknown_variables
 
 EPILOG: Final = """\b
 Exit codes: 0 pass · 1 the engine died or hung · 2 usage or invalid scenario · 3 a threshold failed ·

@@ -8,16 +8,19 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection, Iterable, Sequence
+from dataclasses import replace
+from difflib import get_close_matches
 from pathlib import Path
 
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from perfcli.errors import UsageError
+from perfcli.executors import EXECUTORS, LOAD_MODELS
+from perfcli.operations import step_models
 from perfcli.operations.own.known import knowing
 from perfcli.scenario.data import put_in_data
 from perfcli.scenario.document import read_document
-from perfcli.scenario.extends import with_bases
 from perfcli.scenario.library import read_text
 from perfcli.scenario.models import FROM_FILE, Scenario
 from perfcli.scenario.node import Node
@@ -26,10 +29,47 @@ from perfcli.scenario.overrides import Override, apply_overrides
 from perfcli.scenario.problems import KeyPath, Location, Problem, ScenarioFileError, first_problems, in_order, shown
 from perfcli.scenario.pydantic_errors import is_missing, names_no_model, problems_of, take_as_text
 from perfcli.scenario.rules import rule_problems
-from perfcli.scenario.suggestions import take_executor_as_meant, take_operation_as_meant
-from perfcli.scenario.variables import put_in_variables, unused_variables
+from perfcli.scenario.variables import put_in_variables, unused_variables, with_bases
 from perfcli.scenario.warnings import warnings
 from perfcli.thresholds import did_you_mean
+
+
+def take_operation_as_meant(step: Node | None) -> None:
+    """Put the nearest operation in the place of an unknown one; leave a step that is near to none."""
+    if step is None:
+        return
+    written = step.child("operation")
+    if written is not None:
+        written.value = _nearest(written.value, step_models()) or written.value
+    elif isinstance(step.value, dict):
+        step.value = {_nearest(key, step_models()) or key: settings for key, settings in step.value.items()}
+    else:
+        step.value = _nearest(step.value, step_models()) or step.value
+
+
+def take_executor_as_meant(load: Node | None) -> bool:
+    """Put the nearest executor in the place of an unknown one, else the one that takes most of the keys.
+
+    Returns:
+        Whether one was near; if not, the keys that only other executors take are dropped.
+    """
+    if load is None or not isinstance(load.value, dict):
+        return False
+    keys = load.value.keys()
+    written = load.value.get("executor") or Node(None, load.location, load.key_location)
+    near = _nearest(written.value, EXECUTORS)
+    executor = near or max(EXECUTORS, key=lambda name: len(LOAD_MODELS[name].model_fields.keys() & keys))
+    elsewhere = {key for model in LOAD_MODELS.values() for key in model.model_fields}
+    dropped = elsewhere - LOAD_MODELS[executor].model_fields.keys() if not near else set()
+    load.value = {key: child for key, child in load.value.items() if key not in dropped}
+    load.value["executor"] = replace(written, value=executor)
+    return bool(near)
+
+
+def _nearest(value: object, known: Iterable[str]) -> str:
+    near = get_close_matches(value[:80], list(known), n=1, cutoff=0.6) if isinstance(value, str) else []
+    return near[0] if near else ""
+
 
 __all__ = ["Problem", "ScenarioFileError", "load_scenario", "load_scenarios", "warnings_of"]
 
