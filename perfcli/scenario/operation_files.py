@@ -92,7 +92,10 @@ def read_operation_files(root: Node) -> OwnOperations:
             own.problems.append(written.location.problem((KEY, index), str(error)))
             own.is_whole = False
         except ScenarioFileError as error:
-            own.problems += error.problems
+            own.problems += (
+                each if each.line else written.location.problem((KEY, index), f"{each.file}: {each.message}")
+                for each in error.problems
+            )
             own.is_whole = False
     return own
 

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from perfcli.operations.own.step import OwnStep
 from perfcli.plan import ExecutionPlan, plan_run
@@ -288,3 +292,37 @@ def test_what_an_unreadable_file_may_declare_is_no_mistake(written: Written) -> 
     assert [problem.partition(": ")[0] for problem in problems(path)] == ["s.yaml:6:33", "own.py:1:4"]
     Path("own.py").write_text(SOURCE.replace("length: int", "length"), encoding="utf-8")
     assert [problem.partition(": ")[0] for problem in problems(path)] == ["s.yaml:6:14", "s.yaml:6:33", "own.py:7:26"]
+
+
+def test_a_step_of_a_name_that_own_operations_cannot_have_is_the_built_in_one(written: Written) -> None:
+    path = written(SCENARIO)
+    Path("own.py").write_text(SOURCE.replace("def rename", "def load_pet"), encoding="utf-8")
+    assert problems(path) == ["own.py:7:5: load_pet is a built-in operation: choose another name"]
+
+
+_LINES = (
+    "@operation",
+    "@operation(counters={'letters': 'size'})",
+    "def rename(ctx, length: int): pass",
+    "def rename(ctx: Context, *, letters: list[str] = ['a']): ctx.count('letters', 1)",
+    "async def visit(ctx, label: Literal['x', 2] | None = None, **rest): await ctx.call_tool('x')",
+    "def load_pet(ctx): ctx.wrote(name='x')",
+    "def letters(ctx, letters: float = 1): helper(ctx)",
+    "class rename:",
+    "    def f(ctx",
+    "\\",
+)
+
+
+@given(st.lists(st.sampled_from(_LINES), max_size=8), st.sampled_from(["rename", "visit", "rename: {length: 1}"]))
+def test_no_source_makes_the_loader_raise_anything_else(lines: list[str], step: str) -> None:
+    with TemporaryDirectory() as folder:
+        path = Path(folder, "s.yaml")
+        thresholds = "thresholds: [rename.letters > 1, letters_per_op < 2B/op]\n"
+        path.write_text(SCENARIO.replace("load_pet", step) + thresholds, encoding="utf-8")
+        source = "from perfcli.operations import *\n" + "\n".join(lines) + "\n"
+        Path(folder, "own.py").write_text(source, encoding="utf-8")
+        labels = {"rename", "visit"}
+        with suppress(ScenarioFileError):
+            labels = set(load_scenario(path).labels)
+        assert labels <= {"rename", "visit"}
