@@ -71,7 +71,7 @@ def group(declared: type, *, without: Sequence[str] = ()) -> Any:
     """A field that holds an object with options of its own; those left out keep their defaults."""
     parameters = _Parameters(
         lambda _: [each for each in parameters_of(declared) if each.name not in without],
-        lambda _, given: filled(declared, given),
+        lambda _, given: filled(declared, {name: value for name, value in given.items() if name not in without}),
     )
     return field(default_factory=declared, metadata={_PARAMETERS: parameters})
 
