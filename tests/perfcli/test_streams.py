@@ -65,7 +65,7 @@ def test_escape_sequences_in_arguments_are_not_echoed(
     if command[0] in ("plan", "validate"):
         Path(RED).mkdir()
         Path(RED, "mine.yaml").write_text(SCENARIO if command[0] == "plan" else f"{SCENARIO}'{RED}': 1\n")
-    code = _exit_code(command)
+    code = _exit_code(command, None)
     told = capsys.readouterr()
     assert code == (0 if command[0] == "plan" else 2)
     printed = told.out + told.err
