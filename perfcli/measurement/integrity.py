@@ -24,7 +24,7 @@ from perfcli.operations.save_canaries import UNSAVED, key_in, save_canary, saves
 from perfcli.plan import ExecutionPlan
 from perfcli.recorder import Frame
 from perfcli.results import Integrity, SaveCounts
-from perfcli.scenario.canary_mode import own_writes_last
+from perfcli.scenario.canary_mode import lasting_fields
 
 _MOST_EXAMPLES: Final = 5
 
@@ -47,7 +47,7 @@ class Ledger:
         self._set_up = plan.scenario.setup.pets
         self._account = Account(plan)
         self._own = OwnWrites()
-        self._own_lasts = own_writes_last(plan.scenario)
+        self._lasting = lasting_fields(plan.scenario)
         flows = [phase.flow for phase in plan.phases]
         self._others_may_talk = any(step.effects.may_do_anything for flow in flows for step in flow)
 
@@ -77,7 +77,7 @@ class Ledger:
             with open_stored(database) as stored:
                 damaged = stored.damage()
                 names = _names(stored)
-                own = self._own.verify(stored.fields(self._own.fields), lasts=self._own_lasts)
+                own = self._own.verify(stored.fields(self._own.fields), self._lasting)
                 findings = [*self._of_pets(names), *self._of_interactions(stored, names), *_of_own(own)]
         except sqlite3.Error as error:
             # an OperationalError says that the file is locked, missing or of other tables; not that it is damaged

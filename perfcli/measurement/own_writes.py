@@ -9,7 +9,7 @@ order of overlapping calls.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
 
@@ -142,15 +142,15 @@ class OwnWrites:
         """No call will become known any more."""
         self._settle(None)
 
-    def verify(self, stored: Stored, *, lasts: bool = True) -> OwnFindings:
+    def verify(self, stored: Stored, lasting: Collection[str]) -> OwnFindings:
         """Compare with the pets that are stored; a user without one is the account of pets' own finding.
 
         Args:
-            lasts: whether nothing else stores these pets, so that what is written must stay.
+            lasting: the fields that nothing else changes, so that what is written must stay.
         """
-        if not lasts:
-            return OwnFindings(self.acknowledged, 0, self.acknowledged)
-        findings = [found for user, pet in self._pets.items() for found in _of_pet(user, pet, stored.get(user, ()))]
+        findings = [
+            found for user, pet in self._pets.items() for found in _of_pet(user, pet, stored.get(user, ()), lasting)
+        ]
         return OwnFindings(
             self.acknowledged,
             sum(found is not None for found in findings),
@@ -164,10 +164,12 @@ class OwnWrites:
                 pet.settle(until_ns)
 
 
-def _of_pet(user: str, pet: _Pet, stored: Sequence[Mapping[str, Any]]) -> Iterator[str | None]:
+def _of_pet(
+    user: str, pet: _Pet, stored: Sequence[Mapping[str, Any]], lasting: Collection[str]
+) -> Iterator[str | None]:
     """For each field: what is lost in words, "" for nothing, None if that cannot be told."""
     for name in pet.fields:
-        values = pet.candidates(name)
+        values = pet.candidates(name) if name in lasting else []
         if not (values and stored):
             yield None
         elif any(row[name] in values for row in stored):

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from itertools import accumulate
 
 from perfcli.operations.base import Effects
-from perfcli.operations.save_canaries import CanaryMode
+from perfcli.operations.digipal_data import WRITABLE_FIELDS
+from perfcli.operations.save_canaries import CANARY_FIELDS, CanaryMode
 from perfcli.scenario.models import Phase, Scenario
 
 
@@ -31,18 +32,19 @@ def may_share_pets(scenario: Scenario) -> bool:
     return not all(_vus_are_alone(phases, index, scenario.setup.pets) for index in range(len(phases)))
 
 
-def own_writes_last(scenario: Scenario) -> bool:
-    """Whether fields that own operations wrote stay so until another own operation writes them.
+def lasting_fields(scenario: Scenario) -> Collection[str]:
+    """The fields of pets that stay as own operations wrote them, until another own operation writes them.
 
-    An engine may store the pet it has in memory, which an own operation bypassed. The harness drops it from the cache,
-    which is enough only if no other vu or process acts on the pet meanwhile.
+    Talk and care change attributes. And an engine may store the pet it has in memory, which an own operation bypassed:
+    the harness drops it from the cache, which is enough only if no other vu or process acts on the pet meanwhile.
     """
     phases = scenario.phases_to_run
-    stores = [_acts_on_set_up(phase, lambda effects: effects.stores_whole_pet) for phase in phases]
-    if not any(stores):
-        return True
+    stores = any(_acts_on_set_up(phase, lambda effects: effects.stores_whole_pet) for phase in phases)
     outlives = scenario.pool.processes > 1 and any(phase.load.start_after is None for phase in phases[1:])
-    return not (may_share_pets(scenario) or outlives)
+    if stores and (may_share_pets(scenario) or outlives):
+        return ()
+    changes = any(step.effects.changes_attributes or step.effects.texts for phase in phases for step in phase.flow)
+    return CANARY_FIELDS if changes else WRITABLE_FIELDS
 
 
 def notes_vanish(scenario: Scenario) -> bool:

@@ -58,11 +58,17 @@ class Driven:
         self._shown = [array("q") for _ in range(plan.vus)]
         self._journals = [Journal() for _ in range(plan.vus)]
         files, folder = load_files(plan.scenario.operations), database.parent / "files"
-        own = [OwnVu(files, vu, plan.seed, journal, folder) for vu, journal in enumerate(self._journals)]
-        self._calls = [self.target.calls(vu, self._shown[vu], own[vu]) for vu in range(plan.vus)]
+        self._own = [OwnVu(files, vu, plan.seed, journal, folder) for vu, journal in enumerate(self._journals)]
+        self._calls = [self.target.calls(vu, self._shown[vu], self._own[vu]) for vu in range(plan.vus)]
         for calls in self._calls:
             begin_stream(calls, "load")
         self._work = [Workload(plan.phase_of(vu), plan.seed, vu) for vu in range(plan.vus)]
+
+    def close(self) -> None:
+        """Shut the engine down as a run does."""
+        for own in self._own:
+            own.close()
+        self.target.close()
 
     def iterate(self, vu: int = 0, times: int = 1) -> None:
         """Do so many iterations of a vu, and tell the ledger."""

@@ -12,6 +12,7 @@ from perfcli.measurement.own_writes import HORIZON_NS, OwnFindings, OwnWrites
 from perfcli.operations.own.journal import OwnWrite, Page
 
 USER = "user-0"
+FIELDS = ("name", "hp")
 
 
 def account(*writes: OwnWrite, origin_ns: int = 0) -> OwnWrites:
@@ -35,7 +36,7 @@ def touched(begin_ns: int, end_ns: int) -> OwnWrite:
 
 
 def found(made: OwnWrites, *names: Any) -> OwnFindings:
-    return made.verify({USER: [{"name": name} for name in names]})
+    return made.verify({USER: [{"name": name} for name in names]}, FIELDS)
 
 
 def test_the_last_value_must_be_stored() -> None:
@@ -96,8 +97,14 @@ def test_a_call_that_was_given_up_may_store_at_any_later_time() -> None:
 def test_fields_are_looked_for_each() -> None:
     made = account(OwnWrite(USER, {"name": "one", "hp": 7}, 0, 1, True), OwnWrite(USER, {"hp": 9}, 2, 3, True))
     assert made.fields == ["hp", "name"]
-    assert made.verify({USER: [{"name": "one", "hp": 9}]}) == OwnFindings(3, 2, 0)
-    assert made.verify({USER: [{"name": "one", "hp": 7}]}).lost == ("user-0: hp 9 acknowledged, 7 stored",)
+    assert made.verify({USER: [{"name": "one", "hp": 9}]}, FIELDS) == OwnFindings(3, 2, 0)
+    assert made.verify({USER: [{"name": "one", "hp": 7}]}, FIELDS).lost == ("user-0: hp 9 acknowledged, 7 stored",)
+
+
+def test_a_field_that_others_change_proves_nothing() -> None:
+    made = account(OwnWrite(USER, {"name": "one", "hp": 7}, 0, 1, True))
+    assert made.verify({USER: [{"name": "one", "hp": 9}]}, ["name"]) == OwnFindings(2, 1, 1)
+    assert made.verify({USER: [{"name": "two", "hp": 9}]}, []) == OwnFindings(2, 0, 2)
 
 
 def test_pets_are_told_apart_and_one_that_is_not_stored_is_found_elsewhere() -> None:
@@ -114,7 +121,7 @@ def test_times_count_from_the_first_sample_of_the_frame() -> None:
 
 
 def test_nothing_written_is_nothing_found() -> None:
-    assert account(touched(0, 1), failed(2, 3)).verify({USER: [{}]}) == OwnFindings()
+    assert account(touched(0, 1), failed(2, 3)).verify({USER: [{}]}, FIELDS) == OwnFindings()
 
 
 def test_a_call_known_too_late_makes_its_pet_unsure() -> None:
@@ -155,7 +162,7 @@ def test_no_sound_engine_is_accused(calls: list[tuple[int, int, str]], data: st.
     for write in data.draw(st.permutations(writes)):
         made.add(Page({}, (write,)), 0)
     made.settle_all()
-    assert made.verify({USER: [pet]}).lost == ()
+    assert made.verify({USER: [pet]}, FIELDS).lost == ()
 
 
 @pytest.mark.parametrize("lost", [True, False])
