@@ -29,7 +29,6 @@ SHARED_NAMES = {
     "binding": "operations: to an engine; operations/own: the same of own ones",
     "context": "operations/own: what a user's function is given; commands: what a command works with",
     "fidelity": "pool: starts the process that compares; agent: is that process",
-    "history": f"commands: what it does; {SHOWN}",
     "integrity": "measurement: looks for it; figures: what it gives",
     "plan": "perfcli: of a run; ab: of one engine of a pair",
     "process": f"measurement: reads it; figures: what it gives; {SHOWN}; report/html: its charts",
@@ -112,7 +111,7 @@ def test_a_target_imports_mcp_only_where_it_is_asked_for() -> None:
         for module in modules("perfcli")
         if {name.split(".")[0] for name in imports(module, only_at_import=True)} & MCP
     }
-    assert eager == {"mcp.py", "mcp_http.py", "mcp_reasons.py", "mcp_sessions.py"}
+    assert eager == {"mcp.py", "mcp_http.py", "mcp_sessions.py"}
     assert not [n for n in imports(ROOT / "perfcli/targets/__init__.py", only_at_import=True) if ".mcp" in n]
 
 

@@ -26,17 +26,17 @@ _COMMANDS: Final = {
     "ab": (engine_options.AbOptions, "ab:ab"),
     "selftest": (engine_options.SelftestOptions, "ab:selftest"),
     "profile": (engine_options.ProfileOptions, "profile:profile"),
-    "report": (result_options.ReportOptions, "report:report"),
-    "history": (result_options.HistoryOptions, "history:history"),
-    "trend": (result_options.TrendOptions, "history:trend"),
+    "report": (result_options.ReportOptions, "results:report"),
+    "history": (result_options.HistoryOptions, "results:history"),
+    "trend": (result_options.TrendOptions, "results:trend"),
 }
 """What each command takes, and the function of `perfcli.commands` that it calls."""
 
 _BASELINE: Final = {
-    "save": (result_options.SaveOptions, "history:save"),
-    "list": (result_options.BaselinesOptions, "history:list_all"),
-    "show": (result_options.ShowOptions, "history:show"),
-    "rm": (result_options.RemoveOptions, "history:remove"),
+    "save": (result_options.SaveOptions, "results:save"),
+    "list": (result_options.BaselinesOptions, "results:list_all"),
+    "show": (result_options.ShowOptions, "results:show"),
+    "rm": (result_options.RemoveOptions, "results:remove"),
 }
 _WITH_EXIT_CODES: Final = ("run", "ab", "selftest", "profile")
 

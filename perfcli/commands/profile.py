@@ -7,7 +7,7 @@ from rich.text import Text
 from perfcli.commands.context import Context
 from perfcli.commands.engine_options import ProfileOptions
 from perfcli.outputs import check_folder
-from perfcli.profiling.runs import (
+from perfcli.profiling import (
     KINDS,
     LONGEST_NS,
     choose_kinds,

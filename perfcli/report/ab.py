@@ -16,6 +16,7 @@ from perfcli.report import blocks
 from perfcli.report.blocks import BAD, DOUBTFUL, QUIET, Block, Code, Column, Facts, Line, Notes, Plot, Section, Table
 from perfcli.report.change import (
     GRAVEST_FIRST,
+    PairPicture,
     amount,
     change_word,
     interval,
@@ -24,9 +25,9 @@ from perfcli.report.change import (
     surest_first,
     value,
     worst_first,
+    worth_a_picture,
 )
 from perfcli.report.layout import INDENT
-from perfcli.report.pair_pictures import PairPicture, worth_a_picture
 from perfcli.report.wording import counted, engine_words, environment_words, name, name_as_is, one_line, verdict_word
 
 Fact = tuple[str, Text]

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
 from itertools import pairwise
 from typing import Final
 
 from rich.text import Text
 
 from perfcli import units
+from perfcli.figures import counter_metrics
 from perfcli.metrics.distribution import EXACT_MOST, LEAST_BEYOND, is_thin
-from perfcli.report.blocks import BAD, QUIET, SPARK, Block, Code, Column, Facts, Plot, Table
+from perfcli.report.blocks import BAD, QUIET, SPARK, Block, Code, Column, Facts, Plot, Section, Table
 from perfcli.report.drawings import HEIGHTS, Bar, Bars, Columns, Point, edges
 from perfcli.report.layout import INDENT
 from perfcli.report.wording import HINT, counted, figure, name
@@ -253,3 +255,34 @@ def _points(operation: str, result: RunResult) -> list[Point]:
     if len(seconds) >= _LEAST_SECONDS:
         return [Point(each.second * units.NS_PER_S, each.mean_ns or 0.0) for each in seconds]
     return [Point(part.start_ns, part.mean_ns) for part in result.slices.get(operation, [])]
+
+
+_OWN_COLUMNS: Final = (
+    Column("own operation", "prose", least=14),
+    Column("preparation"),
+    Column("counter", "word"),
+    Column("sum"),
+    Column("per operation"),
+)
+_PREPARATION: Final = Text("mean time before ctx.timed(): in no latency, but it delays what follows")
+
+
+def own_operations_section(operations: Sequence[OperationResult]) -> list[Section]:
+    """A table of the operations that prepare or count; none without such."""
+    rows = [row for operation in operations for row in _own_rows(operation)]
+    table = Table(_OWN_COLUMNS, rows, "own operations", legend=[("preparation", _PREPARATION)])
+    return [Section("own operations", [table], brief=[table])] if rows else []
+
+
+def _own_rows(operation: OperationResult) -> Iterator[list[Text]]:
+    # of a function that is timed as a whole nothing is preparation
+    prepares = bool(operation.preparation_ns)
+    lead = [name(operation.name), figure(operation.preparation_ns, units.format_duration) if prepares else Text()]
+    metrics = counter_metrics({counter: each.unit for counter, each in operation.counters.items()})
+    for counter, each in operation.counters.items():
+        of_sum, of_mean = metrics[counter].unit, metrics[f"{counter}_per_op"].unit
+        total = figure(each.sum, partial(units.format_quantity, of_sum))
+        yield [*lead, name(counter), total, figure(each.per_op, partial(units.format_quantity, of_mean))]
+        lead = [Text(), Text()]
+    if prepares and not operation.counters:
+        yield [*lead, Text(), Text(), Text()]

@@ -18,9 +18,9 @@ from perfcli.report.operations import (
     footnotes,
     is_open,
     operations_table,
+    own_operations_section,
     plots,
 )
-from perfcli.report.own_operations import own_operations_section
 from perfcli.report.phases import delivery, phase_sections, phases_table, undelivered, what_held
 from perfcli.report.process import figures_section, integrity_in_brief, notable, resources_in_brief, stability_section
 from perfcli.report.thresholds import thresholds_in_brief, thresholds_section

@@ -16,8 +16,7 @@ from mcp.client.streamable_http import streamable_http_client
 from mcp_types import CONNECTION_CLOSED, CallToolResult, Tool
 
 from perfcli.errors import PerfError
-from perfcli.targets.mcp_http import NotingClient, http_client
-from perfcli.targets.mcp_reasons import reason_of, reason_over_stdio, was_refused
+from perfcli.targets.mcp_http import NotingClient, http_client, reason_of, reason_over_stdio, was_refused
 from perfcli.targets.protocol import LivesIn
 
 T = TypeVar("T")

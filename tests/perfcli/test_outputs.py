@@ -17,7 +17,7 @@ from perfcli.cli import cli
 from perfcli.errors import ExitCode, PerfError, UsageError, Verdict
 from perfcli.outputs import STDOUT, Outputs, check_folder, check_outputs, write_document, write_text
 from perfcli.plan import ExecutionPlan
-from perfcli.profiling.runs import write_flame_graph
+from perfcli.profiling import write_flame_graph
 from perfcli.results import RunResult, load_results, save_results
 from perfcli.results.findings import FlameGraph
 from perfcli.testing import simulate

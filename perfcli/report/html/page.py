@@ -19,14 +19,13 @@ from perfcli.errors import PerfError, worst
 from perfcli.report.ab import ab_document
 from perfcli.report.ab import verdict_block as ab_verdict
 from perfcli.report.blocks import BAD, Block, Code, Column, Facts, Section, Table
-from perfcli.report.change import percent, sentence
+from perfcli.report.change import axis_range, margin_shown, percent, sentence, worth_a_picture
 from perfcli.report.html.chart import COLOURS, Drawing, Trace, axis, label, line
 from perfcli.report.html.latency import latency_charts, percentile_chart
 from perfcli.report.html.markup import Markup, element, overview_html, packed, to_html
 from perfcli.report.html.over_time import load_charts
 from perfcli.report.html.process import process_charts
 from perfcli.report.operations import slowest_first
-from perfcli.report.pair_pictures import axis_range, margin_shown, worth_a_picture
 from perfcli.report.run import outcome, run_document, verdict_block
 from perfcli.report.saved import Reported
 from perfcli.report.wording import figure, name, signed

@@ -157,5 +157,5 @@ def test_many_files_are_announced_before_they_are_read(
     command: tuple[str, ...], kept: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert "reading" not in invoked(*command, "--store", kept).stderr
-    monkeypatch.setattr("perfcli.commands.history._MANY_FILES", RUNS)
+    monkeypatch.setattr("perfcli.commands.results._MANY_FILES", RUNS)
     assert invoked(*command, "--store", kept).stderr.startswith("reading ")

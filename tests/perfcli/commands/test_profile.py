@@ -14,10 +14,10 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
+from perfcli import profiling as runs
 from perfcli.cli import cli
 from perfcli.errors import PerfError, UsageError, Verdict
 from perfcli.plan import ExecutionPlan, Profiling, plan_run
-from perfcli.profiling import runs
 from perfcli.results import OperationResult, RunResult
 from perfcli.run import StopRequest
 from perfcli.scenario.loader import load_scenario

@@ -19,8 +19,7 @@ from perfcli.commands.engine_options import AbOptions
 from perfcli.errors import UsageError
 from perfcli.report.ab import ab_document, ab_summary, verdict_line
 from perfcli.report.blocks import Section
-from perfcli.report.change import amount, interval, percent, sentence, surest_first
-from perfcli.report.pair_pictures import PairPicture, worth_a_picture
+from perfcli.report.change import PairPicture, amount, interval, percent, sentence, surest_first, worth_a_picture
 from perfcli.report.saved import document_of
 from perfcli.results import Environment
 from perfcli.streams import EMOJI_PARTS

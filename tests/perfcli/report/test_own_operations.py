@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from perfcli.report.blocks import Table
-from perfcli.report.own_operations import own_operations_section
+from perfcli.report.operations import own_operations_section
 from perfcli.results import CounterResult, OperationResult
 
 COUNTERS = {

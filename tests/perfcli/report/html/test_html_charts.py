@@ -11,12 +11,12 @@ from plotly.graph_objects import Figure
 
 from perfcli.ab.result import AbResult
 from perfcli.metrics.histogram import Histogram
+from perfcli.report.change import worth_a_picture
 from perfcli.report.html.chart import Drawing, duration_axis, label, line
 from perfcli.report.html.latency import latency_charts, percentile_chart
 from perfcli.report.html.over_time import load_charts
 from perfcli.report.html.page import pairs_chart
 from perfcli.report.html.process import process_charts
-from perfcli.report.pair_pictures import worth_a_picture
 from perfcli.results import PhaseResult, RunResult, ThresholdResult
 
 

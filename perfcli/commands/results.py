@@ -1,4 +1,4 @@
-"""`history`, `trend` and `baseline`: what the store keeps."""
+"""`report`, `history`, `trend` and `baseline`: what was found before."""
 
 from __future__ import annotations
 
@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import Final
 
 from perfcli.commands.context import Context
-from perfcli.commands.options import Selection
+from perfcli.commands.options import Reports, Selection
 from perfcli.commands.result_options import (
     BaselinesOptions,
     HistoryOptions,
     RemoveOptions,
+    ReportOptions,
     SaveOptions,
     ShowOptions,
     TrendOptions,
@@ -32,10 +33,45 @@ from perfcli.history.kept_runs import history as history_of
 from perfcli.history.kept_runs import needs_histogram
 from perfcli.history.store import Store, read_runs
 from perfcli.history.trend import trend as trend_of
+from perfcli.report.console import to_console
+from perfcli.report.csv_series import check_one_kind
 from perfcli.report.history import baseline_document, baselines_document, history_document, saved_in_words
+from perfcli.report.saved import Reported, document_of, load_reported, summary_of
+from perfcli.report.summary import render_run, takes_a_line
 from perfcli.report.trend import trend_document
+from perfcli.report.writing import write_reports
 from perfcli.results import RunResult, as_document
 from perfcli.streams import complain, say
+
+
+def report(options: ReportOptions, context: Context) -> int:
+    """Write and show reports; return the exit code, which does not depend on how the runs went."""
+    reports = options.reports
+    context.inputs += options.results
+    context.will_write(reports.files)
+    results = load_reported(options.results)
+    if "csv" in reports.files:
+        check_one_kind(results)
+    write_reports(results, reports.files, context.outputs)
+    with context.outputs.attempt("stdout"):
+        if reports.plots or reports.verbose or not reports.files:
+            _show(results, reports, context)
+    context.outputs.list_written()
+    return context.exit_code([ExitCode.PASS])
+
+
+def _show(results: Sequence[Reported], reports: Reports, context: Context) -> None:
+    short = len(results) > 1 and not (reports.verbose or reports.plots)
+    for result in results:
+        if isinstance(result, RunResult):
+            context.console.print(render_run(result, short=short, verbose=reports.verbose, plot=reports.plots))
+        else:
+            context.console.print(to_console(document_of(result), brief=not reports.verbose))
+            context.console.print()
+    if short and takes_a_line(results[-1]):
+        context.console.print()
+    context.console.print(to_console(summary_of(results)))
+
 
 _MANY_FILES: Final = 300
 """Files that take about a second to read."""

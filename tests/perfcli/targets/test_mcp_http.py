@@ -22,8 +22,7 @@ from digipal.mcp.server import MCPServer
 from digipal.storage import StorageManager
 from perfcli.errors import PerfError
 from perfcli.targets import mcp_http
-from perfcli.targets.mcp_http import NotingClient, http_client, is_loopback
-from perfcli.targets.mcp_reasons import reason_of
+from perfcli.targets.mcp_http import NotingClient, http_client, is_loopback, reason_of
 from perfcli.targets.mcp_sessions import LostCall, Sessions
 from tests.tls import make_certificate
 
