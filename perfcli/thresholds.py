@@ -17,11 +17,10 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
-from typing import Final
+from typing import Final, Literal
 
 from perfcli import units
 from perfcli.figures import METRICS, STATISTICS, Metric, counter_metrics, is_statistic, percentile_of
-from perfcli.metrics.windows import Window
 
 OPERATORS: Final[dict[str, Callable[[float, float], bool]]] = {
     "<=": operator.le,
@@ -80,6 +79,14 @@ METRICS_ELSEWHERE: Final = {
 
 class ThresholdError(ValueError):
     """A threshold that cannot be understood; the message says what to write."""
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """How long a limit may be broken (`for`), or over how much time it is judged (`within`)."""
+
+    kind: Literal["for", "within"]
+    length_ns: int
 
 
 @dataclass(frozen=True, slots=True)

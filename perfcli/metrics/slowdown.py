@@ -32,11 +32,10 @@ from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
-from statistics import median
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from perfcli.inference.estimates import theil_sen_slope
-from perfcli.metrics.timeline import Slice, Timeline
+if TYPE_CHECKING:
+    from perfcli.metrics.timeline import Slice, Timeline
 
 FIFTHS = 5
 SMALLEST_FIFTH = 5
@@ -142,6 +141,11 @@ def _exponent(points: Sequence[Point]) -> float:
 
 def _fit(points: Sequence[Point], fixed: float) -> tuple[float, float]:
     """The mean relative error of the model with that fixed part, its largest one left out, and the exponent."""
+    # figures read this module's constants: `list` and `validate` are not to load what they never compute
+    from statistics import median
+
+    from perfcli.inference.estimates import theil_sen_slope
+
     logs = [(math.log(size), math.log(cost - fixed)) for size, cost in points]
     slope = theil_sen_slope(logs) or 0.0
     height = median(y - slope * x for x, y in logs)

@@ -16,12 +16,16 @@ from perfcli.metrics.timeline import Interval, Timeline
 from perfcli.units import NS_PER_S
 
 
-@dataclass(frozen=True, slots=True)
-class Window:
-    """How long a limit may be broken (`for`), or over how much time it is judged (`within`)."""
+class Stretch(Protocol):
+    """The part of a window that is needed here."""
 
-    kind: Literal["for", "within"]
-    length_ns: int
+    @property
+    def kind(self) -> Literal["for", "within"]:
+        """Whether a limit may be broken for so long, or is judged over so much time."""
+
+    @property
+    def length_ns(self) -> int:
+        """How long it is."""
 
 
 class Timed(Protocol):
@@ -52,7 +56,7 @@ class Limit(Protocol):
         """The operator."""
 
     @property
-    def window(self) -> Window | None:
+    def window(self) -> Stretch | None:
         """Its window."""
 
     def holds(self, observed: float) -> bool:

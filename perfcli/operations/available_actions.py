@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from perfcli.operations.base import StepSettings
-from perfcli.operations.binding import ToolVu
-from perfcli.operations.call import Call
 from perfcli.operations.digipal_data import WRONG, PetRef, ToolAnswer, expect_user
+
+if TYPE_CHECKING:
+    from perfcli.operations.binding import ToolVu
+    from perfcli.operations.call import Call
 
 
 class GetAvailableActions(StepSettings):

@@ -6,16 +6,18 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
-from typing import Annotated, ClassVar, Final, Literal
+from typing import TYPE_CHECKING, Annotated, ClassVar, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from perfcli.executors.fields import PositiveDurationText
 from perfcli.figures import METRICS
-from perfcli.operations.binding import EmbeddedVu, ToolVu
-from perfcli.operations.call import Call
-from perfcli.operations.own.declared import CounterUnit
 from perfcli.units import parse_duration_ns
+
+if TYPE_CHECKING:
+    from perfcli.operations.binding import EmbeddedVu, ToolVu
+    from perfcli.operations.call import Call
+    from perfcli.operations.own.declared import CounterUnit
 
 
 class Proof(Enum):

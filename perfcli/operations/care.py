@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 from pydantic import AfterValidator, Field, WithJsonSchema
 
 from perfcli.operations.base import MOST_CHOICES, Effects, Order, Proof, StepSettings
-from perfcli.operations.binding import EmbeddedVu, ToolVu
-from perfcli.operations.call import Call
 from perfcli.operations.digipal_data import CARE_ACTIONS, GAINS, NEEDS_ENERGY
 from perfcli.thresholds import did_you_mean
+
+if TYPE_CHECKING:
+    from perfcli.operations.binding import EmbeddedVu, ToolVu
+    from perfcli.operations.call import Call
 
 
 def _known_action(action: str) -> str:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Final, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal
 
 from pydantic import Field
 
 from perfcli.operations.base import MOST_CHOICES, Effects, Order, StepSettings
-from perfcli.operations.binding import EmbeddedVu, ToolVu
 from perfcli.operations.call import Call
 from perfcli.operations.digipal_data import EGG_TYPES, WRONG, EggType, PetRef, ToolAnswer, expect_user
+
+if TYPE_CHECKING:
+    from perfcli.operations.binding import EmbeddedVu, ToolVu
 
 _CREATES: Final = Effects(creates_pet=True)
 

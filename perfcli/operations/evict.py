@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from perfcli.operations.base import StepSettings
-from perfcli.operations.binding import EmbeddedVu
-from perfcli.operations.call import Call
+
+if TYPE_CHECKING:
+    from perfcli.operations.binding import EmbeddedVu
+    from perfcli.operations.call import Call
 
 
 class Evict(StepSettings):

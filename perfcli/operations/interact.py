@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 from pydantic import AfterValidator, Field, WithJsonSchema
 
 from perfcli.operations.base import MOST_CHOICES, Effects, Order, Proof, StepSettings
-from perfcli.operations.binding import EmbeddedVu, ToolVu
-from perfcli.operations.call import Call
+
+if TYPE_CHECKING:
+    from perfcli.operations.binding import EmbeddedVu, ToolVu
+    from perfcli.operations.call import Call
 
 
 def _something_to_say(text: str) -> str:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field
 
 from perfcli.operations.base import StepSettings
-from perfcli.operations.binding import EmbeddedVu
-from perfcli.operations.call import Call
+
+if TYPE_CHECKING:
+    from perfcli.operations.binding import EmbeddedVu
+    from perfcli.operations.call import Call
 
 
 class LoadPet(StepSettings):

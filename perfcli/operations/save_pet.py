@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field
 
 from perfcli.operations.base import Effects, StepSettings
-from perfcli.operations.binding import EmbeddedVu
 from perfcli.operations.call import Call, StepImpossible
 from perfcli.operations.digipal_data import CREATED_PET, WRONG
 from perfcli.operations.save_canaries import CanaryMode, count_save
+
+if TYPE_CHECKING:
+    from perfcli.operations.binding import EmbeddedVu
 
 
 class SavePet(StepSettings):

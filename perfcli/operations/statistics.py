@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from perfcli.operations.base import StepSettings
-from perfcli.operations.binding import EmbeddedVu, ToolVu
-from perfcli.operations.call import Call
 from perfcli.operations.digipal_data import WRONG, PetRef, expect_identity
+
+if TYPE_CHECKING:
+    from perfcli.operations.binding import EmbeddedVu, ToolVu
+    from perfcli.operations.call import Call
 
 
 class Statistics(StepSettings):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated, Any, Final, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
 from pydantic import (
     AfterValidator,
@@ -27,10 +27,12 @@ from perfcli.operations import Step
 from perfcli.operations.base import NAME_PATTERN
 from perfcli.operations.own.declared import OperationFile
 from perfcli.operations.own.known import knowing, known_operations
-from perfcli.results import OperationSource, UnjudgedRun
 from perfcli.scenario.target import EmbeddedSettings, Target
 from perfcli.scenario.users import OWN, Users
 from perfcli.thresholds import Threshold, parse_threshold
+
+if TYPE_CHECKING:
+    from perfcli.results import OperationSource, UnjudgedRun
 
 MOST_PETS: Final = 1_000_000
 MOST_PROCESSES: Final = 64
@@ -280,6 +282,8 @@ class Scenario(_Section):
     @property
     def operation_sources(self) -> list[OperationSource]:
         """What a result holds of its own operations."""
+        from perfcli.results import OperationSource
+
         return [
             OperationSource(
                 file=file.shown,

@@ -8,8 +8,7 @@ from hypothesis import strategies as st
 
 from perfcli import units
 from perfcli.figures import METRICS, STATISTICS
-from perfcli.metrics.windows import Window
-from perfcli.thresholds import OPERATORS, Threshold, ThresholdError, did_you_mean, parse_threshold
+from perfcli.thresholds import OPERATORS, Threshold, ThresholdError, Window, did_you_mean, parse_threshold
 from perfcli.units import NS_PER_S, Unit
 
 LIMITS = {

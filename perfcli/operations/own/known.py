@@ -6,10 +6,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from perfcli.operations.own.declared import CounterUnit, OperationFile
 from perfcli.operations.own.step import OwnStep, step_models
+
+if TYPE_CHECKING:
+    from perfcli.operations.own.declared import CounterUnit, OperationFile
 
 
 @dataclass(frozen=True)

@@ -5,16 +5,18 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
-from typing import Any, ClassVar, Final, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal
 
 from pydantic import Field, SerializerFunctionWrapHandler, create_model, model_serializer
 from pydantic.fields import FieldInfo
 
 from perfcli.operations.base import Effects, StepSettings
-from perfcli.operations.binding import EmbeddedVu, ToolVu
-from perfcli.operations.call import Call
 from perfcli.operations.own.declared import CounterUnit, DeclaredOperation, OperationFile
 from perfcli.operations.own.plain_types import python_type
+
+if TYPE_CHECKING:
+    from perfcli.operations.binding import EmbeddedVu, ToolVu
+    from perfcli.operations.call import Call
 
 _FIELD: Final = "own_"
 """How the fields of parameters begin: a parameter may be called as an attribute of any step, such as `label`."""
