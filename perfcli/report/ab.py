@@ -28,7 +28,16 @@ from perfcli.report.change import (
     worth_a_picture,
 )
 from perfcli.report.layout import INDENT
-from perfcli.report.wording import counted, engine_words, environment_words, name, name_as_is, one_line, verdict_word
+from perfcli.report.wording import (
+    counted,
+    engine_words,
+    environment_words,
+    name,
+    name_as_is,
+    one_line,
+    operation_files,
+    verdict_word,
+)
 
 Fact = tuple[str, Text]
 
@@ -210,9 +219,14 @@ def _engines_section(result: AbResult) -> Section:
         (who, Text("\n").join([text, *_last_words(side.problem)]))
         for (who, text), (_, side) in zip(engines, _sides(result), strict=True)
     ]
-    in_brief = ("pairs", Text.assemble(pairs, f" · seed {result.seed}"))
+    made = ("pairs", Text.assemble(pairs, f" · seed {result.seed}"))
+    in_brief = [*shortened, *operation_files(result.operation_files), made]
     how = ("pairs", Text.assemble(pairs, (_how_made(result.pairing), QUIET)))
-    return Section("engines", [Facts([*engines, how]), *last_words], brief=[Facts([*shortened, in_brief])])
+    return Section(
+        "engines",
+        [Facts([*engines, how]), *last_words],
+        brief=[Facts(in_brief)],
+    )
 
 
 def _troubles(side: EngineSide) -> Iterator[Text]:
@@ -260,8 +274,7 @@ def _what_to_know(result: AbResult, *, strict: bool | None) -> Iterator[Text]:
 
 def _what_ran(result: AbResult) -> Iterator[Fact]:
     yield "plan", name(result.plan)
-    if result.operation_files:
-        yield "operations", name(", ".join(map(str, result.operation_files)))
+    yield from operation_files(result.operation_files)
     if result.pairing.pinned:
         which = "the same CPU" if result.pairing.vus == 1 else "the same CPUs"
         yield "CPU", Text(f"both engines of a pair pinned to {which}, one running at a time", QUIET)

@@ -11,7 +11,7 @@ from perfcli import units
 from perfcli.errors import Verdict
 from perfcli.report import blocks
 from perfcli.report.blocks import BAD, DOUBTFUL, QUIET, Block, Column, Facts, Line, Notes, Section, Table
-from perfcli.report.wording import counted, engine_words, figure, name, one_line, share, verdict_word
+from perfcli.report.wording import counted, engine_words, figure, name, one_line, operation_files, share, verdict_word
 from perfcli.results.findings import (
     Breakdown,
     CpuFindings,
@@ -60,8 +60,7 @@ def _head(result: ProfileResult) -> Iterator[Block]:
         yield Line(name(result.scenario, "bold"), Text("profile", "bold"))
     engine = engine_words(result.engine, result.engine_version, result.commit, modified=result.engine_modified)
     facts = [("plan", name(result.plan)), ("seed", Text(str(result.seed))), ("engine", name(engine))]
-    if result.operation_files:
-        facts.insert(1, ("operations", name(", ".join(map(str, result.operation_files)))))
+    facts[1:1] = operation_files(result.operation_files)
     if result.processes > 1:
         facts.append(("process", Text(f"the first of {result.processes} engine processes was profiled", DOUBTFUL)))
     yield Facts(facts)

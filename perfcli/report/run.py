@@ -24,7 +24,16 @@ from perfcli.report.operations import (
 from perfcli.report.phases import delivery, phase_sections, phases_table, undelivered, what_held
 from perfcli.report.process import figures_section, integrity_in_brief, notable, resources_in_brief, stability_section
 from perfcli.report.thresholds import thresholds_in_brief, thresholds_section
-from perfcli.report.wording import counted, engine_in_brief, engine_of, environment_words, name, one_line, verdict_word
+from perfcli.report.wording import (
+    counted,
+    engine_in_brief,
+    engine_of,
+    environment_words,
+    name,
+    one_line,
+    operation_files,
+    verdict_word,
+)
 from perfcli.results import RunResult
 
 Fact = tuple[str, Text]
@@ -155,6 +164,7 @@ def _in_brief(result: RunResult) -> Iterator[Fact]:
     yield from thresholds_in_brief(result)
     yield from what_held(result)
     yield from baseline_in_brief(result)
+    yield from operation_files(result.operation_files)
     engine = engine_in_brief(result)
     yield "engine", Text(" · ").join([*([name(engine)] if engine else []), Text(f"seed {result.seed}")])
     if result.kept_database:
@@ -165,8 +175,7 @@ def _what_ran(result: RunResult) -> Iterator[Fact]:
     if result.description:
         yield "scenario", name(result.description)
     yield "plan", name(result.plan)
-    if result.operation_files:
-        yield "operations", name(", ".join(map(str, result.operation_files)))
+    yield from operation_files(result.operation_files)
     if engine := engine_of(result):
         yield "engine", name(engine)
     if experiment := _experiment(result):

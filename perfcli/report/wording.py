@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Final
 
 from rich.text import Text
@@ -15,7 +15,7 @@ from perfcli.streams import EMOJI_PARTS, complain
 if TYPE_CHECKING:
     # `list` prints with these words, and must not wait for the models of results
     from perfcli.pool.identity import EngineSource
-    from perfcli.results import Environment, RunResult, ThresholdResult
+    from perfcli.results import Environment, OperationSource, RunResult, ThresholdResult
 
 UNKNOWN: Final = "–"
 """What stands where nothing was measured; never 0."""
@@ -124,6 +124,11 @@ def engine_words(called: str, version: str, commit: str, *, modified: bool) -> s
     sources = [f"sources {version}"] if version else []
     sources += [f"commit {commit_word(commit)}"] if commit else [MODIFIED] if modified else []
     return "; ".join(filter(None, (called, ", ".join(sources))))
+
+
+def operation_files(files: Sequence[OperationSource]) -> list[tuple[str, Text]]:
+    """The fact that names the files of own operations, with their digests; none if there are none."""
+    return [("operations", name(", ".join(map(str, files))))] if files else []
 
 
 def engine_of(run: RunResult) -> str:

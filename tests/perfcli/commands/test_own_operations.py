@@ -110,6 +110,7 @@ def test_explain_says_what_the_source_says() -> None:
         "letters, letters_per_op, text, text_per_op, latency,",
         "own.py:16",
         "pets that exist",
+        "target      embedded\n",
     ):
         assert told in text, told
     assert "\x1b" not in text

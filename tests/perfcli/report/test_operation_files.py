@@ -17,13 +17,15 @@ WORDS = "own.py (sources 0f3a5c7e9b1d), a.b (sources 111111111111)"
 
 def test_a_run(make_result: Callable[..., RunResult], printed: Callable[..., str]) -> None:
     result = make_result()
-    assert WORDS in printed(run_document(result.model_copy(update={"operation_files": FILES})), 200)
-    assert WORDS not in printed(run_document(result), 200)
+    for brief in (False, True):
+        assert WORDS in printed(run_document(result.model_copy(update={"operation_files": FILES})), 200, brief=brief)
+        assert WORDS not in printed(run_document(result), 200, brief=brief)
 
 
 def test_a_comparison(make_ab: Callable[..., AbResult], printed: Callable[..., str]) -> None:
-    assert WORDS in printed(ab_document(make_ab(operation_files=FILES)), 200)
-    assert WORDS not in printed(ab_document(make_ab()), 200)
+    for brief in (False, True):
+        assert WORDS in printed(ab_document(make_ab(operation_files=FILES)), 200, brief=brief)
+        assert WORDS not in printed(ab_document(make_ab()), 200, brief=brief)
 
 
 def test_a_profile(printed: Callable[..., str]) -> None:
