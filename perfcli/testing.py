@@ -31,6 +31,7 @@ from perfcli.operations.call import Call
 from perfcli.operations.digipal_data import CREATED_PET, created_user, set_up_user
 from perfcli.operations.own.binding import OwnVu
 from perfcli.operations.save_canaries import SaveCanary, key_in, save_name, saves_in
+from perfcli.operations.stored import MinimalDatabase
 from perfcli.plan import ExecutionPlan
 from perfcli.results import RunResult
 from perfcli.run import StopRequest, run_scenario
@@ -154,7 +155,7 @@ class ScriptedTarget:
         self._plan = plan
         self._scenario = plan.scenario
         self._time = time
-        self._database = database
+        self._database = MinimalDatabase(database)
         self._script = script
         self._called: Counter[str] = Counter()
         self._created: Counter[int] = Counter()
@@ -164,14 +165,13 @@ class ScriptedTarget:
 
     def open(self, lives_in: LivesIn) -> str:
         """Make the tables the tool looks into."""
-        self._write("CREATE TABLE digipals (user_id TEXT, name TEXT, is_active INTEGER)")
-        self._write("CREATE TABLE interactions (user_id TEXT, user_input TEXT, success INTEGER)")
+        self._database.create()
         return "scripted"
 
     def set_up(self) -> None:
         """Store the pets of the setup."""
         for index in range(self._scenario.setup.pets):
-            self._write("INSERT INTO digipals VALUES (?, '', 1)", set_up_user(index))
+            self._database.add_pet(set_up_user(index))
 
     def join(self) -> None:
         """All is in one process."""
@@ -223,7 +223,7 @@ class ScriptedTarget:
         def check(asked: tuple[int, int], behaviour: Behaviour) -> str:
             if tells and not behaviour.problem:
                 user, _ = asked
-                name = self._name_of(self._owner(vu, user))
+                name = self._database.name_of(self._owner(vu, user))
                 shown.append(saves_in(name) if user == CREATED_PET else key_in(name))
             return behaviour.problem
 
@@ -232,27 +232,21 @@ class ScriptedTarget:
     def _store(self, vu: int, step: StepSettings, user: int, choice: int) -> None:
         effects = step.effects
         if effects.creates_pet:
-            self._write("INSERT INTO digipals VALUES (?, '', 1)", created_user(vu, self._created[vu]))
+            self._database.add_pet(created_user(vu, self._created[vu]))
             self._created[vu] += 1
         if effects.texts:
-            self._write("INSERT INTO interactions VALUES (?, ?, 1)", self._owner(vu, user), effects.texts[choice])
+            self._database.add_interaction(self._owner(vu, user), effects.texts[choice])
+        if effects.clears_history:
+            self._database.clear_interactions(self._owner(vu, user))
         if effects.saves_pet:
             owner = self._owner(vu, user)
             self._saved[owner] += 1
             canary = SaveCanary(self._begun[vu], vu, noted=False).text
             name = save_name(self._saved[owner]) if user == CREATED_PET else canary
-            self._write("UPDATE digipals SET name = ? WHERE user_id = ?", name, owner)
+            self._database.rename_pet(owner, name)
 
     def _owner(self, vu: int, user: int) -> str:
         return created_user(vu, self._created[vu] - 1) if user == CREATED_PET else set_up_user(user)
-
-    def _name_of(self, owner: str) -> str:
-        with closing(sqlite3.connect(self._database)) as connection:
-            return str(connection.execute("SELECT name FROM digipals WHERE user_id = ?", (owner,)).fetchone()[0])
-
-    def _write(self, statement: str, *values: Any) -> None:
-        with closing(sqlite3.connect(self._database)) as connection, connection:
-            connection.execute(statement, values)
 
 
 class SimulatedPool:

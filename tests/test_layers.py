@@ -24,12 +24,10 @@ MCP = {"mcp", "mcp_types", "anyio", "httpx2", "starlette", "uvicorn"}
 SHOWN = "report: how it is shown"
 SHARED_NAMES = {
     "ab": f"commands: what it does; {SHOWN}",
-    "answers": "targets: compared after a restart; figures: what they give",
     "base": "executors, operations: what the other files of the room derive from",
     "binding": "operations: to an engine; operations/own: the same of own ones",
     "context": "operations/own: what a user's function is given; commands: what a command works with",
     "fidelity": "pool: starts the process that compares; agent: is that process",
-    "integrity": "measurement: looks for it; figures: what it gives",
     "plan": "perfcli: of a run; ab: of one engine of a pair",
     "process": f"measurement: reads it; figures: what it gives; {SHOWN}; report/html: its charts",
     "profile": f"commands: what it does; {SHOWN}",

@@ -12,8 +12,8 @@ import psutil
 
 from perfcli.clock import RunningTime
 from perfcli.judgement import Ending
-from perfcli.measurement.integrity import Ledger
-from perfcli.measurement.stored import open_stored
+from perfcli.measurement.ledger import Ledger
+from perfcli.operations.stored import open_stored
 from perfcli.plan import ExecutionPlan
 from perfcli.pool.affinity import pin
 from perfcli.pool.protocol import EngineHandle
@@ -113,11 +113,7 @@ class Side:
     def database_bytes(self) -> int:
         """What its database holds, in whole pages; those that are free are not counted."""
         with suppress(sqlite3.Error), open_stored(self._database) as stored:
-            ((size,),) = stored.query(
-                "SELECT (page_count - freelist_count) * page_size"
-                " FROM pragma_page_count, pragma_freelist_count, pragma_page_size"
-            )
-            return int(size)
+            return stored.size_bytes()
         return 0
 
     def growth_since(self, before_bytes: int) -> float:

@@ -17,7 +17,7 @@ from typing import Final
 
 from perfcli.agent.engine_import import use_engine
 from perfcli.line import Line
-from perfcli.targets.answers import compare_answers
+from perfcli.operations.pet_answers import compare_answers
 from perfcli.targets.error_kinds import named
 from perfcli.wire import Answers, Compared
 

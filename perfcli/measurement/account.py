@@ -7,8 +7,8 @@ from collections.abc import Collection, Iterator, Sequence, Set
 from typing import NamedTuple
 
 from perfcli.measurement.conservation import CareCounts, Cared
+from perfcli.measurement.ledger_counts import Entry, FlowCounts, Newcomers, Tally
 from perfcli.measurement.saves import SetUpSaves, shown_in
-from perfcli.measurement.tallies import Entry, FlowTallies, Newcomers, Tally
 from perfcli.operations.digipal_data import created_user, set_up_user
 from perfcli.plan import ExecutionPlan
 from perfcli.recorder import Frame
@@ -26,8 +26,8 @@ class Account:
 
     def __init__(self, plan: ExecutionPlan) -> None:
         self._plan = plan
-        self._flows: list[FlowTallies] = []
-        self._of_vu: dict[int, FlowTallies] = {}
+        self._flows: list[FlowCounts] = []
+        self._of_vu: dict[int, FlowCounts] = {}
         self._newcomers: dict[int, Newcomers] = {}
         self.set_up_saves = SetUpSaves(plan)
         """Saves of the set-up's pets."""
@@ -89,11 +89,11 @@ class Account:
             if user not in talked_to
         }
 
-    def _open(self, vu: int) -> FlowTallies:
+    def _open(self, vu: int) -> FlowCounts:
         flow = self._plan.flow_of(vu)
         tallies = next((known for known in self._flows if known.flow is flow), None)
         if tallies is None:
-            tallies = FlowTallies(flow)
+            tallies = FlowCounts(flow)
             self._flows.append(tallies)
         if tallies.creates:
             self._newcomers[vu] = Newcomers(flow, self.set_up_saves.reads_of(vu))

@@ -13,30 +13,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, NamedTuple, Protocol
 
-from perfcli.measurement.stored import open_stored
-
-ADDING: Final = ("hp", "mp", "offense", "defense", "speed", "brains")
-"""The attributes that no care action takes from, nor time."""
-
-_TOP: Final = 999
-GAINS: Final[Mapping[str, Mapping[str, int]]] = {
-    "strength_training": {"offense": 3, "hp": 2},
-    "defense_training": {"defense": 3, "hp": 2},
-    "speed_training": {"speed": 3},
-    "brain_training": {"brains": 3, "mp": 2},
-    "endurance_training": {"hp": 4, "defense": 2},
-    "agility_training": {"speed": 4, "offense": 1},
-    "meat": {"hp": 1, "offense": 1},
-    "fish": {"brains": 1, "mp": 1},
-    "vegetables": {"defense": 1},
-    "protein_shake": {"offense": 2, "hp": 1},
-    "energy_drink": {"speed": 1, "mp": 1},
-}
-"""What care adds to them; the other actions add nothing."""
+from perfcli.operations.digipal_data import GAINS, GROWING_TO
+from perfcli.operations.stored import GrowingPet, open_stored
 
 _MOST_EXAMPLES: Final = 5
-_NUMBERS: Final = ", ".join(f"CAST(COALESCE({name}, 0) AS INTEGER)" for name in ADDING)
-_PETS: Final = f"SELECT user_id, life_stage, {_NUMBERS} FROM digipals WHERE is_active = 1"
 
 
 class CareCounts(NamedTuple):
@@ -70,27 +50,25 @@ class Conservation:
     """Looks at the stored pets before the load, and at what became of them after it."""
 
     account: CareAccount
-    _stages: dict[str, str] = field(default_factory=dict)
-    _numbers: dict[str, list[int]] = field(default_factory=dict)
+    _pets: dict[str, GrowingPet] = field(default_factory=dict)
     _before: Cared = field(default_factory=dict)
 
     def begin(self, database: Path) -> None:
         """Note the pets as they are stored, while the engine stands still; raises sqlite3.Error."""
-        self._stages, self._numbers = _stored(database)
+        self._pets = _stored(database)
         self._before = self.account.cared()
 
     def verify(self, database: Path) -> Balance:
         """Hold the pets as they are stored now against what was acknowledged since; raises sqlite3.Error."""
-        stages, numbers = _stored(database)
+        pets = _stored(database)
         judged, lost, examples = 0, 0, []
         for user, actions in self.account.cared().items():
-            if user not in self._stages or stages.get(user) != self._stages[user]:
+            if user not in self._pets or user not in pets or pets[user].life_stage != self._pets[user].life_stage:
                 continue
             gains = _gains(actions, self._before.get(user, {}))
-            start = dict(zip(ADDING, self._numbers[user], strict=True))
-            fit = {name: gain for name, gain in gains.items() if start[name] + gain.most <= _TOP}
+            start, now = self._pets[user].numbers, pets[user].numbers
+            fit = {name: gain for name, gain in gains.items() if start[name] + gain.most <= GROWING_TO}
             judged += len(fit)
-            now = dict(zip(ADDING, numbers[user], strict=True))
             missing = {name: gain.missing(now[name] - start[name]) for name, gain in fit.items()}
             # one care action that is lost is missing in several numbers
             lost += max(missing.values(), default=0)
@@ -129,8 +107,6 @@ def _gains(actions: Mapping[str, CareCounts], before: Mapping[str, CareCounts]) 
     return gains
 
 
-def _stored(database: Path) -> tuple[dict[str, str], dict[str, list[int]]]:
-    """The life stage and the numbers of every user's pet."""
+def _stored(database: Path) -> dict[str, GrowingPet]:
     with open_stored(database) as stored:
-        rows = list(stored.query(_PETS))
-    return {user: stage for user, stage, *_ in rows}, {user: numbers for user, _, *numbers in rows}
+        return stored.growing()

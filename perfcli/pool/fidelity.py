@@ -45,7 +45,7 @@ def compare_afresh(
     """Have a new process hold what is stored against what was answered before the engine shut down.
 
     Args:
-        answers: texts of whole lines, as `perfcli.targets.answers.answers` yields them.
+        answers: texts of whole lines, as `perfcli.operations.pet_answers.answers` yields them.
         asked: how many pets that is.
         directory: for what the process prints, and to work in.
         environment: of the process; perfcli must be found with it.

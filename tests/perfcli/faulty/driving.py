@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from perfcli.measurement.integrity import Ledger
+from perfcli.measurement.ledger import Ledger
 from perfcli.operations.call import begin_stream
 from perfcli.operations.own.binding import OwnVu
 from perfcli.operations.own.journal import NOTHING, Journal, Page

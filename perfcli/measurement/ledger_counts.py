@@ -61,7 +61,7 @@ class Entry(NamedTuple):
     unsure: int  # only tried
 
 
-class FlowTallies:
+class FlowCounts:
     """What one flow said to pets of the setup, by packed draw: as many numbers as there are different draws."""
 
     def __init__(self, flow: Sequence[StepSettings]) -> None:

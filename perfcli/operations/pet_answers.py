@@ -11,20 +11,8 @@ from datetime import datetime
 from enum import Enum
 from typing import Any, Final
 
-PET_FIELDS: Final = (
-    *("id", "user_id", "name", "egg_type", "life_stage", "generation"),
-    *("hp", "mp", "offense", "defense", "speed", "brains"),
-    *("discipline", "happiness", "weight", "care_mistakes", "energy"),
-    *("birth_time", "last_interaction", "evolution_timer", "learned_commands", "personality_traits"),
-    *("current_image_path", "image_generation_prompt"),
-)
-INTERACTION_FIELDS: Final = (
-    *("timestamp", "user_input", "interpreted_command", "pet_response"),
-    *("attribute_changes", "success", "result"),
-)
-HISTORY: Final = "conversation_history"
-_HISTORY_LOADED: Final = 100
-_TIRED_BELOW: Final = 20
+from perfcli.operations.digipal_data import HISTORY, HISTORY_LOADED, INTERACTION_FIELDS, PET_FIELDS, TIRED_BELOW
+
 _PLAIN: Final = frozenset((str, int, float, bool, type(None)))
 
 Load = Callable[[str], Any]
@@ -56,7 +44,7 @@ def _answer(load: Load, user: str) -> dict[str, Any]:
 def plain_pet(pet: Any) -> dict[str, Any]:
     """The public fields of a pet, with the last 100 of its interactions."""
     fields = {name: _plain(getattr(pet, name)) for name in PET_FIELDS}
-    history = list(pet.conversation_history)[-_HISTORY_LOADED:]
+    history = list(pet.conversation_history)[-HISTORY_LOADED:]
     fields[HISTORY] = [{name: _plain(getattr(entry, name)) for name in INTERACTION_FIELDS} for entry in history]
     return fields
 
@@ -121,7 +109,7 @@ def _time_explains(name: str, before: Mapping[str, Any], after: Any, now: dateti
     """Whether the time since the pet's last interaction may have changed a field so, by the API's rates of decay."""
     last = datetime.fromisoformat(before["last_interaction"])
     hours = max(0.0, (now - last).total_seconds() / 3600)
-    tired = before["energy"] - int(2 * hours) < _TIRED_BELOW
+    tired = before["energy"] - int(2 * hours) < TIRED_BELOW
     match name:
         case "last_interaction":
             return last <= datetime.fromisoformat(after) <= now

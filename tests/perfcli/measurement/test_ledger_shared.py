@@ -14,8 +14,8 @@ import pytest
 
 from digipal.errors import LivePetError, StalePetError, StorageError
 from perfcli.operations.digipal_data import TORN
+from perfcli.operations.pet_answers import compare_answers
 from perfcli.plan import ExecutionPlan
-from perfcli.targets.answers import compare_answers
 from perfcli.targets.embedded import open_storage
 from tests.perfcli.faulty import drops_saves, tears_reads, wrong_pet
 from tests.perfcli.faulty.driving import Driven, drive_with

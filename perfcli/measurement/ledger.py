@@ -18,9 +18,9 @@ from perfcli.measurement.account import Account, Expected
 from perfcli.measurement.conservation import Cared
 from perfcli.measurement.own_writes import OwnFindings, OwnWrites
 from perfcli.measurement.registers import Registers, Stored
-from perfcli.measurement.stored import StoredInteractions, StoredPets, open_stored
 from perfcli.operations.digipal_data import set_up_user
 from perfcli.operations.save_canaries import UNSAVED, key_in, save_canary, saves_in, split_key
+from perfcli.operations.stored import StoredInteractions, StoredPets, open_stored
 from perfcli.plan import ExecutionPlan
 from perfcli.recorder import Frame
 from perfcli.results import Integrity, SaveCounts

@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 
 from digipal.core.attribute_engine import AttributeEngine
-from perfcli.measurement.conservation import ADDING, GAINS, Balance, CareCounts, Conservation
-from perfcli.operations.digipal_data import NEEDS_ENERGY
+from perfcli.measurement.conservation import Balance, CareCounts, Conservation
+from perfcli.operations.digipal_data import GAINS, GROWING, NEEDS_ENERGY
 from perfcli.plan import ExecutionPlan
 from tests.perfcli.faulty import forgets_updates
 from tests.perfcli.faulty.driving import Driven, drive_with
@@ -57,7 +57,7 @@ def pet(tmp_path: Path) -> Callable[..., Path]:
     database = tmp_path / "one.db"
 
     def store(stage: str = "baby", **numbers: int) -> Path:
-        columns = dict.fromkeys(ADDING, 10) | numbers
+        columns = dict.fromkeys(GROWING, 10) | numbers
         with closing(sqlite3.connect(database)) as connection, connection:
             connection.execute("DROP TABLE IF EXISTS digipals")
             connection.execute(f"CREATE TABLE digipals (user_id, is_active, life_stage, {', '.join(columns)})")
@@ -78,7 +78,7 @@ def balance(books: Books, before: Path, store: Callable[..., Path], after: dict[
 def test_the_table_is_that_of_the_engine() -> None:
     actions = AttributeEngine().get_all_care_actions()
     for name, action in actions.items():
-        added = {m.attribute.value: m.change for m in action.attribute_modifiers if m.attribute.value in ADDING}
+        added = {m.attribute.value: m.change for m in action.attribute_modifiers if m.attribute.value in GROWING}
         assert added == GAINS.get(name, {}), name
     assert {name for name, action in actions.items() if action.energy_cost > 0} == NEEDS_ENERGY
 

@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
-from perfcli.measurement.integrity import Ledger
-from perfcli.measurement.tallies import FlowTallies
+from perfcli.measurement.ledger import Ledger
+from perfcli.measurement.ledger_counts import FlowCounts
 from perfcli.operations.digipal_data import CREATED_PET, NO_PET
 from perfcli.operations.save_canaries import SaveCanary, save_key, save_name
 from perfcli.plan import ExecutionPlan, plan_run
@@ -355,7 +355,7 @@ def test_a_copy_of_the_database_is_no_loss(driven: Callable[..., Driven]) -> Non
 
 
 def test_reads_are_kept_no_account_of(make_plan: MakePlan) -> None:
-    tallies = FlowTallies(make_plan(["load_pet", TALK], **PETS).flow_of(0))
+    tallies = FlowCounts(make_plan(["load_pet", TALK], **PETS).flow_of(0))
     tallies.add(array("q", [pack(0, 1, 0)] * 1000 + [pack(1, 0, 1)]), {})
     assert [entry[1:] for entry in tallies.entries()] == [(0, 1, 1, 0)]
-    assert not FlowTallies(make_plan(["load_pet", "status"], **PETS).flow_of(0)).speaks
+    assert not FlowCounts(make_plan(["load_pet", "status"], **PETS).flow_of(0)).speaks
