@@ -31,7 +31,8 @@ from perfcli.history import compare
 from perfcli.history.baseline import save_baseline
 from perfcli.history.store import Store
 from perfcli.inference.rank_tests import signed_rank_p
-from perfcli.operations import STEP_MODELS
+from perfcli.operations import STEP_MODELS, Context
+from perfcli.operations.own.context_uses import MEMBERS
 from perfcli.report.doc_tables import PARTS, documents, regenerated
 from perfcli.report.writing import JOB_SUMMARY
 from perfcli.scenario.library import shipped_scenarios
@@ -46,9 +47,9 @@ DOCUMENTS = {
 }
 GUIDES = {name: text for name, text in DOCUMENTS.items() if name not in ("CHANGELOG.md", "CONTRIBUTING.md")}
 EVERYTHING = "\n".join(GUIDES.values())
-README, SCENARIOS, RESULTS, REGRESSION, CI = (
-    DOCUMENTS[name]
-    for name in ("README.md", "docs/scenarios.md", "docs/results.md", "docs/regression.md", "docs/ci.md")
+README, SCENARIOS, OPERATIONS, RESULTS, REGRESSION, CI = (
+    DOCUMENTS[name if name == "README.md" else f"docs/{name}"]
+    for name in ("README.md", "scenarios.md", "operations.md", "results.md", "regression.md", "ci.md")
 )
 TINY = {
     "run": ["--iterations=2", *(f"--set={key}=0ms" for key in ("engine.ai.latency", "load.warmup", "load.think_time"))],
@@ -83,6 +84,15 @@ def section(text: str, title: str) -> str:
     return heading[1]
 
 
+def write_named_blocks(text: str, folder: Path) -> list[str]:
+    """Make files of the code blocks of a document whose first line names one: `# my_operations.py`."""
+    named = ((re.match(r"# ([\w.]+\.(?:py|yaml))\n", block), block) for block in blocks(text, "python", "yaml"))
+    files = [(match[1], block) for match, block in named if match]
+    for name, block in files:
+        (folder / name).write_text(block, encoding="utf-8")
+    return [name for name, _ in files]
+
+
 def rows(text: str) -> list[Row]:
     """The rows of all tables in a text, without their headers; a cell that is all code without its backticks."""
     lines = [line for line in text.splitlines() if line.startswith("|")]
@@ -105,7 +115,7 @@ def commands(text: str) -> Iterator[list[str]]:
 
 LINK = re.compile(r'\]\((?!https?:)([^)\s]+)\)|src(?:set)?="([^"]+)"')
 LINKS = [(name, link or picture) for name, text in DOCUMENTS.items() for link, picture in LINK.findall(text)]
-EXAMPLES = [block for text in GUIDES.values() for block in blocks(text, "yaml")]
+EXAMPLES = [(text, block) for text in GUIDES.values() for block in blocks(text, "yaml")]
 COMMANDS = list({tuple(command): command for text in GUIDES.values() for command in commands(text)}.values())
 CHEAP = [command for command in COMMANDS if "--tag" not in command]
 """Those that start few engine processes; whole suites have tests of their own."""
@@ -136,6 +146,7 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
     home = tmp_path_factory.mktemp("checkout")
     shutil.copytree(ROOT / "digipal", home / "digipal", ignore=shutil.ignore_patterns("__pycache__"))
     (home / "my_session.yaml").write_text(blocks(README, "yaml")[0], encoding="utf-8")
+    write_named_blocks(OPERATIONS, home)
     who = ["-c", "user.name=Tai", "-c", "user.email=tai@example.org", "-c", "commit.gpgsign=false"]
     environment = {key: value for key, value in os.environ.items() if not key.startswith("GIT_")}
     for step in ("init --quiet --initial-branch=main", "add .", "commit --quiet --message=engine", "tag v1.2"):
@@ -298,11 +309,11 @@ def anchors(text: str) -> set[str]:
 class TestScenarioFiles:
     """Examples validate, and mistakes are told as promised."""
 
-    @pytest.mark.parametrize("example", EXAMPLES)
-    def test_examples_validate(self, example: str, tmp_path: Path) -> None:
+    @pytest.mark.parametrize(("text", "example"), EXAMPLES)
+    def test_examples_validate(self, text: str, example: str, tmp_path: Path) -> None:
         file = tmp_path / "example.yaml"
         file.write_text(example, encoding="utf-8")
-        (tmp_path / "my_operations.py").write_text(blocks(SCENARIOS, "python")[0], encoding="utf-8")
+        write_named_blocks(text, tmp_path)
         assert load_scenario(file).thresholds
 
     @pytest.mark.end_to_end
@@ -324,6 +335,27 @@ class TestScenarioFiles:
         shipped = [load_scenario(path) for path in shipped_scenarios()]
         listed = rows(section(SCENARIOS, "Shipped scenarios"))
         assert listed == [[each.name, ", ".join(each.tags), each.description] for each in shipped]
+
+
+class TestOperations:
+    """The functions of docs/operations.md run as they stand, and its lists are whole."""
+
+    @pytest.mark.end_to_end
+    @pytest.mark.parametrize("file", ["renaming.yaml", "visiting.yaml", "feeding.yaml"])
+    def test_its_scenarios_pass(self, file: str, tmp_path: Path) -> None:
+        assert file in write_named_blocks(OPERATIONS, tmp_path)
+        command = ["-m", "perfcli", "run", f"./{file}", "--retries", "0", "--json", "result.json"]
+        done = perform(command, tmp_path)
+        ((run,), told) = json.loads((tmp_path / "result.json").read_text(encoding="utf-8")), done.stdout
+        assert (run["total"]["failed"], run["total"]["ok"] > 0, run["integrity"]["lost"] or 0) == (0, True, 0), told
+        # others may take the CPU, or too much of it for a threshold on time
+        late = {rule["expr"].split(" ")[0] for rule in run["thresholds"] if not rule["passed"]}
+        assert run["starved"] or late <= {"rename.latency.p95", "visit.service_time.p50"}, told
+
+    def test_every_member_of_the_context_is_listed(self) -> None:
+        listed = [re.match(r"ctx\.(\w+)", row[0]) for row in rows(section(OPERATIONS, "The context"))]
+        public = {name for name in MEMBERS if hasattr(Context, name)}
+        assert {match[1] for match in listed if match} == public == set(MEMBERS)
 
 
 class TestGenerated:

@@ -5,6 +5,7 @@ A part begins with `<!-- generated: NAME -->` and ends with `<!-- end of NAME --
 
 from __future__ import annotations
 
+import inspect
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
@@ -20,6 +21,8 @@ from perfcli.figures import METRICS, Metric
 from perfcli.history.baseline import BaselineList
 from perfcli.history.kept_runs import History
 from perfcli.history.trend import Trend
+from perfcli.operations import Context
+from perfcli.operations.own.context_uses import MEMBERS
 from perfcli.report.csv_series import COLUMNS, PAIR_COLUMNS
 from perfcli.report.openmetrics import FAMILIES, PREFIX
 from perfcli.results import RunResult
@@ -82,6 +85,21 @@ def _metric_row(metric: Metric) -> list[str]:
 def _families() -> str:
     rows = ([f"`{PREFIX}{each.name}`", each.kind, each.unit or "–", each.help] for each in FAMILIES)
     return table(("family", "type", "unit", "meaning"), rows)
+
+
+def _context() -> str:
+    rows = []
+    for member in MEMBERS:
+        found = inspect.getattr_static(Context, member)
+        function = found.fget if isinstance(found, property) else found
+        signature = "" if function is not found else _signature(function)
+        rows.append([f"`ctx.{member}{signature}`", (inspect.getdoc(function) or "").replace("\n", " ")])
+    return table(("member", "what it is"), rows)
+
+
+def _signature(function: Callable[..., object]) -> str:
+    parameters = list(inspect.signature(function).parameters.values())[1:]
+    return str(inspect.Signature([each.replace(annotation=inspect.Parameter.empty) for each in parameters]))
 
 
 def _columns(columns: Mapping[str, str]) -> str:
@@ -153,6 +171,7 @@ def _type(field: Schema, every: Mapping[str, Schema]) -> str:
 PARTS: Final[Mapping[str, Callable[[], str]]] = {
     "metrics": metrics_table,
     "families": _families,
+    "context": _context,
     "columns": partial(_columns, COLUMNS),
     "pair_columns": partial(_columns, PAIR_COLUMNS),
     "exit_codes": _exit_codes,

@@ -148,10 +148,17 @@ class Context:
     def __init__(self, around: Surroundings, index: int) -> None:
         self._around = around
         self._index = index
-        self.vu: int = around.vu
+        self._random = around.random
+
+    @property
+    def vu(self) -> int:
         """The number of the vu, from 0."""
-        self.random: Random = around.random
-        """Seeded by the run's seed, the vu and the step: the same seed draws the same numbers."""
+        return self._around.vu
+
+    @property
+    def random(self) -> Random:
+        """A `random.Random` of the vu's own: the same `--seed` draws the same numbers, whatever the warm-up drew."""
+        return self._random
 
     @property
     def user(self) -> str:
@@ -191,7 +198,7 @@ class Context:
 
     def text(self, length: int = 8) -> str:
         """Random lower-case letters, from `ctx.random`."""
-        draw = self.random.random
+        draw = self._random.random
         return "".join([_LETTERS[int(draw() * 26)] for _ in range(length)])
 
     def timed(self) -> TimedBlock:
