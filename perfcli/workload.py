@@ -9,7 +9,7 @@ from array import array
 from bisect import bisect
 from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
-from itertools import accumulate, cycle, repeat
+from itertools import accumulate, cycle, islice, repeat
 from math import lcm
 from operator import rshift
 from random import Random
@@ -65,24 +65,34 @@ class Workload:
             (place, pack(place, 0, 0), created[place], self._chooser(step)) for place, step in enumerate(flow)
         ]
         self._next_user = self._user_chooser(planned, vu)
-        self._next_step = self._step_chooser() if planned.phase.is_mix else None
+        drawn = self._mixed() if planned.phase.is_mix else self._ordered()
+        # what comes back soon is drawn once: a draw is taken before every iteration
         period = self._period(planned, vu)
-        # what comes back soon is drawn once: this is asked for before every iteration
-        self.iterations: Iterator[Sequence[Draw]] = (
-            cycle([self._draw() for _ in range(period)]) if period else iter(self._draw, None)
-        )
+        self.iterations: Iterator[Sequence[Draw]] = cycle(list(islice(drawn, period))) if period else drawn
         """The steps of each iteration of the vu, in order; it never ends."""
 
-    def _draw(self) -> Sequence[Draw]:
-        iteration_user = self._next_user()
-        draws = []
-        for place, packed_place, on_created, choose in (
-            self._steps if self._next_step is None else (self._steps[self._next_step()],)
-        ):
-            user = CREATED_PET if on_created else iteration_user
+    def _ordered(self) -> Iterator[Sequence[Draw]]:
+        steps, next_user = self._steps, self._next_user
+        while True:
+            iteration_user = next_user()
+            draws = []
+            for place, packed_place, on_created, choose in steps:
+                user = CREATED_PET if on_created else iteration_user
+                choice = choose()
+                draws.append((place, user, choice, packed_place + (user << _USER_SHIFT) + choice))
+            yield draws
+
+    def _mixed(self) -> Iterator[Sequence[Draw]]:
+        """One step an iteration; in a mix no step acts on a pet that another created."""
+        steps, next_user, random = self._steps, self._next_user, self._random
+        edges = list(accumulate(step.weight or 0.0 for step in self._phase.flow))
+        total, last = edges[-1], len(edges) - 1
+        while True:
+            user = next_user()
+            # a product that is rounded up to the total is still the last step
+            place, packed_place, _, choose = steps[bisect(edges, random() * total, 0, last)]
             choice = choose()
-            draws.append((place, user, choice, packed_place + (user << _USER_SHIFT) + choice))
-        return draws
+            yield ((place, user, choice, packed_place + (user << _USER_SHIFT) + choice),)
 
     def steps(self) -> Iterator[int]:
         """The packed draws of all iterations to come, one after another."""
@@ -120,11 +130,6 @@ class Workload:
             return _zipf(pets, users.zipf, random)
         return cycle(_own(planned, vu)).__next__
 
-    def _step_chooser(self) -> Callable[[], int]:
-        edges = list(accumulate(step.weight or 0.0 for step in self._phase.flow))
-        total, last, random = edges[-1], len(edges) - 1, self._random
-        return lambda: min(bisect(edges, random() * total), last)
-
 
 def _own(planned: PlannedPhase, vu: int) -> Sequence[int]:
     """The pets of one vu where each has its own; of fewer pets than vus, one that it shares."""
@@ -136,7 +141,7 @@ def _zipf(pets: int, exponent: float, random: Callable[[], float]) -> Callable[[
     """Pet k (from 0) with a probability in proportion to 1 / (k + 1)^exponent (Zipf 1949)."""
     edges = _zipf_edges(pets, exponent)
     total, last = edges[-1], pets - 1
-    return lambda: min(bisect(edges, random() * total), last)
+    return lambda: bisect(edges, random() * total, 0, last)
 
 
 @lru_cache(maxsize=4)
