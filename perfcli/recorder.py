@@ -190,8 +190,11 @@ class Recorder:
 
         def record_lag(packed: int, start_ns: int, end_ns: int) -> None:
             due_ns = self.due_ns
-            lags[self.used] = max(0, start_ns - due_ns) if due_ns else NOT_DUE
-            self.due_ns = 0
+            if due_ns:
+                self.due_ns = 0
+                lags[self.used] = start_ns - due_ns if start_ns > due_ns else 0
+            else:
+                lags[self.used] = NOT_DUE
             record(packed, start_ns, end_ns)
 
         return record_lag if self._open else record

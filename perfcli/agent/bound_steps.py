@@ -111,16 +111,22 @@ class StepBinder:
         return step
 
     def _pause(self, settings: StepSettings) -> BoundStep:
-        duration_ns, now_ns, pause = settings.pause_ns, self.now_ns, self.pause
+        duration_ns, now_ns, pause, recorder = settings.pause_ns, self.now_ns, self.pause, self.recorder
 
         def step(user: int, choice: int, packed: int) -> int:
             pause(duration_ns)
+            if recorder.due_ns:
+                # what follows a pause is late only if it starts later than the pause explains
+                recorder.due_ns += duration_ns
             return now_ns()
 
         return step
 
     def _only_if(self, step: BoundStep, succeeded: Sequence[bool], needed: int) -> BoundStep:
-        return lambda *draw: step(*draw) if succeeded[needed] else self._fail(draw[2], SKIPPED, 0, 0)
+        def step_if(user: int, choice: int, packed: int) -> int:
+            return step(user, choice, packed) if succeeded[needed] else self._fail(packed, SKIPPED, 0, 0)
+
+        return step_if
 
     def _noted(self, step: BoundStep, succeeded: list[bool], place: int) -> BoundStep:
         """A step that others need."""

@@ -394,6 +394,13 @@ def test_an_open_model_measures_how_late_the_first_step_of_an_iteration_is(make_
     assert bench.lags[0] == NOT_DUE  # it was due just when the vu was ready
 
 
+def test_a_pause_makes_nothing_late(make_bench: Any, call: Any) -> None:
+    bench = make_bench([{"sleep": "30us"}, "status"], None, call(50_000, before_ns=7))
+    bench.run(RATE.schedule(), is_open=True)
+    assert [start for *_, start, _ in bench.samples] == [30_007 + 200_000 * number for number in range(5)]
+    assert bench.lags == [NOT_DUE, 7, 7, 7, 7]
+
+
 def test_a_vu_of_an_open_model_waits_until_an_iteration_is_due(make_bench: Any, call: Any) -> None:
     bench = make_bench(["status"], call(50_000, does=["", ValueError()]))
     bench.run(RATE.schedule(), is_open=True)
