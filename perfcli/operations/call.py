@@ -10,7 +10,7 @@ Check = Callable[[tuple[Any, ...], Any], str]
 
 
 class TimedBlock(Protocol):
-    """The timed part of a call that times itself."""
+    """The timed part of a call that times itself: always the newest call, never one that was given up and goes on."""
 
     def reset(self) -> None:
         """Forget the times of the call before; called before each."""
@@ -37,7 +37,7 @@ class Call(NamedTuple):
     """Whether the answer is right."""
 
     timeout_ns: int = 0
-    """How long `invoke` may take; 0 for as long as it likes."""
+    """How long `invoke` may take, with what a call that times itself prepares; 0 for as long as it likes."""
 
     timed: TimedBlock | None = None
     """The block of a call that times itself. What comes before it is no part of the operation; in an open model it

@@ -502,6 +502,15 @@ def test_a_call_that_times_itself_has_the_times_of_its_block(
     assert own.block.resets == 2
 
 
+def test_a_timeout_covers_the_preparation_of_a_call_that_times_itself(make_bench: Any, call: Any) -> None:
+    clock = FakeClock()
+    own = OwnOperation(clock, {})
+    bench = make_bench(["status"], call()._replace(invoke=own, timed=own.block, timeout_ns=159))
+    own._clock = bench.clock
+    bench.run(1)
+    assert bench.samples == [(0, "timeout: no answer", 40, 100)]  # 40 + 100 + 20 ns in all
+
+
 def test_a_block_that_is_not_used_leaves_the_whole_call_timed(make_bench: Any, call: Any) -> None:
     block = FakeBlock()
     block.start_ns = 1  # of a call before: the loop forgets it

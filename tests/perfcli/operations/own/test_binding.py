@@ -6,18 +6,25 @@ import asyncio
 import threading
 import time
 from collections.abc import Callable
+from itertools import count
 from pathlib import Path
 from textwrap import dedent
 from typing import Any
 
 import pytest
 
+from perfcli.agent.bound_steps import StepBinder
+from perfcli.agent.outcomes import Outcomes
+from perfcli.agent.timed_calls import TimedCaller, TimedOut
 from perfcli.operations.own.binding import OwnCall, VuLoop
 from perfcli.operations.own.context import Context
 from perfcli.operations.own.declared import OperationFile
 from perfcli.operations.own.journal import Journal, OwnWrite, Tally
 from perfcli.operations.own.loading import LoadedFile
 from perfcli.operations.own.source_reader import operation_file
+from perfcli.operations.status import Status
+from perfcli.recorder import Frame, Recorder
+from perfcli.targets.protocol import Failure
 from tests.perfcli.operations.own.test_context import Pet, around
 
 HEAD = "import asyncio, sys, threading, time\nfrom perfcli.operations import Context, operation\n"
@@ -223,6 +230,64 @@ def test_a_call_that_was_given_up_disturbs_no_other() -> None:
     page = vu.journal.take(0)
     assert page.tallies[2].counts == {"letters": 1}
     assert [(write.end_ns, write.acknowledged) for write in page.writes] == [(None, False)]
+
+
+class GivesUpTheFirst(TimedCaller):
+    """Leaves the first call behind once it waits, and does the others itself."""
+
+    def __init__(self, waits: threading.Event) -> None:
+        self.left: threading.Thread | None = None
+        self._waits = waits
+
+    def do(self, invoke: Callable[..., Any], arguments: tuple[Any, ...], timeout_ns: int) -> tuple[int, int, Any]:
+        self.start_ns = self.end_ns = 1
+        if self.left is None:
+            self.left = threading.Thread(target=invoke, args=arguments)
+            self.left.start()
+            self._waits.wait()
+            raise TimedOut("no answer")
+        return 1, 1, invoke(*arguments)
+
+
+def test_a_call_that_was_given_up_writes_to_no_block_of_a_later_one() -> None:
+    ticks = count(100, 100)
+    vu = Vu(
+        """
+        waits, may_go, has_ended = threading.Event(), threading.Event(), threading.Event()
+
+        @operation
+        def f(ctx: Context) -> None:
+            if not waits.is_set():
+                waits.set()
+                may_go.wait()
+                with ctx.timed():
+                    pass
+                has_ended.set()
+                return
+            with ctx.timed():
+                may_go.set()
+                has_ended.wait()
+        """,
+        now_ns=lambda: next(ticks),
+    )
+    caller = GivesUpTheFirst(vu.own._function.__globals__["waits"])
+    frames: list[Frame] = []
+    recorder = Recorder(0, 1, frames.append)
+    outcomes = Outcomes(lambda *_: None, lambda error: Failure(type(error).__name__, ""))
+    binder = StepBinder(recorder, outcomes, caller, lambda: next(ticks), lambda ns: None)
+    (step,) = binder.bind([Status(operation="status")], [vu.call._replace(timeout_ns=1)])
+    recorder.begin(measured=True, now_ns=0)
+    step(0, 0, 0)
+    assert caller.left is not None
+    began_ns = next(ticks)
+    step(0, 0, 0)
+    caller.left.join()
+    recorder.flush(0)
+    (frame,) = frames
+    assert list(frame.failures) == [0]  # the second is right
+    # the readings of the second: before its call, of its function, of its block; then those of the first
+    assert frame.starts[1] == began_ns + 300
+    assert frame.durations[1] >= 300
 
 
 @pytest.mark.parametrize(
