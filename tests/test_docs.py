@@ -34,7 +34,7 @@ from perfcli.inference.rank_tests import signed_rank_p
 from perfcli.operations import STEP_MODELS, Context
 from perfcli.operations.own.context_uses import MEMBERS
 from perfcli.report.doc_tables import PARTS, documents, regenerated
-from perfcli.report.writing import JOB_SUMMARY
+from perfcli.report.report_files import JOB_SUMMARY
 from perfcli.scenario.library import shipped_scenarios
 from perfcli.scenario.loader import ScenarioFileError, load_scenario
 from perfcli.scenario.models import Scenario

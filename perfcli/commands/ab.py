@@ -22,9 +22,9 @@ from perfcli.pool.identity import EngineSource
 from perfcli.report.ab import ab_document, ab_summary, verdict_line
 from perfcli.report.blocks import Section
 from perfcli.report.console import to_console
+from perfcli.report.report_files import add_job_summary
 from perfcli.report.selftest import selftest_document
 from perfcli.report.wording import one_line
-from perfcli.report.writing import add_job_summary
 from perfcli.units import NS_PER_S, UnitError, format_duration, parse_duration_ns, parse_fraction
 
 

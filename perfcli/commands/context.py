@@ -104,11 +104,11 @@ class Context:
             quiet: do not list the files that were written.
 
         Raises:
-            UsageError, PerfError: as `check_places`.
+            UsageError, PerfError: as `check_report_files`.
         """
-        from perfcli.report.writing import check_places, console_beside
+        from perfcli.report.report_files import check_report_files, console_beside
 
-        check_places(files, [*self.inputs, *beside])
+        check_report_files(files, [*self.inputs, *beside])
         self.outputs = Outputs(quiet=quiet)
         self._console = self._console or console_beside(files.values())
 

@@ -36,10 +36,10 @@ from perfcli.history.trend import trend as trend_of
 from perfcli.report.console import to_console
 from perfcli.report.csv_series import check_one_kind
 from perfcli.report.history import baseline_document, baselines_document, history_document, saved_in_words
-from perfcli.report.saved import Reported, document_of, load_reported, summary_of
+from perfcli.report.report_files import write_reports
+from perfcli.report.reported import Reported, document_of, load_reported, summary_of
 from perfcli.report.summary import render_run, takes_a_line
 from perfcli.report.trend import trend_document
-from perfcli.report.writing import write_reports
 from perfcli.results import RunResult, as_document
 from perfcli.streams import complain, say
 

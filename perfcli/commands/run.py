@@ -14,8 +14,8 @@ from perfcli.outputs import STDOUT, check_folder
 from perfcli.plan import ExecutionPlan
 from perfcli.pool.identity import EngineSource
 from perfcli.report.console import to_console
+from perfcli.report.report_files import add_job_summary, write_reports
 from perfcli.report.summary import render_retry, render_run, render_verdict_line, summary_document, takes_a_line
-from perfcli.report.writing import add_job_summary, write_reports
 from perfcli.results import RunResult, save_results
 from perfcli.run import run_scenario
 from perfcli.run.keep_database import NOT_KEPT
@@ -35,7 +35,7 @@ def run_plans(plans: Sequence[ExecutionPlan], options: RunOptions, context: Cont
             anything runs.
     """
     store = Store(options.store)
-    _check_places(options, store, context)
+    _check_files(options, store, context)
     baseline = read_baseline(options.baseline, store) if options.baseline else None
     try:
         return _Suite(plans, options, store, baseline, context).run()
@@ -43,7 +43,7 @@ def run_plans(plans: Sequence[ExecutionPlan], options: RunOptions, context: Cont
         context.outputs.list_written()
 
 
-def _check_places(options: RunOptions, store: Store, context: Context) -> None:
+def _check_files(options: RunOptions, store: Store, context: Context) -> None:
     baseline = [baseline_file(options.baseline, store)] if options.baseline else []
     kept = store.files() if options.files else []  # other runs' results: never replaced
     context.will_write(options.files, beside=[*baseline, *kept], quiet=options.quiet)

@@ -15,7 +15,7 @@ from pydantic import BaseModel
 
 from perfcli.ab.result import AbResult
 from perfcli.errors import UsageError
-from perfcli.report.saved import Reported
+from perfcli.report.reported import Reported
 from perfcli.report.wording import without_surrogates
 from perfcli.results import TOTAL, MonitorSample, RunResult, SecondOfLoad
 from perfcli.units import NS_PER_S

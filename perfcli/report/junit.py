@@ -20,8 +20,8 @@ from perfcli.errors import Verdict
 from perfcli.report.change import sentence, value
 from perfcli.report.console import as_text, to_console
 from perfcli.report.history import comparison_word
+from perfcli.report.reported import Reported, document_of
 from perfcli.report.run import outcome
-from perfcli.report.saved import Reported, document_of
 from perfcli.report.thresholds import describe, limit_in_words, observed_in_words
 from perfcli.report.wording import engine_of, engine_words, one_line, share, signed
 from perfcli.results import BaselineComparison, OperationChange, RunResult, ThresholdResult

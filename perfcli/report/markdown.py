@@ -16,7 +16,7 @@ from rich.text import Text
 
 from perfcli.report.blocks import NAME, Block, Chart, Code, Column, Document, Facts, Line, Notes, Plot, Section, Table
 from perfcli.report.blocks import Verdict as Answer
-from perfcli.report.saved import Reported, document_of
+from perfcli.report.reported import Reported, document_of
 from perfcli.report.wording import one_line, without_surrogates
 
 _PLAIN_CODE: Final = re.compile(r"[^`|\\]+")

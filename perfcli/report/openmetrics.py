@@ -15,7 +15,7 @@ from typing import Final, Literal
 from perfcli.ab.result import AbResult, Change, MetricComparison
 from perfcli.errors import Verdict
 from perfcli.figures import METRICS, STATISTICS, Metric, Spread, View, percentile_of, views
-from perfcli.report.saved import Reported
+from perfcli.report.reported import Reported
 from perfcli.report.wording import without_surrogates
 from perfcli.results import RunResult, ThresholdResult
 from perfcli.units import NS_PER_S, Unit

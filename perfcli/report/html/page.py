@@ -26,8 +26,8 @@ from perfcli.report.html.markup import Markup, element, overview_html, packed, t
 from perfcli.report.html.over_time import load_charts
 from perfcli.report.html.process import process_charts
 from perfcli.report.operations import slowest_first
+from perfcli.report.reported import Reported
 from perfcli.report.run import outcome, run_document, verdict_block
-from perfcli.report.saved import Reported
 from perfcli.report.wording import figure, name, signed
 from perfcli.results import RunResult
 

@@ -21,8 +21,8 @@ from perfcli.commands.engine_options import AbOptions, PairOptions
 from perfcli.errors import ExitCode
 from perfcli.plan import ExecutionPlan
 from perfcli.pool.identity import EngineSource
-from perfcli.report.saved import load_reported
-from perfcli.report.writing import rendered
+from perfcli.report.report_files import rendered
+from perfcli.report.reported import load_reported
 from perfcli.run.interrupts import Interrupts
 from perfcli.testing import Behaviour, Script, SimulatedPool, SimulatedTime
 

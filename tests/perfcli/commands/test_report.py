@@ -17,7 +17,7 @@ from perfcli.ab.result import AbResult, Change, EngineSide, Pairing
 from perfcli.cli import cli
 from perfcli.errors import ExitCode, UsageError
 from perfcli.plan import ExecutionPlan
-from perfcli.report.writing import JOB_SUMMARY, rendered
+from perfcli.report.report_files import JOB_SUMMARY, rendered
 from perfcli.results import Environment, RunResult, load_results, save_results
 from perfcli.testing import Behaviour, simulate
 

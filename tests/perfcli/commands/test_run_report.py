@@ -12,7 +12,7 @@ from click.testing import CliRunner, Result
 from perfcli.cli import cli
 from perfcli.errors import ExitCode, UsageError
 from perfcli.plan import ExecutionPlan
-from perfcli.report.writing import JOB_SUMMARY
+from perfcli.report.report_files import JOB_SUMMARY
 from perfcli.results import RunResult
 from perfcli.testing import Behaviour, simulate
 

@@ -20,7 +20,7 @@ from perfcli.errors import UsageError
 from perfcli.report.ab import ab_document, ab_summary, verdict_line
 from perfcli.report.blocks import Section
 from perfcli.report.change import PairPicture, amount, interval, percent, sentence, surest_first, worth_a_picture
-from perfcli.report.saved import document_of
+from perfcli.report.reported import document_of
 from perfcli.results import Environment
 from perfcli.streams import EMOJI_PARTS
 from tests.perfcli.report.structure import matches

@@ -17,9 +17,9 @@ from perfcli.history.store import read_in_short, read_runs
 from perfcli.history.trend import trend
 from perfcli.report.console import as_text, to_console
 from perfcli.report.history import history_document
-from perfcli.report.saved import document_of, load_reported
+from perfcli.report.report_files import rendered
+from perfcli.report.reported import document_of, load_reported
 from perfcli.report.trend import trend_document
-from perfcli.report.writing import rendered
 from perfcli.results import RunResult
 
 FORMS = ("html", "junit", "markdown", "csv", "openmetrics")

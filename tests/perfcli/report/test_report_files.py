@@ -10,7 +10,14 @@ import pytest
 
 from perfcli.errors import PerfError, UsageError
 from perfcli.outputs import STDOUT, Outputs, write_text
-from perfcli.report.writing import JOB_SUMMARY, add_job_summary, check_places, console_beside, rendered, write_reports
+from perfcli.report.report_files import (
+    JOB_SUMMARY,
+    add_job_summary,
+    check_report_files,
+    console_beside,
+    rendered,
+    write_reports,
+)
 from perfcli.results import RunResult
 
 
@@ -18,24 +25,24 @@ class TestPlaces:
     """Before anything runs."""
 
     def test_files_and_one_stdout_are_fine(self, tmp_path: Path) -> None:
-        check_places({"junit": tmp_path / "a", "csv": tmp_path / "b", "markdown": STDOUT}, [])
+        check_report_files({"junit": tmp_path / "a", "csv": tmp_path / "b", "markdown": STDOUT}, [])
 
     def test_a_missing_folder_is_told(self, tmp_path: Path) -> None:
         with pytest.raises(UsageError, match=r"^--junit .*/none/j\.xml: its folder is missing"):
-            check_places({"junit": tmp_path / "none" / "j.xml"}, [])
+            check_report_files({"junit": tmp_path / "none" / "j.xml"}, [])
 
     def test_two_reports_in_one_place_are_told(self, tmp_path: Path) -> None:
         with pytest.raises(UsageError, match="--junit and --csv both write to stdout: one would be lost"):
-            check_places({"junit": STDOUT, "csv": STDOUT}, [])
+            check_report_files({"junit": STDOUT, "csv": STDOUT}, [])
         (tmp_path / "link").symlink_to(tmp_path / "file")
         with pytest.raises(UsageError, match="--json and --csv both write to "):
-            check_places({"json": tmp_path / "file", "csv": tmp_path / "link"}, [])
+            check_report_files({"json": tmp_path / "file", "csv": tmp_path / "link"}, [])
 
     def test_a_missing_extra_is_told(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr("perfcli.report.writing.find_spec", lambda name: None)
+        monkeypatch.setattr("perfcli.report.report_files.find_spec", lambda name: None)
         monkeypatch.setitem(__import__("sys").modules, "plotly.offline", None)
         with pytest.raises(PerfError) as caught:
-            check_places({"html": tmp_path / "report.html"}, [])
+            check_report_files({"html": tmp_path / "report.html"}, [])
         assert caught.value.hint == "pip install 'digipal-perf[report]'"
 
     def test_people_read_stderr_where_a_report_goes_to_stdout(self, capsys: pytest.CaptureFixture[str]) -> None:

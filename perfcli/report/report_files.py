@@ -16,16 +16,16 @@ from perfcli.formats import FORMATS
 from perfcli.outputs import STDOUT, Outputs, check_outputs, write_document, write_text
 from perfcli.report.blocks import Document
 from perfcli.report.console import make_console, to_console
-from perfcli.report.saved import Reported
+from perfcli.report.reported import Reported
 from perfcli.streams import complain
 
-Places = Mapping[str, Path]
+ReportFiles = Mapping[str, Path]
 """Where each report goes, by its format; `-` is stdout."""
 
 JOB_SUMMARY: Final = "GITHUB_STEP_SUMMARY"
 
 
-def check_places(places: Places, inputs: Iterable[Path]) -> None:
+def check_report_files(files: ReportFiles, inputs: Iterable[Path]) -> None:
     """See that every report can be made and written, before there is one to lose.
 
     Args:
@@ -35,23 +35,23 @@ def check_places(places: Places, inputs: Iterable[Path]) -> None:
         UsageError: a folder is missing, two reports have one place, or one would replace an input.
         PerfError: an extra is missing.
     """
-    if "html" in places and find_spec("plotly") is None:
+    if "html" in files and find_spec("plotly") is None:
         from perfcli.report.html.page import plotly_source
 
         plotly_source()
     summary = os.environ.get(JOB_SUMMARY)
     appended = {JOB_SUMMARY: Path(summary)} if summary else {}
-    check_outputs({f"--{form}": path for form, path in places.items()}, inputs, appended=appended)
+    check_outputs({f"--{form}": path for form, path in files.items()}, inputs, appended=appended)
 
 
-def console_beside(places: Iterable[Path]) -> Console:
+def console_beside(files: Iterable[Path]) -> Console:
     """The console for people: stderr where a report goes to stdout."""
-    return make_console(file=sys.stderr if STDOUT in places else None)
+    return make_console(file=sys.stderr if STDOUT in files else None)
 
 
-def write_reports(results: Sequence[Reported], places: Places, outputs: Outputs) -> None:
+def write_reports(results: Sequence[Reported], files: ReportFiles, outputs: Outputs) -> None:
     """Write the results in every format that was asked for; stdout, whose reader may have left, comes last."""
-    for form, path in sorted(places.items(), key=lambda place: place[1] == STDOUT):
+    for form, path in sorted(files.items(), key=lambda item: item[1] == STDOUT):
         with outputs.attempt(f"--{form}", path):
             write_text(rendered(form, results), path)
 
