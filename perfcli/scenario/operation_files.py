@@ -104,12 +104,6 @@ class _Wrong(Exception):  # noqa: N818 - never leaves this module
     """What is wrong with an item of the list."""
 
 
-def _wrong(written: Node, message: str) -> _Wrong:
-    return _Wrong(
-        message if isinstance(written.value, str) else f"expected text, not {shown(written.plain())}: {_FORM}"
-    )
-
-
 def _items(root: Node, own: OwnOperations) -> list[Node]:
     section = root.child(KEY)
     if section is None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from importlib.machinery import EXTENSION_SUFFIXES
 from pathlib import Path
 
 import pytest
@@ -175,3 +176,16 @@ def test_what_is_readable_is_known_beside_mistakes() -> None:
     assert isinstance(flawed.files[0], OperationFile)
     assert not read("[flawed.py, broken.py]").is_whole
     assert len(read("[flawed.py, broken.py]").problems) == 2
+    for unreadable in ("nowhere.py", "no.where", "flawed.py, flawed.py"):
+        assert not read(f"[{unreadable}]").is_whole
+
+
+def test_a_module_that_is_no_python_source_is_a_mistake(monkeypatch: pytest.MonkeyPatch) -> None:
+    write(f"lib/compiled{EXTENSION_SUFFIXES[0]}", b"")
+    write("lib/bytecode.pyc", b"")
+    write("lib/loose/own.py", "")
+    monkeypatch.setattr(sys, "path", [*sys.path, str(Path("lib").resolve())])
+    place = "s.yaml:1:14: operations[0]: "
+    assert problems_of("[compiled]") == [f"{place}compiled has no source file"]
+    assert problems_of("[bytecode]") == [f"{place}bytecode has no source file"]
+    assert problems_of("[loose]") == [f"{place}loose is a folder without __init__.py: name a module in it"]

@@ -329,6 +329,7 @@ def test_what_a_function_may_use_of_its_context_is_known(body: str, uses: set[st
 def test_descriptions_of_parameters_come_from_the_docstring() -> None:
     doc = """Do it.
 
+        a: not yet a parameter
     Args:
         a: the first,
             on two lines
