@@ -313,7 +313,8 @@ class TestScenarioFiles:
     def test_examples_validate(self, text: str, example: str, tmp_path: Path) -> None:
         file = tmp_path / "example.yaml"
         file.write_text(example, encoding="utf-8")
-        write_named_blocks(text, tmp_path)
+        for named in (OPERATIONS, text):
+            write_named_blocks(named, tmp_path)
         assert load_scenario(file).thresholds
 
     @pytest.mark.end_to_end
