@@ -5,6 +5,7 @@ What takes long to import waits until it is needed: `list` and `validate` run no
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -130,6 +131,9 @@ class Context:
         from perfcli.pool.checkout import choose_engine
         from perfcli.report.wording import announce
 
+        # collected again from here on, as a run may be long; what the tool has loaded is none
+        gc.freeze()
+        gc.enable()
         self.interrupts.install()
         with choose_engine(named, option) as engine:
             announce(engine, role)
