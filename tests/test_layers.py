@@ -28,6 +28,7 @@ SHARED_NAMES = {
     "binding": "operations: to an engine; operations/own: the same of own ones",
     "context": "operations/own: what a user's function is given; commands: what a command works with",
     "fidelity": "pool: starts the process that compares; agent: is that process",
+    "integrity": "measurement: looks for it; figures: what it gives",
     "plan": "perfcli: of a run; ab: of one engine of a pair",
     "process": f"measurement: reads it; figures: what it gives; {SHOWN}; report/html: its charts",
     "profile": f"commands: what it does; {SHOWN}",

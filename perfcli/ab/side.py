@@ -12,6 +12,7 @@ import psutil
 
 from perfcli.clock import RunningTime
 from perfcli.judgement import Ending
+from perfcli.measurement.integrity import check_integrity
 from perfcli.measurement.ledger import Ledger
 from perfcli.operations.stored import open_stored
 from perfcli.plan import ExecutionPlan
@@ -107,7 +108,7 @@ class Side:
         self._listen(lambda: self._client.ending)
         if removed := self._places.removed():
             raise EngineProblem(self, removed)
-        found = self._ledger.verify(self._database)
+        found = check_integrity(self._ledger, self._database)
         self.lost_writes, self.lost = found.lost or 0, found.examples[:_MOST_EXAMPLES]
 
     def database_bytes(self) -> int:

@@ -12,6 +12,7 @@ from typing import Literal
 from perfcli.clock import Stop
 from perfcli.measurement.conservation import Conservation
 from perfcli.measurement.digest import PerformedWork
+from perfcli.measurement.integrity import check_integrity
 from perfcli.measurement.ledger import Ledger
 from perfcli.measurement.samples import FailureKind, PhaseTimes, References, Samples
 from perfcli.measurement.starvation import disturbance, starvation
@@ -176,7 +177,7 @@ class Measurement:
         """
         if not self.plan.scenario.target.starts_engine:
             return
-        self.integrity = self._worse(self.integrity, self.ledger.verify(database, complete=complete))
+        self.integrity = self._worse(self.integrity, check_integrity(self.ledger, database, complete=complete))
         if self._conservation is not None and self.integrity.lost_updates is None and complete:
             balance = self._conservation.verify(database)
             examples = [*self.integrity.examples, *balance.examples]

@@ -36,7 +36,7 @@ class Effects:
     """The effects of one step; by default it stores nothing.
 
     The ledger, the growth of the dataset, the preparation of `ab`, the scripted engine and the rules ask these facts,
-    never which operation it is. What is known only at run time joins through `measurement.ledger.LedgerPart`.
+    never which operation it is.
     """
 
     creates_pet: bool = False
@@ -78,8 +78,8 @@ class Effects:
 
     @property
     def is_write(self) -> bool:
-        """Whether anything must be stored, or be gone, afterwards."""
-        return bool(self.creates_pet or self.texts or self.saves_pet or self.clears_history or self.writes_fields)
+        """Whether it leaves something to look for; what a clear must delete, another step has written."""
+        return bool(self.creates_pet or self.texts or self.saves_pet or self.writes_fields)
 
     @property
     def is_always_checked(self) -> bool:

@@ -74,6 +74,7 @@ def rule_problems(scenario: Scenario, root: Node) -> Iterator[Problem]:
         yield from _operations(flow, scenario, root)
     yield from _pets(scenario, root)
     yield from _fields_written_twice(scenario, root)
+    yield from _growth_cleared(scenario, root)
     yield from _settings_without_use(scenario, root)
     for located in located_rules(scenario):
         yield from _subject(located, scenario, root)
@@ -219,6 +220,18 @@ def _fields_written_twice(scenario: Scenario, root: Node) -> Iterator[Problem]:
         for index, step in enumerate(flow.steps):
             if both := [field for field in step.effects.fields if field in CANARY_FIELDS]:
                 message = f"{step.operation} and save_pet both write {both[0]}: no loss could be told; leave out one"
+                yield root.problem((*flow.path, index), message)
+
+
+def _growth_cleared(scenario: Scenario, root: Node) -> Iterator[Problem]:
+    """Steps that delete the interactions whose number the cost of operations is held against."""
+    growths = (scenario.growth, *(phase.growth for phase in scenario.phases))
+    if not any(growth and growth.over == "interactions" for growth in growths):
+        return
+    for flow in _running_flows(scenario):
+        for index, step in enumerate(flow.steps):
+            if step.effects.clears_history:
+                message = f"{step.operation} deletes the interactions that growth counts: leave out one of them"
                 yield root.problem((*flow.path, index), message)
 
 

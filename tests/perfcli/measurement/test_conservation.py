@@ -14,6 +14,7 @@ import pytest
 
 from digipal.core.attribute_engine import AttributeEngine
 from perfcli.measurement.conservation import Balance, CareCounts, Conservation
+from perfcli.measurement.integrity import check_integrity
 from perfcli.operations.digipal_data import GAINS, GROWING, NEEDS_ENERGY
 from perfcli.plan import ExecutionPlan
 from tests.perfcli.faulty import forgets_updates
@@ -149,7 +150,7 @@ def test_an_engine_that_forgets_updates_is_found(drive: Drive) -> None:
     conservation = Conservation(engine.ledger)
     conservation.begin(engine.database)
     engine.iterate(times=60)
-    assert engine.ledger.verify(engine.database).lost == 0
+    assert check_integrity(engine.ledger, engine.database).lost == 0
     found = conservation.verify(engine.database)
     assert found.lost_updates == 3
     assert found.examples[0].startswith("user-0: brains ")

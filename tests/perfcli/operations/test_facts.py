@@ -80,7 +80,7 @@ def test_an_accepted_refusal_proves_nothing_of_what_a_tired_pet_refuses(action: 
         (Effects(saves_pet=True), True, False, False),
         (Effects(saves_pet=True, leaves_note=True), True, True, False),
         (Effects(texts=["good"]), True, True, True),
-        (Effects(clears_history=True), True, True, True),
+        (Effects(clears_history=True), False, False, True),
         (Effects(writes_fields=True), True, True, False),
     ],
 )

@@ -11,6 +11,7 @@ import pytest
 
 from digipal.core.models import DigiPal
 from digipal.storage.storage_manager import StorageManager as Sound
+from perfcli.measurement.integrity import check_integrity
 from perfcli.plan import ExecutionPlan, plan_run
 from perfcli.results import Integrity
 from perfcli.scenario.loader import load_scenario
@@ -90,7 +91,7 @@ def driven(plan: ExecutionPlan, tmp_path: Path, times: int = 20) -> Driven:
 
 def closed(made: Driven) -> Integrity:
     made.close()
-    return made.ledger.verify(made.database)
+    return check_integrity(made.ledger, made.database)
 
 
 def test_what_was_written_is_found_after_the_engine_shut_down(plan: Made, tmp_path: Path) -> None:
