@@ -32,7 +32,7 @@ from perfcli.history.baseline import save_baseline
 from perfcli.history.store import Store
 from perfcli.inference.rank_tests import signed_rank_p
 from perfcli.operations import STEP_MODELS, Context
-from perfcli.operations.own.context_uses import MEMBERS
+from perfcli.operations.own.syntax_tree import MEMBERS
 from perfcli.report.doc_tables import PARTS, documents, regenerated
 from perfcli.report.report_files import JOB_SUMMARY
 from perfcli.scenario.library import shipped_scenarios

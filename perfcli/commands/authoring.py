@@ -100,7 +100,7 @@ def explain(options: ExplainOptions, context: Context) -> int:
             raise UsageError(f"--markdown prints the table of all metrics: leave out {options.subject}")
         say(metrics_table().removesuffix("\n"))
         return ExitCode.PASS
-    from perfcli.operations.own.known import knowing
+    from perfcli.operations.own.step import knowing
     from perfcli.report.explained import render_all, render_explanation
 
     with knowing(_operation_files(options.scenario, context)):

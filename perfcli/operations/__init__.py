@@ -24,8 +24,7 @@ from perfcli.operations.evict import Evict
 from perfcli.operations.interact import Interact, InteractWithPet
 from perfcli.operations.load_pet import LoadPet
 from perfcli.operations.own.context import Context, operation
-from perfcli.operations.own.known import known_operations
-from perfcli.operations.own.step import OwnStep
+from perfcli.operations.own.step import OwnStep, known_operations
 from perfcli.operations.save_pet import SavePet
 from perfcli.operations.sleep import Sleep
 from perfcli.operations.statistics import GetPetStatistics, Statistics

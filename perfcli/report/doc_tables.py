@@ -22,7 +22,7 @@ from perfcli.history.baseline import BaselineList
 from perfcli.history.kept_runs import History
 from perfcli.history.trend import Trend
 from perfcli.operations import Context
-from perfcli.operations.own.context_uses import MEMBERS
+from perfcli.operations.own.syntax_tree import MEMBERS
 from perfcli.report.csv_series import COLUMNS, PAIR_COLUMNS
 from perfcli.report.openmetrics import FAMILIES, PREFIX
 from perfcli.results import RunResult

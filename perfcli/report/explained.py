@@ -16,8 +16,7 @@ from perfcli.figures import METRICS, STATISTICS, Metric, counter_metrics, is_sta
 from perfcli.operations import STEP_MODELS, step_models
 from perfcli.operations.base import StepSettings
 from perfcli.operations.own.declared import DeclaredOperation
-from perfcli.operations.own.known import known_operations
-from perfcli.operations.own.step import OwnStep
+from perfcli.operations.own.step import OwnStep, known_operations
 from perfcli.report.layout import INDENT, Hanging, labelled
 from perfcli.report.openmetrics import PREFIX, families_of
 from perfcli.report.wording import one_line

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from perfcli.operations.base import MOST_CHOICES
-from perfcli.operations.own.known import known_operations
+from perfcli.operations.own.step import known_operations
 from perfcli.scenario.library import FileKind, read_text
 from perfcli.scenario.models import MOST_STEPS
 from perfcli.scenario.node import Node

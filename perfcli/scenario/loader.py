@@ -18,7 +18,7 @@ from pydantic_core import ErrorDetails
 from perfcli.errors import UsageError
 from perfcli.executors import EXECUTORS, LOAD_MODELS
 from perfcli.operations import step_models
-from perfcli.operations.own.known import knowing
+from perfcli.operations.own.step import knowing
 from perfcli.scenario.data import put_in_data
 from perfcli.scenario.document import read_document
 from perfcli.scenario.library import read_text

@@ -26,7 +26,7 @@ from perfcli.executors.fields import DurationText, kind
 from perfcli.operations import Step
 from perfcli.operations.base import NAME_PATTERN
 from perfcli.operations.own.declared import OperationFile
-from perfcli.operations.own.known import knowing, known_operations
+from perfcli.operations.own.step import knowing, known_operations
 from perfcli.scenario.target import EmbeddedSettings, Target
 from perfcli.scenario.users import OWN, Users
 from perfcli.thresholds import Threshold, parse_threshold

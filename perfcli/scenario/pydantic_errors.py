@@ -12,7 +12,7 @@ from pydantic_core import ErrorDetails
 
 from perfcli.executors import EXECUTORS, LOAD_MODELS
 from perfcli.operations.base import NAME_PATTERN, StepSettings
-from perfcli.operations.own.known import known_operations
+from perfcli.operations.own.step import known_operations
 from perfcli.scenario.models import Scenario
 from perfcli.scenario.node import Node
 from perfcli.scenario.problems import KeyPath, Location, Problem, first_problems, legible, shown

@@ -15,7 +15,7 @@ from perfcli.figures import METRICS, STATISTICS, Metric, counter_metrics
 from perfcli.operations import STEP_MODELS, step_models
 from perfcli.operations.base import NAME_PATTERN, StepSettings
 from perfcli.operations.own.declared import OperationFile
-from perfcli.operations.own.known import knowing, known_operations
+from perfcli.operations.own.step import knowing, known_operations
 from perfcli.scenario.data import text_lists
 from perfcli.scenario.models import Scenario
 from perfcli.scenario.target import TARGET_MODELS

@@ -43,7 +43,7 @@ class _Declaration(BaseModel):
 class Parameter(_Declaration):
     """A keyword parameter of an operation: a setting of its steps."""
 
-    type: str = Field(description="as plain_types spells it, e.g. int, list[str] or Literal['a', 'b'] | None")
+    type: str = Field(description="as parameter_reader spells it, e.g. int, list[str] or Literal['a', 'b'] | None")
     required: bool
     default: Any = Field(default=None, description="None also if it is required")
     description: str = Field(default="", description="what the docstring says of it")

@@ -9,7 +9,6 @@ from collections.abc import Collection, Iterator
 from typing import Final, NamedTuple
 
 from perfcli.figures import METRICS, is_statistic
-from perfcli.operations.own.context_uses import context_mistakes, fields_written, members_used, timed_mistakes
 from perfcli.operations.own.declared import (
     COUNTER_UNITS,
     PER_OPERATION,
@@ -21,7 +20,14 @@ from perfcli.operations.own.declared import (
     source_digest,
 )
 from perfcli.operations.own.parameter_reader import RESERVED, context_of, docstring_of, parameters_of
-from perfcli.operations.own.syntax_tree import Function, SyntaxTree
+from perfcli.operations.own.syntax_tree import (
+    Function,
+    SyntaxTree,
+    context_mistakes,
+    fields_written,
+    members_used,
+    timed_mistakes,
+)
 from perfcli.thresholds import did_you_mean
 
 _COUNTER_NAME: Final = re.compile(r"[a-z][a-z0-9_]{0,39}", re.ASCII)
