@@ -16,6 +16,7 @@ FAULTS = (
     "copies_database",
     "stores_twice",
     "empties_backups",
+    "saves_slower",
     "forgets_updates",
     "tears_reads",
     "leaks",
