@@ -18,9 +18,9 @@ from typing import Final, NamedTuple
 import digipal
 from perfcli.inference.estimates import one_sample
 from perfcli.plan import ExecutionPlan, plan_run
-from perfcli.pool.forking import ForkingPool
+from perfcli.pool.forking import forked
 from perfcli.pool.identity import EngineSource, identified
-from perfcli.pool.processes import ProcessPool
+from perfcli.pool.processes import LocalPool
 from perfcli.pool.template import Template
 from perfcli.results import MemoryResult
 from perfcli.run import run_scenario
@@ -88,7 +88,7 @@ def less(this: int | None, that: int | None) -> int | None:
 
 def pairs(plan: ExecutionPlan, engine: EngineSource, template: Template, count: int) -> Iterator[list[MemoryResult]]:
     """The memory of runs, fresh and forked."""
-    pools = {"fresh": ProcessPool(engine.path), "forked": ForkingPool(template, engine.path)}
+    pools = {"fresh": LocalPool(engine.path), "forked": LocalPool(engine.path, forked(template))}
     for number in range(count):
         results = {}
         for how in sorted(pools, reverse=bool(number % 2)):

@@ -10,7 +10,7 @@ import sqlite3
 from array import array
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, suppress
+from contextlib import AbstractContextManager, closing, suppress
 from dataclasses import dataclass
 from functools import partial
 from heapq import heappop, heappush
@@ -24,7 +24,6 @@ from perfcli.agent.inspection import EngineInspector
 from perfcli.agent.session import Session
 from perfcli.agent.timed_calls import TimedCaller, TimedOut
 from perfcli.line import Line, open_line
-from perfcli.monitor import Reading
 from perfcli.observer import Observer
 from perfcli.operations.base import StepSettings
 from perfcli.operations.call import Call
@@ -33,6 +32,9 @@ from perfcli.operations.own.binding import OwnVu
 from perfcli.operations.save_canaries import SaveCanary, key_in, save_name, saves_in
 from perfcli.operations.stored import MinimalDatabase
 from perfcli.plan import ExecutionPlan
+from perfcli.pool.database import LocalDatabase, local_database
+from perfcli.pool.engine_clock import EngineClock
+from perfcli.readings import Reading
 from perfcli.results import RunResult
 from perfcli.run import StopRequest, run_scenario
 from perfcli.scenario.canary_mode import telling_reads
@@ -155,7 +157,8 @@ class ScriptedTarget:
         self._plan = plan
         self._scenario = plan.scenario
         self._time = time
-        self._database = MinimalDatabase(database)
+        self.database = database
+        self._stored = MinimalDatabase(database)
         self._script = script
         self._called: Counter[str] = Counter()
         self._created: Counter[int] = Counter()
@@ -164,17 +167,22 @@ class ScriptedTarget:
         self.performed: dict[int, list[tuple[str, int, int]]] = {}
 
     def open(self, lives_in: LivesIn) -> str:
-        """Make the tables the tool looks into."""
-        self._database.create()
+        """Make the tables the tool looks into, unless they are there."""
+        self._stored.create()
         return "scripted"
+
+    @property
+    def calls_done(self) -> int:
+        """Calls of all steps, in whatever way they ended."""
+        return self._called.total()
 
     def set_up(self) -> None:
         """Store the pets of the setup."""
         for index in range(self._scenario.setup.pets):
-            self._database.add_pet(set_up_user(index))
+            self._stored.add_pet(set_up_user(index))
 
     def join(self) -> None:
-        """All is in one process."""
+        """The pets of the setup are where `set_up` of an earlier process put them."""
 
     def calls(self, vu: int, shown: array[int], own: OwnVu) -> list[Call | None]:
         """The scenario's steps, scripted."""
@@ -223,7 +231,7 @@ class ScriptedTarget:
         def check(asked: tuple[int, int], behaviour: Behaviour) -> str:
             if tells and not behaviour.problem:
                 user, _ = asked
-                name = self._database.name_of(self._owner(vu, user))
+                name = self._stored.name_of(self._owner(vu, user))
                 shown.append(saves_in(name) if user == CREATED_PET else key_in(name))
             return behaviour.problem
 
@@ -232,151 +240,173 @@ class ScriptedTarget:
     def _store(self, vu: int, step: StepSettings, user: int, choice: int) -> None:
         effects = step.effects
         if effects.creates_pet:
-            self._database.add_pet(created_user(vu, self._created[vu]))
+            self._stored.add_pet(created_user(vu, self._created[vu]))
             self._created[vu] += 1
         if effects.texts:
-            self._database.add_interaction(self._owner(vu, user), effects.texts[choice])
+            self._stored.add_interaction(self._owner(vu, user), effects.texts[choice])
         if effects.clears_history:
-            self._database.clear_interactions(self._owner(vu, user))
+            self._stored.clear_interactions(self._owner(vu, user))
         if effects.saves_pet:
             owner = self._owner(vu, user)
             self._saved[owner] += 1
             canary = SaveCanary(self._begun[vu], vu, noted=False).text
             name = save_name(self._saved[owner]) if user == CREATED_PET else canary
-            self._database.rename_pet(owner, name)
+            self._stored.rename_pet(owner, name)
 
     def _owner(self, vu: int, user: int) -> str:
         return created_user(vu, self._created[vu] - 1) if user == CREATED_PET else set_up_user(user)
 
 
-class SimulatedPool:
-    """Runs the agent's session in a thread of this process, on a scripted target."""
-
-    def __init__(self, script: Script, time: SimulatedTime) -> None:
-        self._script = script
-        self._time = time
-        self.target: ScriptedTarget | None = None
-
-    def start(self, plan: ExecutionPlan, directory: Path, database: Path, process: int) -> _SimulatedEngine:
-        """Start a session; the arguments are as for a real one."""
-        ours, theirs_end = open_line()
-        theirs = Line(theirs_end)
-        self.target = target = ScriptedTarget(plan, self._time, database, self._script)
-
-        over, left = Event(), Event()
-
-        def work() -> None:
-            with closing(theirs):
-                converse()
-                over.set()
-                # the line is not to be closed while the channel still listens to it
-                left.wait()
-
-        def converse() -> None:
-            # once the tool has left, as it leaves a process that it kills, there is nobody to talk to
-            with suppress(OSError):
-                channel = Channel(theirs, orphaned=left.set)
-                make_inspector = partial(EngineInspector, is_real=False)
-                # the garbage of this process is not the engine's
-                session = Session(
-                    plan,
-                    process,
-                    database,
-                    channel,
-                    self._time,
-                    self._time,
-                    make_inspector=make_inspector,
-                    collect=lambda: 0,
-                )
-                session.run(lambda: target)
-
-        thread = Thread(target=work)
-        thread.start()
-        return _SimulatedEngine(ours, thread, over)
-
-
-class _SimulatedEngine:
-    pid = 0
-
-    def __init__(self, line: Line, thread: Thread, over: Event) -> None:
-        self.line = line
-        self._thread = thread
-        self._over = over
-
-    def adopt(self, pid: int) -> None:
-        raise AssertionError("a simulated engine lives in the agent")
-
-    def note_children(self) -> None:
-        pass
-
-    def halt(self) -> None:
-        pass  # it does nothing between two slices
-
-    def resume(self) -> None:
-        pass
-
-    def is_stopped(self) -> bool:
-        return False
-
-    def leftovers(self) -> list[str]:
-        return []
-
-    def kill(self) -> None:
-        self.line.close()
-        self._thread.join()
-
-    def wait(self, timeout_s: float) -> int | None:
-        return 0 if self._over.wait(timeout_s) else None
-
-    def bound_output(self) -> None:
-        pass
-
-    def printed_bytes(self) -> int:
-        return 0
-
-    def output(self) -> str:
-        return ""
-
-
 class SteadyProbe:
     """Reads a process whose memory is a function of the operations done."""
 
-    def __init__(
-        self, time: SimulatedTime, operations: Callable[[], int], rss: Callable[[int], int] = lambda _: 50_000_000
-    ) -> None:
+    def __init__(self, time: SimulatedTime, rss: Callable[[int], int] = lambda operations: 50_000_000) -> None:
         self._time = time
-        self._operations = operations
         self._rss = rss
 
-    def read(self, *, whole: bool = False) -> Reading | None:
+    def read(self, operations: int, *, whole: bool) -> Reading:
         """A reading at the simulated time."""
-        rss, now_ns = self._rss(self._operations()), self._time.now_ns()
-        return Reading(
-            at_ns=now_ns,
-            rss=rss,
-            uss=rss if whole else None,
-            cpu_ns=now_ns // 2,
-            threads=1,
-            open_files=8,
-            operations=self._operations(),
-        )
+        rss, now_ns = self._rss(operations), self._time.now_ns()
+        return Reading(at_ns=now_ns, rss=rss, uss=rss if whole else None, cpu_ns=now_ns // 2, threads=1, open_files=8)
+
+
+class SimulatedPool:
+    """Runs the agent's session in a thread of this process, on a scripted target."""
+
+    def __init__(self, script: Script, time: SimulatedTime, probe: SteadyProbe | None = None) -> None:
+        self._script = script
+        self._time = time
+        self._probe = probe or SteadyProbe(time)
+        self.target: ScriptedTarget | None = None
+
+    def make_database(self) -> AbstractContextManager[LocalDatabase]:
+        """A place for a database."""
+        return local_database(Path())
+
+    def start(self, plan: ExecutionPlan, database: LocalDatabase, process: int = 0) -> SimulatedEngine:
+        """Start a session."""
+
+        def begin(incarnation: int) -> _Thread:
+            self.target = target = ScriptedTarget(plan, self._time, database.path, self._script)
+            return _Thread(plan, process, incarnation, target, self._time)
+
+        return SimulatedEngine(begin, database, self._probe)
+
+
+class _Thread:
+    """One session, in a thread of its own."""
+
+    def __init__(
+        self, plan: ExecutionPlan, process: int, incarnation: int, target: ScriptedTarget, time: SimulatedTime
+    ) -> None:
+        self.line, theirs = open_line()
+        self.target = target
+        self.over, self._left = Event(), Event()
+        self.thread = Thread(target=self._work, args=(Line(theirs), plan, process, incarnation, time))
+        self.thread.start()
+
+    def _work(self, line: Line, plan: ExecutionPlan, process: int, incarnation: int, time: SimulatedTime) -> None:
+        # once the tool has left, as it leaves a process that it kills, there is nobody to talk to
+        with closing(line), suppress(OSError):
+            session = Session(
+                plan,
+                process,
+                self.target.database,
+                Channel(line, orphaned=self._left.set, now_ns=time.now_ns),
+                time,
+                time,
+                incarnation=incarnation,
+                make_inspector=partial(EngineInspector, is_real=False),
+                # the garbage of this process is not the engine's
+                collect=lambda: 0,
+            )
+            session.run(lambda: self.target)
+            self.over.set()
+            # the line is not to be closed while the channel still listens to it
+            self._left.wait()
+        self.over.set()
+
+
+class SimulatedEngine:
+    """What takes the place of an engine process."""
+
+    def __init__(self, begin: Callable[[int], _Thread], database: LocalDatabase, probe: SteadyProbe) -> None:
+        self._begin = begin
+        self._probe = probe
+        self.database = database
+        self.clock = EngineClock(is_shared=True)
+        self.incarnation = 0
+        self._thread = begin(0)
+
+    @property
+    def line(self) -> Line:
+        """Brings its messages, and takes those of the tool."""
+        return self._thread.line
+
+    def readings(self, *, whole: bool = False) -> Reading | None:
+        """What the probe says; None if the session is over."""
+        return None if self._thread.over.is_set() else self._probe.read(self._thread.target.calls_done, whole=whole)
+
+    def lives_in(self, process: int | None) -> None:
+        """Refuse: a simulated engine lives in the agent."""
+        raise AssertionError(process)
+
+    def note_children(self) -> None:
+        """There are none."""
+
+    def pin(self, cpus: Sequence[int]) -> None:
+        """Threads of this process stay where they are."""
+
+    def halt(self) -> None:
+        """It does nothing between two slices."""
+
+    def resume(self) -> None:
+        """It was not halted."""
+
+    def is_stopped(self) -> bool:
+        """Never."""
+        return False
+
+    def wait(self, timeout_s: float) -> int | None:
+        """0 once the session is over."""
+        return 0 if self._thread.over.wait(timeout_s) else None
+
+    def bound_output(self) -> None:
+        """It prints nothing."""
+
+    def printed_bytes(self) -> int:
+        """None."""
+        return 0
+
+    def output(self) -> str:
+        """Nothing."""
+        return ""
+
+    def end(self) -> None:
+        """End the session, as soon as it sends something."""
+        self.line.close()
+        self._thread.thread.join()
+
+    def leftovers(self) -> Sequence[str]:
+        """None."""
+        return []
+
+    def replace(self) -> None:
+        """End the session, and start another one on the same database."""
+        self.end()
+        self.incarnation += 1
+        self._thread = self._begin(self.incarnation)
 
 
 def simulate(
     plan: ExecutionPlan,
     script: Script = lambda label, call: Behaviour(),
     *,
-    rss: Callable[[int], int] = lambda _: 50_000_000,
+    rss: Callable[[int], int] = lambda operations: 50_000_000,
     stop: StopRequest | None = None,
     time: SimulatedTime | None = None,
     observer: Observer | None = None,
 ) -> RunResult:
     """Run a plan in simulated time against a scripted engine."""
     time = time or SimulatedTime()
-    return run_scenario(
-        plan,
-        pool=SimulatedPool(script, time),
-        stop=stop,
-        observer=observer,
-        make_probe=lambda pid, database, operations: SteadyProbe(time, operations, rss),
-    )
+    return run_scenario(plan, pool=SimulatedPool(script, time, SteadyProbe(time, rss)), stop=stop, observer=observer)

@@ -32,6 +32,10 @@ class Garbled(Exception):  # noqa: N818 of what the other side sent, not of this
     """Something other than the next message arrived; the text says what."""
 
 
+EngineTime = int
+"""Nanoseconds of the monotonic clock of the engine process."""
+
+
 @dataclass(frozen=True, slots=True)
 class Stage:
     """The session begins its next step."""
@@ -75,7 +79,7 @@ class Wave:
     """The phases of a wave begin."""
 
     number: int
-    at_ns: int
+    at_ns: EngineTime
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +87,7 @@ class PhaseOver:
     """A phase ended, with this many iterations cut off."""
 
     index: int
-    at_ns: int
+    at_ns: EngineTime
     interrupted: int
 
 
@@ -91,16 +95,23 @@ class PhaseOver:
 class HeldUp:
     """The process did not run, or waited for the tool to read."""
 
-    began_ns: int
-    ended_ns: int
+    began_ns: EngineTime
+    ended_ns: EngineTime
 
 
 @dataclass(frozen=True, slots=True)
 class LoadOver:
     """The load is over, with this many pets in the engine's cache; None if it does not tell."""
 
-    at_ns: int
+    at_ns: EngineTime
     active_pets: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class ClockRead:
+    """The answer to `ReadClock`."""
+
+    at_ns: EngineTime
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +170,12 @@ class Compared:
 class Go:
     """Go on from the checkpoint, at this time of the engine process's clock; 0 for at once."""
 
-    at_ns: int
+    at_ns: EngineTime
+
+
+@dataclass(frozen=True, slots=True)
+class ReadClock:
+    """Answer at once with the engine process's clock."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,6 +212,7 @@ FromEngine = (
     | PhaseOver
     | HeldUp
     | LoadOver
+    | ClockRead
     | Sliced
     | Answers
     | Profiled
@@ -204,7 +221,7 @@ FromEngine = (
     | Done
     | Compared
 )
-FromTool = Go | Slice | NoMoreSlices | StopLoad | Answers | NoMoreAnswers
+FromTool = Go | ReadClock | Slice | NoMoreSlices | StopLoad | Answers | NoMoreAnswers
 Event = FromEngine | FromTool
 Message = Event | Frame
 
@@ -264,6 +281,7 @@ def _findings(value: Any) -> Findings:
 _READERS: Final[Mapping[str, _Reader]] = {
     "str": _exactly(str),
     "int": _exactly(int),
+    "EngineTime": _exactly(int),
     "bool": _exactly(bool),
     "int | None": _exactly(int, type(None)),
     "float | None": _exactly(int, float, type(None)),

@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 from random import Random
 from statistics import median
-from typing import Final
+from typing import Any, Final
 
 from perfcli.ab.gate import ALPHA, PINNED, UNPINNED, Compared, PairLimits, conclusion, enough, judge
 from perfcli.ab.measures import MARGIN, Measured, gathered, latencies, measure, slice_ns
@@ -23,7 +23,8 @@ from perfcli.ab.total import Total
 from perfcli.measurement.assembly import describe_environment
 from perfcli.plan import ExecutionPlan
 from perfcli.pool.affinity import usable_cpus
-from perfcli.pool.forking import ForkingPool
+from perfcli.pool.forking import forked
+from perfcli.pool.processes import LocalPool
 from perfcli.pool.protocol import WorkerPool
 from perfcli.pool.template import Template
 from perfcli.run.supervision import StopRequest
@@ -31,7 +32,7 @@ from perfcli.run.supervision import StopRequest
 _PAIRS_OF_A_TEMPLATE: Final = 5
 _LEAST_OF_SEVERAL: Final = 20
 
-BothPools = tuple[WorkerPool, WorkerPool]
+BothPools = tuple[WorkerPool[Any], WorkerPool[Any]]
 OpenPools = Callable[[], AbstractContextManager[BothPools]]
 """Opens pools for the base and the candidate, for a few pairs."""
 
@@ -76,7 +77,7 @@ def from_engines(base: Path, candidate: Path) -> OpenPools:
     @contextmanager
     def opened() -> Iterator[BothPools]:
         with Template() as template:
-            yield ForkingPool(template, base), ForkingPool(template, candidate)
+            yield LocalPool(base, forked(template)), LocalPool(candidate, forked(template))
 
     return opened
 
@@ -174,7 +175,7 @@ class Comparison:
         self._alike &= pair.is_alike
         return True
 
-    def _hold_against_base(self, pool: WorkerPool) -> None:
+    def _hold_against_base(self, pool: WorkerPool[Any]) -> None:
         """Where the candidate could not go on, see whether the base can: a full disk and a bug of both stop both.
 
         Who met with it first was chance.

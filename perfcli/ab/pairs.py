@@ -6,12 +6,11 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from random import Random
-from typing import Final
+from typing import Any, Final
 
 from perfcli.ab.side import EngineProblem, Side
 from perfcli.plan import ExecutionPlan
 from perfcli.pool.protocol import WorkerPool
-from perfcli.pool.scratch import scratch
 from perfcli.recorder import Frame
 
 SLICES: Final = 12
@@ -75,7 +74,7 @@ class PairMaker:
         self._random = random
         self._stopped = stopped
 
-    def make(self, pools: tuple[WorkerPool, WorkerPool]) -> Pair:
+    def make(self, pools: tuple[WorkerPool[Any], WorkerPool[Any]]) -> Pair:
         """Start both engines, have them take turns, and end them.
 
         Raises:
@@ -91,12 +90,11 @@ class PairMaker:
                 pair.problem = problem
             return pair
 
-    def _start(self, stack: ExitStack, pool: WorkerPool, which: int) -> Side:
-        places = stack.enter_context(scratch())
-        handle = pool.start(self._plans[which], places.make_place(0), places.database, 0)
-        stack.callback(handle.kill)
-        places.note_what_is_given()
-        return Side(handle, self._plans[which], places, self._stopped, is_base=which == 0)
+    def _start(self, stack: ExitStack, pool: WorkerPool[Any], which: int) -> Side:
+        database = stack.enter_context(pool.make_database())
+        handle = pool.start(self._plans[which], database)
+        stack.callback(handle.end)
+        return Side(handle, self._plans[which], self._stopped, is_base=which == 0)
 
     def _work(self, pair: Pair, turns: list[Side]) -> None:
         base, candidate = pair.sides

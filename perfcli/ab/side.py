@@ -2,23 +2,16 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections import Counter
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from typing import Final
-
-import psutil
 
 from perfcli.clock import RunningTime
 from perfcli.judgement import Ending
 from perfcli.measurement.integrity import check_integrity
 from perfcli.measurement.ledger import Ledger
-from perfcli.operations.stored import open_stored
 from perfcli.plan import ExecutionPlan
-from perfcli.pool.affinity import pin
 from perfcli.pool.protocol import EngineHandle
-from perfcli.pool.scratch import Scratch
 from perfcli.recorder import OK, SKIPPED, Frame
 from perfcli.results import Inspection
 from perfcli.run.engine_client import EngineClient
@@ -50,9 +43,7 @@ class Side:
         stopped: whether the comparison is being stopped.
     """
 
-    def __init__(
-        self, handle: EngineHandle, plan: ExecutionPlan, places: Scratch, stopped: Stopped, *, is_base: bool
-    ) -> None:
+    def __init__(self, handle: EngineHandle, plan: ExecutionPlan, stopped: Stopped, *, is_base: bool) -> None:
         self.handle = handle
         self.is_base = is_base
         self.version = ""
@@ -63,8 +54,6 @@ class Side:
         self.lost_writes = 0
         self.inspection = Inspection()
         self.memory_per_operation: float | None = None
-        self._places = places
-        self._database = places.database
         self._ledger = Ledger(plan)
         self._kinds: dict[int, str] = {}
         self._stopped = stopped
@@ -99,23 +88,19 @@ class Side:
 
     def pin(self, cpus: Sequence[int]) -> None:
         """Have it run on these CPUs alone."""
-        # one that is gone cannot be pinned, and is reported as soon as it is to do something
-        with suppress(OSError, psutil.Error):
-            pin(self.handle.pid, cpus)
+        self.handle.pin(cpus)
 
     def leave(self) -> None:
         """Follow it to its end; its database is then held to what it acknowledged."""
         self._listen(lambda: self._client.ending)
-        if removed := self._places.removed():
+        if removed := self.handle.database.removed():
             raise EngineProblem(self, removed)
-        found = check_integrity(self._ledger, self._database)
+        found = check_integrity(self._ledger, self.handle.database)
         self.lost_writes, self.lost = found.lost or 0, found.examples[:_MOST_EXAMPLES]
 
     def database_bytes(self) -> int:
         """What its database holds, in whole pages; those that are free are not counted."""
-        with suppress(sqlite3.Error), open_stored(self._database) as stored:
-            return stored.size_bytes()
-        return 0
+        return self.handle.database.used_bytes()
 
     def growth_since(self, before_bytes: int) -> float:
         """Bytes that each operation has added to the database until now."""
@@ -163,4 +148,6 @@ class Side:
 
     def _problem(self, ending: Ending) -> EngineProblem:
         what = ending.error or ending.setup_error or ending.disturbed
-        return EngineProblem(self, ": ".join(filter(None, [self._places.removed(), what, self.handle.output()])))
+        return EngineProblem(
+            self, ": ".join(filter(None, [self.handle.database.removed(), what, self.handle.output()]))
+        )

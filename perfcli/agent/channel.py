@@ -11,7 +11,7 @@ from typing import Final
 from perfcli.clock import SPOILS_NS, RunningTime, Stop, StopSignal
 from perfcli.line import Line
 from perfcli.recorder import Frame
-from perfcli.wire import Checkpoint, Garbled, Go, HeldUp, Message, NoMoreSlices, Slice, StopLoad
+from perfcli.wire import Checkpoint, ClockRead, Garbled, Go, HeldUp, Message, NoMoreSlices, ReadClock, Slice, StopLoad
 
 _LOOK_INTERVAL_S: Final = 0.5
 
@@ -21,12 +21,16 @@ class Channel:
 
     Args:
         orphaned: called when the tool is gone, from the listening thread.
+        now_ns: the clock that the messages' times are of.
     """
 
-    def __init__(self, line: Line, orphaned: Callable[[], None]) -> None:
+    def __init__(
+        self, line: Line, orphaned: Callable[[], None], now_ns: Callable[[], int] = time.perf_counter_ns
+    ) -> None:
         self.stop = StopSignal()
         self._line = line
         self._orphaned = orphaned
+        self._now_ns = now_ns
         self._sending = Lock()
         self._go = Event()
         self._go_at_ns = 0
@@ -80,6 +84,8 @@ class Channel:
             case Go(at_ns):
                 self._go_at_ns = at_ns
                 self._go.set()
+            case ReadClock():
+                self.send(ClockRead(self._now_ns()))
             case Slice():
                 self._slices.put(message)
             case NoMoreSlices():

@@ -1,4 +1,4 @@
-"""An engine process, as perfcli.pool starts it: `main([LINE, PLAN, DATABASE, PROCESS, ENGINE])`."""
+"""An engine process, as perfcli.pool starts it: `main([LINE, PLAN, DATABASE, PROCESS, INCARNATION, ENGINE])`."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def main(arguments: list[str], code_in_use: Sequence[Pages] = ()) -> None:
         code_in_use: of the process this one was forked from, if that had loaded the harness.
     """
     descriptor, plan_file, database_file = int(arguments[0]), Path(arguments[1]), Path(arguments[2])
-    process, engine = int(arguments[3]), Path(arguments[4])
+    process, incarnation, engine = int(arguments[3]), int(arguments[4]), Path(arguments[5])
     plan = ExecutionPlan.model_validate_json(plan_file.read_text(encoding="utf-8"), strict=False)
     _settle(code_in_use)
     channel = Channel(Line(socket(fileno=descriptor)), orphaned=partial(os._exit, LINE_LOST))
@@ -49,7 +49,14 @@ def main(arguments: list[str], code_in_use: Sequence[Pages] = ()) -> None:
     try:
         threads = SystemThreads(_threads_needed(plan, process))
         Session(
-            plan, process, database_file, channel, SystemClock(channel.stop), threads, make_inspector=EngineInspector
+            plan,
+            process,
+            database_file,
+            channel,
+            SystemClock(channel.stop),
+            threads,
+            incarnation=incarnation,
+            make_inspector=EngineInspector,
         ).run(make_target)
     except OSError:
         # the tool is gone, or the engine has closed this process's end of the line

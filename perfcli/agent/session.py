@@ -64,6 +64,7 @@ class Session:
 
     Args:
         process: which of the scenario's engine processes this is, from 0.
+        incarnation: how many processes of this number there were before, on the same database.
         make_inspector: called right before the engine is imported.
         collect: collects the process's garbage.
     """
@@ -77,11 +78,13 @@ class Session:
         clock: Clock,
         threads: Threads,
         *,
+        incarnation: int = 0,
         make_inspector: Callable[[ExecutionPlan, Path], EngineInspector],
         collect: Callable[[], object] = gc.collect,
     ) -> None:
         self._plan = plan
         self._process = process
+        self._makes_setup = process == 0 and incarnation == 0
         self._database = database
         self._channel = channel
         self._clock = clock
@@ -124,7 +127,7 @@ class Session:
         own = self._own_operations()
         self._checkpoint("opened")
         self._begin("set-up")
-        if self._process == 0:
+        if self._makes_setup:
             target.set_up()
             self._checkpoint("set up")
         else:

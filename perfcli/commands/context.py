@@ -139,15 +139,15 @@ class Context:
             announce(engine, role)
             yield engine
 
-    def pool(self, engine: EngineSource) -> WorkerPool:
+    def pool(self, engine: EngineSource) -> WorkerPool[Any]:
         """Starts processes of an engine: all runs of the command share its template."""
-        from perfcli.pool.forking import ForkingPool
-        from perfcli.pool.processes import ProcessPool
+        from perfcli.pool.forking import forked
+        from perfcli.pool.processes import LocalPool
 
         if self._template is None:
-            return ProcessPool(engine.path)
+            return LocalPool(engine.path)
         self._template.restart_if_ended()
-        return ForkingPool(self._template, engine.path)
+        return LocalPool(engine.path, forked(self._template))
 
     def live(self, *, wanted: bool) -> LiveProgress:
         """Shows how a run goes on, on the console."""

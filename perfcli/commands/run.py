@@ -13,12 +13,12 @@ from perfcli.history.store import Store
 from perfcli.outputs import STDOUT, check_folder
 from perfcli.plan import ExecutionPlan
 from perfcli.pool.identity import EngineSource
+from perfcli.pool.keep_database import NOT_KEPT
 from perfcli.report.console import to_console
 from perfcli.report.report_files import add_job_summary, write_reports
 from perfcli.report.summary import render_retry, render_run, render_verdict_line, summary_document, takes_a_line
 from perfcli.results import RunResult, save_results
 from perfcli.run import run_scenario
-from perfcli.run.keep_database import NOT_KEPT
 from perfcli.run.retrying import run_with_retries
 
 

@@ -10,11 +10,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Final, NamedTuple, Protocol
 
 from perfcli.operations.digipal_data import GAINS, GROWING_TO
-from perfcli.operations.stored import GrowingPet, open_stored
+from perfcli.operations.stored import GrowingPet, Readable, open_stored
 
 _MOST_EXAMPLES: Final = 5
 
@@ -53,12 +52,12 @@ class Conservation:
     _pets: dict[str, GrowingPet] = field(default_factory=dict)
     _before: Cared = field(default_factory=dict)
 
-    def begin(self, database: Path) -> None:
+    def begin(self, database: Readable) -> None:
         """Note the pets as they are stored, while the engine stands still; raises sqlite3.Error."""
         self._pets = _stored(database)
         self._before = self.account.cared()
 
-    def verify(self, database: Path) -> Balance:
+    def verify(self, database: Readable) -> Balance:
         """Hold the pets as they are stored now against what was acknowledged since; raises sqlite3.Error."""
         pets = _stored(database)
         judged, lost, examples = 0, 0, []
@@ -107,6 +106,6 @@ def _gains(actions: Mapping[str, CareCounts], before: Mapping[str, CareCounts]) 
     return gains
 
 
-def _stored(database: Path) -> dict[str, GrowingPet]:
+def _stored(database: Readable) -> dict[str, GrowingPet]:
     with open_stored(database) as stored:
         return stored.growing()

@@ -10,7 +10,6 @@ import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
 from operator import attrgetter, itemgetter
-from pathlib import Path
 from typing import Final, NamedTuple
 
 from perfcli.measurement.ledger import Ledger
@@ -19,7 +18,7 @@ from perfcli.measurement.own_writes import OwnFindings
 from perfcli.measurement.registers import Registers, Stored
 from perfcli.operations.digipal_data import set_up_user
 from perfcli.operations.save_canaries import UNSAVED, key_in, save_canary, saves_in, split_key
-from perfcli.operations.stored import StoredInteractions, StoredPets, open_stored
+from perfcli.operations.stored import Readable, StoredInteractions, StoredPets, open_stored
 from perfcli.results import Integrity, SaveCounts
 
 _MOST_EXAMPLES: Final = 5
@@ -38,7 +37,7 @@ class Finding(NamedTuple):
     """Whether the writes that were lost are clears: rows are there that must be gone."""
 
 
-def check_integrity(ledger: Ledger, database: Path, *, complete: bool = True) -> Integrity:
+def check_integrity(ledger: Ledger, database: Readable, *, complete: bool = True) -> Integrity:
     """Open the database afresh and compare.
 
     Args:
@@ -54,7 +53,7 @@ class _Check:
         self._ledger = ledger
         self._complete = complete
 
-    def of(self, database: Path) -> Integrity:
+    def of(self, database: Readable) -> Integrity:
         ledger = self._ledger
         registers, acknowledged = ledger.set_up_saves.registers, ledger.acknowledged
         try:

@@ -6,7 +6,6 @@ import zlib
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 from typing import Literal
 
 from perfcli.clock import Stop
@@ -18,9 +17,10 @@ from perfcli.measurement.samples import FailureKind, PhaseTimes, References, Sam
 from perfcli.measurement.starvation import disturbance, starvation
 from perfcli.metrics.slowdown import SizeOverTime
 from perfcli.metrics.timeline import Timeline
-from perfcli.monitor import Reading
+from perfcli.operations.stored import Readable
 from perfcli.plan import ExecutionPlan, PlannedPhase
-from perfcli.pool.fidelity import Fidelity
+from perfcli.pool.protocol import Fidelity
+from perfcli.readings import Reading
 from perfcli.recorder import Frame
 from perfcli.results import Inspection, Integrity
 from perfcli.results.findings import Findings
@@ -162,14 +162,14 @@ class Measurement:
         """What the engines answered about their pets before they were shut down, in texts of whole lines."""
         return (zlib.decompress(text).decode() for text in self._answers)
 
-    def begin_account(self, database: Path) -> None:
+    def begin_account(self, database: Readable) -> None:
         """Note what is stored before the load, where a threshold asks what became of it."""
         if self.plan.scenario.asks_for("lost_updates"):
             conservation = Conservation(self.ledger)
             conservation.begin(database)
             self._conservation = conservation
 
-    def check_integrity(self, database: Path, *, complete: bool = True) -> None:
+    def check_integrity(self, database: Readable, *, complete: bool = True) -> None:
         """Hold the database to what was acknowledged, where the run has a database of its own.
 
         Args:

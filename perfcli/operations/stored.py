@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, closing, contextmanager
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, Protocol
 
 from perfcli.operations.digipal_data import GROWING
 
-_PATIENCE_S: Final = 10.0
 _MOST_FAULTS: Final = 3
 _PETS: Final = "SELECT user_id, name FROM digipals WHERE is_active = 1 ORDER BY user_id"
 _FIELDS: Final = "SELECT user_id, {} FROM digipals WHERE is_active = 1"
@@ -20,10 +19,17 @@ _INTERACTIONS: Final = """
 """
 _NUMBERS: Final = ", ".join(f"CAST(COALESCE({name}, 0) AS INTEGER)" for name in GROWING)
 _GROWING: Final = f"SELECT user_id, life_stage, {_NUMBERS} FROM digipals WHERE is_active = 1"
-_SIZE: Final = """
-    SELECT (page_count - freelist_count) * page_size
-    FROM pragma_page_count, pragma_freelist_count, pragma_page_size
-"""
+
+
+Rows = Callable[[str], Iterable[tuple[Any, ...]]]
+"""SQL → the rows of the answer, of a database that is open; raises sqlite3.Error."""
+
+
+class Readable(Protocol):
+    """A database, where it lies."""
+
+    def reading(self) -> AbstractContextManager[Rows]:
+        """Open it to be read, beside an engine or after it; raises sqlite3.Error."""
 
 
 class StoredInteractions(NamedTuple):
@@ -45,53 +51,46 @@ class GrowingPet(NamedTuple):
 class StoredPets:
     """An open database."""
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
-        self._connection = connection
+    def __init__(self, query: Rows) -> None:
+        self._query = query
 
     def damage(self) -> str:
         """What SQLite's own check of the whole file finds wrong; "" for nothing."""
-        found = [str(row[0]) for row in self._connection.execute(f"PRAGMA integrity_check({_MOST_FAULTS})")]
+        found = [str(row[0]) for row in self._query(f"PRAGMA integrity_check({_MOST_FAULTS})")]
         return "" if found == ["ok"] else "; ".join(found)
 
     def pets(self) -> Iterator[tuple[str, str]]:
         """User and name of every live pet, by user."""
-        yield from self._connection.execute(_PETS)
+        yield from self._query(_PETS)
 
     def fields(self, names: Sequence[str]) -> dict[str, list[dict[str, Any]]]:
         """Some fields of every live pet, by user; nothing if none are named."""
         if not names:
             return {}
         stored: dict[str, list[dict[str, Any]]] = {}
-        for user, *values in self._connection.execute(_FIELDS.format(", ".join(names))):
+        for user, *values in self._query(_FIELDS.format(", ".join(names))):
             stored.setdefault(user, []).append(dict(zip(names, values, strict=True)))
         return stored
 
     def interactions(self) -> Iterator[StoredInteractions]:
         """All interactions, by user and text."""
-        return map(StoredInteractions._make, self._connection.execute(_INTERACTIONS))
+        return map(StoredInteractions._make, self._query(_INTERACTIONS))
 
     def growing(self) -> dict[str, GrowingPet]:
         """The growing numbers of every user's live pet."""
-        rows = self._connection.execute(_GROWING)
+        rows = self._query(_GROWING)
         return {user: GrowingPet(stage, dict(zip(GROWING, numbers, strict=True))) for user, stage, *numbers in rows}
-
-    def size_bytes(self) -> int:
-        """The size of all pages in use; free pages are not counted."""
-        return int(self._connection.execute(_SIZE).fetchone()[0])
 
 
 @contextmanager
-def open_stored(database: Path) -> Iterator[StoredPets]:
+def open_stored(database: Readable) -> Iterator[StoredPets]:
     """Open a database to read it, beside an engine or after it.
 
     Raises:
         sqlite3.Error: it is not there, or cannot be read.
     """
-    if not database.exists():
-        raise sqlite3.OperationalError("the file does not exist")
-    with closing(sqlite3.connect(database, timeout=_PATIENCE_S)) as connection:
-        connection.execute("PRAGMA query_only = ON")
-        yield StoredPets(connection)
+    with database.reading() as query:
+        yield StoredPets(query)
 
 
 class MinimalDatabase:
@@ -101,9 +100,9 @@ class MinimalDatabase:
         self._path = path
 
     def create(self) -> None:
-        """Make its tables."""
-        self._write("CREATE TABLE digipals (user_id TEXT, name TEXT, is_active INTEGER)")
-        self._write("CREATE TABLE interactions (user_id TEXT, user_input TEXT, success INTEGER)")
+        """Make its tables, unless they are there."""
+        self._write("CREATE TABLE IF NOT EXISTS digipals (user_id TEXT, name TEXT, is_active INTEGER)")
+        self._write("CREATE TABLE IF NOT EXISTS interactions (user_id TEXT, user_input TEXT, success INTEGER)")
 
     def add_pet(self, user: str) -> None:
         """Store a pet without a name."""

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from threading import Thread
-from typing import Final, NamedTuple
+from typing import Final
 
 from perfcli.clock import RunningTime
 from perfcli.line import Line, next_message, open_line
 from perfcli.pool.output import Output
+from perfcli.pool.protocol import Fidelity
 from perfcli.pool.supervised import SupervisedProcess, start_supervised
 from perfcli.wire import Answers, Compared, NoMoreAnswers
 
@@ -19,18 +20,6 @@ _LIMIT_S: Final = 60.0
 _PER_PET_S: Final = 0.01
 _TO_LEAVE_S: Final = 2.0
 _TICK_S: Final = 0.1
-
-
-class Fidelity(NamedTuple):
-    """What a new process found."""
-
-    compared: int
-    """Pets whose answers were compared."""
-    differences: int
-    """Fields that differ; every pet counts one if the process came to no result."""
-    examples: Sequence[str]
-    left: Sequence[str] = ()
-    """Processes that this one left running."""
 
 
 def compare_afresh(

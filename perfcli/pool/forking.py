@@ -3,36 +3,19 @@
 from __future__ import annotations
 
 import socket
-from pathlib import Path
+from functools import partial
 
 from perfcli.agent.orders import Descriptors, Order
 from perfcli.errors import PerfError
-from perfcli.line import open_line
-from perfcli.plan import ExecutionPlan
 from perfcli.pool import cleanup
-from perfcli.pool.processes import EngineProcess, Post, prepare
+from perfcli.pool.processes import Begin, Post
 from perfcli.pool.supervised import SupervisedProcess
 from perfcli.pool.template import Template
 
 
-class ForkingPool:
-    """Starts engine processes by forking.
-
-    Args:
-        engine: the directory to import the engine from.
-    """
-
-    def __init__(self, template: Template, engine: Path) -> None:
-        self.template = template
-        self._engine = engine
-
-    def start(self, plan: ExecutionPlan, directory: Path, database: Path, process: int) -> EngineProcess:
-        """Start the one of this number, with `directory` as its own and `database` as the database of all of them."""
-        post = prepare(plan, directory, database, process, self._engine)
-        line, theirs = open_line()
-        with theirs:
-            forked = fork(self.template, theirs.fileno(), post)
-        return EngineProcess(forked, line, post.output)
+def forked(template: Template) -> Begin:
+    """Starts agents by forking them from a template."""
+    return partial(fork, template)
 
 
 def fork(template: Template, line_end: int, post: Post) -> SupervisedProcess:

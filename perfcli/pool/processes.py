@@ -1,11 +1,11 @@
-"""Engine processes: what the tool can do with one, and a pool that starts each as a fresh interpreter."""
+"""Engine processes of this machine: what the tool can do with one, and the pool that starts them."""
 
 from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -13,41 +13,88 @@ import psutil
 
 from perfcli.line import Line, open_line
 from perfcli.plan import ExecutionPlan
-from perfcli.pool import cleanup
+from perfcli.pool import affinity, cleanup
+from perfcli.pool.database import LocalDatabase, local_database
+from perfcli.pool.engine_clock import EngineClock
 from perfcli.pool.interpreter import engine_environment
 from perfcli.pool.output import Output
+from perfcli.pool.probe import ProcessProbe
 from perfcli.pool.supervised import SupervisedProcess, start_supervised
+from perfcli.readings import Reading
 
 _OUTPUT: Final = "output.txt"
 AGENT: Final = "perfcli.agent.engine_process"
+
+
+class Post(NamedTuple):
+    """Where an agent works, and what it is to know."""
+
+    arguments: list[str]
+    """All but the first, the number of its end of the line."""
+    working_directory: Path
+    output: Output
+
+
+Begin = Callable[[int, Post], SupervisedProcess]
+"""Starts an agent that talks over this descriptor of a line."""
 
 
 class EngineProcess:
     """A running agent, out of reach of a Ctrl-C in the terminal.
 
     Args:
-        line: to talk to it.
-        output: what it prints into.
+        begin: how its processes are started.
+        prepare: lays ready what the agent of this incarnation needs.
     """
 
-    def __init__(self, process: SupervisedProcess, line: Line, output: Output) -> None:
-        self._process = process
-        self.pid = process.pid
-        self.line = line
-        self.wait = process.wait
-        self.note_children = process.look
-        self.printed_bytes = output.printed_bytes
-        self.output = output.end
-        self.bound_output = output.bound
-        self._output = output
-        self._groups = [process.pid]
-        self._left: list[str] = []
+    line: Line
 
-    def adopt(self, pid: int) -> None:
+    def __init__(self, begin: Begin, prepare: Callable[[int], Post], database: LocalDatabase) -> None:
+        self._begin = begin
+        self._prepare = prepare
+        self.database = database
+        self.clock = EngineClock(is_shared=True)
+        self.incarnation = 0
+        self._printed_bytes_before = 0
+        self._left: list[str] = []
+        self._start()
+
+    def _start(self) -> None:
+        post = self._prepare(self.incarnation)
+        self.line, theirs = open_line()
+        self._output = post.output
+        try:
+            with theirs:
+                self._process = self._begin(theirs.fileno(), post)
+        except BaseException:
+            self.line.close()
+            self._output.close()
+            raise
+        self._groups = [self._process.pid]
+        self._probe: ProcessProbe | None = ProcessProbe(self._process.pid, self.database.path)
+
+    def readings(self, *, whole: bool = False) -> Reading | None:
+        """What it holds and uses now, with USS if `whole`; None if it is gone or out of sight."""
+        probe = self._probe
+        return probe.read(whole=whole) if probe else None
+
+    def lives_in(self, process: int | None) -> None:
         """Have another process, which this one started in a session of its own, stand still and end with it."""
-        cleanup.register_group(pid)
-        self._groups.append(pid)
-        self._process.own(pid)
+        self._probe = None
+        if process is not None:
+            cleanup.register_group(process)
+            self._groups.append(process)
+            self._process.own(process)
+            self._probe = ProcessProbe(process, self.database.path)
+
+    def note_children(self) -> None:
+        """Remember the processes it has started, so that they end with it on systems that do not lead to orphans."""
+        self._process.look()
+
+    def pin(self, cpus: Sequence[int]) -> None:
+        """Have it and all below it run on these CPUs alone; nothing happens to one that is gone."""
+        with suppress(OSError, psutil.Error):
+            affinity.pin(self._process.pid, cpus)
 
     def halt(self) -> None:
         """Have it stand still, with all its threads and what it started, until `resume`."""
@@ -57,71 +104,99 @@ class EngineProcess:
         """Let it go on."""
         self._signal(signal.SIGCONT)
 
-    def is_stopped(self) -> bool:
-        """Whether somebody else has it, or what it started, stand still."""
-        with suppress(psutil.Error):
-            agent = psutil.Process(self.pid)
-            return any(each.status() == psutil.STATUS_STOPPED for each in (agent, *agent.children(recursive=True)))
-        return False
-
     def _signal(self, number: signal.Signals) -> None:
         for group in self._groups:
             with suppress(ProcessLookupError, PermissionError):
                 os.killpg(group, number)
 
-    def leftovers(self) -> Sequence[str]:
-        """The processes it left running."""
-        return self._left
+    def is_stopped(self) -> bool:
+        """Whether somebody else has it, or what it started, stand still."""
+        with suppress(psutil.Error):
+            agent = psutil.Process(self._process.pid)
+            return any(each.status() == psutil.STATUS_STOPPED for each in (agent, *agent.children(recursive=True)))
+        return False
 
-    def kill(self) -> None:
+    def wait(self, timeout_s: float) -> int | None:
+        """Its exit code (negative: the signal that ended it); None where it still runs after that time."""
+        return self._process.wait(timeout_s)
+
+    def bound_output(self) -> None:
+        """Keep what it prints from filling the disk."""
+        self._output.bound()
+
+    def printed_bytes(self) -> int:
+        """How much it printed, with those it replaced."""
+        return self._printed_bytes_before + self._output.printed_bytes()
+
+    def output(self) -> str:
+        """The end of what it printed."""
+        return self._output.end()
+
+    def end(self) -> None:
         """End it now, with everything it started."""
-        self._left = self._process.end()
+        self._left += self._process.end()
         for group in self._groups:
             cleanup.end_group(group)
         self.line.close()
         self._output.close()
 
+    def leftovers(self) -> Sequence[str]:
+        """The processes that it, and those it replaced, left running."""
+        return self._left
 
-class ProcessPool:
-    """Starts engine processes on this machine, each a fresh interpreter.
+    def replace(self) -> None:
+        """End it, and start the next incarnation on the same database, with a line of its own."""
+        self.end()
+        self._printed_bytes_before += self._output.printed_bytes()
+        self.incarnation += 1
+        self._start()
+
+
+class LocalPool:
+    """Starts engine processes on this machine.
 
     Args:
         engine: the directory to import the engine from.
+        begin: how each is started; as a fresh interpreter, by default.
     """
 
-    def __init__(self, engine: Path) -> None:
+    def __init__(self, engine: Path, begin: Begin | None = None) -> None:
         self._engine = engine
+        self._begin = begin or fresh(AGENT)
 
-    def start(self, plan: ExecutionPlan, directory: Path, database: Path, process: int) -> EngineProcess:
-        """Start the one of this number, with `directory` as its own and `database` as the database of all of them."""
-        post = prepare(plan, directory, database, process, self._engine)
-        line, theirs = open_line()
-        with theirs:
-            started = start_supervised(
-                AGENT,
-                [str(theirs.fileno()), *post.arguments],
-                working_directory=post.working_directory,
-                environment=engine_environment(),
-                output=post.output.fileno(),
-                line=theirs.fileno(),
-            )
-        return EngineProcess(started, line, post.output)
+    def make_database(self) -> AbstractContextManager[LocalDatabase]:
+        """A place for the database of a run, and for what its processes need; removed at the end."""
+        return local_database(self._engine)
 
+    def start(self, plan: ExecutionPlan, database: LocalDatabase, process: int = 0) -> EngineProcess:
+        """Start the engine process of this number on the database of all of them."""
 
-class Post(NamedTuple):
-    """Where an agent works, and what it is told."""
+        def prepare(incarnation: int) -> Post:
+            """Lay ready what an agent needs."""
+            place = database.make_place(f"engine-{process}" + (f"-{incarnation}" if incarnation else ""))
+            plan_file = place / "plan.json"
+            plan_file.write_text(plan.model_dump_json(), encoding="utf-8")
+            working_directory = place / "cwd"
+            working_directory.mkdir()
+            output = Output(place / _OUTPUT)
+            database.note_given(place)
+            arguments = [str(plan_file), str(database.path), str(process), str(incarnation), str(self._engine)]
+            return Post(arguments, working_directory, output)
 
-    arguments: list[str]
-    """All but the first, the number of its end of the line."""
-    working_directory: Path
-    output: Output
+        return EngineProcess(self._begin, prepare, database)
 
 
-def prepare(plan: ExecutionPlan, directory: Path, database: Path, process: int, engine: Path) -> Post:
-    """Lay ready in `directory` what an agent needs."""
-    plan_file = directory / "plan.json"
-    plan_file.write_text(plan.model_dump_json(), encoding="utf-8")
-    working_directory = directory / "cwd"
-    working_directory.mkdir()
-    arguments = [str(plan_file), str(database), str(process), str(engine)]
-    return Post(arguments, working_directory, Output(directory / _OUTPUT))
+def fresh(agent: str) -> Begin:
+    """Starts a fresh interpreter that calls `main` of this module."""
+
+    def begin(line: int, post: Post) -> SupervisedProcess:
+        return start_supervised(
+            agent,
+            [str(line), *post.arguments],
+            working_directory=post.working_directory,
+            environment=engine_environment(),
+            output=post.output.fileno(),
+            line=line,
+        )
+
+    return begin

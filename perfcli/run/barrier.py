@@ -9,7 +9,9 @@ from typing import Final
 from perfcli.run.engine_client import EngineClient
 
 _LEAD_NS: Final = 20_000_000
-"""For processes to receive the message that they may go on, so that they all do so at once."""
+"""For processes to receive the message that they may go on, so that they all do so at once; a line that takes longer
+shows in the bound of the clock's offset, which is half of a round trip.
+"""
 
 
 class Barrier:
@@ -36,6 +38,7 @@ class Barrier:
         return self._go([first] if name == "harness" else self._clients)
 
     def _go(self, clients: Sequence[EngineClient]) -> None:
-        at_ns = time.perf_counter_ns() + _LEAD_NS if len(self._clients) > 1 else 0
+        bound_ns = max(client.engine.clock.bound_ns for client in self._clients)
+        at_ns = time.perf_counter_ns() + _LEAD_NS + bound_ns if len(self._clients) > 1 else 0
         for client in clients:
             client.go(at_ns)

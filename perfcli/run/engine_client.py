@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import time
 from collections.abc import Callable
 from typing import Final
 
@@ -11,12 +12,14 @@ from perfcli.errors import UsageError
 from perfcli.judgement import Ending
 from perfcli.line import LINE_LOST, Received, next_message
 from perfcli.pool.protocol import EngineHandle
+from perfcli.readings import Reading
 from perfcli.run.message_order import MessageOrder
 from perfcli.run.time_limits import TimeLimits
 from perfcli.units import format_duration
 from perfcli.wire import (
     OWN_OPERATIONS,
     Checkpoint,
+    ClockRead,
     Done,
     Failed,
     Garbled,
@@ -24,6 +27,7 @@ from perfcli.wire import (
     LivesIn,
     Message,
     NoMoreSlices,
+    ReadClock,
     Slice,
     Stage,
     StopLoad,
@@ -31,6 +35,7 @@ from perfcli.wire import (
 )
 
 _TO_LEAVE_S: Final = 2.0
+_CLOCK_READINGS: Final = 3
 _DOING: Final = {
     "open": "opening",
     "set-up": "setting up",
@@ -72,6 +77,9 @@ class EngineClient:
         self._wave = 0
         self._quiet_ticks_since_exit = 0
         self._stage_began_s = self._heard_at_s = running.elapsed_s()
+        self._clock_readings: list[tuple[int, int, int]] = []
+        self._asked_clock_ns = 0
+        self._reached = ""
         self.stage = "starting"
         self.waits_at = ""
         """The checkpoint that it waits at; "" while it works."""
@@ -133,9 +141,13 @@ class EngineClient:
         """Let it go on from its checkpoint, at a time of the tool's clock; 0 for at once."""
         self.waits_at = ""
         self._stage_began_s = self._running.elapsed_s()
-        self.send(Go(at_ns))
+        self.send(Go(self.engine.clock.there(at_ns) if at_ns else 0))
 
-    def send(self, message: Go | Slice | NoMoreSlices | StopLoad) -> None:
+    def readings(self, *, whole: bool) -> Reading | None:
+        """What the engine process holds and uses now, by the tool's clock; None if it is gone or out of sight."""
+        return self.engine.clock.reading_here(self.engine.readings(whole=whole))
+
+    def send(self, message: Go | ReadClock | Slice | NoMoreSlices | StopLoad) -> None:
         """Send a message; an engine process that is gone ends the talk."""
         self._heard_at_s = self._running.elapsed_s()
         try:
@@ -163,7 +175,11 @@ class EngineClient:
                 self._stage_began_s = self._running.elapsed_s()
             case Checkpoint(name):
                 self.engine.note_children()
-                self.waits_at = name
+                self._reached = name
+                self._compare_clocks()
+            case ClockRead(read_ns):
+                self._clock_readings.append((self._asked_clock_ns, read_ns, time.perf_counter_ns()))
+                self._compare_clocks()
             case Failed():
                 self.end(self._failure(message))
             case Done():
@@ -172,13 +188,23 @@ class EngineClient:
                 self.end(Ending())
             case Wave(number):
                 self._wave = number
-                self._take(message)
+                self._take(self.engine.clock.here(message))
             case LivesIn(process):
-                if process is not None:
-                    self.engine.adopt(process)
+                self.engine.lives_in(process)
                 self._take(message)
             case _:
-                self._take(message)
+                self._take(self.engine.clock.here(message))
+
+    def _compare_clocks(self) -> None:
+        """Read the engine process's clock while it stands still at a checkpoint, unless it is the tool's own."""
+        if not self.engine.clock.is_shared and len(self._clock_readings) < _CLOCK_READINGS:
+            self._asked_clock_ns = time.perf_counter_ns()
+            return self.send(ReadClock())
+        if self._clock_readings:
+            self.engine.clock.compare(self._clock_readings)
+            self._clock_readings = []
+        self.waits_at = self._reached
+        return None
 
     def _failure(self, failed: Failed) -> Ending:
         if failed.stage == OWN_OPERATIONS:

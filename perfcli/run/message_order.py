@@ -42,7 +42,7 @@ _FOLLOWS: Final[Mapping[str, frozenset[str]]] = {
 }
 """By the type of a message, with the name of a stage or checkpoint."""
 
-_AT_ANY_TIME: Final = frozenset({"Failed", "HeldUp", "Outcome"})
+_AT_ANY_TIME: Final = frozenset({"ClockRead", "Failed", "HeldUp", "Outcome"})
 _FRAMES_AFTER: Final = {
     True: frozenset({"Wave", "PhaseOver", "Stage measuring", "Sliced"}),
     False: frozenset({"Stage warm-up", "Stage measuring", "Sliced", "Stage counting"}),

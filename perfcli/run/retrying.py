@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from perfcli.errors import Verdict
+from perfcli.pool.keep_database import remove_database
 from perfcli.results import RunResult, Try
-from perfcli.run.keep_database import remove_database
 from perfcli.run.supervision import StopRequest
 
 

@@ -6,10 +6,9 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from functools import partial
 from pathlib import Path
 from traceback import extract_tb, format_exc
-from typing import Final
+from typing import Any, Final
 
 import perfcli
 from perfcli.clock import RunningTime
@@ -18,23 +17,20 @@ from perfcli.judgement import Ending, judge, rules_of
 from perfcli.measurement.assembly import Identity, assemble, notes_on
 from perfcli.measurement.measurement import Measurement
 from perfcli.measurement.parts import Wanted
-from perfcli.monitor import JointProbe, Monitor, Probe, ProcessProbe
+from perfcli.monitor import Monitor
 from perfcli.observer import Observer, SilentObserver
 from perfcli.plan import ExecutionPlan
 from perfcli.pool.checkout import installed_engine
-from perfcli.pool.fidelity import compare_afresh
 from perfcli.pool.identity import EngineSource
-from perfcli.pool.interpreter import engine_environment
-from perfcli.pool.processes import ProcessPool
-from perfcli.pool.protocol import EngineHandle, WorkerPool
-from perfcli.pool.scratch import Scratch, scratch
+from perfcli.pool.processes import LocalPool
+from perfcli.pool.protocol import Database, EngineHandle, WorkerPool
+from perfcli.readings import Reading, joined
 from perfcli.recorder import Frame
 from perfcli.results import RunResult
 from perfcli.results.findings import Findings
 from perfcli.run.barrier import Barrier
 from perfcli.run.engine_client import EngineClient
 from perfcli.run.inbox import Inbox
-from perfcli.run.keep_database import keep_database
 from perfcli.run.progress import ProgressReporter
 from perfcli.run.threshold_watch import AbortCheck
 from perfcli.run.time_limits import TimeLimits
@@ -43,8 +39,6 @@ from perfcli.wire import LivesIn, Message, StopLoad
 TICK_S: Final = 0.1
 UPDATE_INTERVAL_S: Final = 0.25
 _HOME: Final = Path(perfcli.__file__).parent
-
-MakeProbe = Callable[[int, Path, Callable[[], int]], Probe]
 
 
 @dataclass(slots=True)
@@ -57,11 +51,10 @@ class StopRequest:
 def run_scenario(
     plan: ExecutionPlan,
     *,
-    pool: WorkerPool | None = None,
+    pool: WorkerPool[Any] | None = None,
     observer: Observer | None = None,
     stop: StopRequest | None = None,
     keep_database_in: Path | None = None,
-    make_probe: MakeProbe = ProcessProbe,
     engine: EngineSource | None = None,
     on_findings: Callable[[Findings], None] = lambda findings: None,
 ) -> RunResult:
@@ -81,10 +74,10 @@ def run_scenario(
     measurement = Measurement(plan)
     if pool is None:
         engine = engine or installed_engine()
-        pool = ProcessPool(engine.path)
+        pool = LocalPool(engine.path)
     run = _Run(measurement, pool, engine)
     try:
-        run.go(observer or SilentObserver(), stop or StopRequest(), make_probe, keep_database_in)
+        run.go(observer or SilentObserver(), stop or StopRequest(), keep_database_in)
     except UsageError:
         raise
     except Exception as error:
@@ -117,7 +110,7 @@ def _internal(error: Exception) -> str:
 class _Run:
     """One run, from its scratch directory to what is left of it."""
 
-    def __init__(self, measurement: Measurement, pool: WorkerPool, engine: EngineSource | None) -> None:
+    def __init__(self, measurement: Measurement, pool: WorkerPool[Any], engine: EngineSource | None) -> None:
         self._measurement = measurement
         self._pool = pool
         self._engine = engine
@@ -126,20 +119,18 @@ class _Run:
         self.notes: list[str] = []
         self._removed = ""
 
-    def go(self, observer: Observer, stop: StopRequest, make_probe: MakeProbe, keep_database_in: Path | None) -> None:
-        """Run; whatever happens, the processes are ended and the scratch directory is removed."""
+    def go(self, observer: Observer, stop: StopRequest, keep_database_in: Path | None) -> None:
+        """Run; whatever happens, the processes are ended and the database's place is removed."""
         measurement = self._measurement
-        with scratch() as places:
+        with self._pool.make_database() as database:
             try:
-                self._follow(places, observer, stop, make_probe)
-                _look_at_what_is_left(
-                    measurement, places.database, complete=self.ending == Ending(), engine=self._engine
-                )
+                self._follow(database, observer, stop)
+                _look_at_what_is_left(measurement, database, complete=self.ending == Ending())
             finally:
-                self._removed = places.removed()
+                self._removed = database.removed()
                 if keep_database_in:
                     name = measurement.plan.scenario.name
-                    self.kept_database, complaint = keep_database(places.database, keep_database_in, name)
+                    self.kept_database, complaint = database.keep(keep_database_in, name)
                     self.notes += filter(None, [complaint])
                 if measurement.left_running:
                     names = ", ".join(measurement.left_running)
@@ -167,57 +158,43 @@ class _Run:
         what_else = ending.error or ending.setup_error
         return replace(ending, error="; ".join(filter(None, [self._removed, what_else])), setup_error="")
 
-    def _follow(self, places: Scratch, observer: Observer, stop: StopRequest, make_probe: MakeProbe) -> None:
+    def _follow(self, database: Database, observer: Observer, stop: StopRequest) -> None:
         measurement, plan = self._measurement, self._measurement.plan
-        processes: list[EngineHandle] = []
+        engines: list[EngineHandle] = []
         try:
-            for number in range(plan.scenario.pool.processes):
+            for process in range(plan.scenario.pool.processes):
                 # one by one: if one does not start, those before it are ended
-                processes.append(  # noqa: PERF401
-                    self._pool.start(plan, places.make_place(number), places.database, number)
-                )
-            places.note_what_is_given()
-            supervision = _Supervision(plan, processes, measurement, places.database, make_probe)
+                engines.append(self._pool.start(plan, database, process))  # noqa: PERF401
+            supervision = _Supervision(plan, engines, measurement, database)
             self.ending = supervision.follow(observer, stop)
         finally:
-            for started in processes:
-                started.kill()
-                measurement.left_running += started.leftovers()
-        measurement.printed_bytes = sum(started.printed_bytes() for started in processes)
+            for engine in engines:
+                engine.end()
+                measurement.left_running += engine.leftovers()
+        measurement.printed_bytes = sum(engine.printed_bytes() for engine in engines)
 
 
-def _look_at_what_is_left(
-    measurement: Measurement, database: Path, *, complete: bool, engine: EngineSource | None
-) -> None:
+def _look_at_what_is_left(measurement: Measurement, database: Database, *, complete: bool) -> None:
     """What a restart finds: the writes, where the engine died before they were looked for, and every pet."""
     if measurement.began_ns is None:
         return
     if measurement.integrity is None:
         measurement.check_integrity(database, complete=complete)
-    if engine is None or not complete or not measurement.answered:
-        return
-    directory = database.parent.parent
-    measurement.check_integrity(database)
-    answers, asked = measurement.answers, measurement.answered
-    measurement.add_fidelity(compare_afresh(database, answers, asked, directory, engine_environment(), engine.path))
+    if complete and measurement.answered:
+        measurement.check_integrity(database)
+        measurement.add_fidelity(database.compare(measurement.answers, measurement.answered))
 
 
 class _Supervision:
     """Follows engine processes from their start to their end, within limits of time."""
 
     def __init__(
-        self,
-        plan: ExecutionPlan,
-        engines: Sequence[EngineHandle],
-        measurement: Measurement,
-        database: Path,
-        make_probe: MakeProbe,
+        self, plan: ExecutionPlan, engines: Sequence[EngineHandle], measurement: Measurement, database: Database
     ) -> None:
         self._measurement = measurement
         self._database = database
         self._samples = measurement.samples
-        self._make_probe = partial(self._probe, make_probe, database)
-        self._monitor = Monitor(JointProbe([self._make_probe(engine.pid) for engine in engines]))
+        self._monitor = Monitor(self._read, lambda: self._samples.ok + self._samples.failed)
         measurement.readings = self._monitor.readings
         self._running = RunningTime()
         measurement.tool_stops = self._running.stops
@@ -261,8 +238,8 @@ class _Supervision:
         endings = [client.ending for client in self._clients]
         return None not in endings or any(ending not in (None, Ending()) for ending in endings)
 
-    def _probe(self, make_probe: MakeProbe, database: Path, pid: int) -> Probe:
-        return make_probe(pid, database, lambda: self._samples.ok + self._samples.failed)
+    def _read(self, *, whole: bool) -> Reading | None:
+        return joined([client.readings(whole=whole) for client in self._clients])
 
     def _receive(self) -> None:
         for client in self._clients:
@@ -283,7 +260,7 @@ class _Supervision:
             case Frame():
                 self._measurement.add(message)
             case LivesIn(process):
-                self._monitor.watch(self._make_probe(process) if process is not None else None)
+                self._monitor.forget()
                 self._measurement.engine_lives_elsewhere(watched=process is not None)
             case _:
                 self._measurement.take(message)

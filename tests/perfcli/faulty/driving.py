@@ -19,6 +19,7 @@ from perfcli.operations.own.binding import OwnVu
 from perfcli.operations.own.journal import NOTHING, Journal, Page
 from perfcli.operations.own.loading import load_files
 from perfcli.plan import ExecutionPlan
+from perfcli.pool.database import DatabaseFile
 from perfcli.recorder import Frame
 from perfcli.targets.embedded import EmbeddedTarget
 from perfcli.workload import Workload
@@ -63,6 +64,11 @@ class Driven:
         for calls in self._calls:
             begin_stream(calls, "load")
         self._work = [Workload(plan.phase_of(vu), plan.seed, vu) for vu in range(plan.vus)]
+
+    @property
+    def stored(self) -> DatabaseFile:
+        """The database, to be held to the ledger."""
+        return DatabaseFile(self.database)
 
     def close(self) -> None:
         """Shut the engine down as a run does."""

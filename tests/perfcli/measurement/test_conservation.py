@@ -17,6 +17,7 @@ from perfcli.measurement.conservation import Balance, CareCounts, Conservation
 from perfcli.measurement.integrity import check_integrity
 from perfcli.operations.digipal_data import GAINS, GROWING, NEEDS_ENERGY
 from perfcli.plan import ExecutionPlan
+from perfcli.pool.database import DatabaseFile
 from tests.perfcli.faulty import forgets_updates
 from tests.perfcli.faulty.driving import Driven, drive_with
 
@@ -71,9 +72,9 @@ def pet(tmp_path: Path) -> Callable[..., Path]:
 
 def balance(books: Books, before: Path, store: Callable[..., Path], after: dict[str, Any]) -> Balance:
     conservation = Conservation(books)
-    conservation.begin(before)
+    conservation.begin(DatabaseFile(before))
     books.entries.setdefault("user-0", {})["fish"] = CareCounts(10, 2)
-    return conservation.verify(store(**after))
+    return conservation.verify(DatabaseFile(store(**after)))
 
 
 def test_the_table_is_that_of_the_engine() -> None:
@@ -116,9 +117,9 @@ def test_a_pet_that_evolved_is_not_judged(pet: Callable[..., Path]) -> None:
 def test_a_pet_that_was_talked_to_is_not_judged(drive: Drive) -> None:
     engine = drive(None, [{"interact": {"texts": ["eat"]}}, FEEDING])
     conservation = Conservation(engine.ledger)
-    conservation.begin(engine.database)
+    conservation.begin(engine.stored)
     engine.iterate(times=3)
-    assert conservation.verify(engine.database).lost_updates is None
+    assert conservation.verify(engine.stored).lost_updates is None
 
 
 @pytest.mark.slow
@@ -126,31 +127,31 @@ def test_a_pet_that_was_talked_to_is_not_judged(drive: Drive) -> None:
 def test_a_sound_engine_loses_nothing_under_threads(drive: Drive, flow: list[Any]) -> None:
     engine = drive(None, flow, vus=8)
     conservation = Conservation(engine.ledger)
-    conservation.begin(engine.database)
+    conservation.begin(engine.stored)
     with ThreadPoolExecutor(8) as threads:
         list(threads.map(lambda vu: engine.iterate(vu, 10), range(8)))
     assert not engine.failures
-    assert conservation.verify(engine.database) == Balance(0, [])
+    assert conservation.verify(engine.stored) == Balance(0, [])
 
 
 def test_a_sound_engine_loses_nothing_beside_another_on_the_same_file(drive: Drive) -> None:
     one = drive(None, ["evict", FEEDING], vus=4)
     conservation = Conservation(one.ledger)
-    conservation.begin(one.database)
+    conservation.begin(one.stored)
     other = Driven(one.plan, one.database, beside=one)
     with ThreadPoolExecutor(4) as threads:
         list(threads.map(lambda vu: (other if vu % 2 else one).iterate(vu, 15), range(4)))
     other.target.close()
     assert not one.failures + other.failures
-    assert conservation.verify(one.database) == Balance(0, [])
+    assert conservation.verify(one.stored) == Balance(0, [])
 
 
 def test_an_engine_that_forgets_updates_is_found(drive: Drive) -> None:
     engine = drive(forgets_updates, [{"care": {"actions": ["fish"]}}])
     conservation = Conservation(engine.ledger)
-    conservation.begin(engine.database)
+    conservation.begin(engine.stored)
     engine.iterate(times=60)
-    assert check_integrity(engine.ledger, engine.database).lost == 0
-    found = conservation.verify(engine.database)
+    assert check_integrity(engine.ledger, engine.stored).lost == 0
+    found = conservation.verify(engine.stored)
     assert found.lost_updates == 3
     assert found.examples[0].startswith("user-0: brains ")

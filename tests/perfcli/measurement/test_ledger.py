@@ -19,6 +19,7 @@ from perfcli.measurement.ledger_counts import FlowCounts
 from perfcli.operations.digipal_data import CREATED_PET, NO_PET
 from perfcli.operations.save_canaries import SaveCanary, save_key, save_name
 from perfcli.plan import ExecutionPlan, plan_run
+from perfcli.pool.database import DatabaseFile
 from perfcli.recorder import SKIPPED
 from perfcli.results import Integrity, SaveCounts
 from perfcli.scenario.models import Scenario
@@ -81,7 +82,7 @@ def verified(plan: ExecutionPlan, database: Database, *frames: Any, **options: A
     ledger = Ledger(plan)
     for each in frames:
         ledger.add(each)
-    return check_integrity(ledger, database.path, **options)
+    return check_integrity(ledger, DatabaseFile(database.path), **options)
 
 
 def test_what_is_stored_as_it_was_acknowledged_is_all_right(make_plan: MakePlan, database: Database) -> None:
@@ -302,11 +303,11 @@ def test_a_damaged_database_is_told(make_plan: MakePlan, database: Database) -> 
 
 def test_a_file_that_is_no_database_is_damaged_and_a_missing_one_lost(make_plan: MakePlan, tmp_path: Path) -> None:
     ledger = Ledger(make_plan(["status"], **PETS))
-    missing = check_integrity(ledger, tmp_path / "none.db")
+    missing = check_integrity(ledger, DatabaseFile(tmp_path / "none.db"))
     assert (missing.lost, missing.damaged) == (2, "")
     assert missing.examples == ["the database cannot be read: the file does not exist"]
     (tmp_path / "text.db").write_text("no database at all, whatever its name may say" * 100)
-    assert "not a database" in check_integrity(ledger, tmp_path / "text.db").damaged
+    assert "not a database" in check_integrity(ledger, DatabaseFile(tmp_path / "text.db")).damaged
 
 
 def test_a_sound_engine_passes(driven: Callable[..., Driven]) -> None:
@@ -314,7 +315,7 @@ def test_a_sound_engine_passes(driven: Callable[..., Driven]) -> None:
     engine = driven(None, flow)
     engine.iterate(times=30)
     assert not engine.failures
-    integrity = check_integrity(engine.ledger, engine.database)
+    integrity = check_integrity(engine.ledger, engine.stored)
     assert (integrity.acknowledged, integrity.lost, integrity.duplicates) == (92, 0, 0)
     assert integrity.saves == SaveCounts(acknowledged=30, checked=2, superseded=28)
 
@@ -322,21 +323,21 @@ def test_a_sound_engine_passes(driven: Callable[..., Driven]) -> None:
 def test_a_sound_engine_passes_with_newcomers_and_refusals(driven: Callable[..., Driven]) -> None:
     engine = driven(None, ["create_pet", "interact", {"care": {"actions": ["play"]}}, "save_pet"])
     engine.iterate(times=40)
-    integrity = check_integrity(engine.ledger, engine.database)
+    integrity = check_integrity(engine.ledger, engine.stored)
     assert (integrity.lost, integrity.duplicates) == (0, 0)
 
 
 def test_one_write_in_500_is_missed(driven: Callable[..., Driven]) -> None:
     engine = driven(loses_writes, [{"care": {"actions": ["meat", "fish"]}}])
     engine.iterate(times=520)
-    integrity = check_integrity(engine.ledger, engine.database)
+    integrity = check_integrity(engine.ledger, engine.stored)
     assert (integrity.acknowledged, integrity.lost, integrity.duplicates) == (522, 1, 0)
 
 
 def test_what_is_stored_twice_is_found(driven: Callable[..., Driven]) -> None:
     engine = driven(stores_twice, [{"care": {"actions": ["meat"]}}])
     engine.iterate(times=10)
-    integrity = check_integrity(engine.ledger, engine.database)
+    integrity = check_integrity(engine.ledger, engine.stored)
     assert (integrity.lost, integrity.duplicates) == (0, 10)
 
 
@@ -344,14 +345,14 @@ def test_nothing_stored_is_all_lost(driven: Callable[..., Driven]) -> None:
     engine = driven(stores_nothing, [{"interact": {"texts": ["good"]}}])
     engine.iterate(times=10)
     assert not engine.failures
-    integrity = check_integrity(engine.ledger, engine.database)
+    integrity = check_integrity(engine.ledger, engine.stored)
     assert integrity.lost == integrity.acknowledged == 12
 
 
 def test_a_copy_of_the_database_is_no_loss(driven: Callable[..., Driven]) -> None:
     engine = driven(copies_database, [{"care": {"actions": ["meat"]}}])
     engine.iterate(times=5)
-    assert check_integrity(engine.ledger, engine.database).lost == 0
+    assert check_integrity(engine.ledger, engine.stored).lost == 0
     assert engine.database.with_suffix(".copy").exists()
 
 

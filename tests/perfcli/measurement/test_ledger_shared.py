@@ -62,7 +62,7 @@ def test_a_sound_engine_is_not_accused(drive: Callable[..., Driven], tmp_path: P
     engine = drive(None, SAVES_AND_LOADS)
     all_at_once(engine)
     assert engine.failures.keys() <= {"StalePetError"}
-    integrity = check_integrity(engine.ledger, engine.database)
+    integrity = check_integrity(engine.ledger, engine.stored)
     assert (integrity.lost, integrity.duplicates) == (0, 0)
     assert integrity.acknowledged > 10
     assert differences(engine) == []
@@ -74,7 +74,7 @@ def test_two_sound_engines_on_one_file_are_not_accused(drive: Callable[..., Driv
     all_at_once(one, other)
     other.target.close()
     assert (one.failures + other.failures).keys() <= {"StalePetError"}
-    assert check_integrity(one.ledger, one.database).lost == 0
+    assert check_integrity(one.ledger, one.stored).lost == 0
 
 
 SAVE_WITH_NOTE = {"save_pet": {"history": True}}
@@ -103,7 +103,7 @@ def test_saves_that_are_dropped_are_found_whoever_shares_pets(
     all_at_once(*engines, times=20)
     for other in engines[1:]:
         other.target.close()
-    assert check_integrity(engine.ledger, engine.database).lost
+    assert check_integrity(engine.ledger, engine.stored).lost
 
 
 @pytest.mark.parametrize(
@@ -135,7 +135,7 @@ def accuse_no_sound_engine(drive: Callable[..., Driven], flow: list[Any], keys: 
     engine = drive(None, flow, setup={"pets": 3}, load={"vus": 16}, engine=QUIET_AI, **keys)
     all_at_once(engine, times=10)
     assert engine.failures.keys() <= {"StalePetError"}
-    integrity = check_integrity(engine.ledger, engine.database)
+    integrity = check_integrity(engine.ledger, engine.stored)
     assert (integrity.lost or 0, integrity.duplicates, integrity.examples) == (0, 0, [])
     assert integrity.saves.checked or integrity.saves.unchecked
 
@@ -145,7 +145,7 @@ def test_one_writer_of_a_pet_is_never_refused(drive: Callable[..., Driven]) -> N
     engine.iterate(0, 20)
     engine.iterate(1, 20)
     assert not engine.failures
-    assert check_integrity(engine.ledger, engine.database).lost == 0
+    assert check_integrity(engine.ledger, engine.stored).lost == 0
 
 
 @pytest.mark.slow

@@ -13,7 +13,9 @@ import pytest
 
 from perfcli.cpus import Scheduling, ThreadTime, Throttling, harness_of, read_scheduling
 from perfcli.measurement.starvation import starvation
-from perfcli.monitor import JointProbe, Monitor, ProcessProbe, Reading
+from perfcli.monitor import Monitor
+from perfcli.pool.probe import ProcessProbe
+from perfcli.readings import Reading, joined
 
 MS = 1_000_000
 S = 1_000 * MS
@@ -135,15 +137,11 @@ def test_so_does_the_host_of_a_virtual_machine() -> None:
 
 
 def test_several_processes_are_judged_together() -> None:
-    class Fixed:
-        def __init__(self, thread: int, ran_s: float, waited_s: float) -> None:
-            own = scheduling(10, (ran_s, waited_s), busy_s=19, harness=(1, 0))
-            self._scheduling = replace(own, engine={thread: own.engine[0]})
+    def fixed(thread: int, ran_s: float, waited_s: float) -> Reading:
+        own = scheduling(10, (ran_s, waited_s), busy_s=19, harness=(1, 0))
+        return Reading(10 * S, 0, 0, threads=1, open_files=1, scheduling=replace(own, engine={thread: own.engine[0]}))
 
-        def read(self, *, whole: bool = False) -> Reading | None:
-            return Reading(10 * S, 0, 0, threads=1, open_files=1, scheduling=self._scheduling)
-
-    joint = JointProbe([Fixed(1, 2, 1), Fixed(2, 1, 4)]).read(whole=True)
+    joint = joined([fixed(1, 2, 1), fixed(2, 1, 4)])
     assert joint is not None
     assert joint.scheduling is not None
     assert starvation(START, joint.scheduling).startswith("other processes used 75% of the CPU")
@@ -154,7 +152,7 @@ LINUX = pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="only Li
 
 @LINUX
 def test_the_system_tells_what_it_is_judged_by() -> None:
-    probe = ProcessProbe(os.getpid(), Path("none.db"), lambda: 0)
+    probe = ProcessProbe(os.getpid(), Path("none.db"))
     readings = [probe.read(whole=True)]
     deadline = time.process_time() + 0.05
     while time.process_time() < deadline:
@@ -172,14 +170,14 @@ def test_the_system_tells_what_it_is_judged_by() -> None:
 
 @LINUX
 def test_the_counters_are_read_once_a_second_between_whole_readings() -> None:
-    probe = ProcessProbe(os.getpid(), Path("none.db"), lambda: 0)
+    probe = ProcessProbe(os.getpid(), Path("none.db"))
     told = [probe.read(whole=whole) for whole in (False, False, True)]
     assert [reading is not None and reading.scheduling is not None for reading in told] == [True, False, True]
 
 
 @LINUX
 def test_only_the_newest_counters_are_kept() -> None:
-    monitor = Monitor(ProcessProbe(os.getpid(), Path("none.db"), lambda: 0))
+    monitor = Monitor(ProcessProbe(os.getpid(), Path("none.db")).read, lambda: 0)
     marks = [monitor.look(whole=whole) for whole in (True, False, True, False, True)]
     assert [reading.scheduling is not None for reading in monitor.readings] == [False, False, False, False, True]
     assert marks[0] is not None

@@ -8,22 +8,26 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 from uuid import uuid4
 
 import psutil
 import pytest
 
 from perfcli.__main__ import _early_template
+from perfcli.agent.orders import Descriptors, Order
 from perfcli.agent.private_memory import can_be_private
 from perfcli.commands.context import Context
+from perfcli.errors import PerfError
 from perfcli.plan import ExecutionPlan
-from perfcli.pool.forking import ForkingPool
+from perfcli.pool import processes
+from perfcli.pool.forking import forked
 from perfcli.pool.identity import EngineSource, identified
-from perfcli.pool.processes import ProcessPool
+from perfcli.pool.processes import LocalPool
+from perfcli.pool.protocol import WorkerPool
 from perfcli.pool.template import Template
 from perfcli.run import run_scenario
 
@@ -110,25 +114,45 @@ def engine() -> EngineSource:
 
 
 class FakeTemplate:
-    """Counts how often it was looked after."""
+    """Counts how often it was looked after, and forks nothing."""
 
     def __init__(self) -> None:
         self.looks = 0
+        self.orders = 0
 
     def restart_if_ended(self) -> None:
         self.looks += 1
 
+    def order(self, order: Order, descriptors: Descriptors) -> None:
+        self.orders += 1
+        raise EOFError
 
-def test_a_command_without_a_template_starts_fresh_interpreters(engine: EngineSource) -> None:
-    assert isinstance(Context().pool(engine), ProcessPool)
+
+def start_one(pool: WorkerPool[Any], plan: ExecutionPlan) -> None:
+    with pool.make_database() as database:
+        pool.start(plan, database).end()
 
 
-def test_all_runs_of_a_command_share_its_template(engine: EngineSource) -> None:
+def test_a_command_without_a_template_starts_fresh_interpreters(
+    engine: EngineSource, make_plan: Callable[..., ExecutionPlan], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def start(module: str, arguments: Sequence[str], **options: Any) -> NoReturn:
+        raise PerfError(f"would run {module}")
+
+    monkeypatch.setattr(processes, "start_supervised", start)
+    with pytest.raises(PerfError, match=r"would run perfcli\.agent\.engine_process"):
+        start_one(Context().pool(engine), make_plan(["status"]))
+
+
+def test_all_runs_of_a_command_share_its_template(
+    engine: EngineSource, make_plan: Callable[..., ExecutionPlan]
+) -> None:
     template: Any = FakeTemplate()
     context = Context(template=template)
-    pools = [context.pool(engine) for _ in range(3)]
-    assert all(isinstance(pool, ForkingPool) and pool.template is template for pool in pools)
-    assert template.looks == 3
+    for _ in range(3):
+        with pytest.raises(PerfError, match="forked from has died"):
+            start_one(context.pool(engine), make_plan(["status"]))
+    assert (template.looks, template.orders) == (3, 3)
 
 
 @pytest.mark.slow
@@ -155,7 +179,7 @@ def seeds(tmp_path: Path, make_plan: Callable[..., ExecutionPlan]) -> Callable[[
     source = identified(tmp_path, "tells its seed")
 
     def seed(template: Template) -> str:
-        result = run_scenario(make_plan(["status"]), pool=ForkingPool(template, tmp_path), engine=source)
+        result = run_scenario(make_plan(["status"]), pool=LocalPool(tmp_path, forked(template)), engine=source)
         found = re.search(r"the hash is (-?\d+)", " ".join(result.reasons))
         assert found, result.reasons
         return found[1]

@@ -14,11 +14,12 @@ from pathlib import Path
 
 import pytest
 
-from perfcli import monitor
 from perfcli.agent.outcomes import MOST_KINDS, Outcomes, clean, example_of_answer, example_of_error
 from perfcli.errors import Verdict
-from perfcli.monitor import JointProbe, ProcessProbe, Reading
 from perfcli.plan import ExecutionPlan
+from perfcli.pool import probe
+from perfcli.pool.probe import ProcessProbe
+from perfcli.readings import Reading, joined
 from perfcli.report.html import render_html
 from perfcli.run import run_scenario
 from perfcli.targets.error_kinds import kind_of, kind_of_error, named
@@ -199,16 +200,12 @@ def test_descriptors_that_run_out_are_told(
     make_plan: Callable[..., ExecutionPlan], held: int, notes: list[str]
 ) -> None:
     class Full(SteadyProbe):
-        def read(self, *, whole: bool = False) -> Reading | None:
-            reading = super().read(whole=whole)
-            return reading and replace(reading, open_files=held, fullest=(held, 1_024))
+        def read(self, operations: int, *, whole: bool) -> Reading:
+            return replace(super().read(operations, whole=whole), open_files=held, fullest=(held, 1_024))
 
     time = SimulatedTime()
-    result = run_scenario(
-        make_plan(["load_pet"]),
-        pool=SimulatedPool(lambda label, call: Behaviour(), time),
-        make_probe=lambda pid, database, operations: Full(time, operations),
-    )
+    pool = SimulatedPool(lambda label, call: Behaviour(), time, Full(time))
+    result = run_scenario(make_plan(["load_pet"]), pool=pool)
     assert (result.verdict, result.reasons) == (Verdict.PASS, notes)
     assert (result.resources.open_files_max, result.resources.open_files_limit) == (held, 1_024)
 
@@ -216,23 +213,19 @@ def test_descriptors_that_run_out_are_told(
 @pytest.mark.skipif(sys.platform != "linux", reason="no limits of another process are known elsewhere")
 def test_the_process_that_is_closest_to_its_limit_counts(tmp_path: Path) -> None:
     limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    mine = ProcessProbe(os.getpid(), tmp_path / "pets.db", lambda: 0)
+    mine = ProcessProbe(os.getpid(), tmp_path / "pets.db")
     reading = mine.read()
     assert reading is not None
     assert reading.fullest == (reading.open_files, limit)
 
-    class Fuller:
-        def read(self, *, whole: bool = False) -> Reading | None:
-            return replace(reading, fullest=(limit, limit))
-
-    joint = JointProbe([mine, Fuller()]).read()
+    joint = joined([reading, replace(reading, fullest=(limit, limit))])
     assert joint is not None
     assert joint.fullest == (limit, limit)
 
 
 def test_the_size_of_a_database_whose_folder_became_a_file(tmp_path: Path) -> None:
     (tmp_path / "database").write_text("mine", encoding="utf-8")
-    assert monitor._size(tmp_path / "database" / "digipal.db") == 0
+    assert probe._size(tmp_path / "database" / "digipal.db") == 0
 
 
 def test_an_exception_in_words() -> None:

@@ -91,7 +91,7 @@ def driven(plan: ExecutionPlan, tmp_path: Path, times: int = 20) -> Driven:
 
 def closed(made: Driven) -> Integrity:
     made.close()
-    return check_integrity(made.ledger, made.database)
+    return check_integrity(made.ledger, made.stored)
 
 
 def test_what_was_written_is_found_after_the_engine_shut_down(plan: Made, tmp_path: Path) -> None:

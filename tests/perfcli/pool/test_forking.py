@@ -18,14 +18,15 @@ from perfcli.agent import template as template_module
 from perfcli.errors import PerfError
 from perfcli.plan import ExecutionPlan, Slices
 from perfcli.pool.affinity import pin, usable_cpus
-from perfcli.pool.forking import ForkingPool, fork
+from perfcli.pool.database import LocalDatabase
+from perfcli.pool.forking import fork, forked
 from perfcli.pool.output import Output
-from perfcli.pool.processes import EngineProcess, Post
+from perfcli.pool.processes import EngineProcess, LocalPool, Post
 from perfcli.pool.template import Template
 
 pytestmark = pytest.mark.slow
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 _PATIENCE_S = 20.0
 
 
@@ -43,21 +44,22 @@ def start(
     started: list[EngineProcess] = []
 
     def start_one() -> EngineProcess:
-        own = tmp_path / f"engine-{len(started)}"
-        own.mkdir()
-        started.append(ForkingPool(template, ROOT).start(plan, own, tmp_path / "digipal.db", 0))
+        directory = tmp_path / f"run-{len(started)}"
+        directory.mkdir()
+        pool = LocalPool(ROOT, forked(template))
+        started.append(pool.start(plan, LocalDatabase(directory, ROOT)))
         return started[-1]
 
     yield start_one
     for process in started:
-        process.kill()
+        process.end()
 
 
 def test_an_agent_is_forked_into_a_group_of_its_own(start: Callable[[], EngineProcess]) -> None:
     first, second = start(), start()
     # as soon as the pid is known: who is interrupted right now has to be able to end it
-    assert os.getpgid(first.pid) == first.pid
-    assert os.getpgid(second.pid) == second.pid
+    assert os.getpgid(first._process.pid) == first._process.pid
+    assert os.getpgid(second._process.pid) == second._process.pid
     assert first.line.poll(_PATIENCE_S)
     assert second.line.poll(_PATIENCE_S)
 
@@ -65,14 +67,14 @@ def test_an_agent_is_forked_into_a_group_of_its_own(start: Callable[[], EnginePr
 def test_it_is_ended_at_any_moment(start: Callable[[], EngineProcess]) -> None:
     for _ in range(3):
         process = start()
-        process.kill()
+        process.end()
         assert process.wait(0) == -signal.SIGKILL
 
 
 def test_the_signal_that_ended_it_is_told(start: Callable[[], EngineProcess]) -> None:
     process = start()
     assert process.wait(0) is None
-    os.kill(process.pid, signal.SIGTERM)
+    os.kill(process._process.pid, signal.SIGTERM)
     assert process.wait(_PATIENCE_S) == -signal.SIGTERM
     assert process.wait(0) == -signal.SIGTERM  # and is told again
 
@@ -89,7 +91,7 @@ def test_an_agent_that_cannot_begin_says_why(template: Template, tmp_path: Path)
 
 def test_what_it_printed_is_known_however_early_it_ended(start: Callable[[], EngineProcess]) -> None:
     process = start()
-    process.kill()
+    process.end()
     assert (process.printed_bytes(), process.output()) == (0, "")
 
 

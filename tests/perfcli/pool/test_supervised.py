@@ -22,7 +22,7 @@ from perfcli.pool.supervised import SupervisedProcess, start_supervised
 
 pytestmark = pytest.mark.slow
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 _PATIENCE_S = 20.0
 
 Start = Callable[[str], SupervisedProcess]

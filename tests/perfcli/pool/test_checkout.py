@@ -14,7 +14,7 @@ import pytest
 from perfcli.errors import PerfError, UsageError
 from perfcli.pool.checkout import resolve_engine
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 
 pytestmark = pytest.mark.skipif(not shutil.which("git"), reason="git is not installed")
 

@@ -20,7 +20,7 @@ from perfcli.pool.identity import EngineSource, identified
 from perfcli.results import RunResult, load_results
 from perfcli.targets.engine_files import source_digest
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 NAMED = ["-c", "user.name=t", "-c", "user.email=t@example.org", "-c", "commit.gpgsign=false"]
 OTHERS = {"GIT_TEST_ASSUME_DIFFERENT_OWNER": "1"}
 """Has git take every repository for somebody else's."""

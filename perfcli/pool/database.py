@@ -1,0 +1,104 @@
+"""The database of a run on this machine, in a scratch directory with the places of its engine processes."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Iterator
+from contextlib import closing, contextmanager, suppress
+from pathlib import Path
+from typing import Final
+
+from perfcli.operations.stored import Rows
+from perfcli.pool.cleanup import scratch_directory
+from perfcli.pool.fidelity import compare_afresh
+from perfcli.pool.interpreter import engine_environment
+from perfcli.pool.keep_database import keep_database
+from perfcli.pool.protocol import Fidelity
+
+_DATABASE: Final = Path("database", "digipal.db")
+_TIMEOUT_S: Final = 10.0
+_USED_BYTES: Final = (
+    "SELECT (page_count - freelist_count) * page_size FROM pragma_page_count, pragma_freelist_count, pragma_page_size"
+)
+
+
+class DatabaseFile:
+    """A SQLite file of this machine."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    @contextmanager
+    def reading(self) -> Iterator[Rows]:
+        """Open it to be read, beside an engine or after it.
+
+        Raises:
+            sqlite3.Error: it is not there, or cannot be read.
+        """
+        if not self.path.exists():
+            raise sqlite3.OperationalError("the file does not exist")
+        with closing(sqlite3.connect(self.path, timeout=_TIMEOUT_S)) as connection:
+            connection.execute("PRAGMA query_only = ON")
+            yield connection.execute
+
+    def used_bytes(self) -> int:
+        """What its pages hold, those that are free left out; 0 if it cannot be read."""
+        with suppress(sqlite3.Error), self.reading() as query:
+            ((size,),) = query(_USED_BYTES)
+            return int(size)
+        return 0
+
+    def keep(self, directory: Path, name: str) -> tuple[str, str]:
+        """Move it into a directory, where nothing is overwritten: the path it is kept at, and "" or a complaint."""
+        return keep_database(self.path, directory, name)
+
+
+class LocalDatabase(DatabaseFile):
+    """The database of a run, and a place for each of its engine processes.
+
+    Args:
+        directory: a scratch directory of its own.
+        engine: the directory that the engine is imported from.
+    """
+
+    def __init__(self, directory: Path, engine: Path) -> None:
+        super().__init__(directory / _DATABASE)
+        self.path.parent.mkdir()
+        self._directory = directory
+        self._engine = engine
+        self._given: list[Path] = [directory, self.path.parent]
+
+    def make_place(self, name: str) -> Path:
+        """A new directory for an engine process."""
+        place = self._directory / name
+        place.mkdir()
+        self._given.append(place)
+        return place
+
+    def note_given(self, place: Path) -> None:
+        """Remember what the pool has laid ready in a place."""
+        self._given += place.iterdir()
+
+    def removed(self) -> str:
+        """What an engine has removed of all that, in words; "" for nothing."""
+        missing = next((path for path in self._given if not path.exists()), None)
+        if missing is None:
+            return ""
+        if missing == self._directory:
+            return "the engine removed its scratch directory"
+        return f"the engine removed {missing.relative_to(self._directory)} from its scratch directory"
+
+    def compare(self, answers: Iterable[str], asked: int) -> Fidelity:
+        """Have a new process hold what is stored against what engines answered before they were shut down.
+
+        Args:
+            answers: texts of whole lines, one for each of the `asked` pets.
+        """
+        return compare_afresh(self.path, answers, asked, self._directory, engine_environment(), self._engine)
+
+
+@contextmanager
+def local_database(engine: Path) -> Iterator[LocalDatabase]:
+    """A new one, removed at the end whatever happens."""
+    with scratch_directory() as directory:
+        yield LocalDatabase(directory, engine)
