@@ -145,7 +145,7 @@ class ExecutionPlan(BaseModel):
     def _uses_ai(self) -> bool:
         scenario = self.scenario
         answers = any(step.waits_for_ai for phase in self.phases for step in phase.flow)
-        return answers and scenario.target.starts_engine and parse_duration_ns(scenario.engine.ai.latency) > 0
+        return answers and scenario.target.watchable and parse_duration_ns(scenario.engine.ai.latency) > 0
 
 
 def plan_run(scenario: Scenario, seed: int | None = None) -> ExecutionPlan:

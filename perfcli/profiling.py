@@ -11,6 +11,7 @@ from typing import Any, Final, Literal
 
 from perfcli.errors import PerfError, UsageError, Verdict
 from perfcli.observer import Observer, Progress
+from perfcli.operations.base import IN_PROCESS
 from perfcli.outputs import Outputs, write_text
 from perfcli.plan import ExecutionPlan, Profiling
 from perfcli.pool.identity import EngineSource
@@ -98,11 +99,11 @@ def profile_scenario(
 
 
 def _require_an_engine_inside(plan: ExecutionPlan) -> None:
-    name = plan.scenario.target.name
-    if name != "embedded":
+    target = plan.scenario.target
+    if not target.in_process:
         raise UsageError(
-            f"{plan.scenario.name}: profile looks into the engine's own process, and its target is {name}",
-            hint="profile a scenario whose target is embedded",
+            f"{plan.scenario.name}: profile looks into the engine's own process, and its target is {target.name}",
+            hint=f"profile a scenario whose target is {' or '.join(name for name in IN_PROCESS if IN_PROCESS[name])}",
         )
 
 

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from functools import cache
 from pathlib import Path
 
 import pytest
+
+from perfcli.operations import STEP_MODELS
+from perfcli.operations.own.step import OwnStep
+from perfcli.scenario.target import TARGET_MODELS
 
 ROOT = Path(__file__).parent.parent
 
@@ -180,3 +184,48 @@ def test_help_needs_nothing_heavy() -> None:
     needed = _reached("perfcli.__main__", at_import) | _reached("perfcli.cli", at_import)
     assert "click" in needed
     assert not {name.split(".")[0] for name in needed} & HEAVY
+
+
+TARGET_NAMES = {"embedded", "mcp"}
+
+
+def questions(source: str, classes: Set[str]) -> list[str]:
+    """Comparisons with the name of a target, and questions for one of these classes."""
+    asked = []
+    for node in ast.walk(ast.parse(source)):
+        match node:
+            case ast.Compare(left=left, comparators=others):
+                values = {each.value for each in (left, *others) if isinstance(each, ast.Constant)}
+                asked += [ast.unparse(node)] if values & TARGET_NAMES else []
+            case ast.Call(func=ast.Name(id="isinstance" | "issubclass"), args=[_, kinds]):
+                named = {each.id for each in ast.walk(kinds) if isinstance(each, ast.Name)}
+                asked += [ast.unparse(node)] if named & classes else []
+            case ast.MatchClass(cls=ast.Name(id=name)) if name in classes:
+                asked.append(ast.unparse(node))
+            case ast.MatchValue(value=ast.Constant(value=value)) if value in TARGET_NAMES:
+                asked.append(ast.unparse(node))
+    return asked
+
+
+def test_operations_and_targets_are_asked_for_what_they_can_and_not_who_they_are() -> None:
+    classes = {model.__name__ for model in (*STEP_MODELS.values(), *TARGET_MODELS.values(), OwnStep)}
+    for module in modules("perfcli"):
+        if room_of(module) != "operations":
+            assert questions(module.read_text(encoding="utf-8"), classes) == [], module
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "isinstance(step, SavePet)",
+        "isinstance(step, (Sleep, SavePet))",
+        "isinstance(step, Sleep | SavePet)",
+        "target.name == 'mcp'",
+        "'mcp' != target",
+        "target in ('x',) or target == 'embedded'",
+        "match step:\n    case SavePet(): pass",
+        "match name:\n    case 'mcp': pass",
+    ],
+)
+def test_a_question_for_the_class_is_found(source: str) -> None:
+    assert questions(source, {"SavePet"})

@@ -175,7 +175,7 @@ class Measurement:
         Args:
             complete: whether all samples are known.
         """
-        if not self.plan.scenario.target.starts_engine:
+        if not self.plan.scenario.target.watchable:
             return
         self.integrity = self._worse(self.integrity, check_integrity(self.ledger, database, complete=complete))
         if self._conservation is not None and self.integrity.lost_updates is None and complete:

@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     from perfcli.operations.own.declared import CounterUnit
 
 
+IN_PROCESS: Final[Mapping[str, bool]] = {"embedded": True, "mcp": False}
+"""The targets that steps are bound to; whether each offers the engine itself, or only the tools of its server."""
+
+
 class Proof(Enum):
     """What a right answer to an interaction proves."""
 

@@ -7,7 +7,7 @@ from typing import ClassVar, Literal
 from pydantic import Field, field_validator
 
 from perfcli.executors.fields import PositiveDurationText
-from perfcli.operations.base import StepSettings
+from perfcli.operations.base import IN_PROCESS, StepSettings
 from perfcli.units import parse_duration_ns
 
 
@@ -17,7 +17,7 @@ class Sleep(StepSettings):
     needs_pet: ClassVar[bool] = False
     is_pause: ClassVar[bool] = True
     short_key: ClassVar[str] = "duration"
-    targets: ClassVar[tuple[str, ...]] = ("embedded", "mcp")
+    targets: ClassVar[tuple[str, ...]] = tuple(IN_PROCESS)
 
     operation: Literal["sleep"] = "sleep"
     duration: PositiveDurationText = Field(description="how long")

@@ -16,11 +16,11 @@ from perfcli.figures import METRICS, STATISTICS, Metric, counter_metrics, is_sta
 from perfcli.operations import STEP_MODELS, step_models
 from perfcli.operations.base import StepSettings
 from perfcli.operations.own.declared import DeclaredOperation
-from perfcli.operations.own.step import OwnStep, known_operations
+from perfcli.operations.own.step import known_operations
 from perfcli.report.layout import INDENT, Hanging, labelled
 from perfcli.report.openmetrics import PREFIX, families_of
 from perfcli.report.wording import one_line
-from perfcli.scenario.target import McpSettings
+from perfcli.scenario.target import TARGET_MODELS
 from perfcli.thresholds import did_you_mean
 from perfcli.units import format_quantity
 
@@ -108,8 +108,9 @@ def _of_metric(metric: Metric) -> Iterator[tuple[str, str]]:
     yield "computed", metric.computed
     yield "known of", ", ".join(_KNOWN_OF[part] for part in metric.scope.parts)
     yield "needs", metric.needs.meaning
-    if why := McpSettings().why_not(metric):
-        yield "not of", f"target mcp: {why}"
+    for target in TARGET_MODELS.values():
+        if why := target().why_not(metric):
+            yield "not of", f"target {target().name}: {why}"
     yield from [("missing if", metric.why_none)] if isinstance(metric.why_none, str) else [("if missing", _REPORTED)]
     yield "busy machine", _ON_BUSY_MACHINE[metric.depends_on_time]
     yield "threshold", metric.example
@@ -139,7 +140,8 @@ def _range(metric: Metric) -> str:
 
 
 def _of_operation(operation: str, model: type[StepSettings]) -> Iterator[tuple[str, str]]:
-    declared = model.declared if issubclass(model, OwnStep) else None
+    own = known_operations().models.get(operation)
+    declared = own.declared if own else None
     if declared:
         yield from [("", one_line(paragraph)) for paragraph in declared.details.splitlines()]
     yield "target", " and ".join(model.targets)

@@ -8,6 +8,7 @@ from rich.text import Text
 
 from perfcli import units
 from perfcli.errors import Verdict
+from perfcli.operations.base import IN_PROCESS
 from perfcli.report import blocks
 from perfcli.report.blocks import BAD, DOUBTFUL, QUIET, Block, Code, Facts, Section
 from perfcli.report.history import baseline_in_brief, baseline_section, comparison_word
@@ -35,6 +36,7 @@ from perfcli.report.wording import (
     verdict_word,
 )
 from perfcli.results import RunResult
+from perfcli.scenario.target import DEFAULT_TARGET
 
 Fact = tuple[str, Text]
 
@@ -194,8 +196,8 @@ def _what_ran(result: RunResult) -> Iterator[Fact]:
 def _experiment(result: RunResult) -> Text | None:
     """Threads and processes are different experiments; a lone vu is neither, nor is a server that others run in."""
     vus = [phase.vus for phase in result.phases]
-    drives = result.scenario.get("target", {}).get("target", "embedded")
-    if sum(vus) < 2 or drives != "embedded":
+    target = result.scenario.get("target", {}).get("target", DEFAULT_TARGET.name)
+    if sum(vus) < 2 or not IN_PROCESS.get(target, False):
         return None
     who = counted(vus[0], "vu") if len(vus) == 1 else "all vus"
     if result.processes > 1:

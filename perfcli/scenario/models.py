@@ -27,7 +27,7 @@ from perfcli.operations import Step
 from perfcli.operations.base import NAME_PATTERN
 from perfcli.operations.own.declared import OperationFile
 from perfcli.operations.own.step import knowing, known_operations
-from perfcli.scenario.target import EmbeddedSettings, Target
+from perfcli.scenario.target import DEFAULT_TARGET, Target
 from perfcli.scenario.users import OWN, Users
 from perfcli.thresholds import Threshold, parse_threshold
 
@@ -239,7 +239,7 @@ class Scenario(_Section):
     extends: str = Field(default="", description="the scenario it is made from: a shipped one's name, or a file")
     operations: OperationFiles = Field(default=[], description="files of own operations beside this one, or modules")
     vars: dict[str, str | int | float | bool] = Field(default={}, description="variables, for ${name} in any value")
-    target: Target = Field(default=EmbeddedSettings(), description="what is driven")
+    target: Target = Field(default=DEFAULT_TARGET, description="what is driven")
     engine: Engine = Field(default=Engine(), description="how the engine is set up")
     setup: Setup = Field(default=Setup(), description="what exists before the load")
     pool: Pool = Field(default=Pool(), description="where the vus run")

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 from perfcli.figures import METRICS, counter_metrics
 from perfcli.operations import STEP_MODELS, Step, step_models
@@ -13,10 +13,7 @@ from perfcli.operations.save_canaries import CANARY_FIELDS
 from perfcli.scenario.models import MOST_PHASES, Phase, Scenario, ThresholdRule
 from perfcli.scenario.node import Node
 from perfcli.scenario.problems import KeyPath, Problem, legible, shown
-from perfcli.scenario.target import McpSettings
 from perfcli.thresholds import Threshold, did_you_mean
-
-_USELESS_AT_A_URL: Final = (("engine",), ("pool",), ("target", "mcp", "transport"))
 
 
 @dataclass(frozen=True)
@@ -252,18 +249,10 @@ def _creation_on(target: str) -> str:
 
 def _settings_without_use(scenario: Scenario, root: Node) -> Iterator[Problem]:
     """What is written and has no meaning for the target."""
-    target = scenario.target
-    if not target.starts_engine:
-        message = "does not go with the url of a server that runs already: remove it"
-        useless: Iterable[KeyPath] = _USELESS_AT_A_URL
-    elif isinstance(target, McpSettings):
-        message, useless = "does not go with target mcp, whose server is one process: remove it", [("pool",)]
-    else:
-        return
-    for path in useless:
+    for path in scenario.target.useless_keys:
         written_path, _ = root.trace(path)
         if written_path[-1:] == path[-1:]:
-            yield root.problem(path, message, key=True)
+            yield root.problem(path, scenario.target.why_useless, key=True)
 
 
 def _subject(located: LocatedRule, scenario: Scenario, root: Node) -> Iterator[Problem]:

@@ -2,29 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Annotated, Any, Final, Literal
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any, ClassVar, Final, Literal, get_args
 from urllib.parse import urlsplit
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from perfcli.figures import Metric, Needs
+from perfcli.operations.base import IN_PROCESS
+from perfcli.scenario.problems import KeyPath
 
-_NO_TOOL: Final = {
+_WHY_NOT: Final = {
+    Needs.ENGINE: "the engine lives in the server, out of sight",
     Needs.CACHE: "no tool reports how many pets are in the engine's cache, or clears it",
     Needs.FIELDS: "the tools answer in words for people, which cannot be compared field by field",
-    Needs.ENGINE: "the engine lives in the server, out of sight",
 }
-_ONLY_ANSWERS: Final = _NO_TOOL | dict.fromkeys(
-    (Needs.PROCESS, Needs.DATABASE, Needs.CACHE), "of a server that runs already, only the answers are seen"
-)
-"""What a target lacks, by what metrics need."""
+_ONLY_ANSWERS: Final = "of a server that runs already, only the answers are seen"
 
 
 class TargetSettings(BaseModel):
-    """What any target can be told."""
+    """What any target can be told, and its capabilities: what all other code asks it for."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+    restartable: ClassVar[bool] = False
+    """Whether a new process can open the database, and answer about pets field by field."""
+    clears_cache: ClassVar[bool] = False
+    """Whether the engine's cache can be counted and cleared."""
 
     @property
     def name(self) -> str:
@@ -33,14 +37,37 @@ class TargetSettings(BaseModel):
         return name
 
     @property
-    def starts_engine(self) -> bool:
+    def in_process(self) -> bool:
+        """Whether each process of the pool holds an engine, which can be looked into from within."""
+        return IN_PROCESS[self.name]
+
+    @property
+    def watchable(self) -> bool:
         """Whether each run has an engine of its own, to set up, to watch, and to look into the database of."""
         return True
 
     @property
     def lacks(self) -> Mapping[Needs, str]:
         """What metrics may need and it does not offer, and why."""
-        return {}
+        offers = {
+            Needs.ENGINE: self.in_process,
+            Needs.CACHE: self.clears_cache,
+            Needs.FIELDS: self.restartable,
+            Needs.PROCESS: self.watchable,
+            Needs.DATABASE: self.watchable,
+        }
+        unseen = {} if self.watchable else dict.fromkeys((Needs.PROCESS, Needs.DATABASE, Needs.CACHE), _ONLY_ANSWERS)
+        return {need: (_WHY_NOT | unseen)[need] for need, is_offered in offers.items() if not is_offered}
+
+    @property
+    def useless_keys(self) -> Sequence[KeyPath]:
+        """The keys of a scenario that have no meaning for it."""
+        return ()
+
+    @property
+    def why_useless(self) -> str:
+        """What to say of these keys."""
+        return ""
 
     def why_not(self, metric: Metric) -> str:
         """Why a metric cannot be measured on it; "" if it can."""
@@ -53,6 +80,9 @@ class TargetSettings(BaseModel):
 
 class EmbeddedSettings(TargetSettings):
     """The engine in process."""
+
+    restartable: ClassVar[bool] = True
+    clears_cache: ClassVar[bool] = True
 
     target: Literal["embedded"] = "embedded"
 
@@ -78,21 +108,35 @@ class McpSettings(TargetSettings):
     )
 
     @property
-    def starts_engine(self) -> bool:
+    def watchable(self) -> bool:
         """Unless there is a URL."""
         return not self.url
 
     @property
-    def lacks(self) -> Mapping[Needs, str]:
-        """What the tools do not report; with a server that runs already, all but its answers."""
-        return _NO_TOOL if self.starts_engine else _ONLY_ANSWERS
+    def useless_keys(self) -> Sequence[KeyPath]:
+        """The pool; of a server that runs already, also what its start needs."""
+        return (("pool",),) if self.watchable else (("engine",), ("pool",), ("target", "mcp", "transport"))
+
+    @property
+    def why_useless(self) -> str:
+        """Why it has one process, or none of the run's own."""
+        if self.watchable:
+            return "does not go with target mcp, whose server is one process: remove it"
+        return "does not go with the url of a server that runs already: remove it"
 
     def describe(self) -> str:
         """The server and the way to it."""
         return f"the MCP server at {self.url}" if self.url else f"through MCP over {self.transport}"
 
 
-TARGET_MODELS: Final[dict[str, type[TargetSettings]]] = {"embedded": EmbeddedSettings, "mcp": McpSettings}
+_AnyTarget = EmbeddedSettings | McpSettings
+"""The registry of targets; `perfcli.targets` holds what each name stands for."""
+
+DEFAULT_TARGET: Final = EmbeddedSettings()
+
+TARGET_MODELS: Final[dict[str, type[TargetSettings]]] = {
+    model.model_fields["target"].default: model for model in get_args(_AnyTarget)
+}
 
 
 def _spread(target: Any) -> Any:
@@ -109,4 +153,4 @@ def _spread(target: Any) -> Any:
     return {**(settings or {}), "target": name}
 
 
-Target = Annotated[EmbeddedSettings | McpSettings, Field(discriminator="target"), BeforeValidator(_spread)]
+Target = Annotated[_AnyTarget, Field(discriminator="target"), BeforeValidator(_spread)]

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Final
 
 from perfcli.errors import UsageError
 from perfcli.plan import ExecutionPlan
-from perfcli.scenario.target import McpSettings
 from perfcli.targets.protocol import Target
 
 
@@ -16,17 +17,24 @@ def make_target(plan: ExecutionPlan, database: Path) -> Target:
     Raises:
         UsageError: it needs a package of an extra that is not installed.
     """
-    if isinstance(plan.scenario.target, McpSettings):
-        return _mcp_target(plan, plan.scenario.target, database)
+    return _TARGETS[plan.scenario.target.name]()(plan, database)
+
+
+def _embedded() -> _Make:
     from perfcli.targets.embedded import EmbeddedTarget
 
-    return EmbeddedTarget(plan, database)
+    return EmbeddedTarget
 
 
-def _mcp_target(plan: ExecutionPlan, settings: McpSettings, database: Path) -> Target:
+def _mcp() -> _Make:
     try:
         from perfcli.targets.mcp import McpTarget
     except ModuleNotFoundError as error:
         missing = f"the target mcp needs the package {error.name}: pip install 'digipal-perf[mcp]'"
         raise UsageError(missing) from error
-    return McpTarget(plan, settings, database)
+    return McpTarget
+
+
+_Make = Callable[[ExecutionPlan, Path], Target]
+_TARGETS: Final[Mapping[str, Callable[[], _Make]]] = {"embedded": _embedded, "mcp": _mcp}
+"""What each name imports; `scenario.target` holds their settings and capabilities."""

@@ -9,7 +9,7 @@ from array import array
 from collections.abc import Iterator, Mapping
 from functools import partial
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, cast
 from uuid import uuid4
 
 from mcp import Client
@@ -116,12 +116,13 @@ Answer = dict[str, Any]
 class McpTarget:
     """A server of the run's own, on the run's database; or one that runs already, under users of this run's own."""
 
-    def __init__(self, plan: ExecutionPlan, settings: McpSettings, database: Path) -> None:
+    def __init__(self, plan: ExecutionPlan, database: Path) -> None:
         self._plan = plan
+        settings = cast("McpSettings", plan.scenario.target)
         self._settings = settings
         self._database = database
         # what a server found at a URL keeps from other runs must not stand in the way of this one
-        self._prefix = "" if settings.starts_engine else f"{uuid4().hex[:8]}-"
+        self._prefix = "" if settings.watchable else f"{uuid4().hex[:8]}-"
         self._sessions = Sessions(longest_call_ns(plan) / 1e9)
         self._server: HttpServer | None = None
         self._url = settings.url
@@ -136,7 +137,7 @@ class McpTarget:
         if missing := sorted(needed - offered):
             raise PerfError(f"the MCP server has no tool {', '.join(missing)}: it offers {', '.join(sorted(offered))}")
         self._client = client
-        if self._settings.starts_engine and (home := installed_in()):
+        if self._settings.watchable and (home := installed_in()):
             return source_digest(home / PACKAGE)
         return client.server_info.version if client.server_info else ""
 
@@ -180,7 +181,7 @@ class McpTarget:
             return Failure(kind_of(str(error)), _CATEGORIES.get(error.details.get("error", ""), ""))
         if is_cut_off(error) and self._has_ended():
             raise EngineGone("the MCP server ended") from error
-        if isinstance(error, LostCall) and error.is_refused and self._settings.starts_engine:
+        if isinstance(error, LostCall) and error.is_refused and self._settings.watchable:
             raise EngineGone("the MCP server still runs, but listens no more") from error
         if isinstance(error, LostCall):
             return Failure(str(error), "timeout" if error.is_timeout else "")
@@ -226,7 +227,7 @@ class McpTarget:
         """Over stdio a broken connection is the server's end; over HTTP it may be one of many."""
         if self._server is not None:
             return self._server.is_gone()
-        return self._settings.starts_engine
+        return self._settings.watchable
 
 
 def _answer_in(result: CallToolResult) -> Answer:

@@ -26,7 +26,7 @@ class EngineInspector:
 
     def __init__(self, plan: ExecutionPlan, database: Path, *, is_real: bool = True) -> None:
         scenario = plan.scenario
-        self._sees = is_real and scenario.target.name == "embedded"
+        self._sees = is_real and scenario.target.in_process
         self._premises = ShutdownCheck(database, [assets_of(database)]) if self._sees else None
         self._logs = LogWatch()
         self.costs = Costs(

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal
 from pydantic import Field, SerializerFunctionWrapHandler, create_model, model_serializer
 from pydantic.fields import FieldInfo
 
-from perfcli.operations.base import Effects, StepSettings
+from perfcli.operations.base import IN_PROCESS, Effects, StepSettings
 from perfcli.operations.own.declared import CounterUnit, DeclaredOperation, OperationFile
 from perfcli.operations.own.parameter_reader import python_type
 
@@ -106,13 +106,14 @@ class OwnStep(StepSettings):
     def why_not_on(cls, target: str) -> str:
         """Why it cannot run on a target; "" if it can."""
         name, declared = cls.declared.name, cls.declared
-        if target != "mcp":
+        if IN_PROCESS[target]:
             needs_tools = "call_tool" in declared.uses
             return f"{name} uses ctx.call_tool, which needs target: mcp" if needs_tools else ""
         if not declared.is_async:
-            return f"{name} is a plain function: on target mcp, write async def and await ctx.call_tool(...)"
+            return f"{name} is a plain function: on target {target}, write async def and await ctx.call_tool(...)"
         used = next((member for member in _ONLY_IN_PROCESS if member in declared.uses), "")
-        return f"{name} uses ctx.{used}, which target mcp does not offer: call tools with ctx.call_tool" if used else ""
+        offered = f"which target {target} does not offer: call tools with ctx.call_tool"
+        return f"{name} uses ctx.{used}, {offered}" if used else ""
 
 
 def step_models(file: OperationFile) -> Mapping[str, type[OwnStep]]:
@@ -131,7 +132,7 @@ def _step_model(declared: DeclaredOperation) -> type[OwnStep]:
     model = create_model(f"Own_{declared.name}", __base__=OwnStep, __doc__=declared.doc, **fields)
     model.declared = declared
     model.needs_pet = declared.may_use("pet", "user", "wrote")
-    model.targets = tuple(target for target in ("embedded", "mcp") if not model.why_not_on(target))
+    model.targets = tuple(target for target in IN_PROCESS if not model.why_not_on(target))
     return model
 
 

@@ -7,11 +7,14 @@ from pathlib import Path
 
 import pytest
 
+from perfcli.figures import Needs
 from perfcli.operations import STEP_MODELS
+from perfcli.operations.base import IN_PROCESS
 from perfcli.plan import ExecutionPlan, plan_run
 from perfcli.scenario.loader import load_scenario
 from perfcli.scenario.overrides import parse_set
-from perfcli.scenario.target import EmbeddedSettings, McpSettings
+from perfcli.scenario.target import TARGET_MODELS, EmbeddedSettings, McpSettings, TargetSettings
+from perfcli.targets import make_target
 
 Mistakes = Callable[..., list[str]]
 URL = "http://127.0.0.1:8000/mcp"
@@ -159,3 +162,36 @@ def test_the_plan_says_what_is_driven(make_plan: Callable[..., ExecutionPlan]) -
 def test_a_pool_does_not_go_with_the_one_server(mistakes: Mistakes) -> None:
     (mistake,) = mistakes(scenario("target: mcp", more="pool: {processes: 2}\n"))
     assert mistake.endswith("pool: does not go with target mcp, whose server is one process: remove it")
+
+
+@pytest.mark.parametrize(
+    ("settings", "in_process", "watchable", "restartable", "clears_cache"),
+    [
+        (EmbeddedSettings(), True, True, True, True),
+        (McpSettings(), False, True, False, False),
+        (McpSettings(url=URL), False, False, False, False),
+    ],
+)
+def test_what_targets_offer(
+    settings: TargetSettings, in_process: bool, watchable: bool, restartable: bool, clears_cache: bool
+) -> None:
+    offered = (settings.in_process, settings.watchable, settings.restartable, settings.clears_cache)
+    assert offered == (in_process, watchable, restartable, clears_cache)
+    lacking = [need for need in Needs if need is not Needs.ANSWERS and need not in settings.lacks]
+    wanted = {
+        Needs.ENGINE: in_process,
+        Needs.PROCESS: watchable,
+        Needs.DATABASE: watchable,
+        Needs.FIELDS: restartable,
+        Needs.CACHE: clears_cache,
+    }
+    assert set(lacking) == {need for need, is_offered in wanted.items() if is_offered}
+    assert all(settings.lacks.values())
+
+
+def test_each_target_has_settings_steps_and_an_engine(make_plan: Callable[..., ExecutionPlan], tmp_path: Path) -> None:
+    assert list(TARGET_MODELS) == list(IN_PROCESS)
+    for name in TARGET_MODELS:
+        (operation,) = [each for each in ("status", "get_pet_status") if name in STEP_MODELS[each].targets]
+        plan = make_plan([operation], target=name, setup={"pets": 1})
+        assert type(make_target(plan, tmp_path / "d.db")).__module__ == f"perfcli.targets.{name}"
