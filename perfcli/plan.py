@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import chain
-from typing import Literal
+from typing import Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -16,6 +16,12 @@ from perfcli.operations import Step
 from perfcli.operations.base import StepSettings
 from perfcli.scenario.models import Phase, Scenario
 from perfcli.units import parse_duration_ns
+
+LONGEST_PASS_NS: Final = 5_000_000_000
+"""Costs are counted in passes after the load: no iteration of a pass begins later."""
+
+MOST_PASSES: Final = 4
+"""Of each phase, if memory is weighed: always as many, as engines that are compared must do the same."""
 
 _SEED_BITS = 32  # short enough to copy from a terminal by hand
 

@@ -14,7 +14,7 @@ from typing import Final
 
 from perfcli.agent.channel import Channel
 from perfcli.agent.inspection import EngineInspector
-from perfcli.agent.inspection.counting import LONGEST_PASS_NS, OPERATIONS, OPERATIONS_OF_A_PAIR
+from perfcli.agent.inspection.counting import OPERATIONS, OPERATIONS_OF_A_PAIR
 from perfcli.agent.outcomes import Outcomes
 from perfcli.agent.profiling import make_profiler
 from perfcli.agent.profiling.profiler import Profiler
@@ -31,7 +31,7 @@ from perfcli.executors.per_vu_iterations import for_each_vu
 from perfcli.operations.call import Call, begin_stream
 from perfcli.operations.own.binding import OwnVu
 from perfcli.operations.own.loading import load_files
-from perfcli.plan import ExecutionPlan, PlannedPhase
+from perfcli.plan import LONGEST_PASS_NS, ExecutionPlan, PlannedPhase
 from perfcli.recorder import Recorder
 from perfcli.scenario.canary_mode import may_share_pets
 from perfcli.targets.error_kinds import named

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from perfcli.commands.context import Context
 from perfcli.commands.options import RunOptions
-from perfcli.history.baseline import Baseline, baseline_file, read_baseline
-from perfcli.history.store import Store
 from perfcli.outputs import STDOUT, check_folder
 from perfcli.plan import ExecutionPlan
 from perfcli.pool.identity import EngineSource
@@ -20,6 +19,10 @@ from perfcli.report.summary import render_retry, render_run, render_verdict_line
 from perfcli.results import RunResult, save_results
 from perfcli.run import run_scenario
 from perfcli.run.retrying import run_with_retries
+
+if TYPE_CHECKING:
+    from perfcli.history.baseline import Baseline
+    from perfcli.history.store import Store
 
 
 def run(options: RunOptions, context: Context) -> int:
@@ -34,30 +37,39 @@ def run_plans(plans: Sequence[ExecutionPlan], options: RunOptions, context: Cont
         UsageError: the results or the databases have no place to go, or there is no such baseline; told before
             anything runs.
     """
-    store = Store(options.store)
-    _check_files(options, store, context)
-    baseline = read_baseline(options.baseline, store) if options.baseline else None
+    baseline = _check_files(options, context)
     try:
-        return _Suite(plans, options, store, baseline, context).run()
+        return _Suite(plans, options, baseline, context).run()
     finally:
         context.outputs.list_written()
 
 
-def _check_files(options: RunOptions, store: Store, context: Context) -> None:
-    baseline = [baseline_file(options.baseline, store)] if options.baseline else []
-    kept = store.files() if options.files else []  # other runs' results: never replaced
-    context.will_write(options.files, beside=[*baseline, *kept], quiet=options.quiet)
+def _check_files(options: RunOptions, context: Context) -> Baseline | None:
+    """See that everything can be written; return the baseline, if one is asked for."""
+    kept = _store(options).files() if options.files else []  # other runs' results: never replaced
+    if options.baseline:
+        from perfcli.history.baseline import baseline_file, read_baseline
+
+        kept = [baseline_file(options.baseline, _store(options)), *kept]
+    context.will_write(options.files, beside=kept, quiet=options.quiet)
     if options.keep_database_in:
         check_folder(options.keep_database_in, "--keep-db")
     if options.save:
-        store.prepare()
+        _store(options).prepare()
+    return read_baseline(options.baseline, _store(options)) if options.baseline else None
+
+
+def _store(options: RunOptions) -> Store:
+    """The store of kept runs; most calls of `run` need none, and do not wait for its models."""
+    from perfcli.history.store import Store
+
+    return Store(options.store)
 
 
 @dataclass
 class _Suite:
     plans: Sequence[ExecutionPlan]
     options: RunOptions
-    store: Store
     baseline: Baseline | None
     context: Context
     results: list[RunResult] = field(default_factory=list)
@@ -111,7 +123,7 @@ class _Suite:
                 save_results(self.results, options.json_file)
         if options.save:
             with outputs.attempt(f"--save of run {len(self.results)}"):
-                outputs.wrote(self.store.add(newest))
+                outputs.wrote(_store(options).add(newest))
         if newest.kept_database:
             outputs.wrote(Path(newest.kept_database))
         elif options.keep_database_in:

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from rich.text import Text
 
 from perfcli import units
-from perfcli.history.kept_runs import History, KeptRun
 from perfcli.metrics.distribution import is_thin
 from perfcli.report.blocks import BAD, DOUBTFUL, GOOD, QUIET, Block, Code, Column, Facts, Line, Notes, Section, Table
 from perfcli.report.wording import (
@@ -31,6 +30,9 @@ from perfcli.report.wording import (
     version_cell,
 )
 from perfcli.results import TOTAL, BaselineComparison, OperationChange, RunResult
+
+if TYPE_CHECKING:
+    from perfcli.history.kept_runs import History, KeptRun
 
 _CHANGE_COLUMNS: Final = (
     Column("", "word"),

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from pkgutil import resolve_name
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from rich.console import Console
 
@@ -16,8 +16,10 @@ from perfcli.formats import FORMATS
 from perfcli.outputs import STDOUT, Outputs, check_outputs, write_document, write_text
 from perfcli.report.blocks import Document
 from perfcli.report.console import make_console, to_console
-from perfcli.report.reported import Reported
 from perfcli.streams import complain
+
+if TYPE_CHECKING:
+    from perfcli.report.reported import Reported
 
 ReportFiles = Mapping[str, Path]
 """Where each report goes, by its format; `-` is stdout."""

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from rich.console import Group, RenderableType
 from rich.text import Text
 
 from perfcli import units
-from perfcli.ab.result import AbResult
 from perfcli.errors import ExitCode, Verdict
 from perfcli.report.blocks import BAD, DOUBTFUL, QUIET, Column, Line, Section, Table
 from perfcli.report.console import to_console
@@ -20,6 +19,9 @@ from perfcli.report.run import outcome, run_document, verdict_line
 from perfcli.report.thresholds import limit_used, nearest_limit, subject
 from perfcli.report.wording import counted, figure, name, share, verdict_word
 from perfcli.results import RunResult
+
+if TYPE_CHECKING:
+    from perfcli.ab.result import AbResult
 
 _FAILED_FIRST: Final = (Verdict.FAIL, Verdict.ERROR, Verdict.INVALID, Verdict.INTERRUPTED, Verdict.PASS)
 _STATISTICS: Final = ("p50", "p95", "p99")

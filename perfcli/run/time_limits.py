@@ -5,8 +5,15 @@ from __future__ import annotations
 from math import inf
 from typing import Final
 
-from perfcli.agent.inspection.counting import LONGEST_PASS_NS, MOST_PASSES
-from perfcli.plan import ExecutionPlan, iteration_ns, silence_of_load_ns, silence_of_warm_up_ns, step_silence_ns
+from perfcli.plan import (
+    LONGEST_PASS_NS,
+    MOST_PASSES,
+    ExecutionPlan,
+    iteration_ns,
+    silence_of_load_ns,
+    silence_of_warm_up_ns,
+    step_silence_ns,
+)
 
 STOP_GRACE_S: Final = 5.0
 """From a Ctrl-C to the report: what the vus are doing then may end, nothing new begins."""

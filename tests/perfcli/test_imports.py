@@ -50,8 +50,10 @@ def test_help_imports_nothing_heavy(module: str) -> None:
     assert module not in imported_by("--help")
 
 
-@pytest.mark.parametrize("module", ["plotly", "mcp", "digipal"])
-def test_run_imports_no_engine_and_no_charts(module: str) -> None:
+@pytest.mark.parametrize(
+    "module", ["plotly", "mcp", "digipal", "perfcli.agent.session", "perfcli.ab.result", "perfcli.history.store"]
+)
+def test_run_imports_neither_an_engine_nor_charts_nor_other_runs(module: str) -> None:
     assert module not in imported_by("run", "pet_creation", "-q")
 
 

@@ -20,6 +20,7 @@ from typing import IO, Any, Final
 from perfcli.agent.inspection.sqlite_use import StatementCounter
 from perfcli.clock import RunningTime
 from perfcli.operations.call import Call
+from perfcli.plan import MOST_PASSES
 
 _CALLS: Final = ("fsync", "fdatasync", "syncfs", "sync")
 _CALL: Final = re.compile(rb"\b(?:" + "|".join(_CALLS).encode() + rb")\(")
@@ -96,12 +97,6 @@ OPERATIONS: Final = 200
 
 OPERATIONS_OF_A_PAIR: Final = 60
 """The same where two engines are compared, by many pairs; done MOST_PASSES times."""
-
-LONGEST_PASS_NS: Final = 5_000_000_000
-"""No iteration of a pass begins later."""
-
-MOST_PASSES: Final = 4
-"""Of each phase, where memory is weighed: always as many, as engines that are compared must do the same."""
 
 
 class Costs:

@@ -6,8 +6,9 @@ from collections.abc import Callable
 
 import pytest
 
-from perfcli.agent.inspection.counting import MOST_PASSES, Costs
+from perfcli.agent.inspection.counting import Costs
 from perfcli.operations.call import Call
+from perfcli.plan import MOST_PASSES
 
 pytestmark = pytest.mark.slow
 
