@@ -186,3 +186,15 @@ def test_the_schema_of_a_scenario_knows_its_own_operations() -> None:
     described = schema["$defs"]["Own_rename"]
     assert described["properties"]["length"]["description"] == "in letters"
     assert described["description"].startswith("Rename it.")
+
+
+def test_editors_do_not_suggest_long_forms_alone() -> None:
+    properties = [
+        (name, node)
+        for definition in [SCHEMA, *SCHEMA["$defs"].values()]
+        for name, node in definition.get("properties", {}).items()
+    ]
+    silent = {name for name, node in properties if node.get("doNotSuggest")}
+    assert silent == {"operation", "target"}
+    for definition in (SCHEMA, SCHEMA["$defs"]["VuStage"]):
+        assert not definition["properties"]["target"].get("doNotSuggest")
