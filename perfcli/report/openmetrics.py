@@ -14,7 +14,18 @@ from typing import Final, Literal
 
 from perfcli.ab.result import AbResult, Change, MetricComparison
 from perfcli.errors import Verdict
-from perfcli.figures import METRICS, STATISTICS, Metric, Spread, View, percentile_of, views
+from perfcli.figures import (
+    METRICS,
+    PER_OPERATION,
+    STATISTICS,
+    Metric,
+    Spread,
+    View,
+    counter_metrics,
+    counters_of,
+    percentile_of,
+    views,
+)
 from perfcli.report.reported import Reported
 from perfcli.report.wording import without_surrogates
 from perfcli.results import RunResult, ThresholdResult
@@ -101,6 +112,22 @@ def _outcomes(result: RunResult) -> Samples:
     for operation in result.operations:
         yield from _counted(operation.ok, operation=operation.name, outcome="ok")
         yield from _counted(operation.failed, operation=operation.name, outcome="failed")
+
+
+def _by_counter(suffix: str) -> Callable[[RunResult], Samples]:
+    """The sums of counters, or with a suffix their means, of the run and of each phase."""
+
+    def samples(result: RunResult) -> Samples:
+        counters = counters_of(result)
+        metrics = counter_metrics(counters)
+        for name, unit in counters.items():
+            metric = metrics[name + suffix]
+            for view, labels in _views(metric, result):
+                value = metric.value(view)
+                known = None if value is None else _in_base_unit(metric.unit, value)
+                yield from _known(known, **labels, counter=name, unit=unit)
+
+    return samples
 
 
 def _views(metric: Metric, result: RunResult) -> Iterator[tuple[View, Labels]]:
@@ -206,6 +233,14 @@ FAMILIES: Final = (
     Family("exit_code", "gauge", "", "The exit code that the run gives", lambda run: _known(run.exit_code)),
     Family("operations", "counter", "", "Operations by their outcome", _outcomes),
     *(family for metric in METRICS.values() for family in families_of(metric)),
+    Family("own_counter", "gauge", "", "What own operations counted in all, times in seconds", _by_counter("")),
+    Family(
+        "own_counter_per_operation",
+        "gauge",
+        "",
+        "What own operations counted, per successful operation, times in seconds",
+        _by_counter(PER_OPERATION),
+    ),
     Family(
         "threshold_passed",
         "gauge",

@@ -20,7 +20,7 @@ from perfcli.ab.result import AbResult, Change
 from perfcli.figures import METRICS, Scope, Spread, View, views
 from perfcli.report.openmetrics import FAMILIES, PREFIX, render_openmetrics
 from perfcli.report.wording import without_surrogates
-from perfcli.results import BaselineComparison, OperationChange, RunResult
+from perfcli.results import BaselineComparison, CounterResult, OperationChange, OperationResult, RunResult
 from perfcli.units import Unit
 
 
@@ -169,3 +169,20 @@ def test_names_come_out_as_they_are(
     assert set(values(told["exit_code"], "scenario")) == {written}
     assert set(values(told["throughput_per_second"], "operation")) == {"", written}
     assert set(values(told["threshold_passed"], "threshold")) == {written}
+
+
+def test_counters_of_own_operations_are_told_with_their_units(make_result: Callable[..., RunResult]) -> None:
+    counters = {
+        "letters": CounterResult(unit="count", sum=32, per_op=8),
+        "waited": CounterResult(unit="duration", sum=4e9, per_op=1e9),
+    }
+    own = OperationResult(name="rename", ok=4, failed=0, counters=counters)
+    told = families(make_result(operations=[own], total=own, phases=[]))
+    labels = [
+        (s.labels["operation"], s.labels["counter"], s.value)
+        for s in told["own_counter"].samples
+        if "operation" in s.labels
+    ]
+    assert labels == [("rename", "letters", 32), ("rename", "waited", 4)]
+    assert values(told["own_counter_per_operation"], "counter") == {"letters": 8, "waited": 1}
+    assert values(told["own_counter"], "unit") == {"count": 32, "duration": 4}

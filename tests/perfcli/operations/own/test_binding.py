@@ -333,3 +333,16 @@ def test_a_context_is_fresh_in_each_call(tmp_path: Path) -> None:
     assert isinstance(first, Context)
     assert first is not second
     assert (first.user, second.user) == ("user-0", "user-1")
+
+
+@pytest.mark.parametrize(
+    "body", ["time.sleep(0)\n    with ctx.timed():\n        time.sleep(0.002)", "time.sleep(0.002)\n    ctx.user"]
+)
+def test_a_slowdown_for_a_self_test_prolongs_the_timed_part(body: str) -> None:
+    def taken_ns(slowdown: float) -> int:
+        vu = Vu(f"def f(ctx: Context) -> None:\n    {body}", now_ns=time.perf_counter_ns, slowdown=slowdown)
+        assert vu.do() == ""
+        return vu.own.end_ns - vu.own.start_ns
+
+    # a sleep never takes less than it was asked for
+    assert taken_ns(4.0) >= 10_000_000
