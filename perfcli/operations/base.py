@@ -124,6 +124,8 @@ class StepSettings(BaseModel):
 
     targets: ClassVar[tuple[str, ...]] = ("embedded",)
     """The targets that offer it: for each of them it overrides `bind_…`."""
+    right_when: ClassVar[str] = ""
+    """Which answers count as right, as documents say it; empty for pauses."""
     needs_pet: ClassVar[bool] = True
     """Whether it acts on a pet that exists."""
     is_pause: ClassVar[bool] = False

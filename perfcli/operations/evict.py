@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from perfcli.operations.base import StepSettings
 
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 class Evict(StepSettings):
     """The pet leaves the engine's active cache, so that the next step finds it cold."""
 
+    right_when: ClassVar[str] = "it does not raise"
     operation: Literal["evict"] = "evict"
 
     def bind_embedded(self, vu: EmbeddedVu, place: int) -> Call:

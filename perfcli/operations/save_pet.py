@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import Field
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 class SavePet(StepSettings):
     """A pet, changed a little, into the database."""
 
+    right_when: ClassVar[str] = "the engine returns True"
     operation: Literal["save_pet"] = "save_pet"
     history: bool = Field(default=False, description="save a new interaction with it, which bears the same mark")
 

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 class Status(StepSettings):
     """The pet's state."""
 
+    right_when: ClassVar[str] = "the state has the expected user and id, and bears no canaries of two saves"
     reads: ClassVar[bool] = True
 
     operation: Literal["status"] = "status"
@@ -28,6 +29,7 @@ class GetPetStatus(StepSettings):
     """The pet's state, by its tool."""
 
     targets: ClassVar[tuple[str, ...]] = ("mcp",)
+    right_when: ClassVar[str] = "the state is there, and of this user and pet"
     operation: Literal["get_pet_status"] = "get_pet_status"
 
     def bind_mcp(self, vu: ToolVu, place: int) -> Call:

@@ -21,7 +21,7 @@ from perfcli.figures import METRICS, Metric
 from perfcli.history.baseline import BaselineList
 from perfcli.history.kept_runs import History
 from perfcli.history.trend import Trend
-from perfcli.operations import Context
+from perfcli.operations import STEP_MODELS, Context
 from perfcli.operations.own.syntax_tree import MEMBERS
 from perfcli.report.csv_series import COLUMNS, PAIR_COLUMNS
 from perfcli.report.openmetrics import FAMILIES, PREFIX
@@ -106,6 +106,11 @@ def _columns(columns: Mapping[str, str]) -> str:
     return table(("column", "meaning"), ([f"`{name}`", meaning] for name, meaning in columns.items()))
 
 
+def _answers() -> str:
+    rows = ([f"`{name}`", model.right_when] for name, model in STEP_MODELS.items() if model.right_when)
+    return table(("operation", "right when"), rows)
+
+
 def _exit_codes() -> str:
     return table(("code", "meaning"), ([str(code.value), code.meaning] for code in ExitCode))
 
@@ -170,6 +175,7 @@ def _type(field: Schema, every: Mapping[str, Schema]) -> str:
 
 PARTS: Final[Mapping[str, Callable[[], str]]] = {
     "metrics": metrics_table,
+    "answers": _answers,
     "families": _families,
     "context": _context,
     "columns": partial(_columns, COLUMNS),

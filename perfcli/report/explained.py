@@ -34,7 +34,6 @@ _REPORTED: Final = "the report says why"
 _KNOWN_OF: Final = {"run": "the whole run", "phase": "each phase", "operation": "each operation"}
 _REFERENCE: Final = "docs/scenario-reference.md"
 _OWN_REFERENCE: Final = "docs/scenarios.md#operations"
-_OWN_RIGHT: Final = "it returns, and none of its checks failed"
 
 
 def render_all() -> RenderableType:
@@ -163,7 +162,7 @@ def _of_operation(operation: str, model: type[StepSettings]) -> Iterator[tuple[s
         yield "threshold", f"{operation}.latency.p95 < 100ms; {operation}.success_rate >= 99%"
         counted = _counted(declared) if declared else {}
         yield "metrics", ", ".join([*counted, *(metric.name for metric in METRICS.values() if metric.per_operation)])
-        yield "right when", _OWN_RIGHT if declared else f"{_METHODOLOGY}#answers"
+        yield "right when", model.right_when
     yield from [("file", known_operations().places[operation])] if declared else []
     yield "more", _OWN_REFERENCE if declared else f"{_REFERENCE}#flow-{operation}"
 

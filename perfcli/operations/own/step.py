@@ -65,6 +65,7 @@ _ONLY_IN_PROCESS: Final = ("engine", "storage", "pet")
 class OwnStep(StepSettings):
     """A step of an own operation."""
 
+    right_when: ClassVar[str] = "it returns, and none of its checks failed"
     declared: ClassVar[DeclaredOperation]
 
     @property

@@ -101,3 +101,8 @@ def test_a_short_form_is_the_setting_it_stands_for() -> None:
     assert spread({"sleep": "50ms"}) == {"operation": "sleep", "duration": "50ms"}
     with pytest.raises(ValueError, match="sleep: 50ms"):
         spread("sleep")
+
+
+@pytest.mark.parametrize("each", every_step(), ids=lambda each: each.label)
+def test_each_step_says_which_answers_are_right(each: StepSettings) -> None:
+    assert bool(each.right_when) != each.is_pause
