@@ -22,6 +22,7 @@ class EngineClock:
 
     def __init__(self, *, is_shared: bool) -> None:
         self.is_shared = is_shared
+        self._is_known = is_shared
         self.offset_ns = 0
         """How far the engine process's clock is ahead of the tool's."""
         self.bound_ns = 0
@@ -36,6 +37,7 @@ class EngineClock:
         asked_ns, read_ns, answered_ns = min(readings, key=lambda reading: reading[2] - reading[0])
         self.bound_ns = -(-(answered_ns - asked_ns) // 2)
         self.offset_ns = read_ns - (asked_ns + answered_ns) // 2
+        self._is_known = True
 
     def there(self, at_ns: int) -> int:
         """A time of the tool, by the engine process's clock."""
@@ -52,5 +54,7 @@ class EngineClock:
         return replace(message, **{name: getattr(message, name) - self.offset_ns for name in times})
 
     def reading_here(self, reading: Reading | None) -> Reading | None:
-        """A reading whose times are the tool's."""
-        return reading and reading.earlier(self.offset_ns) if self.offset_ns else reading
+        """A reading whose times are the tool's; None as long as the offset is not known."""
+        if reading is None or not self._is_known:
+            return None
+        return reading.earlier(self.offset_ns) if self.offset_ns else reading
