@@ -19,6 +19,7 @@ from pydantic import (
 from perfcli.operations.available_actions import GetAvailableActions
 from perfcli.operations.base import StepSettings
 from perfcli.operations.care import ApplyCareAction, Care
+from perfcli.operations.clear_history import ClearHistory
 from perfcli.operations.create_pet import CreateNewPet, CreatePet
 from perfcli.operations.evict import Evict
 from perfcli.operations.interact import Interact, InteractWithPet
@@ -39,6 +40,7 @@ _AnyStep = (
     | Care
     | Status
     | Statistics
+    | ClearHistory
     | Evict
     | GetPetStatus
     | InteractWithPet

@@ -93,8 +93,8 @@ vus, max_duration, executor, iterations
 24:12: flow[5].sleep: 50 has no unit: write 50ms or 50s
 25:30: flow[6].create_pet.egg_types[0]: unknown value 'blu' (did you mean 'blue'?)
 26:5: flow[7]: unknown operation 'frobnicate': use one of create_pet, load_pet, save_pet, interact, care, status, \
-statistics, evict, get_pet_status, interact_with_pet, apply_care_action, create_new_pet, get_pet_statistics, \
-trigger_evolution, get_available_actions, sleep
+statistics, clear_history, evict, get_pet_status, interact_with_pet, apply_care_action, create_new_pet, \
+get_pet_statistics, trigger_evolution, get_available_actions, sleep
 27:4: flow[8]: has no value: write one, or remove it
 28:5: flow[9]: sleep needs its time: write sleep: 50ms
 29:14: flow[10].status.texts: does not go with status: use one of name, weight, only_if, timeout, operation

@@ -205,3 +205,13 @@ phases:
         "it has load_pet",
         "s.yaml:7:12: phases[1].name: two phases would be called 'a-4' (the other on line 6)",
     ]
+
+
+def test_it_does_not_go_with_growth_over_interactions(mistakes: Callable[..., list[str]]) -> None:
+    text = (
+        "name: x\nload: {executor: shared-iterations, iterations: 9}\nsetup: {pets: 1}\n"
+        "flow: [interact, clear_history]\ngrowth: {over: interactions}\n"
+    )
+    (mistake,) = mistakes(text)
+    assert "clear_history deletes the interactions that growth counts" in mistake
+    assert not mistakes(text.replace("over: interactions", "over: pets"))
