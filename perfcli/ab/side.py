@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 from perfcli.clock import RunningTime
+from perfcli.errors import UsageError
 from perfcli.judgement import Ending
 from perfcli.measurement.integrity import check_integrity
 from perfcli.measurement.ledger import Ledger
@@ -115,6 +116,7 @@ class Side:
 
         Raises:
             EngineProblem: the engine could not go on.
+            UsageError: own operations cannot be loaded on it.
             Interrupted: the comparison is being stopped.
         """
         while True:
@@ -126,7 +128,11 @@ class Side:
             if self._stopped():
                 raise Interrupted
             self.handle.bound_output()
-            self._client.listen(_TICK_S)
+            try:
+                self._client.listen(_TICK_S)
+            except UsageError as error:
+                which = "the base" if self.is_base else "the candidate"
+                raise UsageError(f"on {which}: {error.message}", hint=error.hint) from error
 
     def _take(self, message: Message) -> None:
         match message:
