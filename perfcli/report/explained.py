@@ -33,7 +33,7 @@ _ON_BUSY_MACHINE: Final = {
 _REPORTED: Final = "the report says why"
 _KNOWN_OF: Final = {"run": "the whole run", "phase": "each phase", "operation": "each operation"}
 _REFERENCE: Final = "docs/scenario-reference.md"
-_OWN_REFERENCE: Final = "docs/scenarios.md#operations"
+_OWN_REFERENCE: Final = "docs/operations.md"
 
 
 def render_all() -> RenderableType:

@@ -11,7 +11,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
 from perfcli.executors import EXECUTORS, LOAD_MODELS
-from perfcli.operations.base import NAME_PATTERN, StepSettings
+from perfcli.operations.base import NAME_PATTERN
 from perfcli.operations.own.step import known_operations
 from perfcli.scenario.models import Scenario
 from perfcli.scenario.node import Node
@@ -260,7 +260,7 @@ def _models_at(loc: Sequence[str | int]) -> list[type[BaseModel]]:
         if isinstance(part, int):
             continue
         if len(candidates) > 1:
-            own = known_operations().models.get(part) if issubclass(candidates[0], StepSettings) else None
+            own = known_operations().models.get(part) if "flow" in loc else None
             candidates = [own] if own else [model for model in candidates if _bears(model, part)]
         else:
             fields = [model.model_fields[part] for model in candidates if part in model.model_fields]
