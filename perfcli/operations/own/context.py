@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import math
 import string
 import sys
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from copy import copy, deepcopy
 from dataclasses import dataclass, field
+from enum import Enum
 from pathlib import Path
 from random import Random
 from typing import Any, Final, TypeVar, overload
@@ -20,6 +20,8 @@ MARK: Final = "__digipal_perf_counters__"
 _LETTERS: Final = string.ascii_lowercase
 _SECOND: Final = "a second ctx.timed() in one call"
 _LONGEST: Final = 120
+_LONGEST_TEXT: Final = 10_000  # a frame holds up to 2,048 of them
+_LARGEST: Final = 10**15
 _PLAIN: Final = (str, int, float, type(None))  # bool is an int
 
 
@@ -218,11 +220,12 @@ class Context:
         if name not in self._around.counters:
             known = ", ".join(self._around.counters) or "none"
             raise self.misuse(f"the counter {name!r:.60} is not declared in @operation(counters=…); declared: {known}")
-        if not isinstance(value, (int, float)) or not math.isfinite(value):
-            raise self.misuse(f"ctx.count({name!r:.60}) takes a number, not {value!r:.60}")
+        if not isinstance(value, (int, float)) or not abs(value) <= _LARGEST:
+            shown = repr(value) if isinstance(value, float) else type(value).__name__
+            raise self.misuse(f"ctx.count({name!r:.60}) takes a number up to 10^15, not {shown}")
         self.counts = {**self.counts, name: self.counts.get(name, 0) + value}
 
-    def wrote(self, **fields: str | float | None) -> None:
+    def wrote(self, **fields: str | float | Enum | None) -> None:
         """Report what the engine acknowledged to have stored in the user's pet; the run looks for it in the end."""
         if not fields:
             raise self.misuse("ctx.wrote() takes fields of the pet: ctx.wrote(name=pet.name)")
@@ -231,10 +234,11 @@ class Context:
                 raise self.misuse(f"ctx.wrote({name}=…): {reason}")
             if name not in self._around.fields:
                 raise self.misuse(f"ctx.wrote({name}=…): no such field; it takes {', '.join(self._around.fields)}")
-            if not isinstance(value, _PLAIN) or value != value:
-                raise self.misuse(f"ctx.wrote({name}=…) takes a text, a number or None, not {type(value).__name__}")
+            if wrong := _no_plain_value(value):
+                raise self.misuse(f"ctx.wrote({name}=…) takes a text, a number or None, not {wrong}")
         self._resolve_user()
-        self.written = {**self.written, **fields}
+        plain = {name: value.value if isinstance(value, Enum) else value for name, value in fields.items()}
+        self.written = {**self.written, **plain}
 
     def call_tool(self, tool: str, /, **arguments: Any) -> Awaitable[Any]:
         """Call a tool of the MCP server and return its structured answer; `await` it. An error it answers is raised."""
@@ -313,6 +317,16 @@ def _one_line(problem: object) -> str:
     """A text that can be the kind of a failure; the whole of it is not kept."""
     words = " ".join(str(problem).encode("utf-8", "backslashreplace").decode().split())
     return f"{words[:_LONGEST]}…" if len(words) > _LONGEST else words or "a check failed"
+
+
+def _no_plain_value(value: object) -> str:
+    """Why a value cannot be looked for; "" if it can."""
+    plain = value.value if isinstance(value, Enum) else value
+    if isinstance(plain, str) and len(plain) > _LONGEST_TEXT:
+        return f"one of {len(plain):,} characters: at most {_LONGEST_TEXT:,}"
+    if isinstance(plain, (int, float)) and not abs(plain) <= _LARGEST:
+        return "one beyond 10^15"
+    return "" if isinstance(plain, _PLAIN) else type(plain).__name__
 
 
 def _private(pet: Any) -> Any:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from enum import Enum
 from itertools import count
 from pathlib import Path
 from random import Random
@@ -21,6 +22,10 @@ class Pet:
     name: str = "Digi"
     conversation_history: list[str] = field(default_factory=list)
     personality_traits: dict[str, float] = field(default_factory=dict)
+
+
+class Stage(Enum):
+    BABY = "baby"
 
 
 @dataclass
@@ -199,9 +204,9 @@ def test_counts_add_up(ctx: Context) -> None:
     assert ctx.counts == {"letters": 4.5}
 
 
-@pytest.mark.parametrize("value", ["3", None, float("nan"), float("inf"), [1]])
+@pytest.mark.parametrize("value", ["3", None, float("nan"), float("inf"), [1], 10**400, -(10**16)])
 def test_only_numbers_count(ctx: Context, value: Any) -> None:
-    with pytest.raises(Misuse, match="takes a number, not "):
+    with pytest.raises(Misuse, match=r"takes a number up to 10\^15, not \w+"):
         ctx.count("letters", value)
     assert ctx.counts == {}
 
@@ -212,13 +217,20 @@ def test_writes_hold_the_last_value(ctx: Context) -> None:
     assert ctx.written == {"name": "two", "hp": 3}
 
 
+def test_a_member_of_an_enum_is_written_as_its_value(ctx: Context) -> None:
+    ctx.wrote(name=Stage.BABY)
+    assert ctx.written == {"name": "baby"}
+
+
 @pytest.mark.parametrize(
     ("fields", "message"),
     [
         ({}, r"takes fields of the pet: ctx\.wrote\(name=pet\.name\)"),
         ({"title": "x"}, r"ctx\.wrote\(title=…\): no such field; it takes name, hp"),
         ({"name": ["x"]}, r"ctx\.wrote\(name=…\) takes a text, a number or None, not list"),
-        ({"hp": float("nan")}, r"ctx\.wrote\(hp=…\) takes a text, a number or None, not float"),
+        ({"hp": float("nan")}, r"ctx\.wrote\(hp=…\) takes a text, a number or None, not one beyond 10\^15"),
+        ({"hp": 10**5000}, r"ctx\.wrote\(hp=…\) takes a text, a number or None, not one beyond 10\^15"),
+        ({"name": "x" * 10_001}, r"takes a text, a number or None, not one of 10,001 characters: at most 10,000"),
     ],
 )
 def test_other_writes_are_refused_whole(ctx: Context, fields: dict[str, Any], message: str) -> None:

@@ -55,6 +55,11 @@ def rename_and_fail(ctx: Context) -> None:
     raise ValueError("no")
 
 @operation
+def talk(ctx: Context) -> None:
+    ctx.engine.process_interaction(ctx.user, "good job")
+    ctx.engine.apply_care_action(ctx.user, "meat")
+
+@operation
 def forget(ctx: Context) -> None:
     "Claim what was never stored."
     ctx.wrote(name=ctx.text())
@@ -155,6 +160,13 @@ def test_vus_that_share_a_pet_accuse_nobody(plan: Made, tmp_path: Path) -> None:
         made.iterate(1)
     found = closed(made)
     assert (found.lost, found.saves.checked) == (0, 2)
+
+
+def test_what_a_function_says_is_not_counted_as_stored_twice(plan: Made, tmp_path: Path) -> None:
+    made = driven(plan("[interact: {texts: [good job]}, talk]"), tmp_path)
+    found = closed(made)
+    assert (found.lost, found.duplicates, found.examples) == (0, 0, [])
+    assert made.ledger.cared() == {}
 
 
 def test_the_same_seed_writes_the_same(plan: Made, tmp_path: Path) -> None:
