@@ -65,7 +65,7 @@ class PlannedPhase:
 class Slices(BaseModel):
     """That the tool says when vus work and for how many iterations, as two engines take turns on the same CPUs."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(defer_build=True, extra="forbid", frozen=True)
 
     slowdown: float = Field(default=0.0, ge=0, description="planted: each call takes longer by this share of its time")
 
@@ -73,7 +73,7 @@ class Slices(BaseModel):
 class Profiling(BaseModel):
     """That the run is a profile's: its figures are no measurement."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(defer_build=True, extra="forbid", frozen=True)
 
     by: Literal["nothing", "cpu", "memory", "sql", "locks"] = Field(description="nothing: a run to hold others against")
     longest_ns: int = Field(gt=0, description="iterations begin for so long at most, all waves together")
@@ -82,7 +82,7 @@ class Profiling(BaseModel):
 class ExecutionPlan(BaseModel):
     """What a run needs to know; travels to the engine process as JSON."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(defer_build=True, extra="forbid", frozen=True)
 
     scenario: Scenario
     seed: int = Field(ge=0, lt=2**63)
@@ -156,7 +156,7 @@ class ExecutionPlan(BaseModel):
 
 def plan_run(scenario: Scenario, seed: int | None = None) -> ExecutionPlan:
     """The plan of one run; a seed is drawn where none is given."""
-    return ExecutionPlan(scenario=scenario, seed=secrets.randbits(_SEED_BITS) if seed is None else seed)
+    return ExecutionPlan.model_construct(scenario=scenario, seed=secrets.randbits(_SEED_BITS) if seed is None else seed)
 
 
 def _planned(scenario: Scenario) -> Iterator[PlannedPhase]:

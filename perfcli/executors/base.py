@@ -111,7 +111,7 @@ WHOLE: Final = Share(0, 1)
 class LoadSettings(BaseModel):
     """The settings that every executor takes, and what can be asked of any load."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+    model_config = ConfigDict(defer_build=True, extra="forbid", frozen=True, strict=True)
 
     think_time: ThinkTime = Field(default="0s", validate_default=True, description="pause of a vu after each iteration")
     warmup: DurationText = Field(default="0s", description="time the flow runs first, its samples discarded")

@@ -87,7 +87,7 @@ _MOST_SHOWN: Final = 8
 class Stage(BaseModel):
     """What stages of any ramp share."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+    model_config = ConfigDict(defer_build=True, extra="forbid", frozen=True, strict=True)
 
     duration: DurationText = Field(description="how long it takes; 0s changes at once")
 

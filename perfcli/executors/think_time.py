@@ -23,7 +23,7 @@ _FARTHEST_DRAW: Final = math.sqrt(2 * 53 * math.log(2))
 class Thinking(BaseModel):
     """What any think time can tell."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+    model_config = ConfigDict(defer_build=True, extra="forbid", frozen=True, strict=True)
 
     @property
     @abstractmethod
@@ -107,7 +107,7 @@ class UniformThinking(Thinking):
 class NormalSpread(BaseModel):
     """The settings of normal pauses."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+    model_config = ConfigDict(defer_build=True, extra="forbid", frozen=True, strict=True)
 
     mean: DurationText = Field(description="the middle of the pauses")
     stddev: DurationText = Field(description="their standard deviation")

@@ -120,7 +120,7 @@ class StepSettings(BaseModel):
     facts below that differ; nothing outside this room asks which operation a step is.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+    model_config = ConfigDict(defer_build=True, extra="forbid", frozen=True, strict=True)
 
     targets: ClassVar[tuple[str, ...]] = ("embedded",)
     """The targets that offer it: for each of them it overrides `bind_…`."""

@@ -46,7 +46,7 @@ OWN_EXIT_CODES: Final = (10, 125)
 
 
 class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+    model_config = ConfigDict(defer_build=True, extra="forbid", frozen=True, strict=True)
 
 
 def _not_empty(value: Any, info: ValidationInfo) -> Any:
@@ -269,7 +269,8 @@ class Scenario(_Section):
     @property
     def phases_to_run(self) -> list[Phase]:
         """What runs, each with its flow and users and a single number of vus; a plain `load` is the phase "load"."""
-        written = self.phases or [Phase.model_validate({"name": "load", "load": self.load})]
+        load: Any = self.load  # there is one if there are no phases
+        written = self.phases or [Phase.model_construct(name="load", load=load)]
         return [
             each for phase in written for each in phase.spelt_out(flow=self.flow, users=self.users, growth=self.growth)
         ]

@@ -23,7 +23,7 @@ _ONLY_ANSWERS: Final = "of a server that runs already, only the answers are seen
 class TargetSettings(BaseModel):
     """What any target can be told, and its capabilities: what all other code asks it for."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+    model_config = ConfigDict(defer_build=True, extra="forbid", frozen=True, strict=True)
 
     restartable: ClassVar[bool] = False
     """Whether a new process can open the database, and answer about pets field by field."""

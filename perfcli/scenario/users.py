@@ -18,7 +18,7 @@ _STEEPEST: Final = 10  # the second user would be chosen once in a thousand time
 class Zipf(BaseModel):
     """The k-th user is chosen with a probability in proportion to 1 / k**zipf: a few are asked for most of the time."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(defer_build=True, extra="forbid", frozen=True)
 
     zipf: float = Field(gt=0, le=_STEEPEST, description="the exponent: more than 0, and 10 at most")
 

@@ -33,7 +33,7 @@ class OperationFileError(ValueError):
 
 
 class _Declaration(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(defer_build=True, extra="forbid", frozen=True)
 
     name: str
     line: int = Field(description="where its name stands, from 1")
@@ -79,7 +79,7 @@ class DeclaredOperation(_Declaration):
 class OperationFile(BaseModel):
     """A source with its operations. The copy in the plan is the one that runs, whatever the file holds by then."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(defer_build=True, extra="forbid", frozen=True)
 
     shown: str = Field(description="as the scenario writes it: my_operations.py, package.module")
     path: str = Field(description="where it was read; part of no digest")
