@@ -101,12 +101,12 @@ METRICS = (
         scope=Scope.PHASE,
         of=lambda view: view.part.torn_reads,
         meaning="reads of a pet or a history in a state that was never saved",
-        computed="each save writes one mark into three fields of a pet; a read that finds two of them, or one that was"
-        " never saved, is torn",
+        computed="each save writes one canary into three fields of a pet; a read that finds two of them, or one that"
+        " was never saved, is torn",
         example="torn_reads == 0",
         section="torn-reads",
         label="torn reads",
-        why_none="no pet is both saved with marks and read",
+        why_none="no pet is both saved with canaries and read",
         needs=Needs.ANSWERS,
         counts_up=True,
         at_end=False,

@@ -172,7 +172,7 @@ class Part(Record):
     schedule_lag: LatencySummary | None = Field(
         default=None, description="from the time an iteration was due to its start, with an arrival rate"
     )
-    torn_reads: int | None = Field(default=None, description="null: no pet is both saved with marks and read")
+    torn_reads: int | None = Field(default=None, description="null: no pet is both saved with canaries and read")
     windows: dict[str, float | None] = Field(
         default={}, description="by threshold with `for` or `within`: the value that decides it, in its base unit"
     )

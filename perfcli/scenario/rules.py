@@ -209,7 +209,7 @@ def _pets(scenario: Scenario, root: Node) -> Iterator[Problem]:
 
 
 def _fields_written_twice(scenario: Scenario, root: Node) -> Iterator[Problem]:
-    """Own operations that write what saves write: the run could not tell which of them was lost."""
+    """Own operations that write what saves write: the run could not say which of them was lost."""
     flows = _running_flows(scenario)
     if not any(step.effects.saves_pet for flow in flows for step in flow.steps):
         return

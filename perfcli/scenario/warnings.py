@@ -93,7 +93,7 @@ def _never_torn(scenario: Scenario, phases: Sequence[Phase]) -> str:
         case CanaryMode.NONE:
             return "no step saves a pet of the set-up, so no read can tell"
         case CanaryMode.NOTES_ONLY:
-            return "vus that share pets also talk to them or care for them, so saves cannot mark them"
+            return "vus that share pets also talk to them or care for them, so saves leave no canaries in them"
     return ""
 
 

@@ -101,7 +101,7 @@ def test_what_nobody_looked_at_is_no_pass(run: Run) -> None:
     assert result.reasons == [
         "lost_writes == 0: no samples: no write of the load could be checked",
         "duplicate_writes == 0: no samples: the load wrote nothing, or not all answers are known",
-        "torn_reads == 0: no samples: no pet is both saved with marks and read",
+        "torn_reads == 0: no samples: no pet is both saved with canaries and read",
     ]
 
 

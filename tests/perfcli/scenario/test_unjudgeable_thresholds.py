@@ -101,7 +101,7 @@ TIRING = "{care: {actions: [play], accept_refusal: true}}"
         (
             "torn_reads == 0",
             "[save_pet, load_pet, interact]",
-            "vus that share pets also talk to them or care for them, so saves cannot mark them",
+            "vus that share pets also talk to them or care for them, so saves leave no canaries in them",
         ),
         (
             "lost_writes == 0",
