@@ -26,14 +26,12 @@ from digipal.mcp.http import HttpListener
 from digipal.mcp.server import MCPServer
 from digipal.storage import StorageManager
 from perfcli.errors import PerfError, UsageError, Verdict
-from perfcli.operations.digipal_data import PetRef
 from perfcli.operations.own.binding import OwnVu
 from perfcli.operations.own.journal import Journal
 from perfcli.plan import ExecutionPlan
 from perfcli.run import run_scenario
 from perfcli.scenario.target import McpSettings
 from perfcli.targets import make_target
-from perfcli.targets import tool_checks as checks
 from perfcli.targets.error_kinds import kind_of
 from perfcli.targets.mcp import HttpServer, McpTarget, ToolError
 from perfcli.targets.mcp_sessions import LostCall, Sessions
@@ -332,58 +330,6 @@ class TestFailures:
         assert len(users) == 2
 
 
-PET = PetRef("u", "p")
-RIGHT = {"user_id": "u", "id": "p", "attributes": {"hp": 1}}
-SAID = {"user_id": "u", "user_input": "hi", "response": "Hello!", "success": True, "result": "success"}
-
-
-class TestChecks:
-    """Answers are checked, not only timed."""
-
-    @pytest.mark.parametrize(
-        ("problem", "expected"),
-        [
-            (checks.status(PET, RIGHT), ""),
-            (checks.status(PET, {}), "wrong answer: no state"),
-            (checks.status(PET, {**RIGHT, "user_id": "v"}), "wrong answer: another user's pet"),
-            (checks.status(PET, {**RIGHT, "id": "q"}), "wrong answer: another pet"),
-            (checks.statistics(PET, {"basic_info": {"id": "p"}}), ""),
-            (checks.statistics(PET, {"basic_info": {"id": "q"}}), "wrong answer: another pet"),
-            (checks.statistics(PET, {}), "wrong answer: no statistics"),
-            (checks.actions(PET, {"user_id": "u", "actions": ["meat"]}), ""),
-            (checks.actions(PET, {"user_id": "u", "actions": []}), "wrong answer: no actions"),
-            (checks.evolution(PET, {"user_id": "u", "old_stage": "egg", "new_stage": "baby"}), ""),
-            (checks.evolution(PET, {"user_id": "u"}), "wrong answer: no stages"),
-            (checks.evolution(PET, {}), "wrong answer: another user's pet"),
-            (checks.created("u", "red", RIGHT | {"egg_type": "red"}), ""),
-            (
-                checks.created("u", "red", {"id": "p", "user_id": "u", "egg_type": "blue"}),
-                "wrong answer: another egg type",
-            ),
-            (checks.created("u", "red", {"user_id": "u"}), "wrong answer: no pet"),
-        ],
-    )
-    def test_right_or_not(self, problem: str, expected: str) -> None:
-        assert problem == expected
-
-    @pytest.mark.parametrize(
-        ("changed", "expected"),
-        [
-            ({}, ""),
-            ({"user_id": "v"}, "wrong answer: another user's pet"),
-            ({"user_input": "ho"}, "wrong answer: an interaction about something else"),
-            ({"response": ""}, "wrong answer: an empty response"),
-            ({"success": False, "result": "failure"}, "refused: failure"),
-        ],
-    )
-    def test_interactions(self, changed: dict[str, Any], expected: str) -> None:
-        answer = {**SAID, **changed}
-        assert checks.interaction("u", "hi", "user_input", answer, accept_refusal=False) == expected
-
-    def test_a_refusal_can_be_right(self) -> None:
-        refused = {**SAID, "success": False}
-        assert checks.interaction("u", "hi", "user_input", refused, accept_refusal=True) == ""
-
-    def test_kinds_leave_out_what_varies(self) -> None:
-        first, second = (kind_of(f"No DigiPal found for user 'user-{n}': pet 0{n}a1b2c3d4\nmore") for n in (1, 2))
-        assert first == second == "No DigiPal found for user …: pet …"
+def test_kinds_leave_out_what_varies() -> None:
+    first, second = (kind_of(f"No DigiPal found for user 'user-{n}': pet 0{n}a1b2c3d4\nmore") for n in (1, 2))
+    assert first == second == "No DigiPal found for user …: pet …"
