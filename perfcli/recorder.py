@@ -151,28 +151,23 @@ class Recorder:
         self._interval_ns = max(_SOONEST_FLUSH_NS, min(FLUSH_INTERVAL_NS, _FLUSH_PER_VU_NS * vus))
         self.used = 0
         self.failures: dict[int, int] = {}
-        self.flush_at_ns = 0
-        self._measured = False
-        self._open = False
+        self.shown = _empty()
+        """What reads of pets that are saved saw; its vu's calls append it."""
+        self.journal = Journal()
+        """What own operations report beside their times."""
+        self.begin(measured=False, now_ns=0)
+
+    def begin(self, *, measured: bool, now_ns: int, is_open: bool = False) -> None:
+        """A phase begins: samples from now on are measured, or discarded as warm-up."""
+        self._measured = measured
+        self._open = is_open
+        self.flush_at_ns = now_ns + self._interval_ns
         self.due_ns = 0
         """In an open model, when the next sample was to start; 0 for as soon as possible. Each sample resets it."""
         self.record = self._recording()
         """Stores one sample that is OK: (packed draw, start, end); made anew for each phase."""
         self.iterations = 0
         """Iterations completed in this phase; its vu counts them."""
-        self.shown = _empty()
-        """What reads of pets that are saved saw; its vu's calls append it."""
-        self.journal = Journal()
-        """What own operations report beside their times."""
-
-    def begin(self, *, measured: bool, now_ns: int, is_open: bool = False) -> None:
-        """A phase begins: samples from now on are measured, or discarded as warm-up."""
-        self._measured = measured
-        self._open = is_open
-        self.due_ns = 0
-        self.record = self._recording()
-        self.iterations = 0
-        self.flush_at_ns = now_ns + self._interval_ns
 
     def _recording(self) -> Callable[[int, int, int], None]:
         """What stores one sample that is OK: (packed draw, start, end)."""

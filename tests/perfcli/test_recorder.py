@@ -45,6 +45,13 @@ def test_a_frame_survives_its_way(frame: Frame) -> None:
     assert frame.size_bytes == len(data)
 
 
+def test_bytes_too_many_or_too_few_are_no_frame() -> None:
+    data = encode_frame(Frame(0, True, 2, array("q", [1, 2]), array("q", [3, 4]), array("q", [5, 6])))
+    for wrong in (data[:-8], data + bytes(8)):
+        with pytest.raises(ValueError, match=rf"{len(wrong)} bytes are no frame of 2 samples"):
+            decode_frame(wrong)
+
+
 def test_what_reads_saw_goes_with_the_frame_that_holds_them() -> None:
     sent: list[Frame] = []
     recorder = Recorder(7, 1, sent.append)
@@ -123,6 +130,16 @@ def test_samples_do_not_wait_for_a_full_buffer(vus: int, interval_ns: int) -> No
     assert sent == []
     recorder.record(2, 0, 1_000 + interval_ns)
     assert [list(frame.draws) for frame in sent] == [[1, 2]]
+
+
+@pytest.mark.parametrize("vus", [1, 100])
+def test_a_vu_is_overdue_that_has_sent_nothing_for_as_long_as_all_may_wait(vus: int) -> None:
+    recorder = Recorder(0, vus, lambda frame: None)
+    recorder.begin(measured=True, now_ns=1_000)
+    for sent_ns in (1_000, 7_000):
+        assert not recorder.is_overdue(sent_ns + FLUSH_INTERVAL_NS - 1)
+        assert recorder.is_overdue(sent_ns + FLUSH_INTERVAL_NS)
+        recorder.flush(7_000)
 
 
 def test_the_reference_kernel_travels_with_the_samples() -> None:

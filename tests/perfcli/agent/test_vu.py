@@ -357,6 +357,21 @@ def test_what_is_recorded_does_not_wait_as_long_as_the_vu(make_bench: Any, call:
     assert bench.samples[1][2] == 10**9 + 100
 
 
+def test_a_long_pause_is_no_longer_for_what_is_sent_in_it(make_bench: Any, call: Any) -> None:
+    bench = make_bench([{"sleep": "1s"}, "status"], None, call(100))
+    send, clock = bench.frames.append, bench.clock
+
+    def send_slowly(frame: Frame) -> None:
+        clock.at_ns += 5_000
+        send(frame)
+
+    bench.user.recorder = Recorder(0, 1, send_slowly)
+    bench.recorder = bench.user.recorder
+    bench.run(2)
+    # after the first operation, what has grown old is sent too: that is no part of the pause
+    assert [start for *_, start, _ in bench.samples] == [10**9, 10**9 + 100 + 5_000 + 10**9]
+
+
 def test_a_vu_that_takes_short_pauses_sends_what_grows_old(make_bench: Any, call: Any) -> None:
     bench = make_bench([{"sleep": "100ms"}, "status"], None, call(1, does=[""]))
     bench.recorder.begin(measured=True, now_ns=ORIGIN_NS)
