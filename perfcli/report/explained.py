@@ -12,7 +12,7 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from perfcli.errors import UsageError
-from perfcli.figures import METRICS, STATISTICS, Metric, counter_metrics, is_statistic
+from perfcli.figures import METRICS, PER_OPERATION, STATISTICS, Metric, counter_metrics, is_statistic
 from perfcli.operations import STEP_MODELS, step_models
 from perfcli.operations.base import StepSettings
 from perfcli.operations.own.declared import DeclaredOperation
@@ -25,6 +25,7 @@ from perfcli.thresholds import did_you_mean
 from perfcli.units import format_quantity
 
 _METHODOLOGY: Final = "docs/methodology.md"
+_OWN_OPERATIONS: Final = "docs/operations.md"
 _ON_BUSY_MACHINE: Final = {
     "no": "judged",
     "yes": "not judged if other processes starved the run",
@@ -121,11 +122,22 @@ def _of_metric(metric: Metric) -> Iterator[tuple[str, str]]:
     if metric.per_phase:
         yield "", "of one phase, in the thresholds of that phase"
     yield "trend", f"digipal-perf trend SCENARIO --metric {asked}{' [--phase NAME]' * metric.per_phase}"
-    yield "OpenMetrics", ", ".join(PREFIX + family.name for family in families_of(metric))
+    is_counter = metric.name not in METRICS
+    yield "OpenMetrics", _counter_family(metric) if is_counter else ", ".join(_families(metric))
     if metric.at_end:
         yield "meanwhile", "unknown to the live view and abort_on_fail until the load is over"
     yield "in reports", f"{metric.label} ({metric.group})"
-    yield "more", f"{_METHODOLOGY}#{metric.section}"
+    yield "more", f"{_OWN_OPERATIONS if is_counter else _METHODOLOGY}#{metric.section}"
+
+
+def _families(metric: Metric) -> Iterator[str]:
+    return (PREFIX + family.name for family in families_of(metric))
+
+
+def _counter_family(metric: Metric) -> str:
+    counter = metric.name.removesuffix(PER_OPERATION)
+    family = "own_counter" if counter == metric.name else "own_counter_per_operation"
+    return f'{PREFIX}{family}{{counter="{counter}"}}'
 
 
 def _range(metric: Metric) -> str:

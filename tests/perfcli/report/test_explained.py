@@ -116,3 +116,10 @@ def test_a_statistic_alone_is_told_where_it_belongs(statistic: str) -> None:
 def test_without_a_name_each_has_a_line() -> None:
     lines = explained().splitlines()
     assert [line.split()[0] for line in lines if line.startswith("  ")] == [*METRICS, *STEP_MODELS]
+
+
+def test_a_counter_of_an_own_operation_says_where_it_is_exported_and_explained() -> None:
+    text = explained("--scenario", "backup_and_restore", "back_up.backup_bytes_per_op")
+    assert 'digipal_perf_own_counter_per_operation{counter="backup_bytes"}' in text
+    assert "docs/operations.md#counters" in text
+    assert "counters" in anchors("operations.md")
