@@ -138,7 +138,7 @@ class _Run:
 
     def identity(self, started_at: datetime) -> Identity:
         """Which engine ran; a server that ran before is none of the engines at hand."""
-        url = getattr(self._measurement.plan.scenario.target, "url", None)
+        url = self._measurement.plan.scenario.target.running_at
         version = self._measurement.engine_version
         engine = None if url else self._engine
         return Identity(

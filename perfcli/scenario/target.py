@@ -44,7 +44,12 @@ class TargetSettings(BaseModel):
     @property
     def watchable(self) -> bool:
         """Whether each run has an engine of its own, to set up, to watch, and to look into the database of."""
-        return True
+        return not self.running_at
+
+    @property
+    def running_at(self) -> str:
+        """The URL of a server that runs already; empty if the run starts its engine."""
+        return ""
 
     @property
     def lacks(self) -> Mapping[Needs, str]:
@@ -108,9 +113,9 @@ class McpSettings(TargetSettings):
     )
 
     @property
-    def watchable(self) -> bool:
-        """Unless there is a URL."""
-        return not self.url
+    def running_at(self) -> str:
+        """The URL in the file."""
+        return self.url or ""
 
     @property
     def useless_keys(self) -> Sequence[KeyPath]:

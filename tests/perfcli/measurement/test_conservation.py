@@ -12,10 +12,9 @@ from typing import Any
 
 import pytest
 
-from digipal.core.attribute_engine import AttributeEngine
 from perfcli.measurement.conservation import Balance, CareCounts, Conservation
 from perfcli.measurement.integrity import check_integrity
-from perfcli.operations.digipal_data import GAINS, GROWING, NEEDS_ENERGY
+from perfcli.operations.digipal_data import GROWING
 from perfcli.plan import ExecutionPlan
 from perfcli.pool.database import DatabaseFile
 from tests.perfcli.faulty import forgets_updates
@@ -75,14 +74,6 @@ def balance(books: Books, before: Path, store: Callable[..., Path], after: dict[
     conservation.begin(DatabaseFile(before))
     books.entries.setdefault("user-0", {})["fish"] = CareCounts(10, 2)
     return conservation.verify(DatabaseFile(store(**after)))
-
-
-def test_the_table_is_that_of_the_engine() -> None:
-    actions = AttributeEngine().get_all_care_actions()
-    for name, action in actions.items():
-        added = {m.attribute.value: m.change for m in action.attribute_modifiers if m.attribute.value in GROWING}
-        assert added == GAINS.get(name, {}), name
-    assert {name for name, action in actions.items() if action.energy_cost > 0} == NEEDS_ENERGY
 
 
 @pytest.mark.parametrize(

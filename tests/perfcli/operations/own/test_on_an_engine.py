@@ -112,7 +112,7 @@ def test_a_write_that_an_engine_only_acknowledged_is_lost(
     made = drive_with(monkeypatch, lying, plan("[rename]"), tmp_path / "digipal.db")
     made.iterate(times=20)
     found = closed(made)
-    assert found.lost == 3
+    assert (found.lost, found.duplicates) == (3, 0)
     assert all("acknowledged, 'DigiPal' stored" in example for example in found.examples)
 
 
