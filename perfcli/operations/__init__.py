@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import lru_cache
-from typing import Annotated, Any, Final, Union, get_args
+from typing import TYPE_CHECKING, Annotated, Any, Final, Union, get_args
 
 from pydantic import (
     BaseModel,
@@ -24,13 +24,15 @@ from perfcli.operations.create_pet import CreateNewPet, CreatePet
 from perfcli.operations.evict import Evict
 from perfcli.operations.interact import Interact, InteractWithPet
 from perfcli.operations.load_pet import LoadPet
-from perfcli.operations.own.context import Context, operation
 from perfcli.operations.own.step import OwnStep, known_operations
 from perfcli.operations.save_pet import SavePet
 from perfcli.operations.sleep import Sleep
 from perfcli.operations.statistics import GetPetStatistics, Statistics
 from perfcli.operations.status import GetPetStatus, Status
 from perfcli.operations.trigger_evolution import TriggerEvolution
+
+if TYPE_CHECKING:
+    from perfcli.operations.own.context import Context, operation
 
 _AnyStep = (
     CreatePet
@@ -51,6 +53,16 @@ _AnyStep = (
     | GetAvailableActions
     | Sleep
 )
+
+
+def __getattr__(name: str) -> Any:
+    """What files of own operations import from here; commands that execute none do not wait for it."""
+    if name not in ("Context", "operation"):
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from perfcli.operations.own import context
+
+    return getattr(context, name)
+
 
 STEP_MODELS: Final[dict[str, type[StepSettings]]] = {
     model.model_fields["operation"].default: model for model in get_args(_AnyStep)

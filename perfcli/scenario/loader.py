@@ -11,6 +11,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 from difflib import get_close_matches
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
@@ -25,12 +26,10 @@ from perfcli.scenario.library import read_text
 from perfcli.scenario.models import FROM_FILE, Scenario
 from perfcli.scenario.node import Node
 from perfcli.scenario.operation_files import KEY, OwnOperations, read_operation_files
-from perfcli.scenario.overrides import Override, apply_overrides
 from perfcli.scenario.problems import KeyPath, Location, Problem, ScenarioFileError, first_problems, in_order, shown
 from perfcli.scenario.pydantic_errors import is_missing, names_no_model, problems_of, take_as_text
 from perfcli.scenario.rules import rule_problems
 from perfcli.scenario.variables import put_in_variables, unused_variables, with_bases
-from perfcli.scenario.warnings import warnings
 from perfcli.thresholds import did_you_mean
 
 
@@ -71,6 +70,9 @@ def _nearest(value: object, known: Iterable[str]) -> str:
     return near[0] if near else ""
 
 
+if TYPE_CHECKING:
+    from perfcli.scenario.overrides import Override
+
 __all__ = ["Problem", "ScenarioFileError", "load_scenario", "load_scenarios", "warnings_of"]
 
 
@@ -89,6 +91,8 @@ def warnings_of(path: Path) -> list[Problem]:
     Raises:
         ScenarioFileError: with every mistake of the file.
     """
+    from perfcli.scenario.warnings import warnings
+
     return warnings(*_loaded(path, ()))
 
 
@@ -96,7 +100,10 @@ def _loaded(path: Path, overrides: Sequence[Override]) -> tuple[Scenario, Node]:
     root, problems = _read(path)
     root, mistakes, is_whole = with_bases(root)
     problems += mistakes
-    problems += apply_overrides(root, overrides)
+    if overrides:
+        from perfcli.scenario.overrides import apply_overrides
+
+        problems += apply_overrides(root, overrides)
     problems += unused_variables(root) if is_whole else []
     mistakes, holes = put_in_variables(root, os.environ)
     problems += mistakes

@@ -21,7 +21,8 @@ print(code, *sys.modules, file=sys.stderr)
 ENGINES = ("digipal", "sqlite3", "psutil", "multiprocessing")
 RUNS = ("perfcli.run", "perfcli.measurement", "perfcli.pool")
 RESULTS = ("perfcli.results", "perfcli.ab", "perfcli.history", "perfcli.profiling", "perfcli.report.run")
-LATER = ("perfcli.agent", "perfcli.metrics.timeline", "perfcli.operations.binding", "plotly")
+BINDING = ("perfcli.operations.own.context", "perfcli.operations.binding")
+LATER = ("perfcli.agent", "perfcli.metrics.timeline", "plotly")
 
 
 @cache
@@ -34,10 +35,14 @@ def imported_by(*arguments: str) -> frozenset[str]:
     return frozenset(modules)
 
 
-@pytest.mark.parametrize("module", [*ENGINES, *RUNS, *RESULTS, *LATER])
+@pytest.mark.parametrize("module", [*ENGINES, *RUNS, *RESULTS, *BINDING, *LATER])
 @pytest.mark.parametrize("command", ["list", "validate scenarios/pet_creation.yaml", "plan pet_creation"])
 def test_what_runs_nothing_imports_nothing_that_runs(command: str, module: str) -> None:
     assert module not in imported_by(*command.split())
+
+
+def test_list_reads_neither_changes_nor_warnings() -> None:
+    assert not {"perfcli.scenario.overrides", "perfcli.scenario.warnings"} & imported_by("list")
 
 
 @pytest.mark.parametrize("module", ["rich", "perfcli.report"])
