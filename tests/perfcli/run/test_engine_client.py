@@ -1,0 +1,241 @@
+"""What the tool makes of an engine process by its messages, its silence and its end; nothing is started here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from perfcli.clock import RunningTime
+from perfcli.errors import UsageError
+from perfcli.judgement import Ending
+from perfcli.line import LINE_LOST
+from perfcli.plan import ExecutionPlan
+from perfcli.pool.engine_clock import EngineClock
+from perfcli.run.engine_client import EngineClient
+from perfcli.run.time_limits import TimeLimits
+from perfcli.wire import (
+    OWN_OPERATIONS,
+    Checkpoint,
+    ClockRead,
+    Done,
+    Failed,
+    Garbled,
+    Go,
+    LivesIn,
+    Message,
+    Opened,
+    ReadClock,
+    Stage,
+    Wave,
+)
+
+TO_BASELINE = [
+    Checkpoint("harness"),
+    Stage("open"),
+    Opened(""),
+    Checkpoint("opened"),
+    Stage("set-up"),
+    Checkpoint("set up"),
+    Checkpoint("baseline"),
+]
+
+
+class Engine:
+    """A handle of no process, and its line."""
+
+    def __init__(self) -> None:
+        self.line = self
+        self.clock = EngineClock(is_shared=True)
+        self.sent: list[Message] = []
+        self.code: int | None = None
+        self.stopped = self.is_deaf = False
+        self.noted = 0
+        self.lived_in: list[int | None] = []
+
+    def send(self, message: Message) -> None:
+        if self.is_deaf:
+            raise BrokenPipeError
+        self.sent.append(message)
+
+    def wait(self, timeout_s: float) -> int | None:
+        return self.code
+
+    def output(self) -> str:
+        return "printed"
+
+    def is_stopped(self) -> bool:
+        return self.stopped
+
+    def note_children(self) -> None:
+        self.noted += 1
+
+    def lives_in(self, process: int | None) -> None:
+        self.lived_in.append(process)
+
+
+class Bench:
+    def __init__(self, plan: ExecutionPlan) -> None:
+        self.engine: Any = Engine()
+        self.at_ns = 0
+        self.taken: list[Message] = []
+        running = RunningTime(lambda: self.at_ns)
+        self.client = EngineClient(self.engine, TimeLimits(plan), 0, self.taken.append, running)
+
+    def tell(self, *messages: Any) -> EngineClient:
+        for message in messages:
+            self.client.receive(message)
+            if self.client.waits_at:
+                self.client.go(0)
+        return self.client
+
+    def pass_s(self, seconds: float) -> None:
+        """Let time pass in which the tool runs: it looks at the clock ten times a second."""
+        for _ in range(round(seconds * 10)):
+            self.at_ns += 100_000_000
+            self.client.is_overdue  # noqa: B018
+
+
+@pytest.fixture
+def bench(make_plan: Callable[..., ExecutionPlan]) -> Bench:
+    return Bench(make_plan(["load_pet"], setup={"pets": 1}))
+
+
+def test_it_waits_at_a_checkpoint_until_it_may_go_on(bench: Bench) -> None:
+    bench.client.receive(Checkpoint("harness"))
+    assert (bench.client.waits_at, bench.engine.sent, bench.engine.noted) == ("harness", [], 1)
+    bench.pass_s(200)
+    assert not bench.client.is_overdue
+    bench.client.go(77)
+    assert (bench.client.waits_at, bench.engine.sent) == ("", [Go(77)])
+    assert bench.client.stage_lasted_s == 0
+
+
+def test_a_stage_that_lasts_too_long_is_a_hang(bench: Bench) -> None:
+    client = bench.tell(Checkpoint("harness"), Stage("open"))
+    bench.pass_s(60)
+    assert not client.is_overdue
+    assert client.stage_lasted_s == pytest.approx(60)
+    bench.pass_s(0.2)
+    assert client.is_overdue
+    client.give_up()
+    assert client.ending == Ending(error="the engine hangs: nothing was heard of it for 60.2 s while opening")
+    assert not client.is_overdue
+
+
+def test_silence_counts_from_the_last_message(bench: Bench) -> None:
+    client = bench.tell(*TO_BASELINE, Stage("measuring"))
+    bench.pass_s(10)
+    client.receive(Wave(0, 1))
+    bench.pass_s(5)
+    bench.engine.stopped = True
+    client.give_up()
+    stopped = "the engine was stopped from outside (SIGSTOP, Ctrl-Z or a debugger): nothing was heard of it for 5.00 s"
+    assert client.ending == Ending(disturbed=f"{stopped} while measuring")
+    client.receive(Wave(1, 1))
+    assert bench.taken == [Opened(""), Wave(0, 1)]  # after its end, nothing is taken in
+
+
+@pytest.mark.parametrize(
+    ("code", "how"),
+    [
+        (7, "exited with code 7"),
+        (0, "exited with code 0"),
+        (-9, "was killed by SIGKILL"),
+        (-40, "was killed by signal 40"),
+        (-99, "was killed by signal 99"),
+        (None, "closed the harness's line to the tool, which it did not open,"),
+        (LINE_LOST, "closed the harness's line to the tool, which it did not open,"),
+    ],
+)
+def test_the_end_of_the_line_says_how_the_process_ended(bench: Bench, code: int | None, how: str) -> None:
+    bench.engine.code = code
+    client = bench.tell(Checkpoint("harness"), Stage("open"), None)
+    assert client.ending == Ending(error=f"the engine process {how} while opening", details="printed")
+
+
+def test_a_death_while_measuring_may_cost_samples(bench: Bench) -> None:
+    bench.engine.code = 1
+    client = bench.tell(*TO_BASELINE, Stage("measuring"), None)
+    unsent = "; samples of its last 250 ms may be missing"
+    assert client.ending is not None
+    assert client.ending.error == f"the engine process exited with code 1 while measuring{unsent}"
+
+
+def test_a_process_that_has_ended_may_still_be_heard_for_a_tick(bench: Bench) -> None:
+    client = bench.tell(Checkpoint("harness"))
+    client.receive_nothing()
+    client.receive_nothing()
+    bench.engine.code = 3
+    client.receive_nothing()
+    assert client.ending is None
+    client.receive(Stage("open"))
+    client.receive_nothing()
+    assert client.ending is None
+    client.receive_nothing()
+    assert client.ending is not None
+    assert client.ending.error == "the engine process exited with code 3 while opening"
+
+
+def test_a_message_to_a_process_that_is_gone_ends_the_talk(bench: Bench) -> None:
+    bench.engine.code, bench.engine.is_deaf = -15, True
+    client = bench.tell(Checkpoint("harness"))
+    assert client.ending is not None
+    assert client.ending.error == "the engine process was killed by SIGTERM while starting"
+
+
+@pytest.mark.parametrize("garbage", [Garbled("noise"), Opened("")])
+def test_garbage_ends_the_talk(bench: Bench, garbage: Any) -> None:
+    client = bench.tell(Checkpoint("harness"), garbage)
+    assert client.ending is not None
+    assert client.ending.error.startswith("the engine process wrote garbage on the harness's line to the tool while")
+    assert "forks must neither return" in client.ending.details
+    assert bench.taken == []
+
+
+@pytest.mark.parametrize(
+    ("stage", "traceback", "ending"),
+    [
+        ("open", "T", Ending(setup_error="the engine's open failed: no", details="T")),
+        ("set-up", "", Ending(setup_error="the engine's set-up failed: no", details="printed")),
+        ("measuring", "T", Ending(error="the engine failed at measuring: no", details="T")),
+    ],
+)
+def test_a_failure_names_its_stage(bench: Bench, stage: str, traceback: str, ending: Ending) -> None:
+    assert bench.tell(Checkpoint("harness"), Failed(stage, "no", traceback)).ending == ending
+
+
+def test_a_file_of_own_operations_that_fails_is_a_mistake_of_its_user(bench: Bench) -> None:
+    with pytest.raises(UsageError, match="no such module") as caught:
+        bench.tell(Checkpoint("harness"), Failed(OWN_OPERATIONS, "no such module", "T"))
+    assert caught.value.hint == "T"
+
+
+def test_where_an_engine_lives_is_passed_on(bench: Bench) -> None:
+    bench.tell(Checkpoint("harness"), Stage("open"), LivesIn(42))
+    assert bench.engine.lived_in == [42]
+    assert bench.taken == [LivesIn(42)]
+
+
+def test_a_clock_that_is_not_shared_is_read_three_times_before_it_counts_as_waiting(bench: Bench) -> None:
+    bench.engine.clock = EngineClock(is_shared=False)
+    client = bench.client
+    client.receive(Checkpoint("harness"))
+    for asked in (1, 2, 3):
+        assert (client.waits_at, bench.engine.sent) == ("", [ReadClock()] * asked)
+        client.receive(ClockRead(10**18))
+    assert (client.waits_at, bench.engine.sent) == ("harness", [ReadClock()] * 3)
+    assert bench.engine.clock.offset_ns > 10**17
+    assert bench.taken == []
+
+
+def test_the_first_word_of_an_ending_is_the_last(bench: Bench) -> None:
+    client = bench.client
+    client.end(Ending())
+    client.end(Ending(error="later"))
+    bench.engine.code = 1
+    client.receive_nothing()
+    client.receive_nothing()
+    client.receive(Done())
+    assert client.ending == Ending()
