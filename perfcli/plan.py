@@ -23,6 +23,11 @@ LONGEST_PASS_NS: Final = 5_000_000_000
 MOST_PASSES: Final = 4
 """Of each phase, if memory is weighed: always as many, as engines that are compared must do the same."""
 
+INCARNATION: Final = 2**20
+"""A vu of an engine process that replaces another one is numbered higher by this: the names of the pets it creates, its
+saves and its draws hang on that number, and none of them may come twice.
+"""
+
 _SEED_BITS = 32  # short enough to copy from a terminal by hand
 
 
@@ -110,16 +115,16 @@ class ExecutionPlan(BaseModel):
         return tuple(phase for phase in self.phases for _ in phase.vus)
 
     def phase_of(self, vu: int) -> PlannedPhase:
-        """The phase a vu belongs to."""
-        return self._phase_of_vu[vu]
+        """The phase a vu of any incarnation belongs to."""
+        return self._phase_of_vu[vu % INCARNATION]
 
     def flow_of(self, vu: int) -> Sequence[Step]:
         """The steps a vu's packed draws speak of."""
-        return self._phase_of_vu[vu].flow
+        return self.phase_of(vu).flow
 
     def process_of(self, vu: int) -> int:
         """The engine process a vu runs in, counted from 0."""
-        return (vu - self._phase_of_vu[vu].first_vu) % self.scenario.pool.processes
+        return (vu % INCARNATION - self.phase_of(vu).first_vu) % self.scenario.pool.processes
 
     def describe(self) -> str:
         """What will run, in one line."""

@@ -122,7 +122,6 @@ class Recorder:
         "_open",
         "_reference_ns",
         "_send",
-        "_vu",
         "capacity",
         "draws",
         "due_ns",
@@ -135,12 +134,13 @@ class Recorder:
         "shown",
         "starts",
         "used",
+        "vu",
     )
 
     def __init__(
         self, vu: int, vus: int, send: Callable[[Frame], None], reference_ns: Callable[[], int] = lambda: 0
     ) -> None:
-        self._vu = vu
+        self.vu = vu
         self._send = send
         self._reference_ns = reference_ns
         self.capacity = max(64, min(_MOST_SAMPLES, _SAMPLES_OF_ALL_VUS // vus))
@@ -219,7 +219,7 @@ class Recorder:
         """Send what is stored."""
         used = self.used
         frame = Frame(
-            self._vu,
+            self.vu,
             self._measured,
             self.iterations,
             array("q", self.draws[:used]),

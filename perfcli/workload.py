@@ -17,7 +17,7 @@ from typing import Final, Literal
 
 from perfcli.operations.base import StepSettings
 from perfcli.operations.digipal_data import CREATED_PET, NO_PET
-from perfcli.plan import PlannedPhase
+from perfcli.plan import INCARNATION, PlannedPhase
 from perfcli.scenario.canary_mode import follows_creation
 from perfcli.scenario.users import Zipf
 
@@ -133,7 +133,7 @@ class Workload:
 
 def _own(planned: PlannedPhase, vu: int) -> Sequence[int]:
     """The pets of one vu where each has its own; of fewer pets than vus, one that it shares."""
-    place, pets = vu - planned.first_vu, planned.pets
+    place, pets = vu % INCARNATION - planned.first_vu, planned.pets
     return range(place, pets, planned.load.vu_count) or ((place % pets,) if pets else (NO_PET,))
 
 

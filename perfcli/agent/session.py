@@ -31,7 +31,7 @@ from perfcli.executors.per_vu_iterations import for_each_vu
 from perfcli.operations.call import Call, begin_stream
 from perfcli.operations.own.binding import OwnVu
 from perfcli.operations.own.loading import load_files
-from perfcli.plan import LONGEST_PASS_NS, ExecutionPlan, PlannedPhase
+from perfcli.plan import INCARNATION, LONGEST_PASS_NS, ExecutionPlan, PlannedPhase
 from perfcli.recorder import Recorder
 from perfcli.scenario.canary_mode import may_share_pets
 from perfcli.targets.error_kinds import named
@@ -92,7 +92,7 @@ class Session:
         self._make_inspector = make_inspector
         self._collect = collect
         self._recorders = {
-            vu: Recorder(vu, plan.vus, channel.frame, self._reference_timer())
+            vu: Recorder(incarnation * INCARNATION + vu, plan.vus, channel.frame, self._reference_timer())
             for vu in range(plan.vus)
             if plan.process_of(vu) == process
         }
@@ -241,10 +241,10 @@ class Session:
         return {
             vu: OwnVu(
                 files,
-                vu,
+                recorder.vu,
                 self._plan.seed,
                 recorder.journal,
-                folder / f"vu-{vu}",
+                folder / f"vu-{recorder.vu}",
                 self._clock.now_ns,
                 slowdown=self._plan.slices.slowdown if self._plan.slices else 0.0,
             )
@@ -260,11 +260,11 @@ class Session:
         )
         return {
             vu: VirtualUser(
-                vu,
+                recorder.vu,
                 vu - self._plan.phase_of(vu).first_vu,
                 self._plan.flow_of(vu),
                 self._profiler.watched(
-                    [step.label for step in self._plan.flow_of(vu)], target.calls(vu, recorder.shown, own[vu])
+                    [step.label for step in self._plan.flow_of(vu)], target.calls(recorder.vu, recorder.shown, own[vu])
                 ),
                 recorder,
                 outcomes,

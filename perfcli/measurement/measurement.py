@@ -18,7 +18,7 @@ from perfcli.measurement.starvation import disturbance, starvation
 from perfcli.metrics.slowdown import SizeOverTime
 from perfcli.metrics.timeline import Timeline
 from perfcli.operations.stored import Readable
-from perfcli.plan import ExecutionPlan, PlannedPhase
+from perfcli.plan import INCARNATION, ExecutionPlan, PlannedPhase
 from perfcli.pool.protocol import Fidelity
 from perfcli.readings import Reading
 from perfcli.recorder import Frame
@@ -204,7 +204,7 @@ class Measurement:
 
     def iterations_of(self, phase: PlannedPhase) -> int:
         """Iterations completed by the vus of a phase."""
-        return sum(self.performed[vu].iterations for vu in phase.vus if vu in self.performed)
+        return sum(work.iterations for vu, work in self.performed.items() if vu % INCARNATION in phase.vus)
 
     def dropped_in(self, phase: PlannedPhase) -> int:
         """Iterations that a phase prescribes but time did not allow; none if the load was stopped on purpose."""

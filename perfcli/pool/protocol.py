@@ -113,7 +113,8 @@ class EngineHandle(Protocol):
     def replace(self) -> None:
         """End it, and start the next incarnation on the same database, with a line of its own.
 
-        That one finds the set-up in the database. Pets that a vu creates are named anew: it can only load others.
+        That one finds the set-up in the database. Its vus have numbers of their own (`plan.INCARNATION`), and so do
+        the pets that they create, and their saves.
         """
 
 

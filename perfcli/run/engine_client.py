@@ -73,10 +73,14 @@ class EngineClient:
         self._process = process
         self._take = take
         self._running = running
-        self._order = MessageOrder(limits.plan)
+        self._begin()
+
+    def _begin(self) -> None:
+        """Nothing was heard yet."""
+        self._order = MessageOrder(self._limits.plan, self.engine.incarnation)
         self._wave = 0
         self._quiet_ticks_since_exit = 0
-        self._stage_began_s = self._heard_at_s = running.elapsed_s()
+        self._stage_began_s = self._heard_at_s = self._running.elapsed_s()
         self._clock_readings: list[tuple[int, int, int]] = []
         self._asked_clock_ns = 0
         self._reached = ""
@@ -100,6 +104,11 @@ class EngineClient:
         return self._limits.is_over(
             self.stage, self._process, self._wave, lasted_s=self.stage_lasted_s, silent_s=silent_s
         )
+
+    def replace(self) -> None:
+        """End the engine process, and follow the next incarnation from its start."""
+        self.engine.replace()
+        self._begin()
 
     def receive(self, message: Received) -> None:
         """Take in what the line brought: a message, something else, or its end (None)."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from perfcli.plan import ExecutionPlan
+from perfcli.plan import INCARNATION, ExecutionPlan
 from perfcli.recorder import Frame
 from perfcli.wire import Checkpoint, Garbled, Message, PhaseOver, Stage, Wave
 
@@ -51,17 +51,23 @@ _FRAMES_AFTER: Final = {
 
 
 class MessageOrder:
-    """Follows the messages of one engine process."""
+    """Follows the messages of one engine process.
 
-    def __init__(self, plan: ExecutionPlan) -> None:
+    Args:
+        incarnation: how many processes of its number there were before.
+    """
+
+    def __init__(self, plan: ExecutionPlan, incarnation: int = 0) -> None:
         self._plan = plan
+        first = incarnation * INCARNATION
+        self._vus = range(first, first + plan.vus)
         self._last = ""
         self._numbers: set[tuple[str, int]] = set()
 
     def check(self, message: Message) -> None:
         """Take note of the next message; raises Garbled if it comes out of turn."""
         if isinstance(message, Frame):
-            if self._last not in _FRAMES_AFTER[message.measured] or message.vu >= self._plan.vus:
+            if self._last not in _FRAMES_AFTER[message.measured] or message.vu not in self._vus:
                 raise Garbled(f"samples of vu {message.vu} {self._when}")
             return
         key = type(message).__name__

@@ -17,8 +17,10 @@ from perfcli.ab.pairs import PairMaker
 from perfcli.clock import RunningTime
 from perfcli.errors import Verdict
 from perfcli.judgement import Ending
+from perfcli.measurement.integrity import check_integrity
+from perfcli.measurement.ledger import Ledger
 from perfcli.measurement.measurement import Measurement
-from perfcli.plan import ExecutionPlan, Slices
+from perfcli.plan import INCARNATION, ExecutionPlan, Slices
 from perfcli.pool.forking import forked
 from perfcli.pool.processes import LocalPool
 from perfcli.pool.protocol import Database, EngineHandle, WorkerPool
@@ -51,6 +53,7 @@ _PLAN: dict[str, Any] = {
     # how many arrivals a busy machine loses is not the pool's affair
     "thresholds": ["success_rate == 100%", "lost_writes == 0", "dropped_iterations < 100"],
 }
+_FOREVER = {"executor": "constant-vus", "vus": 1, "duration": "700ms"}
 _FLOW = ["create_pet", "interact", "load_pet"]
 
 
@@ -103,6 +106,10 @@ class Followed:
     def __init__(self, plan: ExecutionPlan, handle: EngineHandle) -> None:
         self.messages: list[Message] = []
         self.client = EngineClient(handle, TimeLimits(plan), 0, self.messages.append, RunningTime())
+
+    @property
+    def frames(self) -> list[Frame]:
+        return [message for message in self.messages if isinstance(message, Frame)]
 
     def until(self, is_reached: Callable[[], object]) -> None:
         """Let it go on from checkpoints, until something is so."""
@@ -267,3 +274,35 @@ def test_two_take_turns(real_place: Place, make_plan: Callable[..., ExecutionPla
     pair = maker.make((real_place.pool, real_place.pool))
     assert pair.problem is None
     assert len(pair.slices) > 0
+
+
+WRITES: dict[str, Any] = {
+    "phases": [
+        {"name": "creates", "flow": ["create_pet", "interact", "save_pet"], "load": _FOREVER},
+        {"name": "saves", "flow": [{"care": {"actions": ["meat"]}}, "save_pet", "load_pet"], "load": _FOREVER},
+    ],
+    "engine": {"ai": {"latency": "0ms"}},
+    "setup": {"pets": 2},
+}
+
+
+def test_the_next_incarnation_goes_on_with_the_database(place: Place, make_plan: Callable[..., ExecutionPlan]) -> None:
+    plan = make_plan([], **WRITES)
+    with started(place, plan) as (followed, handle, database):
+        followed.until(lambda: {plan.phase_of(frame.vu).name for frame in followed.frames} == {"creates", "saves"})
+        vus = {frame.vu for frame in followed.frames}
+        followed.client.replace()
+        assert (handle.incarnation, followed.client.stage) == (1, "starting")
+        followed.until(lambda: followed.client.ending == Ending())
+        assert {frame.vu for frame in followed.frames} == vus | {vu + INCARNATION for vu in vus}
+
+        ledger = Ledger(plan)
+        for frame in followed.frames:
+            ledger.add(frame)
+        # samples that the first one had not sent are missing
+        found = check_integrity(ledger, database, complete=False)
+        assert (found.lost, found.stale_reads, found.damaged, found.examples) == (0, 0, "", [])
+        assert found.saves.acknowledged > 0
+        with database.reading() as query:
+            assert list(query("SELECT user_id FROM digipals GROUP BY user_id HAVING COUNT(*) > 1")) == []
+            assert list(query("SELECT COUNT(*) FROM digipals WHERE user_id LIKE 'user-%'")) == [(2,)]

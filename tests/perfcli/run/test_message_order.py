@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from perfcli.plan import ExecutionPlan
+from perfcli.plan import INCARNATION, ExecutionPlan
 from perfcli.recorder import Frame
 from perfcli.run.message_order import MessageOrder
 from perfcli.wire import Checkpoint, Done, Failed, Garbled, Go, Message, Opened, Outcome, PhaseOver, Stage, Wave
@@ -31,8 +31,8 @@ def frame(vu: int = 0, *, measured: bool = True) -> Frame:
     return Frame(vu, measured, 3, column, column, column, failures={1: 2})
 
 
-def follow(plan: ExecutionPlan, *messages: Message) -> None:
-    order = MessageOrder(plan)
+def follow(plan: ExecutionPlan, *messages: Message, incarnation: int = 0) -> None:
+    order = MessageOrder(plan, incarnation)
     for message in messages:
         order.check(message)
 
@@ -69,3 +69,11 @@ def test_a_phase_is_over_once(make_plan: Callable[..., ExecutionPlan]) -> None:
     over = PhaseOver(0, 5, 0)
     with pytest.raises(Garbled, match="'PhaseOver' of number 0 after 'PhaseOver'"):
         follow(make_plan(["load_pet"]), *MEASURED, over, over)
+
+
+def test_vus_of_another_incarnation_are_out_of_turn(make_plan: Callable[..., ExecutionPlan]) -> None:
+    plan = make_plan(["load_pet"])
+    follow(plan, *MEASURED, frame(vu=INCARNATION), incarnation=1)
+    for vu, incarnation in ((0, 1), (INCARNATION + 1, 1), (INCARNATION, 0)):
+        with pytest.raises(Garbled, match=f"samples of vu {vu} "):
+            follow(plan, *MEASURED, frame(vu=vu), incarnation=incarnation)
