@@ -186,6 +186,48 @@ def test_help_needs_nothing_heavy() -> None:
     assert not {name.split(".")[0] for name in needed} & HEAVY
 
 
+LOCAL = {"psutil", *(f"perfcli.pool.{name}" for name in ("database", "output", "probe", "supervised"))}
+"""What belongs to processes and files of this machine."""
+
+LOCAL_NAMES = {"pid", "kill", "killpg", "sched_setaffinity"}
+
+
+def local_knowledge(module: Path) -> list[str]:
+    """What a module knows of an engine process that only its pool can know."""
+    attributes = (node for node in ast.walk(ast.parse(module.read_text("utf-8"))) if isinstance(node, ast.Attribute))
+    used = [ast.unparse(node) for node in attributes if node.attr in LOCAL_NAMES]
+    return used + [name for name in imports(module) if any(f"{name}.".startswith(f"{each}.") for each in LOCAL)]
+
+
+BEYOND_THE_POOL = BOTTOM_UP[BOTTOM_UP.index("pool") + 1 :]
+
+
+@pytest.mark.parametrize("room", [room for room in BEYOND_THE_POOL if room not in ("testing", "__main__")])
+def test_only_the_pool_knows_where_an_engine_lives(room: str) -> None:
+    known = {
+        module.name: local
+        for module in modules("perfcli")
+        if room_of(module) == room
+        if (local := local_knowledge(module))
+    }
+    assert known == {}
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "import psutil",
+        "from psutil import Process",
+        "from perfcli.pool.database import LocalDatabase",
+        "engine.pid",
+        "os.killpg(group, 9)",
+    ],
+)
+def test_what_a_module_knows_of_a_process_is_found(source: str, tmp_path: Path) -> None:
+    (tmp_path / "module.py").write_text(source)
+    assert local_knowledge(tmp_path / "module.py")
+
+
 TARGET_NAMES = {"embedded", "mcp"}
 
 

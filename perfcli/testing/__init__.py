@@ -1,0 +1,192 @@
+"""Fakes for whole runs without a clock, a process or an engine; part of the package, for tests of targets too.
+
+A simulated run takes the true path (session, vus, recorder, frames, measurement, thresholds, result); only time,
+threads and the engine are made up. It is deterministic: one vu moves at a time, in the order of simulated time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, closing, suppress
+from functools import partial
+from pathlib import Path
+from threading import Event, Thread
+
+from perfcli.agent.channel import Channel
+from perfcli.agent.inspection import EngineInspector
+from perfcli.agent.session import Session
+from perfcli.line import Line, open_line
+from perfcli.observer import Observer
+from perfcli.plan import ExecutionPlan
+from perfcli.pool.database import LocalDatabase, local_database
+from perfcli.pool.engine_clock import EngineClock
+from perfcli.readings import Reading
+from perfcli.results import RunResult
+from perfcli.run import StopRequest, run_scenario
+from perfcli.testing.scripted_engine import Behaviour, Script, ScriptedTarget, SimulatedTime
+
+__all__ = [
+    "Behaviour",
+    "Script",
+    "ScriptedTarget",
+    "SimulatedEngine",
+    "SimulatedPool",
+    "SimulatedTime",
+    "SteadyProbe",
+    "simulate",
+]
+
+
+class SteadyProbe:
+    """Reads a process whose memory is a function of the operations done."""
+
+    def __init__(self, time: SimulatedTime, rss: Callable[[int], int] = lambda operations: 50_000_000) -> None:
+        self._time = time
+        self._rss = rss
+
+    def read(self, operations: int, *, whole: bool) -> Reading:
+        """A reading at the simulated time."""
+        rss, now_ns = self._rss(operations), self._time.now_ns()
+        return Reading(at_ns=now_ns, rss=rss, uss=rss if whole else None, cpu_ns=now_ns // 2, threads=1, open_files=8)
+
+
+class SimulatedPool:
+    """Runs the agent's session in a thread of this process, on a scripted target."""
+
+    def __init__(self, script: Script, time: SimulatedTime, probe: SteadyProbe | None = None) -> None:
+        self._script = script
+        self._time = time
+        self._probe = probe or SteadyProbe(time)
+        self.target: ScriptedTarget | None = None
+
+    def make_database(self) -> AbstractContextManager[LocalDatabase]:
+        """A place for a database."""
+        return local_database(Path())
+
+    def start(self, plan: ExecutionPlan, database: LocalDatabase, process: int = 0) -> SimulatedEngine:
+        """Start a session."""
+
+        def begin(incarnation: int) -> _Thread:
+            self.target = target = ScriptedTarget(plan, self._time, database.path, self._script)
+            return _Thread(plan, process, incarnation, target, self._time)
+
+        return SimulatedEngine(begin, database, self._probe)
+
+
+class _Thread:
+    """One session, in a thread of its own."""
+
+    def __init__(
+        self, plan: ExecutionPlan, process: int, incarnation: int, target: ScriptedTarget, time: SimulatedTime
+    ) -> None:
+        self.line, theirs = open_line()
+        self.target = target
+        self.over, self._left = Event(), Event()
+        self.thread = Thread(target=self._work, args=(Line(theirs), plan, process, incarnation, time))
+        self.thread.start()
+
+    def _work(self, line: Line, plan: ExecutionPlan, process: int, incarnation: int, time: SimulatedTime) -> None:
+        # once the tool has left, as it leaves a process that it kills, there is nobody to talk to
+        with closing(line), suppress(OSError):
+            session = Session(
+                plan,
+                process,
+                self.target.database,
+                Channel(line, orphaned=self._left.set, now_ns=time.now_ns),
+                time,
+                time,
+                incarnation=incarnation,
+                make_inspector=partial(EngineInspector, is_real=False),
+                # the garbage of this process is not the engine's
+                collect=lambda: 0,
+            )
+            session.run(lambda: self.target)
+            self.over.set()
+            # the line is not to be closed while the channel still listens to it
+            self._left.wait()
+        self.over.set()
+
+
+class SimulatedEngine:
+    """What takes the place of an engine process."""
+
+    def __init__(self, begin: Callable[[int], _Thread], database: LocalDatabase, probe: SteadyProbe) -> None:
+        self._begin = begin
+        self._probe = probe
+        self.database = database
+        self.clock = EngineClock(is_shared=True)
+        self.incarnation = 0
+        self._thread = begin(0)
+
+    @property
+    def line(self) -> Line:
+        """Brings its messages, and takes those of the tool."""
+        return self._thread.line
+
+    def readings(self, *, whole: bool = False) -> Reading | None:
+        """What the probe says; None if the session is over."""
+        return None if self._thread.over.is_set() else self._probe.read(self._thread.target.calls_done, whole=whole)
+
+    def lives_in(self, process: int | None) -> None:
+        """Refuse: a simulated engine lives in the agent."""
+        raise AssertionError(process)
+
+    def note_children(self) -> None:
+        """There are none."""
+
+    def pin(self, cpus: Sequence[int]) -> None:
+        """Threads of this process stay where they are."""
+
+    def halt(self) -> None:
+        """It does nothing between two slices."""
+
+    def resume(self) -> None:
+        """It was not halted."""
+
+    def is_stopped(self) -> bool:
+        """Never."""
+        return False
+
+    def wait(self, timeout_s: float) -> int | None:
+        """0 once the session is over."""
+        return 0 if self._thread.over.wait(timeout_s) else None
+
+    def bound_output(self) -> None:
+        """It prints nothing."""
+
+    def printed_bytes(self) -> int:
+        """None."""
+        return 0
+
+    def output(self) -> str:
+        """Nothing."""
+        return ""
+
+    def end(self) -> None:
+        """End the session, as soon as it sends something."""
+        self.line.close()
+        self._thread.thread.join()
+
+    def leftovers(self) -> Sequence[str]:
+        """None."""
+        return []
+
+    def replace(self) -> None:
+        """End the session, and start another one on the same database."""
+        self.end()
+        self.incarnation += 1
+        self._thread = self._begin(self.incarnation)
+
+
+def simulate(
+    plan: ExecutionPlan,
+    script: Script = lambda label, call: Behaviour(),
+    *,
+    rss: Callable[[int], int] = lambda operations: 50_000_000,
+    stop: StopRequest | None = None,
+    time: SimulatedTime | None = None,
+    observer: Observer | None = None,
+) -> RunResult:
+    """Run a plan in simulated time against a scripted engine."""
+    time = time or SimulatedTime()
+    return run_scenario(plan, pool=SimulatedPool(script, time, SteadyProbe(time, rss)), stop=stop, observer=observer)
