@@ -11,7 +11,7 @@ from random import Random
 from typing import TYPE_CHECKING, Any, Final
 
 from perfcli.operations.call import Call
-from perfcli.operations.digipal_data import WRITABLE_FIELDS
+from perfcli.operations.digipal_data import NO_PET, WRITABLE_FIELDS
 from perfcli.operations.own.context import CheckFailed, Context, Misuse, Surroundings, slowed
 from perfcli.operations.own.journal import Journal
 
@@ -148,7 +148,7 @@ class OwnCall:
         self._run_coroutine = run_coroutine
         self._evict = evict
         self._problems: set[str] = set()
-        self._newest = Context(around, -2)
+        self._newest = Context(around, NO_PET)
 
     def call(self) -> Call:
         """What the loop calls. Its times are those of the function, or of its `ctx.timed()`."""
@@ -158,6 +158,8 @@ class OwnCall:
         """Draw from here on as a stream ("warm-up", "load", "counting") prescribes."""
         self._stream = stream
         self._given_up = 0
+        # a call of the stream before that was given up is none of this one
+        self._newest = Context(self._around, NO_PET)
         self._around.random = Random(f"{self._seed}/{stream}")
 
     @property

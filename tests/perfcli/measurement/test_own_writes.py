@@ -174,3 +174,12 @@ def test_a_long_load_takes_little_memory(lost: bool) -> None:
     assert len(pet.waiting) + len(pet.fields["name"].values) < 500
     made.settle_all()
     assert len(found(made, f"value {4_998 if lost else 4_999}").lost) == lost
+
+
+def test_of_too_many_overlapping_values_none_is_looked_for() -> None:
+    def with_values(count: int) -> OwnFindings:
+        overlapping = [wrote(10, 20, f"value {number}") for number in range(count)]
+        return found(account(wrote(0, 1, "first"), *overlapping), "Digi")
+
+    assert (len(with_values(900).lost), with_values(900).unchecked) == (1, 0)
+    assert (len(with_values(1_100).lost), with_values(1_100).unchecked) == (0, 1)

@@ -346,3 +346,44 @@ def test_a_slowdown_for_a_self_test_prolongs_the_timed_part(body: str) -> None:
 
     # a sleep never takes less than it was asked for
     assert taken_ns(4.0) >= 10_000_000
+
+
+def test_while_a_coroutine_runs_its_call_has_not_ended() -> None:
+    vu = Vu("seen = []\n@operation\nasync def f(ctx: Context) -> None:\n    seen.append(vars(ctx)['ended_ns'])")
+    vu.do()
+    vu.loop.close()
+    assert vu.own._file.function("f").__globals__["seen"] == [0]
+
+
+def test_a_task_that_is_left_is_cancelled_and_waited_for() -> None:
+    vu = Vu("""
+        ends = []
+
+        async def stay() -> None:
+            try:
+                await asyncio.sleep(60)
+            finally:
+                ends.append("cancelled")
+
+        @operation
+        async def f(ctx: Context) -> None:
+            f.task = asyncio.create_task(stay())
+            await asyncio.sleep(0)
+        """)
+    assert vu.do() == ""
+    vu.loop.close()
+    assert vu.own._file.function("f").__globals__["ends"] == ["cancelled"]
+
+
+def test_what_was_given_up_in_the_warm_up_shifts_no_draw_of_the_load() -> None:
+    def drawn(given_up: int) -> str:
+        vu = Vu("def f(ctx: Context) -> None:\n    pass")
+        for stream, times in (("warm-up", given_up), ("load", 1)):
+            assert vu.call.begin is not None
+            vu.call.begin(stream)
+            for _ in range(times):
+                vu.call.arguments(0, 0)[0].began_ns = 1  # and it never ends
+        (after,) = vu.call.arguments(0, 0)
+        return str(after.text(20))
+
+    assert drawn(0) == drawn(3)
