@@ -72,7 +72,7 @@ class Limit(NamedTuple):
 
 
 LIMITS: Final = (
-    Limit("harness (excluded)", lambda memory: memory.harness_rss, 1024 * KB),
+    Limit("harness (excluded)", lambda memory: memory.harness_rss, 256 * KB),
     Limit("RSS at the baseline, without it", lambda memory: less(memory.baseline_rss, memory.harness_rss), 256 * KB),
     Limit("RSS growth", lambda memory: memory.growth, 256 * KB),
     Limit("RSS peak, without the harness", lambda memory: memory.peak, 256 * KB),

@@ -17,7 +17,7 @@ import perfcli.operations.pet_answers  # noqa: F401
 from perfcli.agent.channel import Channel
 from perfcli.agent.engine_import import use_engine
 from perfcli.agent.inspection import EngineInspector
-from perfcli.agent.private_memory import Pages, make_private
+from perfcli.agent.private_memory import Pages, make_private, pages_of_files
 from perfcli.agent.session import Session
 from perfcli.agent.timed_calls import SystemThreads
 from perfcli.clock import SystemClock
@@ -30,12 +30,12 @@ def main(arguments: list[str], code_in_use: Sequence[Pages] = ()) -> None:
     """Run one session, then leave at once, whatever threads the engine may have left.
 
     Args:
-        code_in_use: of the process this one was forked from, if that had loaded the harness.
+        code_in_use: of the template this one was forked from; a fresh interpreter was forked from its supervisor.
     """
     descriptor, plan_file, database_file = int(arguments[0]), Path(arguments[1]), Path(arguments[2])
     process, incarnation, engine = int(arguments[3]), int(arguments[4]), Path(arguments[5])
     plan = ExecutionPlan.model_validate_json(plan_file.read_text(encoding="utf-8"), strict=False)
-    _settle(code_in_use)
+    _settle(code_in_use or pages_of_files(os.getppid()))
     channel = Channel(Line(socket(fileno=descriptor)), orphaned=partial(os._exit, LINE_LOST))
 
     def make_target() -> Target:

@@ -13,13 +13,12 @@ import sys
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 
 if TYPE_CHECKING:
     import ctypes
 
-_MAPS: Final = Path("/proc/self/maps")
-_PAGEMAP: Final = Path("/proc/self/pagemap")
+_PROCESSES: Final = Path("/proc")
 _ENTRY_BYTES: Final = 8
 _PRESENT_OR_SWAPPED: Final = 0b1100_0000
 """Bits 63 and 62 of a page's entry: it is in memory, or on disk."""
@@ -40,15 +39,19 @@ class Pages(NamedTuple):
 
 def can_be_private() -> bool:
     """Whether this system lets a process take its pages for itself."""
-    if sys.platform != "linux" or not _PAGEMAP.exists():
+    if sys.platform != "linux" or not (_PROCESSES / "self" / "pagemap").exists():
         return False
     version = os.uname().release.split("-")[0].split(".")[:2]
     return tuple(int(number) for number in version if number.isdigit()) >= _SINCE
 
 
-def pages_of_files() -> list[Pages]:
-    """What this process has in use of files it cannot write to: its interpreter, libraries and extension modules."""
-    return list(_used(writable=False))
+def pages_of_files(process: int | Literal["self"] = "self") -> list[Pages]:
+    """What a process has in use of files it cannot write to: its interpreter, libraries and extension modules.
+
+    Args:
+        process: this one, or one that it was forked from.
+    """
+    return list(_used(process, writable=False)) if can_be_private() else []
 
 
 def make_private(pages_of_files: Sequence[Pages] = ()) -> None:
@@ -65,7 +68,7 @@ def make_private(pages_of_files: Sequence[Pages] = ()) -> None:
 
     libc = ctypes.CDLL(None, use_errno=True)
     _populate(libc, pages_of_files, _POPULATE_READ)
-    _populate(libc, list(_used(writable=True)), _POPULATE_WRITE)
+    _populate(libc, list(_used("self", writable=True)), _POPULATE_WRITE)
 
 
 def _populate(libc: ctypes.CDLL, pages: Iterable[Pages], advice: int) -> None:
@@ -77,10 +80,11 @@ def _populate(libc: ctypes.CDLL, pages: Iterable[Pages], advice: int) -> None:
             raise OSError(number, f"madvise: {os.strerror(number)}")
 
 
-def _used(*, writable: bool) -> Iterator[Pages]:
+def _used(process: int | Literal["self"], *, writable: bool) -> Iterator[Pages]:
     """The pages in use of private mappings: of those that can be written to, or of files that cannot."""
-    with _PAGEMAP.open("rb", buffering=0) as pagemap:
-        for line in _MAPS.read_text().splitlines():
+    folder = _PROCESSES / str(process)
+    with (folder / "pagemap").open("rb", buffering=0) as pagemap:
+        for line in (folder / "maps").read_text().splitlines():
             span, permissions, *_, inode = line.split()[:5]
             if permissions[3] != "p" or permissions[0] != "r" or (permissions[1] == "w") != writable:
                 continue

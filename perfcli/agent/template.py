@@ -17,7 +17,7 @@ from typing import NoReturn
 
 from perfcli.agent.engine_process import main as work
 from perfcli.agent.orders import Descriptors, Order, receive_order
-from perfcli.agent.private_memory import Pages, can_be_private, pages_of_files
+from perfcli.agent.private_memory import Pages, pages_of_files
 from perfcli.agent.subreaper import supervise
 
 
@@ -27,7 +27,7 @@ def main(descriptor: int) -> None:
     gc.collect()
     # an agent collects its garbage at every checkpoint: what it has from here is none
     gc.freeze()
-    code_in_use = pages_of_files() if can_be_private() else []
+    code_in_use = pages_of_files()
     # the tool hears from supervisors how agents end
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     while True:
