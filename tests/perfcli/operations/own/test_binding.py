@@ -232,6 +232,26 @@ def test_a_call_that_was_given_up_disturbs_no_other() -> None:
     assert [(write.end_ns, write.acknowledged) for write in page.writes] == [(None, False)]
 
 
+def test_what_a_call_that_was_given_up_draws_shifts_nothing() -> None:
+    def texts(drawn_late: int) -> list[str]:
+        vu = Vu("def f(ctx: Context) -> None: pass")
+        drawn = []
+        for _ in range(2):
+            (given_up,) = vu.call.arguments(0, 0)
+            given_up.began_ns = 1  # and it does not end
+            (after,) = vu.call.arguments(0, 0)
+            given_up.text(drawn_late)
+            drawn.append(after.text(20))
+            after.began_ns = after.ended_ns = 1
+            (last,) = vu.call.arguments(0, 0)
+            assert last.random is after.random  # one that ended passes its stream on
+            last.began_ns = last.ended_ns = 1
+        return drawn
+
+    assert texts(0) == texts(3)
+    assert len(set(texts(0))) == 2
+
+
 class GivesUpTheFirst(TimedCaller):
     """Leaves the first call behind once it waits, and does the others itself."""
 

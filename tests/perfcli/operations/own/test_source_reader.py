@@ -137,6 +137,7 @@ def test_plain_annotations_have_one_spelling(annotation: str, text: str) -> None
         ("a: int | None = None", None),
         ("a: list[float] = [1, 2.5]", [1.0, 2.5]),
         ("a: Literal['a', 1] = 1", 1),
+        ("a: Literal['loud'] = 'loud'", "loud"),
         ("a: bool = True", True),
     ],
 )
