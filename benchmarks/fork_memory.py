@@ -18,9 +18,8 @@ from typing import Final, NamedTuple
 import digipal
 from perfcli.inference.estimates import one_sample
 from perfcli.plan import ExecutionPlan, plan_run
-from perfcli.pool.forking import forked
 from perfcli.pool.identity import EngineSource, identified
-from perfcli.pool.processes import LocalPool
+from perfcli.pool.processes import LocalPool, forked
 from perfcli.pool.template import Template
 from perfcli.results import MemoryResult
 from perfcli.run import run_scenario

@@ -19,7 +19,7 @@ from perfcli.operations.base import StepSettings
 from perfcli.operations.digipal_data import CREATED_PET, NO_PET
 from perfcli.plan import INCARNATION, PlannedPhase
 from perfcli.scenario.canary_mode import follows_creation
-from perfcli.scenario.users import Zipf
+from perfcli.scenario.target import Zipf
 
 _USER_SHIFT: Final = 24
 _STEP_SHIFT: Final = 50

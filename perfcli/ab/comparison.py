@@ -14,20 +14,67 @@ from statistics import median
 from typing import Any, Final
 
 from perfcli.ab.gate import ALPHA, PINNED, UNPINNED, Compared, PairLimits, conclusion, enough, judge
-from perfcli.ab.measures import MARGIN, Measured, gathered, latencies, measure, slice_ns
+from perfcli.ab.measures import MARGIN, Measured, Total, gathered, latencies, measure, slice_ns
 from perfcli.ab.pairs import SLICES, Pair, PairMaker
-from perfcli.ab.plan import describe
 from perfcli.ab.result import AbResult, EngineSide, MetricComparison, Pairing, StoppedBy
 from perfcli.ab.side import Interrupted
-from perfcli.ab.total import Total
+from perfcli.cpus import pinnable_cpus
 from perfcli.measurement.assembly import describe_environment
-from perfcli.plan import ExecutionPlan
-from perfcli.pool.affinity import usable_cpus
-from perfcli.pool.forking import forked
-from perfcli.pool.processes import LocalPool
+from perfcli.operations import Step
+from perfcli.plan import ExecutionPlan, Slices
+from perfcli.pool.processes import LocalPool, forked
 from perfcli.pool.protocol import WorkerPool
 from perfcli.pool.template import Template
 from perfcli.run.supervision import StopRequest
+from perfcli.scenario.models import Phase, Scenario
+
+
+def prepared(plan: ExecutionPlan, *, keep_ai: bool, slowdown: float = 0.0) -> ExecutionPlan:
+    """The plan of one engine of a pair.
+
+    Left out is what no engine can change: pauses, the AI's own time, limits of time, thresholds. Executors do not
+    count, as vus work in slices, and one engine process does all of the work.
+
+    Args:
+        keep_ai: let the simulated AI take its time, as somebody asked for it.
+        slowdown: planted: each call takes longer by this share of its time.
+    """
+    scenario = _bare(plan.scenario, keep_ai=keep_ai)
+    return plan.model_copy(update={"scenario": scenario, "slices": Slices(slowdown=slowdown)})
+
+
+def _bare(scenario: Scenario, *, keep_ai: bool) -> Scenario:
+    phases = [_bare_phase(phase) for phase in scenario.phases_to_run]
+    ai = scenario.engine.ai if keep_ai else scenario.engine.ai.model_copy(update={"latency": "0ms", "jitter": "0ms"})
+    update = {
+        "engine": scenario.engine.model_copy(update={"ai": ai}),
+        "pool": scenario.pool.model_copy(update={"processes": 1}),
+        "load": None,
+        "phases": phases,
+        "flow": [],
+        "thresholds": [],
+    }
+    return scenario.model_copy(update=update)
+
+
+def _bare_phase(phase: Phase) -> Phase:
+    flow = [_bare_step(step) for step in phase.flow if not step.is_pause]
+    return phase.model_copy(update={"flow": flow, "thresholds": [], "growth": None})
+
+
+def _bare_step(step: Step) -> Step:
+    return step.model_copy(update={"timeout": None})
+
+
+def describe(plan: ExecutionPlan) -> str:
+    """What both engines do, in one line."""
+    phases = [
+        f"{phase.load.vu_count} {'vu' if phase.load.vu_count == 1 else 'vus'}: "
+        f"{'a mix of ' if phase.phase.is_mix else ''}{', '.join(phase.phase.labels)}"
+        for phase in plan.phases
+    ]
+    return "; ".join([*phases, *plan.describe_engine()])
+
 
 _PAIRS_OF_A_TEMPLATE: Final = 5
 _LEAST_OF_SEVERAL: Final = 20
@@ -107,7 +154,7 @@ class Comparison:
         self._options = options
         self._stop = stop or StopRequest()
         self._tell = tell
-        self._cpus = usable_cpus() if cpus is None else cpus
+        self._cpus = pinnable_cpus() if cpus is None else cpus
         self._limits = options.limits(pinned=bool(self._cpus))
         self._maker = PairMaker(plans, self._cpus, options.cpus, random or Random(), lambda: bool(self._stop.reason))
         self._totals = Total(names[0]), Total(names[1])

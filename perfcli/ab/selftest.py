@@ -11,9 +11,8 @@ from typing import Final
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
-from perfcli.ab.comparison import Comparison, ComparisonOptions, OpenPools
+from perfcli.ab.comparison import Comparison, ComparisonOptions, OpenPools, prepared
 from perfcli.ab.gate import smallest_found
-from perfcli.ab.plan import prepared
 from perfcli.ab.result import AbResult, Change
 from perfcli.errors import ExitCode, PerfError
 from perfcli.plan import ExecutionPlan

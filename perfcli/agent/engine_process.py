@@ -13,7 +13,7 @@ from socket import socket
 
 # what a target needs beside its engine: the harness's memory, not the engine's
 import perfcli.operations.binding
-import perfcli.operations.pet_answers  # noqa: F401
+import perfcli.operations.stored  # noqa: F401
 from perfcli.agent.channel import Channel
 from perfcli.agent.engine_import import use_engine
 from perfcli.agent.inspection import EngineInspector

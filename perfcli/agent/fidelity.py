@@ -2,7 +2,7 @@
 
 A process of its own, which has not seen the load: what it finds is what a user finds after a restart. `LINE` is the
 descriptor of a line that brings the answers and takes the result, `ENGINE` the directory that the engine comes from.
-Started by `perfcli.pool.fidelity`.
+Started by `perfcli.pool.database`.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import Final
 
 from perfcli.agent.engine_import import use_engine
 from perfcli.line import Line
-from perfcli.operations.pet_answers import compare_answers
+from perfcli.operations.stored import compare_answers
 from perfcli.targets.error_kinds import named
 from perfcli.wire import Answers, Compared
 

@@ -9,8 +9,7 @@ from pathlib import Path
 
 from rich.text import Text
 
-from perfcli.ab.comparison import Comparison, ComparisonOptions, from_engines
-from perfcli.ab.plan import prepared
+from perfcli.ab.comparison import Comparison, ComparisonOptions, from_engines, prepared
 from perfcli.ab.result import AbResult, EngineSide, MetricComparison
 from perfcli.ab.selftest import selftest as run_gates
 from perfcli.commands.context import Context

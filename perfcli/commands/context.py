@@ -141,8 +141,7 @@ class Context:
 
     def pool(self, engine: EngineSource) -> WorkerPool[Any]:
         """Starts processes of an engine: all runs of the command share its template."""
-        from perfcli.pool.forking import forked
-        from perfcli.pool.processes import LocalPool
+        from perfcli.pool.processes import LocalPool, forked
 
         if self._template is None:
             return LocalPool(engine.path)

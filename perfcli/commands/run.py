@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from perfcli.commands.context import Context
 from perfcli.commands.options import RunOptions
+from perfcli.errors import Verdict
 from perfcli.outputs import STDOUT, check_folder
 from perfcli.plan import ExecutionPlan
+from perfcli.pool.database import NOT_KEPT, remove_database
 from perfcli.pool.identity import EngineSource
-from perfcli.pool.keep_database import NOT_KEPT
 from perfcli.report.console import to_console
 from perfcli.report.report_files import add_job_summary, write_reports
 from perfcli.report.summary import render_retry, render_run, render_verdict_line, summary_document, takes_a_line
-from perfcli.results import RunResult, save_results
+from perfcli.results import RunResult, Try, save_results
 from perfcli.run import run_scenario
-from perfcli.run.retrying import run_with_retries
+from perfcli.run.supervision import StopRequest
 
 if TYPE_CHECKING:
     from perfcli.history.baseline import Baseline
@@ -154,3 +155,25 @@ class _Suite:
             self.context.console.print(to_console(summary_document(self.results)))
         if done < planned:
             self.context.console.print(f"not run: {planned - done} of {planned} scenarios", style="yellow")
+
+
+def run_with_retries(
+    run: Callable[[], RunResult], retries: int, stop: StopRequest, tell: Callable[[RunResult], None]
+) -> RunResult:
+    """Run until a try is not starved, or no retry is left; the last try, with a record of those before.
+
+    A starved run that fails by what does not depend on time has its verdict, and is not repeated.
+
+    Args:
+        stop: ends the tries as well.
+        tell: called with each try that is repeated.
+    """
+    earlier: list[Try] = []
+    while True:
+        result = run().model_copy(update={"earlier_tries": list(earlier)})
+        is_starved = bool(result.starved) and result.verdict is Verdict.INVALID
+        if not is_starved or len(earlier) >= retries or stop.reason:
+            return result
+        earlier.append(Try.of(result))
+        remove_database(result.kept_database)
+        tell(result)

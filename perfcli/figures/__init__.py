@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from perfcli.figures import answers, engine, integrity, load, memory, process, time
-from perfcli.figures.own_counters import PER_OPERATION, counter_metrics, counters_of
+from perfcli.figures.answers import PER_OPERATION, counter_metrics, counters_of
 from perfcli.figures.registry import Better, Group, Metric, Needs, Scope, Spread, View, views
 from perfcli.metrics.histogram import STATISTICS, is_statistic, percentile_of
 

@@ -23,7 +23,7 @@ from perfcli.measurement.parts import Part, Wanted, phase_result
 from perfcli.measurement.process import ProcessFigures
 from perfcli.measurement.samples import References
 from perfcli.metrics.timeline import Interval
-from perfcli.readings import Reading, cpu_use
+from perfcli.monitor import Reading, cpu_use
 from perfcli.results import Environment, Inspection, Integrity, LoadSlice, MonitorSample, SecondOfLoad, UnjudgedRun
 from perfcli.units import NS_PER_S
 

@@ -15,7 +15,7 @@ from typing import Final, NamedTuple
 from perfcli.measurement.ledger import Ledger
 from perfcli.measurement.ledger_counts import Expected, Tally
 from perfcli.measurement.own_writes import OwnFindings
-from perfcli.measurement.registers import Registers, Stored
+from perfcli.measurement.saves import Registers, Stored
 from perfcli.operations.digipal_data import set_up_user
 from perfcli.operations.save_canaries import UNSAVED, key_in, save_canary, saves_in, split_key
 from perfcli.operations.stored import Readable, StoredInteractions, StoredPets, open_stored

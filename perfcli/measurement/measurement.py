@@ -17,10 +17,10 @@ from perfcli.measurement.samples import FailureKind, PhaseTimes, References, Sam
 from perfcli.measurement.starvation import disturbance, starvation
 from perfcli.metrics.slowdown import SizeOverTime
 from perfcli.metrics.timeline import Timeline
+from perfcli.monitor import Reading
 from perfcli.operations.stored import Readable
 from perfcli.plan import INCARNATION, ExecutionPlan, PlannedPhase
 from perfcli.pool.protocol import Fidelity
-from perfcli.readings import Reading
 from perfcli.recorder import Frame
 from perfcli.results import Inspection, Integrity
 from perfcli.results.findings import Findings

@@ -12,7 +12,7 @@ from perfcli.measurement.measurement import Measurement
 from perfcli.measurement.parts import Wanted
 from perfcli.metrics.leak import Leak, leak
 from perfcli.metrics.slowdown import SizeOverTime
-from perfcli.readings import Reading, cpu_use, highest_cpu_use
+from perfcli.monitor import Reading, cpu_use, highest_cpu_use
 from perfcli.results import LeakResult, MemoryResult, ResourceResult
 
 _NEVER: Final = 2**63

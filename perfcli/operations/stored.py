@@ -1,14 +1,24 @@
-"""What a DigiPal database holds, read by SQLite alone: no code of the engine takes part."""
+"""What a DigiPal database holds, by SQLite alone; and what an engine answered of its pets, held against that."""
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager
+from datetime import datetime
+from enum import Enum
 from pathlib import Path
 from typing import Any, Final, NamedTuple, Protocol
 
-from perfcli.operations.digipal_data import GROWING
+from perfcli.operations.digipal_data import (
+    GROWING,
+    HISTORY,
+    HISTORY_LOADED,
+    INTERACTION_FIELDS,
+    PET_FIELDS,
+    TIRED_BELOW,
+)
 
 _MOST_FAULTS: Final = 3
 _PETS: Final = "SELECT user_id, name FROM digipals WHERE is_active = 1 ORDER BY user_id"
@@ -128,3 +138,123 @@ class MinimalDatabase:
     def _write(self, statement: str, *values: str) -> None:
         with closing(sqlite3.connect(self._path)) as connection, connection:
             connection.execute(statement, values)
+
+
+_PLAIN: Final = frozenset((str, int, float, bool, type(None)))
+
+Load = Callable[[str], Any]
+"""User id → pet, or None."""
+
+
+def answers(load: Load, users: Iterable[str]) -> Iterator[str]:
+    """Ask for the pet of each user, and yield what comes back as a line of JSON; what is raised is an answer."""
+    for user in users:
+        yield json.dumps({"user": user, **_answer(load, user)}) + "\n"
+
+
+def compare_answers(load: Load, lines: Iterable[str], now: Callable[[], datetime]) -> Iterator[list[str]]:
+    """For each answer, the fields in which the pet that is loaded now differs, in words."""
+    for line in lines:
+        answered = json.loads(line)
+        user = answered["user"]
+        yield [f"{user}: {words}" for words in _differences(answered, _answer(load, user), now())]
+
+
+def _answer(load: Load, user: str) -> dict[str, Any]:
+    try:
+        pet = load(user)
+        return {"pet": None if pet is None else plain_pet(pet)}
+    except Exception as error:  # whatever an engine raises, or answers in place of a pet, is what is compared
+        return {"error": f"{type(error).__name__}: {error}"[:200]}
+
+
+def plain_pet(pet: Any) -> dict[str, Any]:
+    """The public fields of a pet, with the last 100 of its interactions."""
+    fields = {name: _plain(getattr(pet, name)) for name in PET_FIELDS}
+    history = list(pet.conversation_history)[-HISTORY_LOADED:]
+    fields[HISTORY] = [{name: _plain(getattr(entry, name)) for name in INTERACTION_FIELDS} for entry in history]
+    return fields
+
+
+def _plain(value: Any) -> Any:
+    if type(value) in _PLAIN:
+        return value
+    match value:
+        case Enum():
+            return _plain(value.value)
+        case int() | float() | str():
+            return value
+        case datetime():
+            return value.isoformat()
+        case Mapping():
+            return {str(_plain(key)): _plain(each) for key, each in value.items()}
+        case set() | frozenset():
+            return sorted(map(str, value))
+        case list() | tuple():
+            return [_plain(each) for each in value]
+    return f"<{type(value).__name__}>"  # not its text, which may hold an address
+
+
+def _differences(answered: Mapping[str, Any], stored: Mapping[str, Any], now: datetime) -> Iterator[str]:
+    if "error" in answered or "error" in stored:
+        if "error" in answered:
+            yield f"asked for it, the engine raised {answered['error']}"
+        if "error" in stored:
+            yield f"loaded afresh, the engine raised {stored['error']}"
+        return
+    before, after = answered["pet"], stored["pet"]
+    if before is None or after is None:
+        if before is not after:
+            yield "no pet stored, one answered" if after is None else "a pet stored, none answered"
+        return
+    if before["user_id"] != answered["user"]:
+        yield f"answered with the pet of {before['user_id']}"
+        return
+    if before["id"] != after["id"]:
+        yield f"pet {after['id']} stored, {before['id']} answered"
+        return
+    for name in PET_FIELDS:
+        if not (_same(before[name], after[name]) or _time_explains(name, before, after[name], now)):
+            yield f"{name} {_shown(after[name])} stored, {_shown(before[name])} answered"
+    yield from _history_differences(before[HISTORY], after[HISTORY])
+
+
+def _history_differences(before: list[dict[str, Any]], after: list[dict[str, Any]]) -> Iterator[str]:
+    """The first difference; an engine may keep less in memory than the last 100 that it loads."""
+    if len(before) > len(after):
+        yield f"{len(after)} interactions stored, {len(before)} answered"
+        return
+    for age, (ours, theirs) in enumerate(zip(reversed(before), reversed(after), strict=False)):
+        for name in INTERACTION_FIELDS:
+            if not _same(ours[name], theirs[name]):
+                place = f"the last interaction but {age}" if age else "the last interaction"
+                yield f"{name} of {place} {_shown(theirs[name])} stored, {_shown(ours[name])} answered"
+                return
+
+
+def _time_explains(name: str, before: Mapping[str, Any], after: Any, now: datetime) -> bool:
+    """Whether the time since the pet's last interaction may have changed a field so, by the API's rates of decay."""
+    last = datetime.fromisoformat(before["last_interaction"])
+    hours = max(0.0, (now - last).total_seconds() / 3600)
+    tired = before["energy"] - int(2 * hours) < TIRED_BELOW
+    match name:
+        case "last_interaction":
+            return last <= datetime.fromisoformat(after) <= now
+        case "evolution_timer":
+            return bool(before[name] <= after <= before[name] + hours)
+        case "energy":
+            return bool(0 <= before[name] - after <= int(2 * hours))
+        case "happiness":
+            return bool(0 <= before[name] - after <= int(hours))
+        case "weight":
+            return bool(tired and 0 <= before[name] - after <= max(1, int(hours / 2)))
+    return False
+
+
+def _same(one: Any, other: Any) -> bool:
+    return bool(one == other) or (one != one and other != other)
+
+
+def _shown(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."

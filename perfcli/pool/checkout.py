@@ -16,7 +16,7 @@ from typing import Final
 from perfcli.errors import PerfError, UsageError
 from perfcli.pool import cleanup
 from perfcli.pool.identity import GIT_TIMEOUT_S, EngineSource, git, identified
-from perfcli.targets.engine_files import PACKAGE, installed_in
+from perfcli.targets.protocol import PACKAGE, installed_in
 
 WORKING_TREE: Final = "the working tree"
 INSTALLED: Final = "the installed engine"

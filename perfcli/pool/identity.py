@@ -11,7 +11,7 @@ from pathlib import Path, PurePosixPath
 from typing import Final, NamedTuple
 
 from perfcli.pool import cleanup
-from perfcli.targets.engine_files import PACKAGE, digest_of, source_digest
+from perfcli.targets.protocol import PACKAGE, digest_of, source_digest
 
 _TOLD_TO_HOOKS: Final = frozenset(
     {"GIT_DIR", "GIT_COMMON_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_OBJECT_DIRECTORY", "GIT_PREFIX"}

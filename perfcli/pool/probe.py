@@ -10,7 +10,7 @@ from typing import Final
 import psutil
 
 from perfcli.cpus import Scheduling, harness_of, read_scheduling
-from perfcli.readings import Reading
+from perfcli.monitor import Reading
 
 _SCHEDULING_INTERVAL_NS: Final = 1_000_000_000
 

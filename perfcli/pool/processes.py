@@ -1,26 +1,30 @@
-"""Engine processes of this machine: what the tool can do with one, and the pool that starts them."""
+"""Engine processes of this machine: what the tool can do with one, and the pools that start them, fresh or forked."""
 
 from __future__ import annotations
 
 import os
 import signal
+import socket
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, suppress
+from functools import partial
 from pathlib import Path
 from typing import Final, NamedTuple
 
 import psutil
 
+from perfcli.agent.orders import Descriptors, Order
+from perfcli.cpus import pin
+from perfcli.errors import PerfError
 from perfcli.line import Line, open_line
+from perfcli.monitor import Reading
 from perfcli.plan import ExecutionPlan
-from perfcli.pool import affinity, cleanup
+from perfcli.pool import cleanup
 from perfcli.pool.database import LocalDatabase, local_database
-from perfcli.pool.engine_clock import EngineClock
-from perfcli.pool.interpreter import engine_environment
-from perfcli.pool.output import Output
 from perfcli.pool.probe import ProcessProbe
-from perfcli.pool.supervised import SupervisedProcess, start_supervised
-from perfcli.readings import Reading
+from perfcli.pool.protocol import EngineClock
+from perfcli.pool.supervised import Output, SupervisedProcess, start_supervised
+from perfcli.pool.template import Template, engine_environment
 
 _OUTPUT: Final = "output.txt"
 AGENT: Final = "perfcli.agent.engine_process"
@@ -94,7 +98,7 @@ class EngineProcess:
     def pin(self, cpus: Sequence[int]) -> None:
         """Have it and all below it run on these CPUs alone; nothing happens to one that is gone."""
         with suppress(OSError, psutil.Error):
-            affinity.pin(self._process.pid, cpus)
+            pin(self._process.pid, cpus)
 
     def halt(self) -> None:
         """Have it stand still, with all its threads and what it started, until `resume`."""
@@ -200,3 +204,28 @@ def fresh(agent: str) -> Begin:
         )
 
     return begin
+
+
+def forked(template: Template) -> Begin:
+    """Starts agents by forking them from a template."""
+    return partial(fork, template)
+
+
+def fork(template: Template, line_end: int, post: Post) -> SupervisedProcess:
+    """Have an agent forked that talks over this end of a line, under a supervisor of its own.
+
+    Raises:
+        PerfError: the template has died.
+    """
+    ours, theirs = socket.socketpair()
+    order = Order(post.arguments, str(post.working_directory), cleanup.scratch_directories())
+    try:
+        with theirs:
+            template.order(order, Descriptors(line_end, theirs.fileno(), post.output.fileno()))
+        return SupervisedProcess(ours)
+    except (EOFError, OSError) as error:
+        ours.close()
+        raise PerfError(
+            "the process that engine processes are forked from has died",
+            hint="see what it printed above; if that is nothing, it was killed, as is done where memory is short",
+        ) from error

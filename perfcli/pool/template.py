@@ -5,13 +5,27 @@ Light: `run` starts one before the tool itself has loaded, so that both load at 
 
 from __future__ import annotations
 
+import os
 import socket
 import subprocess
+import sys
 from types import TracebackType
-from typing import Self
+from typing import Final, Self
 
+import perfcli
 from perfcli.agent.orders import Descriptors, Order, send_order
-from perfcli.pool.interpreter import PYTHON, engine_environment
+
+PYTHON: Final = (sys.executable, "-P")
+"""An interpreter that imports nothing from the directory it is started in, which may be anybody's."""
+
+
+def engine_environment() -> dict[str, str]:
+    """This process's environment, in which the same perfcli is found even where it is not installed."""
+    home = os.path.dirname(os.path.dirname(os.path.realpath(perfcli.__file__)))
+    # relative entries would mean another place, as the engine has a working directory of its own
+    given = [os.path.abspath(entry) for entry in os.environ.get("PYTHONPATH", "").split(os.pathsep) if entry]
+    path = os.pathsep.join([*given, home])
+    return {**os.environ, "PYTHONPATH": path, "PYTHONFAULTHANDLER": "1"}
 
 
 class Template:

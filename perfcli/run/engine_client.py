@@ -11,9 +11,9 @@ from perfcli.clock import RunningTime
 from perfcli.errors import UsageError
 from perfcli.judgement import Ending
 from perfcli.line import LINE_LOST, Received, next_message
+from perfcli.monitor import Reading
 from perfcli.pool.protocol import EngineHandle
-from perfcli.readings import Reading
-from perfcli.run.message_order import MessageOrder
+from perfcli.run.messages import MessageOrder
 from perfcli.run.time_limits import TimeLimits
 from perfcli.units import format_duration
 from perfcli.wire import (

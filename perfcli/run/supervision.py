@@ -17,20 +17,19 @@ from perfcli.judgement import Ending, judge, rules_of
 from perfcli.measurement.assembly import Identity, assemble, notes_on
 from perfcli.measurement.measurement import Measurement
 from perfcli.measurement.parts import Wanted
-from perfcli.monitor import Monitor
+from perfcli.monitor import Monitor, Reading, joined
 from perfcli.observer import Observer, SilentObserver
 from perfcli.plan import ExecutionPlan
 from perfcli.pool.checkout import installed_engine
 from perfcli.pool.identity import EngineSource
 from perfcli.pool.processes import LocalPool
 from perfcli.pool.protocol import Database, EngineHandle, WorkerPool
-from perfcli.readings import Reading, joined
 from perfcli.recorder import Frame
 from perfcli.results import RunResult
 from perfcli.results.findings import Findings
 from perfcli.run.barrier import Barrier
 from perfcli.run.engine_client import EngineClient
-from perfcli.run.inbox import Inbox
+from perfcli.run.messages import Inbox
 from perfcli.run.progress import ProgressReporter
 from perfcli.run.threshold_watch import AbortCheck
 from perfcli.run.time_limits import TimeLimits

@@ -27,8 +27,7 @@ from perfcli.operations import Step
 from perfcli.operations.base import NAME_PATTERN
 from perfcli.operations.own.declared import OperationFile
 from perfcli.operations.own.step import knowing, known_operations
-from perfcli.scenario.target import DEFAULT_TARGET, Target
-from perfcli.scenario.users import OWN, Users
+from perfcli.scenario.target import DEFAULT_TARGET, OWN, Target, Users
 from perfcli.thresholds import Threshold, parse_threshold
 
 if TYPE_CHECKING:

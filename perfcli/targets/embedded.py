@@ -20,13 +20,12 @@ from perfcli.operations.binding import EmbeddedVu
 from perfcli.operations.call import Call
 from perfcli.operations.digipal_data import PetRef, VuPets, set_up_user
 from perfcli.operations.own.binding import OwnVu
-from perfcli.operations.pet_answers import answers
 from perfcli.operations.save_canaries import CanaryMode, SaveCanaries
+from perfcli.operations.stored import answers
 from perfcli.plan import ExecutionPlan
 from perfcli.scenario.canary_mode import canary_mode_of, follows_creation, notes_vanish, telling_reads
-from perfcli.targets.engine_files import assets_of, source_digest
 from perfcli.targets.error_kinds import causes, kind_of_error
-from perfcli.targets.protocol import EngineGone, Failure, LivesIn
+from perfcli.targets.protocol import EngineGone, Failure, LivesIn, assets_of, source_digest
 from perfcli.targets.simulated_ai import SimulatedAI
 
 _MOST_REFUSALS: Final = 10

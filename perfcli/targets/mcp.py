@@ -24,10 +24,9 @@ from perfcli.operations.digipal_data import EGG_TYPES, PetRef, VuPets, set_up_us
 from perfcli.operations.own.binding import OwnVu
 from perfcli.plan import ExecutionPlan, longest_call_ns
 from perfcli.scenario.target import McpSettings
-from perfcli.targets.engine_files import PACKAGE, installed_in, source_digest
 from perfcli.targets.error_kinds import kind_of
 from perfcli.targets.mcp_sessions import LostCall, Sessions, is_cut_off
-from perfcli.targets.protocol import EngineGone, Failure, LivesIn
+from perfcli.targets.protocol import PACKAGE, EngineGone, Failure, LivesIn, installed_in, source_digest
 
 _CLOSES_WITHIN_S: Final = 30.0
 _SAVES_A_PET_WITHIN_S: Final = 0.05

@@ -16,11 +16,11 @@ from perfcli.agent.channel import Channel
 from perfcli.agent.inspection import EngineInspector
 from perfcli.agent.session import Session
 from perfcli.line import Line, open_line
+from perfcli.monitor import Reading
 from perfcli.observer import Observer
 from perfcli.plan import ExecutionPlan
 from perfcli.pool.database import LocalDatabase, local_database
-from perfcli.pool.engine_clock import EngineClock
-from perfcli.readings import Reading
+from perfcli.pool.protocol import EngineClock
 from perfcli.results import RunResult
 from perfcli.run import StopRequest, run_scenario
 from perfcli.testing.scripted_engine import Behaviour, Script, ScriptedTarget, SimulatedTime

@@ -7,11 +7,10 @@ from pathlib import Path
 from threading import Thread
 
 from perfcli.agent.inspection.counting import Costs
-from perfcli.agent.inspection.logged import LogWatch
-from perfcli.agent.inspection.shutdown import ShutdownCheck
+from perfcli.agent.inspection.shutdown import LogWatch, ShutdownCheck
 from perfcli.plan import ExecutionPlan
 from perfcli.results import Inspection
-from perfcli.targets.engine_files import assets_of
+from perfcli.targets.protocol import assets_of
 from perfcli.wire import Inspected
 
 

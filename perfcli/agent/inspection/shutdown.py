@@ -1,8 +1,9 @@
-"""How clean is the engine's end? What is left of it in the process and on the disk once it is closed."""
+"""What an engine logs, and what it leaves behind when it shuts down."""
 
 from __future__ import annotations
 
 import gc
+import logging
 import os
 import sys
 import threading
@@ -10,11 +11,92 @@ import time
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from threading import Thread
-from typing import Final
+from threading import RLock, Thread
+from typing import Any, Final
 
 from perfcli.agent.inspection.sqlite_use import count_left, open_files
 from perfcli.clock import RunningTime
+
+MOST_LOGGERS: Final = 50
+OTHERS: Final = "(others)"
+"""Where loggers beyond the first 50 are counted together."""
+
+_LONGEST_EXAMPLE: Final = 200
+
+
+@dataclass(slots=True)
+class Logged:
+    """What one logger was given."""
+
+    logger: str
+    errors: int = 0
+    """Records of level ERROR and above."""
+
+    warnings: int = 0
+    """Records of level WARNING and above, but below ERROR."""
+
+    example: str = ""
+    """The first error; the first warning where there is none."""
+
+
+class LogWatch:
+    """Counts records by logger from `start` on; one that the logger's level holds back is never made, nor counted."""
+
+    def __init__(self) -> None:
+        self._logged: dict[str, Logged] = {}
+        # a finalizer may log while this thread is in the middle of counting
+        self._counting = RLock()
+
+    def start(self) -> None:
+        """Count from now on."""
+        self._make_record = logging.getLogRecordFactory()
+        self._factory = self._record
+        logging.setLogRecordFactory(self._factory)
+
+    def stop(self) -> None:
+        """Count no more; a factory that was set meanwhile stays."""
+        if logging.getLogRecordFactory() is self._factory:
+            logging.setLogRecordFactory(self._make_record)
+
+    def logged(self) -> list[Logged]:
+        """What was counted so far, most errors first."""
+        with self._counting:
+            return sorted(self._logged.values(), key=lambda entry: (-entry.errors, -entry.warnings, entry.logger))
+
+    def _record(self, name: str, level: int, *arguments: Any, **settings: Any) -> logging.LogRecord:
+        record = self._make_record(name, level, *arguments, **settings)
+        # logging.makeLogRecord has neither name nor level yet
+        if isinstance(level, int) and level >= logging.WARNING:
+            self._count(name, record, is_error=level >= logging.ERROR)
+        return record
+
+    def _count(self, name: str, record: logging.LogRecord, *, is_error: bool) -> None:
+        with self._counting:
+            entry = self._entry(name)
+            is_first = not (entry.errors if is_error else entry.errors + entry.warnings)
+            if is_error:
+                entry.errors += 1
+            else:
+                entry.warnings += 1
+        if is_first:
+            # outside the lock: a message is put together by code of the engine
+            entry.example = _text(record)
+
+    def _entry(self, name: str) -> Logged:
+        if name not in self._logged and len(self._logged) >= MOST_LOGGERS:
+            name = OTHERS
+        return self._logged.setdefault(name, Logged(name))
+
+
+def _text(record: logging.LogRecord) -> str:
+    """The message of a record, and the type of the exception it was logged with."""
+    try:
+        message = record.getMessage()
+    except Exception:  # arguments that do not fit, or cannot be printed: logging would tell of it, and go on
+        message = record.msg if isinstance(record.msg, str) else type(record.msg).__name__
+    exception = record.exc_info[0] if record.exc_info else None
+    return f"{message} ({exception.__name__})"[:_LONGEST_EXAMPLE] if exception else message[:_LONGEST_EXAMPLE]
+
 
 MOST_FILES_NAMED: Final = 1_000
 _SQLITE_SUFFIXES: Final = ("", "-wal", "-shm", "-journal")

@@ -10,8 +10,7 @@ from typing import Any
 
 import pytest
 
-from perfcli.ab.comparison import BothPools, Comparison, ComparisonOptions, OpenPools
-from perfcli.ab.plan import prepared
+from perfcli.ab.comparison import BothPools, Comparison, ComparisonOptions, OpenPools, prepared
 from perfcli.ab.result import AbResult, Change
 from perfcli.agent.session import Session
 from perfcli.errors import ExitCode

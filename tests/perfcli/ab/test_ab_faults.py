@@ -10,11 +10,10 @@ from typing import Any
 
 import pytest
 
-from perfcli.ab.comparison import BothPools, Comparison, ComparisonOptions, OpenPools
+from perfcli.ab.comparison import BothPools, Comparison, ComparisonOptions, OpenPools, prepared
 from perfcli.ab.gate import conclusion
-from perfcli.ab.plan import prepared
+from perfcli.ab.measures import Total
 from perfcli.ab.result import AbResult, Change, EngineSide, MetricComparison
-from perfcli.ab.total import Total
 from perfcli.errors import ExitCode
 from perfcli.plan import ExecutionPlan
 from perfcli.testing import Behaviour, Script, SimulatedPool, SimulatedTime

@@ -77,7 +77,7 @@ def run(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., tuple[
             return opened
 
         # what is simulated cannot be pinned
-        monkeypatch.setattr("perfcli.ab.comparison.usable_cpus", lambda: ())
+        monkeypatch.setattr("perfcli.ab.comparison.pinnable_cpus", lambda: ())
         monkeypatch.setattr(commands_ab, "from_engines", from_engines)
         monkeypatch.setattr("perfcli.pool.checkout.choose_engine", chosen)
         monkeypatch.setattr(Interrupts, "install", lambda self: None)

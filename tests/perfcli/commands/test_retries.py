@@ -11,12 +11,12 @@ import pytest
 from click.testing import CliRunner, Result
 
 from perfcli.cli import cli
+from perfcli.commands.run import run_with_retries
 from perfcli.errors import Verdict
 from perfcli.measurement.measurement import Measurement
 from perfcli.plan import ExecutionPlan
 from perfcli.results import RunResult, load_results
 from perfcli.run import StopRequest
-from perfcli.run.retrying import run_with_retries
 from perfcli.testing import Behaviour, simulate
 
 pytestmark = pytest.mark.slow

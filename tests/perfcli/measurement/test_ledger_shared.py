@@ -15,7 +15,7 @@ import pytest
 from digipal.errors import LivePetError, StalePetError, StorageError
 from perfcli.measurement.integrity import check_integrity
 from perfcli.operations.digipal_data import TORN
-from perfcli.operations.pet_answers import compare_answers
+from perfcli.operations.stored import compare_answers
 from perfcli.plan import ExecutionPlan
 from perfcli.targets.embedded import open_storage
 from tests.perfcli.faulty import drops_saves, tears_reads, wrong_pet

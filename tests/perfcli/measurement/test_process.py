@@ -8,7 +8,7 @@ import pytest
 
 from perfcli.measurement.measurement import Measurement
 from perfcli.measurement.process import ProcessFigures
-from perfcli.readings import Reading, cpu_use, highest_cpu_use
+from perfcli.monitor import Reading, cpu_use, highest_cpu_use
 
 MS = 1_000_000
 

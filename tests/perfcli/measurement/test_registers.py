@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from perfcli.measurement.registers import HORIZON_NS, Registers, Stored
+from perfcli.measurement.saves import HORIZON_NS, Registers, Stored
 from perfcli.operations.save_canaries import UNSAVED, save_key
 
 PET = 3

@@ -13,9 +13,8 @@ import pytest
 
 from perfcli.cpus import Scheduling, ThreadTime, Throttling, harness_of, read_scheduling
 from perfcli.measurement.starvation import starvation
-from perfcli.monitor import Monitor
+from perfcli.monitor import Monitor, Reading, joined
 from perfcli.pool.probe import ProcessProbe
-from perfcli.readings import Reading, joined
 
 MS = 1_000_000
 S = 1_000 * MS

@@ -12,12 +12,12 @@ from pathlib import Path
 from threading import Thread
 from typing import Any
 
+from perfcli.monitor import Reading
 from perfcli.plan import ExecutionPlan
 from perfcli.pool.database import LocalDatabase
-from perfcli.pool.engine_clock import EngineClock
 from perfcli.pool.processes import LocalPool, Post, fresh
+from perfcli.pool.protocol import EngineClock
 from perfcli.pool.supervised import SupervisedProcess
-from perfcli.readings import Reading
 
 AGENT = "tests.perfcli.pool.shifted_agent"
 _PART_BYTES = 2**16

@@ -20,12 +20,11 @@ from perfcli.judgement import Ending
 from perfcli.measurement.integrity import check_integrity
 from perfcli.measurement.ledger import Ledger
 from perfcli.measurement.measurement import Measurement
+from perfcli.monitor import Reading
 from perfcli.plan import INCARNATION, ExecutionPlan, Slices
-from perfcli.pool.forking import forked
-from perfcli.pool.processes import LocalPool
+from perfcli.pool.processes import LocalPool, forked
 from perfcli.pool.protocol import Database, EngineHandle, WorkerPool
 from perfcli.pool.template import Template
-from perfcli.readings import Reading
 from perfcli.recorder import Frame
 from perfcli.run import run_scenario, supervision
 from perfcli.run.engine_client import EngineClient

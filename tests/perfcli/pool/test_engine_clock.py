@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from perfcli.cpus import Scheduling, ThreadTime
-from perfcli.pool.engine_clock import EngineClock
-from perfcli.readings import Reading
+from perfcli.monitor import Reading
+from perfcli.pool.protocol import EngineClock
 from perfcli.recorder import Frame
 from perfcli.wire import FromEngine, HeldUp, PhaseOver, Stage
 

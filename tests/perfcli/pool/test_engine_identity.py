@@ -18,7 +18,7 @@ from perfcli.pool import checkout, identity
 from perfcli.pool.checkout import choose_engine, default_engine, installed_engine, resolve_engine
 from perfcli.pool.identity import EngineSource, identified
 from perfcli.results import RunResult, load_results
-from perfcli.targets.engine_files import source_digest
+from perfcli.targets.protocol import source_digest
 
 ROOT = Path(__file__).parents[3]
 NAMED = ["-c", "user.name=t", "-c", "user.email=t@example.org", "-c", "commit.gpgsign=false"]
@@ -38,7 +38,7 @@ def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An engine that is installed; and the test in a directory that is no checkout."""
     home = write_engine(tmp_path / "site-packages", "installed = True\n")
     spec = ModuleSpec("digipal", None, origin=str(home / "digipal" / "__init__.py"))
-    monkeypatch.setattr("perfcli.targets.engine_files.find_spec", lambda name: spec)
+    monkeypatch.setattr("perfcli.targets.protocol.find_spec", lambda name: spec)
     monkeypatch.chdir(tmp_path)
     for key in [key for key in os.environ if key.startswith("GIT_")]:
         monkeypatch.delenv(key)
@@ -150,7 +150,7 @@ class TestTheDefault:
         assert default_engine().path == repository
 
     def test_is_an_error_if_there_is_none(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr("perfcli.targets.engine_files.find_spec", lambda name: None)
+        monkeypatch.setattr("perfcli.targets.protocol.find_spec", lambda name: None)
         with pytest.raises(UsageError, match="no engine: the package digipal is neither installed nor in the git"):
             default_engine()
 
@@ -209,7 +209,7 @@ class TestTheCommit:
 
     def test_of_an_editable_install_is_its_checkouts(self, repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         spec = ModuleSpec("digipal", None, origin=str(repository / "digipal" / "__init__.py"))
-        monkeypatch.setattr("perfcli.targets.engine_files.find_spec", lambda name: spec)
+        monkeypatch.setattr("perfcli.targets.protocol.find_spec", lambda name: spec)
         assert recorded(installed_engine()) == (git(repository, "rev-parse", "HEAD"), False)
 
     def test_of_an_engine_in_a_virtual_environment_is_not_that_of_the_repository(self, repository: Path) -> None:

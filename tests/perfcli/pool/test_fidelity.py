@@ -14,9 +14,9 @@ from typing import Any
 import pytest
 
 from digipal.core.models import DigiPal, Interaction
-from perfcli.operations.pet_answers import Load, answers, compare_answers
+from perfcli.operations.stored import Load, answers, compare_answers
 from perfcli.plan import ExecutionPlan
-from perfcli.pool.fidelity import Fidelity, compare_afresh
+from perfcli.pool.database import Fidelity, compare_afresh
 from perfcli.targets.embedded import open_storage
 from tests.perfcli.faulty import stores_nothing
 from tests.perfcli.faulty.checkout import make_checkout

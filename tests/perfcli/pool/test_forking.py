@@ -15,13 +15,12 @@ import psutil
 import pytest
 
 from perfcli.agent import template as template_module
+from perfcli.cpus import pin, pinnable_cpus
 from perfcli.errors import PerfError
 from perfcli.plan import ExecutionPlan, Slices
-from perfcli.pool.affinity import pin, usable_cpus
 from perfcli.pool.database import LocalDatabase
-from perfcli.pool.forking import fork, forked
-from perfcli.pool.output import Output
-from perfcli.pool.processes import EngineProcess, LocalPool, Post
+from perfcli.pool.processes import EngineProcess, LocalPool, Post, fork, forked
+from perfcli.pool.supervised import Output
 from perfcli.pool.template import Template
 
 pytestmark = pytest.mark.slow
@@ -155,9 +154,9 @@ child.communicate(b"over")
 """
 
 
-@pytest.mark.skipif(not usable_cpus(), reason="this system pins no process")
+@pytest.mark.skipif(not pinnable_cpus(), reason="this system pins no process")
 def test_threads_and_children_of_a_process_are_pinned_with_it() -> None:
-    cpus = usable_cpus()
+    cpus = pinnable_cpus()
     chosen = {cpus[-1]}
     process = subprocess.Popen([sys.executable, "-c", PARENT], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     try:
@@ -187,4 +186,4 @@ def test_where_the_system_refuses_no_cpu_is_usable(monkeypatch: pytest.MonkeyPat
         raise PermissionError("not here")
 
     monkeypatch.setattr(os, "sched_setaffinity", refuse)
-    assert usable_cpus() == []
+    assert pinnable_cpus() == []

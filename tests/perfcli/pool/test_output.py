@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from perfcli.pool import output as module
-from perfcli.pool.output import Output
+from perfcli.pool import supervised as module
+from perfcli.pool.supervised import Output
 
 
 @pytest.fixture

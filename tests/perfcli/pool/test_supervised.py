@@ -17,8 +17,8 @@ import pytest
 
 from perfcli.agent.subreaper import _describe
 from perfcli.pool.cleanup import scratch_directory
-from perfcli.pool.interpreter import engine_environment
 from perfcli.pool.supervised import SupervisedProcess, start_supervised
+from perfcli.pool.template import engine_environment
 
 pytestmark = pytest.mark.slow
 
@@ -195,7 +195,7 @@ TOOL = """
 import json, sys, time
 from pathlib import Path
 from perfcli.pool.cleanup import scratch_directory
-from perfcli.pool.interpreter import engine_environment
+from perfcli.pool.template import engine_environment
 from perfcli.pool.supervised import start_supervised
 with scratch_directory() as outer, scratch_directory() as inner, (inner / "output.txt").open("wb") as output:
     process = start_supervised("tests.perfcli.faulty.runs_code", [sys.argv[1]], working_directory=inner,

@@ -24,9 +24,8 @@ from perfcli.commands.context import Context
 from perfcli.errors import PerfError
 from perfcli.plan import ExecutionPlan
 from perfcli.pool import processes
-from perfcli.pool.forking import forked
 from perfcli.pool.identity import EngineSource, identified
-from perfcli.pool.processes import LocalPool
+from perfcli.pool.processes import LocalPool, forked
 from perfcli.pool.protocol import WorkerPool
 from perfcli.pool.template import Template
 from perfcli.run import run_scenario

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from perfcli.pool.engine_clock import EngineClock
+from perfcli.pool.protocol import EngineClock
 from perfcli.run.barrier import Barrier
 
 NOW_NS = 5_000_000_000

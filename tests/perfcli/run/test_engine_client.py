@@ -12,7 +12,7 @@ from perfcli.errors import UsageError
 from perfcli.judgement import Ending
 from perfcli.line import LINE_LOST
 from perfcli.plan import ExecutionPlan
-from perfcli.pool.engine_clock import EngineClock
+from perfcli.pool.protocol import EngineClock
 from perfcli.run.engine_client import EngineClient
 from perfcli.run.time_limits import TimeLimits
 from perfcli.wire import (

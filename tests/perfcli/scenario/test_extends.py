@@ -11,8 +11,7 @@ from perfcli.executors import ConstantVus
 from perfcli.scenario.loader import ScenarioFileError, load_scenario
 from perfcli.scenario.models import Scenario
 from perfcli.scenario.overrides import parse_set
-from perfcli.scenario.target import McpSettings
-from perfcli.scenario.users import Zipf
+from perfcli.scenario.target import McpSettings, Zipf
 
 Mistakes = Callable[..., list[str]]
 BASE = """\

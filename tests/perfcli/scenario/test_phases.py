@@ -10,7 +10,7 @@ import pytest
 from perfcli.executors import ConstantVus
 from perfcli.plan import ExecutionPlan, plan_run
 from perfcli.scenario.loader import load_scenario
-from perfcli.scenario.users import Zipf
+from perfcli.scenario.target import Zipf
 
 Mistakes = Callable[..., list[str]]
 Write = Callable[[str], Path]

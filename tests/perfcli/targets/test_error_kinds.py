@@ -16,10 +16,10 @@ import pytest
 
 from perfcli.agent.outcomes import MOST_KINDS, Outcomes, clean, example_of_answer, example_of_error
 from perfcli.errors import Verdict
+from perfcli.monitor import Reading, joined
 from perfcli.plan import ExecutionPlan
 from perfcli.pool import probe
 from perfcli.pool.probe import ProcessProbe
-from perfcli.readings import Reading, joined
 from perfcli.report.html import render_html
 from perfcli.run import run_scenario
 from perfcli.targets.error_kinds import kind_of, kind_of_error, named

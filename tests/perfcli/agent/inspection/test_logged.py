@@ -11,7 +11,7 @@ from threading import Thread
 
 import pytest
 
-from perfcli.agent.inspection.logged import MOST_LOGGERS, OTHERS, Logged, LogWatch
+from perfcli.agent.inspection.shutdown import MOST_LOGGERS, OTHERS, Logged, LogWatch
 
 ROOT = Path(__file__).parents[4]
 
@@ -114,7 +114,7 @@ def test_a_factory_of_the_engines_own_stays() -> None:
 PROGRAM = """
 import logging, sys
 if "watched" in sys.argv:
-    from perfcli.agent.inspection.logged import LogWatch
+    from perfcli.agent.inspection.shutdown import LogWatch
     LogWatch().start()
 logging.getLogger("engine").error("by the handler of last resort")
 logging.basicConfig(format="%(name)s says %(message)s")

@@ -9,7 +9,7 @@ import pytest
 
 from perfcli.plan import INCARNATION, ExecutionPlan
 from perfcli.recorder import Frame
-from perfcli.run.message_order import MessageOrder
+from perfcli.run.messages import MessageOrder
 from perfcli.wire import Checkpoint, Done, Failed, Garbled, Go, Message, Opened, Outcome, PhaseOver, Stage, Wave
 
 MEASURED = [
