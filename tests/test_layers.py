@@ -184,7 +184,7 @@ def test_help_needs_nothing_heavy() -> None:
     assert not {name.split(".")[0] for name in needed} & HEAVY
 
 
-LOCAL = {"psutil", *(f"perfcli.pool.{name}" for name in ("database", "output", "probe", "supervised"))}
+LOCAL = {"psutil", *(f"perfcli.pool.{name}" for name in ("database", "probe", "supervised"))}
 """What belongs to processes and files of this machine."""
 
 LOCAL_NAMES = {"pid", "kill", "killpg", "sched_setaffinity"}

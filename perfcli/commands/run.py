@@ -12,8 +12,8 @@ from perfcli.commands.options import RunOptions
 from perfcli.errors import Verdict
 from perfcli.outputs import STDOUT, check_folder
 from perfcli.plan import ExecutionPlan
-from perfcli.pool.database import NOT_KEPT, remove_database
 from perfcli.pool.identity import EngineSource
+from perfcli.pool.keep_database import NOT_KEPT, remove_database
 from perfcli.report.console import to_console
 from perfcli.report.report_files import add_job_summary, write_reports
 from perfcli.report.summary import render_retry, render_run, render_verdict_line, summary_document, takes_a_line

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
@@ -15,6 +13,7 @@ from perfcli.clock import RunningTime
 from perfcli.line import Line, next_message, open_line
 from perfcli.operations.stored import Rows
 from perfcli.pool.cleanup import scratch_directory
+from perfcli.pool.keep_database import keep_database
 from perfcli.pool.protocol import Fidelity
 from perfcli.pool.supervised import Output, SupervisedProcess, start_supervised
 from perfcli.pool.template import engine_environment
@@ -97,58 +96,6 @@ def _found(line: Line, process: SupervisedProcess, limit_s: float) -> Compared |
         if (code := process.wait(0)) is not None:
             return f"ended with code {code}"
     return f"was not done after {limit_s:.0f} s"
-
-
-_SUFFIXES = ("", "-wal", "-shm", "-journal")
-NOT_KEPT: Final = "the database could not be kept"
-"""How a complaint of a database begins."""
-
-
-def keep_database(database: Path, directory: Path, name: str) -> tuple[str, str]:
-    """Move a database, with what SQLite keeps beside it, into a directory, where nothing is overwritten.
-
-    Returns:
-        The path it is kept at, and "" or why it could not be kept.
-    """
-    try:
-        directory.mkdir(parents=True, exist_ok=True)
-        kept = _reserve(directory, name)
-        try:
-            for suffix in _SUFFIXES:
-                file = database.with_name(database.name + suffix)
-                if file.exists():
-                    shutil.move(file, kept.with_name(kept.name + suffix))
-        except OSError:
-            for suffix in _SUFFIXES:
-                kept.with_name(kept.name + suffix).unlink(missing_ok=True)
-            raise
-    except OSError as error:
-        return "", f"{NOT_KEPT} in {directory}: {error.strerror or error}"
-    return str(kept), ""
-
-
-def remove_database(kept: str) -> None:
-    """Remove a database that was kept, with what SQLite keeps beside it; nothing for ""."""
-    for suffix in _SUFFIXES if kept else ():
-        Path(kept + suffix).unlink(missing_ok=True)
-
-
-def _reserve(directory: Path, name: str) -> Path:
-    """A new empty file: of two runs that want one name at once, each gets its own.
-
-    A name is taken too if an older database has left something under it: SQLite would read a stale -wal into this one.
-    """
-    number = 1
-    while True:
-        kept = directory / (f"{name}.db" if number == 1 else f"{name}-{number}.db")
-        number += 1
-        try:
-            kept.open("x").close()
-        except FileExistsError:
-            continue
-        if not any(os.path.lexists(f"{kept}{suffix}") for suffix in _SUFFIXES[1:]):
-            return kept
-        kept.unlink()
 
 
 _DATABASE: Final = Path("database", "digipal.db")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from perfcli.pool.database import keep_database
+from perfcli.pool.keep_database import keep_database
 
 pytestmark = pytest.mark.slow
 
