@@ -11,11 +11,15 @@ from typing import Any
 import pytest
 
 from perfcli.measurement.integrity import check_integrity
+from perfcli.measurement.ledger import Ledger
 from perfcli.operations.digipal_data import set_up_user
+from perfcli.operations.stored import MinimalDatabase
 from perfcli.plan import ExecutionPlan
+from perfcli.pool.database import DatabaseFile
 from perfcli.results import Integrity
+from perfcli.workload import pack
 from tests.perfcli.faulty import clears_nothing, clears_too_much
-from tests.perfcli.faulty.driving import Driven, drive_with
+from tests.perfcli.faulty.driving import Driven, drive_with, frame
 
 CARE = {"care": {"actions": ["fish", "praise"]}}
 TALKS_AND_CLEARS = [CARE, "clear_history", CARE]
@@ -87,6 +91,22 @@ def test_a_clear_that_deletes_what_was_said_to_other_pets_is_found(drive: Drive)
     (example,) = integrity.examples
     assert example.startswith(f"{set_up_user(0)}: 1 interactions ")
     assert example.endswith("acknowledged, 0 stored")
+
+
+@pytest.mark.parametrize(("stored", "lost", "duplicates"), [(0, 1, 0), (1, 0, 0), (2, 1, 0), (3, 2, 0), (4, 2, 1)])
+def test_more_rows_than_were_cleared_are_duplicates(
+    make_plan: Callable[..., ExecutionPlan], tmp_path: Path, stored: int, lost: int, duplicates: int
+) -> None:
+    plan = make_plan([{"care": {"actions": ["fish"]}}, "clear_history"], **{**LOAD, "setup": {"pets": 1}})
+    database = MinimalDatabase(tmp_path / "digipal.db")
+    database.create()
+    database.add_pet("user-0")
+    for _ in range(stored):
+        database.add_interaction("user-0", "fish")
+    ledger, care, clear = Ledger(plan), pack(0, 0, 0), pack(1, 0, 0)
+    ledger.add(frame(0, [care, care, clear, care], times=[(0, 1), (2, 3), (4, 5), (6, 7)]))
+    integrity = check_integrity(ledger, DatabaseFile(tmp_path / "digipal.db"))
+    assert (integrity.acknowledged, integrity.lost, integrity.duplicates) == (4, lost, duplicates)
 
 
 def test_without_all_samples_rows_that_stay_prove_nothing(drive: Drive) -> None:

@@ -70,6 +70,14 @@ def test_an_option_can_choose_it(written: Callable[[str], Path]) -> None:
             "2:21: target.mcp.url: expected a URL such as http://127.0.0.1:8000/mcp, not '127.0.0.1:8000'",
         ),
         (
+            scenario("target: {mcp: {url: 'http:///mcp'}}"),
+            "2:21: target.mcp.url: expected a URL such as http://127.0.0.1:8000/mcp, not 'http:///mcp'",
+        ),
+        (
+            scenario("target: {mcp: {url: 'ftp://host/mcp'}}"),
+            "2:21: target.mcp.url: expected a URL such as http://127.0.0.1:8000/mcp, not 'ftp://host/mcp'",
+        ),
+        (
             scenario("target: {mcp: {url: 'http://me:secret@host/mcp'}}"),
             "2:21: target.mcp.url: a file is no place for a password: "
             "put a token into the environment, as DIGIPAL_MCP_TOKEN",
