@@ -27,7 +27,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 ROOT: Final = Path(__file__).resolve().parent.parent
-MOST_TEST_FILES: Final = {"not slow": 16, "slow and not nightly and not alone": 2}
+MOST_TEST_FILES: Final = {"not slow": 16, "slow and not nightly and not alone": 4}
 END_TO_END: Final = ["tests/perfcli/test_simulated_runs.py", "tests/perfcli/test_end_to_end.py"]
 PYTEST: Final = [sys.executable, "-m", "pytest", "-qx", "-p", "no:cacheprovider", "--timeout=60", "-m"]
 _COMPARISONS: Final = {
@@ -151,7 +151,7 @@ def nearest_tests(root: Path, file: str) -> list[str]:
                 reached.append(importer)
     tests = [each for each in importers if Path(each).name.startswith("test_")]
     near = [each for each in tests if each in distances or str(Path(each).parent) == room]
-    return sorted(near, key=lambda test: (named not in test, distances.get(test, 9), not test.startswith(room), test))
+    return sorted(near, key=lambda test: (named not in test, distances.get(test, 1), not test.startswith(room), test))
 
 
 class Tests:

@@ -128,3 +128,17 @@ def test_one_scenario_is_an_array_of_one(
     (result,) = json.loads((tmp_path / "ab.json").read_text())
     assert result["alpha"] == 0.01
     assert "scenarios in" not in printed
+
+
+@pytest.mark.parametrize(
+    ("settings", "asks"),
+    [
+        (["engine.ai.latency=2s"], True),
+        (["load.iterations=5", " engine.ai = {latency: 0ms}"], True),
+        (["engine.log_level=INFO"], False),
+        (["setup.user=engine.ai"], False),
+        ([], False),
+    ],
+)
+def test_the_simulated_ai_takes_its_time_if_a_setting_names_it(settings: list[str], asks: bool) -> None:
+    assert commands_ab._asks_for_ai(settings) is asks

@@ -202,6 +202,21 @@ def test_a_result_that_is_named_twice_counts_once(invoke: Invoke, saved: Path) -
     assert "is named twice; it counts once" in twice.stderr
 
 
+def test_several_that_pass_take_a_line_each_unless_more_is_asked_for(
+    invoke: Invoke, make_plan: Callable[..., ExecutionPlan], tmp_path: Path
+) -> None:
+    paths = [tmp_path / "one.json", tmp_path / "two.json"]
+    for seed, path in enumerate(paths):
+        save_results([simulate(make_plan(["status"], setup={"pets": 1}, seed=seed))], path)
+    tables = {
+        (len(given), *options): invoke("report", *given, *options).stdout.count("operation ")
+        for given in (paths[:1], paths)
+        for options in ((), ("--verbose",), ("--plots",))
+    }
+    alone = {(1,): 1, (1, "--verbose"): 1, (1, "--plots"): 1}
+    assert tables == {**alone, (2,): 0, (2, "--verbose"): 2, (2, "--plots"): 2}
+
+
 @pytest.mark.end_to_end
 def test_from_one_command_to_the_next(tmp_path: Path) -> None:
     """A result through a pipe, as users meet it."""
