@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import zlib
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Literal
 
@@ -41,11 +41,11 @@ class Measurement:
         self._warmed_up: list[Counter[int]] = [Counter() for _ in plan.phases]
         self.phases = [PhaseTimes() for _ in plan.phases]
         self.marks: dict[str, Reading] = {}
-        self.readings: list[Reading] = []
+        self.readings: Sequence[Reading] = ()
         self.began_ns: int | None = None
         self.ended_ns: int | None = None
-        self.cut_short = False
-        self.tool_stops: list[Stop] = []
+        self.is_cut_short = False
+        self._tool_stops: Sequence[Stop] = ()
         self.held_up: list[Stop] = []
         self.active_pets: int | None = None
         self.engine_version = ""
@@ -126,6 +126,24 @@ class Measurement:
         if active_pets is not None:
             self.active_pets = (self.active_pets or 0) + active_pets
 
+    def end_unless_ended(self, at_ns: int) -> None:
+        """The engine did not say when the load was over: it was over by this time."""
+        if self.began_ns is not None and self.ended_ns is None:
+            self.ended_ns = at_ns
+
+    def cut_short(self) -> None:
+        """The load is stopped before its plan is done."""
+        self.is_cut_short = True
+
+    def leave_behind(self, processes: Sequence[str], printed_bytes: int) -> None:
+        """What one of the engine processes left running, in words, and how much it printed."""
+        self.left_running += processes
+        self.printed_bytes = (self.printed_bytes or 0) + printed_bytes
+
+    def follow(self, readings: Sequence[Reading], tool_stops: Sequence[Stop]) -> None:
+        """Look at these two from now on, as they grow: readings of the engine, times in which the tool stood still."""
+        self.readings, self._tool_stops = readings, tool_stops
+
     def mark(self, name: str, reading: Reading) -> None:
         """Keep the reading of a checkpoint."""
         self.marks[name] = reading
@@ -155,7 +173,7 @@ class Measurement:
             return ""
         judges_shutdown = self.plan.scenario.asks_for("engine.shutdown_time")
         ended_ns = self.ended_ns if self.ended_ns is not None and not judges_shutdown else 2**63
-        return disturbance(self.tool_stops, self.held_up, Stop(self.began_ns, ended_ns))
+        return disturbance(self._tool_stops, self.held_up, Stop(self.began_ns, ended_ns))
 
     @property
     def answers(self) -> Iterator[str]:
@@ -209,7 +227,7 @@ class Measurement:
     def dropped_in(self, phase: PlannedPhase) -> int:
         """Iterations that a phase prescribes but time did not allow; none if the load was stopped on purpose."""
         planned = phase.load.planned_iterations
-        if planned is None or self.ended_ns is None or self.cut_short:
+        if planned is None or self.ended_ns is None or self.is_cut_short:
             return 0
         return max(0, planned - self.iterations_of(phase) - self.phases[phase.index].interrupted)
 

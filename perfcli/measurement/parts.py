@@ -197,7 +197,7 @@ class Part:
         offered = achieved = seconds = 0.0
         for phase in phases:
             duration_ns = self._measurement.duration_of(phase)
-            if phase.load.offered_per_s is None or duration_ns is None or self._measurement.cut_short:
+            if phase.load.offered_per_s is None or duration_ns is None or self._measurement.is_cut_short:
                 continue
             nominal_ns = phase.load.longest_ns
             in_time = nominal_ns / max(nominal_ns, duration_ns)

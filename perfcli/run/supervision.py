@@ -169,8 +169,7 @@ class _Run:
         finally:
             for engine in engines:
                 engine.end()
-                measurement.left_running += engine.leftovers()
-        measurement.printed_bytes = sum(engine.printed_bytes() for engine in engines)
+                measurement.leave_behind(engine.leftovers(), engine.printed_bytes())
 
 
 def _look_at_what_is_left(measurement: Measurement, database: Database, *, complete: bool) -> None:
@@ -194,9 +193,8 @@ class _Supervision:
         self._database = database
         self._samples = measurement.samples
         self._monitor = Monitor(self._read, lambda: self._samples.ok + self._samples.failed)
-        measurement.readings = self._monitor.readings
         self._running = RunningTime()
-        measurement.tool_stops = self._running.stops
+        measurement.follow(self._monitor.readings, self._running.stops)
         self._limits = TimeLimits(plan)
         self._clients = [
             EngineClient(engine, self._limits, number, self._take, self._running)
@@ -224,8 +222,7 @@ class _Supervision:
                 self._show(observer)
         finally:
             self._monitor.stop()
-        if self._measurement.began_ns is not None and self._measurement.ended_ns is None:
-            self._measurement.ended_ns = time.perf_counter_ns()
+        self._measurement.end_unless_ended(time.perf_counter_ns())
         ending = next((client.ending for client in self._clients if client.ending not in (None, Ending())), None)
         if ending is None or self._ending_of_stop.interrupted:
             return self._ending_of_stop
@@ -278,7 +275,7 @@ class _Supervision:
     def _stop(self, ending: Ending) -> None:
         self._stopped_at_s = self._running.elapsed_s()
         self._ending_of_stop = ending
-        self._measurement.cut_short = True
+        self._measurement.cut_short()
         for client in self._clients:
             if self._measurement.began_ns is None:
                 client.end(ending)

@@ -19,7 +19,7 @@ def reading(at_ms: int, *, cpu_ms: int = 0, rss: int = 0, operations: int = 0) -
 
 def observed(plan: Any, readings: list[Reading]) -> ProcessFigures:
     measurement = Measurement(plan)
-    measurement.readings = readings
+    measurement.follow(readings, [])
     measurement.marks = {"harness": reading(-1), "opened": readings[0], "baseline": readings[0], "end": readings[-1]}
     return ProcessFigures(measurement)
 
@@ -54,7 +54,7 @@ def test_memory_of_each_mark(make_plan: Any) -> None:
     measurement = Measurement(make_plan(["create_pet"]))
     rss_of = {"harness": 30, "opened": 32, "baseline": 40, "end": 72, "cleanup": 45}
     measurement.marks = {name: reading(n, rss=rss) for n, (name, rss) in enumerate(rss_of.items())}
-    measurement.readings = [reading(2, rss=40), reading(2, rss=90), reading(3, rss=72), reading(4, rss=400)]
+    measurement.follow([reading(2, rss=40), reading(2, rss=90), reading(3, rss=72), reading(4, rss=400)], [])
     measurement.active_pets = 10
     figures = ProcessFigures(measurement)
     assert figures.memory_growth() == 32
