@@ -27,13 +27,11 @@ MCP = {"mcp", "mcp_types", "anyio", "httpx2", "starlette", "uvicorn"}
 
 SHOWN = "report: how it is shown"
 SHARED_NAMES = {
-    "ab": f"commands: what it does; {SHOWN}",
     "base": "executors, operations: what the other files of the room derive from",
     "binding": "operations: to an engine; operations/own: the same of own ones",
     "context": "operations/own: what a user's function is given; commands: what a command works with",
     "integrity": "measurement: looks for it; figures: what it gives",
     "process": f"measurement: reads it; figures: what it gives; {SHOWN}; report/html: its charts",
-    "profile": f"commands: what it does; {SHOWN}",
     "protocol": "targets, pool: what each of the room's kinds offers",
     "run": f"commands: what it does; results: its record; {SHOWN}",
     "selftest": f"ab: the gates it makes; {SHOWN}",

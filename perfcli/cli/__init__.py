@@ -2,17 +2,100 @@
 
 from __future__ import annotations
 
+import os
 from pkgutil import resolve_name
 from typing import Any, Final
 
 import click
 
-from perfcli.cli.defaults import name_variables, project_files
-from perfcli.cli.group import EPILOG, Command, cli
+from perfcli import __version__
+from perfcli.cli import defaults
+from perfcli.cli.completion import complete_names
+from perfcli.cli.defaults import name_variables, project_files, variables_of, warn_of_unknown_variables
 from perfcli.commands import engine_options, options, result_options
 from perfcli.commands.parameters import filled, parameters_of
 
 __all__ = ["cli"]
+
+EPILOG: Final = """\b
+Exit codes: 0 pass · 1 the engine died or hung · 2 usage or invalid scenario · 3 a threshold failed ·
+4 the run is invalid · 5 regression · 130 interrupted (143 by SIGTERM, 129 by SIGHUP)"""
+
+
+class Command(click.Command):
+    """A command whose options have variables and a project's defaults, and whose arguments complete in a shell."""
+
+    def __init__(self, *arguments: Any, **settings: Any) -> None:
+        super().__init__(*arguments, **settings)
+        complete_names(self.params)
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Take what the command line does not say from the environment, then from the project's file."""
+        self._refuse_blanks(ctx, args)
+        try:
+            return super().parse_args(ctx, args)
+        except click.MissingParameter:
+            raise  # it has no value, and finds its own words
+        except click.BadParameter as error:
+            told = error.message + defaults.origin_of(error.param, ctx)
+            raise click.BadParameter(told, ctx, error.param) from error
+
+    def _refuse_blanks(self, ctx: click.Context, args: list[str]) -> None:
+        """Refuse an option or argument without text: `--baseline "$UNSET"` would quietly compare nothing.
+
+        Looks at the raw texts, as types may make something of them: an empty path is the working directory.
+        """
+        if ctx.resilient_parsing:
+            return
+        given, _, _ = self.make_parser(ctx).parse_args(args=list(args))
+        for parameter in self.params:
+            written = given.get(parameter.name or "")
+            texts = written if isinstance(written, (list, tuple)) else [written]
+            if any(isinstance(text, str) and not text.strip() for text in texts):
+                what = "option" if isinstance(parameter, click.Option) else "argument"
+                told = f"it is empty; was a variable not set? Give it a value, or leave the {what} out."
+                raise click.BadParameter(told, ctx, parameter)
+            for variable in variables_of(parameter):
+                if os.environ.get(variable, "").isspace():
+                    raise click.BadParameter(f"{variable} holds only blanks: set a value, or unset it.", ctx, parameter)
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The options, and where else they can be set."""
+        super().format_options(ctx, formatter)
+        defaults.write_help(ctx, formatter)
+
+
+class Group(click.Group):
+    """A command of several commands."""
+
+    command_class = Command
+    group_class = type
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Read the project's file, for all commands below, and look at the environment."""
+        rest = super().parse_args(ctx, args)
+        if ctx.parent is None:
+            defaults.take_project_file(self, ctx)
+            if not ctx.resilient_parsing:
+                warn_of_unknown_variables(self)
+        return rest
+
+
+@click.group(
+    cls=Group, epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}
+)
+@click.version_option(__version__, prog_name="digipal-perf")
+def cli() -> None:
+    """Load tests for the DigiPal engine that are honest enough to block a merge.
+
+    \b
+    Examples:
+      digipal-perf run pet_creation         one shipped scenario, by name
+      digipal-perf run my.yaml --json r.json
+      digipal-perf run --tag quick          what a merge waits for
+      digipal-perf init my_session          a scenario of your own, to begin with
+    """
+
 
 _COMMANDS: Final = {
     "run": (options.RunOptions, "run:run"),
@@ -23,9 +106,9 @@ _COMMANDS: Final = {
     "schema": (options.SchemaOptions, "authoring:schema"),
     "explain": (options.ExplainOptions, "authoring:explain"),
     "completion": (options.CompletionOptions, "authoring:completion"),
-    "ab": (engine_options.AbOptions, "ab:ab"),
-    "selftest": (engine_options.SelftestOptions, "ab:selftest"),
-    "profile": (engine_options.ProfileOptions, "profile:profile"),
+    "ab": (engine_options.AbOptions, "engines:ab"),
+    "selftest": (engine_options.SelftestOptions, "engines:selftest"),
+    "profile": (engine_options.ProfileOptions, "engines:profile"),
     "report": (result_options.ReportOptions, "results:report"),
     "history": (result_options.HistoryOptions, "results:history"),
     "trend": (result_options.TrendOptions, "results:trend"),

@@ -16,7 +16,7 @@ from statistics import fmean, median
 from typing import Final, Literal
 
 from perfcli.errors import Verdict
-from perfcli.history.fingerprint import differences
+from perfcli.history.kept_runs import differences
 from perfcli.inference.estimates import two_sample
 from perfcli.inference.rank_tests import adjusted, mann_whitney_p
 from perfcli.results import TOTAL, BaselineComparison, LoadSlice, OperationChange, RunResult

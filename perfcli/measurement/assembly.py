@@ -17,11 +17,10 @@ from typing import Any, Final
 
 from perfcli import __version__
 from perfcli.cpus import usable_cpus
-from perfcli.measurement.digest import planned_digest
 from perfcli.measurement.measurement import Measurement
 from perfcli.measurement.parts import Part, Wanted, phase_result
 from perfcli.measurement.process import ProcessFigures
-from perfcli.measurement.samples import References
+from perfcli.measurement.samples import References, planned_digest
 from perfcli.metrics.timeline import Interval
 from perfcli.monitor import Reading, cpu_use
 from perfcli.results import Environment, Inspection, Integrity, LoadSlice, MonitorSample, SecondOfLoad, UnjudgedRun

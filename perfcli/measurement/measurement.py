@@ -10,10 +10,9 @@ from typing import Literal
 
 from perfcli.clock import Stop
 from perfcli.measurement.conservation import Conservation
-from perfcli.measurement.digest import PerformedWork
 from perfcli.measurement.integrity import check_integrity
 from perfcli.measurement.ledger import Ledger
-from perfcli.measurement.samples import FailureKind, PhaseTimes, References, Samples
+from perfcli.measurement.samples import FailureKind, PerformedWork, PhaseTimes, References, Samples
 from perfcli.measurement.starvation import disturbance, starvation
 from perfcli.metrics.slowdown import SizeOverTime
 from perfcli.metrics.timeline import Timeline

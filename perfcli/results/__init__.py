@@ -6,7 +6,16 @@ its meaning or goes away; a new field alone does not raise it.
 
 from __future__ import annotations
 
-from perfcli.results.files import as_document, as_result, load_records, load_results, save_results
+import json
+from collections.abc import Sequence
+from math import isfinite
+from pathlib import Path
+from typing import Any, Final
+
+from pydantic import ValidationError
+
+from perfcli.errors import UsageError
+from perfcli.outputs import write_document
 from perfcli.results.observed import (
     Inspection,
     Integrity,
@@ -71,3 +80,85 @@ __all__ = [
     "load_results",
     "save_results",
 ]
+
+_FIRST: Final = ("schema_version", "name", "verdict", "reasons")
+"""The fields that a saved result begins with, for whoever opens the file."""
+_WRITTEN_BY: Final = "results are written by digipal-perf run --json FILE"
+
+
+def save_results(results: Sequence[RunResult], path: Path, *, new: bool = False) -> None:
+    """Write RunResults as `as_document` has them; a reader never sees half a file.
+
+    Args:
+        new: refuse to replace a file.
+
+    Raises:
+        FileExistsError: there is a file, though it was to be a new one.
+        UsageError: the file cannot be written.
+    """
+    write_document(as_document(results), path, new=new)
+
+
+def as_document(results: Sequence[RunResult]) -> list[dict[str, Any]]:
+    """The RunResults as plain data: an array, even of one."""
+    documents = [result.model_dump(mode="json") for result in results]
+    return [{name: each[name] for name in _FIRST} | each for each in documents]
+
+
+def load_results(path: Path) -> list[RunResult]:
+    """The RunResults of a file that `save_results` wrote.
+
+    Raises:
+        UsageError: the file cannot be read, or is not a result of this schema version.
+    """
+    return [as_result(record, path) for record in load_records(path)]
+
+
+def load_records(path: Path) -> list[Any]:
+    """What a file of results holds, not yet looked at: an array, or one object as earlier versions wrote.
+
+    Raises:
+        UsageError: the file cannot be read, is no JSON, or holds none.
+    """
+    try:
+        document = json.loads(path.read_text(encoding="utf-8-sig"), parse_float=_finite, parse_constant=_finite)
+    except OSError as error:
+        raise UsageError(f"{path}: cannot read the result: {error.strerror}") from error
+    except (ValueError, RecursionError) as error:
+        raise UsageError(f"{path}: not a result file: {error or 'it is empty'}", hint=_WRITTEN_BY) from error
+    records = document if isinstance(document, list) else [document]
+    if not records:
+        raise UsageError(f"{path}: an array without any result", hint=_WRITTEN_BY)
+    return records
+
+
+def _finite(text: str) -> float:
+    """A number as this tool writes them; Python's JSON would take NaN and Infinity too."""
+    value = float(text)
+    if not isfinite(value):
+        raise ValueError(f"{text:.20} is no figure")
+    return value
+
+
+def as_result(record: Any, path: Path) -> RunResult:
+    """The RunResult that a record of a file is.
+
+    Raises:
+        UsageError: it is not a whole one of this schema version.
+    """
+    fields = record if isinstance(record, dict) else {}
+    if kind := fields.get("kind"):
+        raise UsageError(f"{path}: not the result of a run, but of digipal-perf {kind!s:.60}", hint=_WRITTEN_BY)
+    version = fields.get("schema_version")
+    if version != SCHEMA_VERSION:
+        is_newer = isinstance(version, int) and version > SCHEMA_VERSION
+        raise UsageError(
+            f"{path}: not a result of schema version {SCHEMA_VERSION} (found {version!r:.60})",
+            hint="a newer digipal-perf wrote it: update this one to read it" if is_newer else _WRITTEN_BY,
+        )
+    try:
+        return RunResult.model_validate(record)
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(map(str, first["loc"]))
+        raise UsageError(f"{path}: not a whole result: {place}: {first['msg']}") from error

@@ -14,10 +14,10 @@ import pytest
 from rich.console import Console
 
 from perfcli.ab.comparison import BothPools, OpenPools
-from perfcli.commands import ab as commands_ab
-from perfcli.commands.ab import compare
+from perfcli.commands import engines as commands_ab
 from perfcli.commands.context import Context
 from perfcli.commands.engine_options import AbOptions, PairOptions
+from perfcli.commands.engines import compare
 from perfcli.errors import ExitCode
 from perfcli.plan import ExecutionPlan
 from perfcli.pool.identity import EngineSource

@@ -176,7 +176,7 @@ def test_a_comparison_adds_to_the_summary_of_the_job(invoke: Invoke, monkeypatch
         invalid="the base does not open",
         environment=Environment(tool_version="1", python="3", sqlite="3", system="L", machine="x", cpu_count=1),
     )
-    monkeypatch.setattr("perfcli.commands.ab.Comparison.run", lambda self, engines: compared)
+    monkeypatch.setattr("perfcli.commands.engines.Comparison.run", lambda self, engines: compared)
     monkeypatch.setattr("perfcli.run.interrupts.Interrupts.install", lambda self: None)
     monkeypatch.setenv(JOB_SUMMARY, "summary.md")
     assert invoke("ab", "pet_creation", "--base", ROOT, "--quiet").exit_code == ExitCode.INVALID

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from perfcli.history.fingerprint import Fingerprint, differences, scenario_digest
+from perfcli.history.kept_runs import Fingerprint, differences, scenario_digest
 from perfcli.operations.own.source_reader import operation_file
 from perfcli.plan import plan_run
 from perfcli.results import RunResult

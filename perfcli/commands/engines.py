@@ -1,4 +1,4 @@
-"""`ab` and `selftest`: two engines compared, shown, saved, and the exit code."""
+"""`ab`, `selftest` and `profile`: two engines compared, the gate proven, an engine looked into."""
 
 from __future__ import annotations
 
@@ -13,14 +13,16 @@ from perfcli.ab.comparison import Comparison, ComparisonOptions, from_engines, p
 from perfcli.ab.result import AbResult, EngineSide, MetricComparison
 from perfcli.ab.selftest import selftest as run_gates
 from perfcli.commands.context import Context
-from perfcli.commands.engine_options import AbOptions, PairOptions, SelftestOptions
+from perfcli.commands.engine_options import AbOptions, PairOptions, ProfileOptions, SelftestOptions
 from perfcli.errors import ExitCode, UsageError
-from perfcli.outputs import STDOUT, write_document
+from perfcli.outputs import STDOUT, check_folder, write_document
 from perfcli.plan import ExecutionPlan
 from perfcli.pool.identity import EngineSource
+from perfcli.profiling import KINDS, LONGEST_NS, choose_kinds, flame_graph_files, profile_scenario, write_flame_graph
 from perfcli.report.ab import ab_document, ab_summary, verdict_line
 from perfcli.report.blocks import Section
 from perfcli.report.console import to_console
+from perfcli.report.profile import profile_document
 from perfcli.report.report_files import add_job_summary
 from perfcli.report.selftest import selftest_document
 from perfcli.report.wording import one_line
@@ -182,3 +184,22 @@ def _limit(how: ComparisonOptions, of_what: str) -> str:
 
 def _line(text: str) -> Text:
     return Text(one_line(text), no_wrap=True, overflow="crop")
+
+
+def profile(options: ProfileOptions, context: Context) -> int:
+    """Profile the scenario that was named; return the exit code."""
+    plan = context.one_plan(options.scenario, "profiled", options.changes)
+    kinds, notes = choose_kinds([kind for kind in KINDS if getattr(options, kind)])
+    files = {"json": options.json_file} if options.json_file else {}
+    if "cpu" in kinds:
+        check_folder(options.out, "--out")
+        files |= {f"out {file.name}": file for file in flame_graph_files(plan.scenario.name, options.out)}
+    context.will_write(files)
+    with context.engine(options.engine) as engine, context.live(wanted=options.progress) as live:
+        runs = f"without a profiler, then with {', '.join(kinds)}, each {LONGEST_NS // NS_PER_S} s at most"
+        live.begin(Text(f"{plan.scenario.name}: running {runs}", no_wrap=True, overflow="crop"))
+        stop = context.interrupts.stop
+        result, graph = profile_scenario(plan, kinds, observer=live, stop=stop, engine=engine)
+    written = write_flame_graph(graph, result.scenario, options.out, context.outputs) if graph else []
+    result = result.model_copy(update={"files": written, "notes": notes})
+    return context.show(profile_document(result), lambda: result.model_dump(mode="json"), options.json_file)
