@@ -11,14 +11,16 @@ from random import Random
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 from rich.console import Console
 
 from perfcli.ab.comparison import BothPools, OpenPools
+from perfcli.cli import cli
 from perfcli.commands import engines as commands_ab
 from perfcli.commands.context import Context
 from perfcli.commands.engine_options import AbOptions, PairOptions
 from perfcli.commands.engines import compare
-from perfcli.errors import ExitCode
+from perfcli.errors import ExitCode, UsageError
 from perfcli.plan import ExecutionPlan
 from perfcli.pool.identity import EngineSource
 from perfcli.report.report_files import rendered
@@ -142,3 +144,14 @@ def test_one_scenario_is_an_array_of_one(
 )
 def test_the_simulated_ai_takes_its_time_if_a_setting_names_it(settings: list[str], asks: bool) -> None:
     assert commands_ab._asks_for_ai(settings) is asks
+
+
+@pytest.mark.parametrize("command", ["ab", "selftest"])
+def test_a_file_that_cannot_be_written_is_reported_before_engines_start(
+    command: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(commands_ab, "from_engines", lambda *_: pytest.fail("an engine was about to start"))
+    base = ["--base", "HEAD"] if command == "ab" else []
+    arguments = [command, "pet_creation", *base, "--json", str(tmp_path / "missing" / "out.json")]
+    with pytest.raises(UsageError, match="missing"):
+        CliRunner().invoke(cli, arguments, catch_exceptions=False, standalone_mode=False)
