@@ -16,8 +16,7 @@ from typing import Final
 
 from pydantic import Field
 
-from perfcli.executors.base import WHOLE, Schedule, Share
-from perfcli.executors.fixed_vus import FixedVus, Vus
+from perfcli.executors.base import WHOLE, FixedVus, Schedule, Share, Vus
 from perfcli.units import NS_PER_S
 
 LATE_START_NS: Final = 100_000_000

@@ -7,9 +7,8 @@ from typing import Literal
 
 from pydantic import Field
 
-from perfcli.executors.base import WHOLE, Schedule, Share, Tickets
+from perfcli.executors.base import WHOLE, FixedVus, Schedule, Share, Tickets
 from perfcli.executors.fields import PositiveDurationText
-from perfcli.executors.fixed_vus import FixedVus
 from perfcli.units import parse_duration_ns
 
 

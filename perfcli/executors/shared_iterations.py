@@ -6,8 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from perfcli.executors.base import WHOLE, Schedule, Share, Tickets
-from perfcli.executors.fixed_vus import MOST_ITERATIONS, CountedLoad
+from perfcli.executors.base import MOST_ITERATIONS, WHOLE, CountedLoad, Schedule, Share, Tickets
 
 
 class SharedIterations(CountedLoad):
