@@ -51,7 +51,7 @@ class Engine:
         self.sent: list[Message] = []
         self.code: int | None = None
         self.stopped = self.is_deaf = False
-        self.noted = 0
+        self.incarnation = self.noted = 0
         self.lived_in: list[int | None] = []
 
     def send(self, message: Message) -> None:
@@ -176,6 +176,15 @@ def test_a_process_that_has_ended_may_still_be_heard_for_a_tick(bench: Bench) ->
     client.receive_nothing()
     assert client.ending is not None
     assert client.ending.error == "the engine process exited with code 3 while opening"
+
+
+def test_a_process_that_ends_before_its_first_message_is_noticed(bench: Bench) -> None:
+    bench.engine.code = 2
+    bench.client.receive_nothing()
+    assert bench.client.ending is None
+    bench.client.receive_nothing()
+    assert bench.client.ending is not None
+    assert bench.client.ending.error == "the engine process exited with code 2 while starting"
 
 
 def test_a_message_to_a_process_that_is_gone_ends_the_talk(bench: Bench) -> None:
