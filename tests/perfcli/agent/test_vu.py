@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from perfcli.agent.bound_steps import StepBinder
 from perfcli.agent.outcomes import Outcomes
 from perfcli.agent.timed_calls import TimedCaller, TimedOut
 from perfcli.agent.vu import VirtualUser
@@ -524,6 +525,24 @@ def test_a_timeout_covers_the_preparation_of_a_call_that_times_itself(make_bench
     own._clock = bench.clock
     bench.run(1)
     assert bench.samples == [(0, "timeout: no answer", 40, 100)]  # 40 + 100 + 20 ns in all
+
+
+@pytest.mark.parametrize(
+    "settings", [{}, {"timeout_ns": 1_000}, {"timed": FakeBlock()}], ids=["plain", "timeout", "timed"]
+)
+def test_a_call_is_made_for_its_user_and_choice(make_bench: Any, call: Any, settings: dict[str, Any]) -> None:
+    asked = []
+
+    def arguments(user: int, choice: int) -> tuple[int]:
+        asked.append((user, choice))
+        return (100,)
+
+    bound = call()._replace(arguments=arguments, **settings)
+    bench = make_bench(["status"], bound)
+    binder = StepBinder(bench.recorder, bench.user.outcomes, bench.user.hands, bench.clock.now_ns, bench.clock.pause)
+    (step,) = binder.bind(bench.plan.flow_of(0), [bound])
+    step(3, 5, 0)
+    assert asked == [(3, 5)]
 
 
 def test_a_block_that_is_not_used_leaves_the_whole_call_timed(make_bench: Any, call: Any) -> None:
