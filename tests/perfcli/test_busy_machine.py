@@ -57,8 +57,9 @@ def tell(processes: list[subprocess.Popen[bytes]], number: signal.Signals) -> No
 
 
 def has_engine(tool: subprocess.Popen[str]) -> bool:
+    """Whether the process that engines are forked from has children."""
     with suppress(psutil.NoSuchProcess):  # it ends while it is looked at
-        return any("perfcli.agent" in child.cmdline() for child in psutil.Process(tool.pid).children())
+        return any(child.children() for child in psutil.Process(tool.pid).children())
     return False
 
 
