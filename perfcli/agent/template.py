@@ -19,11 +19,14 @@ from perfcli.agent.engine_process import main as work
 from perfcli.agent.orders import Descriptors, Order, receive_order
 from perfcli.agent.private_memory import Pages, pages_of_files
 from perfcli.agent.subreaper import supervise
+from perfcli.plan import ExecutionPlan
 
 
 def main(descriptor: int) -> None:
     """Fork a supervisor with an agent for every order, until the tool is gone."""
     orders = socket(fileno=descriptor)
+    # else every agent would build it anew, for some 20 ms
+    ExecutionPlan.model_rebuild(force=True)
     gc.collect()
     # an agent collects its garbage at every checkpoint: what it has from here is none
     gc.freeze()
