@@ -4,6 +4,7 @@ import threading
 from collections import OrderedDict, deque
 from collections.abc import Callable, Iterator, MutableMapping
 from operator import attrgetter
+from typing import Any
 from weakref import ref
 
 from digipal.core.models import DigiPal
@@ -14,6 +15,9 @@ _SPARE_CANDIDATES = 8
 """How many pets that may not leave just now are passed over before the bound gives way for a while."""
 
 _RECENT_LOCKS = 64
+
+_REQUIRED = object()
+"""In place of a default that was not given."""
 
 State = tuple[object, ...]
 
@@ -65,10 +69,7 @@ class ActivePets(MutableMapping[str, DigiPal]):
             self._shrink(keep=user_id)
 
     def __delitem__(self, user_id: str) -> None:
-        with self._lock:
-            pet = self._pets.pop(user_id)
-            self._saved.pop(user_id, None)
-        self._left(pet)
+        self.pop(user_id)
 
     def __contains__(self, user_id: object) -> bool:
         return user_id in self._pets
@@ -79,6 +80,18 @@ class ActivePets(MutableMapping[str, DigiPal]):
 
     def __len__(self) -> int:
         return len(self._pets)
+
+    def pop(self, user_id: str, /, default: Any = _REQUIRED) -> Any:
+        """Drop the user's pet and return it: of threads that ask at once, one gets it, and the others the default."""
+        with self._lock:
+            pet = self._pets.pop(user_id, None)
+            self._saved.pop(user_id, None)
+        if pet is None:
+            if default is _REQUIRED:
+                raise KeyError(user_id)
+            return default
+        self._left(pet)
+        return pet
 
     def clear(self) -> None:
         """Drop every pet, unsaved changes included."""

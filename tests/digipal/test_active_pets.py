@@ -1,6 +1,7 @@
 """The bounded mapping of pets in memory."""
 
 import threading
+from collections.abc import Callable
 
 import pytest
 
@@ -41,6 +42,35 @@ def test_it_is_a_mapping() -> None:
         pets["a"]
     with pytest.raises(ValueError, match="one pet"):
         ActivePets(0, lambda user_id, pet: True, left.append)
+
+
+class _LetsAnotherIn:
+    """A lock that another thread takes as soon as it is free for the first time; runs what that thread does."""
+
+    def __init__(self, other: Callable[[], object]) -> None:
+        self._others = [other]
+        self._lock = threading.RLock()
+
+    def __enter__(self) -> None:
+        self._lock.acquire()
+
+    def __exit__(self, *_: object) -> None:
+        self._lock.release()
+        while self._others:
+            self._others.pop()()
+
+
+def test_of_two_threads_that_pop_a_pet_one_gets_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    left: list[DigiPal] = []
+    pets = ActivePets(10, lambda user_id, pet: True, left.append)
+    pets["a"] = pet = DigiPal()
+    got = []
+    monkeypatch.setattr(pets, "_lock", _LetsAnotherIn(lambda: got.append(pets.pop("a", None))))
+    got.append(pets.pop("a", None))
+    assert got == [None, pet]
+    assert left == [pet]
+    with pytest.raises(KeyError):
+        pets.pop("a")
 
 
 def test_the_least_recently_used_leaves(storage: StorageManager) -> None:
