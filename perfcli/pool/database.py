@@ -89,9 +89,10 @@ def _found(line: Line, process: SupervisedProcess, limit_s: float) -> Compared |
     while running.elapsed_s() < limit_s:
         if line.poll(_TICK_S):
             message = next_message(line)
+            # it leaves at once: what runs after that was left by the engine
+            code = process.wait(_TO_LEAVE_S)
             if isinstance(message, Compared):
                 return message
-            code = process.wait(_TO_LEAVE_S)
             return "wrote garbage to the tool" if code is None else f"ended with code {code}"
         if (code := process.wait(0)) is not None:
             return f"ended with code {code}"
