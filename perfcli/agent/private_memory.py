@@ -1,6 +1,6 @@
 """Gives a forked process a memory of its own, so that what it is measured by is what a fresh process would show.
 
-After a fork the kernel shares memory until somebody writes. A page of the harness that is first touched during the load
+After a fork the kernel shares memory until one side writes. A page of the harness that is first touched during the load
 (a reference count is a write) would be copied then, and count as memory of the engine: 8 MB of USS were seen. And the
 pages of code that the first process had in use are not in the second one's table: they would count as its RSS later.
 """

@@ -56,9 +56,7 @@ class AbOptions:
     candidate: str = option(
         "--candidate", default="", metavar="PATH|REV", help="The engine to judge. Default: this repository's."
     )
-    max_pairs: int | None = option(
-        "--max-pairs", type=AT_LEAST_ONE, metavar="N", help="Make at most so many pairs (40)."
-    )
+    max_pairs: int | None = option("--max-pairs", type=AT_LEAST_ONE, metavar="N", help="Make at most N pairs (40).")
     cpus: int = option("--cpus", type=AT_LEAST_ONE, default=1, show_default=True, metavar="N", help="CPUs of a pair.")
     strict: bool = option("--strict", is_flag=True, help="Fail also where it stays inconclusive.")
     quiet: bool = quiet_option()

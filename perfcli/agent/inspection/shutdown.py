@@ -36,7 +36,7 @@ class Logged:
     """Records of level WARNING and above, but below ERROR."""
 
     example: str = ""
-    """The first error; the first warning where there is none."""
+    """The first error, or the first warning if there are none."""
 
 
 class LogWatch:
