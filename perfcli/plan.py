@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import chain
@@ -91,6 +91,7 @@ class ExecutionPlan(BaseModel):
 
     scenario: Scenario
     seed: int = Field(ge=0, lt=2**63)
+    variation: dict[str, str | int | float | bool] = Field(default={}, description="as the result holds it")
     slices: Slices | None = Field(default=None, description="None: the executors say when vus work")
     profile: Profiling | None = None
 
@@ -159,9 +160,12 @@ class ExecutionPlan(BaseModel):
         return answers and scenario.target.watchable and parse_duration_ns(scenario.engine.ai.latency) > 0
 
 
-def plan_run(scenario: Scenario, seed: int | None = None) -> ExecutionPlan:
-    """The plan of one run; a seed is drawn where none is given."""
-    return ExecutionPlan.model_construct(scenario=scenario, seed=secrets.randbits(_SEED_BITS) if seed is None else seed)
+def plan_run(
+    scenario: Scenario, seed: int | None = None, variation: Mapping[str, str | int | float | bool] | None = None
+) -> ExecutionPlan:
+    """The plan of one run; without a seed, one is drawn."""
+    seed = secrets.randbits(_SEED_BITS) if seed is None else seed
+    return ExecutionPlan.model_construct(scenario=scenario, seed=seed, variation=dict(variation or {}))
 
 
 def _planned(scenario: Scenario) -> Iterator[PlannedPhase]:

@@ -220,6 +220,7 @@ def _fields(measurement: Measurement, wanted: Wanted) -> dict[str, Any]:
     return {
         **Part(measurement, wanted).fields(measurement.samples.labels),
         "name": plan.scenario.name,
+        "variation": plan.variation,
         "seed": plan.seed,
         "starved": measurement.starved,
         "processes": plan.scenario.pool.processes,

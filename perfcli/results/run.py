@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Final, Literal
 
 from pydantic import Field, model_validator
@@ -156,6 +157,25 @@ class OperationSource(Record):
         return f"{self.file} (sources {self.digest[:12]})"
 
 
+Variation = dict[str, str | int | float | bool]
+"""The swept keys of a run and their values; what is no single value, as it was typed."""
+
+
+def titled(name: str, variation: Mapping[str, object]) -> str:
+    """A scenario's name and what a sweep varies, e.g. `pet_creation [setup.pets=10, load.vus=1]`."""
+    return f"{name} [{variation_text(variation)}]" if variation else name
+
+
+def variation_text(variation: Mapping[str, object]) -> str:
+    """The swept keys with their values, e.g. `setup.pets=10, load.vus=1`; "" without a sweep."""
+    return ", ".join(f"{key}={value_text(value)}" for key, value in variation.items())
+
+
+def value_text(value: object) -> str:
+    """A swept value as YAML writes it."""
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
 class UnjudgedRun(Part):
     """What was measured in one run of one scenario, whole or up to now."""
 
@@ -163,6 +183,9 @@ class UnjudgedRun(Part):
     name: str = Field(description="the scenario's name")
     description: str = Field(default="", description="what the scenario says it is")
     tags: list[str] = Field(default=[], description="the scenario's tags")
+    variation: Variation = Field(
+        default={}, description="each key that `--sweep` varies, with its value in this run; empty without a sweep"
+    )
     scenario: dict[str, Any] = Field(
         description="the scenario as it ran, options and defaults included; its keys are those of docs/scenarios.md"
     )
@@ -233,6 +256,11 @@ class UnjudgedRun(Part):
         default={}, description="the time series of each operation by its name"
     )
     kept_database: str = Field(default="", description="the file that `--keep-db` kept; empty without it")
+
+    @property
+    def title(self) -> str:
+        """What tells it from the other runs of a report: the scenario's name, in a sweep with its variation."""
+        return titled(self.name, self.variation)
 
 
 class Try(Record):
