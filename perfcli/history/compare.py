@@ -80,7 +80,8 @@ def _moved(values: Iterable[float]) -> list[float]:
 
 
 def _judged(sides: Sides, p_slower: float, p_faster: float) -> OperationChange:
-    shift = two_sample(sides.base, sides.now)
+    estimate = two_sample(sides.base, sides.now)
+    shift = estimate.value
     change: Change = "no change"
     reason = ""
     if abs(shift) >= log(1 + MARGIN):
@@ -90,6 +91,8 @@ def _judged(sides: Sides, p_slower: float, p_faster: float) -> OperationChange:
         name=sides.name,
         in_time=sides.in_time,
         ratio=exp(shift),
+        lower=exp(estimate.lower),
+        upper=exp(estimate.upper),
         p_slower=p_slower,
         p_faster=p_faster,
         change=change,
@@ -180,7 +183,7 @@ def _sides(base: RunResult, now: RunResult) -> list[Sides]:
 
 def _side(name: str, base: Sequence[LoadSlice], now: Sequence[LoadSlice], cpu: float | None, *, in_time: bool) -> Sides:
     write = _times if in_time else _paced
-    as_timed = exp(two_sample(_times(base), _times(now))) if base and now else 1.0
+    as_timed = exp(two_sample(_times(base), _times(now)).value) if base and now else 1.0
     return Sides(name, write(base), write(now), in_time, as_timed, None if in_time else cpu)
 
 

@@ -18,7 +18,7 @@ from itertools import combinations, combinations_with_replacement
 from statistics import median
 from typing import Final, NamedTuple
 
-from perfcli.inference.rank_tests import critical_sum
+from perfcli.inference.rank_tests import critical_sum, critical_u
 
 _MOST_VALUES: Final = 400
 
@@ -49,16 +49,25 @@ def one_sample(values: Sequence[float], confidence: float = 0.95) -> Estimate:
     return Estimate(median(averages), averages[rank], averages[-1 - rank])
 
 
-def two_sample(x: Sequence[float], y: Sequence[float]) -> float:
+def two_sample(x: Sequence[float], y: Sequence[float], confidence: float = 0.95) -> Estimate:
     """How far `y` lies above `x`: the median of all differences y - x.
 
-    More than 400 values of a sample are thinned first: of the ascending values every k-th is kept.
+    The bounds are one-sided, as those of `one_sample`: the differences from which the Mann–Whitney test would no longer
+    reject (D. F. Bauer, "Constructing confidence sets using rank statistics", Journal of the American Statistical
+    Association 67, 1972). Ties make them wider than they need be. Three values each are the least for 95 %.
+
+    More than 400 values of a sample are thinned first: of the ascending values every k-th is kept, and the bounds are
+    those of as many values.
 
     Raises:
         ValueError: one of them is empty.
     """
     lower, upper = _thinned(x), _thinned(y)
-    return median([b - a for a in lower for b in upper])
+    differences = sorted(b - a for a in lower for b in upper)
+    rank = _bound_rank_of_two(len(lower), len(upper), confidence)
+    if rank is None:
+        return Estimate(median(differences), -math.inf, math.inf)
+    return Estimate(median(differences), differences[rank], differences[-1 - rank])
 
 
 def _thinned(values: Sequence[float]) -> Sequence[float]:
@@ -69,6 +78,11 @@ def _thinned(values: Sequence[float]) -> Sequence[float]:
 @lru_cache(maxsize=512)
 def _bound_rank(n: int, confidence: float) -> int | None:
     return critical_sum(n, 1 - confidence)
+
+
+@lru_cache(maxsize=512)
+def _bound_rank_of_two(m: int, n: int, confidence: float) -> int | None:
+    return critical_u(m, n, 1 - confidence)
 
 
 Point = tuple[float, float]

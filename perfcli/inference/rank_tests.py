@@ -17,6 +17,7 @@ from collections import Counter
 from collections.abc import Sequence
 from functools import lru_cache
 from itertools import accumulate, groupby
+from statistics import NormalDist
 from typing import Final
 
 _MOST_EXACT: Final = 400
@@ -81,6 +82,19 @@ def _arrangements_up_to(m: int, n: int) -> list[int]:
             of_second = counts[i, j - 1] + [0] * i
             counts[i, j] = [a + b for a, b in zip(of_first, of_second, strict=True)]
     return list(accumulate(counts[m, n]))
+
+
+def critical_u(m: int, n: int, alpha: float) -> int | None:
+    """The largest U of `m` and `n` untied values that chance stays at or below with at most `alpha`.
+
+    Exact up to 400 pairs, else from the normal distribution, as in `mann_whitney_p`. None if even 0 is likelier.
+    """
+    if m * n <= _MOST_EXACT:
+        ways = _arrangements_up_to(m, n)
+        return max((u for u, count in enumerate(ways) if count <= alpha * ways[-1]), default=None)
+    deviation = math.sqrt(m * n * (m + n + 1) / 12)
+    u = math.floor(m * n / 2 - 0.5 + NormalDist().inv_cdf(alpha) * deviation)
+    return u if u >= 0 else None
 
 
 def signed_rank_p(differences: Sequence[float]) -> float:

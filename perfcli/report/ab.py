@@ -18,7 +18,6 @@ from perfcli.report.change import (
     GRAVEST_FIRST,
     PairPicture,
     amount,
-    change_word,
     interval,
     is_same,
     sentence,
@@ -29,6 +28,7 @@ from perfcli.report.change import (
 )
 from perfcli.report.layout import INDENT
 from perfcli.report.wording import (
+    change_word,
     counted,
     engine_words,
     environment_words,

@@ -15,33 +15,24 @@ from rich.text import Text
 
 from perfcli import units
 from perfcli.ab.result import Change, MetricComparison
-from perfcli.report.blocks import BAD, DOUBTFUL, GOOD, QUIET
+from perfcli.report.blocks import QUIET
 from perfcli.report.layout import INDENT, PROSE_WIDTH, Hanging, is_plain
-from perfcli.report.wording import UNKNOWN, name, one_line, signed
+from perfcli.report.wording import (
+    A_FACTOR,
+    FROM_ZERO,
+    UNKNOWN,
+    change_style,
+    name,
+    one_line,
+    percent,
+    ratio_interval,
+    signed,
+)
 
 GRAVEST_FIRST: Final = (Change.REGRESSION, Change.INCONCLUSIVE, Change.IMPROVEMENT, Change.NO_CHANGE)
 
-_STYLES: Final = {
-    Change.REGRESSION: f"bold {BAD}",
-    Change.INCONCLUSIVE: f"bold {DOUBTFUL}",
-    Change.IMPROVEMENT: f"bold {GOOD}",
-    Change.NO_CHANGE: GOOD,
-}
-_ALOUD: Final = (Change.REGRESSION, Change.INCONCLUSIVE)
 _BYTES: Final = signed(units.format_size)
 _COUNTED: Final = ("statements", "errors")
-_A_FACTOR: Final = 11.0
-_FROM_ZERO: Final = "from 0"
-
-
-def change_style(change: Change) -> str:
-    """The colour of a change, which never says more than its word does."""
-    return _STYLES[change]
-
-
-def change_word(change: Change) -> Text:
-    """What holds up a merge, or may, is said aloud."""
-    return Text(change.value.upper() if change in _ALOUD else change.value, change_style(change))
 
 
 def worst_first(metrics: Iterable[MetricComparison]) -> list[MetricComparison]:
@@ -81,25 +72,13 @@ def value(metric: MetricComparison, measured: float) -> str:
     return units.format_size(measured) if metric.unit == "bytes" else units.format_number(measured)
 
 
-def percent(ratio: float) -> str:
-    """ "+12.3%" for a ratio of 1.123; from eleven times on a factor, as nobody reads +308129.0%."""
-    if math.isnan(ratio):
-        return UNKNOWN
-    if ratio == math.inf:
-        return _FROM_ZERO
-    if ratio >= _A_FACTOR:
-        return f"{units.format_number(ratio)}x"
-    written = f"{100 * (ratio - 1):+.1f}%"
-    return "0.0%" if written in ("+0.0%", "-0.0%") else written
-
-
 def amount(metric: MetricComparison) -> str:
     """By how much the candidate differs: a percentage, where the base is no 0."""
     if is_same(metric):
         return "same"
     if _is_about_zero(metric):
         return _BYTES(metric.candidate - metric.base)
-    return _FROM_ZERO if _is_from_zero(metric) else percent(metric.ratio)
+    return FROM_ZERO if _is_from_zero(metric) else percent(metric.ratio)
 
 
 def interval(metric: MetricComparison) -> str:
@@ -109,14 +88,7 @@ def interval(metric: MetricComparison) -> str:
     if _is_about_zero(metric):
         ends = ["" if bound is None else _BYTES((bound - 1) * metric.base) for bound in (metric.lower, metric.upper)]
         return " to ".join(ends) if all(ends) else UNKNOWN
-    lower, upper = ("" if bound is None else percent(bound) for bound in (metric.lower, metric.upper))
-    if lower and upper:
-        if metric.lower == metric.upper:
-            return "in every pair"
-        return f"{lower.removesuffix('%') if upper.endswith('%') else lower} to {upper}"
-    if lower or upper:
-        return f"over {lower}" if lower else f"under {upper}"
-    return UNKNOWN
+    return ratio_interval(metric.lower, metric.upper, certain="in every pair")
 
 
 def sentence(metric: MetricComparison) -> str:
@@ -129,7 +101,7 @@ def sentence(metric: MetricComparison) -> str:
         return f"{who} {_what_it_may_be(metric)}{how_sure}"
     if metric.change is Change.NO_CHANGE:
         return f"{who} {amount(metric)}{how_sure}"
-    if _is_from_zero(metric) or _is_about_zero(metric) or not metric.ratio < _A_FACTOR:
+    if _is_from_zero(metric) or _is_about_zero(metric) or not metric.ratio < A_FACTOR:
         return f"{who} is {value(metric, metric.candidate)}, in the base {value(metric, metric.base)}{how_sure}"
     return f"{who} is {_compared(metric, metric.ratio)}{how_sure}"
 
@@ -139,7 +111,7 @@ def _what_it_may_be(metric: MetricComparison) -> str:
         return "may have changed or not: too few pairs to bound it"
     if not metric.base:
         return f"may be more than the {value(metric, 0.0)} of the base"
-    if metric.upper >= _A_FACTOR:
+    if metric.upper >= A_FACTOR:
         return f"may be {percent(metric.upper)} as {_worse_and_better(metric)[2]}"
     return f"may be up to {_compared(metric, metric.upper)}"
 

@@ -11,7 +11,7 @@ from perfcli.errors import Verdict
 from perfcli.operations.base import IN_PROCESS
 from perfcli.report import blocks
 from perfcli.report.blocks import BAD, DOUBTFUL, QUIET, Block, Code, Facts, Section
-from perfcli.report.history import baseline_in_brief, baseline_section, comparison_word
+from perfcli.report.compared import baseline_in_brief, baseline_section, comparison_word
 from perfcli.report.operations import (
     brief_operations_table,
     failure_examples,

@@ -11,8 +11,8 @@ from rich.text import Text
 from perfcli import units
 from perfcli.errors import ExitCode, Verdict
 from perfcli.report.blocks import BAD, DOUBTFUL, QUIET, Column, Line, Section, Table
+from perfcli.report.compared import comparison_word
 from perfcli.report.console import to_console
-from perfcli.report.history import comparison_word
 from perfcli.report.layout import INDENT, Hanging
 from perfcli.report.operations import THIN, if_any, latency
 from perfcli.report.run import outcome, run_document, verdict_line

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Final
 
@@ -35,6 +36,18 @@ _VERDICT_STYLES: Final = {
     Verdict.INVALID: f"bold {DOUBTFUL}",
     Verdict.INTERRUPTED: f"bold {DOUBTFUL}",
 }
+_CHANGE_STYLES: Final = {
+    "regression": f"bold {BAD}",
+    "inconclusive": f"bold {DOUBTFUL}",
+    "incomparable": f"bold {DOUBTFUL}",
+    "improvement": f"bold {GOOD}",
+    "no change": GOOD,
+}
+_ALOUD: Final = ("regression", "inconclusive")
+A_FACTOR: Final = 11.0
+"""The ratio from which on a change is written as a factor."""
+
+FROM_ZERO: Final = "from 0"
 _OUTCOME_STYLES: Final = {"fail": f"bold {BAD}", "miss": DOUBTFUL, "not judged": DOUBTFUL, "pass": GOOD}
 
 
@@ -102,6 +115,44 @@ def verdict_word(verdict: Verdict) -> Text:
     """A pass is said quietly, anything else aloud."""
     word = verdict.value if verdict is Verdict.PASS else verdict.value.upper()
     return Text(word, _VERDICT_STYLES[verdict])
+
+
+def change_style(change: str) -> str:
+    """The colour of a change, which never says more than its word does."""
+    return _CHANGE_STYLES.get(change, QUIET)
+
+
+def change_word(change: str) -> Text:
+    """What holds up a merge, or may, is said aloud."""
+    return Text(change.upper() if change in _ALOUD else str(change), change_style(change))
+
+
+def percent(ratio: float) -> str:
+    """ "+12.3%" for a ratio of 1.123; from eleven times on a factor, as nobody reads +308129.0%."""
+    if math.isnan(ratio):
+        return UNKNOWN
+    if ratio == math.inf:
+        return FROM_ZERO
+    if ratio >= A_FACTOR:
+        return f"{units.format_number(ratio)}x"
+    written = f"{100 * (ratio - 1):+.1f}%"
+    return "0.0%" if written in ("+0.0%", "-0.0%") else written
+
+
+def ratio_interval(lower: float | None, upper: float | None, *, certain: str) -> str:
+    """ "+10.1 to +14.0%"; one bound if the other is not known.
+
+    Args:
+        certain: what to say if both are the same.
+    """
+    low, high = ("" if bound is None else percent(bound) for bound in (lower, upper))
+    if low and high:
+        if lower == upper:
+            return certain
+        return f"{low.removesuffix('%') if high.endswith('%') else low} to {high}"
+    if low or high:
+        return f"over {low}" if low else f"under {high}"
+    return UNKNOWN
 
 
 def one_line(text: str) -> str:

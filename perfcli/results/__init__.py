@@ -16,6 +16,7 @@ from pydantic import ValidationError
 
 from perfcli.errors import UsageError
 from perfcli.outputs import write_document
+from perfcli.results.changes import BaselineComparison, OperationChange
 from perfcli.results.observed import (
     Inspection,
     Integrity,
@@ -37,9 +38,7 @@ from perfcli.results.operation_results import (
 )
 from perfcli.results.run import (
     SCHEMA_VERSION,
-    BaselineComparison,
     Environment,
-    OperationChange,
     OperationSource,
     RunResult,
     ThresholdResult,

@@ -19,7 +19,7 @@ from perfcli.errors import PerfError, worst
 from perfcli.report.ab import ab_document
 from perfcli.report.ab import verdict_block as ab_verdict
 from perfcli.report.blocks import BAD, Block, Code, Column, Facts, Section, Table
-from perfcli.report.change import axis_range, margin_shown, percent, sentence, worth_a_picture
+from perfcli.report.change import axis_range, margin_shown, sentence, worth_a_picture
 from perfcli.report.html.chart import COLOURS, Drawing, Trace, axis, label, line
 from perfcli.report.html.latency import latency_charts, percentile_chart
 from perfcli.report.html.markup import Markup, element, overview_html, packed, to_html
@@ -28,7 +28,7 @@ from perfcli.report.html.process import process_charts
 from perfcli.report.operations import slowest_first
 from perfcli.report.reported import Reported
 from perfcli.report.run import outcome, run_document, verdict_block
-from perfcli.report.wording import figure, name, signed
+from perfcli.report.wording import figure, name, percent, signed
 from perfcli.results import RunResult
 
 _ROW_HEIGHT: Final = 58

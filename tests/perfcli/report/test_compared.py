@@ -10,7 +10,8 @@ import pytest
 from rich.console import RenderableType
 
 from perfcli.errors import Verdict
-from perfcli.report.history import baseline_document, baseline_section, baselines_document, saved_in_words
+from perfcli.report.compared import baseline_section
+from perfcli.report.history import baseline_document, baselines_document, saved_in_words
 from perfcli.report.run import run_document
 from perfcli.report.summary import render_verdict_line, summary_document
 from perfcli.report.wording import commit_word
@@ -24,6 +25,8 @@ OPERATIONS = [
         base_p50_ns=51_300,
         p50_ns=88_800,
         ratio=1.31,
+        lower=1.28,
+        upper=1.343,
         p_slower=0.00004,
         p_faster=1.0,
         change="regression",
@@ -34,6 +37,8 @@ OPERATIONS = [
         p50_ns=50_090_000,
         in_time=True,
         ratio=0.9998,
+        lower=0.9981,
+        upper=1.0012,
         p_slower=0.81,
         p_faster=0.1912,
         change="no change",
@@ -78,11 +83,11 @@ def test_each_operation_with_both_times_its_change_and_its_verdict(section: Call
     lines = section(200).splitlines()
     assert lines[0].startswith("  baseline  REGRESSION against main")
     assert lines[1:6] == [
-        "                operation   p50 then  p50 now  change       p",
-        "  -----------------------------------------------------------",
-        "  REGRESSION    save_pet     51.3 µs  88.8 µs    +31%  <0.001",
-        "  no change     interact     50.1 ms  50.1 ms     ~0%   0.191",
-        "  inconclusive  feed[bold]         –  9.00 µs       –       –",
+        "                operation   p50 then  p50 now  change         interval       p",
+        "  ----------------------------------------------------------------------------",
+        "  REGRESSION    save_pet     51.3 µs  88.8 µs  +31.0%  +28.0 to +34.3%  <0.001",
+        "  no change     interact     50.1 ms  50.1 ms   ~0.0%    -0.2 to +0.1%   0.191",
+        "  INCONCLUSIVE  feed[bold]         –  9.00 µs       –                        –",
     ]
     assert lines[6].startswith("  ~  ")
     assert "20.1 µs then, 27.3 µs now" in " ".join(" ".join(lines[7:9]).split())
@@ -94,7 +99,7 @@ def test_fits_every_width(width: int, section: Callable[..., str]) -> None:
     text = section(width)
     assert max(map(len, text.splitlines())) <= width
     assert "REGRESSION    save_pet" in text
-    assert "+31%" in text
+    assert "+31.0%" in text
 
 
 def test_what_is_incomparable_says_why_and_what_strict_would_do(section: Callable[..., str]) -> None:
@@ -116,7 +121,7 @@ class TestWithTheWholeReport:
 
     def test_the_verdict_tells_both(self, slower: RunResult, printed: Printed) -> None:
         line = printed(render_verdict_line(slower), 200)
-        assert line.startswith("pass  database_load  all 5 thresholds hold; REGRESSION against main: save_pet +31%")
+        assert line.startswith("pass  database_load  all 5 thresholds hold; REGRESSION against main: save_pet +31.0%")
         assert line.endswith("(exit code 5)\n")
         told = printed(run_document(slower), 80, brief=True)
         assert told.startswith("PASS, REGRESSION  database_load")
@@ -134,7 +139,7 @@ class TestWithTheWholeReport:
         sound = make_result(name="sound", baseline=compared(change="no change", operations=[]))
         first, second = printed(summary_document([sound, slower]), 200).splitlines()[2:4]
         assert "database_load" in first
-        assert "REGRESSION against main: save_pet +31%" in first
+        assert "REGRESSION against main: save_pet +31.0%" in first
         assert "REGRESSION" not in second
 
     def test_strict_makes_the_incomparable_fail_aloud(self, make_result: MakeResult, printed: Printed) -> None:

@@ -108,7 +108,7 @@ def test_a_comparison_with_a_baseline_is_shown(make_result: Callable[..., RunRes
     compared = BaselineComparison(name="main", change="regression", operations=[slower])
     page = Page(render_markdown([make_result(baseline=compared)]))
     assert page.texts["h3"] == ["PASS, REGRESSION: database_load"]
-    assert ["REGRESSION", "load_pet", "50.0 µs", "65.0 µs", "+30%", "–"] in page.rows
+    assert ["REGRESSION", "load_pet", "50.0 µs", "65.0 µs", "+30.0%", "–"] in page.rows
 
 
 def test_an_engines_last_words_stay_a_block(make_result: Callable[..., RunResult]) -> None:
