@@ -28,6 +28,9 @@ INCARNATION: Final = 2**20
 saves and its draws hang on that number, and none of them may come twice.
 """
 
+_OLDEST_BEFORE_KILL_NS: Final = 20_000_000
+"""What a killed process had not reported is unknown: the less, the better."""
+
 _SEED_BITS = 32  # short enough to copy from a terminal by hand
 
 
@@ -84,6 +87,17 @@ class Profiling(BaseModel):
     longest_ns: int = Field(gt=0, description="iterations begin for so long at most, all waves together")
 
 
+class Kill(BaseModel):
+    """That an engine process is killed, and replaced by its next incarnation on the same database."""
+
+    model_config = ConfigDict(defer_build=True, extra="forbid", frozen=True)
+
+    at_ns: int = Field(ge=0, description="since measuring began")
+    process: int = Field(default=0, ge=0)
+    signal: Literal["SIGKILL", "SIGTERM"] = "SIGKILL"
+    restart_after_ns: int = Field(default=0, ge=0, description="from its death to the start of the next")
+
+
 class ExecutionPlan(BaseModel):
     """What a run needs to know; travels to the engine process as JSON."""
 
@@ -94,6 +108,12 @@ class ExecutionPlan(BaseModel):
     variation: dict[str, str | int | float | bool] = Field(default={}, description="as the result holds it")
     slices: Slices | None = Field(default=None, description="None: the executors say when vus work")
     profile: Profiling | None = None
+    kills: tuple[Kill, ...] = ()
+
+    @property
+    def oldest_sample_ns(self) -> int | None:
+        """How old a sample may be when it is reported; None for as usual."""
+        return _OLDEST_BEFORE_KILL_NS if self.kills else None
 
     @cached_property
     def phases(self) -> Sequence[PlannedPhase]:

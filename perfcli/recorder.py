@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import mmap
 import struct
 from array import array
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Final
+from pathlib import Path
+from typing import Any, Final
 
 from perfcli.operations.own.journal import NOTHING, Journal, Page, read_page, write_page
 
@@ -18,6 +20,9 @@ NOT_DUE: Final = -1
 
 SKIPPED: Final = -1
 """The outcome of a step that was not tried, as the scenario makes it depend on one that failed."""
+
+UNKNOWN: Final = -2
+"""The outcome of an operation that an engine process was killed in, or before it was reported."""
 
 FLUSH_INTERVAL_NS: Final = 250_000_000
 """How old a sample can be when it is sent, at most."""
@@ -113,6 +118,7 @@ class Recorder:
     Args:
         send: takes a frame; called between operations, never during one.
         reference_ns: runs the reference kernel, where it is time for that, and says what it took; called likewise.
+        oldest_ns: how old a sample can be when it is sent; None for FLUSH_INTERVAL_NS, or less if there are few vus.
     """
 
     __slots__ = (
@@ -128,8 +134,10 @@ class Recorder:
         "durations",
         "failures",
         "flush_at_ns",
+        "has_sent",
         "iterations",
         "journal",
+        "oldest_ns",
         "record",
         "shown",
         "starts",
@@ -138,7 +146,12 @@ class Recorder:
     )
 
     def __init__(
-        self, vu: int, vus: int, send: Callable[[Frame], None], reference_ns: Callable[[], int] = lambda: 0
+        self,
+        vu: int,
+        vus: int,
+        send: Callable[[Frame], None],
+        reference_ns: Callable[[], int] = lambda: 0,
+        oldest_ns: int | None = None,
     ) -> None:
         self.vu = vu
         self._send = send
@@ -148,7 +161,9 @@ class Recorder:
             [_FILLING + place for place in range(self.capacity)] for _ in range(4)
         )
         # few vus send often, as the reference kernel is run then; many together no more often than that
-        self._interval_ns = max(_SOONEST_FLUSH_NS, min(FLUSH_INTERVAL_NS, _FLUSH_PER_VU_NS * vus))
+        usual_ns = max(_SOONEST_FLUSH_NS, min(FLUSH_INTERVAL_NS, _FLUSH_PER_VU_NS * vus))
+        self._interval_ns = usual_ns if oldest_ns is None else oldest_ns
+        self.oldest_ns = FLUSH_INTERVAL_NS if oldest_ns is None else oldest_ns
         self.used = 0
         self.failures: dict[int, int] = {}
         self.shown = _empty()
@@ -161,6 +176,8 @@ class Recorder:
         """A phase begins: samples from now on are measured, or discarded as warm-up."""
         self._measured = measured
         self._open = is_open
+        self.has_sent = False
+        """Whether any sample of this phase was sent."""
         self.flush_at_ns = now_ns + self._interval_ns
         self.due_ns = 0
         """In an open model, when the next sample was to start; 0 for as soon as possible. Each sample resets it."""
@@ -212,8 +229,8 @@ class Recorder:
             column[:] = [_FILLING] * self.capacity
 
     def is_overdue(self, now_ns: int) -> bool:
-        """Whether the vu has sent nothing for longer than FLUSH_INTERVAL_NS."""
-        return now_ns >= self.flush_at_ns - self._interval_ns + FLUSH_INTERVAL_NS
+        """Whether the vu has sent nothing for longer than a sample may grow old."""
+        return now_ns >= self.flush_at_ns - self._interval_ns + self.oldest_ns
 
     def flush(self, now_ns: int) -> None:
         """Send what is stored."""
@@ -232,7 +249,43 @@ class Recorder:
             self.journal.take(self.starts[0]) if used else NOTHING,
         )
         del self.shown[:]
+        self.has_sent |= used > 0
         self.used = 0
         self.failures = {}
         self._send(frame)
         self.flush_at_ns = now_ns + self._interval_ns
+
+
+BEGUN: Final = "begun"
+"""The name of the file of `BegunCalls`, beside the plan of an engine process."""
+
+
+class BegunCalls:
+    """How many calls each vu has begun: one number each, in a file that outlives the process however it ends."""
+
+    def __init__(self, file: Path, vus: int) -> None:
+        file.write_bytes(bytes(8 * vus))
+        with file.open("r+b") as opened:
+            # the page cache is the system's: what is written here is there after a SIGKILL
+            self._counts = memoryview(mmap.mmap(opened.fileno(), 8 * vus)).cast("q")
+
+    def counting(
+        self, vu: int, make_arguments: Callable[[int, int], tuple[Any, ...]]
+    ) -> Callable[[int, int], tuple[Any, ...]]:
+        """What makes the arguments of a call, which counts one that begins; outside of the time that is measured."""
+        counts = self._counts
+
+        def counted(user: int, choice: int) -> tuple[Any, ...]:
+            counts[vu] += 1
+            return make_arguments(user, choice)
+
+        return counted
+
+    def forget(self, vu: int) -> None:
+        """Count the calls of a vu anew."""
+        self._counts[vu] = 0
+
+
+def begun_calls(file: Path) -> Sequence[int]:
+    """What a process left in the file, by vu; none if it made no file."""
+    return array("q", file.read_bytes()) if file.exists() else array("q")

@@ -83,6 +83,14 @@ class Wave:
 
 
 @dataclass(frozen=True, slots=True)
+class Rejoined:
+    """A process that replaces one that was killed goes on with its wave."""
+
+    process: int
+    at_ns: EngineTime
+
+
+@dataclass(frozen=True, slots=True)
 class PhaseOver:
     """A phase ended, with this many iterations cut off."""
 
@@ -174,6 +182,19 @@ class Go:
 
 
 @dataclass(frozen=True, slots=True)
+class Rejoin:
+    """Go on in a wave that the process before was killed in."""
+
+    wave: int
+    began_ns: EngineTime
+    killed_ns: EngineTime
+    iterations: tuple[int, ...]
+    """Completed by each vu of the plan, as far as the tool knows."""
+    over: tuple[int, ...]
+    """The phases of the wave that were over."""
+
+
+@dataclass(frozen=True, slots=True)
 class ReadClock:
     """Answer at once with the engine process's clock."""
 
@@ -209,6 +230,7 @@ FromEngine = (
     | Opened
     | Outcome
     | Wave
+    | Rejoined
     | PhaseOver
     | HeldUp
     | LoadOver
@@ -221,7 +243,7 @@ FromEngine = (
     | Done
     | Compared
 )
-FromTool = Go | ReadClock | Slice | NoMoreSlices | StopLoad | Answers | NoMoreAnswers
+FromTool = Go | Rejoin | ReadClock | Slice | NoMoreSlices | StopLoad | Answers | NoMoreAnswers
 Event = FromEngine | FromTool
 Message = Event | Frame
 
@@ -271,6 +293,11 @@ def _texts(value: Any) -> tuple[str, ...]:
     return tuple(read(text) for text in _exactly(list)(value))
 
 
+def _numbers(value: Any) -> tuple[int, ...]:
+    read = _exactly(int)
+    return tuple(read(number) for number in _exactly(list)(value))
+
+
 def _findings(value: Any) -> Findings:
     # only a profile needs these models
     from perfcli.results.findings import Findings
@@ -286,6 +313,7 @@ _READERS: Final[Mapping[str, _Reader]] = {
     "int | None": _exactly(int, type(None)),
     "float | None": _exactly(int, float, type(None)),
     "tuple[str, ...]": _texts,
+    "tuple[int, ...]": _numbers,
     "Findings": _findings,
     "Inspection": Inspection.model_validate,
 }

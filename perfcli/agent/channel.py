@@ -11,7 +11,19 @@ from typing import Final
 from perfcli.clock import SPOILS_NS, RunningTime, Stop, StopSignal
 from perfcli.line import Line
 from perfcli.recorder import Frame
-from perfcli.wire import Checkpoint, ClockRead, Garbled, Go, HeldUp, Message, NoMoreSlices, ReadClock, Slice, StopLoad
+from perfcli.wire import (
+    Checkpoint,
+    ClockRead,
+    Garbled,
+    Go,
+    HeldUp,
+    Message,
+    NoMoreSlices,
+    ReadClock,
+    Rejoin,
+    Slice,
+    StopLoad,
+)
 
 _LOOK_INTERVAL_S: Final = 0.5
 
@@ -34,6 +46,7 @@ class Channel:
         self._sending = Lock()
         self._go = Event()
         self._go_at_ns = 0
+        self._rejoin: Rejoin | None = None
         self._slices: SimpleQueue[Slice | None] = SimpleQueue()
         Thread(target=self._listen, name="digipal-perf-link", daemon=True).start()
 
@@ -54,6 +67,16 @@ class Channel:
         self.send(Checkpoint(name))
         self._go.wait()
         return self._go_at_ns
+
+    def rejoin(self) -> Rejoin:
+        """What to go on with, after the checkpoint `rejoin`.
+
+        Raises:
+            EOFError: the tool is gone.
+        """
+        if self._rejoin is None:
+            raise EOFError
+        return self._rejoin
 
     def next_slice(self) -> Slice | None:
         """Stand still until the tool asks for a slice; None if it asks for no more."""
@@ -83,6 +106,9 @@ class Channel:
         match message:
             case Go(at_ns):
                 self._go_at_ns = at_ns
+                self._go.set()
+            case Rejoin():
+                self._rejoin = message
                 self._go.set()
             case ReadClock():
                 self.send(ClockRead(self._now_ns()))

@@ -23,6 +23,7 @@ from perfcli.agent.timed_calls import SystemThreads
 from perfcli.clock import SystemClock
 from perfcli.line import LINE_LOST, Line
 from perfcli.plan import ExecutionPlan
+from perfcli.recorder import BEGUN
 from perfcli.targets.protocol import Target
 
 
@@ -56,6 +57,7 @@ def main(arguments: list[str], code_in_use: Sequence[Pages] = ()) -> None:
             SystemClock(channel.stop),
             threads,
             incarnation=incarnation,
+            begun=plan_file.with_name(BEGUN),
             make_inspector=EngineInspector,
         ).run(make_target)
     except OSError:

@@ -69,6 +69,9 @@ def _written(value: Any, longest: int) -> str:
 MOST_KINDS: Final = 50
 """Beyond this many kinds, new ones are counted under their first word: a message that never repeats is no kind."""
 
+_MOST_NUMBERS: Final = 10_000
+"""Of one process, whatever each kind's categories and first words."""
+
 
 class Outcomes:
     """Hands out the number of each kind of failure; a new kind is announced before its number is used.
@@ -77,6 +80,7 @@ class Outcomes:
         announce: receives (number, kind, category, example) of every new kind.
         classify: the kind and category of an exception of the engine.
         process: the number of this engine process, one of `processes` that share the numbers.
+        incarnation: how many processes of this number there were before.
     """
 
     def __init__(
@@ -85,11 +89,12 @@ class Outcomes:
         classify: Callable[[BaseException], Failure],
         process: int = 0,
         processes: int = 1,
+        incarnation: int = 0,
     ) -> None:
         self._announce = announce
         self._classify = classify
         self._numbers: dict[tuple[str, str], int] = {}
-        self._next = count(1 + process, processes)
+        self._next = count(1 + process + incarnation * _MOST_NUMBERS * processes, processes)
         self._adding = Lock()
 
     def wrong(self, problem: str, arguments: tuple[Any, ...], answer: Any) -> int:

@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from random import Random
 from threading import Thread
 from typing import Final
 
@@ -21,18 +20,15 @@ from perfcli.agent.profiling.profiler import Profiler
 from perfcli.agent.slices import CHECKPOINTS_OF_SLICES, SlicedLoad
 from perfcli.agent.timed_calls import Threads, TimedCaller
 from perfcli.agent.vu import VirtualUser
+from perfcli.agent.waves import Waves
 from perfcli.clock import Clock
 from perfcli.errors import PerfError
-from perfcli.executors import Schedule
-from perfcli.executors.arrivals import LATE_START_NS
-from perfcli.executors.base import BoundedSchedule, Share
-from perfcli.executors.constant_vus import steady
 from perfcli.executors.per_vu_iterations import for_each_vu
 from perfcli.operations.call import Call, begin_stream
 from perfcli.operations.own.binding import OwnVu
 from perfcli.operations.own.loading import load_files
 from perfcli.plan import INCARNATION, LONGEST_PASS_NS, ExecutionPlan, PlannedPhase
-from perfcli.recorder import Recorder
+from perfcli.recorder import BegunCalls, Recorder
 from perfcli.scenario.canary_mode import may_share_pets
 from perfcli.targets.error_kinds import named
 from perfcli.targets.protocol import EngineGone, Target
@@ -45,18 +41,15 @@ from perfcli.wire import (
     LoadOver,
     Opened,
     Outcome,
-    PhaseOver,
     Profiled,
+    Rejoin,
     Stage,
-    Wave,
 )
-from perfcli.workload import Stream, Workload
+from perfcli.workload import Workload
 
 _REFERENCE_INTERVAL_NS: Final = 40_000_000
 _MOST_SHARING_IT: Final = 10
 _ANSWERS_BYTES: Final = 100_000
-
-Job = Callable[[], None]
 
 
 class Session:
@@ -65,6 +58,7 @@ class Session:
     Args:
         process: which of the scenario's engine processes this is, from 0.
         incarnation: how many processes of this number there were before, on the same database.
+        begun: the file that tells how many calls each vu had begun, if this process is to be killed.
         make_inspector: called right before the engine is imported.
         collect: collects the process's garbage.
     """
@@ -79,12 +73,13 @@ class Session:
         threads: Threads,
         *,
         incarnation: int = 0,
+        begun: Path,
         make_inspector: Callable[[ExecutionPlan, Path], EngineInspector],
         collect: Callable[[], object] = gc.collect,
     ) -> None:
         self._plan = plan
         self._process = process
-        self._makes_setup = process == 0 and incarnation == 0
+        self._incarnation = incarnation
         self._database = database
         self._channel = channel
         self._clock = clock
@@ -92,10 +87,17 @@ class Session:
         self._make_inspector = make_inspector
         self._collect = collect
         self._recorders = {
-            vu: Recorder(incarnation * INCARNATION + vu, plan.vus, channel.frame, self._reference_timer())
+            vu: Recorder(
+                incarnation * INCARNATION + vu,
+                plan.vus,
+                channel.frame,
+                self._reference_timer(),
+                plan.oldest_sample_ns,
+            )
             for vu in range(plan.vus)
             if plan.process_of(vu) == process
         }
+        self._begun = BegunCalls(begun, plan.vus) if plan.kills else None
         self._profiler = Profiler()
         self._stage = "open"
 
@@ -115,8 +117,8 @@ class Session:
         self._channel.send(Failed(self._stage, message, where))
 
     def _steps(self, make_target: Callable[[], Target]) -> None:
-        self._checkpoint("harness")
-        self._begin("open")
+        self.checkpoint("harness")
+        self.begin("open")
         inspector = self._make_inspector(self._plan, self._database)
         self._profiler = make_profiler(self._plan, self._database, self._process)
         target = make_target()
@@ -125,36 +127,47 @@ class Session:
         self._channel.send(Opened(version))
         self._stage = OWN_OPERATIONS
         own = self._own_operations()
-        self._checkpoint("opened")
-        self._begin("set-up")
-        if self._makes_setup:
+        self.checkpoint("opened")
+        self.begin("set-up")
+        if self._process == self._incarnation == 0:
             target.set_up()
-            self._checkpoint("set up")
+            self.checkpoint("set up")
         else:
-            self._checkpoint("set up")
+            self.checkpoint("set up")
             target.join()
         users = self._virtual_users(target, own)
         if self._plan.slices is None:
-            self._load(target, users)
+            rejoin = self._rejoin() if self._incarnation else None
+            waves = Waves(
+                *(self._plan, self._process, users, self._channel, self._clock, self._threads),
+                self._profiler,
+                self._begun.forget if self._begun else lambda vu: None,
+            )
+            waves.run(self, rejoin)
+            self._channel.send(LoadOver(self._clock.now_ns(), target.active_pets()))
         else:
-            self._checkpoint("baseline")
-            self._begin("measuring")
+            self.checkpoint("baseline")
+            self.begin("measuring")
             SlicedLoad(self._plan, users, self._channel, self._clock, self._threads).run()
-        self._checkpoint("end")
+        self.checkpoint("end")
         self._count_costs(users, inspector)
-        self._checkpoint("account")
+        self.checkpoint("account")
         if self._plan.scenario.asks_for("fidelity.differences"):
-            self._begin("asking for answers")
+            self.begin("asking for answers")
             self._send_answers(target.answers(of_setup=self._process == 0))
-        self._begin("clean-up")
+        self.begin("clean-up")
         if target.clean_up():
-            self._checkpoint("cleanup")
-        self._begin("close")
+            self.checkpoint("cleanup")
+        self.begin("close")
         if self._plan.profile is not None and self._process == 0:
             self._channel.send(Profiled(self._profiler.find()))
         for operations in own.values():
             operations.close()
         self._channel.send(inspector.leave(target.close, self._harness_threads(users)))
+
+    def _rejoin(self) -> Rejoin:
+        self.checkpoint("rejoin")
+        return self._channel.rejoin()
 
     def _send_answers(self, answers: Iterator[str]) -> None:
         for first in answers:
@@ -164,51 +177,11 @@ class Session:
                 size += len(line)
             self._channel.send(Answers("".join(lines)))
 
-    def _load(self, target: Target, users: dict[int, VirtualUser]) -> None:
-        for number, wave in enumerate(self._plan.waves):
-            warmed = [phase for phase in wave if phase.load.warmup_ns]
-            if warmed:
-                self._begin("warm-up")
-                began_ns = self._clock.now_ns()
-                self._threads.run(list(self._warm_up(users, warmed)))
-                self._rest_until(began_ns + max(phase.load.warmup_ns for phase in warmed))
-            began_ns = self._checkpoint("wave" if number else "baseline")
-            self._begin("measuring")
-            self._profiler.begin()
-            origin_ns = max(began_ns, self._clock.now_ns())
-            self._channel.send(Wave(number, origin_ns))
-            self._threads.run(list(self._measure(users, wave, origin_ns)))
-            ends_ns = {phase.index: origin_ns + self._lasts_ns(phase) for phase in wave}
-            rested_ns = self._rest_until(max(ends_ns.values()))
-            for phase in wave:
-                mine = [users[vu] for vu in phase.vus if vu in users]
-                # a load that is stopped ends then, whatever was planned
-                ended_ns = max([min(ends_ns[phase.index], rested_ns), *(user.ended_ns for user in mine)])
-                interrupted = sum(user.interrupted for user in mine)
-                self._channel.send(PhaseOver(phase.index, ended_ns, interrupted))
-        self._channel.send(LoadOver(self._clock.now_ns(), target.active_pets()))
-
-    def _lasts_ns(self, phase: PlannedPhase) -> int:
-        """How long after the beginning of its wave a phase lasts at least."""
-        planned_ns = phase.load.planned_ns or 0
-        return (phase.load.start_after_ns or 0) + min(planned_ns, self._bound_ns or planned_ns)
-
-    @property
-    def _bound_ns(self) -> int | None:
-        """How long a wave of a profile lasts at most; None for any other run."""
-        return self._plan.profile.longest_ns // len(self._plan.waves) if self._plan.profile else None
-
-    def _rest_until(self, until_ns: int) -> int:
-        """Wait, unless the run is stopped; return when that was over."""
-        while (now_ns := self._clock.now_ns()) < until_ns and not self._channel.stop.asked:
-            self._clock.pause(until_ns - now_ns)
-        return now_ns
-
     def _count_costs(self, users: dict[int, VirtualUser], inspector: EngineInspector) -> None:
         """Let the first vu of each phase do some more iterations, counted and not timed, where a threshold asks."""
         if self._process > 0 or not inspector.costs.is_wanted:
             return
-        self._begin("counting")
+        self.begin("counting")
         for phase in self._plan.phases:
             job = partial(self._count_costs_of, users[phase.first_vu], phase, inspector)
             self._threads.run([job])
@@ -257,15 +230,14 @@ class Session:
             target.classify,
             self._process,
             self._plan.scenario.pool.processes,
+            self._incarnation,
         )
         return {
             vu: VirtualUser(
                 recorder.vu,
                 vu - self._plan.phase_of(vu).first_vu,
                 self._plan.flow_of(vu),
-                self._profiler.watched(
-                    [step.label for step in self._plan.flow_of(vu)], target.calls(recorder.vu, recorder.shown, own[vu])
-                ),
+                self._watched(vu, target.calls(recorder.vu, recorder.shown, own[vu])),
                 recorder,
                 outcomes,
                 self._timed_caller(vu),
@@ -275,46 +247,16 @@ class Session:
             for vu, recorder in self._recorders.items()
         }
 
+    def _watched(self, vu: int, calls: Sequence[Call | None]) -> Sequence[Call | None]:
+        """The calls of a vu as the profiler sees them, and counted if this process is to be killed."""
+        begun = self._begun
+        if begun is not None:
+            calls = [call and call._replace(arguments=begun.counting(vu, call.arguments)) for call in calls]
+        return self._profiler.watched([step.label for step in self._plan.flow_of(vu)], calls)
+
     def _timed_caller(self, vu: int) -> TimedCaller | None:
         has_timeouts = any(step.timeout for step in self._plan.flow_of(vu))
         return self._threads.timed_caller(f"vu {vu}") if has_timeouts else None
-
-    def _warm_up(self, users: dict[int, VirtualUser], phases: Sequence[PlannedPhase]) -> Iterator[Job]:
-        origin_ns = self._clock.now_ns()
-        for phase in phases:
-            schedule = steady(phase.load.warmup_ns)
-            yield from self._jobs(users, phase, schedule, "warm-up", origin_ns, origin_ns + phase.load.warmup_ns)
-
-    def _measure(self, users: dict[int, VirtualUser], wave: Sequence[PlannedPhase], origin_ns: int) -> Iterator[Job]:
-        share = Share(self._process, self._plan.scenario.pool.processes)
-        for phase in wave:
-            load = phase.load
-            begins_ns = origin_ns + (load.start_after_ns or 0)
-            schedule = load.schedule(share)
-            if self._bound_ns:
-                schedule = BoundedSchedule(schedule, self._bound_ns)
-            jobs = self._jobs(users, phase, schedule, "load", begins_ns, begins_ns + load.longest_ns)
-            yield from map(self._profiler.during, jobs)
-
-    def _jobs(
-        self,
-        users: dict[int, VirtualUser],
-        phase: PlannedPhase,
-        schedule: Schedule,
-        stream: Stream,
-        begins_ns: int,
-        ends_ns: int,
-    ) -> Iterator[Job]:
-        measured = stream == "load"
-        cut_off_ns = ends_ns + phase.load.graceful_stop_ns
-        for user in (users[vu] for vu in phase.vus if vu in users):
-            workload = Workload(phase, self._plan.seed, user.vu, stream)
-            user.recorder.begin(measured=measured, now_ns=begins_ns, is_open=measured and phase.load.is_open)
-            random = Random(f"{self._plan.seed}/think/{stream}/{user.vu}").random
-            begin_stream(user.calls, stream)
-            thinking = phase.load.think_time
-            pause_after = thinking.pause_after(random) if thinking.longest_ns else None
-            yield partial(user.run, schedule, workload, pause_after, begins_ns, ends_ns + LATE_START_NS, cut_off_ns)
 
     def _reference_timer(self) -> Callable[[], int]:
         """Times the reference kernel for one vu, now and then."""
@@ -331,11 +273,13 @@ class Session:
 
         return timer
 
-    def _begin(self, phase: str) -> None:
-        self._stage = phase
-        self._channel.send(Stage(phase))
+    def begin(self, stage: str) -> None:
+        """The next stage begins: the tool is told, and a failure is one of that stage."""
+        self._stage = stage
+        self._channel.send(Stage(stage))
 
-    def _checkpoint(self, name: str) -> int:
+    def checkpoint(self, name: str) -> int:
+        """Collect garbage and stand still until the tool lets it go on; return when, 0 for at once."""
         # garbage that waits to be collected is nobody's leak
         self._collect()
         if self._plan.slices is not None and name not in CHECKPOINTS_OF_SLICES:

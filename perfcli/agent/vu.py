@@ -12,7 +12,7 @@ from perfcli.clock import Clock, StopSignal
 from perfcli.executors import Schedule
 from perfcli.operations.base import StepSettings
 from perfcli.operations.call import Call
-from perfcli.recorder import FLUSH_INTERVAL_NS, Recorder
+from perfcli.recorder import Recorder
 from perfcli.workload import Draw, Workload
 
 Loop = Callable[[Iterator[object], Iterator[Sequence[Draw]], int], None]
@@ -182,7 +182,7 @@ class VirtualUser:
 
     def _wait(self, duration_ns: int) -> None:
         now_ns = self.clock.now_ns()
-        if duration_ns >= FLUSH_INTERVAL_NS or self.recorder.is_overdue(now_ns):
+        if duration_ns >= self.recorder.oldest_ns or self.recorder.is_overdue(now_ns):
             # what is recorded must not wait as long as the vu does, and a vu that only pauses does not hang
             self.recorder.flush(now_ns)
             duration_ns -= self.clock.now_ns() - now_ns

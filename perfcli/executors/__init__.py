@@ -6,7 +6,7 @@ from typing import Annotated, Final
 
 from pydantic import Field
 
-from perfcli.executors.base import WHOLE, LoadSettings, Schedule, Share
+from perfcli.executors.base import WHOLE, Earlier, LoadSettings, Schedule, Share
 from perfcli.executors.constant_arrival_rate import ConstantArrivalRate
 from perfcli.executors.constant_vus import ConstantVus
 from perfcli.executors.per_vu_iterations import PerVuIterations
@@ -36,6 +36,7 @@ __all__ = [
     "WHOLE",
     "ConstantArrivalRate",
     "ConstantVus",
+    "Earlier",
     "Load",
     "LoadSettings",
     "PerVuIterations",

@@ -16,7 +16,7 @@ from typing import Final
 
 from pydantic import Field
 
-from perfcli.executors.base import WHOLE, FixedVus, Schedule, Share, Vus
+from perfcli.executors.base import WHOLE, Earlier, FixedVus, Schedule, Share, Vus
 from perfcli.units import NS_PER_S
 
 LATE_START_NS: Final = 100_000_000
@@ -119,13 +119,18 @@ class _Stage:
 
 
 class ArrivalSchedule:
-    """TimedCaller out arrivals in order, to whoever is free."""
+    """Deals out arrivals in order, to whoever is free.
 
-    def __init__(self, arrivals: Arrivals, share: Share) -> None:
+    Args:
+        since_ns: nothing that was due before is dealt out, in ns since the phase began.
+    """
+
+    def __init__(self, arrivals: Arrivals, share: Share, since_ns: int = 0) -> None:
         self._due_ns = arrivals.due_ns
         self._planned = arrivals.due_before(arrivals.duration_ns)
         self._latest_ns = arrivals.duration_ns + LATE_START_NS
-        self._tickets = count(share.index, share.of)
+        gone = len(share.part_of(arrivals.due_before(since_ns)))
+        self._tickets = count(share.index + gone * share.of, share.of)
 
     def next_start_ns(self, vu: int, now_ns: int) -> int | None:
         """When the next arrival of all is due, or was; None when there is none, or it is too late for any."""
@@ -157,6 +162,10 @@ class ArrivalRate(FixedVus):
     def schedule(self, share: Share = WHOLE) -> Schedule:
         """A fresh schedule for one run, or for the share of it that one engine process carries."""
         return ArrivalSchedule(self.arrivals, share.among(self.vu_count))
+
+    def rest_of_schedule(self, share: Share, earlier: Earlier) -> Schedule:
+        """What was due from the kill on: what was due during the outage begins at once, late."""
+        return ArrivalSchedule(self.arrivals, share.among(self.vu_count), earlier.until_ns)
 
     def largest_gap_ns(self, share: Share = WHOLE) -> int:
         """The longest time in which no arrival of this share is due."""

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Final, Protocol
+from typing import Annotated, Final, NamedTuple, Protocol
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Discriminator, Field, Tag
 
@@ -109,6 +109,15 @@ WHOLE: Final = Share(0, 1)
 """The share of the one engine process that carries all."""
 
 
+class Earlier(NamedTuple):
+    """What an engine process had done of a phase when it was killed, with those that it had replaced."""
+
+    iterations: Sequence[int]
+    """Completed by each vu of the phase, as far as it was reported."""
+    until_ns: int
+    """When it was killed, in ns since the phase began."""
+
+
 class LoadSettings(BaseModel):
     """The settings that every executor takes, and what can be asked of any load."""
 
@@ -152,6 +161,10 @@ class LoadSettings(BaseModel):
     @abstractmethod
     def schedule(self, share: Share = WHOLE) -> Schedule:
         """A fresh schedule for one run, or for the share of it that one engine process carries."""
+
+    def rest_of_schedule(self, share: Share, earlier: Earlier) -> Schedule:
+        """What is left for an engine process that replaces another one; all that time has left, by default."""
+        return self.schedule(share)
 
     @abstractmethod
     def describe(self) -> str:

@@ -7,7 +7,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from perfcli.executors.base import MOST_ITERATIONS, WHOLE, CountedLoad, Schedule, Share, Tickets
+from perfcli.executors.base import MOST_ITERATIONS, WHOLE, CountedLoad, Earlier, Schedule, Share, Tickets
 
 
 class PerVuIterations(CountedLoad):
@@ -19,6 +19,11 @@ class PerVuIterations(CountedLoad):
     def schedule(self, share: Share = WHOLE) -> Schedule:
         """A fresh schedule for one run, or for the share of it that one engine process carries."""
         return for_each_vu(self.vu_count, self.iterations, self.longest_ns)
+
+    def rest_of_schedule(self, share: Share, earlier: Earlier) -> Schedule:
+        """The iterations that each vu had not completed."""
+        tickets = [repeat(None, max(0, self.iterations - done)) for done in earlier.iterations]
+        return Tickets(tickets.__getitem__, self.longest_ns)
 
     def describe(self) -> str:
         """What will run, in one line."""

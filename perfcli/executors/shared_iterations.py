@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from perfcli.executors.base import MOST_ITERATIONS, WHOLE, CountedLoad, Schedule, Share, Tickets
+from perfcli.executors.base import MOST_ITERATIONS, WHOLE, CountedLoad, Earlier, Schedule, Share, Tickets
 
 
 class SharedIterations(CountedLoad):
@@ -18,6 +18,12 @@ class SharedIterations(CountedLoad):
     def schedule(self, share: Share = WHOLE) -> Schedule:
         """A fresh schedule for one run, or for the share of it that one engine process carries."""
         tickets = iter(share.among(self.vu_count).part_of(self.iterations))
+        return Tickets(lambda vu: tickets, self.longest_ns)
+
+    def rest_of_schedule(self, share: Share, earlier: Earlier) -> Schedule:
+        """The iterations of the share that were not completed."""
+        planned = len(share.among(self.vu_count).part_of(self.iterations))
+        tickets = iter(range(sum(earlier.iterations), planned))
         return Tickets(lambda vu: tickets, self.longest_ns)
 
     def describe(self) -> str:

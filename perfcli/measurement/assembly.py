@@ -185,6 +185,7 @@ def assemble(measurement: Measurement, wanted: Wanted, identity: Identity) -> Un
         digest=planned_digest(measurement.plan),
         performed_as_planned=all(work.agrees(measurement.plan, vu) for vu, work in measurement.performed.items()),
         vus=[work.of(vu) for vu, work in sorted(measurement.performed.items())],
+        restarts=measurement.restarts.results(measurement.began_ns or 0),
         environment=describe_environment(measurement.engine_version),
         monitor=monitor_samples(measurement),
         seconds=seconds_of_load(measurement),

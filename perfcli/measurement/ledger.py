@@ -7,7 +7,7 @@ pets of the setup, some bytes for each pet that the load created, and times only
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from perfcli.measurement.cleared_histories import ClearedHistories
 from perfcli.measurement.conservation import CareCounts, Cared
@@ -72,6 +72,11 @@ class Ledger:
     def newcomers(self) -> Collection[Newcomers]:
         """What each vu did to pets that it created."""
         return self._newcomers.values()
+
+    @property
+    def created(self) -> Mapping[int, int]:
+        """How many pets each vu has tried to create."""
+        return {vu: len(newcomers.created) for vu, newcomers in self._newcomers.items()}
 
     def pets(self) -> Iterator[str]:
         """The users whose pet must be stored."""

@@ -12,6 +12,7 @@ from perfcli.clock import Stop
 from perfcli.measurement.conservation import Conservation
 from perfcli.measurement.integrity import check_integrity
 from perfcli.measurement.ledger import Ledger
+from perfcli.measurement.restarts import Death, Restarts
 from perfcli.measurement.samples import FailureKind, PerformedWork, PhaseTimes, References, Samples
 from perfcli.measurement.starvation import disturbance, starvation
 from perfcli.metrics.slowdown import SizeOverTime
@@ -23,7 +24,18 @@ from perfcli.pool.protocol import Fidelity
 from perfcli.recorder import Frame
 from perfcli.results import Inspection, Integrity
 from perfcli.results.findings import Findings
-from perfcli.wire import Answers, HeldUp, Inspected, LoadOver, Message, Opened, Outcome, PhaseOver, Profiled, Wave
+from perfcli.wire import (
+    Answers,
+    HeldUp,
+    Inspected,
+    LoadOver,
+    Message,
+    Opened,
+    Outcome,
+    PhaseOver,
+    Profiled,
+    Wave,
+)
 from perfcli.workload import places
 
 
@@ -39,12 +51,14 @@ class Measurement:
         self.warmup_iterations: dict[int, int] = {}
         self._warmed_up: list[Counter[int]] = [Counter() for _ in plan.phases]
         self.phases = [PhaseTimes() for _ in plan.phases]
+        self.restarts = Restarts(plan, self.performed, self.phases)
         self.marks: dict[str, Reading] = {}
         self.readings: Sequence[Reading] = ()
         self.began_ns: int | None = None
         self.ended_ns: int | None = None
         self.is_cut_short = False
         self._tool_stops: Sequence[Stop] = ()
+        self._starved_before_outage = ""
         self.held_up: list[Stop] = []
         self.active_pets: int | None = None
         self.engine_version = ""
@@ -96,8 +110,7 @@ class Measurement:
         began_ns = self.phases[phase.index].began_ns
         assert began_ns is not None
         work = self.performed.setdefault(frame.vu, PerformedWork(self.plan.vus))
-        work.add(frame.draws)
-        work.iterations = frame.iterations
+        work.add(frame)
         if frame.reference_ns and frame.starts:
             self.references[phase.index].add(frame.starts[-1] - began_ns, frame.reference_ns)
         self.samples.add(frame, began_ns)
@@ -117,13 +130,31 @@ class Measurement:
         times = self.phases[index]
         times.interrupted += interrupted
         times.over_in += 1
-        times.ended_ns = max(at_ns, times.ended_ns or 0)
+        times.ended_ns = max(at_ns, times.ended_ns or 0, self.restarts.last_known_ns(index))
 
     def end(self, at_ns: int, active_pets: int | None) -> None:
         """The load is over in one of the engine processes, with so many pets in its cache."""
         self.ended_ns = max(at_ns, self.ended_ns or 0)
         if active_pets is not None:
             self.active_pets = (self.active_pets or 0) + active_pets
+
+    def begin_outage(self) -> None:
+        """An engine process is about to be killed, as planned: its CPU time will not be known any more."""
+        self._starved_before_outage = self._starved_before_outage or self._starved_since_rejoining
+
+    def note_death(self, death: Death) -> None:
+        """An engine process was killed, as planned."""
+        if death.load_over is not None and self.active_pets is not None:
+            self.active_pets -= death.load_over.active_pets or 0
+        for frame in self.restarts.note_death(death, self.ledger.created):
+            self.ledger.add(frame)
+
+    def end_outage(self, reading: Reading | None) -> None:
+        """The next incarnation of a process is about to go on: the memory it holds by now is not growth."""
+        if reading is not None:
+            self.marks["rejoined"] = reading
+            # of several processes the others have been open for longer
+            self.marks.pop("opened", None)
 
     def end_unless_ended(self, at_ns: int) -> None:
         """The engine did not say when the load was over: it was over by this time."""
@@ -158,7 +189,11 @@ class Measurement:
         """Why the figures are not the engine's alone, so far; "" if they are."""
         if disturbed := self._disturbed:
             return disturbed
-        before, end = self.marks.get("baseline"), self.marks.get("end")
+        return self._starved_before_outage or self._starved_since_rejoining
+
+    @property
+    def _starved_since_rejoining(self) -> str:
+        before, end = self.marks.get("rejoined") or self.marks.get("baseline"), self.marks.get("end")
         newest = (reading for reading in reversed(list(self.readings)) if reading.scheduling is not None)
         after = end or next(newest, None)
         if before is None or after is None or before.scheduling is None or after.scheduling is None:
@@ -228,7 +263,8 @@ class Measurement:
         planned = phase.load.planned_iterations
         if planned is None or self.ended_ns is None or self.is_cut_short:
             return 0
-        return max(0, planned - self.iterations_of(phase) - self.phases[phase.index].interrupted)
+        times = self.phases[phase.index]
+        return max(0, planned - self.iterations_of(phase) - times.interrupted - times.killed)
 
     @property
     def duration_ns(self) -> int | None:

@@ -72,8 +72,14 @@ class Part:
             "duration_ns": self.duration_ns,
             "iterations": sum(map(measurement.iterations_of, phases)),
             "dropped_iterations": sum(map(measurement.dropped_in, phases)),
-            "interrupted_iterations": sum(measurement.phases[each.index].interrupted for each in phases),
-            "warmup_iterations": sum(measurement.warmup_iterations.get(vu, 0) for each in phases for vu in each.vus),
+            "interrupted_iterations": sum(
+                times.interrupted + times.killed for times in (measurement.phases[each.index] for each in phases)
+            ),
+            "warmup_iterations": sum(
+                iterations
+                for vu, iterations in measurement.warmup_iterations.items()
+                if measurement.plan.phase_of(vu) in phases
+            ),
             "offered_per_s": offered_per_s,
             "achieved_per_s": achieved_per_s,
             "schedule_lag": self._schedule_lag(phases),
@@ -202,7 +208,9 @@ class Part:
             nominal_ns = phase.load.longest_ns
             in_time = nominal_ns / max(nominal_ns, duration_ns)
             offered += phase.load.planned_iterations or 0
-            achieved += self._measurement.iterations_of(phase) * in_time
+            # what a planned kill cut off was delivered
+            killed = self._measurement.phases[phase.index].killed
+            achieved += (self._measurement.iterations_of(phase) + killed) * in_time
             seconds += nominal_ns / NS_PER_S
         return (offered / seconds, achieved / seconds) if seconds else (None, None)
 

@@ -34,7 +34,8 @@ class ProcessFigures:
     def memory(self) -> MemoryResult:
         """What they hold in memory."""
         marks = self._measurement.marks
-        harness, baseline, end, cleanup = (marks.get(name) for name in ("harness", "baseline", "end", "cleanup"))
+        harness, end, cleanup = (marks.get(name) for name in ("harness", "end", "cleanup"))
+        baseline = self._baseline()
         found = self.memory_leak() if self._asks("memory.leak") else None
         return MemoryResult(
             harness_rss=harness and harness.rss,
@@ -79,7 +80,7 @@ class ProcessFigures:
 
     def memory_growth(self) -> int | None:
         """RSS at the end over RSS at the baseline; while the load goes on, the newest RSS over it."""
-        baseline, now = self._mark("baseline"), self._mark("end") or self._newest()
+        baseline, now = self._baseline(), self._mark("end") or self._newest()
         return now.rss - baseline.rss if baseline and now else None
 
     def memory_peak(self) -> int | None:
@@ -111,7 +112,7 @@ class ProcessFigures:
 
     def memory_after_cleanup(self) -> int | None:
         """RSS above the baseline once the cache is cleared."""
-        baseline, cleanup = self._mark("baseline"), self._mark("cleanup")
+        baseline, cleanup = self._baseline(), self._mark("cleanup")
         return cleanup.rss - baseline.rss if baseline and cleanup else None
 
     def cpu_mean(self) -> float | None:
@@ -150,6 +151,8 @@ class ProcessFigures:
         each one adds.
         """
         began_ns = self._measurement.began_ns
+        if rejoined := self._mark("rejoined"):
+            begins_ns = max(begins_ns, rejoined.at_ns + 1)
         readings = [
             reading
             for reading in self._measurement.measured_readings()
@@ -163,6 +166,10 @@ class ProcessFigures:
     def _done(self) -> SizeOverTime:
         """Operations done by any time; what a reading says of them had been heard of by then, and is older."""
         return SizeOverTime.of(0, [self._measurement.timeline()])
+
+    def _baseline(self) -> Reading | None:
+        """What later memory is held against: of a process that replaced another, what it held as it joined in."""
+        return self._mark("rejoined") or self._mark("baseline")
 
     def _mark(self, name: str) -> Reading | None:
         return self._measurement.marks.get(name)

@@ -15,7 +15,7 @@ from perfcli.metrics.distribution import Distribution
 from perfcli.metrics.timeline import Timeline
 from perfcli.operations.own.declared import CounterUnit
 from perfcli.operations.own.journal import Tally
-from perfcli.plan import ExecutionPlan
+from perfcli.plan import INCARNATION, ExecutionPlan
 from perfcli.recorder import NOT_DUE, OK, SKIPPED, Frame
 from perfcli.results import CounterResult, VuWork
 from perfcli.workload import Workload, pauses, places, unpack
@@ -50,15 +50,24 @@ class PerformedWork:
         self._digest = _new_digest()
         self._hashed = 0
         self.operations = 0
+        self.tried = 0
+        """Operations without those that were skipped."""
         self.iterations = 0
+        self.until_ns = 0
+        """When the last one ended."""
 
-    def add(self, packed: array[int]) -> None:
-        """Take in the next operations, as packed draws."""
+    def add(self, frame: Frame) -> None:
+        """Take in the next operations."""
+        packed = frame.draws
         room = self._most - self._hashed
         head = packed[:room]
         self._digest.update(head)
         self._hashed += len(head)
         self.operations += len(packed)
+        self.tried += len(packed) - sum(outcome == SKIPPED for outcome in frame.failures.values())
+        self.iterations = frame.iterations
+        if packed:
+            self.until_ns = frame.starts[-1] + frame.durations[-1]
 
     def agrees(self, plan: ExecutionPlan, vu: int) -> bool:
         """Whether these are the operations the plan prescribes to this vu."""
@@ -67,8 +76,15 @@ class PerformedWork:
         return expected.digest() == self._digest.digest()
 
     def of(self, vu: int) -> VuWork:
-        """The record of this work."""
-        return VuWork(vu=vu, iterations=self.iterations, operations=self.operations, digest=self._digest.hexdigest())
+        """The record of this work, by a vu of any incarnation."""
+        incarnation, vu = divmod(vu, INCARNATION)
+        return VuWork(
+            vu=vu,
+            incarnation=incarnation,
+            iterations=self.iterations,
+            operations=self.operations,
+            digest=self._digest.hexdigest(),
+        )
 
 
 def _new_digest() -> hashlib.blake2b:
@@ -85,6 +101,7 @@ class PhaseTimes:
     began_ns: int | None = None
     ended_ns: int | None = None
     interrupted: int = 0
+    killed: int = 0  # iterations that a kill cut off, and that no other process does again
     over_in: int = 0  # engine processes in which it is over
 
 

@@ -25,6 +25,7 @@ from perfcli.pool.probe import ProcessProbe
 from perfcli.pool.protocol import EngineClock
 from perfcli.pool.supervised import Output, SupervisedProcess, start_supervised
 from perfcli.pool.template import Template, engine_environment
+from perfcli.recorder import BEGUN, begun_calls
 
 _OUTPUT: Final = "output.txt"
 AGENT: Final = "perfcli.agent.engine_process"
@@ -67,6 +68,8 @@ class EngineProcess:
         post = self._prepare(self.incarnation)
         self.line, theirs = open_line()
         self._output = post.output
+        self._begun = post.working_directory.with_name(BEGUN)
+        self._is_killed = False
         try:
             with theirs:
                 self._process = self._begin(theirs.fileno(), post)
@@ -113,6 +116,18 @@ class EngineProcess:
             with suppress(ProcessLookupError, PermissionError):
                 os.killpg(group, number)
 
+    def end_by_signal(self, number: signal.Signals) -> None:
+        """Send a signal to it and what it started, which may end them; what they leave running is then not their fault.
+
+        No harm where it has ended.
+        """
+        self._is_killed = True
+        self._signal(number)
+
+    def begun_calls(self) -> Sequence[int]:
+        """How many calls each vu of the plan had begun in its last load; empty unless the plan has kills."""
+        return begun_calls(self._begun)
+
     def is_stopped(self) -> bool:
         """Whether somebody else has it, or what it started, stand still."""
         with suppress(psutil.Error):
@@ -138,7 +153,8 @@ class EngineProcess:
 
     def end(self) -> None:
         """End it now, with everything it started."""
-        self._left += self._process.end()
+        left = self._process.end()
+        self._left += [] if self._is_killed else left
         for group in self._groups:
             cleanup.end_group(group)
         self.line.close()

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import signal
+import time
 from array import array
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import fields, replace
 from pathlib import Path
@@ -24,10 +26,12 @@ class EngineClock:
 
     Args:
         is_shared: both processes read the same clock, as all processes of one machine do.
+        now_ns: reads the clock of the tool.
     """
 
-    def __init__(self, *, is_shared: bool) -> None:
+    def __init__(self, *, is_shared: bool, now_ns: Callable[[], int] = time.perf_counter_ns) -> None:
         self.is_shared = is_shared
+        self.now_ns = now_ns
         self._is_known = is_shared
         self.offset_ns = 0
         """How far the engine process's clock is ahead of the tool's."""
@@ -140,6 +144,15 @@ class EngineHandle(Protocol):
 
     def resume(self) -> None:
         """Let it go on."""
+
+    def end_by_signal(self, number: signal.Signals) -> None:
+        """Send a signal to it and what it started, which may end them; what they leave running is then not their fault.
+
+        No harm where it has ended.
+        """
+
+    def begun_calls(self) -> Sequence[int]:
+        """How many calls each vu of the plan had begun in its last load; empty unless the plan has kills."""
 
     def is_stopped(self) -> bool:
         """Whether somebody else has it, or what it started, stand still."""

@@ -59,11 +59,25 @@ class VuWork(Record):
     """What one vu did, as a digest of its operations, users and choices in their order."""
 
     vu: int = Field(description="number of the vu, from 0")
+    incarnation: int = Field(default=0, description="how often its engine process had been replaced by then")
     iterations: int = Field(description="iterations it completed while measured")
     operations: int = Field(description="operations it tried while measured")
     digest: str = Field(
         description="of its first operations, with their pets and variants, in their order: of its share of "
         "200,000, 1,000 at least"
+    )
+
+
+class Restart(Record):
+    """An engine process that was killed as planned, and replaced on the same database."""
+
+    process: int = Field(description="number of the engine process, from 0")
+    at_ns: int = Field(description="when it was killed, since measuring began")
+    down_ns: int | None = Field(
+        default=None, description="from the kill until its vus worked again; null if the run was over before"
+    )
+    unknown: int = Field(
+        description="operations that were in flight at the kill or not reported yet: neither lost nor stored twice"
     )
 
 
@@ -187,6 +201,7 @@ class UnjudgedRun(Part):
     )
     performed_as_planned: bool = Field(description="whether every vu did what the seed prescribes, in that order")
     vus: list[VuWork] = Field(default=[], description="what each vu performed")
+    restarts: list[Restart] = Field(default=[], description="engine processes that were replaced, in order of time")
     environment: Environment = Field(description="where the run took place")
     monitor: list[MonitorSample] = Field(
         default=[], description="readings of the engine process, every 100 ms and at each mark"

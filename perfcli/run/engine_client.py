@@ -5,14 +5,18 @@ from __future__ import annotations
 import signal
 import time
 from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from perfcli.clock import RunningTime
 from perfcli.errors import UsageError
 from perfcli.judgement import Ending
 from perfcli.line import LINE_LOST, Received, next_message
+from perfcli.measurement.restarts import Death
 from perfcli.monitor import Reading
+from perfcli.plan import INCARNATION, ExecutionPlan
 from perfcli.pool.protocol import EngineHandle
+from perfcli.recorder import Frame
 from perfcli.run.messages import MessageOrder
 from perfcli.run.time_limits import TimeLimits
 from perfcli.units import format_duration
@@ -25,9 +29,12 @@ from perfcli.wire import (
     Garbled,
     Go,
     LivesIn,
+    LoadOver,
     Message,
     NoMoreSlices,
+    PhaseOver,
     ReadClock,
+    Rejoin,
     Slice,
     Stage,
     StopLoad,
@@ -48,6 +55,40 @@ _WHO_WRITES_GARBAGE: Final = (
     "The line is a socket that is open in the engine's process. An engine must not write to file descriptors that it "
     "did not open, nor close them; a process that it forks must neither return to the harness nor write there."
 )
+
+
+@dataclass(slots=True)
+class _WaveSoFar:
+    """What an engine process, and those that it replaced, did of a wave."""
+
+    number: int = -1
+    began_ns: int = 0
+    iterations: dict[int, int] = field(default_factory=dict)
+    """By vu of any incarnation."""
+    over: list[int] = field(default_factory=list)
+    """Phases that are over."""
+    load_over: LoadOver | None = None
+
+    def with_message(self, message: Message) -> _WaveSoFar:
+        """Take note of what a process says; a new wave has nothing of the one before."""
+        match message:
+            case Wave(number, at_ns):
+                return _WaveSoFar(number, at_ns)
+            case Frame(vu, True, iterations):
+                self.iterations[vu] = iterations
+            case PhaseOver(index):
+                self.over.append(index)
+            case LoadOver():
+                self.load_over = message
+        return self
+
+    def of_next(self, plan: ExecutionPlan, killed_ns: int) -> Rejoin:
+        """What the next incarnation is to know, by the clock of the tool."""
+        assert self.number >= 0, "nothing was begun that could go on"
+        done = [0] * plan.vus
+        for vu, iterations in self.iterations.items():
+            done[vu % INCARNATION] += iterations
+        return Rejoin(self.number, self.began_ns, killed_ns, tuple(done), tuple(self.over))
 
 
 class EngineClient:
@@ -73,12 +114,15 @@ class EngineClient:
         self._process = process
         self._take = take
         self._running = running
+        self._so_far = _WaveSoFar()
+        self.killed_ns: int | None = None
+        """When it was killed; None once its next incarnation has joined in."""
         self._begin()
 
     def _begin(self) -> None:
         """Nothing was heard yet."""
         self._order = MessageOrder(self._limits.plan, self.engine.incarnation)
-        self._wave = 0
+        self._killed_by: signal.Signals | None = None
         self._quiet_ticks_since_exit = 0
         self._stage_began_s = self._heard_at_s = self._running.elapsed_s()
         self._clock_readings: list[tuple[int, int, int]] = []
@@ -87,8 +131,10 @@ class EngineClient:
         self.stage = "starting"
         self.waits_at = ""
         """The checkpoint that it waits at; "" while it works."""
+        self.is_down = False
+        """Whether it was killed as planned, and is dead."""
         self.ending: Ending | None = None
-        """How it ended; None while it is alive and in order."""
+        """How it ended; None while it is alive and in order, or to be replaced."""
 
     @property
     def stage_lasted_s(self) -> float:
@@ -98,21 +144,56 @@ class EngineClient:
     @property
     def is_overdue(self) -> bool:
         """Whether it takes too long, or has been silent for too long; one that waits for others never does."""
-        if self.ending is not None or self.waits_at:
+        if self.ending is not None or self.waits_at or self.is_down:
             return False
         silent_s = self._running.elapsed_s() - self._heard_at_s
         return self._limits.is_over(
-            self.stage, self._process, self._wave, lasted_s=self.stage_lasted_s, silent_s=silent_s
+            self.stage, self._process, max(0, self._so_far.number), lasted_s=self.stage_lasted_s, silent_s=silent_s
+        )
+
+    @property
+    def is_measuring(self) -> bool:
+        """Whether its vus are at work, and their samples count."""
+        is_alive = self.ending is None and self.killed_ns is None
+        return is_alive and self.stage == "measuring" and not (self.waits_at or self._so_far.load_over)
+
+    @property
+    def is_away(self) -> bool:
+        """Whether it was killed as planned, and its next incarnation has not joined in yet."""
+        return self.killed_ns is not None
+
+    @property
+    def lives_after_kill(self) -> bool:
+        """Whether it was killed, and is not dead."""
+        return self._killed_by is not None and not self.is_down
+
+    def end_by_signal(self, number: signal.Signals, now_ns: int) -> None:
+        """Kill the engine process: when it is dead, it is to be replaced."""
+        self.killed_ns, self._killed_by = now_ns, number
+        self.engine.end_by_signal(number)
+
+    def death(self) -> Death:
+        """How it was killed."""
+        assert self.killed_ns is not None
+        return Death(
+            process=self._process,
+            incarnation=self.engine.incarnation,
+            killed_ns=self.killed_ns,
+            begun_calls=self.engine.begun_calls(),
+            over=list(self._so_far.over),
+            load_over=self._so_far.load_over,
         )
 
     def replace(self) -> None:
         """End the engine process, and follow the next incarnation from its start."""
+        if self.killed_ns is None:
+            self.killed_ns = self.engine.clock.now_ns()
         self.engine.replace()
         self._begin()
 
     def receive(self, message: Received) -> None:
         """Take in what the line brought: a message, something else, or its end (None)."""
-        if self.ending is not None:
+        if self.ending is not None or self.is_down:
             return None
         self._heard_at_s = self._running.elapsed_s()
         self._quiet_ticks_since_exit = 0
@@ -123,6 +204,8 @@ class EngineClient:
                 raise message
             self._order.check(message)
         except Garbled as error:
+            if self.lives_after_kill:
+                return self._report_end()  # killed as it wrote
             garbage = f"the engine process wrote garbage on the harness's line to the tool while {self._doing}: {error}"
             return self.end(Ending(error=garbage, details=_WHO_WRITES_GARBAGE))
         return self._receive(message)
@@ -140,7 +223,7 @@ class EngineClient:
 
     def receive_nothing(self) -> None:
         """A tick has passed in which the line brought nothing."""
-        if self.ending is None and self.engine.wait(0) is not None:
+        if self.ending is None and not self.is_down and self.engine.wait(0) is not None:
             # a child that the engine left behind can hold the line open: its silence is no sign of life
             self._quiet_ticks_since_exit += 1
             if self._quiet_ticks_since_exit > 1:
@@ -148,15 +231,25 @@ class EngineClient:
 
     def go(self, at_ns: int) -> None:
         """Let it go on from its checkpoint, at a time of the tool's clock; 0 for at once."""
-        self.waits_at = ""
+        rejoins, self.waits_at = self.waits_at == "rejoin", ""
         self._stage_began_s = self._running.elapsed_s()
-        self.send(Go(self.engine.clock.there(at_ns) if at_ns else 0))
+        if rejoins:
+            return self._rejoin()
+        return self.send(Go(self.engine.clock.there(at_ns) if at_ns else 0))
+
+    def _rejoin(self) -> None:
+        """Let it go on where the process was that it replaces."""
+        assert self.killed_ns is not None
+        rejoin = self._so_far.of_next(self._limits.plan, self.killed_ns)
+        self._so_far.load_over = self.killed_ns = None
+        there = self.engine.clock.there
+        self.send(replace(rejoin, began_ns=there(rejoin.began_ns), killed_ns=there(rejoin.killed_ns)))
 
     def readings(self, *, whole: bool) -> Reading | None:
         """What the engine process holds and uses now, by the tool's clock; None if it is gone or out of sight."""
         return self.engine.clock.reading_here(self.engine.readings(whole=whole))
 
-    def send(self, message: Go | ReadClock | Slice | NoMoreSlices | StopLoad) -> None:
+    def send(self, message: Go | Rejoin | ReadClock | Slice | NoMoreSlices | StopLoad) -> None:
         """Send a message; an engine process that is gone ends the talk."""
         self._heard_at_s = self._running.elapsed_s()
         try:
@@ -195,14 +288,13 @@ class EngineClient:
                 # it leaves at once: what runs after that was left by the engine
                 self.engine.wait(_TO_LEAVE_S)
                 self.end(Ending())
-            case Wave(number):
-                self._wave = number
-                self._take(self.engine.clock.here(message))
             case LivesIn(process):
                 self.engine.lives_in(process)
                 self._take(message)
             case _:
-                self._take(self.engine.clock.here(message))
+                here = self.engine.clock.here(message)
+                self._so_far = self._so_far.with_message(here)
+                self._take(here)
 
     def _compare_clocks(self) -> None:
         """Read the engine process's clock while it stands still at a checkpoint, unless it is the tool's own."""
@@ -220,13 +312,18 @@ class EngineClient:
             raise UsageError(failed.message, hint=failed.traceback)
         # without a traceback the engine is a process that may have printed something
         details = failed.traceback or self.engine.output()
-        if failed.stage in ("open", "set-up"):
+        if failed.stage in ("open", "set-up") and not self.engine.incarnation:
             return Ending(setup_error=f"the engine's {failed.stage} failed: {failed.message}", details=details)
-        return Ending(error=f"the engine failed at {failed.stage}: {failed.message}", details=details)
+        after = ", after it was killed" if self.is_away else ""
+        return Ending(error=f"the engine failed at {failed.stage}{after}: {failed.message}", details=details)
 
     def _report_end(self) -> None:
         """The process has died, or closed its end of the line."""
         code = self.engine.wait(_TO_LEAVE_S)
+        if self._killed_by is not None and (code == -self._killed_by or self._killed_by != signal.SIGKILL):
+            # one that catches a signal leaves as it likes
+            self.is_down = True
+            return
         is_silent = code is None or code == LINE_LOST
         how = "closed the harness's line to the tool, which it did not open," if is_silent else _ended(code or 0)
         unsent = "; samples of its last 250 ms may be missing" if self.stage == "measuring" else ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from queue import Empty, Queue
 from threading import Thread
@@ -20,32 +21,38 @@ class Inbox:
     """What several lines bring, each in its own order."""
 
     def __init__(self, lines: Sequence[Line]) -> None:
-        self._messages: Queue[tuple[int, Received]] = Queue(_MOST_WAITING)
-        self._lines = lines
-        self._read_from = [0] * len(lines)
-        self._taken_from = [0] * len(lines)
+        self._messages: Queue[tuple[int, Line, Received]] = Queue(_MOST_WAITING)
+        self._lines: dict[int, Line] = {}
+        self._read_from: Counter[Line] = Counter()
+        self._taken_from: Counter[Line] = Counter()
         for number, line in enumerate(lines):
-            Thread(target=self._read, args=(number, line), name="digipal-perf-inbox", daemon=True).start()
+            self.follow(number, line)
+
+    def follow(self, number: int, line: Line) -> None:
+        """Read this line from now on, instead of the one of this number that it replaces."""
+        self._lines[number] = line
+        Thread(target=self._read, args=(number, line), name="digipal-perf-inbox", daemon=True).start()
 
     def take(self, timeout_s: float) -> tuple[int, Received] | None:
         """The next message with the number of its line; None if none came in time."""
         try:
-            number, message = self._messages.get(timeout=timeout_s)
+            number, line, message = self._messages.get(timeout=timeout_s)
         except Empty:
             return None
-        self._taken_from[number] += 1
-        return number, message
+        self._taken_from[line] += 1
+        return (number, message) if line is self._lines[number] else None
 
     def holds_from(self, number: int) -> bool:
         """Whether something has arrived by this line that was not taken yet."""
-        return self._read_from[number] > self._taken_from[number] or self._lines[number].poll(0)
+        line = self._lines[number]
+        return self._read_from[line] > self._taken_from[line] or line.poll(0)
 
     def _read(self, number: int, line: Line) -> None:
         while True:
             message = next_message(line)
             # each thread has a count of its own
-            self._read_from[number] += 1
-            self._messages.put((number, message))
+            self._read_from[line] += 1
+            self._messages.put((number, line, message))
             if message is None or isinstance(message, Garbled):
                 return
 
@@ -83,9 +90,18 @@ _FOLLOWS: Final[Mapping[str, frozenset[str]]] = {
 }
 """By the type of a message, with the name of a stage or checkpoint."""
 
+_FOLLOWS_AFTER_KILL: Final[Mapping[str, frozenset[str]]] = {
+    "Checkpoint set up": frozenset({"Checkpoint rejoin"}),
+    "Checkpoint rejoin": frozenset({"Stage measuring"}),
+    "Stage measuring": _FOLLOWS["Stage measuring"] | {"Rejoined"},
+    # its phases may all be over
+    "Rejoined": _FOLLOWS["PhaseOver"],
+}
+"""The same of a process that replaces another, where that differs."""
+
 _AT_ANY_TIME: Final = frozenset({"ClockRead", "Failed", "HeldUp", "Outcome"})
 _FRAMES_AFTER: Final = {
-    True: frozenset({"Wave", "PhaseOver", "Stage measuring", "Sliced"}),
+    True: frozenset({"Wave", "Rejoined", "PhaseOver", "Stage measuring", "Sliced"}),
     False: frozenset({"Stage warm-up", "Stage measuring", "Sliced", "Stage counting"}),
 }
 """By whether they are measured."""
@@ -100,6 +116,7 @@ class MessageOrder:
 
     def __init__(self, plan: ExecutionPlan, incarnation: int = 0) -> None:
         self._plan = plan
+        self._follows = {**_FOLLOWS, **_FOLLOWS_AFTER_KILL} if incarnation else _FOLLOWS
         first = incarnation * INCARNATION
         self._vus = range(first, first + plan.vus)
         self._last = ""
@@ -116,7 +133,7 @@ class MessageOrder:
             return
         if isinstance(message, (Checkpoint, Stage)):
             key = f"{key} {message.name}"
-        if key not in _FOLLOWS.get(self._last, ()):
+        if key not in self._follows.get(self._last, ()):
             raise Garbled(f"the message {key[:40]!r} {self._when}")
         if isinstance(message, (PhaseOver, Wave)):
             self._check_number(key, message.index if isinstance(message, PhaseOver) else message.number)

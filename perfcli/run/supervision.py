@@ -17,7 +17,7 @@ from perfcli.judgement import Ending, judge, rules_of
 from perfcli.measurement.assembly import Identity, assemble, notes_on
 from perfcli.measurement.measurement import Measurement
 from perfcli.measurement.parts import Wanted
-from perfcli.monitor import Monitor, Reading, joined
+from perfcli.monitor import Monitor, Reading
 from perfcli.observer import Observer, SilentObserver
 from perfcli.plan import ExecutionPlan
 from perfcli.pool.checkout import installed_engine
@@ -29,11 +29,12 @@ from perfcli.results import RunResult
 from perfcli.results.findings import Findings
 from perfcli.run.barrier import Barrier
 from perfcli.run.engine_client import EngineClient
+from perfcli.run.kills import Kills
 from perfcli.run.messages import Inbox
 from perfcli.run.progress import ProgressReporter
 from perfcli.run.threshold_watch import AbortCheck
 from perfcli.run.time_limits import TimeLimits
-from perfcli.wire import LivesIn, Message, StopLoad
+from perfcli.wire import LivesIn, Message, Rejoined, StopLoad
 
 TICK_S: Final = 0.1
 UPDATE_INTERVAL_S: Final = 0.25
@@ -208,6 +209,7 @@ class _Supervision:
         self._abort = AbortCheck(measurement)
         self._progress = ProgressReporter(measurement)
         self._inbox = Inbox([engine.line for engine in engines])
+        self._kills = Kills(self._clients, self._inbox, measurement)
 
     def follow(self, observer: Observer, stop: StopRequest) -> Ending:
         """Receive until the processes are done, one died, or time ran out."""
@@ -217,6 +219,7 @@ class _Supervision:
                 self._receive()
                 if stop.reason and not self._ending_of_stop.interrupted:
                     self._stop(Ending(interrupted=stop.reason))
+                self._kills.look(stopped=self._stopped_at_s is not None)
                 self._check_thresholds_that_abort()
                 self._check_time()
                 self._show(observer)
@@ -225,8 +228,9 @@ class _Supervision:
         self._measurement.end_unless_ended(time.perf_counter_ns())
         ending = next((client.ending for client in self._clients if client.ending not in (None, Ending())), None)
         if ending is None or self._ending_of_stop.interrupted:
-            return self._ending_of_stop
-        return ending
+            ending = self._ending_of_stop
+        left = self._kills.not_inflicted
+        return Ending(disturbed=left) if left and ending == Ending() else ending
 
     @property
     def _finished(self) -> bool:
@@ -235,29 +239,45 @@ class _Supervision:
         return None not in endings or any(ending not in (None, Ending()) for ending in endings)
 
     def _read(self, *, whole: bool) -> Reading | None:
-        return joined([client.readings(whole=whole) for client in self._clients])
+        return self._kills.read(whole=whole)
 
     def _receive(self) -> None:
         for client in self._clients:
             client.engine.bound_output()
-        received = self._inbox.take(TICK_S)
+        received = self._inbox.take(self._kills.next_in_s(TICK_S))
         if received is None:
             for process, client in enumerate(self._clients):
                 if not self._inbox.holds_from(process):
                     client.receive_nothing()
             return
         process, message = received
-        self._clients[process].receive(message)
-        if self._clients[process].waits_at:
+        client = self._clients[process]
+        client.receive(message)
+        if client.waits_at and client.is_away:
+            self._let_rejoin(process)
+        elif client.waits_at:
             self._barrier.release()
+
+    def _let_rejoin(self, process: int) -> None:
+        """Let a process go on that replaces one that was killed: nobody waits for it."""
+        client = self._clients[process]
+        if client.waits_at == "rejoin":
+            self._kills.rejoin(process)
+            self._measurement.end_outage(self._monitor.look())
+        client.go(0)
+        if self._stopped_at_s is not None and not client.is_away:
+            client.send(StopLoad())
 
     def _take(self, message: Message) -> None:
         match message:
             case Frame():
                 self._measurement.add(message)
             case LivesIn(process):
-                self._monitor.forget()
+                if self._measurement.began_ns is None:
+                    self._monitor.forget()
                 self._measurement.engine_lives_elsewhere(watched=process is not None)
+            case Rejoined(process, at_ns):
+                self._measurement.restarts.rejoined(process, at_ns)
             case _:
                 self._measurement.take(message)
 
@@ -279,7 +299,7 @@ class _Supervision:
         for client in self._clients:
             if self._measurement.began_ns is None:
                 client.end(ending)
-            else:
+            elif not client.is_away:
                 client.send(StopLoad())
 
     def _check_thresholds_that_abort(self) -> None:
@@ -287,7 +307,7 @@ class _Supervision:
             self._stops_seen = len(self._running.stops)
             # what arrived while the tool was stopped is read first
             self._abort.postpone()
-        is_measuring = self._measurement.began_ns is not None and self._clients[0].stage == "measuring"
+        is_measuring = self._measurement.began_ns is not None and self._stage == "measuring"
         if not is_measuring or self._stopped_at_s is not None:
             return
         failed = self._abort.failed_threshold()
@@ -312,4 +332,9 @@ class _Supervision:
         if now_s < self._next_update_s:
             return
         self._next_update_s = now_s + UPDATE_INTERVAL_S
-        self._progress.report(observer, self._clients[0].stage, self._clients[0].stage_lasted_s)
+        self._progress.report(observer, self._stage, self._clients[0].stage_lasted_s)
+
+    @property
+    def _stage(self) -> str:
+        """Where the run is: its load goes on while a process is replaced."""
+        return "measuring" if self._clients[0].is_away else self._clients[0].stage

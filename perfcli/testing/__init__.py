@@ -10,7 +10,10 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, closing, suppress
 from functools import partial
 from pathlib import Path
+from signal import Signals
+from socket import SHUT_WR
 from threading import Event, Thread
+from typing import Final
 
 from perfcli.agent.channel import Channel
 from perfcli.agent.inspection import EngineInspector
@@ -21,6 +24,7 @@ from perfcli.observer import Observer
 from perfcli.plan import ExecutionPlan
 from perfcli.pool.database import LocalDatabase, local_database
 from perfcli.pool.protocol import EngineClock
+from perfcli.recorder import BEGUN, begun_calls
 from perfcli.results import RunResult
 from perfcli.run import StopRequest, run_scenario
 from perfcli.testing.scripted_engine import Behaviour, Script, ScriptedTarget, SimulatedTime
@@ -35,6 +39,8 @@ __all__ = [
     "SteadyProbe",
     "simulate",
 ]
+
+_LOOK_NS: Final = 10_000_000
 
 
 class SteadyProbe:
@@ -70,7 +76,7 @@ class SimulatedPool:
             self.target = target = ScriptedTarget(plan, self._time, database.path, self._script)
             return _Thread(plan, process, incarnation, target, self._time)
 
-        return SimulatedEngine(begin, database, self._probe)
+        return SimulatedEngine(begin, database, self._probe, self._time)
 
 
 class _Thread:
@@ -79,11 +85,18 @@ class _Thread:
     def __init__(
         self, plan: ExecutionPlan, process: int, incarnation: int, target: ScriptedTarget, time: SimulatedTime
     ) -> None:
-        self.line, theirs = open_line()
+        self.line, self._end = open_line()
+        self._time = time
         self.target = target
+        self.begun = target.database.parent.parent / f"{BEGUN}-{process}-{incarnation}"
         self.over, self._left = Event(), Event()
-        self.thread = Thread(target=self._work, args=(Line(theirs), plan, process, incarnation, time))
+        self.thread = Thread(target=self._work, args=(Line(self._end), plan, process, incarnation, time))
         self.thread.start()
+
+    def die(self) -> None:
+        """End where it is: nothing that it says is heard from now on."""
+        self._end.shutdown(SHUT_WR)
+        self._time.die()
 
     def _work(self, line: Line, plan: ExecutionPlan, process: int, incarnation: int, time: SimulatedTime) -> None:
         # once the tool has left, as it leaves a process that it kills, there is nobody to talk to
@@ -96,6 +109,7 @@ class _Thread:
                 time,
                 time,
                 incarnation=incarnation,
+                begun=self.begun,
                 make_inspector=partial(EngineInspector, is_real=False),
                 # the garbage of this process is not the engine's
                 collect=lambda: 0,
@@ -110,18 +124,28 @@ class _Thread:
 class SimulatedEngine:
     """What takes the place of an engine process."""
 
-    def __init__(self, begin: Callable[[int], _Thread], database: LocalDatabase, probe: SteadyProbe) -> None:
+    def __init__(
+        self, begin: Callable[[int], _Thread], database: LocalDatabase, probe: SteadyProbe, time: SimulatedTime
+    ) -> None:
         self._begin = begin
+        self._time = time
         self._probe = probe
         self.database = database
-        self.clock = EngineClock(is_shared=True)
+        self.clock = EngineClock(is_shared=True, now_ns=self._now_ns)
         self.incarnation = 0
+        self._killed_by = 0
         self._thread = begin(0)
 
     @property
     def line(self) -> Line:
         """Brings its messages, and takes those of the tool."""
         return self._thread.line
+
+    def _now_ns(self) -> int:
+        """The simulated time; while there is no session that lets time pass, each look does."""
+        if self._killed_by and self._thread.over.is_set():
+            self._time.pause(_LOOK_NS)
+        return self._time.now_ns()
 
     def readings(self, *, whole: bool = False) -> Reading | None:
         """What the probe says; None if the session is over."""
@@ -143,13 +167,22 @@ class SimulatedEngine:
     def resume(self) -> None:
         """It was not halted."""
 
+    def end_by_signal(self, number: Signals) -> None:
+        """End the session where it is."""
+        self._killed_by = number
+        self._thread.die()
+
+    def begun_calls(self) -> Sequence[int]:
+        """How many calls each vu had begun in its last load; empty unless the plan has kills."""
+        return begun_calls(self._thread.begun)
+
     def is_stopped(self) -> bool:
         """Never."""
         return False
 
     def wait(self, timeout_s: float) -> int | None:
-        """0 once the session is over."""
-        return 0 if self._thread.over.wait(timeout_s) else None
+        """Once the session is over, 0 or the signal that it was killed by."""
+        return -self._killed_by if self._thread.over.wait(timeout_s) else None
 
     def bound_output(self) -> None:
         """It prints nothing."""
@@ -175,6 +208,7 @@ class SimulatedEngine:
         """End the session, and start another one on the same database."""
         self.end()
         self.incarnation += 1
+        self._killed_by = 0
         self._thread = self._begin(self.incarnation)
 
 

@@ -22,20 +22,31 @@ from perfcli.operations.save_canaries import SaveCanary, key_in, save_name, save
 from perfcli.operations.stored import MinimalDatabase
 from perfcli.plan import ExecutionPlan
 from perfcli.scenario.canary_mode import telling_reads
-from perfcli.targets.protocol import Failure, LivesIn
+from perfcli.targets.protocol import EngineGone, Failure, LivesIn
 from perfcli.units import format_duration
 
 
 class SimulatedTime:
-    """A clock that moves only when every vu waits; it is the `Clock` and the `Threads` of a session."""
+    """A clock that moves only when every vu waits; it is the `Clock` and the `Threads` of a session.
 
-    def __init__(self, start_ns: int = 1_000_000_000, reference_ns: Callable[[int], int] = lambda now_ns: 0) -> None:
+    Args:
+        stands_still_at: times, ascending, at which it stands still until the session is killed.
+    """
+
+    def __init__(
+        self,
+        start_ns: int = 1_000_000_000,
+        reference_ns: Callable[[int], int] = lambda now_ns: 0,
+        stands_still_at: Sequence[int] = (),
+    ) -> None:
         self.stuck: set[Thread] = set()
         self._now_ns = start_ns
         self.reference_ns = reference_ns
         self._turns: list[tuple[int, int, Event]] = []
         self._order = count()
         self._running = False
+        self._stands_still_at = list(stands_still_at)
+        self._dead = Event()
 
     def now_ns(self) -> int:
         """Simulated nanoseconds."""
@@ -49,6 +60,12 @@ class SimulatedTime:
             turn = self._take_a_turn(self._now_ns + duration_ns)
             self._pass_on()
             turn.wait()
+            if self._dead.is_set():
+                raise EngineGone("killed")
+
+    def die(self) -> None:
+        """End all that waits, as a kill does."""
+        self._dead.set()
 
     def run(self, jobs: Sequence[Callable[[], None]]) -> None:
         """Do all jobs in simulated parallel; raise the first failure."""
@@ -63,6 +80,7 @@ class SimulatedTime:
             self._pass_on()
 
         self._running = True
+        self._dead.clear()
         threads = [Thread(target=take_part, args=(job, self._take_a_turn(self._now_ns))) for job in jobs]
         for thread in threads:
             thread.start()
@@ -87,7 +105,13 @@ class SimulatedTime:
         return turn
 
     def _pass_on(self) -> None:
-        if self._turns:
+        if self._turns and self._stands_still_at and self._turns[0][0] >= self._stands_still_at[0]:
+            self._now_ns = max(self._now_ns, self._stands_still_at.pop(0))
+            self._dead.wait()
+        if self._turns and self._dead.is_set():
+            *_, turn = heappop(self._turns)
+            turn.set()
+        elif self._turns:
             at_ns, _, turn = heappop(self._turns)
             self._now_ns = max(self._now_ns, at_ns)
             turn.set()

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
-from perfcli.executors import Load, LoadSettings
+from perfcli.executors import Earlier, Load, LoadSettings
+from perfcli.executors.base import WHOLE, Share
 
 LOAD: TypeAdapter[LoadSettings] = TypeAdapter(Load)
 MS = 1_000_000
@@ -191,3 +192,75 @@ def test_all_mistakes_are_found_at_once() -> None:
         "iterations",
         "extra",
     ]
+
+
+@pytest.mark.parametrize(
+    ("settings", "earlier", "share", "asks", "expected"),
+    [
+        pytest.param(
+            {"executor": "shared-iterations", "vus": 2, "iterations": 5},
+            Earlier([1, 2], 7),
+            WHOLE,
+            [(0, 8), (1, 8), (0, 9)],
+            [8, 8, None],
+            id="shared: what was not completed",
+        ),
+        pytest.param(
+            {"executor": "shared-iterations", "vus": 4, "iterations": 7},
+            Earlier([0, 1, 0, 1], 7),
+            Share(1, 2),
+            [(1, 8), (3, 8)],
+            [8, None],
+            id="shared: of the share alone",
+        ),
+        pytest.param(
+            {"executor": "per-vu-iterations", "vus": 2, "iterations": 2},
+            Earlier([2, 1], 7),
+            WHOLE,
+            [(0, 8), (1, 8), (1, 9)],
+            [None, 8, None],
+            id="per vu: each has its own rest",
+        ),
+        pytest.param(
+            {"executor": "constant-vus", "duration": "10ms"},
+            Earlier([99], 7 * MS),
+            WHOLE,
+            [(0, 9 * MS), (0, 10 * MS)],
+            [9 * MS, None],
+            id="constant: the time that is left",
+        ),
+        pytest.param(
+            {"executor": "ramping-vus", "start_vus": 0, "stages": [{"duration": "10ms", "target": 4}]},
+            Earlier([3, 0, 0, 0], 4 * MS),
+            WHOLE,
+            [(0, 6 * MS), (2, 6 * MS), (0, 10 * MS)],
+            [6 * MS, 7.5 * MS, None],
+            id="ramping: the time that is left",
+        ),
+        pytest.param(
+            {"executor": "constant-arrival-rate", "rate": "1000/s", "duration": "10ms"},
+            Earlier([2], 4 * MS),
+            WHOLE,
+            [(0, 8 * MS)] * 7,
+            [4 * MS, 5 * MS, 6 * MS, 7 * MS, 8 * MS, 9 * MS, None],
+            id="arrivals: those due since the kill, the late ones first",
+        ),
+        pytest.param(
+            {"executor": "constant-arrival-rate", "rate": "1000/s", "duration": "10ms"},
+            Earlier([2], 4 * MS + 1),
+            Share(1, 2),
+            [(0, 8 * MS)] * 4,
+            [5 * MS, 7 * MS, 9 * MS, None],
+            id="arrivals: every second one",
+        ),
+    ],
+)
+def test_a_process_that_replaces_another_does_the_rest(
+    settings: dict[str, object],
+    earlier: Earlier,
+    share: Share,
+    asks: list[tuple[int, int]],
+    expected: list[int | None],
+) -> None:
+    schedule = load(**settings).rest_of_schedule(share, earlier)
+    assert [schedule.next_start_ns(vu, now_ns) for vu, now_ns in asks] == expected

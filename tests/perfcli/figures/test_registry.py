@@ -26,6 +26,7 @@ NOT_METRICS = {
     "seconds": "a course over time",
     "seconds_by_operation": "a course over time",
     "vus": "what each vu did, to see that the seed was followed",
+    "restarts": "when the plan's kills took effect, and what nobody knows of them",
     "thresholds": "figures that a metric names, judged",
     "baseline": "figures of another run",
     "earlier_tries": "figures of other runs",

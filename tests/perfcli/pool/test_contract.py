@@ -21,7 +21,7 @@ from perfcli.measurement.integrity import check_integrity
 from perfcli.measurement.ledger import Ledger
 from perfcli.measurement.measurement import Measurement
 from perfcli.monitor import Reading
-from perfcli.plan import INCARNATION, ExecutionPlan, Slices
+from perfcli.plan import INCARNATION, ExecutionPlan, Kill, Slices
 from perfcli.pool.processes import LocalPool, forked
 from perfcli.pool.protocol import Database, EngineHandle, WorkerPool
 from perfcli.pool.template import Template
@@ -289,11 +289,11 @@ def test_the_next_incarnation_goes_on_with_the_database(place: Place, make_plan:
     plan = make_plan([], **WRITES)
     with started(place, plan) as (followed, handle, database):
         followed.until(lambda: {plan.phase_of(frame.vu).name for frame in followed.frames} == {"creates", "saves"})
-        vus = {frame.vu for frame in followed.frames}
         followed.client.replace()
         assert (handle.incarnation, followed.client.stage) == (1, "starting")
         followed.until(lambda: followed.client.ending == Ending())
-        assert {frame.vu for frame in followed.frames} == vus | {vu + INCARNATION for vu in vus}
+        # the first phase was over
+        assert {frame.vu for frame in followed.frames} == {0, 1, 1 + INCARNATION}
 
         ledger = Ledger(plan)
         for frame in followed.frames:
@@ -305,3 +305,26 @@ def test_the_next_incarnation_goes_on_with_the_database(place: Place, make_plan:
         with database.reading() as query:
             assert list(query("SELECT user_id FROM digipals GROUP BY user_id HAVING COUNT(*) > 1")) == []
             assert list(query("SELECT COUNT(*) FROM digipals WHERE user_id LIKE 'user-%'")) == [(2,)]
+
+
+@pytest.mark.parametrize("processes", [1, 2])
+def test_a_killed_process_is_replaced_while_the_load_goes_on(
+    processes: int, real_place: Place, make_plan: Callable[..., ExecutionPlan]
+) -> None:
+    load = {"executor": "constant-vus", "vus": 2, "duration": "3s"}
+    flow = ["create_pet", "interact", "save_pet", "load_pet"]
+    keys = {"setup": {"pets": 2}, "engine": {"ai": {"latency": "0ms"}}, "pool": {"processes": processes}}
+    limits = ["success_rate == 100%", "lost_writes == 0", "duplicate_writes == 0"]
+    plan = make_plan(flow, load=load, thresholds=limits, **keys)
+    kills = (Kill(at_ns=200 * MS, process=processes - 1), Kill(at_ns=1_500 * MS))
+    result = run_scenario(plan.model_copy(update={"kills": kills}), pool=real_place.pool)
+    assert (result.verdict, result.reasons) == (Verdict.PASS, [])
+    first, second = result.restarts
+    assert (first.process, second.process) == (processes - 1, 0)
+    assert 200 * MS <= first.at_ns < 1_500 * MS <= second.at_ns
+    assert first.down_ns is not None
+    assert second.down_ns is not None
+    assert result.performed_as_planned
+    assert {work.incarnation for work in result.vus} == ({0, 1, 2} if processes == 1 else {0, 1})
+    assert result.inspection.shutdown_ns is not None
+    assert result.inspection.processes_left == []

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import signal
+from array import array
 from collections.abc import Callable
 from typing import Any
 
@@ -11,8 +13,9 @@ from perfcli.clock import RunningTime
 from perfcli.errors import UsageError
 from perfcli.judgement import Ending
 from perfcli.line import LINE_LOST
-from perfcli.plan import ExecutionPlan
+from perfcli.plan import INCARNATION, ExecutionPlan
 from perfcli.pool.protocol import EngineClock
+from perfcli.recorder import Frame
 from perfcli.run.engine_client import EngineClient
 from perfcli.run.time_limits import TimeLimits
 from perfcli.wire import (
@@ -24,9 +27,13 @@ from perfcli.wire import (
     Garbled,
     Go,
     LivesIn,
+    LoadOver,
     Message,
     Opened,
+    PhaseOver,
     ReadClock,
+    Rejoin,
+    Rejoined,
     Stage,
     Wave,
 )
@@ -73,6 +80,16 @@ class Engine:
 
     def lives_in(self, process: int | None) -> None:
         self.lived_in.append(process)
+
+    def end_by_signal(self, number: signal.Signals) -> None:
+        self.killed_by = number
+
+    def begun_calls(self) -> list[int]:
+        return [7]
+
+    def replace(self) -> None:
+        self.incarnation += 1
+        self.code = None
 
 
 class Bench:
@@ -248,3 +265,78 @@ def test_the_first_word_of_an_ending_is_the_last(bench: Bench) -> None:
     client.receive_nothing()
     client.receive(Done())
     assert client.ending == Ending()
+
+
+TO_REJOIN = [*TO_BASELINE[:-1], Checkpoint("rejoin")]
+
+
+def samples(vu: int, iterations: int) -> Frame:
+    return Frame(vu, True, iterations, array("q"), array("q"), array("q"))
+
+
+@pytest.fixture
+def killed(make_plan: Callable[..., ExecutionPlan]) -> Bench:
+    """A process of two phases, the first of which is over, that was sent SIGKILL."""
+    phases = [
+        {"name": "short", "load": {"executor": "shared-iterations", "iterations": 2}},
+        {"name": "long", "load": {"executor": "shared-iterations", "iterations": 9, "vus": 2, "start_after": "0s"}},
+    ]
+    bench = Bench(make_plan(["load_pet"], setup={"pets": 1}, phases=phases))
+    bench.tell(*TO_BASELINE, Stage("measuring"), Wave(0, 50), samples(0, 2), samples(1, 3), PhaseOver(0, 60, 0))
+    bench.tell(samples(2, 4), samples(1, 5))
+    bench.client.end_by_signal(signal.SIGKILL, 99)
+    return bench
+
+
+@pytest.mark.parametrize("last", [None, Garbled("a message that breaks off")])
+def test_a_planned_death_is_no_ending(killed: Bench, last: Any) -> None:
+    killed.engine.code = -signal.SIGKILL
+    client = killed.tell(samples(2, 5), last)
+    assert (client.ending, client.is_down, client.is_away, client.killed_ns) == (None, True, True, 99)
+    killed.pass_s(1_000)
+    assert not client.is_overdue
+    death = client.death()
+    assert (death.process, death.incarnation, death.killed_ns, death.begun_calls) == (0, 0, 99, [7])
+    assert (death.over, death.load_over) == ([0], None)
+
+
+@pytest.mark.parametrize("code", [-signal.SIGSEGV, 1, 0])
+def test_another_death_than_the_planned_one_is_an_error(killed: Bench, code: int) -> None:
+    killed.engine.code = code
+    client = killed.tell(None)
+    assert not client.is_down
+    assert client.ending is not None
+    assert client.ending.error.startswith("the engine process ")
+
+
+def test_the_next_incarnation_is_told_what_is_done(killed: Bench) -> None:
+    killed.engine.code = -signal.SIGKILL
+    client = killed.tell(None)
+    client.replace()
+    assert (client.is_down, client.is_away, client.stage) == (False, True, "starting")
+    killed.tell(*TO_REJOIN)
+    assert killed.engine.sent[-1] == Rejoin(0, 50, 99, (2, 5, 4), (0,))
+    assert not client.is_away
+    client = killed.tell(Stage("measuring"), Rejoined(0, 120), samples(1 + INCARNATION, 1))
+    assert client.is_measuring
+    client.end_by_signal(signal.SIGKILL, 130)
+    killed.engine.code = -signal.SIGKILL
+    killed.tell(PhaseOver(1, 125, 0), LoadOver(126, 3), None)
+    assert client.death().load_over == LoadOver(126, 3)
+    client.replace()
+    killed.tell(*TO_REJOIN)
+    assert killed.engine.sent[-1] == Rejoin(0, 50, 130, (2, 6, 4), (0, 1))
+
+
+def test_a_database_that_cannot_be_opened_after_a_kill_is_an_error(killed: Bench) -> None:
+    killed.engine.code = -signal.SIGKILL
+    killed.tell(None).replace()
+    client = killed.tell(Checkpoint("harness"), Failed("open", "malformed", "T"))
+    assert client.ending == Ending(error="the engine failed at open, after it was killed: malformed", details="T")
+
+
+def test_nothing_is_measured_while_it_waits_or_when_its_load_is_over(bench: Bench) -> None:
+    client = bench.tell(*TO_BASELINE)
+    assert not client.is_measuring
+    assert bench.tell(Stage("measuring"), Wave(0, 1)).is_measuring
+    assert not bench.tell(PhaseOver(0, 5, 0), LoadOver(5, None)).is_measuring

@@ -10,7 +10,21 @@ import pytest
 from perfcli.plan import INCARNATION, ExecutionPlan
 from perfcli.recorder import Frame
 from perfcli.run.messages import MessageOrder
-from perfcli.wire import Checkpoint, Done, Failed, Garbled, Go, Message, Opened, Outcome, PhaseOver, Stage, Wave
+from perfcli.wire import (
+    Checkpoint,
+    Done,
+    Failed,
+    Garbled,
+    Go,
+    LoadOver,
+    Message,
+    Opened,
+    Outcome,
+    PhaseOver,
+    Rejoined,
+    Stage,
+    Wave,
+)
 
 MEASURED = [
     Checkpoint("harness"),
@@ -73,7 +87,18 @@ def test_a_phase_is_over_once(make_plan: Callable[..., ExecutionPlan]) -> None:
 
 def test_vus_of_another_incarnation_are_out_of_turn(make_plan: Callable[..., ExecutionPlan]) -> None:
     plan = make_plan(["load_pet"])
-    follow(plan, *MEASURED, frame(vu=INCARNATION), incarnation=1)
-    for vu, incarnation in ((0, 1), (INCARNATION + 1, 1), (INCARNATION, 0)):
+    rejoins = [*MEASURED[:6], Checkpoint("rejoin"), Stage("measuring"), Rejoined(0, 1)]
+    follow(plan, *rejoins, frame(vu=INCARNATION), incarnation=1)
+    for vu, incarnation, before in ((0, 1, rejoins), (INCARNATION + 1, 1, rejoins), (INCARNATION, 0, MEASURED)):
         with pytest.raises(Garbled, match=f"samples of vu {vu} "):
-            follow(plan, *MEASURED, frame(vu=vu), incarnation=incarnation)
+            follow(plan, *before, frame(vu=vu), incarnation=incarnation)
+
+
+def test_one_that_replaces_another_joins_in_its_wave(make_plan: Callable[..., ExecutionPlan]) -> None:
+    plan = make_plan(["load_pet"])
+    rejoins = [*MEASURED[:6], Checkpoint("rejoin"), Stage("measuring"), Rejoined(0, 1)]
+    follow(plan, *rejoins, frame(vu=INCARNATION), PhaseOver(0, 5, 0), incarnation=1)
+    # its phases may have been over before
+    follow(plan, *rejoins, LoadOver(5, None), incarnation=1)
+    with pytest.raises(Garbled, match="'Checkpoint rejoin' after 'Checkpoint set up'"):
+        follow(plan, *rejoins)
