@@ -115,6 +115,13 @@ class ExecutionPlan(BaseModel):
         """How old a sample may be when it is reported; None for as usual."""
         return _OLDEST_BEFORE_KILL_NS if self.kills else None
 
+    @property
+    def title(self) -> str:
+        """The scenario's name, in a sweep with its variation, as results have it."""
+        from perfcli.results import titled  # `list` plans without it
+
+        return titled(self.scenario.name, self.variation)
+
     @cached_property
     def phases(self) -> Sequence[PlannedPhase]:
         """What runs, in the order of the file."""

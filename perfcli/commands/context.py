@@ -66,8 +66,11 @@ class Context:
         self.inputs += files
         return loaded
 
-    def plans(self, selection: Selection, changes: Changes) -> list[ExecutionPlan]:
+    def plans(self, selection: Selection, changes: Changes, sweeps: Sequence[str] = ()) -> list[ExecutionPlan]:
         """The plans of the scenarios that were named, with the changes that options ask for.
+
+        Args:
+            sweeps: as `--sweep` takes them; each scenario has a plan for every combination of their values.
 
         Raises:
             UsageError: none was named.
@@ -78,7 +81,27 @@ class Context:
             raise UsageError(
                 "say what to run: a scenario's name, a file, a directory or --tag", hint="digipal-perf list"
             )
+        if sweeps:
+            return self._variations(selection, changes, sweeps)
         return [plan_run(scenario, changes.seed) for scenario in self.scenarios(selection, _overrides(changes))]
+
+    def _variations(self, selection: Selection, changes: Changes, texts: Sequence[str]) -> list[ExecutionPlan]:
+        from perfcli.plan import plan_run
+        from perfcli.scenario.library import find_scenarios, recorded_reads
+        from perfcli.scenario.sweeps import check_sweeps, load_variations, parse_sweep
+
+        sweeps, overrides = list(map(parse_sweep, texts)), _overrides(changes)
+        check_sweeps(sweeps, overrides)
+        with recorded_reads() as files:
+            loaded = load_variations(find_scenarios(selection.scenarios), overrides, sweeps, tags=selection.tags)
+        self.inputs += dict.fromkeys(files)
+        # one seed for all variations of a scenario: nothing but the swept keys differs between them
+        seeds: dict[str, int] = {}
+        plans = []
+        for scenario, variation in loaded:
+            plans.append(plan_run(scenario, seeds.get(scenario.name, changes.seed), variation))
+            seeds[scenario.name] = plans[-1].seed
+        return plans
 
     def one_plan(self, scenario: str, what_is_done: str, changes: Changes) -> ExecutionPlan:
         """The plan of the one scenario that a command takes.

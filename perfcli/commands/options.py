@@ -83,6 +83,12 @@ class Changes:
     )
 
 
+def sweep_option(use: str) -> Any:
+    """The keys that are varied."""
+    help_text = f"{use} every combination of values, e.g. setup.pets=10,100."
+    return option("--sweep", default=(), multiple=True, metavar="KEY=V,V…", help=help_text)
+
+
 @options
 class Reports:
     """Which reports, and how much the one on the console says."""
@@ -104,12 +110,14 @@ class RunOptions:
       digipal-perf run scenarios/ --tag quick --json results.json
       digipal-perf run typical_session --workers 20 --duration 30s
       digipal-perf run long_session --set engine.ai.latency=0ms --seed 42
+      digipal-perf run database_load --sweep setup.pets=10,100,1000 --sweep load.vus=1,4
       digipal-perf run database_load --duration 10s --save --baseline main
       digipal-perf run --tag quick --html report.html --junit junit.xml
     """
 
     selection: Selection = group(Selection)
     changes: Changes = group(Changes)
+    sweeps: tuple[str, ...] = sweep_option("Run")
     json_file: Path | None = json_option("Write the results, for `report` and others; - is stdout.")
     reports: Reports = group(Reports)
     quiet: bool = quiet_option()
@@ -167,10 +175,12 @@ class PlanOptions:
       digipal-perf plan database_load
       digipal-perf plan my.yaml --workers 20 --duration 30s
       digipal-perf plan --tag quick
+      digipal-perf plan database_load --sweep load.vus=1,4
     """
 
     selection: Selection = group(Selection)
     changes: Changes = group(Changes)
+    sweeps: tuple[str, ...] = sweep_option("Show")
 
 
 @options

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 def run(options: RunOptions, context: Context) -> int:
     """Run the scenarios that were named; return the exit code."""
-    return run_plans(context.plans(options.selection, options.changes), options, context)
+    return run_plans(context.plans(options.selection, options.changes, options.sweeps), options, context)
 
 
 def run_plans(plans: Sequence[ExecutionPlan], options: RunOptions, context: Context) -> int:
@@ -129,7 +129,7 @@ class _Suite:
             outputs.wrote(Path(newest.kept_database))
         elif options.keep_database_in:
             why = [reason for reason in newest.reasons if reason.startswith(NOT_KEPT)]
-            outputs.fail(f"--keep-db of run {len(self.results)}", ": ".join([f"{newest.name}: --keep-db", *why]))
+            outputs.fail(f"--keep-db of run {len(self.results)}", ": ".join([f"{newest.title}: --keep-db", *why]))
 
     def _show(self, result: RunResult) -> None:
         console, reports = self.context.console, self.options.reports

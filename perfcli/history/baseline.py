@@ -26,18 +26,18 @@ _HOW_TO_SAVE: Final = "digipal-perf run SCENARIO --save, then digipal-perf basel
 
 @dataclass(frozen=True, slots=True)
 class Baseline:
-    """One run of each of some scenarios, under a name."""
+    """One run of each of some scenarios, in a sweep of each variation, under a name."""
 
     name: str
     runs: tuple[RunResult, ...]
 
     def judge(self, result: RunResult, *, strict: bool = False) -> BaselineComparison:
-        """A run against the one of the same scenario; incomparable where there is none."""
+        """A run against the one of the same scenario and variation; incomparable if there is none."""
         for run in self.runs:
-            if run.name == result.name:
+            if run.series == result.series:
                 return compare(run, result, name=self.name, strict=strict)
-        held = ", ".join(run.name for run in self.runs)
-        reason = f"the baseline has no run of {result.name}, only of {held}"
+        held = ", ".join(run.title for run in self.runs)
+        reason = f"the baseline has no run of {result.title}, only of {held}"
         return BaselineComparison(name=self.name, change="incomparable", reasons=[reason], strict=strict)
 
 
@@ -98,7 +98,7 @@ def save_baseline(
         UsageError: the name is none, a run is no measure for others (unless forced), or it cannot be written.
     """
     path = _file_of(name, store)
-    unfit = [f"{run.name}: {reason}" for run in runs if (reason := _why_unfit(run))]
+    unfit = [f"{run.title}: {reason}" for run in runs if (reason := _why_unfit(run))]
     if unfit and not force:
         raise UsageError(
             f"baseline {name}: not saved, as other runs would be measured by this:\n  " + "\n  ".join(unfit),
@@ -139,7 +139,7 @@ def remove_baseline(name: str, store: Store) -> Path:
 
 
 def newest_runs(runs: Sequence[RunResult]) -> list[RunResult]:
-    """Of kept runs, oldest first, the last of each scenario among those of the last one's engine.
+    """Of kept runs, oldest first, the last of each scenario and variation among those of the last one's engine.
 
     Raises:
         UsageError: there is none.
@@ -147,7 +147,7 @@ def newest_runs(runs: Sequence[RunResult]) -> list[RunResult]:
     if not runs:
         raise UsageError("no run has been kept here that could become a baseline", hint=_HOW_TO_SAVE)
     version = runs[-1].version
-    return list({run.name: run for run in runs if run.version == version}.values())
+    return list({run.series: run for run in runs if run.version == version}.values())
 
 
 def _existing(name: str, store: Store) -> Path:
@@ -173,10 +173,10 @@ def _file_of(name: str, store: Store) -> Path:
 
 def _one_of_each(runs: Sequence[RunResult], path: Path) -> tuple[RunResult, ...]:
     for run in runs:
-        if sum(other.name == run.name for other in runs) > 1:
+        if sum(other.series == run.series for other in runs) > 1:
             raise UsageError(
-                f"{path}: several runs of {run.name}: which one is the baseline cannot be told",
-                hint="give a file with one run of each scenario",
+                f"{path}: several runs of {run.title}: which one is the baseline cannot be told",
+                hint="give a file with one run of each scenario and variation",
             )
     return tuple(runs)
 

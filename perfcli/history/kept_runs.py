@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from perfcli.errors import UsageError, Verdict
 from perfcli.figures import METRICS, STATISTICS, Metric, View, counters_of, percentile_of
-from perfcli.results import RunResult
+from perfcli.results import RunResult, Variation
 from perfcli.thresholds import ThresholdError, did_you_mean, parse_subject
 from perfcli.units import format_number
 
@@ -38,6 +38,8 @@ class Fingerprint:
     system: str
     python: str
     sqlite: str
+    variation: str
+    """What a sweep varied, its keys sorted."""
     scenario: str
     """Its digest."""
 
@@ -52,6 +54,7 @@ class Fingerprint:
             system=where.system,
             python=where.python,
             sqlite=where.sqlite,
+            variation=", ".join(sorted(result.series[1])) or "none",
             scenario=scenario_digest(result.scenario, _digests(result)),
         )
 
@@ -63,6 +66,7 @@ _WORDS: Final = {
     "system": "the system is",
     "python": "Python is",
     "sqlite": "SQLite is",
+    "variation": "the variation is",
 }
 
 
@@ -78,15 +82,15 @@ def scenario_digest(scenario: Mapping[str, Any], operation_files: Sequence[str] 
 
 
 def differences(base: RunResult, now: RunResult) -> list[str]:
-    """Why two runs cannot be compared, in words for people; empty where they can."""
+    """Why two runs cannot be compared, in words for people; empty if they can."""
     then, here = Fingerprint.of(base), Fingerprint.of(now)
     told = [
         f"{_WORDS[field.name]} {getattr(here, field.name)}, was {getattr(then, field.name)}"
         for field in fields(Fingerprint)
         if field.name in _WORDS and getattr(here, field.name) != getattr(then, field.name)
     ]
-    if here.scenario != then.scenario:
-        told.append(f"the scenario does other work: {_changes(base, now)}")
+    if here.scenario != then.scenario and (changes := _changes(base, now)):
+        told.append(f"the scenario does other work: {changes}")
     return told
 
 
@@ -119,10 +123,16 @@ def _changes(base: RunResult, now: RunResult) -> str:
     changed = [
         f"{key} is {here.get(key, _ABSENT)}, was {then.get(key, _ABSENT)}"
         for key in {**then, **here}
-        if here.get(key, _ABSENT) != then.get(key, _ABSENT)
+        if here.get(key, _ABSENT) != then.get(key, _ABSENT) and not _is_of_variation(key, base, now)
     ]
     more = [f"and {len(changed) - _MOST_KEYS} more keys"] if len(changed) > _MOST_KEYS else []
     return "; ".join([*changed[:_MOST_KEYS], *more])
+
+
+def _is_of_variation(key: str, base: RunResult, now: RunResult) -> bool:
+    """Whether the variation already says how a key differs."""
+    swept = base.variation.keys() | now.variation.keys() if base.series[1] != now.series[1] else ()
+    return any(f"{key}.".startswith(f"{each}.") for each in swept)
 
 
 def _leaves(value: Any, path: str = "") -> Iterator[tuple[str, str]]:
@@ -206,6 +216,7 @@ class KeptRun(_Record):
 
     started_at: str = Field(description="when the run began: UTC, ISO 8601")
     scenario: str = Field(description="the scenario's name")
+    variation: Variation = Field(default={}, description="each key that `--sweep` varies, with its value in this run")
     engine_version: str = Field(default="", description="digest of the engine's source files")
     commit: str = Field(description="the commit that holds exactly these sources; empty if none is known to")
     engine_modified: bool = Field(
@@ -258,6 +269,7 @@ def kept_run(run: RunResult) -> KeptRun:
     return KeptRun(
         started_at=run.started_at,
         scenario=run.name,
+        variation=run.variation,
         engine_version=run.environment.engine_version,
         commit=run.commit,
         engine_modified=run.engine_modified,
@@ -279,6 +291,8 @@ def _why_left_out(run: RunResult, newest: Fingerprint | None) -> str:
     if run.unfit or newest is None:
         return run.unfit
     own = Fingerprint.of(run)
+    if own.variation != newest.variation:
+        return "another variation"
     if own.scenario != newest.scenario:
         return "other work"
     if (own.cpu, own.cores, own.system) != (newest.cpu, newest.cores, newest.system):

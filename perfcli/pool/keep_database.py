@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 from pathlib import Path
 from typing import Final
 
 _SUFFIXES = ("", "-wal", "-shm", "-journal")
+_UNSAFE: Final = re.compile(r"[^\w.=+-]+")
+_LONGEST_NAME: Final = 150
 NOT_KEPT: Final = "the database could not be kept"
 """How a complaint of a database begins."""
 
@@ -15,12 +18,15 @@ NOT_KEPT: Final = "the database could not be kept"
 def keep_database(database: Path, directory: Path, name: str) -> tuple[str, str]:
     """Move a database, with what SQLite keeps beside it, into a directory, where nothing is overwritten.
 
+    Args:
+        name: what the file is called after, where each part that no file's name should hold becomes a `_`.
+
     Returns:
         The path it is kept at, and "" or why it could not be kept.
     """
     try:
         directory.mkdir(parents=True, exist_ok=True)
-        kept = _reserve(directory, name)
+        kept = _reserve(directory, _UNSAFE.sub("_", name).strip("_")[:_LONGEST_NAME])
         try:
             for suffix in _SUFFIXES:
                 file = database.with_name(database.name + suffix)

@@ -17,7 +17,7 @@ from perfcli.ab.result import AbResult
 from perfcli.errors import UsageError
 from perfcli.report.reported import Reported
 from perfcli.report.wording import without_surrogates
-from perfcli.results import TOTAL, MonitorSample, RunResult, SecondOfLoad
+from perfcli.results import TOTAL, MonitorSample, RunResult, SecondOfLoad, variation_text
 from perfcli.units import NS_PER_S
 
 _OF_READINGS: Final = [name for name in MonitorSample.model_fields if name not in ("at_ns", "operations")]
@@ -34,6 +34,7 @@ _OF_LOAD: Final = [name for name in SecondOfLoad.model_fields if name not in _WH
 COLUMNS: Final[Mapping[str, str]] = {
     "run": "number of the result in this file, from 1",
     "scenario": "the scenario's name",
+    "variation": "what a sweep varies, e.g. `setup.pets=10, load.vus=1`; empty without a sweep",
     **_described(SecondOfLoad, _WHEN),
     "operation": f"the operation's name, or `{TOTAL}`",
     **_described(SecondOfLoad, _OF_LOAD),
@@ -105,7 +106,7 @@ def _seconds(runs: Sequence[RunResult]) -> Iterator[Row]:
                 when = (second.second, second.length_ns, operation)
                 load = (getattr(second, name) for name in _OF_LOAD)
                 seen = (reading and getattr(reading, name) for name in _OF_READINGS)
-                yield [number, run.name, *when, *load, *seen]
+                yield [number, run.name, variation_text(run.variation), *when, *load, *seen]
 
 
 def _last_reading(readings: Sequence[MonitorSample], second: SecondOfLoad) -> MonitorSample | None:

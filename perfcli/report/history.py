@@ -27,7 +27,7 @@ from perfcli.report.wording import (
     verdict_word,
     version_cell,
 )
-from perfcli.results import RunResult
+from perfcli.results import RunResult, variation_text
 
 if TYPE_CHECKING:
     from perfcli.history.kept_runs import History, KeptRun
@@ -36,6 +36,7 @@ _HOW_TO_SAVE: Final = "digipal-perf run SCENARIO --save"
 _COLUMNS: Final = (
     Column("began (UTC)", "word"),
     Column("scenario", "prose", least=14),
+    Column("variation", "prose", least=14),
     VERSION,
     Column("commit", "word"),
     Column("verdict", "word"),
@@ -99,7 +100,9 @@ def saved_in_words(label: str, runs: Sequence[RunResult], path: Path, *, replace
     """That a baseline was saved, of what, and where."""
     verb = "replaced" if replaces else "saved"
     engines = "; ".join(dict.fromkeys(map(engine_of, runs)))
-    return f"{verb} baseline {label}: {', '.join(one_line(run.name) for run in runs)} of {one_line(engines)}, in {path}"
+    return (
+        f"{verb} baseline {label}: {', '.join(one_line(run.title) for run in runs)} of {one_line(engines)}, in {path}"
+    )
 
 
 def _baseline_row(label: str, runs: Sequence[RunResult]) -> list[Text]:
@@ -108,7 +111,7 @@ def _baseline_row(label: str, runs: Sequence[RunResult]) -> list[Text]:
         Text(str(len(runs))),
         Text(max(map(_began_exactly, runs))),
         _commits(runs),
-        name(", ".join(run.name for run in runs)),
+        name(", ".join(run.title for run in runs)),
     ]
 
 
@@ -130,7 +133,7 @@ def _where(runs: Sequence[RunResult]) -> list[tuple[str, Text]]:
 
 def _rows_of(run: RunResult) -> list[list[Text]]:
     kernel = figure(run.reference_ns, units.format_duration)
-    heads = [verdict_word(run.verdict), name(run.name)]
+    heads = [verdict_word(run.verdict), name(run.title)]
     rows = []
     for operation in run.operations:
         latency = operation.latency
@@ -163,6 +166,7 @@ def _row(run: KeptRun) -> list[Text]:
     return [
         Text(began(run.started_at)),
         name(run.scenario, "bold"),
+        name(variation_text(run.variation)),
         version_cell(run.engine_version),
         commit_cell(run.commit, modified=run.engine_modified),
         verdict_word(run.verdict),

@@ -208,7 +208,7 @@ def _properties(result: Reported) -> Mapping[str, str]:
 
 
 def _scenario(result: Reported) -> str:
-    return result.scenario if isinstance(result, AbResult) else result.name
+    return result.scenario if isinstance(result, AbResult) else result.title
 
 
 def _printed(result: Reported) -> str:

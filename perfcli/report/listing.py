@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import groupby
 from typing import Final
 
 from rich.text import Text
@@ -30,8 +31,13 @@ def _listed_scenario(scenario: Scenario, plan: str, width: int) -> Line:
 
 
 def plans_document(plans: Sequence[ExecutionPlan]) -> list[Section]:
-    """Each scenario with its phases, what they run on, and how many thresholds judge them."""
-    return [_plan_section(plan) for plan in plans]
+    """Each scenario with its phases, what they run on, and how many thresholds judge them; a sweep's in a line each."""
+    sections: list[Section] = []
+    for _, group in groupby(plans, key=lambda plan: plan.scenario.name):
+        of_scenario = list(group)
+        swept = bool(of_scenario[0].variation)
+        sections += [_sweep_section(of_scenario)] if swept else map(_plan_section, of_scenario)
+    return sections
 
 
 def _plan_section(plan: ExecutionPlan) -> Section:
@@ -40,8 +46,19 @@ def _plan_section(plan: ExecutionPlan) -> Section:
         ("engine", name("; ".join(plan.describe_engine()) or "one process, an empty database")),
         ("thresholds", Text(_thresholds(plan))),
     ]
-    named = Line(name(plan.scenario.description), name(plan.scenario.name, "bold"))
-    return Section(plan.scenario.name, [named, Facts(facts)])
+    return Section(plan.scenario.name, [_named(plan), Facts(facts)])
+
+
+def _sweep_section(plans: Sequence[ExecutionPlan]) -> Section:
+    from perfcli.results import variation_text  # `list` does not wait for the models of results
+
+    facts = [(one_line(variation_text(plan.variation)), name(plan.describe())) for plan in plans]
+    judged = " | ".join(dict.fromkeys(map(_thresholds, plans)))
+    return Section(plans[0].scenario.name, [_named(plans[0]), Facts([*facts, ("thresholds", Text(judged))])])
+
+
+def _named(plan: ExecutionPlan) -> Line:
+    return Line(name(plan.scenario.description), name(plan.scenario.name, "bold"))
 
 
 def _thresholds(plan: ExecutionPlan) -> str:

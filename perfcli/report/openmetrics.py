@@ -28,7 +28,7 @@ from perfcli.figures import (
 )
 from perfcli.report.reported import Reported
 from perfcli.report.wording import without_surrogates
-from perfcli.results import RunResult, ThresholdResult
+from perfcli.results import RunResult, ThresholdResult, variation_text
 from perfcli.units import NS_PER_S, Unit
 
 Labels = Mapping[str, str]
@@ -292,12 +292,27 @@ def render_openmetrics(results: Sequence[Reported]) -> str:
 
 
 def _labels(results: Sequence[Reported]) -> Iterator[Labels]:
-    """Those that tell the results apart: the scenario, and of several of one scenario their number."""
-    scenarios = [result.scenario if isinstance(result, AbResult) else result.name for result in results]
-    total, seen = Counter(scenarios), Counter[str]()
-    for scenario in scenarios:
-        seen[scenario] += 1
-        yield {"scenario": scenario} | ({"run": str(seen[scenario])} if total[scenario] > 1 else {})
+    """Those that tell the results apart: the scenario, its variation, and if several have both, their number."""
+    named = list(map(_names, results))
+    total, seen = Counter(map(_key, named)), Counter[Key]()
+    for names in named:
+        key = _key(names)
+        seen[key] += 1
+        yield {**names, **({"run": str(seen[key])} if total[key] > 1 else {})}
+
+
+Key = tuple[tuple[str, str], ...]
+
+
+def _key(labels: Labels) -> Key:
+    return tuple(sorted(labels.items()))
+
+
+def _names(result: Reported) -> Labels:
+    if isinstance(result, AbResult):
+        return {"scenario": result.scenario}
+    variation = variation_text(result.variation)
+    return {"scenario": result.name, **({"variation": variation} if variation else {})}
 
 
 def _family(family: Family, labelled: Sequence[tuple[Reported, Labels]]) -> Iterator[str]:

@@ -72,14 +72,14 @@ def verdict_block(result: RunResult) -> blocks.Verdict:
     passed = result.verdict is Verdict.PASS
     text = load_in_brief(result) if passed else Text(outcome(result))
     held = passed and result.exit_code == result.own_exit_code
-    return blocks.Verdict(word, name(result.name, "bold"), text, reasons, passed=held)
+    return blocks.Verdict(word, name(result.title, "bold"), text, reasons, passed=held)
 
 
 def verdict_line(result: RunResult) -> blocks.Verdict:
     """The verdict with its reasons, for one line."""
     reasons = "; ".join(map(one_line, result.reasons))
     text = Text.assemble(f"{outcome(result)}: {reasons}" if reasons else outcome(result), *_against_baseline(result))
-    return blocks.Verdict(verdict_word(result.verdict), name(result.name, "bold"), text)
+    return blocks.Verdict(verdict_word(result.verdict), name(result.title, "bold"), text)
 
 
 def was_measured(result: RunResult) -> bool:

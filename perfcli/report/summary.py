@@ -71,7 +71,9 @@ def render_verdict_line(result: RunResult) -> RenderableType:
 
 def render_retry(result: RunResult) -> RenderableType:
     """That a starved run is repeated, and why."""
-    return Hanging(Text("again ", DOUBTFUL).append_text(name(result.name, "bold")).append(INDENT), name(result.starved))
+    return Hanging(
+        Text("again ", DOUBTFUL).append_text(name(result.title, "bold")).append(INDENT), name(result.starved)
+    )
 
 
 def _concern(result: RunResult) -> tuple[float, float]:

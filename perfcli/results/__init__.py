@@ -45,7 +45,11 @@ from perfcli.results.run import (
     ThresholdResult,
     Try,
     UnjudgedRun,
+    Variation,
     VuWork,
+    titled,
+    value_text,
+    variation_text,
 )
 
 __all__ = [
@@ -74,12 +78,16 @@ __all__ = [
     "ThresholdResult",
     "Try",
     "UnjudgedRun",
+    "Variation",
     "VuWork",
     "as_document",
     "as_result",
     "load_records",
     "load_results",
     "save_results",
+    "titled",
+    "value_text",
+    "variation_text",
 ]
 
 _FIRST: Final = ("schema_version", "name", "verdict", "reasons")

@@ -219,6 +219,11 @@ class UnjudgedRun(Part):
         """What tells it from the other runs of a report: the scenario's name, in a sweep with its variation."""
         return titled(self.name, self.variation)
 
+    @property
+    def series(self) -> tuple[str, frozenset[str]]:
+        """What only runs of the same scenario and variation share, whatever the order of the swept keys."""
+        return self.name, frozenset(f"{key}={value_text(value)}" for key, value in self.variation.items())
+
 
 class Try(Record):
     """A run that other processes starved, and that was repeated.

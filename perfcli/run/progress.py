@@ -102,7 +102,7 @@ class ProgressReporter:
         """
         measurement = self._measurement
         progress = Progress(
-            scenario=self._plan.scenario.name,
+            scenario=self._plan.title,
             stage=stage,
             elapsed_ns=round(lasted_s * 1e9),
             ok=measurement.samples.ok,

@@ -129,7 +129,7 @@ class _Run:
             finally:
                 self._removed = database.removed()
                 if keep_database_in:
-                    name = measurement.plan.scenario.name
+                    name = measurement.plan.title
                     self.kept_database, complaint = database.keep(keep_database_in, name)
                     self.notes += filter(None, [complaint])
                 if measurement.left_running:

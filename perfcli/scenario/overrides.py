@@ -14,6 +14,7 @@ from perfcli.scenario.node import Node
 from perfcli.scenario.problems import Location, Problem, ScenarioFileError, legible
 
 _MOST_NAMED: Final = 5
+_SET_ALL: Final = "all by --workers, --iterations or --duration"
 _SET_HINT: Final = "write --set key=value, e.g. --set load.vus=3 or --set thresholds.0='latency.mean < 1ms'"
 
 
@@ -26,6 +27,7 @@ class Override:
     origin: str  # the option as it was typed
     executor: str = ""  # to change to where the scenario's own executor does not take this key
     every_phase: bool = False  # of a scenario with phases, the load of each is meant
+    swept: bool = False  # by --sweep, with one of its values
 
 
 def parse_set(text: str) -> Override:
@@ -35,17 +37,36 @@ def parse_set(text: str) -> Override:
         UsageError: there is no key, no value, or the value is not YAML.
     """
     origin = f"--set {legible(text)}"
+    path, value = key_and_value(text, origin, _SET_HINT)
+    return Override(path, plain_value(value, origin), origin)
+
+
+def key_and_value(text: str, origin: str, hint: str) -> tuple[tuple[str, ...], str]:
+    """The two sides of `key.sub=value`, the value as it was written.
+
+    Raises:
+        UsageError: one of them is missing.
+    """
     key, equals, value = text.partition("=")
     path = tuple(part.strip() for part in key.split("."))
     if not equals or not value.strip() or not all(path):
-        raise UsageError(f"{origin}: expected key=value", hint=_SET_HINT)
+        raise UsageError(f"{origin}: expected key=value", hint=hint)
+    return path, value
+
+
+def plain_value(text: str, origin: str) -> Any:
+    """The value that YAML writes so.
+
+    Raises:
+        UsageError: it is not YAML.
+    """
     try:
-        document, problems = read_document(value, origin)
+        document, problems = read_document(text, origin)
     except ScenarioFileError as error:
         problems = error.problems
     if problems:
         raise UsageError(f"{origin}: the value is not YAML: {problems[0].message}", hint="put the value in quotes")
-    return Override(path, document.plain(), origin)
+    return document.plain()
 
 
 def workers(count: int) -> Override:
@@ -86,7 +107,7 @@ def _apply(root: Node, override: Override) -> Iterator[Problem]:
         yield location.problem((), "extends is read from the file, before the options: change it there")
         return
     if override.path[0] == "load" and not override.every_phase and (phases := _names_of_phases(root)):
-        yield location.problem((), _each_has_its_own(override.path, phases))
+        yield location.problem((), _each_has_its_own(override, phases))
         return
     for section in _meant_sections(root, override):
         try:
@@ -111,11 +132,12 @@ def _names_of_phases(root: Node) -> list[str]:
     return [str(name.value) if (name := item.child("name")) else "?" for item in items]
 
 
-def _each_has_its_own(path: tuple[str, ...], phases: Sequence[str]) -> str:
+def _each_has_its_own(override: Override, phases: Sequence[str]) -> str:
     names = ", ".join(map(legible, phases[:_MOST_NAMED])) + (", …" if len(phases) > _MOST_NAMED else "")
+    set_all = "a variable that all of them use (vars.NAME)" if override.swept else _SET_ALL
     return (
         f"the scenario has phases ({names}), each with a load of its own: "
-        f"set phases.0.{legible('.'.join(path))} for the first, or all by --workers, --iterations or --duration"
+        f"set phases.0.{legible('.'.join(override.path))} for the first, or {set_all}"
     )
 
 

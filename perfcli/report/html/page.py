@@ -174,7 +174,7 @@ def _row(number: str, anchor: str, result: Reported) -> list[Text]:
     first, *more = result.reasons or [outcome(result)]
     return [
         verdict_block(result).word,
-        Text(f"{number}{name(result.name)}", f"link #{anchor}"),
+        Text(f"{number}{name(result.title)}", f"link #{anchor}"),
         figure(total.throughput_per_s if total.attempts else None, units.format_rate),
         *(figure(ns, units.format_duration) for ns in times),
         figure(total.failed, units.format_count, BAD if total.failed else ""),
@@ -188,7 +188,7 @@ def _overlays(results: Iterable[Reported]) -> Iterator[Drawing]:
     runs = [(number, each) for number, each in enumerate(results, start=1) if isinstance(each, RunResult)]
     for operation in dict.fromkeys(each.name for _, run in runs for each in slowest_first(run.operations)):
         curves = [
-            (f"{number}. {run.name}", each.histogram_ns)
+            (f"{number}. {run.title}", each.histogram_ns)
             for number, run in runs
             for each in run.operations
             if each.name == operation and each.histogram_ns
@@ -273,7 +273,7 @@ def _neighbours(anchored: Mapping[str, Reported], before: str | None, after: str
 
 
 def _name(result: Reported) -> str:
-    return f"{result.scenario} (ab)" if isinstance(result, AbResult) else result.name
+    return f"{result.scenario} (ab)" if isinstance(result, AbResult) else result.title
 
 
 def _title(anchored: Mapping[str, Reported]) -> str:
@@ -285,7 +285,7 @@ def _title(anchored: Mapping[str, Reported]) -> str:
     (only,) = results
     if isinstance(only, AbResult):
         return f"{only.change.value}: {only.scenario}"
-    return f"{only.verdict.value}: {only.name}"
+    return f"{only.verdict.value}: {only.title}"
 
 
 def _policy(scripts: Sequence[str]) -> str:

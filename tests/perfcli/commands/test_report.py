@@ -125,7 +125,7 @@ class TestRun:
         done = invoke("run", "pet_creation", "database_load", "--quiet", "--junit", "j.xml", "--csv", "s.csv")
         assert done.exit_code == ExitCode.THRESHOLD_FAILED
         assert Path("j.xml").read_text(encoding="utf-8").count("<testsuite ") == 2
-        assert Path("s.csv").read_text(encoding="utf-8").startswith("run,scenario,second")
+        assert Path("s.csv").read_text(encoding="utf-8").startswith("run,scenario,variation,second")
 
     def test_json_to_stdout_is_nothing_but_json(self, invoke: Invoke) -> None:
         done = invoke("run", "pet_creation", "database_load", "--json", "-")

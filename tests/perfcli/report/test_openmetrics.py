@@ -92,9 +92,8 @@ def test_a_summary_holds_every_percentile_of_the_result(full_document: dict[str,
     run = RunResult.model_validate(full_document)
     spread = METRICS["latency"].of(View(run))
     assert isinstance(spread, Spread)
-    whole = [
-        sample for sample in families(run)["latency_seconds"].samples if set(sample.labels) <= {"scenario", "quantile"}
-    ]
+    of_run = {"scenario", "variation", "quantile"}
+    whole = [sample for sample in families(run)["latency_seconds"].samples if set(sample.labels) <= of_run]
     quantiles = {float(sample.labels["quantile"]) for sample in whole if "quantile" in sample.labels}
     assert quantiles == {0, 0.5, 0.75, 0.9, 0.95, 0.99, 0.999, 1}
     count, total = (next(s.value for s in whole if s.name.endswith(end)) for end in ("_count", "_sum"))
