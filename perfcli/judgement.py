@@ -9,8 +9,9 @@ from typing import NamedTuple
 
 from perfcli.errors import Verdict
 from perfcli.figures import Spread, View, counters_of, percentile_of
+from perfcli.figures.counts import COUNTERS
 from perfcli.metrics.distribution import LEAST_BEYOND, beyond, is_thin
-from perfcli.results import PhaseResult, RunResult, ThresholdResult, UnjudgedRun
+from perfcli.results import ExactCounters, PhaseResult, RunResult, ThresholdResult, UnjudgedRun
 from perfcli.scenario.models import Scenario, ThresholdRule
 from perfcli.thresholds import Threshold, parse_threshold
 from perfcli.units import format_quantity
@@ -70,7 +71,7 @@ def judge(run: UnjudgedRun, rules: Sequence[Rule], ending: Ending, notes: Sequen
     Args:
         notes: what else to know; they join the verdict's reasons.
     """
-    thresholds = judge_thresholds(run, rules) if run.duration_ns is not None else []
+    thresholds = judge_thresholds(run, rules) if run.duration_ns is not None or run.exact else []
     verdict, reasons = _verdict(run, ending, thresholds)
     # a copy, not a validation: a long run holds some 100,000 numbers
     return RunResult.model_construct(
@@ -91,6 +92,8 @@ def judge_thresholds(run: UnjudgedRun, rules: Sequence[Rule]) -> list[ThresholdR
 def _judge(run: UnjudgedRun, rule: Rule, phase: PhaseResult | None) -> ThresholdResult:
     """One threshold; one without samples, or with too few of them, fails and says so."""
     threshold, view = rule.threshold, View(run, phase, rule.threshold.operation)
+    if run.duration_ns is None and threshold.metric.name not in COUNTERS:
+        return _not_judged(rule)
     observed = _observed(threshold, view)
     complaint = "" if rule.rule.allow_thin else _thin(threshold, view)
     if observed is None:
@@ -106,6 +109,20 @@ def _judge(run: UnjudgedRun, rule: Rule, phase: PhaseResult | None) -> Threshold
         judged=judged,
         reason=complaint if judged else "",
         abort_on_fail=rule.rule.abort_on_fail,
+        strict=rule.rule.strict,
+        exit_code=rule.rule.exit_code,
+        phase=rule.phase,
+    )
+
+
+def _not_judged(rule: Rule) -> ThresholdResult:
+    """A threshold on what a run without a load does not have."""
+    return ThresholdResult(
+        expr=rule.threshold.text,
+        unit=rule.threshold.metric.unit,
+        limit=rule.threshold.limit,
+        passed=False,
+        judged=False,
         strict=rule.rule.strict,
         exit_code=rule.rule.exit_code,
         phase=rule.phase,
@@ -163,6 +180,19 @@ def _verdict(run: UnjudgedRun, ending: Ending, thresholds: Sequence[ThresholdRes
         return Verdict.INVALID, [never_measured]
     if ending.interrupted:
         return Verdict.INTERRUPTED, [ending.interrupted]
+    if run.exact and run.duration_ns is None:
+        return _verdict_on_counts(run.exact, exceeded)
+    return _verdict_on_load(run, ending, thresholds, exceeded, starved)
+
+
+def _verdict_on_load(
+    run: UnjudgedRun,
+    ending: Ending,
+    thresholds: Sequence[ThresholdResult],
+    exceeded: Sequence[str],
+    starved: Sequence[str],
+) -> tuple[Verdict, list[str]]:
+    """The verdict of a load that came to its end, or that a threshold stopped."""
     if not run.performed_as_planned:
         return Verdict.ERROR, ["the operations performed are not those the seed prescribes: please report this"]
     if not run.total.attempts:
@@ -180,6 +210,15 @@ def _verdict(run: UnjudgedRun, ending: Ending, thresholds: Sequence[ThresholdRes
     # a load that was not delivered because others had the CPU needs no other advice
     invalid = [*starved, *stopped] or list(_undelivered(run, thresholds))
     return (Verdict.INVALID, invalid) if invalid else (Verdict.PASS, [])
+
+
+def _verdict_on_counts(counters: ExactCounters, exceeded: Sequence[str]) -> tuple[Verdict, list[str]]:
+    """The verdict of a run that only counted; what fails while it is counted costs something else."""
+    if not counters.operations:
+        why = sorted({*counters.not_counted.values()})
+        return Verdict.INVALID, ["nothing was counted" + ("" if not why else f": {'; '.join(why)}")]
+    failed = [f"{count:,} counted operations failed: {kind}" for kind, count in counters.failures.items()]
+    return (Verdict.FAIL if failed or exceeded else Verdict.PASS), [*exceeded, *failed]
 
 
 def _is_not_judged(threshold: ThresholdResult, thresholds: Sequence[ThresholdResult]) -> bool:

@@ -109,6 +109,7 @@ class ExecutionPlan(BaseModel):
     slices: Slices | None = Field(default=None, description="None: the executors say when vus work")
     profile: Profiling | None = None
     kills: tuple[Kill, ...] = ()
+    counting_seed: int = Field(default=0, ge=0, lt=2**63, description="of operations that are counted, not timed")
 
     @property
     def oldest_sample_ns(self) -> int | None:
@@ -190,9 +191,13 @@ class ExecutionPlan(BaseModel):
 def plan_run(
     scenario: Scenario, seed: int | None = None, variation: Mapping[str, str | int | float | bool] | None = None
 ) -> ExecutionPlan:
-    """The plan of one run; without a seed, one is drawn."""
-    seed = secrets.randbits(_SEED_BITS) if seed is None else seed
-    return ExecutionPlan.model_construct(scenario=scenario, seed=seed, variation=dict(variation or {}))
+    """The plan of one run; without a seed, one is drawn, but not for counts, which are to be the same again."""
+    return ExecutionPlan.model_construct(
+        scenario=scenario,
+        seed=secrets.randbits(_SEED_BITS) if seed is None else seed,
+        variation=dict(variation or {}),
+        counting_seed=seed or 0,
+    )
 
 
 def _planned(scenario: Scenario) -> Iterator[PlannedPhase]:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, cast, get_args
 from pydantic import BaseModel
 
 from perfcli.recorder import Frame, decode_frame, encode_frame
-from perfcli.results import Inspection
+from perfcli.results import ExactCounters, Inspection
 
 if TYPE_CHECKING:
     from perfcli.results.findings import Findings
@@ -150,6 +150,13 @@ class Inspected:
 
 
 @dataclass(frozen=True, slots=True)
+class Counted:
+    """What operations cost in counts: see `results.exact`."""
+
+    counts: ExactCounters
+
+
+@dataclass(frozen=True, slots=True)
 class Failed:
     """The session failed at a stage; nothing follows."""
 
@@ -239,6 +246,7 @@ FromEngine = (
     | Answers
     | Profiled
     | Inspected
+    | Counted
     | Failed
     | Done
     | Compared
@@ -316,6 +324,7 @@ _READERS: Final[Mapping[str, _Reader]] = {
     "tuple[int, ...]": _numbers,
     "Findings": _findings,
     "Inspection": Inspection.model_validate,
+    "ExactCounters": ExactCounters.model_validate,
 }
 """By the annotation of a field: what raises TypeError or ValueError for any other value."""
 

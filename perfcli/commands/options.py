@@ -112,6 +112,7 @@ class RunOptions:
       digipal-perf run long_session --set engine.ai.latency=0ms --seed 42
       digipal-perf run database_load --sweep setup.pets=10,100,1000 --sweep load.vus=1,4
       digipal-perf run database_load --duration 10s --save --baseline main
+      digipal-perf run database_load --exact --baseline main.json
       digipal-perf run --tag quick --html report.html --junit junit.xml
     """
 
@@ -123,6 +124,8 @@ class RunOptions:
     quiet: bool = quiet_option()
     keep_database_in: Path | None = option("--keep-db", type=DIRECTORY, metavar="DIR", help="Keep the databases there.")
     engine: str = engine_option("Run")
+    exact: bool = option("--exact", is_flag=True, help="Count what operations cost, exactly, instead of timing them.")
+    also_exact: bool = option("--also-exact", is_flag=True, help="Count it after the load, too.")
     save: bool = option("--save", is_flag=True, help="Keep every run in the store, for history, trend and baseline.")
     baseline: str = option(
         "--baseline", default="", metavar="NAME|FILE", help="Compare with this baseline, and fail if slower."
@@ -142,6 +145,10 @@ class RunOptions:
     progress: bool = progress_option()
 
     def __post_init__(self) -> None:
+        if self.exact and self.also_exact:
+            raise UsageError("--exact runs no load, --also-exact does: choose one of them")
+        if self.exact and self.keep_database_in:
+            raise UsageError("--exact keeps no database: leave --keep-db out, or use --also-exact")
         if self.strict and not self.baseline:
             raise UsageError("--strict says how to compare: it needs --baseline NAME or FILE")
         if self.reports.plots and self.quiet:

@@ -19,7 +19,7 @@ from perfcli.report.report_files import add_job_summary, write_reports
 from perfcli.report.summary import render_retry, render_run, render_verdict_line, summary_document, takes_a_line
 from perfcli.results import RunResult, Try, save_results
 from perfcli.run import run_scenario
-from perfcli.run.supervision import StopRequest
+from perfcli.run.supervision import Counting, StopRequest
 
 if TYPE_CHECKING:
     from perfcli.history.baseline import Baseline
@@ -28,7 +28,10 @@ if TYPE_CHECKING:
 
 def run(options: RunOptions, context: Context) -> int:
     """Run the scenarios that were named; return the exit code."""
-    return run_plans(context.plans(options.selection, options.changes, options.sweeps), options, context)
+    plans = context.plans(options.selection, options.changes, options.sweeps)
+    if options.exact:
+        plans = [plan.model_copy(update={"seed": plan.counting_seed}) for plan in plans]
+    return run_plans(plans, options, context)
 
 
 def run_plans(plans: Sequence[ExecutionPlan], options: RunOptions, context: Context) -> int:
@@ -67,6 +70,10 @@ def _store(options: RunOptions) -> Store:
     return Store(options.store)
 
 
+def _counting(options: RunOptions) -> Counting:
+    return Counting.ONLY if options.exact else Counting.ALSO if options.also_exact else Counting.IF_ASKED
+
+
 @dataclass
 class _Suite:
     plans: Sequence[ExecutionPlan]
@@ -101,7 +108,15 @@ class _Suite:
 
             def run_once() -> RunResult:
                 pool, folder = self.context.pool(engine), self.options.keep_database_in
-                return run_scenario(plan, pool=pool, observer=live, stop=stop, keep_database_in=folder, engine=engine)
+                return run_scenario(
+                    plan,
+                    pool=pool,
+                    observer=live,
+                    stop=stop,
+                    keep_database_in=folder,
+                    engine=engine,
+                    counting=_counting(self.options),
+                )
 
             return run_with_retries(run_once, self.options.retries, stop, self._show_retry)
 

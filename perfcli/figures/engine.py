@@ -27,37 +27,10 @@ def _of_end(read: Callable[[Inspection], float]) -> Callable[[View], float | Non
     return _of(lambda inspection: None if inspection.shutdown_ns is None else read(inspection))
 
 
-def _statements(view: View) -> float | None:
-    """SQL statements of an operation; of all of them weighted as the load was."""
-    counted = view.run.inspection.statements_per_operation
-    if view.label:
-        return counted.get(view.label)
-    weights = {each.name: each.ok for each in view.part.operations if each.name in counted}
-    total = sum(weights.values())
-    return sum(counted[label] * weight for label, weight in weights.items()) / total if total else None
-
-
-def _why_no_statements(view: View) -> str:
-    return _NOT_COUNTED if view.operation and view.operation.ok else "no operation succeeded"
-
-
 _engine = partial(Metric, scope=Scope.RUN, better=Better.LESS, group=Group.ENGINE, needs=Needs.ENGINE, at_end=True)
 _end = partial(_engine, section="a-clean-end", why_none=_NO_SHUTDOWN)
 
 METRICS = (
-    _engine(
-        name="statements_per_op",
-        unit=Unit.NUMBER,
-        scope=Scope.OPERATION,
-        of=_statements,
-        meaning="SQL statements the engine ran, per operation",
-        computed=f"statements that SQLite's own trace reports {_AFTER_LOAD}, weighted as the load was; counted only if "
-        "a threshold names it",
-        example="statements_per_op < 20",
-        section="what-an-operation-costs",
-        label="statements",
-        why_none=_why_no_statements,
-    ),
     _engine(
         name="io.fsyncs_per_op",
         unit=Unit.NUMBER,

@@ -176,6 +176,7 @@ def assemble(measurement: Measurement, wanted: Wanted, identity: Identity) -> Un
         commit=identity.commit,
         engine_modified=identity.engine_modified,
         kept_database=identity.kept_database,
+        exact=measurement.exact,
         scenario=measurement.plan.scenario.as_document(),
         operation_files=measurement.plan.scenario.operation_sources,
         plan=measurement.plan.describe(),

@@ -22,7 +22,7 @@ from perfcli.operations.stored import Readable
 from perfcli.plan import INCARNATION, ExecutionPlan, PlannedPhase
 from perfcli.pool.protocol import Fidelity
 from perfcli.recorder import Frame
-from perfcli.results import Inspection, Integrity
+from perfcli.results import ExactCounters, Inspection, Integrity
 from perfcli.results.findings import Findings
 from perfcli.wire import (
     Answers,
@@ -65,6 +65,7 @@ class Measurement:
         self.integrity: Integrity | None = None
         self.left_running: list[str] = []
         self.inspection = Inspection()
+        self.exact: ExactCounters | None = None
         self.printed_bytes: int | None = None
         self.frame_bytes = 0
         self.findings: Findings | None = None

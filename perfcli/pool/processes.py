@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import socket
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, suppress
 from functools import partial
 from pathlib import Path
@@ -29,6 +29,7 @@ from perfcli.recorder import BEGUN, begun_calls
 
 _OUTPUT: Final = "output.txt"
 AGENT: Final = "perfcli.agent.engine_process"
+_COUNTING_AGENT: Final = "perfcli.agent.counting_process"
 
 
 class Post(NamedTuple):
@@ -184,6 +185,10 @@ class LocalPool:
         self._engine = engine
         self._begin = begin or fresh(AGENT)
 
+    def for_counting(self) -> LocalPool:
+        """Starts processes that count what operations cost: fresh interpreters that order sets alike."""
+        return LocalPool(self._engine, fresh(_COUNTING_AGENT, {"PYTHONHASHSEED": "0"}))
+
     def make_database(self) -> AbstractContextManager[LocalDatabase]:
         """A place for the database of a run, and for what its processes need; removed at the end."""
         return local_database(self._engine)
@@ -206,15 +211,15 @@ class LocalPool:
         return EngineProcess(self._begin, prepare, database)
 
 
-def fresh(agent: str) -> Begin:
-    """Starts a fresh interpreter that calls `main` of this module."""
+def fresh(agent: str, variables: Mapping[str, str] | None = None) -> Begin:
+    """Starts a fresh interpreter that calls `main` of this module, with these variables in its environment."""
 
     def begin(line: int, post: Post) -> SupervisedProcess:
         return start_supervised(
             agent,
             [str(line), *post.arguments],
             working_directory=post.working_directory,
-            environment=engine_environment(),
+            environment={**engine_environment(), **(variables or {})},
             output=post.output.fileno(),
             line=line,
         )

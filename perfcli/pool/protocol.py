@@ -189,6 +189,9 @@ D = TypeVar("D", bound=Database)
 class WorkerPool(Protocol[D]):
     """Starts engine processes."""
 
+    def for_counting(self) -> WorkerPool[D]:
+        """In the same place, starts processes that count what operations cost, and time none."""
+
     def make_database(self) -> AbstractContextManager[D]:
         """A place for the database of a run, and for what its processes need; removed at the end."""
 

@@ -64,12 +64,6 @@ def describe_leak(leak: LeakResult, *, failed: bool) -> Text:
     return Text.assemble("unproven", (f": needs {needed} of growth, has {has}: run longer", QUIET))
 
 
-def statements(inspection: Inspection) -> Text:
-    """How many an operation of each kind ran; empty if nothing counted them."""
-    most_first = sorted(inspection.statements_per_operation.items(), key=lambda each: -each[1])
-    return Text(", ").join(Text.assemble(name(label), f" {units.format_number(count)}") for label, count in most_first)
-
-
 def what_it_left(inspection: Inspection) -> Iterator[Fact]:
     """What outlived the engine, errors that were logged, and what was printed."""
     if left := list(_left(inspection)):
@@ -192,8 +186,6 @@ def _lines(result: RunResult) -> Iterator[Fact]:
     if grown := [operation for operation in result.operations if operation.growth]:
         yield "growth", _growth(grown)
     yield "integrity", describe_integrity(result)
-    if ran := statements(result.inspection):
-        yield "statements", ran
     if result.inspection.fsyncs_not_told:
         yield "fsyncs", Text.assemble(("not known: ", QUIET), name(result.inspection.fsyncs_not_told))
     yield from what_it_left(result.inspection)

@@ -12,6 +12,7 @@ from perfcli.operations.base import IN_PROCESS
 from perfcli.report import blocks
 from perfcli.report.blocks import BAD, DOUBTFUL, QUIET, Block, Code, Facts, Section
 from perfcli.report.compared import baseline_in_brief, baseline_section, comparison_word
+from perfcli.report.exact_counters import counts_in_brief, exact_section
 from perfcli.report.operations import (
     brief_operations_table,
     failure_examples,
@@ -35,7 +36,7 @@ from perfcli.report.wording import (
     operation_files,
     verdict_word,
 )
-from perfcli.results import RunResult
+from perfcli.results import RunResult, ThresholdResult
 from perfcli.scenario.target import DEFAULT_TARGET
 
 Fact = tuple[str, Text]
@@ -52,6 +53,7 @@ def run_document(result: RunResult, *, plot: bool = False) -> list[Section]:
         sections += _load(result)
         sections += [Section("plots", list(plots(result)))] if plot else []
         sections += [stability_section(result), figures_section(result)]
+    sections += exact_section(result)
     sections += [
         Section("in brief", (), brief=[Facts(list(_in_brief(result)))]),
         thresholds_section(result),
@@ -90,7 +92,7 @@ def was_measured(result: RunResult) -> bool:
 def load_in_brief(result: RunResult) -> Text:
     """ "5,000 iterations by 5 vus in 601 ms · 8,319/s · 0 failed"."""
     if result.duration_ns is None:
-        return Text("nothing was measured", QUIET)
+        return counts_in_brief(result.exact) if result.exact else Text("nothing was measured", QUIET)
     total = result.total
     phases = result.phases
     by = f"by {counted(phases[0].vus, 'vu')}" if len(phases) == 1 else f"in {counted(len(phases), 'phase')}"
@@ -220,12 +222,18 @@ def _outcome(result: RunResult) -> str:
 
 
 def _of_thresholds(result: RunResult) -> str:
-    failed, total = len(result.failed_thresholds), sum(threshold.strict for threshold in result.thresholds)
+    if result.duration_ns is None and all(threshold.outcome == "not judged" for threshold in result.thresholds):
+        return "counted, not judged: no threshold is on counts"
+    failed, total = len(result.failed_thresholds), sum(map(_counts, result.thresholds))
     if failed:
         return f"{units.format_count(failed)} of {counted(total, 'threshold')} failed{_not_judged(result)}"
     if total == 0:
         return "no thresholds: measured, not judged" if not result.thresholds else "only soft thresholds: not judged"
     return "the threshold holds" if total == 1 else f"all {units.format_count(total)} thresholds hold"
+
+
+def _counts(threshold: ThresholdResult) -> bool:
+    return threshold.strict and threshold.outcome != "not judged"
 
 
 def _not_judged(result: RunResult) -> str:

@@ -17,6 +17,7 @@ from pydantic import ValidationError
 from perfcli.errors import UsageError
 from perfcli.outputs import write_document
 from perfcli.results.changes import BaselineComparison, OperationChange
+from perfcli.results.exact import ExactCounters, OperationCounts
 from perfcli.results.observed import (
     Inspection,
     Integrity,
@@ -58,6 +59,7 @@ __all__ = [
     "BaselineComparison",
     "CounterResult",
     "Environment",
+    "ExactCounters",
     "GrowthResult",
     "Inspection",
     "Integrity",
@@ -67,6 +69,7 @@ __all__ = [
     "MemoryResult",
     "MonitorSample",
     "OperationChange",
+    "OperationCounts",
     "OperationResult",
     "OperationSource",
     "PhaseResult",

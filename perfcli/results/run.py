@@ -9,6 +9,7 @@ from pydantic import Field, model_validator
 
 from perfcli.errors import Verdict, worst
 from perfcli.results.changes import BaselineComparison
+from perfcli.results.exact import ExactCounters
 from perfcli.results.observed import Inspection, Integrity, MemoryResult, MonitorSample, Record, ResourceResult
 from perfcli.results.operation_results import LatencySummary, LoadSlice, Part, PhaseResult, SecondOfLoad
 from perfcli.units import Unit
@@ -32,8 +33,8 @@ class ThresholdResult(Record):
     passed: bool = Field(description="whether it holds")
     judged: bool = Field(
         default=True,
-        description="false: it depends on time, and other processes starved the run; `passed` is then false and "
-        "counts for nothing",
+        description="false: it depends on time, and other processes starved the run, or the run only counted; "
+        "`passed` is then false and counts for nothing",
     )
     reason: str = Field(
         default="",
@@ -213,6 +214,9 @@ class UnjudgedRun(Part):
         default={}, description="the time series of each operation by its name"
     )
     kept_database: str = Field(default="", description="the file that `--keep-db` kept; empty without it")
+    exact: ExactCounters | None = Field(
+        default=None, description="what operations cost in counts; null if nobody asked for it"
+    )
 
     @property
     def title(self) -> str:

@@ -66,7 +66,7 @@ _FOLLOWS: Final[Mapping[str, frozenset[str]]] = {
         "LivesIn": "Opened",
         "Opened": "Checkpoint opened, Stage set-up",
         "Checkpoint opened": "Stage set-up",
-        "Stage set-up": "Checkpoint set up, Checkpoint baseline",
+        "Stage set-up": "Checkpoint set up, Checkpoint baseline, Stage counting",
         "Checkpoint set up": "Stage warm-up, Checkpoint baseline",
         "Stage warm-up": "Checkpoint baseline, Checkpoint wave",
         "Checkpoint baseline": "Stage measuring",
@@ -77,15 +77,16 @@ _FOLLOWS: Final[Mapping[str, frozenset[str]]] = {
         "Sliced": "Sliced, Checkpoint end",
         "LoadOver": "Checkpoint end",
         "Checkpoint end": "Stage counting, Checkpoint account, Stage clean-up",
-        "Stage counting": "Checkpoint account, Stage clean-up",
+        "Stage counting": "Checkpoint account, Stage clean-up, Counted",
         "Checkpoint account": "Stage asking for answers, Stage clean-up",
         "Stage asking for answers": "Answers, Stage clean-up",
         "Answers": "Answers, Stage clean-up",
         "Stage clean-up": "Checkpoint cleanup, Stage close",
         "Checkpoint cleanup": "Stage close",
-        "Stage close": "Profiled, Inspected",
+        "Stage close": "Profiled, Inspected, Done",
         "Profiled": "Inspected",
         "Inspected": "Done",
+        "Counted": "Stage close",
     }.items()
 }
 """By the type of a message, with the name of a stage or checkpoint."""

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from enum import StrEnum
 from pathlib import Path
 from traceback import extract_tb, format_exc
 from typing import Any, Final
@@ -13,6 +14,8 @@ from typing import Any, Final
 import perfcli
 from perfcli.clock import RunningTime
 from perfcli.errors import UsageError, describe_error
+from perfcli.figures import Needs
+from perfcli.figures.counts import COUNTERS
 from perfcli.judgement import Ending, judge, rules_of
 from perfcli.measurement.assembly import Identity, assemble, notes_on
 from perfcli.measurement.measurement import Measurement
@@ -29,6 +32,7 @@ from perfcli.results import RunResult
 from perfcli.results.findings import Findings
 from perfcli.run.barrier import Barrier
 from perfcli.run.engine_client import EngineClient
+from perfcli.run.exact_counts import count_exactly, not_countable
 from perfcli.run.kills import Kills
 from perfcli.run.messages import Inbox
 from perfcli.run.progress import ProgressReporter
@@ -39,6 +43,14 @@ from perfcli.wire import LivesIn, Message, Rejoined, StopLoad
 TICK_S: Final = 0.1
 UPDATE_INTERVAL_S: Final = 0.25
 _HOME: Final = Path(perfcli.__file__).parent
+
+
+class Counting(StrEnum):
+    """Whether a run counts what operations cost."""
+
+    IF_ASKED = "if a threshold asks"
+    ALSO = "after the load"
+    ONLY = "instead of the load"
 
 
 @dataclass(slots=True)
@@ -57,6 +69,7 @@ def run_scenario(
     keep_database_in: Path | None = None,
     engine: EngineSource | None = None,
     on_findings: Callable[[Findings], None] = lambda findings: None,
+    counting: Counting = Counting.IF_ASKED,
 ) -> RunResult:
     """Run a plan in a fresh engine process on a fresh database, and say what happened.
 
@@ -69,6 +82,7 @@ def run_scenario(
     Args:
         engine: where to take the engine from; None for the one that `import digipal` finds.
         on_findings: receives what the plan's profiler found, if the run got that far.
+        counting: whether operations are counted in processes of their own, once the load is over or instead of it.
     """
     started_at = datetime.now(UTC)
     measurement = Measurement(plan)
@@ -76,8 +90,12 @@ def run_scenario(
         engine = engine or installed_engine()
         pool = LocalPool(engine.path)
     run = _Run(measurement, pool, engine)
+    stop = stop or StopRequest()
     try:
-        run.go(observer or SilentObserver(), stop or StopRequest(), keep_database_in)
+        if counting is not Counting.ONLY:
+            run.go(observer or SilentObserver(), stop, keep_database_in)
+        if counting is not Counting.IF_ASKED or any(map(plan.scenario.asks_for, COUNTERS)):
+            run.count(stop)
     except UsageError:
         raise
     except Exception as error:
@@ -135,6 +153,18 @@ class _Run:
                 if measurement.left_running:
                     names = ", ".join(measurement.left_running)
                     self.notes.append(f"the engine left processes running, which were ended: {names}")
+
+    def count(self, stop: StopRequest) -> None:
+        """Count what operations cost, unless the run ended before its time."""
+        measurement, target = self._measurement, self._measurement.plan.scenario.target
+        if self.ending != Ending():
+            return
+        if why_not := target.lacks.get(Needs.ENGINE, ""):
+            measurement.exact = not_countable(measurement.plan, why_not)
+        else:
+            measurement.exact, self.ending = count_exactly(
+                measurement.plan, self._pool, lambda: stop.reason, measurement.take
+            )
 
     def identity(self, started_at: datetime) -> Identity:
         """Which engine ran; a server that ran before is none of the engines at hand."""

@@ -65,6 +65,10 @@ class SimulatedPool:
         self._probe = probe or SteadyProbe(time)
         self.target: ScriptedTarget | None = None
 
+    def for_counting(self) -> SimulatedPool:
+        """Refuse: nothing that a scripted engine does costs anything."""
+        raise AssertionError
+
     def make_database(self) -> AbstractContextManager[LocalDatabase]:
         """A place for a database."""
         return local_database(Path())

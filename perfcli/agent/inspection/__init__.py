@@ -29,7 +29,7 @@ class EngineInspector:
         self._premises = ShutdownCheck(database, [assets_of(database)]) if self._sees else None
         self._logs = LogWatch()
         self.costs = Costs(
-            statements=self._sees and (plan.slices is not None or scenario.asks_for("statements_per_op")),
+            statements=self._sees and plan.slices is not None,
             syncs=self._sees and scenario.asks_for("io.fsyncs_per_op"),
             memory=self._sees and plan.slices is not None,
         )

@@ -12,6 +12,7 @@ import os
 import sqlite3
 import stat
 import sys
+from abc import ABC, abstractmethod
 from contextlib import suppress
 from functools import cache
 from itertools import count
@@ -80,7 +81,7 @@ def _is_database(file: tuple[int, int, int]) -> bool:
 _MOST_EVENTS: Final = 100
 
 
-_active: Final[list[StatementCounter]] = []
+_active: Final[list[ConnectionWatcher]] = []
 
 
 @cache
@@ -89,14 +90,14 @@ def _hear_of_connections() -> None:
 
     def hear(event: str, arguments: tuple[Any, ...]) -> None:
         if event == "sqlite3.connect/handle":
-            for counter in _active:
-                counter.watch_soon(arguments[0])
+            for watcher in _active:
+                watcher.watch_soon(arguments[0])
 
     sys.addaudithook(hear)
 
 
-class StatementCounter:
-    """Counts the statements of all connections that it can watch, whichever thread runs them, inside `with`.
+class ConnectionWatcher(ABC):
+    """Attaches something to every connection that it can, inside `with`: those that are open, and those to come.
 
     Once in a process, after the load, with all other vus at rest. To be entered by the thread that then does the
     operations, as a connection may refuse any other.
@@ -106,8 +107,9 @@ class StatementCounter:
         self.unwatched = 0
         """Connections, open before counting began, that only another thread may watch."""
 
-        self._ticks = count()
-        self._last_tick = -1
+    @abstractmethod
+    def attach(self, connection: sqlite3.Connection) -> None:
+        """Attach it; raises sqlite3.ProgrammingError if the connection refuses this thread, or is not open yet."""
 
     def __enter__(self) -> Self:
         _active.append(self)
@@ -120,17 +122,9 @@ class StatementCounter:
         # with Python's in hand, and that thread the other way round.
         _active.remove(self)
 
-    def take(self) -> int:
-        """Statements since the last call, or since counting began."""
-        # one tick of this call's own, as a count can only be read by going on with it
-        tick = next(self._ticks)
-        statements = tick - self._last_tick - 1
-        self._last_tick = tick
-        return statements
-
     def _watch(self, connection: sqlite3.Connection) -> bool:
         try:
-            connection.set_trace_callback(lambda _: next(self._ticks))
+            self.attach(connection)
         except sqlite3.ProgrammingError:
             return False
         return True
@@ -144,3 +138,24 @@ class StatementCounter:
                 sys.setprofile(profiled_by)
 
         sys.setprofile(look)
+
+
+class StatementCounter(ConnectionWatcher):
+    """Counts the statements of all connections, whichever thread runs them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._ticks = count()
+        self._last_tick = -1
+
+    def take(self) -> int:
+        """Statements since the last call, or since counting began."""
+        # one tick of this call's own, as a count can only be read by going on with it
+        tick = next(self._ticks)
+        statements = tick - self._last_tick - 1
+        self._last_tick = tick
+        return statements
+
+    def attach(self, connection: sqlite3.Connection) -> None:
+        """Count what is run on a connection."""
+        connection.set_trace_callback(lambda _: next(self._ticks))

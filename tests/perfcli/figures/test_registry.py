@@ -43,6 +43,11 @@ NOT_METRICS = {
     "integrity.torn": "torn_reads, and those of pets that nobody marks",
     "memory.cleanup_rss": "memory.after_cleanup + memory.baseline",
     "memory.leak.second_half_slope": "a condition of memory.leak",
+    "inspection.statements_per_operation": "of the pairs of ab, which compares them",
+    "exact.seed": "an input",
+    "exact.operations.status.done": "how many were counted",
+    "exact.operations.status.failed": "failures while counting, which fail a run that only counts",
+    "exact.failures": "the same by their text",
 }
 """Numbers of a result that are no metric, and why; by the end, or the beginning, of their path."""
 
@@ -147,6 +152,7 @@ def test_an_empty_result_says_of_each_why_it_is_missing(name: str, full_document
         "memory": {},
         "resources": {},
         "inspection": {},
+        "exact": None,
         "total": {"name": "all operations", "ok": 0, "failed": 0},
     }
     view, metric = View(RunResult.model_validate(fields)), METRICS[name]
@@ -178,7 +184,9 @@ def test_a_reason_is_the_one_that_applies(full_document: dict[str, Any]) -> None
         assert "less than 100 ms" in reason(name, resources=bytes_read)
         assert "was not read" in reason(name, resources=ResourceResult())
     assert reason("cpu.per_op", total=nothing) == "no operation succeeded"
-    assert "no operation succeeded" in reason("statements_per_op", total=run.total.model_copy(update={"ok": 0}))
+    not_counted = run.exact and run.exact.model_copy(update={"not_counted": {"statements_per_op": "out of sight"}})
+    assert reason("statements_per_op", exact=not_counted) == "out of sight"
+    assert reason("statements_per_op", exact=None) == "nothing was counted"
     assert reason("io.fsyncs_per_op", inspection=Inspection(fsyncs_not_told="no strace")) == "no strace"
     assert "ended before" in reason("memory.uss_growth", memory=MemoryResult())
     assert "USS" in reason("memory.uss_growth", memory=MemoryResult(baseline_rss=1, end_rss=2))

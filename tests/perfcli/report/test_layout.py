@@ -126,7 +126,6 @@ class TestTextFromOutside:
                 files_left=[text],
                 log_errors={text: 1},
                 log_examples={text: text},
-                statements_per_operation={text: 1.0},
                 fsyncs_not_told=text,
             ),
             thresholds=[judged("iterations > 9", 3, phase=text, reason=text)],

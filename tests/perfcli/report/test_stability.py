@@ -178,10 +178,6 @@ class TestInspection:
             inspection=logged
         )
 
-    def test_the_cost_of_an_operation_is_told_as_far_as_it_is_known(self, said: Said) -> None:
-        known = Inspection(written_per_operation=8_192.0, statements_per_operation={"load_pet": 1.0, "save_pet": 3.5})
-        assert " statements save_pet 3.5, load_pet 1 " in said(inspection=known)
-
     def test_why_a_cost_is_not_known_is_told(self, said: Said) -> None:
         inspection = Inspection(fsyncs_not_told="strace is not installed")
         assert " fsyncs not known: strace is not installed " in said(inspection=inspection)

@@ -1,0 +1,280 @@
+"""Counts what operations cost, and times none: `main([LINE, PLAN, DATABASE, PROCESS, INCARNATION, ENGINE])`.
+
+What chance decides is drawn from the seed, and garbage is collected only between passes, so that the same engine gives
+the same counts each time. Each pass has one instrument. All operations are done by the main thread.
+"""
+
+from __future__ import annotations
+
+import gc
+import hashlib
+import os
+import platform
+import sqlite3
+import sys
+import traceback
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from socket import socket
+from typing import Any, Final
+
+from perfcli import __version__
+from perfcli.agent.channel import Channel
+from perfcli.agent.engine_import import use_engine
+from perfcli.agent.inspection.counting import Costs
+from perfcli.agent.inspection.instruments import (
+    CallCounter,
+    CountedStatements,
+    ForeignHandlers,
+    Instrument,
+    PageCounter,
+    StepCounter,
+)
+from perfcli.agent.inspection.repeatable import SteadyTime, make_chance_repeat
+from perfcli.agent.outcomes import Outcomes
+from perfcli.agent.vu import VirtualUser
+from perfcli.clock import StopSignal, SystemClock
+from perfcli.errors import PerfError
+from perfcli.executors.per_vu_iterations import for_each_vu
+from perfcli.figures.counts import CALLS, PAGES, STATEMENTS, STEPS
+from perfcli.line import LINE_LOST, Line
+from perfcli.operations.call import Call, begin_stream
+from perfcli.operations.own.binding import OwnVu
+from perfcli.operations.own.loading import LoadedFile, load_files
+from perfcli.plan import ExecutionPlan, PlannedPhase
+from perfcli.recorder import Frame, Recorder
+from perfcli.results import ExactCounters, OperationCounts
+from perfcli.scenario.canary_mode import may_share_pets
+from perfcli.targets.error_kinds import named
+from perfcli.targets.protocol import EngineGone, Target
+from perfcli.wire import OWN_OPERATIONS, Counted, Done, Failed, Opened, Stage
+from perfcli.workload import Workload, places
+
+OPERATIONS: Final = 40
+"""About so many operations of each phase in each pass."""
+
+OF_A_MIX: Final = 200
+"""The same of a mix, whose rarest step is to be drawn too."""
+
+SKIPPED_STEP: Final = "skipped, as a step that it needs failed"
+
+_FIELDS: Final = ("calls", "steps", "statements", "pages")
+"""Of `OperationCounts`, in the order of the passes."""
+
+_EVER: Final = 2**62
+"""Longer than any pass takes, in ns."""
+
+
+def main(arguments: list[str]) -> None:
+    """Count, tell the tool, and leave at once, whatever threads the engine may have left."""
+    descriptor, plan_file, database, engine = int(arguments[0]), arguments[1], Path(arguments[2]), Path(arguments[5])
+    plan = ExecutionPlan.model_validate_json(Path(plan_file).read_text(encoding="utf-8"), strict=False)
+    channel = Channel(Line(socket(fileno=descriptor)), orphaned=partial(os._exit, LINE_LOST))
+    make_chance_repeat(plan.seed)
+    steady = SteadyTime()
+    steady.install()
+    exit_code = 0
+    try:
+        _Count(plan, database, engine, channel, steady).run()
+    except OSError:
+        exit_code = LINE_LOST
+    except BaseException:
+        traceback.print_exc()
+        exit_code = 1
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(exit_code)
+
+
+class _Unpaused(SystemClock):
+    """A clock whose pauses take no time: nothing is timed."""
+
+    def pause(self, duration_ns: int) -> None:
+        """Go on at once."""
+
+
+class _Pass:
+    """Counts calls by the label of their step."""
+
+    def __init__(self, instrument: Instrument, steady: SteadyTime) -> None:
+        self.done: Counter[str] = Counter()
+        self.counted: Counter[str] = Counter()
+        self._instrument = instrument
+        self._next_operation = steady.next_operation
+
+    def watch(self, label: str, call: Call | None) -> Call | None:
+        """The same call, counted."""
+        return call and call._replace(invoke=self._watched(label, call.invoke))
+
+    def _watched(self, label: str, invoke: Callable[..., Any]) -> Callable[..., Any]:
+        begin, end, done, counted = self._instrument.begin, self._instrument.end, self.done, self.counted
+        next_operation = self._next_operation
+
+        def watched(*arguments: Any) -> Any:
+            count = 0
+            next_operation()
+            try:
+                begin()
+                try:
+                    return invoke(*arguments)
+                finally:
+                    count = end()
+            finally:
+                done[label] += 1
+                counted[label] += count
+
+        return watched
+
+
+class _Count:
+    """All passes of one plan."""
+
+    def __init__(self, plan: ExecutionPlan, database: Path, engine: Path, channel: Channel, steady: SteadyTime) -> None:
+        self._plan = plan
+        self._database = database
+        self._engine = engine
+        self._channel = channel
+        self._steady = steady
+        self._clock = _Unpaused(StopSignal())
+        self._handlers = ForeignHandlers()
+        self._kinds: dict[int, str] = {}
+        self._failures: Counter[str] = Counter()
+        self._failed: Counter[str] = Counter()
+        self._stage = "open"
+        self._closing: list[Callable[[], object]] = []
+
+    def run(self) -> None:
+        """Go through all steps; a failure ends them and is told to the tool."""
+        try:
+            self._steps()
+        except (EngineGone, PerfError) as error:
+            hint = getattr(error, "hint", "") if self._stage == OWN_OPERATIONS else ""
+            self._channel.send(Failed(self._stage, str(error), hint))
+        except Exception as error:
+            self._channel.send(Failed(self._stage, named(error), traceback.format_exc()))
+        else:
+            self._channel.send(Done())
+
+    def _begin(self, stage: str) -> None:
+        self._stage = stage
+        self._channel.send(Stage(stage))
+
+    def _steps(self) -> None:
+        from perfcli.targets import make_target
+
+        self._begin("open")
+        gc.disable()
+        with self._handlers.watched():
+            with use_engine(self._engine):
+                target = make_target(self._plan, self._database)
+            version = target.open(lambda _: None)
+            self._channel.send(Opened(version))
+            self._stage = OWN_OPERATIONS
+            files = load_files(self._plan.scenario.operations)
+            self._begin("set-up")
+            target.set_up()
+        users = [self._user(target, phase, files) for phase in self._plan.phases]
+        self._begin("counting")
+        self._channel.send(Counted(self._count(users)))
+        self._begin("close")
+        for close in self._closing:
+            close()
+        target.close()
+
+    def _count(self, users: Sequence[VirtualUser]) -> ExactCounters:
+        passes: dict[str, _Pass] = {}
+        not_counted: dict[str, str] = {}
+        for metric, instrument, attached in self._instruments():
+            passes[metric] = _Pass(instrument, self._steady)
+            gc.collect()
+            with attached:
+                for user in users:
+                    self._do(user, [*map(passes[metric].watch, _labels(user), user.calls)])
+            if instrument.why_not:
+                not_counted[metric] = instrument.why_not
+        costs = Costs(statements=False, syncs=False, memory=True)
+        for user in users:
+            costs.count(user.calls, _labels(user), partial(self._do, user), forget=user.recorder.blank)
+        operations = {
+            label: OperationCounts(
+                done=done,
+                failed=self._failed[label],
+                **{
+                    field: each.counted[label] / each.done[label]
+                    for field, (metric, each) in zip(_FIELDS, passes.items(), strict=True)
+                    if metric not in not_counted and each.done[label]
+                },
+            )
+            for label, done in passes[CALLS].done.items()
+        }
+        return ExactCounters(
+            seed=self._plan.seed,
+            tool_version=__version__,
+            system=platform.system(),
+            python=f"{platform.python_implementation()} {platform.python_version()}",
+            sqlite=sqlite3.sqlite_version,
+            sqlite_options=_compile_options(),
+            operations=operations,
+            kept_bytes=costs.memory_per_operation(),
+            not_counted=not_counted,
+            failures=dict(self._failures),
+        )
+
+    def _instruments(self) -> Iterator[tuple[str, Instrument, AbstractContextManager[object]]]:
+        yield CALLS, CallCounter(self._handlers), nullcontext()
+        steps = StepCounter(self._handlers)
+        yield STEPS, steps, steps
+        statements = CountedStatements()
+        yield STATEMENTS, statements, statements
+        yield PAGES, PageCounter(self._database), nullcontext()
+
+    def _do(self, user: VirtualUser, calls: Sequence[Call | None]) -> None:
+        phase = self._plan.phase_of(user.vu)
+        operations = OF_A_MIX if phase.phase.is_mix else OPERATIONS
+        iterations = -(-operations // (1 if phase.phase.is_mix else len(phase.flow)))
+        begin_stream(calls, "counting")
+        workload = Workload(phase, self._plan.seed, user.vu, "counting")
+        schedule = for_each_vu(phase.load.vu_count, iterations, _EVER)
+        user.recorder.begin(measured=False, now_ns=self._clock.now_ns())
+        replace(user, calls=calls).run(schedule, workload, None, self._clock.now_ns(), _EVER, _EVER)
+
+    def _user(self, target: Target, phase: PlannedPhase, files: Mapping[str, LoadedFile]) -> VirtualUser:
+        """The first vu of a phase."""
+        vu = phase.first_vu
+        recorder = Recorder(vu, self._plan.vus, self._note_failures)
+        recorder.journal.notes_all = may_share_pets(self._plan.scenario)
+        folder = self._database.parent.parent / "files" / f"vu-{vu}"
+        own = OwnVu(files, vu, self._plan.seed, recorder.journal, folder, self._clock.now_ns)
+        self._closing.append(own.close)
+        # a call that is given up would go on in another thread
+        calls = [call and call._replace(timeout_ns=0) for call in target.calls(vu, recorder.shown, own)]
+        outcomes = Outcomes(self._learn, target.classify)
+        return VirtualUser(vu, 0, phase.flow, calls, recorder, outcomes, None, self._clock, StopSignal())
+
+    def _learn(self, number: int, kind: str, category: str, example: str) -> None:
+        self._kinds[number] = kind
+
+    def _note_failures(self, frame: Frame) -> None:
+        flow = self._plan.flow_of(frame.vu)
+        for index, place in enumerate(places(frame.draws)):
+            if outcome := frame.failures.get(index):
+                self._failed[flow[place].label] += 1
+                self._failures[self._kinds.get(outcome, SKIPPED_STEP)] += 1
+
+
+def _labels(user: VirtualUser) -> list[str]:
+    return [step.label for step in user.flow]
+
+
+def _compile_options() -> str:
+    """The digest of how SQLite was compiled."""
+    connection = sqlite3.connect(":memory:")
+    try:
+        options = sorted(option for (option,) in connection.execute("PRAGMA compile_options"))
+    finally:
+        connection.close()
+    return hashlib.sha256("\n".join(options).encode()).hexdigest()[:12]

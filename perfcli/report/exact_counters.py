@@ -1,0 +1,63 @@
+"""What operations cost in counts, as a table."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+from rich.text import Text
+
+from perfcli import units
+from perfcli.figures import METRICS
+from perfcli.figures.counts import COUNTERS, KEPT, count_of
+from perfcli.report.blocks import DOUBTFUL, QUIET, Block, Column, Facts, Notes, Section, Table
+from perfcli.report.wording import counted, name
+from perfcli.results import ExactCounters, RunResult
+
+_OF_AN_OPERATION: Final = tuple(metric for metric in COUNTERS if metric != KEPT)
+_ABOUT: Final = "≈"
+
+
+def exact_section(result: RunResult) -> Iterator[Section]:
+    """The counts of each operation; nothing if there are none."""
+    counters = result.exact
+    if counters is None:
+        return
+    rows = [_row(counters, label) for label in counters.operations]
+    labels = [METRICS[metric].label for metric in _OF_AN_OPERATION]
+    table = Table(
+        (Column("operation", "word"), *map(Column, (*labels, "counted"))),
+        rows,
+        "exact counters, per operation",
+        first_to_go=("counted",),
+        legend=[(_ABOUT, Text("differs from count to count: not compared"))],
+    )
+    kept = counters.kept_bytes
+    facts = [] if kept is None else [("kept", Text(f"{units.format_size(kept)} of memory per operation"))]
+    notes = [Text(f"{metric}: {why}") for metric, why in counters.not_counted.items()]
+    parts: list[Block] = [
+        *([table] if rows else []),
+        *([Facts(facts)] if facts else []),
+        *([Notes(notes)] if notes else []),
+    ]
+    yield Section("exact counters", parts, brief=[table] if rows else [])
+
+
+def counts_in_brief(counters: ExactCounters) -> Text:
+    """ "80 operations counted, none timed"."""
+    done = sum(each.done for each in counters.operations.values())
+    return Text(f"{counted(done, 'operation')} counted, none timed")
+
+
+def _row(counters: ExactCounters, label: str) -> list[Text]:
+    operation = counters.operations[label]
+    counted_cell = Text(units.format_count(operation.done), QUIET)
+    return [name(label), *(_cell(counters, metric, label) for metric in _OF_AN_OPERATION), counted_cell]
+
+
+def _cell(counters: ExactCounters, metric: str, label: str) -> Text:
+    value = count_of(counters, metric, label)
+    if value is None:
+        return Text()
+    text = f"{value:,.1f}".removesuffix(".0")
+    return Text(text) if counters.is_exact(metric, label) else Text(f"{_ABOUT}{text}", DOUBTFUL)
