@@ -29,7 +29,7 @@ from perfcli.agent.inspection.counting import Costs
 from perfcli.agent.inspection.instruments import (
     CallCounter,
     CountedStatements,
-    ForeignHandlers,
+    ForeignHooks,
     Instrument,
     PageCounter,
     StepCounter,
@@ -140,7 +140,7 @@ class _Count:
         self._channel = channel
         self._steady = steady
         self._clock = _Unpaused(StopSignal())
-        self._handlers = ForeignHandlers()
+        self._hooks = ForeignHooks()
         self._kinds: dict[int, str] = {}
         self._failures: Counter[str] = Counter()
         self._failed: Counter[str] = Counter()
@@ -168,7 +168,7 @@ class _Count:
 
         self._begin("open")
         gc.disable()
-        with self._handlers.watched():
+        with self._hooks.watched():
             with use_engine(self._engine):
                 target = make_target(self._plan, self._database)
             version = target.open(lambda _: None)
@@ -225,10 +225,10 @@ class _Count:
         )
 
     def _instruments(self) -> Iterator[tuple[str, Instrument, AbstractContextManager[object]]]:
-        yield CALLS, CallCounter(self._handlers), nullcontext()
-        steps = StepCounter(self._handlers)
+        yield CALLS, CallCounter(self._hooks), nullcontext()
+        steps = StepCounter(self._hooks)
         yield STEPS, steps, steps
-        statements = CountedStatements()
+        statements = CountedStatements(self._hooks)
         yield STATEMENTS, statements, statements
         yield PAGES, PageCounter(self._database), nullcontext()
 

@@ -38,12 +38,22 @@ class Instrument(Protocol):
         """Why the counts are none; "" if they are."""
 
 
-class ForeignHandlers:
-    """Notices an engine that sets progress handlers of its own, while it watches this thread."""
+_PROFILE: Final = "setprofile"
+_PROGRESS: Final = "set_progress_handler"
+_TRACE: Final = "set_trace_callback"
+_HOOKS: Final = {_PROFILE: "a profile function", _PROGRESS: "a progress handler", _TRACE: "a trace callback"}
+"""What an instrument hangs on, by the function that would put another in its place."""
+
+
+class ForeignHooks:
+    """Notices an engine that sets hooks of its own in place of an instrument's, while it watches this thread."""
 
     def __init__(self) -> None:
-        self.why_not = ""
-        """Who has set one, in words; "" if nobody has."""
+        self._set: dict[str, str] = {}
+
+    def why_not(self, setter: str) -> str:
+        """Who has called this function, in words; "" if nobody has."""
+        return f"the engine sets {_HOOKS[setter]} of its own ({self._set[setter]})" if setter in self._set else ""
 
     @contextmanager
     def watched(self) -> Iterator[None]:
@@ -56,19 +66,19 @@ class ForeignHandlers:
 
     def look(self, frame: FrameType, event: str, argument: Any) -> None:
         """See what is called; a profile function."""
-        if event == "c_call" and getattr(argument, "__name__", "") == "set_progress_handler":
-            where = f"{Path(frame.f_code.co_filename).name}, line {frame.f_lineno}"
-            self.why_not = f"the engine sets a progress handler of its own ({where})"
+        if event != "c_call" or frame.f_code.co_filename in _HARNESS:
+            return
+        if (called := getattr(argument, "__name__", "")) in _HOOKS:
+            self._set[called] = f"{Path(frame.f_code.co_filename).name}, line {frame.f_lineno}"
 
 
 class CallCounter:
     """Python functions entered or resumed, and C functions called, by this thread: what sys.setprofile reports."""
 
-    why_not = ""
-
-    def __init__(self, handlers: ForeignHandlers) -> None:
+    def __init__(self, hooks: ForeignHooks) -> None:
+        self._hooks = hooks
         self._events: list[None] = []
-        note, look = partial(self._events.append, None), handlers.look
+        note, look = partial(self._events.append, None), hooks.look
 
         def see(frame: FrameType, event: str, argument: Any) -> None:
             if frame.f_code.co_filename in _HARNESS:
@@ -80,6 +90,11 @@ class CallCounter:
                 look(frame, event, argument)
 
         self._see = see
+
+    @property
+    def why_not(self) -> str:
+        """Why the counts are none; "" if they are."""
+        return self._hooks.why_not(_PROFILE)
 
     def begin(self) -> None:
         """Count from here."""
@@ -99,19 +114,19 @@ class StepCounter(ConnectionWatcher):
     statement pauses or ends (sqlite3VdbeExec in vdbe.c).
 
     Args:
-        handlers: the engine's own, which this one would take the place of.
+        hooks: the engine's own, one of which this one would take the place of.
     """
 
-    def __init__(self, handlers: ForeignHandlers) -> None:
+    def __init__(self, hooks: ForeignHooks) -> None:
         super().__init__()
-        self._handlers = handlers
+        self._hooks = hooks
         self._steps: list[None] = []
         self._thread = get_ident()
 
     @property
     def why_not(self) -> str:
         """Why the counts are none; "" if they are."""
-        return self._handlers.why_not
+        return self._hooks.why_not(_PROGRESS)
 
     def begin(self) -> None:
         """Count from here."""
@@ -135,7 +150,14 @@ class StepCounter(ConnectionWatcher):
 class CountedStatements(StatementCounter):
     """Statements, whichever thread runs them."""
 
-    why_not = ""
+    def __init__(self, hooks: ForeignHooks) -> None:
+        super().__init__()
+        self._hooks = hooks
+
+    @property
+    def why_not(self) -> str:
+        """Why the counts are none; "" if they are."""
+        return self._hooks.why_not(_TRACE)
 
     def begin(self) -> None:
         """Count from here."""
