@@ -92,7 +92,7 @@ def judge_thresholds(run: UnjudgedRun, rules: Sequence[Rule]) -> list[ThresholdR
 def _judge(run: UnjudgedRun, rule: Rule, phase: PhaseResult | None) -> ThresholdResult:
     """One threshold; one without samples, or with too few of them, fails and says so."""
     threshold, view = rule.threshold, View(run, phase, rule.threshold.operation)
-    if run.duration_ns is None and threshold.metric.name not in COUNTERS:
+    if run.only_counted and threshold.metric.name not in COUNTERS:
         return _not_judged(rule)
     observed = _observed(threshold, view)
     complaint = "" if rule.rule.allow_thin else _thin(threshold, view)
@@ -217,7 +217,10 @@ def _verdict_on_counts(counters: ExactCounters, exceeded: Sequence[str]) -> tupl
     if not counters.operations:
         why = sorted({*counters.not_counted.values()})
         return Verdict.INVALID, ["nothing was counted" + ("" if not why else f": {'; '.join(why)}")]
-    failed = [f"{count:,} counted operations failed: {kind}" for kind, count in counters.failures.items()]
+    failed = [
+        f"{count:,} counted operation{'s' if count > 1 else ''} failed: {kind}"
+        for kind, count in counters.failures.items()
+    ]
     return (Verdict.FAIL if failed or exceeded else Verdict.PASS), [*exceeded, *failed]
 
 

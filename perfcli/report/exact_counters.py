@@ -40,7 +40,7 @@ def exact_section(result: RunResult) -> Iterator[Section]:
         *([Facts(facts)] if facts else []),
         *([Notes(notes)] if notes else []),
     ]
-    yield Section("exact counters", parts, brief=[table] if rows else [])
+    yield Section("exact counters", parts, brief=[part for part in parts if not isinstance(part, Facts)])
 
 
 def counts_in_brief(counters: ExactCounters) -> Text:

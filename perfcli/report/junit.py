@@ -46,7 +46,8 @@ def cases_of(result: Reported) -> list[Case]:
     """The run or comparison itself, then everything it was judged by."""
     if isinstance(result, AbResult):
         return [_comparison(result), *map(_metric, result.metrics)]
-    thresholds = (_threshold(threshold, result.starved) for threshold in result.thresholds)
+    why_not = result.starved or "this run only counted"
+    thresholds = (_threshold(threshold, why_not) for threshold in result.thresholds)
     return [_run(result), *thresholds, *_baseline(result.baseline)]
 
 
@@ -69,7 +70,7 @@ def _run(result: RunResult) -> Case:
     )
 
 
-def _threshold(threshold: ThresholdResult, starved: str) -> Case:
+def _threshold(threshold: ThresholdResult, why_not_judged: str) -> Case:
     name, observed, limit = describe(threshold), observed_in_words(threshold), limit_in_words(threshold)
     if threshold.passed:
         return Case(name)
@@ -78,7 +79,7 @@ def _threshold(threshold: ThresholdResult, starved: str) -> Case:
     why = f": {threshold.reason}" if threshold.reason not in ("", observed) else ""
     message = f"observed {observed}, limit {limit}{why}"
     if not threshold.judged:
-        return Case(name, "skipped", "not judged", f"not judged: {message}; {starved}")
+        return Case(name, "skipped", "not judged", f"not judged: {message}; {why_not_judged}")
     if not threshold.strict:
         return Case(name, "skipped", "soft threshold", f"missed, and does not count: {message}")
     return Case(name, "failure", "threshold", message, "\n".join(filter(None, lines)))

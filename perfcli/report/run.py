@@ -199,7 +199,7 @@ def _experiment(result: RunResult) -> Text | None:
     """Threads and processes are different experiments; a lone vu is neither, nor is a server that others run in."""
     vus = [phase.vus for phase in result.phases]
     target = result.scenario.get("target", {}).get("target", DEFAULT_TARGET.name)
-    if sum(vus) < 2 or not IN_PROCESS.get(target, False):
+    if result.only_counted or sum(vus) < 2 or not IN_PROCESS.get(target, False):
         return None
     who = counted(vus[0], "vu") if len(vus) == 1 else "all vus"
     if result.processes > 1:
@@ -222,7 +222,7 @@ def _outcome(result: RunResult) -> str:
 
 
 def _of_thresholds(result: RunResult) -> str:
-    if result.duration_ns is None and all(threshold.outcome == "not judged" for threshold in result.thresholds):
+    if result.only_counted and all(threshold.outcome == "not judged" for threshold in result.thresholds):
         return "counted, not judged: no threshold is on counts"
     failed, total = len(result.failed_thresholds), sum(map(_counts, result.thresholds))
     if failed:

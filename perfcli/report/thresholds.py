@@ -13,7 +13,7 @@ from perfcli.figures import PER_OPERATION
 from perfcli.metrics.distribution import is_thin
 from perfcli.report.blocks import BAD, DOUBTFUL, QUIET, Block, Code, Column, Facts, Notes, Section, Table
 from perfcli.report.operations import slowest_first
-from perfcli.report.wording import HINT, figure, name, one_line, outcome_word, share, signed
+from perfcli.report.wording import HINT, UNKNOWN, figure, name, one_line, outcome_word, share, signed
 from perfcli.results import RunResult, ThresholdResult
 from perfcli.thresholds import Threshold, ThresholdError, parse_threshold
 
@@ -41,7 +41,8 @@ def thresholds_in_brief(result: RunResult) -> Iterator[tuple[str, Text]]:
         yield "thresholds", _none(result)
         return
     counts = {word: [each for each in result.thresholds if each.outcome == word] for word in _ORDER}
-    words = {"fail": "failed", "miss": "missed", "not judged": "not judged"}
+    not_judged = "not judged (nothing was timed)" if result.only_counted else "not judged"
+    words = {"fail": "failed", "miss": "missed", "not judged": not_judged}
     parts = [f"{units.format_count(len(counts[word]))} {verb}" for word, verb in words.items() if counts[word]]
     if passed := len(counts["pass"]):
         parts.append(f"{units.format_count(passed)} {'holds' if passed == 1 else 'hold'}")
@@ -74,7 +75,7 @@ def observed_in_words(threshold: ThresholdResult) -> str:
     """What was observed, with its unit; where that rounds to the limit, on which side of it."""
     limit = units.format_quantity(threshold.unit, threshold.limit)
     if threshold.observed is None:
-        return NO_SAMPLES
+        return NO_SAMPLES if threshold.judged else UNKNOWN
     written = units.format_quantity(threshold.unit, threshold.observed)
     if threshold.reason:
         # what was observed says too little to be judged

@@ -219,6 +219,11 @@ class UnjudgedRun(Part):
     )
 
     @property
+    def only_counted(self) -> bool:
+        """Whether there was no load, so that nothing was timed."""
+        return self.exact is not None and self.duration_ns is None
+
+    @property
     def title(self) -> str:
         """What tells it from the other runs of a report: the scenario's name, in a sweep with its variation."""
         return titled(self.name, self.variation)

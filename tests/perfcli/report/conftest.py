@@ -208,6 +208,22 @@ _SCALING = [
     for vus in (1, 5, 16)
 ]
 
+_COUNTERS = ExactCounters(
+    seed=0,
+    tool_version="0.1.0",
+    system="Linux",
+    python="CPython 3.11.9",
+    sqlite="3.40.1",
+    sqlite_options="0f3a5c7e9b1d",
+    operations={
+        "load_pet": OperationCounts(done=156, calls=47.05, steps=64.0, statements=1.0, pages=0.0),
+        "save_pet": OperationCounts(done=44, failed=1, calls=149.2, steps=75.0, statements=3.5),
+    },
+    kept_bytes=416.7,
+    not_exact={"save_pet.python.calls_per_op": "two counts gave 149.2 and 149.4"},
+    not_counted={"wal.pages_per_op": "pets.db-shm is not there"},
+)
+
 RESULTS: dict[str, RunResult] = {
     "passed": run_result(),
     "failed": run_result(
@@ -328,21 +344,7 @@ RESULTS: dict[str, RunResult] = {
             fsyncs_per_operation=0.25,
             printed_bytes=1_204,
         ),
-        exact=ExactCounters(
-            seed=0,
-            tool_version="0.1.0",
-            system="Linux",
-            python="CPython 3.11.9",
-            sqlite="3.40.1",
-            sqlite_options="0f3a5c7e9b1d",
-            operations={
-                "load_pet": OperationCounts(done=156, calls=47.05, steps=64.0, statements=1.0, pages=0.0),
-                "save_pet": OperationCounts(done=44, failed=1, calls=149.2, steps=75.0, statements=3.5),
-            },
-            kept_bytes=416.7,
-            not_exact={"save_pet.python.calls_per_op": "two counts gave 149.2 and 149.4"},
-            not_counted={"wal.pages_per_op": "pets.db-shm is not there"},
-        ),
+        exact=_COUNTERS,
     ),
     "no_thresholds": run_result(thresholds=[], kept_database="kept/database_load"),
     "no_samples": run_result(
@@ -401,6 +403,17 @@ RESULTS: dict[str, RunResult] = {
         verdict=Verdict.INVALID,
         reasons=["set-up failed: the database directory is not writable", "nothing was measured"],
         thresholds=[judged("load_pet.latency.mean < 100ms", None)],
+    ),
+    "counted": run_result(
+        **_NOTHING_MEASURED,
+        exact=_COUNTERS,
+        verdict=Verdict.FAIL,
+        reasons=["load_pet.python.calls_per_op < 40: 47.05", "1 counted operation failed: NoPet"],
+        thresholds=[
+            judged("load_pet.python.calls_per_op < 40", 47.05),
+            judged("load_pet.latency.mean < 100ms", None, judged=False, reason=""),
+            judged("statements_per_op < 20", 1.55),
+        ],
     ),
 }
 

@@ -48,6 +48,7 @@ class TestGolden:
             "broken_off",
             "interrupted",
             "nothing_measured",
+            "counted",
         ],
     )
     def test_result(self, ending: str, all_results: Mapping[str, RunResult]) -> None:

@@ -172,3 +172,9 @@ def test_names_come_out_right(make_result: Callable[..., RunResult], judged: Cal
     assert suite.attrib["name"] == written
     assert [case.attrib["name"] for case in suite.iter("testcase")] == ["run", written]
     assert [error.attrib["message"] for error in suite.iter("error")] == [written]
+
+
+def test_a_run_that_only_counted_says_why_it_did_not_judge(all_results: dict[str, RunResult]) -> None:
+    suite = fromstring(render_junit([all_results["counted"]]))
+    (skipped,) = suite.findall(".//skipped")
+    assert "this run only counted" in skipped.attrib["message"]
