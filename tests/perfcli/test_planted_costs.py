@@ -1,0 +1,117 @@
+"""Engines that do a little more work: exact counters find it without a single timing, and accuse no equal engine."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from perfcli.errors import Verdict
+from perfcli.figures.counts import CALLS, PAGES, STATEMENTS, STEPS, count_of
+from perfcli.plan import plan_run
+from perfcli.pool.identity import EngineSource
+from perfcli.results import RunResult
+from perfcli.run import run_scenario
+from perfcli.run.supervision import Counting
+from perfcli.scenario.models import Scenario
+from tests.perfcli.faulty.checkout import make_checkout
+
+pytestmark = pytest.mark.end_to_end
+
+MARGIN = 0.02
+OF_ONE = (CALLS, STEPS, STATEMENTS, PAGES)
+SCENARIO = Scenario.model_validate(
+    {
+        "name": "planted",
+        "setup": {"pets": 20},
+        "engine": {"ai": {"latency": "0ms"}},
+        "load": {"executor": "constant-vus", "vus": 2, "duration": "1h"},
+        "flow": ["interact", {"save_pet": {"history": True}}, "evict", "load_pet"],
+        "thresholds": [f"load_pet.{STATEMENTS} < 100", "load_pet.latency.p95 < 1ns"],
+    }
+)
+
+
+class Plant(NamedTuple):
+    """An edit of the engine, and the counters of `load_pet` that grow by it."""
+
+    file: str
+    old: str
+    new: str
+    grows: frozenset[str]
+
+
+READ = "    return [_read(row, file) for row in connection.execute(sql, (key,)).fetchall()]\n"
+PLANTS = {
+    "a statement more": Plant(
+        "storage/pets.py",
+        READ,
+        f'    connection.execute("SELECT 1").fetchone()\n{READ}',
+        frozenset({CALLS, STATEMENTS, STEPS}),
+    ),
+    "a full scan": Plant(
+        "storage/pets.py",
+        "{_WITH_HISTORY} WHERE user_id = ?",
+        "{_WITH_HISTORY} WHERE user_id || '' = ?",
+        frozenset({STEPS}),
+    ),
+    "a hundred calls more": Plant(
+        "storage/pets.py", READ, f"    for _ in range(100):\n        len(file)\n{READ}", frozenset({CALLS})
+    ),
+    "an index dropped": Plant(
+        "storage/schema.py",
+        '    "CREATE INDEX IF NOT EXISTS interactions_of_pet ON interactions(digipal_id)",\n',
+        "",
+        frozenset({STEPS}),
+    ),
+}
+
+
+def planted(directory: Path, plant: Plant | None) -> EngineSource:
+    """Our engine, with an edit if one is given."""
+    if plant:
+        path = make_checkout(directory) / "digipal" / plant.file
+        text = path.read_text(encoding="utf-8")
+        assert text.count(plant.old) == 1
+        path.write_text(text.replace(plant.old, plant.new), encoding="utf-8")
+    return EngineSource(directory if plant else Path(__file__).parents[2], "planted")
+
+
+def count(engine: EngineSource) -> RunResult:
+    return run_scenario(plan_run(SCENARIO, 1), engine=engine, counting=Counting.ONLY)
+
+
+def costs(result: RunResult) -> dict[tuple[str, str], float | None]:
+    """Every count of an operation, by operation and metric."""
+    counters = result.exact
+    assert counters
+    return {(label, metric): count_of(counters, metric, label) for label in counters.operations for metric in OF_ONE}
+
+
+@pytest.fixture(scope="module")
+def sound(tmp_path_factory: pytest.TempPathFactory) -> RunResult:
+    return count(planted(tmp_path_factory.mktemp("sound"), None))
+
+
+@pytest.mark.parametrize("which", PLANTS)
+def test_what_is_planted_shows_in_its_counters_alone(which: str, sound: RunResult, tmp_path: Path) -> None:
+    grows = PLANTS[which].grows
+    before, after = costs(sound), costs(count(planted(tmp_path, PLANTS[which])))
+    ratios = {metric: (after["load_pet", metric] or 0) / (before["load_pet", metric] or 1) for metric in grows}
+    assert min(ratios.values()) > 1 + MARGIN, ratios
+    assert {metric for metric in OF_ONE if after["load_pet", metric] != before["load_pet", metric]} == grows
+
+
+def test_an_equal_engine_gives_equal_counts(sound: RunResult, tmp_path: Path) -> None:
+    again = count(EngineSource(make_checkout(tmp_path), "a copy"))
+    assert costs(again) == costs(sound)
+    assert None not in costs(again).values()
+    assert again.exact
+    assert again.exact.not_exact == again.exact.not_counted == {}
+
+
+def test_times_are_not_judged_and_counts_are(sound: RunResult) -> None:
+    assert sound.verdict is Verdict.PASS
+    assert [each.outcome for each in sound.thresholds] == ["pass", "not judged"]
+    assert (sound.duration_ns, sound.total.attempts) == (None, 0)
