@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from rich.text import Text
+
 from perfcli.commands.context import Context
 from perfcli.commands.options import RunOptions
 from perfcli.errors import Verdict
@@ -169,7 +171,10 @@ class _Suite:
                 self.context.console.print()
             self.context.console.print(to_console(summary_document(self.results)))
         if done < planned:
-            self.context.console.print(f"not run: {planned - done} of {planned} scenarios", style="yellow")
+            noun = "variations" if self.options.sweeps else "scenarios"
+            missing = ": " + "; ".join(plan.title for plan in self.plans[done:]) if self.options.sweeps else ""
+            not_run = f"not run: {planned - done} of {planned} {noun}{missing}"
+            self.context.console.print(Text(not_run, "yellow"))
 
 
 def run_with_retries(

@@ -17,7 +17,9 @@ from rich.text import Text
 from perfcli.report.blocks import NAME, Block, Chart, Code, Column, Document, Facts, Line, Notes, Plot, Section, Table
 from perfcli.report.blocks import Verdict as Answer
 from perfcli.report.reported import Reported, document_of
+from perfcli.report.variations import sweep_sections
 from perfcli.report.wording import one_line, without_surrogates
+from perfcli.results import RunResult
 
 _PLAIN_CODE: Final = re.compile(r"[^`|\\]+")
 _OBEYED: Final = re.compile(r"[<>&*_`~|\[\]\\]")
@@ -28,10 +30,14 @@ Row = Sequence[str]
 
 
 def render_markdown(results: Sequence[Reported]) -> str:
-    """Each result under a heading with its verdict, those that passed last; of several, one line for each before."""
-    documents = sorted(map(document_of, results), key=lambda document: _answer(document).passed)
-    overview = [Section("overview", [_overview(list(map(_answer, documents)))])] if len(documents) > 1 else []
-    parts = [to_markdown(document) for document in (overview, *map(_folded, documents)) if document]
+    """Each result under a heading with its verdict, those that passed last; above several, a table with a line each."""
+    sweeps = sweep_sections([each for each in results if isinstance(each, RunResult)])
+    swept = [isinstance(each, RunResult) and bool(each.variation) for each in results]
+    in_order = sorted(zip(map(document_of, results), swept, strict=True), key=lambda each: _answer(each[0]).passed)
+    documents = [document for document, _ in in_order]
+    single = [_answer(document) for document, is_swept in in_order if not is_swept]
+    overview = [Section("overview", [_overview(single)])] if single and len(documents) > 1 else []
+    parts = [to_markdown(document) for document in (overview, sweeps, *map(_folded, documents)) if document]
     return "\n\n".join(parts) + "\n"
 
 

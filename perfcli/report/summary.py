@@ -11,39 +11,42 @@ from rich.text import Text
 from perfcli import units
 from perfcli.errors import ExitCode, Verdict
 from perfcli.report.blocks import BAD, DOUBTFUL, QUIET, Column, Line, Section, Table
-from perfcli.report.compared import comparison_word
 from perfcli.report.console import to_console
 from perfcli.report.layout import INDENT, Hanging
 from perfcli.report.operations import THIN, if_any, latency
-from perfcli.report.run import outcome, run_document, verdict_line
-from perfcli.report.thresholds import limit_used, nearest_limit, subject
-from perfcli.report.wording import counted, figure, name, share, verdict_word
+from perfcli.report.run import run_document, verdict_line
+from perfcli.report.variations import STATISTICS, sweep_sections, why
+from perfcli.report.wording import counted, figure, name, verdict_word
 from perfcli.results import RunResult
 
 if TYPE_CHECKING:
     from perfcli.ab.result import AbResult
 
 _FAILED_FIRST: Final = (Verdict.FAIL, Verdict.ERROR, Verdict.INVALID, Verdict.INTERRUPTED, Verdict.PASS)
-_STATISTICS: Final = ("p50", "p95", "p99")
 _SUMMARY_COLUMNS: Final = (
     Column("", "word"),
     Column("scenario", "prose", least=22),
-    *map(Column, ("duration", "ok", "failed", "rate", *_STATISTICS)),
+    *map(Column, ("duration", "ok", "failed", "rate", *STATISTICS)),
     Column("nearest limit, or reason", "prose", least=32),
 )
 _SUMMARY_FIRST_TO_GO: Final = ("ok", "p50", "rate", "duration", "p99", "p95", "failed")
 
 
 def summary_document(results: Sequence[RunResult]) -> list[Section]:
-    """One line for each scenario: failures first, then the slowest by p95.
+    """One line for each scenario: failures first, then the slowest by p95; the variations of a sweep in their order.
 
     The last column names the limit that is nearest. Upper limits only (times, memory, degradation): a success rate of
     100 % against 95 % looks close to its limit, and is perfect.
     """
+    single = [result for result in results if not result.variation]
+    scenarios = [_scenarios(single)] if single else []
+    return [*scenarios, *sweep_sections(results), Section("tally", [Line(_tally(results), Text())])]
+
+
+def _scenarios(results: Sequence[RunResult]) -> Section:
     rows = list(map(_summary_row, sorted(results, key=_concern)))
     table = Table(_SUMMARY_COLUMNS, rows, "scenarios", first_to_go=_SUMMARY_FIRST_TO_GO, legend=[THIN])
-    order = Line(Text("failures first, then the slowest by p95", QUIET))
-    return [Section("scenarios", [table, order]), Section("tally", [Line(_tally(results), Text())])]
+    return Section("scenarios", [table, Line(Text("failures first, then the slowest by p95", QUIET))])
 
 
 def render_run(result: RunResult, *, short: bool = False, verbose: bool = False, plot: bool = False) -> RenderableType:
@@ -91,26 +94,14 @@ def _summary_row(result: RunResult) -> list[Text]:
         figure(total.ok, units.format_count),
         if_any(total.failed, BAD),
         figure(total.throughput_per_s if result.duration_ns else None, units.format_rate),
-        *(latency(statistic, total.latency, total.ok) for statistic in _STATISTICS),
-        _why(result),
+        *(latency(statistic, total.latency, total.ok) for statistic in STATISTICS),
+        why(result),
     ]
-
-
-def _why(result: RunResult) -> Text:
-    if result.verdict is not Verdict.PASS:
-        first, *more = result.reasons or [outcome(result)]
-        # what is said after a semicolon stands in the report of the run
-        return name(first.partition("; ")[0] + (f" (and {len(more)} more)" if more else ""))
-    if result.baseline is not None and result.exit_code != result.own_exit_code:
-        return comparison_word(result.baseline)
-    nearest = nearest_limit(result)
-    used = None if nearest is None else limit_used(nearest)
-    if nearest is None or used is None:
-        return Text(outcome(result), QUIET)
-    return Text.assemble(f"{share(used)} of ", subject(nearest))
 
 
 def _tally(results: Sequence[RunResult]) -> Text:
     counts = [(verdict, sum(result.verdict is verdict for result in results)) for verdict in Verdict]
     said = [Text.assemble(units.format_count(count), " ", verdict_word(verdict)) for verdict, count in counts if count]
-    return Text.assemble(counted(len(results), "scenario"), ": ", Text(", ").join(said))
+    swept = sum(bool(result.variation) for result in results)
+    noun = "variation" if swept == len(results) else "run" if swept else "scenario"
+    return Text.assemble(counted(len(results), noun), ": ", Text(", ").join(said))

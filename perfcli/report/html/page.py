@@ -25,9 +25,11 @@ from perfcli.report.html.latency import latency_charts, percentile_chart
 from perfcli.report.html.markup import Markup, element, overview_html, packed, to_html
 from perfcli.report.html.over_time import load_charts
 from perfcli.report.html.process import process_charts
+from perfcli.report.html.variation_charts import sweep_charts
 from perfcli.report.operations import slowest_first
 from perfcli.report.reported import Reported
 from perfcli.report.run import outcome, run_document, verdict_block
+from perfcli.report.variations import sweeps_of, variations_table
 from perfcli.report.wording import figure, name, percent, signed
 from perfcli.results import RunResult
 
@@ -122,9 +124,11 @@ def article_of(result: Reported) -> Iterator[Section]:
 
 
 def overview(anchored: Mapping[str, Reported]) -> Iterator[Section]:
-    """A line for each result with a link, and the percentiles of the operations that several runs share."""
+    """A line for each result with a link, each sweep, and the percentiles of the operations that several runs share."""
     rows = [_row(f"{number}. ", anchor, each) for number, (anchor, each) in enumerate(anchored.items(), start=1)]
     yield Section("overview", [Table(_OVERVIEW, rows, "overview")])
+    for sweep in sweeps_of([each for each in anchored.values() if isinstance(each, RunResult)]):
+        yield Section(sweep.title, [variations_table(sweep), *_blocks(sweep_charts(sweep))])
     yield Section("the same operations side by side", _blocks(_overlays(anchored.values())))
 
 

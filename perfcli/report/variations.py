@@ -1,0 +1,113 @@
+"""The variations of a sweep as a table: a line each, in the order they ran, with the values that they were run with."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final, NamedTuple
+
+from rich.text import Text
+
+from perfcli import units
+from perfcli.errors import Verdict
+from perfcli.figures import METRICS
+from perfcli.report.blocks import BAD, QUIET, Column, Line, Section, Table
+from perfcli.report.compared import comparison_word
+from perfcli.report.operations import THIN, if_any, latency
+from perfcli.report.run import outcome
+from perfcli.report.thresholds import limit_used, nearest_limit, subject
+from perfcli.report.wording import figure, name, share, signed, verdict_word
+from perfcli.results import RunResult, value_text
+
+STATISTICS: Final = ("p50", "p95", "p99")
+_MEMORY: Final = ("peak RSS", "RSS growth")
+_WHY: Final = "nearest limit, or reason"
+_FIRST_TO_GO: Final = ("RSS growth", "failed", _WHY, "p50", "rate")
+
+
+class SweptRuns(NamedTuple):
+    """Runs of one scenario that vary the same keys."""
+
+    scenario: str
+    keys: tuple[str, ...]
+    runs: Sequence[RunResult]
+
+    @property
+    def title(self) -> str:
+        """ "pet_creation by setup.pets and load.vus"."""
+        return f"{self.scenario} by {' and '.join(self.keys)}"
+
+
+def sweeps_of(results: Sequence[RunResult]) -> list[SweptRuns]:
+    """The results that have a variation, by scenario and keys; both in the order they ran."""
+    groups: dict[tuple[str, frozenset[str]], list[RunResult]] = {}
+    for result in results:
+        if result.variation:
+            groups.setdefault((result.name, frozenset(result.variation)), []).append(result)
+    return [SweptRuns(runs[0].name, tuple(runs[0].variation), runs) for runs in groups.values()]
+
+
+def sweep_sections(results: Sequence[RunResult]) -> list[Section]:
+    """A section for each sweep under its name; none for results without a variation."""
+    return [
+        Section(sweep.title, [Line(Text(sweep.title, "bold"), Text()), variations_table(sweep)])
+        for sweep in sweeps_of(results)
+    ]
+
+
+def variations_table(sweep: SweptRuns) -> Table:
+    """A line for each variation."""
+    columns = (
+        Column("", "word"),
+        *(Column(_short(key, sweep), "figure" if is_numeric(sweep, key) else "word") for key in sweep.keys),
+        *map(Column, (*STATISTICS, "rate", "failed", *_MEMORY)),
+        Column(_WHY, "prose", least=24),
+    )
+    rows = [_row(sweep, run) for run in sweep.runs]
+    return Table(columns, rows, sweep.title, first_to_go=_FIRST_TO_GO, legend=[THIN])
+
+
+def _short(key: str, sweep: SweptRuns) -> str:
+    """The last part of a key, or as many parts as tell it from the other keys, from metrics and from an index."""
+    parts = key.split(".")
+    for count in range(1, len(parts)):
+        short = ".".join(parts[-count:])
+        others = (each for each in sweep.keys if each != key)
+        is_clear = not parts[-count].isdecimal() and short not in METRICS
+        if is_clear and not any(f".{other}".endswith(f".{short}") for other in others):
+            return short
+    return key
+
+
+def is_numeric(sweep: SweptRuns, key: str) -> bool:
+    """Whether all values of a key are numbers."""
+    values = [run.variation[key] for run in sweep.runs]
+    return all(isinstance(value, (int, float)) and not isinstance(value, bool) for value in values)
+
+
+def why(result: RunResult) -> Text:
+    """The first reason of a run that does not pass, or is slower than its baseline; else the limit that is nearest."""
+    if result.verdict is not Verdict.PASS:
+        first, *more = result.reasons or [outcome(result)]
+        # what is said after a semicolon stands in the report of the run
+        return name(first.partition("; ")[0] + (f" (and {len(more)} more)" if more else ""))
+    if result.baseline is not None and result.exit_code != result.own_exit_code:
+        return comparison_word(result.baseline)
+    nearest = nearest_limit(result)
+    used = None if nearest is None else limit_used(nearest)
+    if nearest is None or used is None:
+        return Text(outcome(result), QUIET)
+    return Text.assemble(f"{share(used)} of ", subject(nearest))
+
+
+def _row(sweep: SweptRuns, run: RunResult) -> list[Text]:
+    total = run.total
+    return [
+        verdict_word(run.verdict),
+        *(name(value_text(run.variation[key])) for key in sweep.keys),
+        *(latency(statistic, total.latency, total.ok) for statistic in STATISTICS),
+        figure(total.throughput_per_s if run.duration_ns else None, units.format_rate),
+        if_any(total.failed, BAD),
+        figure(run.memory.peak, units.format_size),
+        figure(run.memory.growth, signed(units.format_size)),
+        why(run),
+    ]
