@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from perfcli.commands.options import AT_LEAST_ONE, Reports, json_option, store_option
 from perfcli.commands.parameters import FILE, argument, group, option, options
@@ -27,6 +28,12 @@ class ReportOptions:
     reports: Reports = group(Reports)
 
 
+def variation_option() -> Any:
+    """Which runs of sweeps."""
+    help_text = "Only runs with this value of a swept key; none: without a sweep."
+    return option("--variation", default=(), multiple=True, metavar="KEY=VALUE", help=help_text)
+
+
 @options
 class HistoryOptions:
     """Show the runs that were kept, of one scenario or of all, the newest last.
@@ -39,6 +46,7 @@ class HistoryOptions:
     """
 
     scenario: str = argument("[NAME|FILE]", default="")
+    variations: tuple[str, ...] = variation_option()
     last: int | None = option("--last", type=AT_LEAST_ONE, metavar="N", help="Only the newest N runs.")
     store: Path = store_option()
     json_file: Path | None = json_option("Write it as JSON.")
@@ -49,13 +57,15 @@ class TrendOptions:
     """Show how a scenario's metrics went from run to run, and where they changed.
 
     By default the median latency (p50) of each operation. Times are corrected for the machine's pace, and only runs on
-    the same machine and of the same work as the newest are taken. It informs, and never fails for what it finds.
+    the same machine, of the same work and variation as the newest are taken. It informs, and never fails for what it
+    finds.
 
     \b
     Examples:
       digipal-perf trend database_load
       digipal-perf trend database_load --metric load_pet.latency.p95
       digipal-perf trend long_session --metric memory.growth --json trend.json
+      digipal-perf trend database_load --variation setup.pets=100
     """
 
     scenario: str = argument("NAME|FILE")
@@ -63,6 +73,7 @@ class TrendOptions:
         "--metric", default="", metavar="M", help="As in a threshold: load_pet.latency.p95, memory.growth, …"
     )
     phase: str = option("--phase", default="", metavar="NAME", help="Only in this phase; needs --metric.")
+    variations: tuple[str, ...] = variation_option()
     store: Path = store_option()
     json_file: Path | None = json_option("Write it as JSON.")
 

@@ -30,7 +30,7 @@ from perfcli.history.baseline import (
     save_baseline,
 )
 from perfcli.history.kept_runs import history as history_of
-from perfcli.history.kept_runs import needs_histogram
+from perfcli.history.kept_runs import needs_histogram, of_variation
 from perfcli.history.store import Store, read_runs
 from perfcli.history.trend import trend as trend_of
 from perfcli.report.console import to_console
@@ -106,7 +106,7 @@ def _runs_of(options: HistoryOptions | TrendOptions, context: Context, *, in_sho
     runs = _read(store, name, in_short=in_short)
     if options.scenario and not runs:
         raise _none_kept(options.scenario, store)
-    return runs
+    return of_variation(runs, options.variations) if options.variations else runs
 
 
 def _none_kept(scenario: str, store: Store) -> UsageError:

@@ -21,6 +21,7 @@ from perfcli.results import BaselineComparison, RunResult, save_results
 BASELINES_SCHEMA_VERSION: Final = 1
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _SUFFIX: Final = ".json"
+_MOST_NAMED: Final = 5
 _HOW_TO_SAVE: Final = "digipal-perf run SCENARIO --save, then digipal-perf baseline save NAME"
 
 
@@ -36,7 +37,10 @@ class Baseline:
         for run in self.runs:
             if run.series == result.series:
                 return compare(run, result, name=self.name, strict=strict)
-        held = ", ".join(run.title for run in self.runs)
+        of_scenario = [run for run in self.runs if run.name == result.name]
+        titles = [run.title for run in of_scenario or self.runs]
+        more = [f"{len(titles) - _MOST_NAMED} more"] if len(titles) > _MOST_NAMED else []
+        held = ", ".join([*titles[:_MOST_NAMED], *more])
         reason = f"the baseline has no run of {result.title}, only of {held}"
         return BaselineComparison(name=self.name, change="incomparable", reasons=[reason], strict=strict)
 

@@ -14,7 +14,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from perfcli.errors import UsageError, Verdict
 from perfcli.figures import METRICS, STATISTICS, Metric, View, counters_of, percentile_of
-from perfcli.results import RunResult, Variation
+from perfcli.results import RunResult, Variation, variation_text
+from perfcli.scenario.sweeps import split_values
 from perfcli.thresholds import ThresholdError, did_you_mean, parse_subject
 from perfcli.units import format_number
 
@@ -247,6 +248,38 @@ class Series(NamedTuple):
 
     left_out: dict[str, int]
     """How many others there are, by why they cannot."""
+
+
+NO_VARIATION: Final = "none"
+"""What names the runs that are part of no sweep."""
+
+
+def of_variation(runs: Sequence[RunResult], texts: Sequence[str]) -> list[RunResult]:
+    """The runs with these values of swept keys, whatever their other keys; of "none", those of no sweep.
+
+    Args:
+        texts: each as reports show it, `setup.pets=10` or several, divided by commas.
+
+    Raises:
+        UsageError: one is no `key=value`, or no run has them all.
+    """
+    wanted = [part for text in texts for part in split_values(text)]
+    if wanted == [NO_VARIATION]:
+        found = [run for run in runs if not run.variation]
+    else:
+        if odd := next((part for part in wanted if "=" not in part), None):
+            hint = f"e.g. --variation setup.pets=10; {NO_VARIATION} for runs without --sweep"
+            raise UsageError(f"--variation {odd}: expected key=value", hint=hint)
+        found = [run for run in runs if set(wanted) <= run.series[1]]
+    if not found:
+        has_none = f"has the variation {', '.join(wanted)}" if wanted != [NO_VARIATION] else "is without a variation"
+        raise UsageError(f"no saved run {has_none}", hint=f"saved variations: {'; '.join(variations_of(runs))}")
+    return found
+
+
+def variations_of(runs: Sequence[RunResult]) -> list[str]:
+    """Each variation once, by its oldest run; "none" for runs of no sweep."""
+    return list({run.series: variation_text(run.variation) or NO_VARIATION for run in runs}.values())
 
 
 def comparable(runs: Sequence[RunResult]) -> Series:

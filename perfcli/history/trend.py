@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from math import isfinite
 from statistics import median
 from typing import Final, Literal
@@ -18,9 +18,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from perfcli.errors import UsageError
 from perfcli.figures import METRICS, Better
-from perfcli.history.kept_runs import Subject, comparable, observed, subject_of
+from perfcli.history.kept_runs import Subject, comparable, observed, subject_of, variations_of
 from perfcli.inference.change_point import Change, changes
-from perfcli.results import RunResult
+from perfcli.results import RunResult, Variation, value_text
 from perfcli.scenario.models import Scenario
 from perfcli.units import Unit
 
@@ -89,6 +89,10 @@ class Trend(_Record):
     kind: Literal["trend"] = Field(default="trend", description="tells the file from that of a run")
     schema_version: Literal[1] = Field(default=TREND_SCHEMA_VERSION, description="rises as that of a run does")
     scenario: str = Field(description="the scenario's name")
+    variation: Variation = Field(default={}, description="each key that `--sweep` varies, with its value in these runs")
+    other_variations: list[str] = Field(
+        default=[], description="variations of other saved runs, as `--variation` takes them; `none`: of no sweep"
+    )
     runs: int = Field(description="kept runs of this scenario")
     left_out: dict[str, int] = Field(description="runs that cannot be compared with the newest, by why")
     pace_ns: float | None = Field(description="what the reference kernel takes at the pace of the median run")
@@ -119,11 +123,26 @@ def trend(runs: Sequence[RunResult], metric: str = "", *, phase: str = "", refer
     waiting = _waiting(newest)
     paces = [run.reference_ns for run in series.runs if run.reference_ns]
     pace_ns = median(paces) if paces else None
+    work = [reference or scenario, *_set_options(newest.variation)]
     metrics = [
-        _of_metric(subject, series.runs, pace_ns if _is_of_work(subject, waiting) else None, reference or scenario)
+        _of_metric(subject, series.runs, pace_ns if _is_of_work(subject, waiting) else None, work)
         for subject in subjects
     ]
-    return Trend(scenario=scenario, runs=len(runs), left_out=series.left_out, pace_ns=pace_ns, metrics=metrics)
+    return Trend(
+        scenario=scenario,
+        variation=newest.variation,
+        other_variations=variations_of([run for run in runs if run.series != newest.series]),
+        runs=len(runs),
+        left_out=series.left_out,
+        pace_ns=pace_ns,
+        metrics=metrics,
+    )
+
+
+def _set_options(variation: Variation) -> Iterator[str]:
+    """What makes a command that does not sweep do the same work."""
+    for key, value in variation.items():
+        yield from ("--set", f"{key}={value_text(value)}")
 
 
 def _p50s(run: RunResult) -> list[Subject]:
@@ -151,7 +170,7 @@ def _is_of_work(subject: Subject, waiting: frozenset[str]) -> bool:
     return subject.metric.unit is Unit.DURATION and subject.metric.per_operation and not waits
 
 
-def _of_metric(subject: Subject, runs: Sequence[RunResult], pace_ns: float | None, reference: str) -> MetricTrend:
+def _of_metric(subject: Subject, runs: Sequence[RunResult], pace_ns: float | None, work: Sequence[str]) -> MetricTrend:
     found = [_point(at, run, subject, pace_ns) for at, run in enumerate(runs)]
     points = [point for point in found if point is not None]
     return MetricTrend(
@@ -162,7 +181,7 @@ def _of_metric(subject: Subject, runs: Sequence[RunResult], pace_ns: float | Non
         points=points,
         missing=len(found) - len(points),
         changes=[
-            _change_point(change, points, reference, subject.metric.better)
+            _change_point(change, points, work, subject.metric.better)
             for change in changes([point.value for point in points])
         ],
     )
@@ -185,7 +204,7 @@ def _point(at: int, run: RunResult, subject: Subject, pace_ns: float | None) -> 
     )
 
 
-def _change_point(change: Change, points: Sequence[TrendPoint], reference: str, better: Better) -> ChangePoint:
+def _change_point(change: Change, points: Sequence[TrendPoint], work: Sequence[str], better: Better) -> ChangePoint:
     index = change.end - 1 if change.gradual else change.index
     old, new = points[change.begin if change.gradual else index - 1], points[index]
     return ChangePoint(
@@ -201,15 +220,15 @@ def _change_point(change: Change, points: Sequence[TrendPoint], reference: str, 
         shift=change.shift if isfinite(change.shift) else None,
         gradual=change.gradual,
         is_worse=better is (Better.MORE if change.after < change.before else Better.LESS),
-        confirm=_confirm(reference, old, new),
+        confirm=_confirm(work, old, new),
     )
 
 
-def _confirm(reference: str, base: TrendPoint, candidate: TrendPoint) -> str:
+def _confirm(work: Sequence[str], base: TrendPoint, candidate: TrendPoint) -> str:
     """The command that would show the change again; "" if a commit is not known, or both have the same sources."""
     hashes = [_HASH.fullmatch(point.commit) for point in (base, candidate)]
     old, new = (found[0][:_HASH_DIGITS] if found else "" for found in hashes)
     same_sources = base.engine_version == candidate.engine_version != ""
     if not old or not new or old == new or same_sources:
         return ""
-    return shlex.join(["digipal-perf", "ab", reference, "--base", old, "--candidate", new])
+    return shlex.join(["digipal-perf", "ab", *work, "--base", old, "--candidate", new])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -27,7 +28,7 @@ from perfcli.report.wording import (
     verdict_word,
     version_cell,
 )
-from perfcli.results import RunResult, variation_text
+from perfcli.results import RunResult, titled
 
 if TYPE_CHECKING:
     from perfcli.history.kept_runs import History, KeptRun
@@ -36,13 +37,15 @@ _HOW_TO_SAVE: Final = "digipal-perf run SCENARIO --save"
 _COLUMNS: Final = (
     Column("began (UTC)", "word"),
     Column("scenario", "prose", least=14),
-    Column("variation", "prose", least=14),
     VERSION,
     Column("commit", "word"),
     Column("verdict", "word"),
     *map(Column, ("iterations", "p50", "p99", "memory growth")),
 )
-_FIRST_TO_GO: Final = ("memory growth", "iterations", "p99")
+_WIDE: Final = replace(_COLUMNS[1], least=34)
+"""The scenario with its variation."""
+
+_FIRST_TO_GO: Final = ("memory growth", "iterations", "p99", VERSION.title)
 _GROWTH: Final = signed(units.format_size)
 
 _LIST_COLUMNS: Final = (
@@ -72,7 +75,9 @@ def history_document(history: History, where: str) -> list[Section]:
     if not history.runs:
         missing = Line(Text.assemble("No runs are saved in ", name(where), " yet. To save some:"))
         return [Section("runs", [missing, Code(_HOW_TO_SAVE)])]
-    table = Table(_COLUMNS, list(map(_row, history.runs)), "runs", first_to_go=_FIRST_TO_GO)
+    swept = any(run.variation for run in history.runs)
+    columns = [_WIDE if swept and column is _COLUMNS[1] else column for column in _COLUMNS]
+    table = Table(columns, list(map(_row, history.runs)), "runs", first_to_go=_FIRST_TO_GO)
     older = f"{counted(history.older, 'older run')} not shown" if history.older else ""
     return [Section("runs", [table, *([Line(Text(older, QUIET))] if older else [])])]
 
@@ -165,8 +170,7 @@ def began(started_at: str) -> str:
 def _row(run: KeptRun) -> list[Text]:
     return [
         Text(began(run.started_at)),
-        name(run.scenario, "bold"),
-        name(variation_text(run.variation)),
+        name(titled(run.scenario, run.variation), "bold"),
         version_cell(run.engine_version),
         commit_cell(run.commit, modified=run.engine_modified),
         verdict_word(run.verdict),

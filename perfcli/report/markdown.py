@@ -97,7 +97,7 @@ def _block(block: Block) -> Iterator[str]:
         case Notes(items):
             yield "\n".join(f"- {_text(item)}" for item in items if item.plain.strip())
         case Line(text, lead):
-            yield _text(text if lead is None else Text.assemble(lead, " ", text))
+            yield _text(Text.assemble(lead, " ", text) if lead else text)
         case Answer(word, named, text, reasons):
             yield f"### {word.plain}: {code(named.plain)}"
             yield _text(text)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator
 
 from rich.text import Text
@@ -36,7 +37,7 @@ from perfcli.report.wording import (
     operation_files,
     verdict_word,
 )
-from perfcli.results import RunResult, ThresholdResult
+from perfcli.results import RunResult, ThresholdResult, value_text
 from perfcli.scenario.target import DEFAULT_TARGET
 
 Fact = tuple[str, Text]
@@ -184,7 +185,8 @@ def _what_ran(result: RunResult) -> Iterator[Fact]:
         yield "engine", name(engine)
     if experiment := _experiment(result):
         yield "pool", experiment
-    yield "seed", Text.assemble(str(result.seed), (f"  (repeat with --seed {result.seed})", QUIET))
+    swept = "".join(f" --sweep {shlex.quote(f'{key}={value_text(value)}')}" for key, value in result.variation.items())
+    yield "seed", Text.assemble(str(result.seed), (f"  (repeat with --seed {result.seed}{swept})", QUIET))
     if tried := earlier_tries(result):
         yield "try", name(tried)
     if len(result.phases) == 1:

@@ -28,8 +28,10 @@ from perfcli.report.wording import (
     signed,
     version_cell,
 )
+from perfcli.results import titled
 
 _MOST_ROWS: Final = 20
+_MOST_VARIATIONS: Final = 10
 _LEAST_RUNS: Final = 2 * LEAST_SEGMENT
 _SHIFT: Final = signed(share)
 
@@ -44,11 +46,16 @@ def trend_document(trend: Trend) -> list[Section]:
 
 
 def _headline(trend: Trend) -> Iterator[Block]:
-    left_out = sum(trend.left_out.values())
-    yield Line(Text.assemble(counted(trend.runs - left_out, "run"), "; ", _answer(trend)), name(trend.scenario, "bold"))
+    left_out, title = sum(trend.left_out.values()), titled(trend.scenario, trend.variation)
+    yield Line(Text.assemble(counted(trend.runs - left_out, "run"), "; ", _answer(trend)), name(title, "bold"))
     if left_out:
         why = ", ".join(f"{reason} ({count})" for reason, count in trend.left_out.items())
         yield Line(name(f"{left_out} of {counted(trend.runs, 'saved run')} left out: {why}"))
+    if trend.other_variations:
+        shown = trend.other_variations[:_MOST_VARIATIONS]
+        more = len(trend.other_variations) - len(shown)
+        others = "; ".join([*shown, *([f"{more} more"] if more else [])])
+        yield Line(Text.assemble("other variations, for --variation: ", name(others)))
     if trend.pace_ns and any(metric.at_one_pace for metric in trend.metrics):
         yield Line(Text(f"times are normalised by the reference kernel: {_ns(trend.pace_ns)}", QUIET))
 

@@ -33,8 +33,8 @@ class SweptRuns(NamedTuple):
 
     @property
     def title(self) -> str:
-        """ "pet_creation by setup.pets and load.vus"."""
-        return f"{self.scenario} by {' and '.join(self.keys)}"
+        """ "sweep of pet_creation by setup.pets and load.vus"."""
+        return f"sweep of {self.scenario} by {' and '.join(self.keys)}"
 
 
 def sweeps_of(results: Sequence[RunResult]) -> list[SweptRuns]:
