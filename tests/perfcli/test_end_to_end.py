@@ -291,6 +291,29 @@ def test_a_killed_engine_is_an_error_with_what_is_known(command: Command) -> Non
     command.assert_nothing_is_left()
 
 
+def test_a_sweep_runs_every_combination_and_one_that_fails_decides(command: Command) -> None:
+    threshold = "thresholds.0=iteration_rate > ${floor}/s"
+    code, output, _ = command.run(
+        *("run", command.write(SHORT + "vars: {floor: 1}\n"), "-q", "--set", threshold, "--json", "r.json"),
+        *("--sweep", "vars.floor=1,1000000", "--sweep", "load.vus=1,2", "--keep-db", "databases"),
+    )
+    assert code == 3
+    variations = [(floor, vus) for floor in (1, 1_000_000) for vus in (1, 2)]
+    verdicts = ["pass", "pass", "FAIL", "FAIL"]
+    assert [line.split("  ")[:2] for line in output.splitlines()] == [
+        [verdict, f"short [vars.floor={floor}, load.vus={vus}]"]
+        for verdict, (floor, vus) in zip(verdicts, variations, strict=True)
+    ]
+    results = json.loads((command.home / "r.json").read_text())
+    assert [tuple(result["variation"].values()) for result in results] == variations
+    assert [(result["total"]["ok"], result["phases"][0]["vus"]) for result in results] == [(80, 1), (80, 2)] * 2
+    assert len({result["seed"] for result in results}) == 1
+    assert sorted(path.name for path in (command.home / "databases").glob("*.db")) == sorted(
+        f"short_vars.floor={floor}_load.vus={vus}.db" for floor, vus in variations
+    )
+    command.assert_nothing_is_left()
+
+
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)])
 def test_a_signal_gives_a_partial_report(command: Command, number: signal.Signals, code: int) -> None:
     # under nohup, SIGHUP would be ignored by what these tests start
