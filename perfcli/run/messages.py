@@ -77,7 +77,7 @@ _FOLLOWS: Final[Mapping[str, frozenset[str]]] = {
         "Sliced": "Sliced, Checkpoint end",
         "LoadOver": "Checkpoint end",
         "Checkpoint end": "Stage counting, Checkpoint account, Stage clean-up",
-        "Stage counting": "Checkpoint account, Stage clean-up, Counted",
+        "Stage counting": "Checkpoint account, Stage clean-up, Stage counting, Counted",
         "Checkpoint account": "Stage asking for answers, Stage clean-up",
         "Stage asking for answers": "Answers, Stage clean-up",
         "Answers": "Answers, Stage clean-up",

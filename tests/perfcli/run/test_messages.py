@@ -9,9 +9,11 @@ import pytest
 
 from perfcli.plan import INCARNATION, ExecutionPlan
 from perfcli.recorder import Frame
+from perfcli.results import ExactCounters
 from perfcli.run.messages import MessageOrder
 from perfcli.wire import (
     Checkpoint,
+    Counted,
     Done,
     Failed,
     Garbled,
@@ -102,3 +104,16 @@ def test_one_that_replaces_another_joins_in_its_wave(make_plan: Callable[..., Ex
     follow(plan, *rejoins, LoadOver(5, None), incarnation=1)
     with pytest.raises(Garbled, match="'Checkpoint rejoin' after 'Checkpoint set up'"):
         follow(plan, *rejoins)
+
+
+def test_one_that_counts_measures_nothing_and_says_now_and_then_that_it_goes_on(
+    make_plan: Callable[..., ExecutionPlan],
+) -> None:
+    plan = make_plan(["load_pet"])
+    counts = Counted(ExactCounters(seed=0, tool_version="", system="", python="", sqlite="", sqlite_options=""))
+    counts_until = [Stage("open"), Opened(""), Stage("set-up"), Stage("counting"), Stage("counting")]
+    follow(plan, *counts_until, counts, Stage("close"), Done())
+    with pytest.raises(Garbled, match="'Counted' after 'Counted'"):
+        follow(plan, *counts_until, counts, counts)
+    with pytest.raises(Garbled, match="'Wave' after 'Stage counting'"):
+        follow(plan, *counts_until, Wave(0, 1))
