@@ -14,8 +14,12 @@ from perfcli.report.blocks import DOUBTFUL, QUIET, Block, Column, Facts, Notes, 
 from perfcli.report.wording import counted, name
 from perfcli.results import ExactCounters, RunResult
 
-_OF_AN_OPERATION: Final = tuple(metric for metric in COUNTERS if metric != KEPT)
-_ABOUT: Final = "≈"
+OF_AN_OPERATION: Final = tuple(metric for metric in COUNTERS if metric != KEPT)
+"""The counters that each operation has of its own."""
+
+_SIGN: Final = "≈"
+ABOUT: Final = (_SIGN, Text("differs from count to count: not compared"))
+"""The sign before a count that is not exact, with its meaning."""
 
 
 def exact_section(result: RunResult) -> Iterator[Section]:
@@ -24,13 +28,13 @@ def exact_section(result: RunResult) -> Iterator[Section]:
     if counters is None:
         return
     rows = [_row(counters, label) for label in counters.operations]
-    labels = [METRICS[metric].label for metric in _OF_AN_OPERATION]
+    labels = [METRICS[metric].label for metric in OF_AN_OPERATION]
     table = Table(
         (Column("operation", "word"), *map(Column, (*labels, "counted"))),
         rows,
         "exact counters, per operation",
         first_to_go=("counted",),
-        legend=[(_ABOUT, Text("differs from count to count: not compared"))],
+        legend=[ABOUT],
     )
     kept = counters.kept_bytes
     facts = [] if kept is None else [("kept", Text(f"{units.format_size(kept)} of memory per operation"))]
@@ -52,12 +56,13 @@ def counts_in_brief(counters: ExactCounters) -> Text:
 def _row(counters: ExactCounters, label: str) -> list[Text]:
     operation = counters.operations[label]
     counted_cell = Text(units.format_count(operation.done), QUIET)
-    return [name(label), *(_cell(counters, metric, label) for metric in _OF_AN_OPERATION), counted_cell]
+    return [name(label), *(count_cell(counters, metric, label) for metric in OF_AN_OPERATION), counted_cell]
 
 
-def _cell(counters: ExactCounters, metric: str, label: str) -> Text:
+def count_cell(counters: ExactCounters, metric: str, label: str) -> Text:
+    """A count, with a sign if it differs from count to count; empty if it was not counted."""
     value = count_of(counters, metric, label)
     if value is None:
         return Text()
     text = f"{value:,.1f}".removesuffix(".0")
-    return Text(text) if counters.is_exact(metric, label) else Text(f"{_ABOUT}{text}", DOUBTFUL)
+    return Text(text) if counters.is_exact(metric, label) else Text(f"{_SIGN}{text}", DOUBTFUL)

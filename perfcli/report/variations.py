@@ -12,6 +12,7 @@ from perfcli.errors import Verdict
 from perfcli.figures import METRICS
 from perfcli.report.blocks import BAD, QUIET, Column, Line, Section, Table
 from perfcli.report.compared import comparison_word
+from perfcli.report.exact_counters import ABOUT, OF_AN_OPERATION, count_cell
 from perfcli.report.operations import THIN, if_any, latency
 from perfcli.report.run import outcome
 from perfcli.report.thresholds import limit_used, nearest_limit, subject
@@ -47,23 +48,54 @@ def sweeps_of(results: Sequence[RunResult]) -> list[SweptRuns]:
 
 
 def sweep_sections(results: Sequence[RunResult]) -> list[Section]:
-    """A section for each sweep under its name; none for results without a variation."""
-    return [
-        Section(sweep.title, [Line(Text(sweep.title, "bold"), Text()), variations_table(sweep)])
-        for sweep in sweeps_of(results)
-    ]
+    """The tables of each sweep below its name; none for results without a variation."""
+    sections = []
+    for sweep in sweeps_of(results):
+        first, *others = variations_tables(sweep)
+        sections.append(Section(sweep.title, [Line(Text(sweep.title, "bold"), Text()), first]))
+        sections += [Section(table.label, [table]) for table in others]
+    return sections
 
 
-def variations_table(sweep: SweptRuns) -> Table:
+def variations_tables(sweep: SweptRuns) -> list[Table]:
+    """What was measured in each variation, and what was counted; the former is left out if every run only counted."""
+    only_counted = all(run.exact and run.duration_ns is None for run in sweep.runs)
+    measured = [] if only_counted else [_measured(sweep)]
+    return [*measured, *([_counts(sweep)] if any(run.exact for run in sweep.runs) else [])]
+
+
+def _measured(sweep: SweptRuns) -> Table:
     """A line for each variation."""
     columns = (
-        Column("", "word"),
-        *(Column(_short(key, sweep), "figure" if is_numeric(sweep, key) else "word") for key in sweep.keys),
+        *_which(sweep),
         *map(Column, (*STATISTICS, "rate", "failed", *_MEMORY)),
         Column(_WHY, "prose", least=24),
     )
     rows = [_row(sweep, run) for run in sweep.runs]
     return Table(columns, rows, sweep.title, first_to_go=_FIRST_TO_GO, legend=[THIN])
+
+
+def _counts(sweep: SweptRuns) -> Table:
+    """A line for each variation, operation by operation."""
+    labels = [METRICS[metric].label for metric in OF_AN_OPERATION]
+    operations = dict.fromkeys(label for run in sweep.runs if run.exact for label in run.exact.operations)
+    rows = [
+        [*_variation(sweep, run), name(label), *(count_cell(run.exact, metric, label) for metric in OF_AN_OPERATION)]
+        for label in operations
+        for run in sweep.runs
+        if run.exact and label in run.exact.operations
+    ]
+    columns = (*_which(sweep), Column("operation", "word"), *map(Column, labels))
+    return Table(columns, rows, f"exact counters per operation, {sweep.title}", legend=[ABOUT])
+
+
+def _which(sweep: SweptRuns) -> list[Column]:
+    keys = (Column(_short(key, sweep), "figure" if is_numeric(sweep, key) else "word") for key in sweep.keys)
+    return [Column("", "word"), *keys]
+
+
+def _variation(sweep: SweptRuns, run: RunResult) -> list[Text]:
+    return [verdict_word(run.verdict), *(name(value_text(run.variation[key])) for key in sweep.keys)]
 
 
 def _short(key: str, sweep: SweptRuns) -> str:
@@ -102,8 +134,7 @@ def why(result: RunResult) -> Text:
 def _row(sweep: SweptRuns, run: RunResult) -> list[Text]:
     total = run.total
     return [
-        verdict_word(run.verdict),
-        *(name(value_text(run.variation[key])) for key in sweep.keys),
+        *_variation(sweep, run),
         *(latency(statistic, total.latency, total.ok) for statistic in STATISTICS),
         figure(total.throughput_per_s if run.duration_ns else None, units.format_rate),
         if_any(total.failed, BAD),

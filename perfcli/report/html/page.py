@@ -29,7 +29,7 @@ from perfcli.report.html.variation_charts import sweep_charts
 from perfcli.report.operations import slowest_first
 from perfcli.report.reported import Reported
 from perfcli.report.run import outcome, run_document, verdict_block
-from perfcli.report.variations import sweeps_of, variations_table
+from perfcli.report.variations import sweeps_of, variations_tables
 from perfcli.report.wording import figure, name, percent, signed
 from perfcli.results import RunResult
 
@@ -128,7 +128,7 @@ def overview(anchored: Mapping[str, Reported]) -> Iterator[Section]:
     rows = [_row(f"{number}. ", anchor, each) for number, (anchor, each) in enumerate(anchored.items(), start=1)]
     yield Section("overview", [Table(_OVERVIEW, rows, "overview")])
     for sweep in sweeps_of([each for each in anchored.values() if isinstance(each, RunResult)]):
-        yield Section(sweep.title, [variations_table(sweep), *_blocks(sweep_charts(sweep))])
+        yield Section(sweep.title, [*variations_tables(sweep), *_blocks(sweep_charts(sweep))])
     yield Section("the same operations side by side", _blocks(_overlays(anchored.values())))
 
 

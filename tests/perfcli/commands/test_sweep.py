@@ -21,8 +21,9 @@ from perfcli.plan import ExecutionPlan
 from perfcli.report.html.page import render_html
 from perfcli.report.html.variation_charts import sweep_charts
 from perfcli.report.report_files import JOB_SUMMARY
-from perfcli.report.variations import sweeps_of
-from perfcli.results import RunResult, load_results
+from perfcli.report.variations import sweeps_of, variations_tables
+from perfcli.results import ExactCounters, RunResult, load_results
+from perfcli.results.exact import OperationCounts
 from perfcli.testing import Behaviour, simulate
 
 pytestmark = pytest.mark.slow
@@ -97,6 +98,24 @@ def test_a_table_has_a_line_for_each_variation_in_their_order(invoke: Invoke) ->
         ["FAIL", "20", "2"],
     ]
     assert lines[-1] == "4 variations: 2 pass, 2 FAIL"
+
+
+def test_what_was_counted_has_a_table_operation_by_operation(results: list[RunResult]) -> None:
+    counts = {"status": OperationCounts(done=20, calls=7.5, statements=1), "care": OperationCounts(done=5, calls=3)}
+    where = {"tool_version": "1", "system": "Linux", "python": "CPython 3.11.7", "sqlite": "3.40", "sqlite_options": ""}
+    exact = ExactCounters(seed=0, operations=counts, **where)
+    counted = [run.model_copy(update={"exact": exact}) for run in results[:2]]
+    (sweep,) = sweeps_of(counted)
+    measured, table = variations_tables(sweep)
+    assert [column.title for column in measured.columns][:3] == ["", "pets", "vus"]
+    assert [[cell.plain for cell in row][1:5] for row in table.rows] == [
+        ["1", "1", "status", "7.5"],
+        ["1", "2", "status", "7.5"],
+        ["1", "1", "care", "3"],
+        ["1", "2", "care", "3"],
+    ]
+    (sweep,) = sweeps_of([run.model_copy(update={"duration_ns": None}) for run in counted])
+    assert len(variations_tables(sweep)) == 1
 
 
 def test_a_mistake_in_one_variation_runs_none(invoke: Invoke, ran: list[ExecutionPlan]) -> None:
