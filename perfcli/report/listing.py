@@ -52,9 +52,18 @@ def _plan_section(plan: ExecutionPlan) -> Section:
 def _sweep_section(plans: Sequence[ExecutionPlan]) -> Section:
     from perfcli.results import variation_text  # `list` does not wait for the models of results
 
-    facts = [(one_line(variation_text(plan.variation)), name(plan.describe())) for plan in plans]
+    facts = [(one_line(variation_text(plan.variation)), _in_short(plan)) for plan in plans]
     judged = " | ".join(dict.fromkeys(map(_thresholds, plans)))
     return Section(plans[0].scenario.name, [_named(plans[0]), Facts([*facts, ("thresholds", Text(judged))])])
+
+
+def _in_short(plan: ExecutionPlan) -> Text:
+    """What runs on a line; of several phases, a line each."""
+    if len(plan.phases) == 1:
+        return name(plan.describe())
+    phases = [name(f"{phase.name}: {plan.describe_phase(phase)}") for phase in plan.phases]
+    engine = "; ".join(plan.describe_engine())
+    return Text("\n").join([*phases, *([name(engine)] if engine else [])])
 
 
 def _named(plan: ExecutionPlan) -> Line:

@@ -138,6 +138,17 @@ def test_plan_has_a_line_for_each_variation(invoke: Invoke, ran: list[ExecutionP
     assert ran == []
 
 
+def test_plan_shows_what_a_variation_changes_in_a_phase(invoke: Invoke) -> None:
+    load = "load: {executor: shared-iterations, vus: '${vus}', iterations: 10}"
+    phases = f"[{{name: one, {load}}}, {{name: two, {load}}}]"
+    Path("phased.yaml").write_text(f"name: phased\nvars: {{vus: 1}}\nflow: [create_pet]\nphases: {phases}\n")
+    lines = invoke("plan", "phased.yaml", "--sweep", "vars.vus=1,3").stdout.splitlines()
+    assert [re.sub(" +", " ", line) for line in lines[3:5]] == [
+        " vars.vus=3 one: 10 iterations shared by 3 vus; create_pet",
+        " two: 10 iterations shared by 3 vus; create_pet",
+    ]
+
+
 def test_after_an_interrupt_what_is_over_is_reported_and_the_rest_named(
     invoke: Invoke, ran: list[ExecutionPlan], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -69,6 +69,11 @@ def test_a_warm_up_says_of_what_and_for_how_long(make_plan: MakePlan) -> None:
     assert (warming.phase, warming.elapsed_ns, warming.planned_ns) == ("rest (3 of 3)", 1_500_000_000, 2 * S)
 
 
+def test_a_sweep_names_the_variation_that_runs(make_plan: MakePlan) -> None:
+    plan = make_plan(["load_pet"], setup={"pets": 1}).model_copy(update={"variation": {"setup.pets": 1}})
+    assert seen(Measurement(plan), 0, "set-up").scenario == "test [setup.pets=1]"
+
+
 def test_a_plain_load_has_no_name(make_plan: MakePlan) -> None:
     measurement = Measurement(make_plan(["load_pet"], load=TIMED, setup={"pets": 1}))
     assert seen(measurement, 0, "set-up") == Progress("test", "set-up", 1_500_000_000)
