@@ -11,6 +11,7 @@ import subprocess
 import sys
 import tomllib
 from collections.abc import Iterable, Iterator, Sequence
+from inspect import signature
 from itertools import chain, pairwise
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ import click
 import pytest
 import yaml
 
-from perfcli import results
+from perfcli import results, run_scenario
 from perfcli.ab import gate
 from perfcli.ab.gate import PINNED, UNPINNED
 from perfcli.ab.measures import LEAST_FOR_TAIL, MARGIN, TAIL_MARGIN
@@ -357,6 +358,22 @@ class TestOperations:
         listed = [re.match(r"ctx\.(\w+)", row[0]) for row in rows(section(OPERATIONS, "The context"))]
         public = {name for name in MEMBERS if hasattr(Context, name)}
         assert {match[1] for match in listed if match} == public == set(MEMBERS)
+
+
+class TestPython:
+    """docs/python.md runs as it stands."""
+
+    @pytest.mark.end_to_end
+    @pytest.mark.parametrize("file", ["first_run.py", "reading.py", "compare_sizes.py"])
+    def test_its_scripts_run(self, file: str, tmp_path: Path) -> None:
+        assert file in write_named_blocks(DOCUMENTS["docs/python.md"], tmp_path)
+        done = perform([file], tmp_path)
+        assert (done.returncode, done.stderr) == (0, "")
+        assert done.stdout
+
+    def test_its_arguments_are_those_of_run_scenario(self) -> None:
+        listed = " ".join(row[0] for row in rows(DOCUMENTS["docs/python.md"].partition("\n## ")[0]))
+        assert set(re.findall(r"\w+", listed)) == set(signature(run_scenario).parameters) - {"scenario"}
 
 
 class TestGenerated:

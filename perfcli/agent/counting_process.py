@@ -23,7 +23,6 @@ from socket import socket
 from time import monotonic
 from typing import Any, Final
 
-from perfcli import __version__
 from perfcli.agent.channel import Channel
 from perfcli.agent.engine_import import use_engine
 from perfcli.agent.inspection.counting import Costs
@@ -52,6 +51,7 @@ from perfcli.results import ExactCounters, OperationCounts
 from perfcli.scenario.canary_mode import may_share_pets
 from perfcli.targets.error_kinds import named
 from perfcli.targets.protocol import EngineGone, Target
+from perfcli.version import VERSION
 from perfcli.wire import OWN_OPERATIONS, Counted, Done, Failed, Opened, Stage
 from perfcli.workload import Workload, places
 
@@ -219,7 +219,7 @@ class _Count:
         }
         return ExactCounters(
             seed=self._plan.seed,
-            tool_version=__version__,
+            tool_version=VERSION,
             system=platform.system(),
             python=f"{platform.python_implementation()} {platform.python_version()}",
             sqlite=sqlite3.sqlite_version,

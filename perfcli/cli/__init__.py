@@ -8,12 +8,12 @@ from typing import Any, Final
 
 import click
 
-from perfcli import __version__
 from perfcli.cli import defaults
 from perfcli.cli.completion import complete_names
 from perfcli.cli.defaults import name_variables, project_files, variables_of, warn_of_unknown_variables
 from perfcli.commands import engine_options, options, result_options
 from perfcli.commands.parameters import filled, parameters_of
+from perfcli.version import VERSION
 
 __all__ = ["cli"]
 
@@ -84,7 +84,7 @@ class Group(click.Group):
 @click.group(
     cls=Group, epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}
 )
-@click.version_option(__version__, prog_name="digipal-perf")
+@click.version_option(VERSION, prog_name="digipal-perf")
 def cli() -> None:
     """Load tests for the DigiPal engine that are honest enough to block a merge.
 

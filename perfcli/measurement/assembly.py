@@ -15,7 +15,6 @@ from pathlib import Path
 from statistics import median
 from typing import Any, Final
 
-from perfcli import __version__
 from perfcli.cpus import usable_cpus
 from perfcli.measurement.measurement import Measurement
 from perfcli.measurement.parts import Part, Wanted, phase_result
@@ -25,6 +24,7 @@ from perfcli.metrics.timeline import Interval
 from perfcli.monitor import Reading, cpu_use
 from perfcli.results import Environment, Inspection, Integrity, LoadSlice, MonitorSample, SecondOfLoad, UnjudgedRun
 from perfcli.units import NS_PER_S
+from perfcli.version import VERSION
 
 MOST_SLICES: Final = 40
 
@@ -124,7 +124,7 @@ def _second(begins_ns: int, length_ns: float, interval: Interval) -> SecondOfLoa
 def describe_environment(engine_version: str) -> Environment:
     """This machine, its Python and its SQLite; no name that tells whose machine it is."""
     return Environment(
-        tool_version=__version__,
+        tool_version=VERSION,
         engine_version=engine_version,
         python=f"{platform.python_implementation()} {platform.python_version()}",
         sqlite=sqlite3.sqlite_version,

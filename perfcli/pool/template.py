@@ -12,7 +12,6 @@ import sys
 from types import TracebackType
 from typing import Final, Self
 
-import perfcli
 from perfcli.agent.orders import Descriptors, Order, send_order
 
 PYTHON: Final = (sys.executable, "-P")
@@ -21,7 +20,7 @@ PYTHON: Final = (sys.executable, "-P")
 
 def engine_environment() -> dict[str, str]:
     """This process's environment, in which the same perfcli is found even where it is not installed."""
-    home = os.path.dirname(os.path.dirname(os.path.realpath(perfcli.__file__)))
+    home = os.path.dirname(os.path.dirname(os.path.dirname(os.path.realpath(__file__))))
     # relative entries would mean another place, as the engine has a working directory of its own
     given = [os.path.abspath(entry) for entry in os.environ.get("PYTHONPATH", "").split(os.pathsep) if entry]
     path = os.pathsep.join([*given, home])

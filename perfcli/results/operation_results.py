@@ -10,6 +10,10 @@ from perfcli.metrics.histogram import STATISTICS
 from perfcli.results.observed import Record
 from perfcli.units import NS_PER_S
 
+_FIGURE: Final = (int, float, str, type(None))
+_PARTS: Final = ("latency", "service_time", "growth")
+"""Fields of `OperationResult` with figures of their own."""
+
 TOTAL: Final = "all operations"
 """The name of all operations together."""
 
@@ -103,6 +107,18 @@ class OperationResult(Record):
         description="latency: the number of samples by the floor of their bucket, see docs/results.md#histograms",
     )
 
+    def as_row(self) -> dict[str, int | float | str | None]:
+        """Its figures in one flat dict: `ok`, `latency_p99_ns`, `growth_ratio`; counters by name, `letters_per_op`."""
+        row: dict[str, int | float | str | None] = {}
+        for name, value in self:
+            if name in _PARTS:
+                row |= {f"{name}_{key}": each for key, each in value or () if isinstance(each, _FIGURE)}
+            elif isinstance(value, _FIGURE):
+                row[name] = value
+        for name, counter in self.counters.items():
+            row |= {name: counter.sum, f"{name}_per_op": counter.per_op}
+        return row
+
     @property
     def attempts(self) -> int:
         """Operations that were tried."""
@@ -180,6 +196,17 @@ class Part(Record):
     operations: list[OperationResult] = Field(
         default=[], description="each operation by its name, in the order of the flow"
     )
+
+    def operation(self, name: str) -> OperationResult:
+        """The operation of that name.
+
+        Raises:
+            LookupError: there is none; the message names those that there are.
+        """
+        for operation in self.operations:
+            if operation.name == name:
+                return operation
+        raise LookupError(f"no operation {name!r}: there are {', '.join(each.name for each in self.operations)}")
 
 
 class PhaseResult(Part):

@@ -279,6 +279,32 @@ class RunResult(UnjudgedRun):
         default=None, description="the run against a baseline; null without `--baseline`"
     )
 
+    def phase(self, name: str) -> PhaseResult:
+        """The phase of that name.
+
+        Raises:
+            LookupError: there is none; the message names those that there are.
+        """
+        for phase in self.phases:
+            if phase.name == name:
+                return phase
+        raise LookupError(f"no phase {name!r}: there are {', '.join(each.name for each in self.phases)}")
+
+    def to_records(self) -> list[dict[str, int | float | str | bool | None]]:
+        """One flat dict for each operation of each phase, for a DataFrame.
+
+        Each has `scenario`, the keys of a sweep (`setup.pets`), `seed`, `verdict`, `phase`, `operation`, then the
+        figures of `OperationResult` by its fields' names; times are in ns. A figure that is not known is None.
+        """
+        run = {"scenario": self.name, **self.variation, "seed": self.seed, "verdict": self.verdict.value}
+        rows = [
+            {**run, "phase": phase.name, "operation": each.name, **each.as_row()}
+            for phase in self.phases
+            for each in phase.operations
+        ]
+        keys = dict.fromkeys(key for row in rows for key in row if key != "name")
+        return [{key: row.get(key) for key in keys} for row in rows]
+
     @property
     def exit_code(self) -> int:
         """The exit code of this run: the graver of its own and of its comparison with a baseline."""

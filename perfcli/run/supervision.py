@@ -11,7 +11,6 @@ from pathlib import Path
 from traceback import extract_tb, format_exc
 from typing import Any, Final
 
-import perfcli
 from perfcli.clock import RunningTime
 from perfcli.errors import UsageError, describe_error
 from perfcli.figures import Needs
@@ -42,7 +41,7 @@ from perfcli.wire import LivesIn, Message, Rejoined, StopLoad
 
 TICK_S: Final = 0.1
 UPDATE_INTERVAL_S: Final = 0.25
-_HOME: Final = Path(perfcli.__file__).parent
+_HOME: Final = Path(__file__).parents[1]
 
 
 class Counting(StrEnum):

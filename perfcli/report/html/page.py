@@ -13,7 +13,7 @@ from typing import Any, Final
 import yaml
 from rich.text import Text
 
-from perfcli import __version__, units
+from perfcli import units
 from perfcli.ab.result import AbResult, MetricComparison
 from perfcli.errors import PerfError, worst
 from perfcli.report.ab import ab_document
@@ -32,6 +32,7 @@ from perfcli.report.run import outcome, run_document, verdict_block
 from perfcli.report.variations import sweeps_of, variations_tables
 from perfcli.report.wording import figure, name, percent, signed
 from perfcli.results import RunResult
+from perfcli.version import VERSION
 
 _ROW_HEIGHT: Final = 58
 _FRAME_HEIGHT: Final = 130
@@ -236,7 +237,7 @@ def _head(anchored: Mapping[str, Reported], scripts: Sequence[str]) -> Markup:
         Markup(f'<meta http-equiv="Content-Security-Policy" content="{_policy(scripts)}">'),
         Markup('<meta name="viewport" content="width=device-width, initial-scale=1">'),
         Markup('<meta name="color-scheme" content="light dark">'),
-        Markup(f'<meta name="generator" content="digipal-perf {__version__}">'),
+        Markup(f'<meta name="generator" content="digipal-perf {VERSION}">'),
         Markup('<link rel="icon" href="data:,">'),
         element("title", _title(anchored)),
         element("style", Markup(_shipped("page.css"))),
@@ -250,7 +251,7 @@ def _body(anchored: Mapping[str, Reported], library: str, script: str) -> Markup
         element("header", element("p", "digipal-perf report", class_="brand"), class_="page"),
         element("noscript", element("p", "Without JavaScript there are no charts; every table is here.")),
         element("main", *_articles(anchored), id="results"),
-        element("footer", f"Written by digipal-perf {__version__}."),
+        element("footer", f"Written by digipal-perf {VERSION}."),
         element("script", packed(library), type="application/gzip", id="plotly"),
         element("script", Markup(script)),
     )

@@ -1,0 +1,83 @@
+"""For Python users: run a scenario and read results without a command line."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+
+from perfcli.commands.context import Context
+from perfcli.commands.options import Changes
+from perfcli.errors import UsageError
+from perfcli.pool.checkout import choose_engine
+from perfcli.results import RunResult, load_results
+from perfcli.run.supervision import Counting
+from perfcli.run.supervision import run_scenario as run_plan
+
+MOST_SEED: Final = 2**63 - 1
+
+
+def run_scenario(
+    scenario: str | Path,
+    *,
+    seed: int | None = None,
+    workers: int | None = None,
+    iterations: int | None = None,
+    duration: str | None = None,
+    settings: Mapping[str, object] | None = None,
+    engine: str | Path = "",
+    exact: bool = False,
+) -> RunResult:
+    """Run one scenario and return its result, as `digipal-perf run` does.
+
+    Nothing is printed, and no signal is handled: Ctrl-C raises KeyboardInterrupt, after the engine process has ended.
+    A failed threshold is no exception; look at the result's `verdict`.
+
+    Args:
+        scenario: a shipped scenario's name, or a file.
+        seed: repeats the operations of a run; drawn if it is None.
+        workers: virtual users (`load.vus`).
+        iterations: how many, whatever the executor.
+        duration: how long, such as "30s", whatever the executor.
+        settings: keys to change, such as `{"setup.pets": 100, "engine.ai.latency": "10ms"}`.
+        engine: a checkout's path or a git revision; by default this repository's engine, else the installed one.
+        exact: count what operations cost instead of timing them.
+
+    Raises:
+        UsageError: no such scenario, key or engine, or a mistake in the scenario.
+        PerfError: the engine could not be checked out.
+    """
+    if seed is not None and not (isinstance(seed, int) and 0 <= seed <= MOST_SEED):
+        raise UsageError(f"seed={seed!r}: expected a whole number from 0 to 2**63 - 1")
+    changes = Changes(
+        workers=workers,
+        iterations=iterations,
+        duration=duration,
+        settings=tuple(f"{key}={_written(value)}" for key, value in (settings or {}).items()),
+        seed=seed,
+    )
+    plan = Context().one_plan(os.fspath(scenario), "run", changes)
+    if exact:
+        plan = plan.model_copy(update={"seed": plan.counting_seed})
+    with choose_engine(os.fspath(engine), "engine") as source:
+        return run_plan(plan, engine=source, counting=Counting.ONLY if exact else Counting.IF_ASKED)
+
+
+def load_result(path: str | Path) -> RunResult:
+    """Read the one result of a file that `digipal-perf run --json FILE` wrote.
+
+    Raises:
+        UsageError: the file cannot be read, is no result, or holds several.
+    """
+    results = load_results(Path(path))
+    if len(results) > 1:
+        names = ", ".join(result.title for result in results)
+        raise UsageError(f"{path}: holds {len(results)} results: {names}", hint="read them all with load_results")
+    return results[0]
+
+
+def _written(value: object) -> str:
+    """A value as `--set` reads it."""
+    return value if isinstance(value, str) else json.dumps(value)
