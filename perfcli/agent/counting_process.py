@@ -104,11 +104,10 @@ class _Unpaused(SystemClock):
 class _Pass:
     """Counts calls by the label of their step."""
 
-    def __init__(self, instrument: Instrument, steady: SteadyTime) -> None:
+    def __init__(self, instrument: Instrument) -> None:
         self.done: Counter[str] = Counter()
         self.counted: Counter[str] = Counter()
         self._instrument = instrument
-        self._next_operation = steady.next_operation
 
     def watch(self, label: str, call: Call | None) -> Call | None:
         """The same call, counted."""
@@ -116,11 +115,9 @@ class _Pass:
 
     def _watched(self, label: str, invoke: Callable[..., Any]) -> Callable[..., Any]:
         begin, end, done, counted = self._instrument.begin, self._instrument.end, self.done, self.counted
-        next_operation = self._next_operation
 
         def watched(*arguments: Any) -> Any:
             count = 0
-            next_operation()
             try:
                 begin()
                 try:
@@ -195,7 +192,7 @@ class _Count:
         passes: dict[str, _Pass] = {}
         not_counted: dict[str, str] = {}
         for metric, instrument, attached in self._instruments():
-            passes[metric] = _Pass(instrument, self._steady)
+            passes[metric] = _Pass(instrument)
             gc.collect()
             with attached:
                 for user in users:
@@ -242,22 +239,23 @@ class _Count:
         phase = self._plan.phase_of(user.vu)
         operations = OF_A_MIX if phase.phase.is_mix else OPERATIONS
         iterations = -(-operations // (1 if phase.phase.is_mix else len(phase.flow)))
-        calls = [call and call._replace(invoke=self._heard(call.invoke)) for call in calls]
+        calls = [call and call._replace(invoke=self._next(call.invoke)) for call in calls]
         begin_stream(calls, "counting")
         workload = Workload(phase, self._plan.seed, user.vu, "counting")
         schedule = for_each_vu(phase.load.vu_count, iterations, _EVER)
         user.recorder.begin(measured=False, now_ns=self._clock.now_ns())
         replace(user, calls=calls).run(schedule, workload, None, self._clock.now_ns(), _EVER, _EVER)
 
-    def _heard(self, invoke: Callable[..., Any]) -> Callable[..., Any]:
-        """The same call; the tool, which limits the time of a stage, hears of it now and then."""
+    def _next(self, invoke: Callable[..., Any]) -> Callable[..., Any]:
+        """The same call, as the next operation; the tool, which limits the time of a stage, hears of some."""
 
-        def heard(*arguments: Any) -> Any:
+        def call_next(*arguments: Any) -> Any:
+            self._steady.next_operation()
             if monotonic() - self._began_s > _HEARD_EVERY_S:  # not what the engine finds under that name
                 self._begin("counting")
             return invoke(*arguments)
 
-        return heard
+        return call_next
 
     def _user(self, target: Target, phase: PlannedPhase, files: Mapping[str, LoadedFile]) -> VirtualUser:
         """The first vu of a phase."""

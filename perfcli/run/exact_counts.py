@@ -19,7 +19,6 @@ from perfcli.pool.protocol import WorkerPool
 from perfcli.results import ExactCounters
 from perfcli.run.engine_client import EngineClient
 from perfcli.run.time_limits import TimeLimits
-from perfcli.units import format_number
 from perfcli.wire import Counted, Message
 
 _COUNTS: Final = 2
@@ -116,4 +115,4 @@ def _differing(first: ExactCounters, second: ExactCounters) -> Iterator[tuple[st
 
 
 def _written(value: float | None) -> str:
-    return "nothing" if value is None else format_number(value)
+    return "nothing" if value is None else f"{value:,.7g}"
