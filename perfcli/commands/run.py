@@ -19,6 +19,7 @@ from perfcli.pool.keep_database import NOT_KEPT, remove_database
 from perfcli.report.console import to_console
 from perfcli.report.report_files import add_job_summary, write_reports
 from perfcli.report.summary import render_retry, render_run, render_verdict_line, summary_document, takes_a_line
+from perfcli.report.wording import one_line
 from perfcli.results import RunResult, Try, save_results
 from perfcli.run import run_scenario
 from perfcli.run.supervision import Counting, StopRequest
@@ -171,10 +172,10 @@ class _Suite:
                 self.context.console.print()
             self.context.console.print(to_console(summary_document(self.results)))
         if done < planned:
-            noun = "variations" if self.options.sweeps else "scenarios"
-            missing = ": " + "; ".join(plan.title for plan in self.plans[done:]) if self.options.sweeps else ""
-            not_run = f"not run: {planned - done} of {planned} {noun}{missing}"
-            self.context.console.print(Text(not_run, "yellow"))
+            swept = bool(self.options.sweeps)
+            names = "; ".join(one_line(plan.title) for plan in self.plans[done:])
+            count = f"{planned - done} of {planned} {'variations' if swept else 'scenarios'}"
+            self.context.console.print(Text(f"not run: {count}{f': {names}' if swept else ''}", "yellow"))
 
 
 def run_with_retries(

@@ -30,7 +30,7 @@ _BUCKET: Final = "histogram_ns."
 _MOST_IN_BUCKET: Final = 10**12
 """Samples of one bucket: eleven days of one operation each µs."""
 
-_NOT_MEASURED: Final = {"scenario", "seed"}
+_NOT_MEASURED: Final = {"scenario", "seed", "variation"}
 _NEVER_BELOW_ZERO: Final = ("total.", "operations.", "resources.", "inspection.", "duration_ns", "reference_ns")
 
 
