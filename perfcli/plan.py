@@ -92,10 +92,26 @@ class Kill(BaseModel):
 
     model_config = ConfigDict(defer_build=True, extra="forbid", frozen=True)
 
-    at_ns: int = Field(ge=0, description="since measuring began")
+    at_ns: int = Field(ge=0)
+    since: Literal["measuring", "rejoin"] = Field(
+        default="measuring", description="what at_ns counts from; rejoin: the last one of the process, if any"
+    )
     process: int = Field(default=0, ge=0)
     signal: Literal["SIGKILL", "SIGTERM"] = "SIGKILL"
     restart_after_ns: int = Field(default=0, ge=0, description="from its death to the start of the next")
+
+
+class Crash(BaseModel):
+    """That the account is checked after each death, before the next incarnation opens the database.
+
+    Each sample is reported at once, and the load ends soon after the last kill.
+    """
+
+    model_config = ConfigDict(defer_build=True, extra="forbid", frozen=True)
+
+    at_write: int = Field(
+        default=0, ge=0, description="the write by SQLite in which the first process kills itself; 0: none"
+    )
 
 
 class ExecutionPlan(BaseModel):
@@ -111,9 +127,13 @@ class ExecutionPlan(BaseModel):
     kills: tuple[Kill, ...] = ()
     counting_seed: int = Field(default=0, ge=0, lt=2**63, description="of operations that are counted, not timed")
 
+    crash: Crash | None = None
+
     @property
     def oldest_sample_ns(self) -> int | None:
         """How old a sample may be when it is reported; None for as usual."""
+        if self.crash is not None:
+            return 0
         return _OLDEST_BEFORE_KILL_NS if self.kills else None
 
     @property

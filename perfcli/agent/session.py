@@ -18,6 +18,7 @@ from perfcli.agent.outcomes import Outcomes
 from perfcli.agent.profiling import make_profiler
 from perfcli.agent.profiling.profiler import Profiler
 from perfcli.agent.slices import CHECKPOINTS_OF_SLICES, SlicedLoad
+from perfcli.agent.sqlite_calls import die_at_write
 from perfcli.agent.timed_calls import Threads, TimedCaller
 from perfcli.agent.vu import VirtualUser
 from perfcli.agent.waves import Waves
@@ -97,7 +98,7 @@ class Session:
             for vu in range(plan.vus)
             if plan.process_of(vu) == process
         }
-        self._begun = BegunCalls(begun, plan.vus) if plan.kills else None
+        self._begun = None if plan.oldest_sample_ns is None else BegunCalls(begun, plan.vus)
         self._profiler = Profiler()
         self._stage = "open"
 
@@ -138,6 +139,8 @@ class Session:
         users = self._virtual_users(target, own)
         if self._plan.slices is None:
             rejoin = self._rejoin() if self._incarnation else None
+            if self._plan.crash is not None and self._plan.crash.at_write and rejoin is None:
+                die_at_write(self._plan.crash.at_write)
             waves = Waves(
                 *(self._plan, self._process, users, self._channel, self._clock, self._threads),
                 self._profiler,

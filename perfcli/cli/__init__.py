@@ -108,6 +108,7 @@ _COMMANDS: Final = {
     "completion": (options.CompletionOptions, "authoring:completion"),
     "ab": (engine_options.AbOptions, "engines:ab"),
     "selftest": (engine_options.SelftestOptions, "engines:selftest"),
+    "crash": (engine_options.CrashOptions, "engines:crash"),
     "profile": (engine_options.ProfileOptions, "engines:profile"),
     "report": (result_options.ReportOptions, "results:report"),
     "history": (result_options.HistoryOptions, "results:history"),
@@ -121,7 +122,7 @@ _BASELINE: Final = {
     "show": (result_options.ShowOptions, "results:show"),
     "rm": (result_options.RemoveOptions, "results:remove"),
 }
-_WITH_EXIT_CODES: Final = ("run", "ab", "selftest", "profile")
+_WITH_EXIT_CODES: Final = ("run", "ab", "selftest", "crash", "profile")
 
 
 @cli.group()

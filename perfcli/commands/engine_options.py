@@ -16,6 +16,7 @@ from perfcli.commands.options import (
     verbose_option,
 )
 from perfcli.commands.parameters import DIRECTORY, argument, group, option, options
+from perfcli.errors import UsageError
 
 
 @options
@@ -85,6 +86,36 @@ class SelftestOptions:
     slowdown: str = option(
         "--slowdown", default="10%", show_default=True, metavar="P", help="What the gate has to find."
     )
+
+
+@options
+class CrashOptions:
+    """Kill the engine again and again, and check that no acknowledged write is lost.
+
+    Sends SIGKILL at random moments, 20 times on each database, while the scenario's phases run beside one another. After
+    each kill it checks the database (PRAGMA integrity_check, acknowledged writes), and restarts the engine on it.
+    Stops at the first failure, and prints how to repeat it. Does not simulate a power loss.
+
+    \b
+    Examples:
+      digipal-perf crash pet_creation
+      digipal-perf crash my.yaml --kills 20 --seed 7 --engine HEAD~3
+      digipal-perf crash pet_creation --every-write
+    """
+
+    scenario: str = argument("NAME|FILE")
+    kills: int | None = option("--kills", type=AT_LEAST_ONE, metavar="N", help="Kill N times (200).")
+    every_write: bool = option(
+        "--every-write", is_flag=True, help="Kill in SQLite's 1st, 2nd, 3rd … write of one vu's first 20 iterations."
+    )
+    changes: Changes = group(Changes)
+    engine: str = engine_option("Crash")
+    json_file: Path | None = json_option("Write what was found.")
+    progress: bool = progress_option()
+
+    def __post_init__(self) -> None:
+        if self.every_write and self.kills:
+            raise UsageError("--every-write kills in each write: --kills does not go with it")
 
 
 @options

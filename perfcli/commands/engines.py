@@ -1,4 +1,4 @@
-"""`ab`, `selftest` and `profile`: two engines compared, the gate proven, an engine looked into."""
+"""`ab`, `selftest`, `crash` and `profile`: two engines compared, the gate proven, an engine killed, or looked into."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
+from typing import Final
 
 from rich.text import Text
 
@@ -13,7 +14,8 @@ from perfcli.ab.comparison import Comparison, ComparisonOptions, from_engines, p
 from perfcli.ab.result import AbResult, EngineSide, MetricComparison
 from perfcli.ab.selftest import selftest as run_gates
 from perfcli.commands.context import Context
-from perfcli.commands.engine_options import AbOptions, PairOptions, ProfileOptions, SelftestOptions
+from perfcli.commands.engine_options import AbOptions, CrashOptions, PairOptions, ProfileOptions, SelftestOptions
+from perfcli.crash import crash_scenario
 from perfcli.errors import ExitCode, UsageError
 from perfcli.outputs import STDOUT, check_folder, write_document
 from perfcli.plan import ExecutionPlan
@@ -22,11 +24,14 @@ from perfcli.profiling import KINDS, LONGEST_NS, choose_kinds, flame_graph_files
 from perfcli.report.ab import ab_document, ab_summary, verdict_line
 from perfcli.report.blocks import Section
 from perfcli.report.console import to_console
+from perfcli.report.crash import crash_document, kills_so_far
 from perfcli.report.profile import profile_document
 from perfcli.report.report_files import add_job_summary
 from perfcli.report.selftest import selftest_document
 from perfcli.report.wording import one_line
 from perfcli.units import NS_PER_S, UnitError, format_duration, parse_duration_ns, parse_fraction
+
+_KILLS: Final = 200
 
 
 def ab(options: AbOptions, context: Context) -> int:
@@ -203,3 +208,22 @@ def profile(options: ProfileOptions, context: Context) -> int:
     written = write_flame_graph(graph, result.scenario, options.out, context.outputs) if graph else []
     result = result.model_copy(update={"files": written, "notes": notes})
     return context.show(profile_document(result), lambda: result.model_dump(mode="json"), options.json_file)
+
+
+def crash(options: CrashOptions, context: Context) -> int:
+    """Kill an engine under the scenario that was named; return the exit code."""
+    plan = context.one_plan(options.scenario, "crashed", options.changes)
+    kills = None if options.every_write else options.kills or _KILLS
+    context.will_write({"json": options.json_file} if options.json_file else {})
+    with context.engine(options.engine) as engine, context.live(wanted=options.progress) as live:
+        how = f"{kills} times at random moments" if kills else "in each write of SQLite's"
+        live.begin(_line(f"{plan.scenario.name}: killing the engine {how}"))
+        result = crash_scenario(
+            plan,
+            kills=kills,
+            pool=lambda: context.pool(engine),
+            engine=engine,
+            stop=context.interrupts.stop,
+            tell=lambda so_far: live.tell(lambda: _line(f"{plan.scenario.name}: {kills_so_far(so_far, kills)}")),
+        )
+    return context.show(crash_document(result), lambda: asdict(result), options.json_file, result.exit_code)

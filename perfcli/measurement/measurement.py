@@ -251,7 +251,7 @@ class Measurement:
         """Of what was found before and after the engine shut down."""
         if before is None:
             return now
-        worse = max(before, now, key=lambda found: (found.lost or 0) + (found.duplicates or 0))
+        worse = max(now, before, key=lambda found: (found.lost or 0) + (found.duplicates or 0))
         kept = {"damaged": before.damaged or now.damaged, "lost_updates": before.lost_updates}
         return worse.model_copy(update=kept)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Final
 
 from perfcli.clock import RunningTime
@@ -14,10 +14,8 @@ from perfcli.judgement import Ending
 from perfcli.line import LINE_LOST, Received, next_message
 from perfcli.measurement.restarts import Death
 from perfcli.monitor import Reading
-from perfcli.plan import INCARNATION, ExecutionPlan
 from perfcli.pool.protocol import EngineHandle
-from perfcli.recorder import Frame
-from perfcli.run.messages import MessageOrder
+from perfcli.run.messages import MessageOrder, WaveSoFar
 from perfcli.run.time_limits import TimeLimits
 from perfcli.units import format_duration
 from perfcli.wire import (
@@ -29,16 +27,13 @@ from perfcli.wire import (
     Garbled,
     Go,
     LivesIn,
-    LoadOver,
     Message,
     NoMoreSlices,
-    PhaseOver,
     ReadClock,
     Rejoin,
     Slice,
     Stage,
     StopLoad,
-    Wave,
 )
 
 _TO_LEAVE_S: Final = 2.0
@@ -55,40 +50,6 @@ _WHO_WRITES_GARBAGE: Final = (
     "The line is a socket that is open in the engine's process. An engine must not write to file descriptors that it "
     "did not open, nor close them; a process that it forks must neither return to the harness nor write there."
 )
-
-
-@dataclass(slots=True)
-class _WaveSoFar:
-    """What an engine process, and those that it replaced, did of a wave."""
-
-    number: int = -1
-    began_ns: int = 0
-    iterations: dict[int, int] = field(default_factory=dict)
-    """By vu of any incarnation."""
-    over: list[int] = field(default_factory=list)
-    """Phases that are over."""
-    load_over: LoadOver | None = None
-
-    def with_message(self, message: Message) -> _WaveSoFar:
-        """Take note of what a process says; a new wave has nothing of the one before."""
-        match message:
-            case Wave(number, at_ns):
-                return _WaveSoFar(number, at_ns)
-            case Frame(vu, True, iterations):
-                self.iterations[vu] = iterations
-            case PhaseOver(index):
-                self.over.append(index)
-            case LoadOver():
-                self.load_over = message
-        return self
-
-    def of_next(self, plan: ExecutionPlan, killed_ns: int) -> Rejoin:
-        """What the next incarnation is to know, by the clock of the tool."""
-        assert self.number >= 0, "nothing was begun that could go on"
-        done = [0] * plan.vus
-        for vu, iterations in self.iterations.items():
-            done[vu % INCARNATION] += iterations
-        return Rejoin(self.number, self.began_ns, killed_ns, tuple(done), tuple(self.over))
 
 
 class EngineClient:
@@ -114,7 +75,7 @@ class EngineClient:
         self._process = process
         self._take = take
         self._running = running
-        self._so_far = _WaveSoFar()
+        self._so_far = WaveSoFar()
         self.killed_ns: int | None = None
         """When it was killed; None once its next incarnation has joined in."""
         self._begin()
@@ -320,8 +281,8 @@ class EngineClient:
     def _report_end(self) -> None:
         """The process has died, or closed its end of the line."""
         code = self.engine.wait(_TO_LEAVE_S)
-        if self._killed_by is not None and (code == -self._killed_by or self._killed_by != signal.SIGKILL):
-            # one that catches a signal leaves as it likes
+        if self._is_planned(code):
+            self.killed_ns = self.killed_ns or self.engine.clock.now_ns()
             self.is_down = True
             return
         is_silent = code is None or code == LINE_LOST
@@ -329,6 +290,15 @@ class EngineClient:
         unsent = "; samples of its last 250 ms may be missing" if self.stage == "measuring" else ""
         obituary = f"the engine process {how} while {self._doing}{unsent}"
         self.end(Ending(error=obituary, details=self.engine.output()))
+
+    def _is_planned(self, code: int | None) -> bool:
+        """Whether it is dead by a kill of the plan."""
+        if self._killed_by is not None:
+            # one that catches a signal leaves as it likes
+            return code == -self._killed_by or self._killed_by != signal.SIGKILL
+        crash = self._limits.plan.crash
+        kills_itself = crash is not None and crash.at_write > 0 and not self.engine.incarnation
+        return kills_itself and self.is_measuring and code == -signal.SIGKILL
 
     @property
     def _doing(self) -> str:

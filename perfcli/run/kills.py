@@ -10,6 +10,7 @@ from typing import Final
 from perfcli.judgement import Ending
 from perfcli.measurement.measurement import Measurement
 from perfcli.monitor import Reading, joined
+from perfcli.operations.stored import Readable
 from perfcli.plan import Kill
 from perfcli.run.engine_client import EngineClient
 from perfcli.run.messages import Inbox
@@ -17,6 +18,7 @@ from perfcli.units import format_duration
 
 _TO_DIE_NS: Final = 5_000_000_000
 _SOON_S: Final = 0.001
+_WORK_AFTER_KILLS_NS: Final = 100_000_000
 
 
 class Kills:
@@ -24,22 +26,33 @@ class Kills:
 
     Args:
         inbox: brings the messages of the clients, by their numbers.
+        database: of a crash test, looked at whenever a process is dead, before the next incarnation opens it.
     """
 
-    def __init__(self, clients: Sequence[EngineClient], inbox: Inbox, measurement: Measurement) -> None:
+    def __init__(
+        self,
+        clients: Sequence[EngineClient],
+        inbox: Inbox,
+        measurement: Measurement,
+        database: Readable,
+    ) -> None:
         self._clients = clients
         self._inbox = inbox
         self._measurement = measurement
-        self._to_come = sorted(measurement.plan.kills, key=lambda kill: kill.at_ns)
+        self._database = database
+        self._to_come = sorted(measurement.plan.kills, key=lambda kill: kill.at_ns if kill.since == "measuring" else 0)
+        self._rejoined_ns: dict[int, int] = {}
         self._under_way: dict[int, Kill] = {}
         self._died_ns: dict[int, int] = {}
         self._last: dict[int, Reading] = {}
         self._earlier: dict[int, Reading] = {}
 
     @property
-    def is_wanted(self) -> bool:
-        """Whether any is to come or under way."""
-        return bool(self._to_come or self._under_way)
+    def end_load(self) -> bool:
+        """Whether the load of a crash test is to end: the last incarnation was seen to work."""
+        if self._measurement.plan.crash is None or self._to_come or self._under_way or not self._measurement.plan.kills:
+            return False
+        return self._clients[0].engine.clock.now_ns() > max(self._rejoined_ns.values()) + _WORK_AFTER_KILLS_NS
 
     def look(self, *, stopped: bool) -> None:
         """Do what is due now.
@@ -47,20 +60,26 @@ class Kills:
         Args:
             stopped: whether the load is being stopped: then nothing else is killed.
         """
-        if not self.is_wanted:
+        for process, client in enumerate(self._clients):
+            if client.is_down:
+                # one that killed itself
+                self._under_way.setdefault(process, Kill(at_ns=0))
+        if not (self._to_come or self._under_way):
             return
         now_ns = self._clients[0].engine.clock.now_ns()
         if not stopped:
-            for kill in [kill for kill in self._due(now_ns) if self._clients[kill.process].is_measuring]:
-                self._kill(kill, now_ns)
+            due = [kill for kill, at_ns in self._next_of_each() if at_ns <= now_ns]
+            for kill in due:
+                if self._clients[kill.process].is_measuring:
+                    self._kill(kill, now_ns)
         for process, kill in list(self._under_way.items()):
             self._follow(process, kill, now_ns)
 
     def next_in_s(self, longest_s: float) -> float:
         """How long nothing is due, at most as long as given."""
         due_ns = [died_ns + self._under_way[process].restart_after_ns for process, died_ns in self._died_ns.items()]
-        if self._to_come and not self._under_way and self._measurement.began_ns is not None:
-            due_ns.append(self._measurement.began_ns + self._to_come[0].at_ns)
+        if not self._under_way:
+            due_ns += [at_ns for _, at_ns in self._next_of_each()]
         if not due_ns:
             return longest_s
         return min(longest_s, max(_SOON_S, (min(due_ns) - self._clients[0].engine.clock.now_ns()) / 1e9))
@@ -82,6 +101,7 @@ class Kills:
         if reading and before:
             self._earlier[process] = _used_before(before, self._earlier.get(process), reading)
         del self._under_way[process]
+        self._rejoined_ns[process] = self._clients[process].engine.clock.now_ns()
 
     @property
     def not_inflicted(self) -> str:
@@ -91,14 +111,16 @@ class Kills:
         at = ", ".join(format_duration(kill.at_ns) for kill in self._to_come[:3])
         return f"the load was over before {len(self._to_come)} kills were due (at {at}): give it more time"
 
-    def _due(self, now_ns: int) -> Iterator[Kill]:
-        """At most one of each process."""
-        began_ns = self._measurement.began_ns
+    def _next_of_each(self) -> Iterator[tuple[Kill, int]]:
+        """The next kill of each process that is not under way, and when it is due."""
         seen = set(self._under_way)
         for kill in self._to_come:
-            if began_ns is not None and began_ns + kill.at_ns <= now_ns and kill.process not in seen:
+            began_ns = self._measurement.began_ns
+            if kill.since == "rejoin":
+                began_ns = self._rejoined_ns.get(kill.process, began_ns)
+            if began_ns is not None and kill.process not in seen:
                 seen.add(kill.process)
-                yield kill
+                yield kill, began_ns + kill.at_ns
 
     def _kill(self, kill: Kill, now_ns: int) -> None:
         client = self._clients[kill.process]
@@ -115,12 +137,24 @@ class Kills:
             if process not in self._died_ns:
                 self._died_ns[process] = now_ns
                 self._measurement.note_death(client.death())
-            if now_ns >= self._died_ns[process] + kill.restart_after_ns:
+                self._look_at_what_is_left()
+                now_ns = client.engine.clock.now_ns()
+            if client.ending is None and now_ns >= self._died_ns[process] + kill.restart_after_ns:
                 del self._died_ns[process]
                 client.replace()
                 self._inbox.follow(process, client.engine.line)
         elif client.killed_ns is not None and client.lives_after_kill and now_ns > client.killed_ns + _TO_DIE_NS:
             client.end(Ending(disturbed=f"the engine did not end within 5 s of {kill.signal}"))
+
+    def _look_at_what_is_left(self) -> None:
+        """Of a crash test: nothing goes on if something is missing, or there twice."""
+        if self._measurement.plan.crash is None:
+            return
+        self._measurement.check_integrity(self._database)
+        found = self._measurement.integrity
+        if found is not None and (found.lost or found.duplicates or found.damaged):
+            for client in self._clients:
+                client.end(Ending())
 
 
 def _used_before(before: Reading, earlier: Reading | None, now: Reading) -> Reading:

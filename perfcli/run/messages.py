@@ -1,9 +1,10 @@
-"""Messages from engine processes: each read in a thread of its own, and which may follow which."""
+"""Messages from engine processes: each read in a thread of its own, their order, and what of a wave they tell."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from queue import Empty, Queue
 from threading import Thread
 from typing import Final
@@ -11,7 +12,7 @@ from typing import Final
 from perfcli.line import Line, Received, next_message
 from perfcli.plan import INCARNATION, ExecutionPlan
 from perfcli.recorder import Frame
-from perfcli.wire import Checkpoint, Garbled, Message, PhaseOver, Stage, Wave
+from perfcli.wire import Checkpoint, Garbled, LoadOver, Message, PhaseOver, Rejoin, Stage, Wave
 
 _MOST_WAITING: Final = 256
 """Messages kept until they are taken: the engine's frames wait in its socket beyond that."""
@@ -150,3 +151,37 @@ class MessageOrder:
     @property
     def _when(self) -> str:
         return f"after {self._last!r}" if self._last else "as the first one"
+
+
+@dataclass(slots=True)
+class WaveSoFar:
+    """What an engine process, and those that it replaced, did of a wave."""
+
+    number: int = -1
+    began_ns: int = 0
+    iterations: dict[int, int] = field(default_factory=dict)
+    """By vu of any incarnation."""
+    over: list[int] = field(default_factory=list)
+    """Phases that are over."""
+    load_over: LoadOver | None = None
+
+    def with_message(self, message: Message) -> WaveSoFar:
+        """Take note of what a process says; a new wave has nothing of the one before."""
+        match message:
+            case Wave(number, at_ns):
+                return WaveSoFar(number, at_ns)
+            case Frame(vu, True, iterations):
+                self.iterations[vu] = iterations
+            case PhaseOver(index):
+                self.over.append(index)
+            case LoadOver():
+                self.load_over = message
+        return self
+
+    def of_next(self, plan: ExecutionPlan, killed_ns: int) -> Rejoin:
+        """What the next incarnation is to know, by the clock of the tool."""
+        assert self.number >= 0, "nothing was begun that could go on"
+        done = [0] * plan.vus
+        for vu, iterations in self.iterations.items():
+            done[vu % INCARNATION] += iterations
+        return Rejoin(self.number, self.began_ns, killed_ns, tuple(done), tuple(self.over))

@@ -238,7 +238,7 @@ class _Supervision:
         self._abort = AbortCheck(measurement)
         self._progress = ProgressReporter(measurement)
         self._inbox = Inbox([engine.line for engine in engines])
-        self._kills = Kills(self._clients, self._inbox, measurement)
+        self._kills = Kills(self._clients, self._inbox, measurement, database)
 
     def follow(self, observer: Observer, stop: StopRequest) -> Ending:
         """Receive until the processes are done, one died, or time ran out."""
@@ -249,6 +249,8 @@ class _Supervision:
                 if stop.reason and not self._ending_of_stop.interrupted:
                     self._stop(Ending(interrupted=stop.reason))
                 self._kills.look(stopped=self._stopped_at_s is not None)
+                if self._kills.end_load and self._stopped_at_s is None:
+                    self._stop(Ending())
                 self._check_thresholds_that_abort()
                 self._check_time()
                 self._show(observer)
