@@ -7,7 +7,7 @@ was written and not synced.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from random import Random
 from typing import Any, Final
@@ -98,6 +98,7 @@ def crash_scenario(
     plan: ExecutionPlan,
     *,
     kills: int | None,
+    writes: Iterable[int],
     pool: Callable[[], WorkerPool[Any]],
     engine: EngineSource,
     stop: StopRequest,
@@ -106,7 +107,8 @@ def crash_scenario(
     """Kill an engine until something is wrong, or it was killed as often as asked.
 
     Args:
-        kills: how often, at random moments; None for once in every write by SQLite.
+        kills: how often, at random moments; None for once in each of these writes by SQLite, until one is not
+            reached.
         tell: called after each run with what is known so far.
 
     Raises:
@@ -114,14 +116,14 @@ def crash_scenario(
     """
     _require_writes(plan.scenario)
     if kills is None and not plan.scenario.target.in_process:
-        raise UsageError(f"{plan.scenario.name}: --every-write needs the engine in a process of the tool's")
+        raise UsageError(f"{plan.scenario.name}: a kill within a write needs the engine in a process of the tool's")
     result = CrashResult(plan.scenario.name, "kills" if kills else "every-write", plan.seed)
-    for number, ready in enumerate(_at_random(plan, kills) if kills else _in_every_write(plan)):
+    for ready in _at_random(plan, kills) if kills else _in_writes(plan, writes):
         run = run_scenario(ready, pool=pool(), stop=stop, engine=engine)
         result.add(run)
         if result.failure:
             result.failed_seed = ready.seed
-            result.failed_write = None if kills else number + 1
+            result.failed_write = ready.crash.at_write if ready.crash and not kills else None
         tell(result)
         if result.failure or result.interrupted or not run.restarts:
             break
@@ -143,11 +145,10 @@ def _at_random(plan: ExecutionPlan, kills: int) -> Iterator[ExecutionPlan]:
         )
 
 
-def _in_every_write(plan: ExecutionPlan) -> Iterator[ExecutionPlan]:
-    """The same short load again and again, with a kill in its first write, its second, …, without end."""
+def _in_writes(plan: ExecutionPlan, writes: Iterable[int]) -> Iterator[ExecutionPlan]:
+    """The same short load again and again, killed in another write each time."""
     scenario = _first_iterations(plan.scenario)
-    number = 0
-    while number := number + 1:
+    for number in writes:
         yield ExecutionPlan.model_construct(scenario=scenario, seed=plan.seed, crash=Crash(at_write=number))
 
 

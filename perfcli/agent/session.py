@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -18,7 +19,7 @@ from perfcli.agent.outcomes import Outcomes
 from perfcli.agent.profiling import make_profiler
 from perfcli.agent.profiling.profiler import Profiler
 from perfcli.agent.slices import CHECKPOINTS_OF_SLICES, SlicedLoad
-from perfcli.agent.sqlite_calls import die_at_write
+from perfcli.agent.sqlite_calls import dying_at_write
 from perfcli.agent.timed_calls import Threads, TimedCaller
 from perfcli.agent.vu import VirtualUser
 from perfcli.agent.waves import Waves
@@ -139,14 +140,13 @@ class Session:
         users = self._virtual_users(target, own)
         if self._plan.slices is None:
             rejoin = self._rejoin() if self._incarnation else None
-            if self._plan.crash is not None and self._plan.crash.at_write and rejoin is None:
-                die_at_write(self._plan.crash.at_write)
             waves = Waves(
                 *(self._plan, self._process, users, self._channel, self._clock, self._threads),
                 self._profiler,
                 self._begun.forget if self._begun else lambda vu: None,
             )
-            waves.run(self, rejoin)
+            with self._crash_of_first_process():
+                waves.run(self, rejoin)
             self._channel.send(LoadOver(self._clock.now_ns(), target.active_pets()))
         else:
             self.checkpoint("baseline")
@@ -167,6 +167,10 @@ class Session:
         for operations in own.values():
             operations.close()
         self._channel.send(inspector.leave(target.close, self._harness_threads(users)))
+
+    def _crash_of_first_process(self) -> AbstractContextManager[None]:
+        crash = self._plan.crash
+        return dying_at_write(crash.at_write) if crash and crash.at_write and not self._incarnation else nullcontext()
 
     def _rejoin(self) -> Rejoin:
         self.checkpoint("rejoin")

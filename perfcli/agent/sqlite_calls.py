@@ -8,7 +8,8 @@ from __future__ import annotations
 import ctypes
 import os
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from itertools import count
 from typing import Any, Final
 
@@ -48,7 +49,7 @@ _Vfs._fields_ = [
 ]
 
 _kept: list[Any] = []
-"""What SQLite calls from now on must not be collected."""
+"""What SQLite may be calling just now must not be collected."""
 
 
 def default_vfs() -> ctypes._Pointer[_Vfs]:
@@ -71,13 +72,15 @@ def default_vfs() -> ctypes._Pointer[_Vfs]:
     return vfs
 
 
-def die_at_write(number: int) -> None:
-    """Kill this process (SIGKILL) inside SQLite's write of this number from now on, counted from 1: it is not done.
+@contextmanager
+def dying_at_write(number: int) -> Iterator[None]:
+    """Kill this process (SIGKILL) inside SQLite's write of this number, counted from 1 in the block: it is not done.
 
     Raises:
         PerfError: as `default_vfs`.
     """
     vfs, written = default_vfs(), count(1)
+    known = [name.encode() for name in _WRITES if vfs.contents.xGetSystemCall(vfs, name.encode())]
 
     def wrapped(original: Callable[..., int]) -> Callable[..., int]:
         def write(descriptor: int, data: int, size: int, offset: int) -> int:
@@ -87,9 +90,12 @@ def die_at_write(number: int) -> None:
 
         return write
 
-    for name in _WRITES:
-        address = vfs.contents.xGetSystemCall(vfs, name.encode())
-        if address:
-            replacement = _Write(wrapped(_Write(address)))
-            _kept.append(replacement)
-            vfs.contents.xSetSystemCall(vfs, name.encode(), ctypes.cast(replacement, ctypes.c_void_p))
+    for name in known:
+        replacement = _Write(wrapped(_Write(vfs.contents.xGetSystemCall(vfs, name))))
+        _kept.append(replacement)
+        vfs.contents.xSetSystemCall(vfs, name, ctypes.cast(replacement, ctypes.c_void_p))
+    try:
+        yield
+    finally:
+        for name in known:
+            vfs.contents.xSetSystemCall(vfs, name, None)

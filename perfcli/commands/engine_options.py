@@ -92,9 +92,9 @@ class SelftestOptions:
 class CrashOptions:
     """Kill the engine again and again, and check that no acknowledged write is lost.
 
-    Sends SIGKILL at random moments, 20 times on each database, while the scenario's phases run beside one another. After
-    each kill it checks the database (PRAGMA integrity_check, acknowledged writes), and restarts the engine on it.
-    Stops at the first failure, and prints how to repeat it. Does not simulate a power loss.
+    Sends SIGKILL at random moments, 20 times on each database, while all phases run at once. After each kill it checks
+    the database (PRAGMA integrity_check, acknowledged writes), and restarts the engine on it. Stops at the first
+    failure, and prints how to repeat it. Does not simulate a power loss.
 
     \b
     Examples:
@@ -106,16 +106,18 @@ class CrashOptions:
     scenario: str = argument("NAME|FILE")
     kills: int | None = option("--kills", type=AT_LEAST_ONE, metavar="N", help="Kill N times (200).")
     every_write: bool = option(
-        "--every-write", is_flag=True, help="Kill in SQLite's 1st, 2nd, 3rd … write of one vu's first 20 iterations."
+        "--every-write", is_flag=True, help="Kill in SQLite's 1st, 2nd, 3rd write … of one vu's first 20 iterations."
     )
+    at_write: int | None = option("--at-write", type=AT_LEAST_ONE, metavar="N", help="Kill in the N-th of these alone.")
     changes: Changes = group(Changes)
     engine: str = engine_option("Crash")
     json_file: Path | None = json_option("Write what was found.")
     progress: bool = progress_option()
 
     def __post_init__(self) -> None:
-        if self.every_write and self.kills:
-            raise UsageError("--every-write kills in each write: --kills does not go with it")
+        given = {"--kills": self.kills, "--every-write": self.every_write, "--at-write": self.at_write}
+        if len(names := [name for name, value in given.items() if value]) > 1:
+            raise UsageError(f"{' and '.join(names)} exclude each other: choose one")
 
 
 @options

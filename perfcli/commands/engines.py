@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field, replace
+from itertools import count
 from pathlib import Path
 from typing import Final
 
@@ -213,14 +214,16 @@ def profile(options: ProfileOptions, context: Context) -> int:
 def crash(options: CrashOptions, context: Context) -> int:
     """Kill an engine under the scenario that was named; return the exit code."""
     plan = context.one_plan(options.scenario, "crashed", options.changes)
-    kills = None if options.every_write else options.kills or _KILLS
+    kills = None if options.every_write or options.at_write else options.kills or _KILLS
     context.will_write({"json": options.json_file} if options.json_file else {})
     with context.engine(options.engine) as engine, context.live(wanted=options.progress) as live:
-        how = f"{kills} times at random moments" if kills else "in each write of SQLite's"
+        one = f"in SQLite's write {options.at_write}" if options.at_write else "in each write of SQLite's"
+        how = f"{kills} times at random moments" if kills else one
         live.begin(_line(f"{plan.scenario.name}: killing the engine {how}"))
         result = crash_scenario(
             plan,
             kills=kills,
+            writes=[options.at_write] if options.at_write else count(1),
             pool=lambda: context.pool(engine),
             engine=engine,
             stop=context.interrupts.stop,

@@ -52,7 +52,7 @@ def _outcome(result: CrashResult) -> str:
     if result.interrupted:
         return f"partial report: {one_line(result.interrupted)}"
     if result.failure:
-        return f"{one_line(result.failure)} after kill {result.kills}"
+        return f"{one_line(result.failure)}, after kill {result.kills}"
     if not result.kills:
         return "the engine was never killed, which proves nothing"
     if not result.acknowledged:
@@ -62,9 +62,7 @@ def _outcome(result: CrashResult) -> str:
 
 def _what_to_do(result: CrashResult) -> Iterator[Text]:
     if result.failed_write is not None:
-        yield Text(
-            f"killed in write {result.failed_write} by SQLite; repeat: --every-write --seed {result.failed_seed}"
-        )
+        yield Text(f"repeat: --at-write {result.failed_write} --seed {result.failed_seed}")
     elif result.failed_seed is not None:
         yield Text(f"repeat: --kills 20 --seed {result.failed_seed}")
 

@@ -31,6 +31,8 @@ FAULTS = (
     "stalls_and_logs",
     "leaves_daemon",
     "misbehaves",
+    "writes_behind",
+    "rewrites_in_two",
 )
 _ENGINE = Path(__file__).parents[3] / "digipal"
 
