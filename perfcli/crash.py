@@ -97,8 +97,8 @@ def _failure(run: RunResult) -> str:
 def crash_scenario(
     plan: ExecutionPlan,
     *,
-    kills: int | None,
-    writes: Iterable[int],
+    kills: int = 0,
+    writes: Iterable[int] = (),
     pool: Callable[[], WorkerPool[Any]],
     engine: EngineSource,
     stop: StopRequest,
@@ -107,15 +107,15 @@ def crash_scenario(
     """Kill an engine until something is wrong, or it was killed as often as asked.
 
     Args:
-        kills: how often, at random moments; None for once in each of these writes by SQLite, until one is not
-            reached.
+        kills: how often, at random moments; 0 for once in each of the `writes`.
+        writes: numbers of writes by SQLite, until one is not reached.
         tell: called after each run with what is known so far.
 
     Raises:
         UsageError: the scenario writes nothing, or its database is out of sight.
     """
     _require_writes(plan.scenario)
-    if kills is None and not plan.scenario.target.in_process:
+    if not kills and not plan.scenario.target.in_process:
         raise UsageError(f"{plan.scenario.name}: a kill within a write needs the engine in a process of the tool's")
     result = CrashResult(plan.scenario.name, "kills" if kills else "every-write", plan.seed)
     for ready in _at_random(plan, kills) if kills else _in_writes(plan, writes):

@@ -56,6 +56,7 @@ TINY = {
     "run": ["--iterations=2", *(f"--set={key}=0ms" for key in ("engine.ai.latency", "load.warmup", "load.think_time"))],
     "ab": ["--max-pairs=1"],
     "selftest": ["--gates=1", "--max-time=1ms"],
+    "crash": ["--kills=1"],
     "profile": ["--iterations=3"],
 }
 """What makes a command short."""

@@ -104,7 +104,9 @@ class CrashOptions:
     """
 
     scenario: str = argument("NAME|FILE")
-    kills: int | None = option("--kills", type=AT_LEAST_ONE, metavar="N", help="Kill N times (200).")
+    kills: int | None = option(
+        "--kills", type=AT_LEAST_ONE, metavar="N", help="Kill at most N times (200; in writes: all)."
+    )
     every_write: bool = option(
         "--every-write", is_flag=True, help="Kill in SQLite's 1st, 2nd, 3rd write … of one vu's first 20 iterations."
     )
@@ -115,9 +117,8 @@ class CrashOptions:
     progress: bool = progress_option()
 
     def __post_init__(self) -> None:
-        given = {"--kills": self.kills, "--every-write": self.every_write, "--at-write": self.at_write}
-        if len(names := [name for name, value in given.items() if value]) > 1:
-            raise UsageError(f"{' and '.join(names)} exclude each other: choose one")
+        if self.every_write and self.at_write:
+            raise UsageError("--every-write and --at-write exclude each other: choose one")
 
 
 @options

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass, field, replace
-from itertools import count
+from itertools import count, islice
 from pathlib import Path
 from typing import Final
 
@@ -214,7 +214,10 @@ def profile(options: ProfileOptions, context: Context) -> int:
 def crash(options: CrashOptions, context: Context) -> int:
     """Kill an engine under the scenario that was named; return the exit code."""
     plan = context.one_plan(options.scenario, "crashed", options.changes)
-    kills = None if options.every_write or options.at_write else options.kills or _KILLS
+    writes: Iterable[int] | None = None
+    if options.every_write or options.at_write:
+        writes = islice([options.at_write] if options.at_write else count(1), options.kills)
+    kills = options.kills or _KILLS if writes is None else 0
     context.will_write({"json": options.json_file} if options.json_file else {})
     with context.engine(options.engine) as engine, context.live(wanted=options.progress) as live:
         one = f"in SQLite's write {options.at_write}" if options.at_write else "in each write of SQLite's"
@@ -223,7 +226,7 @@ def crash(options: CrashOptions, context: Context) -> int:
         result = crash_scenario(
             plan,
             kills=kills,
-            writes=[options.at_write] if options.at_write else count(1),
+            writes=writes or (),
             pool=lambda: context.pool(engine),
             engine=engine,
             stop=context.interrupts.stop,

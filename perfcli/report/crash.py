@@ -23,7 +23,7 @@ def crash_document(result: CrashResult) -> list[Section]:
     return [*sections, Section("what ran", [Facts(list(_what_ran(result)))])]
 
 
-def kills_so_far(result: CrashResult, kills: int | None) -> str:
+def kills_so_far(result: CrashResult, kills: int) -> str:
     """A line while it goes on."""
     done = f"{result.kills} of {kills} kills" if kills else f"{result.kills} kills"
     return f"{done}, {units.format_count(result.acknowledged)} acknowledged writes checked"

@@ -32,7 +32,7 @@ Crash = Callable[..., CrashResult]
 def crash(tmp_path: Path, make_plan: Make) -> Crash:
     """Crash an engine, perhaps one with a fault."""
 
-    def crash(flow: list[Any], *, fault: str = "", kills: int | None = None, writes: Iterable[int] = ()) -> CrashResult:
+    def crash(flow: list[Any], *, fault: str = "", kills: int = 0, writes: Iterable[int] = ()) -> CrashResult:
         path = make_checkout(tmp_path, fault) if fault else ROOT
         with Template() as template:
             return crash_scenario(
