@@ -138,6 +138,7 @@ class SimulatedEngine:
         self.clock = EngineClock(is_shared=True, now_ns=self._now_ns)
         self.incarnation = 0
         self._killed_by = 0
+        self._is_known_dead = False
         self._thread = begin(0)
 
     @property
@@ -146,8 +147,8 @@ class SimulatedEngine:
         return self._thread.line
 
     def _now_ns(self) -> int:
-        """The simulated time; while there is no session that lets time pass, each look does."""
-        if self._killed_by and self._thread.over.is_set():
+        """The simulated time; once it is known that there is no session to let time pass, each look does."""
+        if self._is_known_dead:
             self._time.pause(_LOOK_NS)
         return self._time.now_ns()
 
@@ -186,7 +187,9 @@ class SimulatedEngine:
 
     def wait(self, timeout_s: float) -> int | None:
         """Once the session is over, 0 or the signal that it was killed by."""
-        return -self._killed_by if self._thread.over.wait(timeout_s) else None
+        is_over = self._thread.over.wait(timeout_s)
+        self._is_known_dead = is_over and self._killed_by != 0
+        return -self._killed_by if is_over else None
 
     def bound_output(self) -> None:
         """It prints nothing."""
@@ -212,7 +215,7 @@ class SimulatedEngine:
         """End the session, and start another one on the same database."""
         self.end()
         self.incarnation += 1
-        self._killed_by = 0
+        self._killed_by, self._is_known_dead = 0, False
         self._thread = self._begin(self.incarnation)
 
 
