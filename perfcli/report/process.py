@@ -147,6 +147,7 @@ def notable(result: RunResult) -> Iterator[Fact]:
         yield "degradation", _degradation(result)
     if grown := [each for each in result.operations if each.growth and _is_notable(each.growth)]:
         yield "growth", _growth(grown)
+    yield from _restarts(result)
     yield from what_it_left(result.inspection)
 
 
@@ -186,9 +187,23 @@ def _lines(result: RunResult) -> Iterator[Fact]:
     if grown := [operation for operation in result.operations if operation.growth]:
         yield "growth", _growth(grown)
     yield "integrity", describe_integrity(result)
+    yield from _restarts(result)
     if result.inspection.fsyncs_not_told:
         yield "fsyncs", Text.assemble(("not known: ", QUIET), name(result.inspection.fsyncs_not_told))
     yield from what_it_left(result.inspection)
+
+
+def _restarts(result: RunResult) -> Iterator[Fact]:
+    """How often the engine was killed as planned, how long it was away, and what nobody knows of it."""
+    if not result.restarts:
+        return
+    down_ns = [restart.down_ns for restart in result.restarts if restart.down_ns is not None]
+    parts = [counted(len(result.restarts), "planned kill")]
+    if down_ns:
+        parts.append(f"down for at most {units.format_duration(max(down_ns))}")
+    unknown = sum(restart.unknown for restart in result.restarts)
+    parts.append(f"{counted(unknown, 'operation')} unknown: neither lost nor duplicate")
+    yield "restarts", Text("; ".join(parts))
 
 
 def _is_about(metric: str, result: RunResult) -> bool:

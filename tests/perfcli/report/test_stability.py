@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from perfcli.report.process import integrity_in_brief, stability_section
+from perfcli.report.process import integrity_in_brief, notable, stability_section
 from perfcli.report.run import run_document
 from perfcli.results import (
     GrowthResult,
@@ -14,6 +14,7 @@ from perfcli.results import (
     Integrity,
     LeakResult,
     OperationResult,
+    Restart,
     RunResult,
     SaveCounts,
     ThresholdResult,
@@ -185,3 +186,14 @@ class TestInspection:
     def test_what_the_engine_printed_is_told(self, said: Said) -> None:
         printed = Inspection(printed_bytes=1_204)
         assert " output 1.20 kB printed by the engine to stdout and stderr " in said(inspection=printed)
+
+
+def test_planned_kills_are_reported_with_what_is_unknown(make_result: MakeResult, said: Said) -> None:
+    restarts = [
+        Restart(process=0, at_ns=5, down_ns=120_000_000, unknown=3),
+        Restart(process=1, at_ns=9, down_ns=None, unknown=1),
+    ]
+    words = "2 planned kills; down for at most 120 ms; 4 operations unknown: neither lost nor duplicate"
+    assert words in said(restarts=restarts)
+    assert dict(notable(make_result(restarts=restarts)))["restarts"].plain == words
+    assert "restarts" not in dict(notable(make_result()))
