@@ -150,8 +150,10 @@ class McpTarget:
             self._pets.append(PetRef(user, pet["id"]))
 
     def join(self) -> None:
-        """Refuse: a scenario cannot ask for several processes of this target."""
-        raise EngineGone("the target mcp has one process")
+        """Ask for the pets that the server before, which was killed, has set up on the same database."""
+        for index in range(self._plan.scenario.setup.pets):
+            user = self._prefix + set_up_user(index)
+            self._pets.append(PetRef(user, self._call(self._client, "get_pet_status", {"user_id": user})["id"]))
 
     def answers(self, *, of_setup: bool) -> Iterator[str]:
         """None: a tool's answer is a text for people."""

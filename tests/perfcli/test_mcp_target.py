@@ -28,7 +28,7 @@ from digipal.storage import StorageManager
 from perfcli.errors import PerfError, UsageError, Verdict
 from perfcli.operations.own.binding import OwnVu
 from perfcli.operations.own.journal import Journal
-from perfcli.plan import ExecutionPlan
+from perfcli.plan import ExecutionPlan, Kill
 from perfcli.run import run_scenario
 from perfcli.scenario.target import McpSettings
 from perfcli.targets import make_target
@@ -333,3 +333,17 @@ class TestFailures:
 def test_kinds_leave_out_what_varies() -> None:
     first, second = (kind_of(f"No DigiPal found for user 'user-{n}': pet 0{n}a1b2c3d4\nmore") for n in (1, 2))
     assert first == second == "No DigiPal found for user …: pet …"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("transport", ["stdio", "http"])
+def test_a_server_that_is_killed_is_replaced_on_the_same_database(transport: str, make_plan: MakePlan) -> None:
+    target = {"mcp": {"transport": transport}}
+    load = {"executor": "per-vu-iterations", "iterations": 40, "vus": 2, "think_time": "20ms"}
+    plan = make_plan(["interact_with_pet"], target=target, setup={"pets": 2}, load=load, **QUIET_AI)
+    result = run_scenario(plan.model_copy(update={"kills": (Kill(at_ns=100_000_000),)}))
+    assert (result.verdict, result.reasons) == (Verdict.PASS, [])
+    assert (result.iterations, len(result.restarts)) == (80, 1)
+    assert result.integrity is not None
+    assert (result.integrity.lost, result.integrity.duplicates) == (0, 0)
+    assert result.inspection.processes_left == []
