@@ -11,10 +11,10 @@ from perfcli.errors import Verdict
 from perfcli.figures import Spread, View, counters_of, percentile_of
 from perfcli.figures.counts import COUNTERS
 from perfcli.metrics.distribution import LEAST_BEYOND, beyond, is_thin
-from perfcli.results import ExactCounters, PhaseResult, RunResult, ThresholdResult, UnjudgedRun
+from perfcli.results import ExactCounters, FaultResult, PhaseResult, RunResult, ThresholdResult, UnjudgedRun
 from perfcli.scenario.models import Scenario, ThresholdRule
 from perfcli.thresholds import Threshold, parse_threshold
-from perfcli.units import format_quantity
+from perfcli.units import format_duration, format_quantity
 
 NO_SAMPLES = "no samples"
 LEAST_DELIVERY = 0.98
@@ -130,7 +130,7 @@ def _not_judged(rule: Rule) -> ThresholdResult:
 
 
 def _observed(threshold: Threshold, view: View) -> float | None:
-    if threshold.window is not None:
+    if threshold.is_of_part:
         return view.part.windows.get(threshold.text)
     return threshold.metric.value(view, threshold.statistic)
 
@@ -145,7 +145,7 @@ def _depends_on_time(threshold: Threshold, observed: float | None, view: View) -
         return False
     share = of_time / operation.attempts
     without = {"success_rate": observed + share, "error_rate": observed - share, "failed": observed - of_time}
-    if threshold.window is not None or threshold.metric.name not in without:
+    if threshold.is_of_part or threshold.metric.name not in without:
         return True  # which of the failures count in it is not known
     return threshold.holds(without[threshold.metric.name]) != threshold.holds(observed)
 
@@ -155,7 +155,13 @@ def _thin(threshold: Threshold, view: View) -> str:
     quantile, spread = percentile_of(threshold.statistic), threshold.metric.of(view)
     count = spread.count if isinstance(spread, Spread) else 0
     # a median is judged on however few samples
-    if quantile is None or quantile == 0.5 or threshold.window or not count or not is_thin(threshold.statistic, count):
+    if (
+        quantile is None
+        or quantile == 0.5
+        or threshold.is_of_part
+        or not count
+        or not is_thin(threshold.statistic, count)
+    ):
         return ""
     few = beyond(quantile, count)
     needed = math.ceil(LEAST_BEYOND / min(quantile, 1 - quantile))
@@ -201,6 +207,8 @@ def _verdict_on_load(
     if by and not _is_not_judged(by, thresholds):
         # also where the threshold holds again by the end: the load it was set for was not delivered
         return Verdict.FAIL, [*stopped, *exceeded, *starved]
+    if (pointless := list(_pointless_faults(run))) and not run.starved:
+        return Verdict.INVALID, [*pointless, *exceeded]
     if run.integrity and run.integrity.damaged:
         return Verdict.FAIL, [run.integrity.damaged, *exceeded, *starved]
     if exceeded:
@@ -210,6 +218,23 @@ def _verdict_on_load(
     # a load that was not delivered because others had the CPU needs no other advice
     invalid = [*starved, *stopped] or list(_undelivered(run, thresholds))
     return (Verdict.INVALID, invalid) if invalid else (Verdict.PASS, [])
+
+
+def _pointless_faults(run: UnjudgedRun) -> Iterator[str]:
+    """Why the faults say nothing of the engine."""
+    if run.unsteady:
+        yield f"the load was not steady before the first fault: {run.unsteady}"
+    for problem, faults in _by_problem(run).items():
+        times = f", {len(faults)} times" if len(faults) > 1 else ""
+        yield f"{faults[0].name} at {format_duration(faults[0].at_ns)}{times}: {problem}"
+
+
+def _by_problem(run: UnjudgedRun) -> Mapping[str, Sequence[FaultResult]]:
+    found: dict[str, list[FaultResult]] = {}
+    for fault in run.faults:
+        if fault.problem:
+            found.setdefault(fault.problem, []).append(fault)
+    return found
 
 
 def _verdict_on_counts(counters: ExactCounters, exceeded: Sequence[str]) -> tuple[Verdict, list[str]]:

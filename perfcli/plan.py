@@ -12,6 +12,7 @@ from typing import Final, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from perfcli.executors import Load, Share
+from perfcli.faults.schedule import Occurrence, occurrences
 from perfcli.operations import Step
 from perfcli.operations.base import StepSettings
 from perfcli.scenario.models import Phase, Scenario
@@ -154,6 +155,11 @@ class ExecutionPlan(BaseModel):
         waves = range(self.phases[-1].wave + 1)
         return tuple(tuple(phase for phase in self.phases if phase.wave == wave) for wave in waves)
 
+    @cached_property
+    def faults(self) -> Sequence[Occurrence]:
+        """Each time that a fault is due, in the order of the phases."""
+        return tuple(occurrences(self.scenario.faults, [phase.name for phase in self.phases], self.seed))
+
     @property
     def vus(self) -> int:
         """The vus of all phases."""
@@ -198,6 +204,8 @@ class ExecutionPlan(BaseModel):
             yield f"over {scenario.pool.processes} engine processes on one database"
         if scenario.setup.pets:
             yield f"{scenario.setup.pets:,} {'pet' if scenario.setup.pets == 1 else 'pets'} set up"
+        for fault in scenario.faults:
+            yield fault.describe()
         if self._uses_ai:
             yield f"AI {scenario.engine.ai.latency}"
 

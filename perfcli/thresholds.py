@@ -1,13 +1,14 @@
-"""Thresholds: `[operation.]metric[.statistic] OP value [for|within duration]`, parsed, described and judged.
+"""Thresholds: `[operation.]metric[.statistic] OP value [window | span]`, parsed, described and judged.
 
-threshold  = left OP value [window]
+threshold  = left OP value [window | span]
 left       = [operation "."] metric ["." statistic]
 statistic  = "min" | "mean" | "median" | "max" | "stddev" | "p" number
 OP         = "<" | "<=" | ">" | ">=" | "==" | "!="
 value      = a quantity in the metric's unit: 100ms, 50MB, 95%, 10/s, 300, 1.5
 window     = ("for" | "within") duration
+span       = ("during" | "after") fault | "outside" "faults"
 
-What a window means stands in perfcli/metrics/windows.py.
+Before `recovery` and `outage` stands a fault. Windows: perfcli/metrics/windows.py; spans: measurement/fault_spans.py.
 """
 
 from __future__ import annotations
@@ -34,6 +35,7 @@ _LONGEST: Final = 250
 _SIDES = re.compile(r"(?P<left>[^<>=!]*)(?P<op><=|>=|==|!=|<|>)(?P<value>[^<>=!]*)")
 _NO_OPERATORS: Final = {"=": "==", "===": "==", "=<": "<=", "=>": ">=", "!": "!=", "!==": "!=", "<>": "!="}
 _WINDOW = re.compile(r"(?:(?P<value>.*)\s)?\s*(?P<kind>for|within)\b\s*(?P<length>.*)", re.DOTALL)
+_SPAN = re.compile(r"(?:(?P<value>.*)\s)?\s*(?P<kind>during|after|outside)\b\s*(?P<name>.*)", re.DOTALL)
 _OTHER_WORD = re.compile(r"\S.*?\s(?P<word>[a-z]{2,})\s+(?P<length>\d[\w.]*)", re.DOTALL)
 _SHORTEST_WINDOW_NS: Final = units.NS_PER_S
 _NOTATION_OF_PERCENTILES = re.compile(
@@ -90,6 +92,14 @@ class Window:
 
 
 @dataclass(frozen=True, slots=True)
+class Span:
+    """The operations that overlap a fault, those behind it, or those that overlap none (`fault` is then empty)."""
+
+    kind: Literal["during", "after", "outside"]
+    fault: str
+
+
+@dataclass(frozen=True, slots=True)
 class Threshold:
     """A limit on one metric of one operation, or of the whole run where `operation` is empty."""
 
@@ -100,6 +110,21 @@ class Threshold:
     op: str
     limit: float
     window: Window | None = None
+    span: Span | None = None
+
+    def __str__(self) -> str:
+        """As it was written."""
+        return self.text
+
+    @property
+    def is_of_part(self) -> bool:
+        """Whether it judges a part of the time alone."""
+        return self.window is not None or self.span is not None
+
+    @property
+    def fault(self) -> str:
+        """The fault that it names; "" for none."""
+        return self.operation if self.metric.per_fault else self.span.fault if self.span else ""
 
     @property
     def subject(self) -> str:
@@ -110,7 +135,8 @@ class Threshold:
     def meaning(self) -> tuple[object, ...]:
         """What it asks, however that is written: equal for thresholds that always have the same outcome."""
         statistic = percentile_of(self.statistic) if self.statistic else None
-        return (self.operation, self.metric.name, statistic or self.statistic, self.op, self.limit, self.window)
+        part = self.window or self.span
+        return (self.operation, self.metric.name, statistic or self.statistic, self.op, self.limit, part)
 
     def holds(self, observed: float) -> bool:
         """Whether an observed value, in the metric's base unit, keeps the limit."""
@@ -147,9 +173,10 @@ def parse_threshold(text: str, counters: Mapping[str, str] = {}) -> Threshold:
         if ours:
             raise ThresholdError(f"unknown name {left!r:.80}: write {ours:.120}") from None
         raise
-    written, window = _split_window(value, metric)
+    written, span = _split_span(value, metric)
+    written, window = (written, None) if span else _split_window(written, metric)
     limit = _limit(metric, written)
-    return Threshold(text.strip(), operation, metric, statistic, sides["op"], limit, window)
+    return Threshold(text.strip(), operation, metric, statistic, sides["op"], limit, window, span)
 
 
 def _not_a_threshold(text: str) -> str:
@@ -165,6 +192,31 @@ def _not_a_threshold(text: str) -> str:
     )
 
 
+def _split_span(value: str, metric: Metric) -> tuple[str, Span | None]:
+    match = _SPAN.fullmatch(value)
+    if match is None:
+        return value, None
+    kind, name = match["kind"], match["name"].strip()
+    _need_windowed(metric, kind)
+    if not match["value"]:
+        raise ThresholdError(f"the limit is missing before {kind!r}: write {metric.unit.form}")
+    if kind == "outside":
+        if name != "faults":
+            raise ThresholdError(f"write outside faults, not outside {name:.40}: it stands for the time without any")
+        return match["value"].strip(), Span("outside", "")
+    if not name:
+        raise ThresholdError(f"{kind} needs the name of a fault behind it")
+    return match["value"].strip(), Span("during" if kind == "during" else "after", name)
+
+
+def _need_windowed(metric: Metric, word: str) -> None:
+    if not metric.windowed:
+        raise ThresholdError(
+            f"{metric.name} is known of the load as a whole: leave out {word!r}, which goes with "
+            f"{', '.join(each.name for each in METRICS.values() if each.windowed)}"
+        )
+
+
 def _split_window(value: str, metric: Metric) -> tuple[str, Window | None]:
     match = _WINDOW.fullmatch(value)
     if match is None:
@@ -175,11 +227,7 @@ def _split_window(value: str, metric: Metric) -> tuple[str, Window | None]:
                 f"write within {other['length']:.20}"
             )
         return value, None
-    if not metric.windowed:
-        raise ThresholdError(
-            f"{metric.name} is known of the load as a whole: leave out {match['kind']!r}, which goes with "
-            f"{', '.join(each.name for each in METRICS.values() if each.windowed)}"
-        )
+    _need_windowed(metric, match["kind"])
     if not match["value"]:
         raise ThresholdError(f"the limit is missing before {match['kind']!r}: write {metric.unit.form}")
     return match["value"].strip(), _window(match["kind"], match["length"])
@@ -278,7 +326,7 @@ def _metric_words(left: str) -> list[str]:
 
 
 def _complete(operation: str, metric: Metric, statistic: str) -> tuple[str, Metric, str]:
-    if operation and not metric.per_operation:
+    if operation and not (metric.per_operation or metric.per_fault):
         raise ThresholdError(f"{metric.name} belongs to the whole run: write it without {operation + '.'!r:.60}")
     if metric.needs_statistic and not statistic:
         raise ThresholdError(

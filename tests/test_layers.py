@@ -31,6 +31,7 @@ SHARED_NAMES = {
     "binding": "operations: to an engine; operations/own: the same of own ones",
     "context": "operations/own: what a user's function is given; commands: what a command works with",
     "crash": f"perfcli: the runs; {SHOWN}",
+    "faults": f"figures: what became of the load; {SHOWN}",
     "integrity": "measurement: looks for it; figures: what it gives",
     "process": f"measurement: reads it; figures: what it gives; {SHOWN}; report/html: its charts",
     "protocol": "targets, pool: what each of the room's kinds offers",

@@ -32,8 +32,8 @@ from perfcli.scenario.models import Phase, Scenario
 def prepared(plan: ExecutionPlan, *, keep_ai: bool, slowdown: float = 0.0) -> ExecutionPlan:
     """The plan of one engine of a pair.
 
-    Left out is what no engine can change: pauses, the AI's own time, limits of time, thresholds. Executors do not
-    count, as vus work in slices, and one engine process does all of the work.
+    Left out is what no engine can change: pauses, the AI's own time, limits of time, faults, thresholds. Executors do
+    not count, as vus work in slices, and one engine process does all of the work.
 
     Args:
         keep_ai: let the simulated AI take its time, as somebody asked for it.
@@ -52,6 +52,8 @@ def _bare(scenario: Scenario, *, keep_ai: bool) -> Scenario:
         "load": None,
         "phases": phases,
         "flow": [],
+        "steady_state": [],
+        "faults": [],
         "thresholds": [],
     }
     return scenario.model_copy(update=update)

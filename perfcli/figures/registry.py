@@ -128,6 +128,7 @@ class Group(StrEnum):
     MEMORY = "memory"
     PROCESS = "process"
     INTEGRITY = "integrity"
+    FAULTS = "faults"
     ENGINE = "engine"
 
 
@@ -172,6 +173,7 @@ class Metric:
         counts_up: whether it begins at 0 and grows while the load goes on.
         needs_arrival_rate: whether only loads with an arrival rate have it.
         needs_growth: whether it is measured only if the scenario has `growth`.
+        per_fault: whether it is known of each fault, and of the worst of all; a threshold names a fault before it.
         least_samples: with fewer operations it says nothing.
         is_change: whether it is a difference, and so written with its sign.
         least: no value is below it.
@@ -198,6 +200,7 @@ class Metric:
     counts_up: bool = False
     needs_arrival_rate: bool = False
     needs_growth: bool = False
+    per_fault: bool = False
     least_samples: int = 0
     is_change: bool = False
     least: float = 0.0

@@ -19,7 +19,9 @@ from perfcli.scenario.sweeps import split_values
 from perfcli.thresholds import ThresholdError, did_you_mean, parse_subject
 from perfcli.units import format_number
 
-_NO_WORK: Final = frozenset({"name", "description", "tags", "extends", "vars", "operations", "thresholds"})
+_NO_WORK: Final = frozenset(
+    {"name", "description", "tags", "extends", "vars", "operations", "steady_state", "thresholds"}
+)
 """Keys of a scenario, and of its phases, that do not change the work.
 
 Variables have been put in their places; of operation files the sources matter, not where they are.
@@ -105,6 +107,9 @@ def _sources(run: RunResult) -> str:
 
 def _work(scenario: Mapping[str, Any]) -> dict[str, Any]:
     kept = {key: value for key, value in scenario.items() if key not in _NO_WORK}
+    if not kept.get("faults"):
+        # results of before there were any do not have the key
+        kept.pop("faults", None)
     if isinstance(phases := kept.get("phases"), list):
         # the name of a phase changes no work either, but a result's phases are told apart by it
         kept["phases"] = list(map(_unjudged, phases))

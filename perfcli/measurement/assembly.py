@@ -20,6 +20,7 @@ from perfcli.measurement.measurement import Measurement
 from perfcli.measurement.parts import Part, Wanted, phase_result
 from perfcli.measurement.process import ProcessFigures
 from perfcli.measurement.samples import References, planned_digest
+from perfcli.metrics.recovery import SteadyLimit, SteadyState
 from perfcli.metrics.timeline import Interval
 from perfcli.monitor import Reading, cpu_use
 from perfcli.results import Environment, Inspection, Integrity, LoadSlice, MonitorSample, SecondOfLoad, UnjudgedRun
@@ -187,11 +188,29 @@ def assemble(measurement: Measurement, wanted: Wanted, identity: Identity) -> Un
         performed_as_planned=all(work.agrees(measurement.plan, vu) for vu, work in measurement.performed.items()),
         vus=[work.of(vu) for vu, work in sorted(measurement.performed.items())],
         restarts=measurement.restarts.results(measurement.began_ns or 0),
+        **_faults(measurement),
         environment=describe_environment(measurement.engine_version),
         monitor=monitor_samples(measurement),
         seconds=seconds_of_load(measurement),
         seconds_by_operation={label: seconds_of_load(measurement, label) for label in samples.labels},
     )
+
+
+def _faults(measurement: Measurement) -> dict[str, Any]:
+    """The faults of a run that is over, and whether it was steady before them."""
+    faults = measurement.faults
+    if faults is None or measurement.duration_ns is None:
+        return {}
+    limits = [
+        SteadyLimit(limit, measurement.timeline(limit.operation, by_service_time=limit.metric.name == "service_time"))
+        for limit in measurement.plan.scenario.steady_limits
+    ]
+    steady = SteadyState(limits, faults.activity)
+    due_ns = [measurement.offset_ns(each.phase) + each.at_ns for each in measurement.plan.faults]
+    return {
+        "faults": list(faults.results(steady, due_ns, measurement.duration_ns)),
+        "unsteady": faults.unsteady(steady),
+    }
 
 
 def partial_run(measurement: Measurement, wanted: Wanted) -> UnjudgedRun:

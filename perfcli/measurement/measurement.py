@@ -10,6 +10,7 @@ from typing import Literal
 
 from perfcli.clock import Stop
 from perfcli.measurement.conservation import Conservation
+from perfcli.measurement.fault_spans import FaultSpans
 from perfcli.measurement.integrity import check_integrity
 from perfcli.measurement.ledger import Ledger
 from perfcli.measurement.restarts import Death, Restarts
@@ -69,6 +70,7 @@ class Measurement:
         self.printed_bytes: int | None = None
         self.frame_bytes = 0
         self.findings: Findings | None = None
+        self.faults = FaultSpans(plan) if plan.faults else None
         self.answered = 0
         """Pets that the engines were asked for before they were shut down."""
         self._answers: list[bytes] = []
@@ -115,6 +117,9 @@ class Measurement:
         if frame.reference_ns and frame.starts:
             self.references[phase.index].add(frame.starts[-1] - began_ns, frame.reference_ns)
         self.samples.add(frame, began_ns)
+        if self.faults is not None:
+            assert self.began_ns is not None
+            self.faults.add(frame, self.began_ns)
         self.frame_bytes += frame.size_bytes
 
     def begin_wave(self, number: int, at_ns: int) -> None:

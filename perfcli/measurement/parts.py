@@ -84,7 +84,10 @@ class Part:
             "achieved_per_s": achieved_per_s,
             "schedule_lag": self._schedule_lag(phases),
             "torn_reads": self._torn_reads(phases),
-            "windows": {each.text: self._worst_window(each) for each in self._thresholds if each.window},
+            "windows": {
+                **{each.text: self._worst_window(each) for each in self._thresholds if each.window},
+                **{each.text: self._in_span(each) for each in self._thresholds if each.span},
+            },
             "total": self._operation(TOTAL, ""),
             "operations": [self._operation(label, label) for label in labels],
         }
@@ -100,7 +103,7 @@ class Part:
     def _asks(self, metric: str, label: str) -> bool:
         """Whether a metric of an operation is wanted."""
         return self._wanted.everything or any(
-            each.metric.name.startswith(metric) and each.operation == label and not each.window
+            each.metric.name.startswith(metric) and each.operation == label and not each.is_of_part
             for each in self._thresholds
         )
 
@@ -230,6 +233,14 @@ class Part:
         known_ns = max(0, self.duration_ns - FLUSH_INTERVAL_NS)
         since_ns = self._wanted.judged_until_ns.get((phase.name if phase else "", threshold.text), 0)
         return worst_window(timeline, threshold, known_ns, since_ns=since_ns)
+
+    def _in_span(self, threshold: Threshold) -> float | None:
+        """What a threshold that judges a span of time alone has there."""
+        faults, measured_ns = self._measurement.faults, self.duration_ns
+        if faults is None or not measured_ns:
+            return None
+        begins_ns = 0 if self._phase is None else self._measurement.offset_ns(self._phase.index)
+        return faults.value(threshold, begins_ns, begins_ns + measured_ns, self._phase)
 
     def _by_phase(self, label: str) -> Iterator[tuple[int, OperationSamples]]:
         phases = range(len(self._samples.phases)) if self._phase is None else [self._phase.index]

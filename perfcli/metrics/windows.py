@@ -189,12 +189,13 @@ def _second(cut: _Cut, limit: Limit, start_ns: int) -> Iterator[Figure]:
 
 
 def _figure(limit: Limit, interval: Interval, start_ns: int, end_ns: int) -> Iterator[Figure]:
-    value = _value(limit, interval, end_ns - start_ns)
+    value = value_of(limit, interval, end_ns - start_ns)
     if value is not None:
         yield Figure(value, start_ns, interval.ok)
 
 
-def _value(limit: Limit, interval: Interval, elapsed_ns: int) -> float | None:
+def value_of(limit: Limit, interval: Interval, elapsed_ns: int) -> float | None:
+    """What a limit limits, of operations that began within a time; None if they say nothing of it."""
     tried = interval.ok + interval.failed
     match limit.metric.name:
         case "throughput":

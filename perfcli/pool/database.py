@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from threading import Thread
@@ -101,6 +101,8 @@ def _found(line: Line, process: SupervisedProcess, limit_s: float) -> Compared |
 
 _DATABASE: Final = Path("database", "digipal.db")
 _TIMEOUT_S: Final = 10.0
+_PRIMARY_CODE: Final = 0xFF
+"""Of SQLite's extended error codes, the part that names the error."""
 _USED_BYTES: Final = (
     "SELECT (page_count - freelist_count) * page_size FROM pragma_page_count, pragma_freelist_count, pragma_page_size"
 )
@@ -124,6 +126,29 @@ class DatabaseFile:
         with closing(sqlite3.connect(self.path, timeout=_TIMEOUT_S)) as connection:
             connection.execute("PRAGMA query_only = ON")
             yield connection.execute
+
+    def hold_transaction(self, *, writes: bool) -> Callable[[], None] | None:
+        """Hold a transaction on it by a connection of this process, which ends with the process.
+
+        Returns:
+            What ends it; None while another process holds the write lock.
+
+        Raises:
+            sqlite3.Error: the database is not there, or cannot be used.
+        """
+        if not self.path.exists():
+            raise sqlite3.OperationalError("the file does not exist")
+        connection = sqlite3.connect(self.path, timeout=0, isolation_level=None)
+        try:
+            connection.execute("BEGIN IMMEDIATE" if writes else "BEGIN")
+            # a transaction that reads begins with its first read
+            connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+        except sqlite3.OperationalError as error:
+            connection.close()
+            if error.sqlite_errorcode & _PRIMARY_CODE != sqlite3.SQLITE_BUSY:
+                raise
+            return None
+        return connection.close
 
     def used_bytes(self) -> int:
         """What its pages hold, those that are free left out; 0 if it cannot be read."""

@@ -95,6 +95,16 @@ class Database(Readable, Protocol):
             The path it is kept at, and "" or why it could not be kept.
         """
 
+    def hold_transaction(self, *, writes: bool) -> Callable[[], None] | None:
+        """Hold a transaction on it, which ends with the tool, however that ends.
+
+        Returns:
+            What ends it; None while an engine process holds the write lock that it needs.
+
+        Raises:
+            sqlite3.Error: the database is not there, or cannot be used.
+        """
+
     def removed(self) -> str:
         """What an engine has removed of its surroundings, in words; "" for nothing."""
 

@@ -12,6 +12,7 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from perfcli.errors import UsageError
+from perfcli.faults import FAULT_MODELS, FaultSettings
 from perfcli.figures import METRICS, PER_OPERATION, STATISTICS, Metric, counter_metrics, is_statistic
 from perfcli.operations import STEP_MODELS, step_models
 from perfcli.operations.base import StepSettings
@@ -42,6 +43,7 @@ def render_all() -> RenderableType:
     sections = {
         "metrics": [(metric.name, metric.meaning) for metric in _metrics().values()],
         "operations": [(operation, _does(model)) for operation, model in STEP_MODELS.items()],
+        "faults": [(fault, _in_one_line(model)) for fault, model in FAULT_MODELS.items()],
         "operations of your own": [(name, _does(model)) for name, model in known_operations().models.items()],
     }
     parts: list[RenderableType] = []
@@ -66,6 +68,9 @@ def render_explanation(subject: str) -> RenderableType:
     if model is not None:
         lines = [(label, Text(text)) for label, text in _of_operation(subject, model)]
         return Group(_headline(subject, _does(model)), *labelled(lines))
+    if (fault := FAULT_MODELS.get(subject)) is not None:
+        lines = [(label, Text(text)) for label, text in _of_fault(subject, fault)]
+        return Group(_headline(subject, _in_one_line(fault)), *labelled(lines))
     raise _unknown(subject)
 
 
@@ -74,9 +79,23 @@ def _unknown(subject: str) -> UsageError:
         return UsageError(
             f"{subject} is a statistic, not a metric", hint=f"name its metric: digipal-perf explain latency.{subject}"
         )
-    near = did_you_mean([subject], [*_metrics(), *step_models()])
+    near = did_you_mean([subject], [*_metrics(), *step_models(), *FAULT_MODELS])
     hint = "digipal-perf explain lists them all; --scenario FILE adds the operations of your own"
-    return UsageError(f"no metric and no operation is called {subject!r:.80}{near}", hint=hint)
+    return UsageError(f"no metric, operation or fault is called {subject!r:.80}{near}", hint=hint)
+
+
+def _in_one_line(fault: type[FaultSettings]) -> str:
+    """What it does: the first sentence of its docstring."""
+    return " ".join((fault.__doc__ or "").partition("\n\n")[0].split())
+
+
+def _of_fault(name: str, fault: type[FaultSettings]) -> Iterator[tuple[str, str]]:
+    yield "effect", " ".join((fault.__doc__ or "").partition("\n\n")[2].split())
+    yield "needs", fault.needs.meaning
+    yield "write", f"faults: [{name}: {{at: 3s, for: 1s}}]"
+    yield "thresholds", f"{name}.recovery < 1s, {name}.outage < 2s, success_rate >= 99% during {name}"
+    yield "settings", f"{_REFERENCE}#faults-{name}"
+    yield "more", "docs/faults.md"
 
 
 def _metrics() -> dict[str, Metric]:
@@ -119,6 +138,8 @@ def _of_metric(metric: Metric) -> Iterator[tuple[str, str]]:
     if metric.per_operation:
         own = (name for name, model in known_operations().models.items() if metric.name in _counted(model.declared))
         yield "", f"{next(own, 'load_pet')}.{metric.example}, of one operation"
+    if metric.per_fault:
+        yield "", f"lock.{metric.example}, of one fault"
     if metric.per_phase:
         yield "", "of one phase, in the thresholds of that phase"
     yield "trend", f"digipal-perf trend SCENARIO --metric {asked}{' [--phase NAME]' * metric.per_phase}"

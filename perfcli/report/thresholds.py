@@ -93,7 +93,9 @@ def limit_in_words(threshold: ThresholdResult) -> str:
         return limit
     window = parsed.window
     lasting = f" {window.kind} {units.format_duration(window.length_ns)}" if window else ""
-    return f"{parsed.op} {limit}{lasting}"
+    span = parsed.span
+    where = f" {span.kind} {one_line(span.fault) or 'faults'}" if span else ""
+    return f"{parsed.op} {limit}{lasting}{where}"
 
 
 def limit_used(threshold: ThresholdResult) -> float | None:

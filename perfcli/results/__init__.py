@@ -18,6 +18,7 @@ from perfcli.errors import UsageError
 from perfcli.outputs import write_document
 from perfcli.results.changes import BaselineComparison, OperationChange
 from perfcli.results.exact import ExactCounters, OperationCounts
+from perfcli.results.fault_results import FaultResult
 from perfcli.results.observed import (
     Inspection,
     Integrity,
@@ -60,6 +61,7 @@ __all__ = [
     "CounterResult",
     "Environment",
     "ExactCounters",
+    "FaultResult",
     "GrowthResult",
     "Inspection",
     "Integrity",

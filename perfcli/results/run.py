@@ -10,6 +10,7 @@ from pydantic import Field, model_validator
 from perfcli.errors import Verdict, worst
 from perfcli.results.changes import BaselineComparison
 from perfcli.results.exact import ExactCounters
+from perfcli.results.fault_results import FaultResult
 from perfcli.results.observed import Inspection, Integrity, MemoryResult, MonitorSample, Record, ResourceResult
 from perfcli.results.operation_results import LatencySummary, LoadSlice, Part, PhaseResult, SecondOfLoad
 from perfcli.units import Unit
@@ -203,6 +204,8 @@ class UnjudgedRun(Part):
     performed_as_planned: bool = Field(description="whether every vu did what the seed prescribes, in that order")
     vus: list[VuWork] = Field(default=[], description="what each vu performed")
     restarts: list[Restart] = Field(default=[], description="engine processes that were replaced, in order of time")
+    faults: list[FaultResult] = Field(default=[], description="the faults of the scenario, in order of time")
+    unsteady: str = Field(default="", description="why the load was not steady before the first fault; empty if it was")
     environment: Environment = Field(description="where the run took place")
     monitor: list[MonitorSample] = Field(
         default=[], description="readings of the engine process, every 100 ms and at each mark"

@@ -32,6 +32,7 @@ from perfcli.results.findings import Findings
 from perfcli.run.barrier import Barrier
 from perfcli.run.engine_client import EngineClient
 from perfcli.run.exact_counts import count_exactly, not_countable
+from perfcli.run.fault_control import FaultControl
 from perfcli.run.kills import Kills
 from perfcli.run.messages import Inbox
 from perfcli.run.progress import ProgressReporter
@@ -239,6 +240,7 @@ class _Supervision:
         self._progress = ProgressReporter(measurement)
         self._inbox = Inbox([engine.line for engine in engines])
         self._kills = Kills(self._clients, self._inbox, measurement, database)
+        self._faults = FaultControl(engines, measurement)
 
     def follow(self, observer: Observer, stop: StopRequest) -> Ending:
         """Receive until the processes are done, one died, or time ran out."""
@@ -251,10 +253,12 @@ class _Supervision:
                 self._kills.look(stopped=self._stopped_at_s is not None)
                 if self._kills.end_load and self._stopped_at_s is None:
                     self._stop(Ending())
+                self._faults.look(stopped=self._stopped_at_s is not None)
                 self._check_thresholds_that_abort()
                 self._check_time()
                 self._show(observer)
         finally:
+            self._faults.lift_all()
             self._monitor.stop()
         self._measurement.end_unless_ended(time.perf_counter_ns())
         ending = next((client.ending for client in self._clients if client.ending not in (None, Ending())), None)
@@ -275,7 +279,7 @@ class _Supervision:
     def _receive(self) -> None:
         for client in self._clients:
             client.engine.bound_output()
-        received = self._inbox.take(self._kills.next_in_s(TICK_S))
+        received = self._inbox.take(self._faults.next_in_s(self._kills.next_in_s(TICK_S)))
         if received is None:
             for process, client in enumerate(self._clients):
                 if not self._inbox.holds_from(process):

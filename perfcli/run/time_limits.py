@@ -32,6 +32,7 @@ class TimeLimits:
         self.plan = plan
         self._iteration_s = max(iteration_ns(plan, phase) for phase in plan.phases) / 1e9
         # a set-up, a clean-up and a shutdown that saves what is cached take their time for each pet
+        self._fault_s = sum(each.fault.for_ns for each in plan.faults) / 1e9
         self._stage_s = _STAGE_LIMIT_S + _PER_PET_S * plan.scenario.setup.pets
 
     def is_over(self, stage: str, process: int, wave: int, *, lasted_s: float, silent_s: float) -> bool:
@@ -47,7 +48,7 @@ class TimeLimits:
             case "measuring" if self.plan.slices is not None:
                 return max(step_silence_ns(self.plan, phase) for phase in self.plan.phases) / 1e9 + GRACE_S
             case "measuring":
-                return silence_of_load_ns(self.plan, wave, process) / 1e9 + GRACE_S
+                return silence_of_load_ns(self.plan, wave, process) / 1e9 + self._fault_s + GRACE_S
         return None
 
     def is_over_after_stop(self, since_stop_s: float, *, interrupted: bool) -> bool:
@@ -68,4 +69,4 @@ class TimeLimits:
                 return len(phases) * (MOST_PASSES * pass_s + GRACE_S)
             case _:
                 return self._stage_s
-        return longest_ns / 1e9 + self._iteration_s + GRACE_S
+        return longest_ns / 1e9 + self._iteration_s + self._fault_s + GRACE_S

@@ -23,6 +23,7 @@ from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 from perfcli import units
 from perfcli.executors import Load
 from perfcli.executors.fields import DurationText, kind
+from perfcli.faults import DEFAULT_STEADY_STATE, Fault
 from perfcli.operations import Step
 from perfcli.operations.base import NAME_PATTERN
 from perfcli.operations.own.declared import OperationFile
@@ -38,6 +39,7 @@ MOST_PROCESSES: Final = 64
 MOST_PHASES: Final = 100
 MOST_STEPS: Final = 500
 MOST_THRESHOLDS: Final = 500
+MOST_FAULTS: Final = 100
 FROM_FILE: Final = "from a file"
 """The context to validate in what somebody wrote."""
 OWN_EXIT_CODES: Final = (10, 125)
@@ -251,6 +253,10 @@ class Scenario(_Section):
     users: Users = Field(default=OWN, description="whose pet an iteration acts on")
     flow: Flow = Field(default=[], max_length=MOST_STEPS, description="what an iteration does")
     growth: Growth | None = Field(default=None, description="what the cost of operations is held against")
+    steady_state: list[Expression] = Field(
+        default=[], max_length=MOST_THRESHOLDS, description="when the load is well; success_rate >= 99% by default"
+    )
+    faults: list[Fault] = Field(default=[], max_length=MOST_FAULTS, description="what goes wrong, and when")
     thresholds: Rules = Field(default=[], max_length=MOST_THRESHOLDS, description="what must hold")
 
     @model_validator(mode="wrap")
@@ -259,6 +265,11 @@ class Scenario(_Section):
         """Steps and thresholds are understood by the own operations of the scenario."""
         with knowing(_operation_files(value)):
             return handler(value)
+
+    @property
+    def steady_limits(self) -> Sequence[Threshold]:
+        """What a load keeps that is well."""
+        return self.steady_state or [parse_threshold(DEFAULT_STEADY_STATE)]
 
     @property
     def judged_thresholds(self) -> list[ThresholdRule]:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from perfcli.executors import LOAD_MODELS
+from perfcli.faults import FAULT_MODELS
 from perfcli.operations import STEP_MODELS
 from perfcli.scenario.schema import Definition, scenario_schema, text_types
 from perfcli.scenario.target import TARGET_MODELS
@@ -45,6 +46,7 @@ _TYPES: Final = {
     "Threshold": "threshold or section",
     "Load": "section",
     "Step": "step",
+    "Fault": "fault",
     "Target": "`embedded`, `mcp` or section",
     "ThinkTime": "duration or section",
     "ListElsewhere": "column of a file",
@@ -62,7 +64,7 @@ _LIMITS: Final = {
     "maxItems": "{:,} of them at most",
     "maxLength": "at most {:,} characters",
 }
-_LONG_FORMS: Final = ("operation", "target")
+_LONG_FORMS: Final = ("operation", "target", "fault")
 """Keys that nobody needs to write, as `load_pet: {…}` says the same."""
 
 
@@ -71,8 +73,8 @@ def scenario_reference() -> str:
     schema = scenario_schema()
     definitions = {name: each for name, each in schema["$defs"].items() if "properties" in each and name != "LoadPart"}
     parts = [_INTRODUCTION, *_section("Top level", schema), *_kinds()]
-    for title, names in (("load", LOAD_MODELS), ("flow", STEP_MODELS)):
-        group = {name: definitions.pop((LOAD_MODELS | STEP_MODELS)[name].__name__) for name in names}
+    for title, models in (("load", LOAD_MODELS), ("flow", STEP_MODELS), ("faults", FAULT_MODELS)):
+        group = {name: definitions.pop(model.__name__) for name, model in models.items()}
         parts += _group(title, group)
     for name in sorted(definitions, key=list(_TITLES).index):
         parts += _section(f"`{_TITLES[name]}`", definitions[name])

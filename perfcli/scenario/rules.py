@@ -10,6 +10,7 @@ from typing import NamedTuple
 from perfcli.figures import METRICS, counter_metrics
 from perfcli.operations import STEP_MODELS, Step, step_models
 from perfcli.operations.save_canaries import CANARY_FIELDS
+from perfcli.scenario.fault_rules import fault_problems, unknown_fault
 from perfcli.scenario.models import MOST_PHASES, Phase, Scenario, ThresholdRule
 from perfcli.scenario.node import Node
 from perfcli.scenario.problems import KeyPath, Problem, legible, shown
@@ -73,6 +74,7 @@ def rule_problems(scenario: Scenario, root: Node) -> Iterator[Problem]:
     yield from _fields_written_twice(scenario, root)
     yield from _growth_cleared(scenario, root)
     yield from _settings_without_use(scenario, root)
+    yield from fault_problems(scenario, root)
     for located in located_rules(scenario):
         yield from _subject(located, scenario, root)
         yield from _ending_the_load(located, root)
@@ -259,8 +261,10 @@ def _subject(located: LocatedRule, scenario: Scenario, root: Node) -> Iterator[P
     """Operations that nobody does, metrics that nobody measures."""
     threshold = located.rule.threshold
     flows = _judged_flows(located.phase, scenario)
+    operation = "" if threshold.metric.per_fault else threshold.operation
     messages = (
-        _unknown_operation(threshold.operation, flows),
+        _unknown_operation(operation, flows),
+        unknown_fault(threshold, scenario),
         _unmeasured_metric(threshold, located.phase, scenario),
         _uncounted_metric(threshold, flows),
         _unknowable_metric(threshold, scenario),

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from perfcli.executors import EXECUTORS, LOAD_MODELS
+from perfcli.faults import FAULT_MODELS
 from perfcli.figures import METRICS, STATISTICS, Metric, counter_metrics
 from perfcli.operations import STEP_MODELS, step_models
 from perfcli.operations.base import NAME_PATTERN, StepSettings
@@ -48,7 +49,7 @@ def text_types() -> dict[str, Definition]:
 
 def _expression(subject: str) -> Definition:
     return _kind(
-        "threshold: [operation.]metric[.statistic] OP value [for|within duration]",
+        "threshold: [operation.]metric[.statistic] OP value [for|within duration, or during|after fault]",
         rf"\s*({subject})\s*({_any(OPERATORS)})\s*[^<>=!\s][^<>=!]*",
         "latency.p99 < 100ms",
         "success_rate >= 95%",
@@ -69,8 +70,9 @@ def _kind(noun: str, pattern: str, *examples: str) -> Definition:
 def _subject(metrics: Mapping[str, Metric]) -> str:
     """What a threshold is about: metrics of any operation with or without one, and those of the run alone."""
     of_operations = _metrics(metric for metric in metrics.values() if metric.per_operation)
-    of_the_run = _metrics(metric for metric in metrics.values() if not metric.per_operation)
-    return rf"({_LABEL}\.)?({of_operations})|{of_the_run}"
+    of_faults = _metrics(metric for metric in metrics.values() if metric.per_fault)
+    of_the_run = _metrics(metric for metric in metrics.values() if not (metric.per_operation or metric.per_fault))
+    return rf"({_LABEL}\.)?({of_operations}|{of_faults})|{of_the_run}"
 
 
 def _metrics(metrics: Iterable[Metric]) -> str:
@@ -83,11 +85,11 @@ def _any(words: Iterable[str]) -> str:
 
 
 DIALECT: Final = "http://json-schema.org/draft-07/schema#"  # the newest that all editors speak
-_UNIONS: Final = {"operation": "Step", "executor": "Load", "target": "Target", "kind": "ThinkTime"}
+_UNIONS: Final = {"operation": "Step", "executor": "Load", "target": "Target", "kind": "ThinkTime", "fault": "Fault"}
 """Unions of models by the key that tells them apart, and the definition of what files write in their place."""
 _BESIDE: Final = ("description", "default")
 _NEEDS_ONE: Final = ("flow", "phases")
-_LONG_FORMS: Final = ("operation", "target")
+_LONG_FORMS: Final = ("operation", "target", "fault")
 """Keys that nobody needs to write, as `load_pet: {…}` says the same: language servers need not suggest them."""
 
 
@@ -186,6 +188,12 @@ def _written_forms() -> dict[str, Definition]:
             _long_form("target", TARGET_MODELS.values()),
         ),
         "ThinkTime": _any_of(_ref("Duration"), *map(_ref, ("UniformThinking", "NormalThinking", "PacedThinking"))),
+        "Fault": _any_of(
+            _below_its_name(
+                {name: {**_ref(model.__name__), "description": model.__doc__} for name, model in FAULT_MODELS.items()}
+            ),
+            _long_form("fault", FAULT_MODELS.values()),
+        ),
         "Threshold": _any_of(_ref("Expression"), _ref("ThresholdRule")),
         "ListElsewhere": _list_elsewhere(),
     }

@@ -107,7 +107,7 @@ def _too_few_samples(threshold: Threshold, rule: ThresholdRule, phases: Sequence
     samples = math.floor(sum(filter(None, counts)))
     if samples < metric.least_samples:
         return f"will fail without samples: {_about(samples)}, and it needs {metric.least_samples}"
-    if threshold.window or rule.allow_thin or threshold.statistic in ("", "median", "p50"):
+    if threshold.is_of_part or rule.allow_thin or threshold.statistic in ("", "median", "p50"):
         return ""
     return _too_thin(threshold.statistic, samples) if is_thin(threshold.statistic, samples) else ""
 

@@ -73,7 +73,7 @@ def _percentiles(result: RunResult, measured: Sequence[OperationResult]) -> Draw
 def _is_on_curve(limit: Limit) -> bool:
     """Whether it judges one point of a curve of the whole run: a percentile or the maximum, without a window."""
     is_point = limit.statistic == "max" or percentile_of(limit.statistic) is not None
-    return is_point and limit.phase is None and limit.parsed.window is None
+    return is_point and limit.phase is None and not limit.parsed.is_of_part
 
 
 def _place(limit: Limit, count: int) -> float:
@@ -120,7 +120,7 @@ def _over_vus(result: RunResult) -> Drawing:
     limits = [
         limit
         for limit in judged_limits(result, "latency")
-        if limit.phase and not limit.operation and not limit.parsed.window and limit.statistic in STATISTICS
+        if limit.phase and not limit.operation and not limit.parsed.is_of_part and limit.statistic in STATISTICS
     ]
     shown = [each for each in STATISTICS if each in _OVER_VUS or any(limit.statistic == each for limit in limits)]
     title = "Latency over vus"

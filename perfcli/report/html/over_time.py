@@ -117,7 +117,8 @@ def _is_drawn(statistic: str, judged: Sequence[tuple[str, str]]) -> bool:
 def _drawable(result: RunResult, *, by_seconds: bool) -> Iterator[Limit]:
     """The limits on a latency that the chart has over time."""
     for limit in judged_limits(result, "latency"):
-        if not runs_alone(limit, result) or (limit.parsed.window and limit.parsed.window.kind == "within"):
+        parsed = limit.parsed
+        if not runs_alone(limit, result) or parsed.span or (parsed.window and parsed.window.kind == "within"):
             continue
         operation = _only(result, limit.operation)
         if by_seconds:

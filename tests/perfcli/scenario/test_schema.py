@@ -145,7 +145,7 @@ def test_every_metric_is_known(name: str) -> None:
 def test_every_key_is_described() -> None:
     for name, definition in {"scenario": SCHEMA, **SCHEMA["$defs"]}.items():
         for key, written in definition.get("properties", {}).items():
-            assert written.get("description") or key in ("operation", "target", "executor"), f"{name}.{key}"
+            assert written.get("description") or key in ("operation", "target", "executor", "fault"), f"{name}.{key}"
 
 
 def test_every_definition_is_used() -> None:
@@ -195,6 +195,6 @@ def test_editors_do_not_suggest_long_forms_alone() -> None:
         for name, node in definition.get("properties", {}).items()
     ]
     silent = {name for name, node in properties if node.get("doNotSuggest")}
-    assert silent == {"operation", "target"}
+    assert silent == {"operation", "target", "fault"}
     for definition in (SCHEMA, SCHEMA["$defs"]["VuStage"]):
         assert not definition["properties"]["target"].get("doNotSuggest")

@@ -1,0 +1,40 @@
+"""What goes wrong during a load: one file per fault, with its settings, how it is inflicted and what must be seen."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Final, get_args
+
+from pydantic import BaseModel, BeforeValidator, Field
+
+from perfcli.faults.base import DEFAULT_STEADY_STATE, FaultSettings, Lift, Place, Seen
+from perfcli.faults.lock import Lock
+from perfcli.faults.pause import Pause
+from perfcli.faults.reader import Reader
+
+_AnyFault = Lock | Reader | Pause
+
+FAULT_MODELS: Final[dict[str, type[FaultSettings]]] = {
+    model.model_fields["fault"].default: model for model in get_args(_AnyFault)
+}
+
+
+def spread_fault(item: Any) -> Any:
+    """`- lock: {at: 3s, for: 2s}` as the models read it.
+
+    Raises:
+        ValueError: the item is not one fault with its settings.
+    """
+    if isinstance(item, BaseModel) or (isinstance(item, dict) and "fault" in item):
+        return item
+    if not isinstance(item, dict) or len(item) != 1:
+        raise ValueError("a fault is one key with its settings: lock: {at: 3s, for: 2s}")
+    fault, settings = next(iter(item.items()))
+    if fault in FAULT_MODELS and not isinstance(settings, dict):
+        raise ValueError(f"{fault} needs to know when and for how long: write {fault}: {{at: 3s, for: 2s}}")
+    return {**(settings if isinstance(settings, dict) else {}), "fault": fault}
+
+
+Fault = Annotated[Annotated[_AnyFault, Field(discriminator="fault")], BeforeValidator(spread_fault)]
+"""A fault of a scenario: told apart by its key."""
+
+__all__ = ["DEFAULT_STEADY_STATE", "FAULT_MODELS", "Fault", "FaultSettings", "Lift", "Place", "Seen", "spread_fault"]

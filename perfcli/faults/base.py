@@ -1,0 +1,162 @@
+"""What every fault has: its settings, where it is inflicted, and the effect that must be seen of it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, Final, Protocol
+
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    field_validator,
+    model_serializer,
+    model_validator,
+)
+
+from perfcli.executors.fields import DurationText, PositiveDurationText
+from perfcli.figures import METRICS, Needs
+from perfcli.operations.base import NAME_PATTERN
+from perfcli.units import parse_duration_ns
+
+MOST_TIMES: Final = 1_000
+DEFAULT_STEADY_STATE: Final = "success_rate >= 99%"
+LEAST_STEADY_NS: Final = 1_000_000_000
+"""How long the load must have been steady before the first fault: one window."""
+
+Lift = Callable[[], None]
+"""Ends a fault."""
+
+
+class Lockable(Protocol):
+    """A database, as far as faults reach."""
+
+    def hold_transaction(self, *, writes: bool) -> Lift | None:
+        """Hold a transaction of the tool's own; None while others hold what it needs."""
+
+
+class Place(Protocol):
+    """An engine process and its database, as far as faults reach."""
+
+    @property
+    def database(self) -> Lockable:
+        """The database of all engine processes."""
+
+    def halt(self) -> None:
+        """Have the engine process stand still."""
+
+    def resume(self) -> None:
+        """Let it go on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What the samples show of one fault."""
+
+    lasted_ns: int
+    failed: int
+    longest_ns: int
+    """The longest operation that overlaps it."""
+    outage_ns: int
+
+
+class FaultSettings(BaseModel):
+    """What any fault can be told.
+
+    A fault is a subclass in a file of its own. It declares the key `fault`, its settings, how it is inflicted and what
+    must be seen of it; nothing outside this room asks which fault it is.
+    """
+
+    model_config = ConfigDict(defer_build=True, extra="forbid", frozen=True, strict=True, populate_by_name=True)
+
+    needs: ClassVar[Needs] = Needs.PROCESS
+    """What a target must offer, so that it can be inflicted."""
+
+    at: DurationText = Field(description="when it begins, since its phase began")
+    for_: PositiveDurationText = Field(alias="for", description="how long it lasts")
+    name: str = Field(default="", max_length=64, description="name in thresholds and tables; the fault by default")
+    phase: str = Field(default="", description="the phase it belongs to; the first by default")
+    every: PositiveDurationText | None = Field(default=None, description="from one time to the next, with times")
+    times: int = Field(default=1, ge=1, le=MOST_TIMES, description="how often it is inflicted")
+    jitter: DurationText = Field(default="0ms", description="later by up to so much, drawn from the seed")
+
+    @field_validator("name")
+    @classmethod
+    def _plain(cls, name: str) -> str:
+        if name and not re.fullmatch(NAME_PATTERN, name):
+            raise ValueError("a name holds letters, digits, _ and - only, and begins with a letter")
+        if name in METRICS:
+            raise ValueError(f"{name!r} is a metric: thresholds could not tell them apart")
+        return name
+
+    @model_validator(mode="after")
+    def _one_after_another(self) -> FaultSettings:
+        if self.times > 1 and self.every is None:
+            raise ValueError("times needs every: the time from one to the next, e.g. every: 5s")
+        if self.every is None:
+            return self
+        if self.times == 1:
+            raise ValueError("every needs times: how often, e.g. times: 3")
+        if self.for_ns + parse_duration_ns(self.jitter) >= self.every_ns:
+            raise ValueError(f"every: {self.every} must be longer than for and jitter together")
+        return self
+
+    @model_serializer(mode="wrap")
+    def _as_written(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """With the key `for`, as files have it; no attribute can be called so."""
+        written: dict[str, Any] = handler(self)
+        return {"for" if key == "for_" else key: value for key, value in written.items()}
+
+    @property
+    def label(self) -> str:
+        """What thresholds and tables call it."""
+        return self.name or self.kind
+
+    @property
+    def kind(self) -> str:
+        """Which fault it is."""
+        kind: str = self.fault  # type: ignore[attr-defined]
+        return kind
+
+    @property
+    def at_ns(self) -> int:
+        """When it is due first, in nanoseconds since its phase began."""
+        return parse_duration_ns(self.at)
+
+    @property
+    def for_ns(self) -> int:
+        """How long it lasts, in nanoseconds."""
+        return parse_duration_ns(self.for_)
+
+    @property
+    def every_ns(self) -> int:
+        """From one time to the next, in nanoseconds; 0 if it is inflicted once."""
+        return parse_duration_ns(self.every) if self.every else 0
+
+    @property
+    def ends_ns(self) -> int:
+        """When the last one is over at the latest, in nanoseconds since its phase began."""
+        return self.at_ns + (self.times - 1) * self.every_ns + parse_duration_ns(self.jitter) + self.for_ns
+
+    def inflict(self, places: Sequence[Place]) -> Lift | None:
+        """Begin, on all engine processes; None while that is not possible yet.
+
+        Raises:
+            OSError: it is not possible at all.
+            sqlite3.Error: likewise, on the database.
+        """
+        raise NotImplementedError
+
+    def why_unseen(self, seen: Seen) -> str:
+        """Why the experiment says nothing: the effect that must be seen is missing; "" if it is there."""
+        raise NotImplementedError
+
+    def describe(self) -> str:
+        """E.g. "lock at 3s for 2s, 3 times"."""
+        label = self.kind if self.label == self.kind else f"{self.label} ({self.kind})"
+        often = f", {self.times} times" if self.times > 1 else ""
+        of_phase = f" of {self.phase}" if self.phase else ""
+        return f"{label} at {self.at}{of_phase} for {self.for_}{often}"

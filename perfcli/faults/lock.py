@@ -1,0 +1,30 @@
+"""The fault `lock`: another program holds SQLite's one write lock."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar, Literal
+
+from perfcli.faults.base import FaultSettings, Lift, Place, Seen
+from perfcli.figures import Needs
+
+
+class Lock(FaultSettings):
+    """Another program holds the write lock of the database (BEGIN IMMEDIATE): writes wait, or fail as busy.
+
+    It is inflicted from outside, by a connection of the tool's own, and so ends with the tool. An operation must wait
+    for half of it, or fail.
+    """
+
+    needs: ClassVar[Needs] = Needs.DATABASE
+    fault: Literal["lock"] = "lock"
+
+    def inflict(self, places: Sequence[Place]) -> Lift | None:
+        """Take the lock; None while an engine process holds it."""
+        return places[0].database.hold_transaction(writes=True)
+
+    def why_unseen(self, seen: Seen) -> str:
+        """A load without writes does not notice it."""
+        if seen.failed or 2 * seen.longest_ns >= seen.lasted_ns:
+            return ""
+        return "no operation waited for half of it, and none failed: did none write?"

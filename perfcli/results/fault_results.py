@@ -1,0 +1,28 @@
+"""What became of each fault of a scenario."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from perfcli.results.observed import Record
+
+
+class FaultResult(Record):
+    """One time that a fault was due."""
+
+    name: str = Field(description="its name")
+    kind: str = Field(description="which fault it is")
+    phase: str = Field(description="the phase it belongs to")
+    at_ns: int = Field(description="when it was inflicted, since measuring began; when it was due if it was not")
+    lasted_ns: int | None = Field(default=None, description="how long it lasted; null if it was not inflicted")
+    in_flight: int = Field(default=0, description="operations that were in flight when it began")
+    operations: int = Field(default=0, description="operations that overlap it, from the time they were due")
+    failed: int = Field(default=0, description="those of them that failed")
+    longest_ns: int = Field(default=0, description="the longest of them, from the time it was due")
+    outage_ns: int | None = Field(
+        default=None, description="longest time without a success that touches it, while operations were due"
+    )
+    recovery_ns: int | None = Field(
+        default=None, description="from its end until the load was steady again; null if it never was"
+    )
+    problem: str = Field(default="", description="why it says nothing: not inflicted, or without effect")

@@ -1,0 +1,95 @@
+"""What faults and the steady state ask of the rest of a scenario."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from perfcli.faults import FaultSettings
+from perfcli.faults.base import LEAST_STEADY_NS
+from perfcli.scenario.models import Phase, Scenario
+from perfcli.scenario.node import Node
+from perfcli.scenario.problems import KeyPath, Problem, shown
+from perfcli.thresholds import Threshold, did_you_mean
+from perfcli.units import format_duration
+
+
+def fault_problems(scenario: Scenario, root: Node) -> Iterator[Problem]:
+    """Faults that could not be inflicted or told apart, and a steady state that cannot be judged."""
+    yield from _steady_problems(scenario, root)
+    if not (scenario.load or scenario.phases):
+        return
+    phases = {phase.name: phase for phase in scenario.phases_to_run}
+    names: dict[str, int] = {}
+    for index, fault in enumerate(scenario.faults):
+        path: KeyPath = ("faults", index, fault.kind)
+        yield from _name_problems(fault, path, names, scenario, root)
+        names.setdefault(fault.label, root.trace(path)[1].key_location.line)
+        if why := scenario.target.lacks.get(fault.needs, ""):
+            yield root.problem(path, f"{fault.kind} cannot be inflicted: {why}", key=True)
+        if fault.phase and fault.phase not in phases:
+            listing = did_you_mean([fault.phase], phases) or f": there is {', '.join(list(phases)[:10])}"
+            yield root.problem((*path, "phase"), f"no phase is called {shown(fault.phase)}{listing}")
+            continue
+        phase = phases[fault.phase] if fault.phase else next(iter(phases.values()))
+        yield from _time_problems(fault, path, phase, is_first=phase is next(iter(phases.values())), root=root)
+
+
+def unknown_fault(threshold: Threshold, scenario: Scenario) -> str:
+    """Why a threshold on faults has nothing to judge; "" if it has."""
+    names = list(dict.fromkeys(fault.label for fault in scenario.faults))
+    about = threshold.metric.name if threshold.metric.per_fault else threshold.span and threshold.span.kind
+    if not about:
+        return ""
+    if not names:
+        return f"{about} needs a fault, and the scenario has none: write faults: [lock: {{at: 3s, for: 2s}}]"
+    if threshold.fault and threshold.fault not in names:
+        meant = did_you_mean([threshold.fault], names) or f": there is {', '.join(names[:10])}"
+        return f"no fault is called {shown(threshold.fault)}{meant}"
+    return ""
+
+
+def _steady_problems(scenario: Scenario, root: Node) -> Iterator[Problem]:
+    if scenario.steady_state and not scenario.faults:
+        yield root.problem(("steady_state",), "goes with faults, and the scenario has none", key=True)
+    labels = scenario.labels if scenario.load or scenario.phases else []
+    for index, limit in enumerate(scenario.steady_state):
+        path: KeyPath = ("steady_state", index)
+        if not limit.metric.windowed or limit.is_of_part:
+            message = "the steady state is judged each second: take latency, service_time, success_rate, error_rate or "
+            yield root.problem(path, f"{message}throughput, without for, within or during")
+        elif limit.operation and labels and limit.operation not in labels:
+            yield root.problem(
+                path, f"no step is called {shown(limit.operation)}{did_you_mean([limit.operation], labels)}"
+            )
+
+
+def _name_problems(
+    fault: FaultSettings, path: KeyPath, names: dict[str, int], scenario: Scenario, root: Node
+) -> Iterator[Problem]:
+    where: KeyPath = (*path, "name") if fault.name else path
+    if fault.label in names:
+        remedy = "give each a name of its own" if fault.name else f"give them names, {fault.kind}: {{name: …}}"
+        message = f"two faults are called {shown(fault.label)} (the other on line {names[fault.label]}): {remedy}"
+        yield root.problem(where, message, key=not fault.name)
+    elif fault.label in scenario.labels:
+        yield root.problem(where, f"{shown(fault.label)} is the name of a step: thresholds could not tell them apart")
+    elif fault.label in (phase.name for phase in scenario.phases):
+        yield root.problem(where, f"{shown(fault.label)} is the name of a phase: thresholds could not tell them apart")
+
+
+def _time_problems(
+    fault: FaultSettings, path: KeyPath, phase: Phase, *, is_first: bool, root: Node
+) -> Iterator[Problem]:
+    planned_ns = phase.load.planned_ns
+    if is_first and fault.at_ns < LEAST_STEADY_NS:
+        message = "begins before the load can be steady, which takes a second: write at: 2s or more"
+        yield root.problem((*path, "at"), message)
+    elif planned_ns is None:
+        message = (
+            f"a load with a fixed number of iterations may end before {fault.kind} is due: "
+            "give it a duration (constant-vus, ramping-vus) or an arrival rate"
+        )
+        yield root.problem((*path, "at"), message)
+    elif fault.ends_ns > planned_ns:
+        message = f"lasts until {format_duration(fault.ends_ns)}, and the load ends after {format_duration(planned_ns)}"
+        yield root.problem((*path, "at"), message)

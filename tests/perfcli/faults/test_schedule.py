@@ -1,0 +1,100 @@
+"""Faults as scenario files write them: when each is due, and what cannot be inflicted or told apart."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import TypeAdapter
+
+from perfcli.faults import Fault, FaultSettings
+from perfcli.faults.schedule import occurrences
+from perfcli.scenario.loader import ScenarioFileError, load_scenario
+
+SECOND = 1_000_000_000
+HEAD = "name: t\nsetup: {pets: 2}\nflow: [interact]\n"
+TIMED = HEAD + "load: {executor: constant-vus, vus: 2, duration: 9s}\n"
+
+
+def fault(**written: Any) -> FaultSettings:
+    parsed: FaultSettings = TypeAdapter(Fault).validate_python(written)
+    return parsed
+
+
+def due(seed: int, *faults: FaultSettings) -> list[tuple[str, int, int]]:
+    return [(each.fault.label, each.phase, each.at_ns) for each in occurrences(faults, ["a", "b"], seed)]
+
+
+def test_a_campaign_is_due_again_and_again() -> None:
+    campaign = fault(lock={"at": "2s", "for": "500ms", "every": "1s", "times": 3})
+    assert due(1, campaign) == [("lock", 0, at * SECOND) for at in (2, 3, 4)]
+
+
+def test_each_is_due_since_the_beginning_of_its_phase() -> None:
+    later = fault(pause={"at": "1s", "for": "1s", "phase": "b", "name": "stall"})
+    assert due(1, later, fault(lock={"at": "3s", "for": "1s"})) == [("lock", 0, 3 * SECOND), ("stall", 1, SECOND)]
+
+
+def test_jitter_is_drawn_from_the_seed_alone() -> None:
+    jittery = fault(lock={"at": "2s", "for": "100ms", "every": "1s", "times": 20, "jitter": "500ms"})
+    assert due(7, jittery) == due(7, jittery) != due(8, jittery)
+    late = [at_ns - (2 + time) * SECOND for time, (_, _, at_ns) in enumerate(due(7, jittery))]
+    assert all(0 <= each < SECOND // 2 for each in late)
+    assert len(set(late)) == 20
+
+
+def test_a_fault_is_written_as_it_is_read() -> None:
+    written = fault(lock={"at": "2s", "for": "1s"}).model_dump(mode="json")
+    assert (written["fault"], written["for"]) == ("lock", "1s")
+    assert fault(**written).for_ns == SECOND
+
+
+@pytest.mark.parametrize(
+    ("faults", "place", "message"),
+    [
+        ("[lok: {at: 2s, for: 1s}]", "5:10", "unknown fault 'lok' (did you mean 'lock'?)"),
+        ("[lock: 3s]", "5:10", "lock needs to know when and for how long"),
+        ("[lock: {at: 3s}]", "5:10", "required key is missing (how long it lasts)"),
+        ("[lock: {at: 3s, for: 1s, times: 2}]", "5:16", "times needs every"),
+        ("[lock: {at: 3s, for: 1s, times: 2, every: 900ms}]", "5:16", "must be longer than for and jitter together"),
+        ("[lock: {at: 3s, for: 1s, name: latency}]", "5:40", "is a metric"),
+        ("[{lock: {at: 3s, for: 1s}}, {lock: {at: 6s, for: 1s}}]", "5:38", "two faults are called 'lock'"),
+        ("[lock: {at: 3s, for: 1s, name: interact}]", "5:40", "'interact' is the name of a step"),
+        ("[lock: {at: 3s, for: 1s, phase: lod}]", "5:41", "no phase is called 'lod' (did you mean 'load'?)"),
+        ("[lock: {at: 900ms, for: 1s}]", "5:21", "before the load can be steady"),
+        ("[lock: {at: 8s, for: 2s}]", "5:21", "lasts until 10.0 s, and the load ends after 9.00 s"),
+    ],
+)
+def test_a_mistake_is_reported_at_its_place(faults: str, place: str, message: str, tmp_path: Path) -> None:
+    path = tmp_path / "t.yaml"
+    path.write_text(f"{TIMED}faults: {faults}\n")
+    with pytest.raises(ScenarioFileError) as failure:
+        load_scenario(path)
+    assert message in str(failure.value)
+    assert f"{path}:{place}:" in str(failure.value)
+
+
+def test_a_load_that_can_end_before_is_a_mistake(tmp_path: Path) -> None:
+    path = tmp_path / "t.yaml"
+    load = "load: {executor: shared-iterations, vus: 2, iterations: 50}\n"
+    path.write_text(f"{HEAD}{load}faults: [lock: {{at: 3s, for: 1s}}]\n")
+    with pytest.raises(ScenarioFileError, match="may end before lock is due: give it a duration"):
+        load_scenario(path)
+
+
+@pytest.mark.parametrize(
+    ("threshold", "message"),
+    [
+        ("crash.recovery < 1s", "no fault is called 'crash': there is lock"),
+        ("success_rate > 5% during lok", "no fault is called 'lok' (did you mean 'lock'?)"),
+        ("success_rate > 5% outside fault", "write outside faults"),
+        ("memory.peak < 5MB after lock", "known of the load as a whole: leave out 'after'"),
+    ],
+)
+def test_thresholds_name_faults_that_there_are(threshold: str, message: str, tmp_path: Path) -> None:
+    path = tmp_path / "t.yaml"
+    path.write_text(f"{TIMED}faults: [lock: {{at: 3s, for: 1s}}]\nthresholds: [{threshold}]\n")
+    with pytest.raises(ScenarioFileError) as failure:
+        load_scenario(path)
+    assert message in str(failure.value)
