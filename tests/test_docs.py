@@ -154,7 +154,8 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for step in ("init --quiet --initial-branch=main", "add .", "commit --quiet --message=engine", "tag v1.2"):
         subprocess.run(["git", *who, *step.split()], cwd=home, env=environment, check=True)
     (example,) = blocks(RESULTS, "json")
-    (home / "results.json").write_text(example, encoding="utf-8")
+    for file in ("results.json", "before.json", "after.json"):
+        (home / file).write_text(example, encoding="utf-8")
     runs = [results.RunResult.model_validate_json(example).model_copy(update={"name": name}) for name in KEPT]
     store = Store(home / ".digipal-perf")
     for run in runs:

@@ -111,6 +111,7 @@ _COMMANDS: Final = {
     "crash": (engine_options.CrashOptions, "engines:crash"),
     "profile": (engine_options.ProfileOptions, "engines:profile"),
     "report": (result_options.ReportOptions, "results:report"),
+    "compare": (result_options.CompareOptions, "results:compare"),
     "history": (result_options.HistoryOptions, "results:history"),
     "trend": (result_options.TrendOptions, "results:trend"),
 }
@@ -122,7 +123,7 @@ _BASELINE: Final = {
     "show": (result_options.ShowOptions, "results:show"),
     "rm": (result_options.RemoveOptions, "results:remove"),
 }
-_WITH_EXIT_CODES: Final = ("run", "ab", "selftest", "crash", "profile")
+_WITH_EXIT_CODES: Final = ("run", "ab", "selftest", "crash", "profile", "compare")
 
 
 @cli.group()

@@ -125,5 +125,6 @@ _NAMES_OF: Final[dict[str, tuple[Callable[[click.Context], Iterable[str]], bool]
     "subject": (_explained, False),
     "baseline": (_baselines, True),
     "name": (_baselines, False),
+    "sources": (_baselines, True),
 }
 """By the names of parameters: what they may be called, and whether a file is as good."""

@@ -191,7 +191,13 @@ class Context:
         return self.outputs.exit_code(worst(codes))
 
     def show(
-        self, report: Document, record: Callable[[], Any], json_file: Path | None, code: ExitCode = ExitCode.PASS
+        self,
+        report: Document,
+        record: Callable[[], Any],
+        json_file: Path | None,
+        code: int = ExitCode.PASS,
+        *,
+        brief: bool = False,
     ) -> int:
         """Write what `--json` asks for, print the report, list the files that were written; return the exit code."""
         from perfcli.outputs import write_document
@@ -201,7 +207,7 @@ class Context:
             with self.outputs.attempt("--json", json_file):
                 write_document(record(), json_file)
         with self.outputs.attempt("stdout"):
-            self.console.print(to_console(report))
+            self.console.print(to_console(report, brief=brief))
         self.outputs.list_written()
         return self.exit_code([code])
 

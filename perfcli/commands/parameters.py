@@ -76,13 +76,14 @@ def group(declared: type, *, without: Sequence[str] = ()) -> Any:
     return field(default_factory=declared, metadata={_PARAMETERS: parameters})
 
 
-def files_by_format() -> Any:
-    """A field that an option for each of FORMATS fills: the files to write, by their formats."""
+def files_by_format(*formats: str) -> Any:
+    """A field that an option for each of FORMATS fills, or for some of them: the files to write, by their formats."""
+    offered = {name: FORMATS[name] for name in formats or FORMATS}
     parameters = _Parameters(
         lambda _: [
-            click.Option([f"--{name}"], type=FILE, metavar="FILE", help=form.help) for name, form in FORMATS.items()
+            click.Option([f"--{name}"], type=FILE, metavar="FILE", help=form.help) for name, form in offered.items()
         ],
-        lambda _, given: {name: given[name] for name in FORMATS if given[name] is not None},
+        lambda _, given: {name: given[name] for name in offered if given[name] is not None},
     )
     return field(default_factory=dict, metadata={_PARAMETERS: parameters})
 

@@ -1,12 +1,12 @@
-"""What the commands take that look at results: report, history, trend, baseline."""
+"""What the commands take that look at results: report, compare, history, trend, baseline."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
 
-from perfcli.commands.options import AT_LEAST_ONE, Reports, json_option, store_option
-from perfcli.commands.parameters import FILE, argument, group, option, options
+from perfcli.commands.options import AT_LEAST_ONE, Reports, json_option, store_option, verbose_option
+from perfcli.commands.parameters import FILE, argument, files_by_format, group, option, options
 
 
 @options
@@ -32,6 +32,28 @@ def variation_option() -> Any:
     """Which runs of sweeps."""
     help_text = "Only runs with this value of a swept key; none: without a sweep."
     return option("--variation", default=(), multiple=True, metavar="KEY=VALUE", help=help_text)
+
+
+@options
+class CompareOptions:
+    """Hold results against one another: the first is the baseline, each further one is compared with it.
+
+    A result is a file of `run --json`, a baseline, or a saved run by its id in `history`. Runs meet by scenario and
+    variation, and the rules of `run --baseline` decide. Exit code 5 on a regression.
+
+    \b
+    Examples:
+      digipal-perf compare before.json after.json
+      digipal-perf compare main after.json --strict
+      digipal-perf compare 5f0c9a1e 8d21c07b 31aa90ff --html compared.html
+    """
+
+    sources: tuple[str, ...] = argument("FILE|NAME|ID...", nargs=-1, required=True)
+    json_file: Path | None = json_option("Write the comparison.")
+    files: dict[str, Path] = files_by_format("html", "markdown")
+    strict: bool = option("--strict", is_flag=True, help="Also fail if a comparison is impossible or inconclusive.")
+    verbose: bool = verbose_option()
+    store: Path = store_option()
 
 
 @options

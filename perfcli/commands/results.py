@@ -1,4 +1,4 @@
-"""`report`, `history`, `trend` and `baseline`: what was found before."""
+"""`report`, `compare`, `history`, `trend` and `baseline`: what was found before."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from perfcli.commands.context import Context
 from perfcli.commands.options import Reports, Selection
 from perfcli.commands.result_options import (
     BaselinesOptions,
+    CompareOptions,
     HistoryOptions,
     RemoveOptions,
     ReportOptions,
@@ -31,13 +32,18 @@ from perfcli.history.baseline import (
 )
 from perfcli.history.kept_runs import history as history_of
 from perfcli.history.kept_runs import needs_histogram, of_variation
-from perfcli.history.store import Store, read_runs
+from perfcli.history.result_pairs import read_source, side_by_side
+from perfcli.history.store import Kept, Store, read_runs
 from perfcli.history.trend import trend as trend_of
+from perfcli.outputs import write_text
+from perfcli.report.blocks import Document
 from perfcli.report.console import to_console
 from perfcli.report.csv_series import check_one_kind
 from perfcli.report.history import baseline_document, baselines_document, history_document, saved_in_words
+from perfcli.report.markdown import to_markdown
 from perfcli.report.report_files import write_reports
 from perfcli.report.reported import Reported, document_of, load_reported, summary_of
+from perfcli.report.side_by_side import compared_document
 from perfcli.report.summary import render_run, takes_a_line
 from perfcli.report.trend import trend_document
 from perfcli.results import RunResult, as_document
@@ -73,14 +79,49 @@ def _show(results: Sequence[Reported], reports: Reports, context: Context) -> No
     context.console.print(to_console(summary_of(results)))
 
 
+def compare(options: CompareOptions, context: Context) -> int:
+    """Compare results with the first of them; return the exit code."""
+    if len(options.sources) < 2:
+        raise UsageError(
+            f"{options.sources[0]}: compare needs two results or more", hint="digipal-perf compare main after.json"
+        )
+    store = Store(options.store)
+    context.inputs += [Path(text) for text in options.sources if text != "-"]
+    files = options.files | ({"json": options.json_file} if options.json_file else {})
+    context.will_write(files, beside=store.files() if files else ())
+    found = side_by_side([read_source(text, store) for text in options.sources], strict=options.strict)
+    document = compared_document(found)
+    written = {"markdown": _in_markdown, "html": _in_html}
+    for form, path in options.files.items():
+        with context.outputs.attempt(f"--{form}", path):
+            write_text(written[form](document), path)
+    return context.show(
+        document,
+        lambda: found.model_dump(mode="json"),
+        options.json_file,
+        found.exit_code,
+        brief=not options.verbose,
+    )
+
+
+def _in_markdown(document: Document) -> str:
+    return f"{to_markdown(document)}\n"
+
+
+def _in_html(document: Document) -> str:
+    from perfcli.report.html.page import render_document
+
+    return render_document(document, "compared results")
+
+
 _MANY_FILES: Final = 300
 """Files that take about a second to read."""
 
 
 def history(options: HistoryOptions, context: Context) -> int:
     """Show the kept runs; return the exit code."""
-    runs = _runs_of(options, context, in_short=True)
-    found = history_of(runs, options.last)
+    runs, _, ids = _runs_of(options, context, in_short=True)
+    found = history_of(runs, ids, options.last)
     document = history_document(found, str(options.store))
     return context.show(document, lambda: found.model_dump(mode="json"), options.json_file)
 
@@ -88,25 +129,29 @@ def history(options: HistoryOptions, context: Context) -> int:
 def trend(options: TrendOptions, context: Context) -> int:
     """Show how metrics went from run to run; return the exit code."""
     in_short = not options.phase and not needs_histogram(options.metric)
-    runs = _runs_of(options, context, in_short=in_short)
-    found = trend_of(runs, options.metric, phase=options.phase, reference=options.scenario)
+    kept = _runs_of(options, context, in_short=in_short)
+    found = trend_of(kept.runs, options.metric, phase=options.phase, reference=options.scenario)
     return context.show(trend_document(found), lambda: found.model_dump(mode="json"), options.json_file)
 
 
-def _runs_of(options: HistoryOptions | TrendOptions, context: Context, *, in_short: bool) -> list[RunResult]:
+def _runs_of(options: HistoryOptions | TrendOptions, context: Context, *, in_short: bool) -> Kept:
     """The runs of a scenario, or of all, oldest first.
 
     Raises:
         UsageError: there are none of the scenario that was named.
     """
-    store, name = Store(options.store), options.scenario
-    if os.path.isfile(os.path.expanduser(name)):
-        name = context.scenarios(Selection(scenarios=(name,)))[0].name
+    store, scenario = Store(options.store), options.scenario
+    if os.path.isfile(os.path.expanduser(scenario)):
+        scenario = context.scenarios(Selection(scenarios=(scenario,)))[0].name
     _will_write(options.json_file, store, context)
-    runs = _read(store, name, in_short=in_short)
-    if options.scenario and not runs:
+    kept = _read(store, scenario, in_short=in_short)
+    if options.scenario and not kept.runs:
         raise _none_kept(options.scenario, store)
-    return of_variation(runs, options.variations) if options.variations else runs
+    if not options.variations:
+        return kept
+    named = {id(run): name for run, name in zip(kept.runs, kept.ids, strict=True)}
+    runs = of_variation(kept.runs, options.variations)
+    return kept._replace(runs=runs, ids=[named[id(run)] for run in runs])
 
 
 def _none_kept(scenario: str, store: Store) -> UsageError:
@@ -120,7 +165,7 @@ def _none_kept(scenario: str, store: Store) -> UsageError:
 def save(options: SaveOptions, context: Context) -> int:
     """Save a baseline; return the exit code."""
     store = Store(options.store)
-    chosen = newest_runs(_read(store)) if options.results is None else read_runs(options.results)
+    chosen = newest_runs(_read(store).runs) if options.results is None else read_runs(options.results)
     path, replaces = save_baseline(options.name, chosen, store, force=options.force, results=options.results)
     say(saved_in_words(options.name, chosen, path, replaces=replaces))
     return ExitCode.PASS
@@ -156,7 +201,7 @@ def _will_write(json_file: Path | None, store: Store, context: Context) -> None:
     context.will_write({"json": json_file} if json_file else {}, beside=store.files() if json_file else ())
 
 
-def _read(store: Store, scenario: str = "", *, in_short: bool = False) -> list[RunResult]:
+def _read(store: Store, scenario: str = "", *, in_short: bool = False) -> Kept:
     """The runs that a store keeps, oldest first; stderr names the files that cannot be read.
 
     Args:
@@ -168,7 +213,7 @@ def _read(store: Store, scenario: str = "", *, in_short: bool = False) -> list[R
         complain(f"reading {files:,} files in {store.directory}")
     kept = store.runs(scenario, in_short=in_short)
     _complain_left_out(kept.complaints)
-    return kept.runs
+    return kept
 
 
 def _complain_left_out(complaints: Sequence[str]) -> None:

@@ -83,6 +83,12 @@ def baseline_file(text: str, store: Store) -> Path:
     return Path(os.path.expanduser(text)) if _is_file(text) else _existing(text, store)
 
 
+def baseline_of(name: str, store: Store) -> Path | None:
+    """The file of the baseline of a name; None if there is none."""
+    path = store.baselines / f"{name}{_SUFFIX}"
+    return path if _NAME.fullmatch(name) and path.exists() else None
+
+
 def _is_file(text: str) -> bool:
     return "/" in text or text.endswith(_SUFFIX)
 

@@ -220,6 +220,7 @@ class _Record(BaseModel):
 class KeptRun(_Record):
     """What the history shows of a run; null is what it did not measure."""
 
+    id: str = Field(default="", description="what names it to `compare`; empty for a run of a baseline")
     started_at: str = Field(description="when the run began: UTC, ISO 8601")
     scenario: str = Field(description="the scenario's name")
     variation: Variation = Field(default={}, description="each key that `--sweep` varies, with its value in this run")
@@ -295,16 +296,21 @@ def comparable(runs: Sequence[RunResult]) -> Series:
     return Series([run for run, reason in why if not reason], dict(Counter(reason for _, reason in why if reason)))
 
 
-def history(runs: Sequence[RunResult], last: int | None = None) -> History:
-    """The history of runs, oldest first; of the last so many."""
-    shown = list(runs)[-last:] if last else list(runs)
-    return History(runs=list(map(kept_run, shown)), older=len(runs) - len(shown))
+def history(runs: Sequence[RunResult], ids: Sequence[str], last: int | None = None) -> History:
+    """The history of runs with their ids, oldest first.
+
+    Args:
+        last: only as many, the newest.
+    """
+    shown = list(map(kept_run, runs, ids))[-last if last else 0 :]
+    return History(runs=shown, older=len(runs) - len(shown))
 
 
-def kept_run(run: RunResult) -> KeptRun:
+def kept_run(run: RunResult, run_id: str = "") -> KeptRun:
     """What is shown of a run."""
     latency = run.total.latency
     return KeptRun(
+        id=run_id,
         started_at=run.started_at,
         scenario=run.name,
         variation=run.variation,

@@ -163,6 +163,11 @@ _DIRECTORIES: Final = re.compile(r"(?<![\w/.:~-])/(?:[^\s/'\":;,()\[\]]+/)+")
 _AS_WRITTEN: Final = frozenset({"scenario", "started_at"})
 
 
+_OWN_NAME: Final = re.compile(r"-\d{8}T\d{6}\.\d{6}Z-([0-9a-f]{8})$")
+_LEAST_OF_ID: Final = 4
+"""Characters, as of a commit in git."""
+
+
 class Kept(NamedTuple):
     """What a store holds."""
 
@@ -171,6 +176,9 @@ class Kept(NamedTuple):
 
     complaints: list[str]
     """Each a file that cannot be read as results, and why."""
+
+    ids: list[str]
+    """What names each of the runs."""
 
 
 class Store:
@@ -201,6 +209,18 @@ class Store:
         save_results([without_places(result)], path, new=True)
         return path
 
+    @staticmethod
+    def run_id(path: Path) -> str:
+        """What names a saved run: the last part of its file's name; of a file that was put there by hand all of it."""
+        made = _OWN_NAME.search(path.stem)
+        return made[1] if made else path.stem
+
+    def saved(self, beginning: str) -> list[Path]:
+        """The files of the saved runs whose id begins so; of one whose id is the whole text, only this."""
+        files = sorted(self.runs_directory.glob("[!.]*.json")) if len(beginning) >= _LEAST_OF_ID else []
+        exact = [path for path in files if beginning in (self.run_id(path), path.stem)]
+        return exact or [path for path in files if self.run_id(path).startswith(beginning)]
+
     def files(self) -> list[Path]:
         """The files of all runs and baselines."""
         return [file for directory in (self.runs_directory, self.baselines) for file in directory.glob("*.json")]
@@ -213,7 +233,8 @@ class Store:
         """
         files, complaints = read_all(self.runs_directory, read_in_short if in_short else read_runs)
         found = [(began(run), path.name, run) for path, runs in files for run in runs if scenario in ("", run.name)]
-        return Kept([run for *_, run in sorted(found, key=lambda each: each[:2])], complaints)
+        ordered = sorted(found, key=lambda each: each[:2])
+        return Kept([run for *_, run in ordered], complaints, [self.run_id(Path(file)) for _, file, _ in ordered])
 
 
 def without_places(result: RunResult) -> RunResult:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 from rich.text import Text
@@ -28,6 +28,7 @@ _COLUMNS: Final = (
     *map(Column, ("p50 then", "p50 now", "change", "interval", "p")),
 )
 _FIRST_TO_GO: Final = ("p", "interval", "p50 then", "p50 now")
+GRAVEST_FIRST: Final = ("regression", "inconclusive", "incomparable", "improvement", "no change")
 _IN_TIME: Final = "~"
 _UNITS: Final = "change in units of the reference kernel, which ran beside the load and took"
 _TIMED: Final = "as timed: it waits for the simulated AI, whatever the machine's speed"
@@ -39,7 +40,8 @@ def baseline_section(result: RunResult) -> Section:
     if compared is None:
         return Section("baseline", ())
     is_clear = compared.change == "no change" or (compared.change == "incomparable" and not compared.operations)
-    return Section("baseline", list(_blocks(compared)), brief=() if is_clear else None)
+    shown = [Facts([("baseline", _which(compared))]), *comparison_blocks(compared)]
+    return Section("baseline", shown, brief=() if is_clear else None)
 
 
 def baseline_in_brief(result: RunResult) -> Iterator[tuple[str, Text]]:
@@ -49,11 +51,23 @@ def baseline_in_brief(result: RunResult) -> Iterator[tuple[str, Text]]:
 
 
 def comparison_word(compared: BaselineComparison) -> Text:
-    """What became of it, with what is slower: `REGRESSION against main: create_pet +31%`."""
-    slower = [f"{one_line(each.name)} {_change(each)}" for each in compared.operations if each.change == "regression"]
-    more = {"regression": ", ".join(slower), "incomparable": one_line("; ".join(compared.reasons))}
-    why = more.get(compared.change, "")
-    return Text.assemble(_outcome(compared), f": {why}" if why else "")
+    """What became of it, and what bears it: `REGRESSION against main: create_pet +31.0%`."""
+    bearing = what_bears(compared)
+    return Text.assemble(_outcome(compared), f": {bearing}" if bearing else "")
+
+
+def what_bears(compared: BaselineComparison) -> str:
+    """The operations that are slower; of what is incomparable, the reasons."""
+    if compared.change == "incomparable":
+        return _first_of(compared.reasons)
+    slower = [each for each in compared.operations if each.change == compared.change == "regression"]
+    return ", ".join(f"{one_line(each.name)} {_change(each)}" for each in slower)
+
+
+def _first_of(reasons: Sequence[str]) -> str:
+    """The first of several reasons; the others stand below."""
+    more = f" (and {len(reasons) - 1} more)" if len(reasons) > 1 else ""
+    return f"{one_line(reasons[0])}{more}" if reasons else ""
 
 
 def _outcome(compared: BaselineComparison) -> Text:
@@ -61,11 +75,15 @@ def _outcome(compared: BaselineComparison) -> Text:
     return Text.assemble(change_word(compared.change), f" {relation} {one_line(compared.name)}")
 
 
-def _blocks(compared: BaselineComparison) -> Iterator[Block]:
-    yield Facts([("baseline", _which(compared))])
+def comparison_blocks(compared: BaselineComparison, *, with_times: bool = True) -> Iterator[Block]:
+    """What became of each operation, and why, if that is not plain.
+
+    Args:
+        with_times: whether to show the medians; no if another table does.
+    """
     if compared.operations:
         totals = int(compared.operations[-1].name == TOTAL)
-        rows = list(map(_change_row, compared.operations))
+        rows = [_change_row(each, with_times=with_times) for each in compared.operations]
         timed = (_IN_TIME, Text(_TIMED))
         yield Table(_COLUMNS, rows, "baseline", totals=totals, first_to_go=_FIRST_TO_GO, legend=[timed])
         yield from _footnotes(compared)
@@ -83,14 +101,14 @@ def _which(compared: BaselineComparison) -> Text:
     return Text.assemble(_outcome(compared), (f"  ({', '.join(filter(None, more))})", QUIET))
 
 
-def _change_row(operation: OperationChange) -> list[Text]:
+def _change_row(operation: OperationChange, *, with_times: bool) -> list[Text]:
     style = change_style(operation.change)
     label = "total" if operation.name == TOTAL else operation.name
+    medians = (operation.base_p50_ns, operation.p50_ns)
     return [
         change_word(operation.change),
         name(label),
-        figure(operation.base_p50_ns, units.format_duration),
-        figure(operation.p50_ns, units.format_duration),
+        *(figure(each, units.format_duration) if with_times else Text() for each in medians),
         Text(_change(operation) if operation.ratio is not None else UNKNOWN, style),
         Text(_interval(operation)),
         figure(operation.p_slower if _slows(operation) else operation.p_faster, _probability),

@@ -34,7 +34,18 @@ from perfcli.report.wording import name_as_is
 PLAIN_WIDTH: Final = 160
 """Columns of a report that goes to a file or a pipe: the full tables fit, whoever runs it and wherever."""
 
-_NARROW_STAND_INS: Final = {"µ": "u", "μ": "u", "–": "-", "−": "-", "—": "-", "…": "~", "≥": ">", "≤": "<", "·": "-"}
+_NARROW_STAND_INS: Final = {
+    "µ": "u",
+    "μ": "u",
+    "–": "-",
+    "−": "-",
+    "—": "-",
+    "…": "~",
+    "→": ">",
+    "≥": ">",
+    "≤": "<",
+    "·": "-",
+}
 _TO_ASCII: Final = str.maketrans(HEIGHTS, PLAIN_HEIGHTS)
 
 

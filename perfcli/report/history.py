@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
 _HOW_TO_SAVE: Final = "digipal-perf run SCENARIO --save"
 _COLUMNS: Final = (
+    Column("id", "word"),
     Column("began (UTC)", "word"),
     Column("scenario", "prose", least=14),
     VERSION,
@@ -42,7 +43,7 @@ _COLUMNS: Final = (
     Column("verdict", "word"),
     *map(Column, ("iterations", "p50", "p99", "memory growth")),
 )
-_WIDE: Final = replace(_COLUMNS[1], least=34)
+_WIDE: Final = replace(_COLUMNS[2], least=34)
 """The scenario with its variation."""
 
 _FIRST_TO_GO: Final = ("memory growth", "iterations", "p99", VERSION.title)
@@ -76,7 +77,7 @@ def history_document(history: History, where: str) -> list[Section]:
         missing = Line(Text.assemble("No runs are saved in ", name(where), " yet. To save some:"))
         return [Section("runs", [missing, Code(_HOW_TO_SAVE)])]
     swept = any(run.variation for run in history.runs)
-    columns = [_WIDE if swept and column is _COLUMNS[1] else column for column in _COLUMNS]
+    columns = [_WIDE if swept and column is _COLUMNS[2] else column for column in _COLUMNS]
     table = Table(columns, list(map(_row, history.runs)), "runs", first_to_go=_FIRST_TO_GO)
     older = f"{counted(history.older, 'older run')} not shown" if history.older else ""
     return [Section("runs", [table, *([Line(Text(older, QUIET))] if older else [])])]
@@ -169,6 +170,7 @@ def began(started_at: str) -> str:
 
 def _row(run: KeptRun) -> list[Text]:
     return [
+        name(run.id),
         Text(began(run.started_at)),
         name(titled(run.scenario, run.variation), "bold"),
         version_cell(run.engine_version),

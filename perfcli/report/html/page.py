@@ -210,7 +210,17 @@ def render_html(results: Sequence[Reported]) -> str:
     """
     anchored = {f"result-{number}": result for number, result in enumerate(results, start=1)}
     library, script = plotly_source(), _shipped("page.js")
-    head, body = _head(anchored, [library, script]), _body(anchored, library, script)
+    charts = [
+        element("script", packed(library), type="application/gzip", id="plotly"),
+        element("script", Markup(script)),
+    ]
+    head, body = _head(_title(anchored), [library, script]), _body(_articles(anchored), charts)
+    return f"<!doctype html>\n{element('html', head, body, lang='en')}\n"
+
+
+def render_document(document: Iterable[Section], title: str) -> str:
+    """One page of a report without charts, to be saved as UTF-8."""
+    head, body = _head(title, []), _body([to_html(document, "result")])
     return f"<!doctype html>\n{element('html', head, body, lang='en')}\n"
 
 
@@ -230,7 +240,7 @@ def plotly_source() -> str:
     return str(get_plotlyjs())
 
 
-def _head(anchored: Mapping[str, Reported], scripts: Sequence[str]) -> Markup:
+def _head(title: str, scripts: Sequence[str]) -> Markup:
     return element(
         "head",
         Markup('<meta charset="utf-8">'),
@@ -239,21 +249,21 @@ def _head(anchored: Mapping[str, Reported], scripts: Sequence[str]) -> Markup:
         Markup('<meta name="color-scheme" content="light dark">'),
         Markup(f'<meta name="generator" content="digipal-perf {VERSION}">'),
         Markup('<link rel="icon" href="data:,">'),
-        element("title", _title(anchored)),
+        element("title", title),
         element("style", Markup(_shipped("page.css"))),
     )
 
 
-def _body(anchored: Mapping[str, Reported], library: str, script: str) -> Markup:
+def _body(articles: Iterable[Markup], charts: Sequence[Markup] = ()) -> Markup:
+    no_charts = element("p", "Without JavaScript there are no charts; every table is here.")
     return element(
         "body",
         element("a", "Skip to the results", href="#results", class_="skip"),
         element("header", element("p", "digipal-perf report", class_="brand"), class_="page"),
-        element("noscript", element("p", "Without JavaScript there are no charts; every table is here.")),
-        element("main", *_articles(anchored), id="results"),
+        element("noscript", no_charts) if charts else None,
+        element("main", *articles, id="results"),
         element("footer", f"Written by digipal-perf {VERSION}."),
-        element("script", packed(library), type="application/gzip", id="plotly"),
-        element("script", Markup(script)),
+        *charts,
     )
 
 

@@ -97,7 +97,7 @@ class TestRunAndSave:
     def test_keeps_every_run_whatever_its_verdict(self, suite: Suite) -> None:
         verdicts = [Verdict.PASS, Verdict.FAIL, Verdict.ERROR, Verdict.INTERRUPTED]
         suite.run(*({"verdict": verdict} for verdict in verdicts), save=True)
-        kept, complaints = Store(suite.store).runs()
+        kept, complaints, _ = Store(suite.store).runs()
         assert [run.verdict for run in kept] == verdicts
         assert complaints == []
 
@@ -262,7 +262,7 @@ def test_as_users_meet_it(tmp_path: Path) -> None:
     assert perform("baseline", "save", "main").returncode == ExitCode.PASS
     compared = perform("run", "pet_creation", "--iterations", "20", "--baseline", "main")
     assert compared.returncode == ExitCode.PASS, compared.stdout
-    assert "inconclusive against main" in compared.stdout
+    assert "INCONCLUSIVE against main" in compared.stdout
     assert "readings of the machine's pace beside it" in compared.stdout
     other = perform("run", "pet_creation", "--iterations", "30", "--baseline", "main", "--strict")
     assert other.returncode == ExitCode.INVALID

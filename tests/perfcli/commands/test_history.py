@@ -85,7 +85,7 @@ def test_a_scenarios_file_stands_for_its_name(kept: str, tmp_path: Path, monkeyp
 @pytest.mark.slow
 def test_the_store_of_the_environment(kept: str) -> None:
     lines = invoked("history", "--last", "3", DIGIPAL_PERF_STORE=kept).stdout.splitlines()
-    assert [line.split()[0] for line in lines[2:5]] == ["2026-01-28", "2026-01-29", "2026-01-30"]
+    assert [line.split()[1] for line in lines[2:5]] == ["2026-01-28", "2026-01-29", "2026-01-30"]
     assert "INTERRUPTED" in lines[4]
     assert lines[5].strip() == "27 older runs not shown"
 

@@ -39,11 +39,11 @@ def test_a_run_comes_back_as_it_was_kept(store: Store, result: RunResult) -> Non
     path = store.add(result)
     assert path.parent == store.directory / "runs"
     assert path.name.startswith("test-20")
-    assert store.runs() == ([result], [])
+    assert store.runs() == ([result], [], store.runs().ids)
 
 
 def test_an_empty_store_has_none(store: Store) -> None:
-    assert store.runs() == ([], [])
+    assert store.runs() == ([], [], [])
 
 
 def test_the_oldest_comes_first_whatever_the_order_of_keeping(store: Store, result: RunResult) -> None:
@@ -119,7 +119,7 @@ def test_in_short_it_has_every_figure_but_not_what_reports_draw(store: Store, re
 @pytest.mark.parametrize("content", [b"", b"\xff", b"[]", b"7", b"[" * 100_000, b'{"schema_version": 2}'])
 def test_nor_is_anything_silently_left_out_of_that(content: bytes, store: Store, result: RunResult) -> None:
     (store.add(result).parent / "strange.json").write_bytes(content)
-    runs, complaints = store.runs(in_short=True)
+    runs, complaints, _ = store.runs(in_short=True)
     assert (len(runs), len(complaints)) == (1, 1)
 
 
@@ -137,7 +137,7 @@ class TestUnreadableFiles:
         return store.add(result).parent
 
     def complaint(self, store: Store, file: Path) -> str:
-        runs, complaints = store.runs()
+        runs, complaints, _ = store.runs()
         assert len(runs) == 1
         (complaint,) = complaints
         assert complaint.startswith(f"{file}: ")
@@ -239,7 +239,7 @@ class TestUnreadableFiles:
         for key in ("slices", "reference_ns", "commit", "baseline"):
             del fields[key]
         (runs / "old.json").write_text(json.dumps(fields))
-        found, complaints = store.runs()
+        found, complaints, _ = store.runs()
         assert (len(found), complaints) == (2, [])
 
     def test_the_directory_itself(self, tmp_path: Path) -> None:

@@ -290,16 +290,19 @@ class TestHistory:
     """A line for each run."""
 
     def test_the_newest_are_the_last(self, make_run: MakeRun) -> None:
-        found = history([make_run(at) for at in range(5)], 2)
+        found = history([make_run(at) for at in range(5)], list("abcde"), 2)
         assert [run.started_at[14:16] for run in found.runs] == ["03", "04"]
+        assert [run.id for run in found.runs] == ["d", "e"]
         assert found.older == 3
 
     def test_the_rate_is_the_metric(self, make_run: MakeRun) -> None:
         run = make_run(duration_ns=2_000_000_000, iterations=50)
-        (kept,) = history([run]).runs
+        (kept,) = history([run], ["a"]).runs
         assert kept.iterations_per_s == METRICS["iteration_rate"].value(View(run)) == 25
 
     def test_what_was_not_measured_is_none(self, make_run: MakeRun) -> None:
         run = make_run(duration_ns=None)
-        (kept,) = history([run.model_copy(update={"total": run.total.model_copy(update={"latency": None})})]).runs
+        (kept,) = history(
+            [run.model_copy(update={"total": run.total.model_copy(update={"latency": None})})], ["a"]
+        ).runs
         assert (kept.iterations_per_s, kept.p50_ns, kept.p99_ns) == (None, None, None)

@@ -63,7 +63,7 @@ def report_all(file: Path) -> None:
         return
     for read in (read_runs, read_in_short):
         runs = read(file) * 9
-        as_text(to_console(history_document(history(runs, None), "store")))
+        as_text(to_console(history_document(history(runs, [""] * len(runs)), "store")))
         try:
             as_text(to_console(trend_document(trend(runs, "", reference="x"))))
         except PerfError:
