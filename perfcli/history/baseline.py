@@ -195,6 +195,8 @@ def _why_unfit(run: RunResult) -> str:
     """Why other runs should not be measured by this one; "" where they may."""
     if run.verdict is not Verdict.PASS:
         return "; ".join([f"its verdict is {run.verdict}", *run.reasons])
+    if run.exact is not None:
+        return ""
     if not any(run.slices.values()):
         return "it has no slices, which are what is compared: an older digipal-perf wrote it, or nothing succeeded"
     if run.reference_ns is None:

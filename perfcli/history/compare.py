@@ -16,7 +16,8 @@ from statistics import fmean, median
 from typing import Final, Literal
 
 from perfcli.errors import Verdict
-from perfcli.history.kept_runs import differences
+from perfcli.figures.count_changes import count_changes, gravest
+from perfcli.history.kept_runs import Fingerprint, differences
 from perfcli.inference.estimates import two_sample
 from perfcli.inference.rank_tests import adjusted, mann_whitney_p
 from perfcli.results import TOTAL, BaselineComparison, LoadSlice, OperationChange, RunResult
@@ -143,12 +144,31 @@ def compare(base: RunResult, now: RunResult, *, name: str = "", strict: bool = F
         reference_ns=now.reference_ns,
         strict=strict,
     )
+    return _with_counters(_with_times(comparison, base, now), base, now)
+
+
+def _with_counters(comparison: BaselineComparison, base: RunResult, now: RunResult) -> BaselineComparison:
+    """The comparison of times, joined by exact counters, which hold where times are incomparable."""
+    if base.exact is None or now.exact is None:
+        return comparison
+    is_same = Fingerprint.of(base).scenario == Fingerprint.of(now).scenario
+    counters = count_changes(base.exact, now.exact, "" if is_same else "the scenario does other work")
+    counted = gravest(counters)
+    if not counted:
+        return comparison.model_copy(update={"counters": counters})
+    timed = comparison.change != "incomparable"
+    change = min((counted, comparison.change), key=_GRAVEST_FIRST.index) if timed else counted
+    rests_on = "times and exact counters" if timed else "exact counters"
+    return comparison.model_copy(update={"counters": counters, "change": change, "rests_on": rests_on})
+
+
+def _with_times(comparison: BaselineComparison, base: RunResult, now: RunResult) -> BaselineComparison:
     if obstacles := _obstacles(base, now):
         return comparison.model_copy(update={"reasons": obstacles})
     operations = [_with_p50(change, base, now) for change in judge(_sides(base, now))]
-    gravest = min((each.change for each in operations), key=_GRAVEST_FIRST.index)
+    worst = min((each.change for each in operations), key=_GRAVEST_FIRST.index)
     caution = [] if base.verdict is Verdict.PASS else [f"the verdict on the baseline's run is {base.verdict}"]
-    return comparison.model_copy(update={"change": gravest, "operations": operations, "reasons": caution})
+    return comparison.model_copy(update={"change": worst, "operations": operations, "reasons": caution})
 
 
 def _obstacles(base: RunResult, now: RunResult) -> list[str]:
@@ -160,10 +180,17 @@ def _obstacles(base: RunResult, now: RunResult) -> list[str]:
     told = differences(base, now)
     if base.starved:
         told.append(f"the baseline's run was starved: {base.starved}")
+    counted = [which for result, which in ((base, "the baseline"), (now, "this run")) if _only_counted(result)]
+    if counted:
+        told.append(f"{' and '.join(counted)} only counted")
     for result, which in ((base, "the baseline"), (now, "this run")):
-        if not any(result.slices.values()):
+        if which not in counted and not any(result.slices.values()):
             told.append(f"{which} has no slices: nothing was measured, or an older digipal-perf wrote it")
     return told
+
+
+def _only_counted(result: RunResult) -> bool:
+    return result.exact is not None and not any(result.slices.values())
 
 
 def _sides(base: RunResult, now: RunResult) -> list[Sides]:

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Final
 
 from rich.text import Text
 
 from perfcli import units
+from perfcli.figures import METRICS
+from perfcli.figures.count_changes import MARGIN as COUNTER_MARGIN
 from perfcli.report.blocks import QUIET, Block, Column, Facts, Line, Notes, Section, Table
 from perfcli.report.wording import (
     UNKNOWN,
     change_style,
     change_word,
+    counted,
     engine_words,
     figure,
     name,
@@ -20,7 +24,7 @@ from perfcli.report.wording import (
     percent,
     ratio_interval,
 )
-from perfcli.results import TOTAL, BaselineComparison, OperationChange, RunResult
+from perfcli.results import TOTAL, BaselineComparison, CounterChange, OperationChange, RunResult
 
 _COLUMNS: Final = (
     Column("", "word"),
@@ -29,6 +33,12 @@ _COLUMNS: Final = (
 )
 _FIRST_TO_GO: Final = ("p", "interval", "p50 then", "p50 now")
 GRAVEST_FIRST: Final = ("regression", "inconclusive", "incomparable", "improvement", "no change")
+_COUNTER_COLUMNS: Final = (
+    Column("", "word"),
+    Column("exact counter", "prose", least=24),
+    *map(Column, ("then", "now", "change")),
+)
+_MOST_NAMED: Final = 3
 _IN_TIME: Final = "~"
 _UNITS: Final = "change in units of the reference kernel, which ran beside the load and took"
 _TIMED: Final = "as timed: it waits for the simulated AI, whatever the machine's speed"
@@ -60,8 +70,12 @@ def what_bears(compared: BaselineComparison) -> str:
     """The operations that are slower; of what is incomparable, the reasons."""
     if compared.change == "incomparable":
         return _first_of(compared.reasons)
-    slower = [each for each in compared.operations if each.change == compared.change == "regression"]
-    return ", ".join(f"{one_line(each.name)} {_change(each)}" for each in slower)
+    if compared.change != "regression":
+        return ""
+    slower = [f"{one_line(each.name)} {_change(each)}" for each in compared.operations if each.change == "regression"]
+    more = [f"{_counter(each)} {_counter_change(each)}" for each in compared.counters if each.change == "regression"]
+    shown = [*slower, *more[:_MOST_NAMED]]
+    return ", ".join([*shown, *([f"and {len(more) - _MOST_NAMED} more counters"] if len(more) > _MOST_NAMED else [])])
 
 
 def _first_of(reasons: Sequence[str]) -> str:
@@ -72,7 +86,8 @@ def _first_of(reasons: Sequence[str]) -> str:
 
 def _outcome(compared: BaselineComparison) -> Text:
     relation = "with" if compared.change == "incomparable" else "against"
-    return Text.assemble(change_word(compared.change), f" {relation} {one_line(compared.name)}")
+    rests = f" by {compared.rests_on}" if compared.rests_on == "exact counters" else ""
+    return Text.assemble(change_word(compared.change), f" {relation} {one_line(compared.name)}{rests}")
 
 
 def comparison_blocks(compared: BaselineComparison, *, with_times: bool = True) -> Iterator[Block]:
@@ -87,9 +102,41 @@ def comparison_blocks(compared: BaselineComparison, *, with_times: bool = True) 
         timed = (_IN_TIME, Text(_TIMED))
         yield Table(_COLUMNS, rows, "baseline", totals=totals, first_to_go=_FIRST_TO_GO, legend=[timed])
         yield from _footnotes(compared)
-    remarks = [*compared.reasons, *(f"{each.name}: {each.reason}" for each in compared.operations if each.reason)]
+    yield from _counter_blocks(compared)
+    lead = "times are incomparable: " if compared.rests_on == "exact counters" else ""
+    remarks = [
+        *(f"{lead}{reason}" for reason in compared.reasons),
+        *(f"{each.name}: {each.reason}" for each in compared.operations if each.reason),
+    ]
     if remarks:
         yield Notes([name(remark) for remark in remarks])
+
+
+def _counter_blocks(compared: BaselineComparison) -> Iterator[Block]:
+    """The counters that changed, and how many did not."""
+    changed = [each for each in compared.counters if each.change in ("regression", "improvement")]
+    if changed:
+        yield Table(_COUNTER_COLUMNS, list(map(_counter_row, changed)), "exact counters", first_to_go=("then", "now"))
+    if same := sum(each.change == "no change" for each in compared.counters):
+        yield Line(Text(f"{counted(same, 'exact counter')} within {units.format_percentage(COUNTER_MARGIN)}", QUIET))
+    reasons = Counter(each.reason for each in compared.counters if each.reason)
+    yield from (Line(Text(f"{counted(count, 'exact counter')} not compared: {why}")) for why, count in reasons.items())
+
+
+def _counter_row(counter: CounterChange) -> list[Text]:
+    then, now = (
+        Text(units.format_quantity(METRICS[counter.metric].unit, each)) for each in (counter.base, counter.now)
+    )
+    change = Text(_counter_change(counter), change_style(counter.change))
+    return [change_word(counter.change), name(_counter(counter)), then, now, change]
+
+
+def _counter(counter: CounterChange) -> str:
+    return ".".join(filter(None, (one_line(counter.operation), counter.metric)))
+
+
+def _counter_change(counter: CounterChange) -> str:
+    return percent(counter.now / counter.base) if counter.base > 0 else f"+{units.format_number(counter.now)}"
 
 
 def _which(compared: BaselineComparison) -> Text:

@@ -16,7 +16,7 @@ from pydantic import ValidationError
 
 from perfcli.errors import UsageError
 from perfcli.outputs import write_document
-from perfcli.results.changes import BaselineComparison, OperationChange
+from perfcli.results.changes import BaselineComparison, CounterChange, OperationChange
 from perfcli.results.exact import ExactCounters, OperationCounts
 from perfcli.results.fault_results import FaultResult
 from perfcli.results.observed import (
@@ -58,6 +58,7 @@ __all__ = [
     "SCHEMA_VERSION",
     "TOTAL",
     "BaselineComparison",
+    "CounterChange",
     "CounterResult",
     "Environment",
     "ExactCounters",

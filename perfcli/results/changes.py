@@ -44,6 +44,19 @@ class OperationChange(Record):
     reason: str = Field(default="", description="why it is inconclusive; else empty")
 
 
+class CounterChange(Record):
+    """An exact counter of one operation now, against the baseline."""
+
+    operation: str = Field(description="the operation; empty for all together")
+    metric: str = Field(description="the counter, as a threshold names it")
+    base: float = Field(description="mean of an operation in the baseline")
+    now: float = Field(description="mean of an operation now")
+    change: Literal["regression", "improvement", "no change", "incomparable"] = Field(
+        description="what became of it: more than 2% is a change, of memory more than 5% and 64 B"
+    )
+    reason: str = Field(default="", description="why it cannot be compared; else empty")
+
+
 class BaselineComparison(Record):
     """A run against the baseline's run of the same scenario, see docs/results.md#kept-runs-and-baselines."""
 
@@ -64,6 +77,12 @@ class BaselineComparison(Record):
     reference_ns: float | None = Field(default=None, description="median time of the reference kernel in this run")
     operations: list[OperationChange] = Field(
         default=[], description="each operation; of several, last all of them together"
+    )
+    counters: list[CounterChange] = Field(
+        default=[], description="exact counters of each operation; empty if either run did not count"
+    )
+    rests_on: Literal["times", "exact counters", "times and exact counters"] = Field(
+        default="times", description="what `change` rests on: what is incomparable decides nothing if the other is not"
     )
     strict: bool = Field(default=False, description="whether `--strict` was given")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from random import Random
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
@@ -12,8 +12,10 @@ from perfcli.errors import ExitCode, Verdict
 from perfcli.history.compare import compare
 from perfcli.results import (
     BaselineComparison,
+    ExactCounters,
     LoadSlice,
     OperationChange,
+    OperationCounts,
     OperationResult,
     PhaseResult,
     ResourceResult,
@@ -267,3 +269,52 @@ def test_vus_that_wait_for_one_another_are_no_regression_of_the_engine(cpu_ns: f
 def test_less_waiting_is_no_improvement_of_the_engine() -> None:
     comparison = compare(shared(150_000, 60_000, seed=1), shared(60_000, 58_000, seed=2))
     assert one(comparison).change == "inconclusive"
+
+
+class TestExactCounters:
+    """Counts decide where times cannot, and beside them where they can."""
+
+    COUNTS = ExactCounters(
+        seed=0,
+        tool_version="0.1.0",
+        system="Linux",
+        python="CPython 3.11.9",
+        sqlite="3.40.1",
+        sqlite_options="0f3a5c7e9b1d",
+        operations={"load_pet": OperationCounts(done=40, calls=100.0)},
+    )
+    MORE = COUNTS.model_copy(update={"operations": {"load_pet": OperationCounts(done=40, calls=110.0)}})
+    ELSEWHERE = HERE.model_copy(update={"cpu_count": 64})
+    LOAD: ClassVar = {"load_pet": slices(100)}
+
+    def test_on_another_machine_they_alone_decide(self) -> None:
+        base = run(self.LOAD, exact=self.COUNTS)
+        same = compare(base, run(self.LOAD, exact=self.COUNTS, environment=self.ELSEWHERE), strict=True)
+        worse = compare(base, run(self.LOAD, exact=self.MORE, environment=self.ELSEWHERE))
+        assert (same.change, same.rests_on, same.exit_code) == ("no change", "exact counters", ExitCode.PASS)
+        assert (worse.change, worse.rests_on, worse.exit_code) == ("regression", "exact counters", ExitCode.REGRESSION)
+        assert "cores" in worse.reasons[0]
+
+    def test_on_the_same_machine_the_graver_one_decides(self) -> None:
+        base = run(self.LOAD, exact=self.COUNTS)
+        by_counts = compare(base, run(self.LOAD, exact=self.MORE))
+        by_times = compare(base, run({"load_pet": slices(130, seed=2)}, exact=self.COUNTS))
+        assert (by_counts.change, by_counts.rests_on) == ("regression", "times and exact counters")
+        assert (by_times.change, by_times.rests_on) == ("regression", "times and exact counters")
+
+    def test_runs_that_only_counted_compare(self) -> None:
+        base, now = (run({}, exact=exact, duration_ns=None) for exact in (self.COUNTS, self.MORE))
+        assert compare(base, base).change == "no change"
+        assert compare(base, now).change == "regression"
+        assert "the baseline and this run only counted" in compare(base, now).reasons
+
+    def test_of_other_work_they_are_incomparable(self) -> None:
+        base = run(self.LOAD, exact=self.COUNTS)
+        now = run(self.LOAD, exact=self.MORE, scenario=SCENARIO | {"setup": {"pets": 77}})
+        found = compare(base, now)
+        assert (found.change, found.rests_on) == ("incomparable", "times")
+        assert {each.change for each in found.counters} == {"incomparable"}
+
+    def test_without_them_nothing_changes(self) -> None:
+        found = compare(run(self.LOAD), run(self.LOAD, exact=self.MORE))
+        assert (found.counters, found.rests_on) == ([], "times")
