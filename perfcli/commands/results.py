@@ -32,18 +32,17 @@ from perfcli.history.baseline import (
 )
 from perfcli.history.kept_runs import history as history_of
 from perfcli.history.kept_runs import needs_histogram, of_variation
-from perfcli.history.result_pairs import read_source, side_by_side
+from perfcli.history.result_pairs import ResultsComparison, read_source, side_by_side
 from perfcli.history.store import Kept, Store, read_runs
 from perfcli.history.trend import trend as trend_of
 from perfcli.outputs import write_text
-from perfcli.report.blocks import Document
 from perfcli.report.console import to_console
 from perfcli.report.csv_series import check_one_kind
 from perfcli.report.history import baseline_document, baselines_document, history_document, saved_in_words
 from perfcli.report.markdown import to_markdown
 from perfcli.report.report_files import write_reports
 from perfcli.report.reported import Reported, document_of, load_reported, summary_of
-from perfcli.report.side_by_side import compared_document
+from perfcli.report.side_by_side import compared_document, compared_verdict
 from perfcli.report.summary import render_run, takes_a_line
 from perfcli.report.trend import trend_document
 from perfcli.results import RunResult, as_document
@@ -91,10 +90,10 @@ def compare(options: CompareOptions, context: Context) -> int:
     context.will_write(files, beside=store.files() if files else ())
     found = side_by_side([read_source(text, store) for text in options.sources], strict=options.strict)
     document = compared_document(found)
-    written = {"markdown": _in_markdown, "html": _in_html}
+    render = {"markdown": lambda: f"{to_markdown(document)}\n", "html": lambda: _page(found)}
     for form, path in options.files.items():
         with context.outputs.attempt(f"--{form}", path):
-            write_text(written[form](document), path)
+            write_text(render[form](), path)
     return context.show(
         document,
         lambda: found.model_dump(mode="json"),
@@ -104,14 +103,11 @@ def compare(options: CompareOptions, context: Context) -> int:
     )
 
 
-def _in_markdown(document: Document) -> str:
-    return f"{to_markdown(document)}\n"
-
-
-def _in_html(document: Document) -> str:
+def _page(found: ResultsComparison) -> str:
     from perfcli.report.html.page import render_document
 
-    return render_document(document, "compared results")
+    verdict = compared_verdict(found)
+    return render_document(compared_document(found), f"{verdict.word.plain}: {verdict.name.plain}")
 
 
 _MANY_FILES: Final = 300
@@ -149,9 +145,9 @@ def _runs_of(options: HistoryOptions | TrendOptions, context: Context, *, in_sho
         raise _none_kept(options.scenario, store)
     if not options.variations:
         return kept
-    named = {id(run): name for run, name in zip(kept.runs, kept.ids, strict=True)}
-    runs = of_variation(kept.runs, options.variations)
-    return kept._replace(runs=runs, ids=[named[id(run)] for run in runs])
+    ids = dict(zip(map(id, kept.runs), kept.ids, strict=True))
+    chosen = of_variation(kept.runs, options.variations)
+    return Kept(chosen, kept.complaints, [ids[id(run)] for run in chosen])
 
 
 def _none_kept(scenario: str, store: Store) -> UsageError:

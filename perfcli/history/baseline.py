@@ -71,7 +71,7 @@ def read_baseline(text: str, store: Store) -> Baseline:
         UsageError: there is none, or it cannot be read.
     """
     path = baseline_file(text, store)
-    return Baseline(path.name if _is_file(text) else text, _one_of_each(read_runs(path), path))
+    return Baseline(path.name if _is_file(text) else text, one_of_each(read_runs(path), path))
 
 
 def baseline_file(text: str, store: Store) -> Path:
@@ -117,7 +117,7 @@ def save_baseline(
     replaces = path.exists()
     check_folder(store.baselines, "--store")
     check_outputs({f"baseline {name}": path}, [results] if results else [])
-    save_results([without_places(run) for run in _one_of_each(runs, path)], path)
+    save_results([without_places(run) for run in one_of_each(runs, path)], path)
     return path, replaces
 
 
@@ -181,11 +181,16 @@ def _file_of(name: str, store: Store) -> Path:
     return store.baselines / f"{name}{_SUFFIX}"
 
 
-def _one_of_each(runs: Sequence[RunResult], path: Path) -> tuple[RunResult, ...]:
+def one_of_each(runs: Sequence[RunResult], path: Path) -> tuple[RunResult, ...]:
+    """The runs of a file.
+
+    Raises:
+        UsageError: several are of one scenario and variation.
+    """
     for run in runs:
         if sum(other.series == run.series for other in runs) > 1:
             raise UsageError(
-                f"{path}: several runs of {run.title}: which one is the baseline cannot be told",
+                f"{path}: several runs of {run.title}: which one to compare is unclear",
                 hint="give a file with one run of each scenario and variation",
             )
     return tuple(runs)

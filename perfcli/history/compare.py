@@ -15,7 +15,9 @@ from math import exp, log
 from statistics import fmean, median
 from typing import Final, Literal
 
-from perfcli.errors import Verdict
+from pydantic import ValidationError
+
+from perfcli.errors import UsageError, Verdict
 from perfcli.figures.count_changes import count_changes, gravest
 from perfcli.history.kept_runs import Fingerprint, differences
 from perfcli.inference.estimates import two_sample
@@ -194,7 +196,7 @@ def _only_counted(result: RunResult) -> bool:
 
 
 def _sides(base: RunResult, now: RunResult) -> list[Sides]:
-    waiting = Scenario.of_result(now).waits_for_ai
+    waiting = waits_for_ai(now)
     cpu = _cpu_ratio(base, now)
     names = [name for name in now.slices if base.slices.get(name) or now.slices[name]]
     sides = [_side(name, base.slices.get(name, ()), now.slices[name], cpu, in_time=name in waiting) for name in names]
@@ -206,6 +208,24 @@ def _sides(base: RunResult, now: RunResult) -> list[Sides]:
     counts = {name: sum(each.count for each in of_base[name]) for name in told}
     then, today = (_mixed(slices, counts, in_time=in_time) for slices in (of_base, of_now))
     return [*sides, _side(TOTAL, then, today, cpu, in_time=in_time)]
+
+
+def waits_for_ai(run: RunResult) -> frozenset[str]:
+    """The operations that wait for the simulated AI.
+
+    Raises:
+        UsageError: another version wrote the run, and this one cannot read its scenario.
+    """
+    try:
+        return Scenario.of_result(run).waits_for_ai
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(map(str, first["loc"]))
+        raise UsageError(
+            f"the run of {run.name} at {run.started_at} holds a scenario this version cannot read: "
+            f"{place}: {first['msg']}",
+            hint=f"make a new one: digipal-perf run {run.name} --save",
+        ) from error
 
 
 def _side(name: str, base: Sequence[LoadSlice], now: Sequence[LoadSlice], cpu: float | None, *, in_time: bool) -> Sides:

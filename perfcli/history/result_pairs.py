@@ -16,11 +16,19 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from perfcli.errors import ExitCode, UsageError, Verdict, worst
 from perfcli.figures import METRICS, Group, Metric, View, in_group
-from perfcli.history.baseline import baseline_of
+from perfcli.history.baseline import baseline_of, one_of_each
 from perfcli.history.compare import compare
 from perfcli.history.store import Store, read_runs
 from perfcli.metrics.distribution import is_thin
-from perfcli.results import TOTAL, BaselineComparison, Environment, RunResult, ThresholdResult, variation_text
+from perfcli.results import (
+    TOTAL,
+    BaselineComparison,
+    Environment,
+    RunResult,
+    ThresholdResult,
+    Variation,
+    variation_text,
+)
 from perfcli.units import Unit
 
 COMPARE_SCHEMA_VERSION: Final = 1
@@ -82,7 +90,7 @@ class ResultPair(_Record):
     """A run beside the base's run of the same scenario."""
 
     scenario: str = Field(description="the scenario's name")
-    variation: dict[str, str | int | float | bool] = Field(
+    variation: Variation = Field(
         default={}, description="the swept keys and their values; empty without a sweep, or if the runs differ in them"
     )
     base: ComparedRun = Field(description="the run compared with")
@@ -97,7 +105,7 @@ class Unmatched(_Record):
     """A run that nothing was compared with."""
 
     scenario: str = Field(description="the scenario's name")
-    variation: dict[str, str | int | float | bool] = Field(default={}, description="the swept keys and their values")
+    variation: Variation = Field(default={}, description="the swept keys and their values")
     held_by: str = Field(description="the source that has it")
     missing_in: str = Field(description="the source that does not")
 
@@ -127,7 +135,7 @@ def read_source(text: str, store: Store) -> Source:
         UsageError: there is nothing of that name, it cannot be read, or it has several runs of one scenario.
     """
     name, path = _located(text, store)
-    return Source(name, tuple(_distinct(read_runs(path), path)))
+    return Source(name, one_of_each(read_runs(path), path))
 
 
 def side_by_side(sources: Sequence[Source], *, strict: bool = False) -> ResultsComparison:
@@ -175,17 +183,6 @@ def _located(text: str, store: Store) -> tuple[str, Path]:
         f"{text}: neither a baseline nor a saved run of {store.directory} (baselines: {baselines})",
         hint="digipal-perf history shows the ids of saved runs; name a file with its path, as ./results.json",
     )
-
-
-def _distinct(runs: Sequence[RunResult], path: Path) -> Sequence[RunResult]:
-    for run in runs:
-        if sum(other.series == run.series for other in runs) > 1:
-            which = run.title
-            raise UsageError(
-                f"{path}: several runs of {which}: which one to compare is unclear",
-                hint="give a file with one run of each scenario",
-            )
-    return runs
 
 
 def _matched(base: Sequence[RunResult], now: Sequence[RunResult]) -> Iterator[tuple[RunResult, RunResult]]:

@@ -14,14 +14,14 @@ from math import isfinite
 from statistics import median
 from typing import Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 from perfcli.errors import UsageError
 from perfcli.figures import METRICS, Better
+from perfcli.history.compare import waits_for_ai
 from perfcli.history.kept_runs import Subject, comparable, observed, subject_of, variations_of
 from perfcli.inference.change_point import Change, changes
 from perfcli.results import RunResult, Variation, value_text
-from perfcli.scenario.models import Scenario
 from perfcli.units import Unit
 
 TREND_SCHEMA_VERSION: Final = 1
@@ -120,7 +120,7 @@ def trend(runs: Sequence[RunResult], metric: str = "", *, phase: str = "", refer
     if phase and not metric:
         raise UsageError(f"--phase {phase}: name the metric too", hint="e.g. --metric latency.p50")
     subjects = [subject_of(metric, newest, phase)] if metric else _p50s(newest)
-    waiting = _waiting(newest)
+    waiting = waits_for_ai(newest)
     paces = [run.reference_ns for run in series.runs if run.reference_ns]
     pace_ns = median(paces) if paces else None
     work = [reference or scenario, *_set_options(newest.variation)]
@@ -150,18 +150,6 @@ def _p50s(run: RunResult) -> list[Subject]:
     operations = [operation.name for operation in run.operations]
     whole = [""] if len(operations) != 1 else []
     return [Subject(METRICS["latency"], operation, "p50") for operation in [*whole, *operations]]
-
-
-def _waiting(run: RunResult) -> frozenset[str]:
-    try:
-        return Scenario.of_result(run).waits_for_ai
-    except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(map(str, first["loc"]))
-        raise UsageError(
-            f"the newest kept run of {run.name} holds a scenario this version cannot read: {place}: {first['msg']}",
-            hint=f"keep a new one: digipal-perf run {run.name} --save",
-        ) from error
 
 
 def _is_of_work(subject: Subject, waiting: frozenset[str]) -> bool:

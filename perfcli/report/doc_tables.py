@@ -20,6 +20,7 @@ from perfcli.errors import ExitCode
 from perfcli.figures import METRICS, Metric
 from perfcli.history.baseline import BaselineList
 from perfcli.history.kept_runs import History
+from perfcli.history.result_pairs import ResultsComparison
 from perfcli.history.trend import Trend
 from perfcli.operations import STEP_MODELS, Context
 from perfcli.operations.own.syntax_tree import MEMBERS
@@ -183,7 +184,7 @@ PARTS: Final[Mapping[str, Callable[[], str]]] = {
     "exit_codes": _exit_codes,
     "records": partial(_records, RunResult),
     "records_of_ab": partial(_records, AbResult),
-    "records_of_looking_back": partial(_records, History, BaselineList, Trend),
+    "records_of_looking_back": partial(_records, ResultsComparison, History, BaselineList, Trend),
     "records_of_selftest": partial(_records, SelftestResult),
 }
 """What makes each part, by the name in its markers."""

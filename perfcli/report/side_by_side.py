@@ -36,7 +36,7 @@ from perfcli.report.wording import (
     percent,
     verdict_word,
 )
-from perfcli.results import TOTAL, ThresholdResult, variation_text
+from perfcli.results import TOTAL, ThresholdResult, titled
 
 _PERCENTILES: Final = ("p50", "p95", "p99")
 _LATENCIES: Final = (Column("operation", "prose", least=14), *map(Column, _PERCENTILES))
@@ -59,7 +59,7 @@ def compared_document(found: ResultsComparison) -> list[Section]:
     for pair in pairs:
         sections += _sections(pair, several=several)
     alone = [
-        Text.assemble(name(_which(each.scenario, each.variation)), " is in ", name(each.held_by), " only: ")
+        Text.assemble(name(titled(each.scenario, each.variation)), " is in ", name(each.held_by), " only: ")
         .append_text(name(each.missing_in))
         .append(" has no such run")
         for each in found.unmatched
@@ -87,17 +87,13 @@ def _verdict(pair: ResultPair) -> blocks.Verdict:
     text = Text.assemble(name(pair.now.label), relation, name(pair.base.label), f": {bearing}" if bearing else "")
     passed = compared.change == "no change"
     return blocks.Verdict(
-        change_word(compared.change), name(_which(pair.scenario, pair.variation), "bold"), text, passed=passed
+        change_word(compared.change), name(titled(pair.scenario, pair.variation), "bold"), text, passed=passed
     )
-
-
-def _which(scenario: str, variation: dict[str, str | int | float | bool]) -> str:
-    return f"{scenario} ({variation_text(variation)})" if variation else scenario
 
 
 def _sections(pair: ResultPair, *, several: bool) -> Iterator[Section]:
     """What the runs are and differ in, then their figures; one of several without a change has but a line in brief."""
-    which = _which(pair.scenario, pair.variation)
+    which = titled(pair.scenario, pair.variation)
     head: list[Block] = [_verdict(pair)] if several else []
     sections = [
         Section("runs", [*head, Facts(list(_runs(pair)))]),
@@ -133,7 +129,10 @@ def _runs(pair: ResultPair) -> Iterator[tuple[str, Text]]:
         yield role, _run(run)
     for difference in pair.differences:
         yield difference.what, Text.assemble(*_arrow(name(difference.base or UNKNOWN), name(difference.now or UNKNOWN)))
-    machines = [f"{cpus_in_words(run.environment)}, {run.environment.cpu_model}" for run in (pair.base, pair.now)]
+    machines = [
+        f"{cpus_in_words(run.environment)}, {run.environment.cpu_model or run.environment.machine}"
+        for run in (pair.base, pair.now)
+    ]
     if machines[0] != machines[1]:
         yield "machine", Text.assemble(*_arrow(name(machines[0]), name(machines[1])))
     if pair.comparison.change in ("incomparable", "inconclusive") and not pair.comparison.strict:
