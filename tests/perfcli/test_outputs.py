@@ -370,7 +370,7 @@ class TestIndependence:
         ran = call("run", "own.yaml", "base.yaml", "--json", "/dev/full", "--junit", "j.xml", "--save", "--csv", "-")
         assert ran.exit_code == ExitCode.INTERNAL
         assert "Error: /dev/full: cannot be written: No space left on device" in ran.stderr
-        assert ran.stdout.startswith("run,scenario,second")
+        assert ran.stdout.startswith("run,scenario,variation,second")
         assert Path("j.xml").exists()
         assert len(os.listdir(".digipal-perf/runs")) == 2
 

@@ -12,7 +12,7 @@ import pytest
 
 from perfcli.ab.comparison import BothPools, Comparison, ComparisonOptions, OpenPools, prepared
 from perfcli.ab.result import AbResult, Change
-from perfcli.agent.session import Session
+from perfcli.agent.waves import Waves
 from perfcli.errors import ExitCode
 from perfcli.plan import ExecutionPlan
 from perfcli.run import StopRequest
@@ -273,7 +273,7 @@ def test_the_json_can_be_read_again(plan: ExecutionPlan, tmp_path: Path) -> None
 
 
 def test_sessions_of_a_comparison_do_no_load_of_their_own(plan: ExecutionPlan, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Session, "_load", lambda *_: pytest.fail("an executor ran"))
+    monkeypatch.setattr(Waves, "run", lambda *_: pytest.fail("an executor ran"))
     assert compare(plan, noisy(4_000_000, 1), noisy(4_000_000, 2), ONE_PAIR).metrics
 
 

@@ -134,10 +134,10 @@ def test_the_schema_knows_the_settings() -> None:
 
 
 def test_a_shell_completes_operations_and_counters() -> None:
-    assert completed("explain", "--scenario", "own.yaml", "re") == ["rename"]
-    assert completed("explain", "re") == []
+    assert completed("explain", "--scenario", "own.yaml", "ren") == ["rename"]
+    assert completed("explain", "ren") == []
     assert completed("trend", "own.yaml", "--metric", "short.le") == ["short.letters"]
     assert "short.latency.p95" in completed("trend", "own.yaml", "--metric", "short.lat")
     Path("own.py").write_text("def", encoding="utf-8")
-    assert completed("explain", "--scenario", "own.yaml", "re") == []
+    assert completed("explain", "--scenario", "own.yaml", "ren") == []
     assert completed("trend", "no such", "--metric", "short.le") == []
