@@ -6,6 +6,7 @@
 Each mutant is a change of one place in a copy of the checkout. Test files run in the order of how few imports lie
 between them and the changed file: quick tests first, then the slow ones of the nearest files. Read the survivors: some
 change nothing that anyone could see. `--again` repeats those of an output, with `--end-to-end` on whole runs, too.
+`--part 3/20` tests the third of 20 parts of the sample: a long sample can stop between parts and go on later.
 """
 
 from __future__ import annotations
@@ -217,12 +218,25 @@ def sample_of(mutants: Sequence[Mutant], size: int, seed: int, again: Path | Non
     return [mutant for mutant in mutants if str(mutant) in survivors]
 
 
+def part(text: str) -> slice:
+    """Which mutants of a sample to test: "3/20" is every 20th from the third on.
+
+    Raises:
+        ValueError: no such part.
+    """
+    number, parts = map(int, text.split("/"))
+    if not 1 <= number <= parts:
+        raise ValueError(text)
+    return slice(number - 1, None, parts)
+
+
 def main() -> None:
     """Print what became of each mutant, then the share of the killed by file."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("code", nargs="+", help="files or directories")
     parser.add_argument("--sample", type=int, default=200)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--part", type=part, default=slice(None), metavar="N/M", help="test a part of the sample")
     parser.add_argument("--limit", type=float, default=120, help="seconds for the tests of one mutant")
     parser.add_argument("--end-to-end", action="store_true", help="run the tests of whole runs, too")
     parser.add_argument("--again", type=Path, metavar="OUTPUT", help="repeat the survivors of an earlier output")
@@ -238,7 +252,7 @@ def main() -> None:
         ]
         tests = Tests(root, options.limit, END_TO_END if options.end_to_end else [])
         tested, killed = Counter[str](), Counter[str]()
-        for mutant in sample_of(mutants, options.sample, options.seed, options.again):
+        for mutant in sample_of(mutants, options.sample, options.seed, options.again)[options.part]:
             test = tests.killer(mutant)
             tested[mutant.file] += 1
             killed[mutant.file] += bool(test)
