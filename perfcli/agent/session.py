@@ -209,7 +209,7 @@ class Session:
         inspector.costs.count(user.calls, [step.label for step in phase.flow], do, forget=user.recorder.blank)
 
     def _harness_threads(self, users: dict[int, VirtualUser]) -> list[Thread]:
-        return [*self._threads.stuck, *(user.hands.thread for user in users.values() if user.hands)]
+        return [*self._threads.stuck, *(user.timed_caller.thread for user in users.values() if user.timed_caller)]
 
     def _own_operations(self) -> dict[int, OwnVu]:
         """The functions of the user's own for each vu; only now is their code executed, on the engine under test."""

@@ -65,7 +65,7 @@ class CallThread(Thread):
 
 
 class TimedCaller:
-    """The hands of one vu: one works, those that did not come back in time are left behind.
+    """Does the calls of one vu in a thread; leaves a thread behind if its call does not return in time.
 
     Args:
         name: what the threads are called.

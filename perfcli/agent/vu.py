@@ -77,7 +77,7 @@ class VirtualUser:
     calls: Sequence[Call | None]
     recorder: Recorder
     outcomes: Outcomes
-    hands: TimedCaller | None  # for calls with a timeout
+    timed_caller: TimedCaller | None  # for calls with a timeout
     clock: Clock
     stop: StopSignal
     interrupted: int = 0  # iterations that were cut off
@@ -166,7 +166,7 @@ class VirtualUser:
         def pause(duration_ns: int) -> None:
             self._wait(min(duration_ns, max(0, cut_off_ns - now_ns())))
 
-        steps = StepBinder(recorder, self.outcomes, self.hands, now_ns, pause).bind(self.flow, self.calls)
+        steps = StepBinder(recorder, self.outcomes, self.timed_caller, now_ns, pause).bind(self.flow, self.calls)
 
         def iterate(draws: Sequence[Draw]) -> int:
             now = 0

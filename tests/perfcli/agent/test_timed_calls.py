@@ -37,16 +37,16 @@ def stuck() -> Iterator[set[Thread]]:
 
 
 @pytest.fixture
-def hands(stuck: set[Thread], over: Event) -> Iterator[TimedCaller]:
-    hands = TimedCaller("vu-1", stuck)
-    yield hands
+def caller(stuck: set[Thread], over: Event) -> Iterator[TimedCaller]:
+    caller = TimedCaller("vu-1", stuck)
+    yield caller
     over.set()
-    hands.close()
-    hands.thread.join()
+    caller.close()
+    caller.thread.join()
 
 
-def test_an_answer_comes_back(hands: TimedCaller) -> None:
-    assert hands.do(divmod, (7, 2), LONG_NS)[2] == (3, 1)
+def test_an_answer_comes_back(caller: TimedCaller) -> None:
+    assert caller.do(divmod, (7, 2), LONG_NS)[2] == (3, 1)
 
 
 def test_times_are_read_by_the_thread_that_calls(stuck: set[Thread]) -> None:
@@ -57,82 +57,82 @@ def test_times_are_read_by_the_thread_that_calls(stuck: set[Thread]) -> None:
         readers.append(threading.current_thread())
         return next(ticks)
 
-    hands = TimedCaller("vu-1", stuck, now_ns)
-    start_ns, end_ns, tick = hands.do(lambda: next(ticks), (), LONG_NS)
+    caller = TimedCaller("vu-1", stuck, now_ns)
+    start_ns, end_ns, tick = caller.do(lambda: next(ticks), (), LONG_NS)
     assert (start_ns, tick, end_ns) == (1, 2, 3)
-    assert (hands.start_ns, hands.end_ns) == (1, 3)
-    assert readers == [threading.current_thread(), hands.thread, hands.thread]
-    hands.close()
+    assert (caller.start_ns, caller.end_ns) == (1, 3)
+    assert readers == [threading.current_thread(), caller.thread, caller.thread]
+    caller.close()
 
 
 @pytest.mark.parametrize("raised", [ValueError("no pet"), SystemExit(3), TimeoutError("its own")])
-def test_what_a_call_raises_is_raised(hands: TimedCaller, raised: BaseException) -> None:
+def test_what_a_call_raises_is_raised(caller: TimedCaller, raised: BaseException) -> None:
     def invoke() -> None:
         raise raised
 
     with pytest.raises(type(raised)) as caught:
-        hands.do(invoke, (), LONG_NS)
+        caller.do(invoke, (), LONG_NS)
     assert caught.value is raised
-    assert hands.end_ns >= hands.start_ns > 0
-    assert hands.do(str, (1,), LONG_NS)[2] == "1"
+    assert caller.end_ns >= caller.start_ns > 0
+    assert caller.do(str, (1,), LONG_NS)[2] == "1"
 
 
-def test_one_thread_does_all_calls_of_a_vu(hands: TimedCaller) -> None:
-    assert {hands.do(threading.get_ident, (), LONG_NS)[2] for _ in range(5)} == {hands.thread.ident}
+def test_one_thread_does_all_calls_of_a_vu(caller: TimedCaller) -> None:
+    assert {caller.do(threading.get_ident, (), LONG_NS)[2] for _ in range(5)} == {caller.thread.ident}
 
 
-def test_a_call_that_hangs_is_left_behind(hands: TimedCaller, stuck: set[Thread], over: Event) -> None:
-    first = hands.thread
+def test_a_call_that_hangs_is_left_behind(caller: TimedCaller, stuck: set[Thread], over: Event) -> None:
+    first = caller.thread
     with pytest.raises(TimedOut, match=r"no answer within 20\.0 ms"):
-        hands.do(over.wait, (), SHORT_NS)
-    assert hands.end_ns - hands.start_ns >= SHORT_NS
+        caller.do(over.wait, (), SHORT_NS)
+    assert caller.end_ns - caller.start_ns >= SHORT_NS
     assert stuck == {first}
-    assert hands.do(str, (1,), LONG_NS)[2] == "1"
-    assert hands.thread is not first
+    assert caller.do(str, (1,), LONG_NS)[2] == "1"
+    assert caller.thread is not first
 
 
-def test_a_late_answer_is_ignored_and_its_thread_ends(hands: TimedCaller, stuck: set[Thread], over: Event) -> None:
-    first = hands.thread
+def test_a_late_answer_is_ignored_and_its_thread_ends(caller: TimedCaller, stuck: set[Thread], over: Event) -> None:
+    first = caller.thread
     with pytest.raises(TimedOut):
-        hands.do(over.wait, (), SHORT_NS)
+        caller.do(over.wait, (), SHORT_NS)
     over.set()
     first.join()
     assert stuck == set()
-    assert hands.do(str, (1,), LONG_NS)[2] == "1"
+    assert caller.do(str, (1,), LONG_NS)[2] == "1"
 
 
 def test_an_answer_that_took_too_long_is_late_though_nobody_had_given_up(stuck: set[Thread]) -> None:
     ticks = count(0, 50)
-    hands = TimedCaller("vu-1", stuck, lambda: next(ticks) * 10**9)
-    first = hands.thread
+    caller = TimedCaller("vu-1", stuck, lambda: next(ticks) * 10**9)
+    first = caller.thread
     with pytest.raises(TimedOut):
-        hands.do(str, (1,), 49 * 10**9)
-    assert hands.end_ns - hands.start_ns == 50 * 10**9
-    assert hands.thread is first
+        caller.do(str, (1,), 49 * 10**9)
+    assert caller.end_ns - caller.start_ns == 50 * 10**9
+    assert caller.thread is first
     assert stuck == set()
-    hands.close()
+    caller.close()
 
 
 def test_an_engine_that_only_hangs_is_gone(
-    monkeypatch: pytest.MonkeyPatch, hands: TimedCaller, stuck: set[Thread], over: Event
+    monkeypatch: pytest.MonkeyPatch, caller: TimedCaller, stuck: set[Thread], over: Event
 ) -> None:
     monkeypatch.setattr(module, "MOST_STUCK", 3)
     for _ in range(2):
         with pytest.raises(TimedOut):
-            hands.do(over.wait, (), SHORT_NS)
+            caller.do(over.wait, (), SHORT_NS)
     with pytest.raises(EngineGone, match="3 calls have not returned: the engine hangs"):
-        hands.do(over.wait, (), SHORT_NS)
+        caller.do(over.wait, (), SHORT_NS)
 
 
 def test_a_system_without_another_thread_ends_the_run(
-    monkeypatch: pytest.MonkeyPatch, hands: TimedCaller, over: Event
+    monkeypatch: pytest.MonkeyPatch, caller: TimedCaller, over: Event
 ) -> None:
     def start(thread: Thread) -> None:
         raise RuntimeError("can't start new thread")
 
     monkeypatch.setattr(Thread, "start", start)
     with pytest.raises(EngineGone, match="no thread is left for another call, 1 hang: can't start new thread"):
-        hands.do(over.wait, (), SHORT_NS)
+        caller.do(over.wait, (), SHORT_NS)
 
 
 class Pet:
@@ -140,16 +140,16 @@ class Pet:
 
 
 @pytest.mark.parametrize("invoke", [lambda pet: None, lambda pet: 1 / 0])
-def test_nothing_of_a_call_is_kept(hands: TimedCaller, invoke: Callable[[Pet], object]) -> None:
+def test_nothing_of_a_call_is_kept(caller: TimedCaller, invoke: Callable[[Pet], object]) -> None:
     gc.disable()
     try:
         pet = Pet()
         gone = weakref.ref(pet)
         with suppress(ZeroDivisionError):
-            hands.do(invoke, (pet,), LONG_NS)
+            caller.do(invoke, (pet,), LONG_NS)
         del pet
         # the thread has let go of it once it has taken the next call
-        hands.do(int, (), LONG_NS)
+        caller.do(int, (), LONG_NS)
         assert gone() is None
     finally:
         gc.enable()

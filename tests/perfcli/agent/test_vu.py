@@ -539,7 +539,9 @@ def test_a_call_is_made_for_its_user_and_choice(make_bench: Any, call: Any, sett
 
     bound = call()._replace(arguments=arguments, **settings)
     bench = make_bench(["status"], bound)
-    binder = StepBinder(bench.recorder, bench.user.outcomes, bench.user.hands, bench.clock.now_ns, bench.clock.pause)
+    binder = StepBinder(
+        bench.recorder, bench.user.outcomes, bench.user.timed_caller, bench.clock.now_ns, bench.clock.pause
+    )
     (step,) = binder.bind(bench.plan.flow_of(0), [bound])
     step(3, 5, 0)
     assert asked == [(3, 5)]
