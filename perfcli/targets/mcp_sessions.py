@@ -128,9 +128,12 @@ class Sessions:
 @asynccontextmanager
 async def _started(arguments: list[str], lives_in: LivesIn) -> AsyncGenerator[Any, None]:
     server = StdioServerParameters(command=sys.executable, args=arguments, env=dict(os.environ))
+    before = psutil.Process().children()
     async with stdio_client(server, errlog=sys.stderr) as streams:
-        (process,) = psutil.Process().children()
-        lives_in(process.pid)
+        # none if it has ended already: opening the session reports that
+        for process in psutil.Process().children():
+            if process not in before:
+                lives_in(process.pid)
         yield streams
 
 

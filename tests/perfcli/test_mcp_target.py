@@ -10,7 +10,8 @@ import subprocess
 import sys
 import time
 from array import array
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from threading import Thread
 from typing import Any
@@ -18,6 +19,7 @@ from typing import Any
 import mcp_types as types
 import psutil
 import pytest
+from mcp import stdio_client
 from mcp.server.lowlevel import Server
 
 from digipal.ai import SimulatedAI
@@ -247,6 +249,36 @@ class TestOpening:
         finally:
             sessions.close()
         assert caught.value.message == f"the MCP server does not start: {expected}"
+
+    @pytest.mark.parametrize("is_seen", [True, False])
+    def test_a_server_that_ends_before_the_session_begins(self, is_seen: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+        """However soon it ends: before the tool looks for its pid, or right after."""
+        before, seen = psutil.Process().children(), list[int]()
+
+        @asynccontextmanager
+        async def ended(server: Any, errlog: Any) -> AsyncIterator[Any]:
+            async with stdio_client(server, errlog=errlog) as streams:
+                (process,) = [child for child in psutil.Process().children() if child not in before]
+                process.kill()
+                while process in psutil.Process().children():
+                    await asyncio.sleep(0.01)
+                yield streams
+
+        def end(pid: int) -> None:
+            seen.append(pid)
+            process = psutil.Process(pid)
+            process.kill()
+            until(lambda: not _command(process))
+
+        if not is_seen:
+            monkeypatch.setattr("perfcli.targets.mcp_sessions.stdio_client", ended)
+        sessions = Sessions()
+        try:
+            with pytest.raises(PerfError, match="it ended, or closed its standard output, before it answered"):
+                sessions.over_stdio(["-c", "import time; time.sleep(60)"], end)
+        finally:
+            sessions.close()
+        assert len(seen) == is_seen
 
     def test_a_server_of_something_else(self, found: Callable[..., str], opened: Callable[..., McpTarget]) -> None:
         async def listed(*_: Any) -> types.ListToolsResult:
