@@ -5,7 +5,8 @@
 
 Each mutant is a change of one place in a copy of the checkout. Test files run in the order of how few imports lie
 between them and the changed file: quick tests first, then the slow ones of the nearest files. Read the survivors: some
-change nothing that anyone could see. `--again` repeats those of an output, with `--end-to-end` on whole runs, too.
+change nothing that anyone could see, and tests farther away notice others. `--again` repeats those of an output:
+with `--near 60` on more test files, with `--end-to-end` on whole runs, too.
 `--part 3/20` tests the third of 20 parts of the sample: a long sample can stop between parts and go on later.
 """
 
@@ -28,7 +29,9 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 ROOT: Final = Path(__file__).resolve().parent.parent
-MOST_TEST_FILES: Final = {"not slow": 16, "slow and not nightly and not alone": 4}
+NEAR_TEST_FILES: Final = 16
+QUICK: Final = "not slow"
+SLOW: Final = "slow and not nightly and not alone"
 END_TO_END: Final = ["tests/perfcli/test_simulated_runs.py", "tests/perfcli/test_end_to_end.py"]
 PYTEST: Final = [sys.executable, "-m", "pytest", "-qx", "-p", "no:cacheprovider", "--timeout=60", "-m"]
 _COMPARISONS: Final = {
@@ -160,12 +163,14 @@ class Tests:
 
     Args:
         limit_s: how long those of one mutant may take.
+        near: how many of the nearest test files to run; of slow tests, those of a quarter of them.
         end_to_end: test files to run besides the nearest.
     """
 
-    def __init__(self, root: Path, limit_s: float, end_to_end: Sequence[str]) -> None:
+    def __init__(self, root: Path, limit_s: float, near: int, end_to_end: Sequence[str]) -> None:
         self._root = root
         self._limit_s = limit_s
+        self._most = {QUICK: near, SLOW: near // 4}
         self._end_to_end = end_to_end
         self._passes: dict[str, bool] = {}
 
@@ -174,8 +179,8 @@ class Tests:
         path = self._root / mutant.file
         before = path.read_text(encoding="utf-8")
         nearest = nearest_tests(self._root, mutant.file)
-        for kind, most in MOST_TEST_FILES.items():
-            tests = list(dict.fromkeys([*nearest[:most], *(() if kind == "not slow" else self._end_to_end)]))
+        for kind, most in self._most.items():
+            tests = list(dict.fromkeys([*nearest[:most], *(() if kind == QUICK else self._end_to_end)]))
             failed = "?" if tests else ""
             while failed:
                 path.write_text(mutant.source, encoding="utf-8")
@@ -238,6 +243,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--part", type=part, default=slice(None), metavar="N/M", help="test a part of the sample")
     parser.add_argument("--limit", type=float, default=120, help="seconds for the tests of one mutant")
+    parser.add_argument("--near", type=int, default=NEAR_TEST_FILES, help="how many test files of each mutant to run")
     parser.add_argument("--end-to-end", action="store_true", help="run the tests of whole runs, too")
     parser.add_argument("--again", type=Path, metavar="OUTPUT", help="repeat the survivors of an earlier output")
     options = parser.parse_args()
@@ -250,7 +256,7 @@ def main() -> None:
             for path in dict.fromkeys(paths)
             for mutant in mutants_of(str(path.relative_to(root)), path.read_text(encoding="utf-8"))
         ]
-        tests = Tests(root, options.limit, END_TO_END if options.end_to_end else [])
+        tests = Tests(root, options.limit, options.near, END_TO_END if options.end_to_end else [])
         tested, killed = Counter[str](), Counter[str]()
         for mutant in sample_of(mutants, options.sample, options.seed, options.again)[options.part]:
             test = tests.killer(mutant)
