@@ -14,7 +14,14 @@ from perfcli.operations import STEP_MODELS
 from perfcli.operations.binding import EmbeddedVu, ToolError, ToolVu
 from perfcli.operations.call import Call, StepImpossible
 from perfcli.operations.digipal_data import CREATED_PET, PetRef, VuPets
-from perfcli.operations.save_canaries import CanaryMode, SaveCanaries
+from perfcli.operations.save_canaries import (
+    CANARY_FIELDS,
+    UNSAVED,
+    CanaryMode,
+    SaveCanaries,
+    save_key,
+    save_name,
+)
 
 PET = SimpleNamespace(user_id="u", id="p", name="Pet")
 STATE = {"user_id": "u", "id": "p", "attributes": {"hp": 1}}
@@ -127,7 +134,9 @@ def test_a_refusal_is_right_if_it_is_accepted(operation: str) -> None:
 class Engine:
     """An engine in this process that answers every function alike."""
 
-    def __init__(self, answer: Any, mode: CanaryMode = CanaryMode.NONE, *, tells: bool = False) -> None:
+    def __init__(
+        self, answer: Any, mode: CanaryMode = CanaryMode.NONE, *, tells: bool = False, on_created: bool = False
+    ) -> None:
         self.answer = answer
         self.asked: list[tuple[Any, ...]] = []
         self.shown = array("q")
@@ -142,7 +151,7 @@ class Engine:
             self.storage,
             self.shown,
             [0] if tells else [],
-            [False],
+            [on_created],
             None,  # type: ignore[arg-type]
         )
 
@@ -150,10 +159,10 @@ class Engine:
         self.asked.append(arguments)
         return self.answer
 
-    def do(self, operation: str, **settings: Any) -> str:
+    def do(self, operation: str, user: int = 0, **settings: Any) -> str:
         """What is wrong with the answer."""
         step = STEP_MODELS[operation].model_validate({"operation": operation, **settings})
-        return done(step.bind_embedded(self.vu, 0))[1]
+        return done(step.bind_embedded(self.vu, 0), user)[1]
 
 
 @pytest.mark.parametrize("operation", ["status", "load_pet"])
@@ -171,6 +180,43 @@ def test_reads_return_the_pet_of_the_user(operation: str, changed: dict[str, Any
     assert engine.do(operation) == problem
     assert engine.asked == [("u",)]
     assert not engine.shown
+
+
+@pytest.mark.parametrize("tells", [True, False])
+@pytest.mark.parametrize(
+    ("mode", "fields", "problem", "shown"),
+    [
+        (CanaryMode.IN_PLACE, ["save 3 of vu4"] * 3, "", save_key(3, 4)),
+        (CanaryMode.ON_COPIES, ["save 3 of vu4"] * 3, "", save_key(3, 4)),
+        (CanaryMode.ON_COPIES, ["Pet", "a.png", "a pet"], "", UNSAVED),
+        (CanaryMode.IN_PLACE, ["save 3 of vu4", "save 2 of vu4", "save 3 of vu4"], "wrong answer: torn read", None),
+    ],
+)
+def test_a_read_tells_which_save_it_saw(
+    mode: CanaryMode, fields: list[str], problem: str, shown: int | None, tells: bool
+) -> None:
+    pet = SimpleNamespace(user_id="u", id="p", **dict(zip(CANARY_FIELDS, fields, strict=True)))
+    engine = Engine(pet, mode, tells=tells)
+    assert engine.do("load_pet") == problem
+    assert list(engine.shown) == ([] if shown is None or not tells else [shown])
+
+
+@pytest.mark.parametrize("mode", [CanaryMode.NONE, CanaryMode.NOTES_ONLY])
+def test_a_read_is_not_searched_for_canaries_that_no_save_leaves(mode: CanaryMode) -> None:
+    engine = Engine(SimpleNamespace(**{**vars(PET), "name": "save 3 of vu4"}), mode, tells=True)
+    assert engine.do("load_pet") == ""
+    assert not engine.shown
+
+
+@pytest.mark.parametrize(("operation", "tells"), [("load_pet", True), ("status", True), ("statistics", False)])
+def test_what_a_step_of_the_load_created_is_what_the_next_one_acts_on(operation: str, tells: bool) -> None:
+    """And not a pet of the setup; its name counts its saves."""
+    pet = SimpleNamespace(user_id="vu4-0", id="new", name=save_name(7))
+    engine = Engine(pet if tells else {"basic_info": {"id": "new"}}, tells=tells, on_created=True)
+    engine.pets.welcome(PetRef("vu4-0", "new"))
+    assert engine.do(operation, CREATED_PET) == ""
+    assert engine.asked == [("vu4-0",)]
+    assert list(engine.shown) == ([7] if tells else [])
 
 
 @pytest.mark.parametrize(
