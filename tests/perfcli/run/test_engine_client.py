@@ -66,6 +66,9 @@ class Engine:
             raise BrokenPipeError
         self.sent.append(message)
 
+    def poll(self, timeout_s: float) -> bool:
+        return False
+
     def wait(self, timeout_s: float) -> int | None:
         return self.code
 
@@ -202,6 +205,16 @@ def test_a_process_that_ends_before_its_first_message_is_noticed(bench: Bench) -
     bench.client.receive_nothing()
     assert bench.client.ending is not None
     assert bench.client.ending.error == "the engine process exited with code 2 while starting"
+
+
+def test_who_listens_to_a_process_that_has_ended_hears_of_it(bench: Bench) -> None:
+    """Also if a child that it left behind holds the line open."""
+    bench.engine.code = 7
+    bench.client.listen(0.0)
+    assert bench.client.ending is None
+    bench.client.listen(0.0)
+    assert bench.client.ending is not None
+    assert bench.client.ending.error == "the engine process exited with code 7 while starting"
 
 
 def test_a_message_to_a_process_that_is_gone_ends_the_talk(bench: Bench) -> None:

@@ -335,6 +335,7 @@ def test_descriptions_of_parameters_come_from_the_docstring() -> None:
         a: the first,
             on two lines
         b (int): the second: with a colon
+            and more
 
         c : the third
 
@@ -344,7 +345,7 @@ def test_descriptions_of_parameters_come_from_the_docstring() -> None:
     operation = only(f"{IMPORT}@operation\ndef f(ctx, a: int, b: int, c: int, d: int):\n    {doc!r}\n")
     assert [parameter.description for parameter in operation.parameters] == [
         "the first, on two lines",
-        "the second: with a colon",
+        "the second: with a colon and more",
         "the third",
         "",
     ]
