@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -72,6 +73,13 @@ def test_two_engines_alike_are_no_change(plan: ExecutionPlan) -> None:
     ]  # fmt: skip
     assert {len(metric.differences) for metric in result.metrics} == {15}
     assert result.base.operations == result.candidate.operations > 15 * 12 * 2
+
+
+def test_a_comparison_says_how_long_it_took(plan: ExecutionPlan) -> None:
+    """By the true clock, though the engines live in simulated time."""
+    began_s = time.monotonic()
+    result = compare(plan, noisy(100_000, 1), noisy(100_000, 2), ONE_PAIR)
+    assert 0 < result.duration_ns <= (time.monotonic() - began_s) * 1e9
 
 
 @pytest.mark.slow

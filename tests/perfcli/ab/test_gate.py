@@ -29,9 +29,11 @@ NOISES: dict[str, Noise] = {
 """Noises of standard deviation 1; of the last a tenth is five times as wide."""
 
 
-def compared(differences: Sequence[float], *, margin: float = 0.05, name: str = "time") -> Compared:
+def compared(
+    differences: Sequence[float], *, margin: float = 0.05, name: str = "time", is_rough: bool = False
+) -> Compared:
     base = [100.0] * len(differences)
-    return Compared(name, "ns", margin, base, [100 * math.exp(d) for d in differences], differences)
+    return Compared(name, "ns", margin, base, [100 * math.exp(d) for d in differences], differences, is_rough)
 
 
 def only(differences: Sequence[float], *, margin: float = 0.05) -> MetricComparison:
@@ -88,6 +90,17 @@ def test_figures_without_noise(difference: float, change: Change) -> None:
     found = only([difference] * 15)
     assert found.change is change
     assert found.ratio == found.lower == found.upper == math.exp(difference)
+
+
+@pytest.mark.parametrize(("sign", "change"), [(1, Change.REGRESSION), (-1, Change.IMPROVEMENT)])
+def test_alpha_and_the_margin_themselves_are_enough(sign: int, change: Change) -> None:
+    """A p of at most alpha and a shift that reaches the margin, as `judge` promises."""
+    alpha = 1 / 2**15
+    at_margin = compared([sign * math.log1p(0.05)] * 15)
+    below_margin = compared([sign * math.log1p(0.0499)] * 15)
+    assert judge([at_margin], alpha)[0].change is change
+    assert judge([at_margin], alpha / 2)[0].change is Change.NO_CHANGE
+    assert judge([below_margin], alpha)[0].change is Change.NO_CHANGE
 
 
 def test_too_few_pairs_leave_everything_open() -> None:
@@ -148,6 +161,15 @@ def test_the_noisiest_metric_decides_by_its_own_margin() -> None:
     quiet, noisy = compared(spread(0, 0.02)), spread(0, 0.3)
     assert not enough([quiet, compared(noisy)])
     assert enough([quiet, compared(noisy, margin=0.20)])
+
+
+def test_a_regression_of_rough_metrics_alone_has_to_stand_in_all_pairs() -> None:
+    slower, alike = spread(math.log(1.25), 0.02), spread(0, 0.02)
+    rough, precise = compared(slower, name="load_pet.p99", is_rough=True), compared(slower)
+    assert not enough([rough])
+    assert not enough([rough, compared(alike)])
+    assert enough([rough, precise])
+    assert enough([compared(alike, name="load_pet.p99", is_rough=True), compared(alike)])
 
 
 def test_looks() -> None:
