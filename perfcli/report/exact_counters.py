@@ -30,7 +30,7 @@ def exact_section(result: RunResult) -> Iterator[Section]:
     rows = [_row(counters, label) for label in counters.operations]
     labels = [METRICS[metric].label for metric in OF_AN_OPERATION]
     table = Table(
-        (Column("operation", "word"), *map(Column, (*labels, "counted"))),
+        (Column("operation", "prose", least=14), *map(Column, (*labels, "counted"))),
         rows,
         "exact counters, per operation",
         first_to_go=("counted",),
@@ -38,13 +38,25 @@ def exact_section(result: RunResult) -> Iterator[Section]:
     )
     kept = counters.kept_bytes
     facts = [] if kept is None else [("kept", Text(f"{units.format_size(kept)} of memory per operation"))]
-    notes = [Text(f"{metric}: {why}") for metric, why in counters.not_counted.items()]
+    # the verdict lists its reasons by itself
+    notes = [Text(note) for note in _not_counted(counters) if note not in result.reasons]
     parts: list[Block] = [
         *([table] if rows else []),
         *([Facts(facts)] if facts else []),
         *([Notes(notes)] if notes else []),
     ]
-    yield Section("exact counters", parts, brief=[part for part in parts if not isinstance(part, Facts)])
+    if parts:
+        yield Section("exact counters", parts, brief=[part for part in parts if not isinstance(part, Facts)])
+
+
+def _not_counted(counters: ExactCounters) -> Iterator[str]:
+    """Each reason, after the metrics that have no value for it."""
+    by_reason: dict[str, list[str]] = {}
+    for metric, reason in counters.not_counted.items():
+        by_reason.setdefault(reason, []).append(metric)
+    for reason, metrics in by_reason.items():
+        which = "nothing was counted" if len(metrics) == len(COUNTERS) else ", ".join(metrics)
+        yield f"{which}: {reason}"
 
 
 def counts_in_brief(counters: ExactCounters) -> Text:

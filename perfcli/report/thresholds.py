@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator, Sequence
 from typing import Final
@@ -10,6 +11,7 @@ from rich.text import Text
 
 from perfcli import units
 from perfcli.figures import PER_OPERATION
+from perfcli.figures.counts import CALLS
 from perfcli.metrics.distribution import is_thin
 from perfcli.report.blocks import BAD, DOUBTFUL, QUIET, Block, Code, Column, Facts, Notes, Section, Table
 from perfcli.report.operations import slowest_first
@@ -27,6 +29,7 @@ _COUNTER_UNITS: Final = {
     units.Unit.SIZE_PER_OPERATION: "size",
     units.Unit.DURATION: "duration",
 }
+_ROOM_FOR_COUNTS: Final = 1.1
 _UPPER_LIMITS: Final = ("<", "<=")
 
 
@@ -114,6 +117,9 @@ def example_threshold(result: RunResult) -> str:
         thin = is_thin("p95", latency.count or operation.ok)
         statistic, observed_ns = ("mean", latency.mean_ns) if thin else ("p95", latency.p95_ns)
         return f"{one_line(operation.name)}.latency.{statistic} < {_roomy_limit(observed_ns)}"
+    for label, counts in result.exact.operations.items() if result.exact else ():
+        if counts.calls:
+            return f"{one_line(label)}.{CALLS} < {math.ceil(_ROOM_FOR_COUNTS * counts.calls)}"
     return "success_rate >= 95%"
 
 
@@ -137,7 +143,9 @@ def _none(result: RunResult) -> Text:
     if result.scenario.get("thresholds"):
         return Text("not judged: the run did not get that far", QUIET)
     example = name(example_threshold(result))
-    return Text.assemble("none: measured, not judged", ("; add e.g. ", QUIET), example)
+    return Text.assemble(
+        f"none: {'counted' if result.only_counted else 'measured'}, not judged", ("; add e.g. ", QUIET), example
+    )
 
 
 def _group(phase: str, thresholds: Sequence[ThresholdResult]) -> Iterator[list[Text]]:

@@ -8,11 +8,13 @@ from typing import Any
 import pytest
 
 from perfcli.errors import Verdict
+from perfcli.figures.counts import COUNTERS
 from perfcli.report.blocks import SPARK, Section
 from perfcli.report.drawings import HEIGHTS
 from perfcli.report.operations import brief_operations_table
 from perfcli.report.phases import what_held
 from perfcli.report.run import run_document
+from perfcli.report.thresholds import example_threshold
 from perfcli.results import (
     GrowthResult,
     Inspection,
@@ -277,3 +279,22 @@ def test_every_ending_says_first_how_it_ended(any_result: RunResult, printed: Pr
         first = printed(document, 200, brief=brief).splitlines()[0]
         assert first.startswith(f"{any_result.verdict.value.upper()}  {any_result.name}  ")
         assert ("failed" in first) or any_result.verdict is not Verdict.FAIL
+
+
+def test_a_run_that_only_counted_suggests_a_threshold_on_counts(all_results: Mapping[str, RunResult]) -> None:
+    counted = all_results["counted"].model_copy(update={"thresholds": []})
+    assert example_threshold(counted) == "load_pet.python.calls_per_op < 52"
+    assert example_threshold(all_results["no_thresholds"]).startswith("save_pet.latency.p95 < ")
+
+
+def test_one_reason_why_nothing_was_counted_is_said_once(all_results: Mapping[str, RunResult], lines: Lines) -> None:
+    out_of_sight = "the engine is out of sight"
+    counters = all_results["counted"].exact
+    assert counters
+    none = counters.model_copy(
+        update={"operations": {}, "kept_bytes": None, "not_counted": dict.fromkeys(COUNTERS, out_of_sight)}
+    )
+    result = all_results["counted"].model_copy(update={"exact": none, "reasons": [], "thresholds": []})
+    assert sum(out_of_sight in line for line in lines(result)) == 1
+    told = result.model_copy(update={"reasons": [f"nothing was counted: {out_of_sight}"]})
+    assert sum(out_of_sight in line for line in lines(told)) == 1
