@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from perfcli.figures.counts import CALLS, COUNTERS, KEPT, count_of
-from perfcli.results import CounterChange, ExactCounters
+from perfcli.results import CounterChange, CounterOutcome, ExactCounters
 
 MARGIN: Final = 0.02
 MEMORY_MARGIN: Final = 0.05
@@ -20,23 +20,22 @@ _WITH_SQLITE: Final = {"sqlite": "SQLite", "sqlite_options": "SQLite's compile o
 
 
 def count_changes(base: ExactCounters, now: ExactCounters, obstacle: str = "") -> list[CounterChange]:
-    """What became of each counter of each operation that both engines have.
+    """What became of each counter of each operation that both engines have; a counter that one lacks is incomparable.
 
     Args:
         obstacle: why nothing can be compared; "" if it can.
     """
     obstacles = {metric: obstacle or _obstacle(base, now, metric) for metric in COUNTERS}
-    return [_change(base, now, metric, label, obstacles[metric]) for label, metric in _both(base, now)]
+    return [_change(base, now, metric, label, obstacles[metric]) for label, metric in _either(base, now)]
 
 
-def _both(base: ExactCounters, now: ExactCounters) -> Iterator[tuple[str, str]]:
+def _either(base: ExactCounters, now: ExactCounters) -> Iterator[tuple[str, str]]:
+    """Each operation of both with each counter that either has; "" for all operations together."""
     for label in (*(each for each in now.operations if each in base.operations), ""):
         for metric in COUNTERS:
             # of all operations together only what no operation has by itself
-            if (label == "") == (metric == KEPT) and None not in (
-                count_of(base, metric, label),
-                count_of(now, metric, label),
-            ):
+            belongs = (label == "") == (metric == KEPT)
+            if belongs and (count_of(base, metric, label), count_of(now, metric, label)) != (None, None):
                 yield label, metric
 
 
@@ -52,13 +51,35 @@ def _obstacle(base: ExactCounters, now: ExactCounters, metric: str) -> str:
 
 
 def _change(base: ExactCounters, now: ExactCounters, metric: str, label: str, obstacle: str) -> CounterChange:
-    before, after = count_of(base, metric, label) or 0.0, count_of(now, metric, label) or 0.0
-    inexact = [each for each in (base, now) if not each.is_exact(metric, label)]
-    reason = obstacle or ("it differs from count to count" if inexact else "")
-    worse = False if reason else _is_more(metric, before, after)
-    better = False if reason else _is_more(metric, after, before)
-    change = "incomparable" if reason else "regression" if worse else "improvement" if better else "no change"
+    before, after = count_of(base, metric, label), count_of(now, metric, label)
+    change: CounterOutcome = "incomparable"
+    reason = obstacle or _missing(base, now, metric, label) or _unlike(base, now, metric, label)
+    if not reason and before is not None and after is not None:
+        worse, better = _is_more(metric, before, after), _is_more(metric, after, before)
+        change = "regression" if worse else "improvement" if better else "no change"
     return CounterChange(operation=label, metric=metric, base=before, now=after, change=change, reason=reason)
+
+
+def _missing(base: ExactCounters, now: ExactCounters, metric: str, label: str) -> str:
+    """Why one of both has no value; "" if both have one."""
+    for counters, which in ((base, "the baseline"), (now, "this run")):
+        if count_of(counters, metric, label) is None:
+            return f"{which} has no count: {counters.not_counted.get(metric, 'none was made')}"
+    return ""
+
+
+def _unlike(base: ExactCounters, now: ExactCounters, metric: str, label: str) -> str:
+    """Why two values are not of the same work; "" if they are."""
+    if not (base.is_exact(metric, label) and now.is_exact(metric, label)):
+        return "it differs from count to count"
+    # what fails often stops early, and costs less
+    before, after = _failed(base, label), _failed(now, label)
+    return "" if before == after else f"{after:,} counted operations failed, were {before:,}"
+
+
+def _failed(counters: ExactCounters, label: str) -> int:
+    operations = [counters.operations[label]] if label else counters.operations.values()
+    return sum(each.failed for each in operations)
 
 
 def _is_more(metric: str, before: float, after: float) -> bool:
@@ -68,7 +89,8 @@ def _is_more(metric: str, before: float, after: float) -> bool:
     return after > before * (1 + MARGIN)
 
 
-def gravest(changes: Sequence[CounterChange]) -> str:
-    """The gravest change of those that could be compared; "" if none could."""
+def most_severe(changes: Sequence[CounterChange]) -> CounterOutcome:
+    """The most severe change of those that could be compared; "incomparable" if none could."""
     found = {each.change for each in changes}
-    return next((each for each in ("regression", "improvement", "no change") if each in found), "")
+    ordered: tuple[CounterOutcome, ...] = ("regression", "improvement", "no change")
+    return next((each for each in ordered if each in found), "incomparable")

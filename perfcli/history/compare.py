@@ -18,11 +18,12 @@ from typing import Final, Literal
 from pydantic import ValidationError
 
 from perfcli.errors import UsageError, Verdict
-from perfcli.figures.count_changes import count_changes, gravest
+from perfcli.figures.count_changes import count_changes, most_severe
 from perfcli.history.kept_runs import Fingerprint, differences
 from perfcli.inference.estimates import two_sample
 from perfcli.inference.rank_tests import adjusted, mann_whitney_p
 from perfcli.results import TOTAL, BaselineComparison, LoadSlice, OperationChange, RunResult
+from perfcli.results.changes import Outcome
 from perfcli.scenario.models import Scenario
 
 MARGIN: Final = 0.15
@@ -125,7 +126,13 @@ def _untold(sides: Sides) -> OperationChange:
 
 
 Slices = Mapping[str, Sequence[LoadSlice]]
-_GRAVEST_FIRST: Final[tuple[Change, ...]] = ("regression", "inconclusive", "improvement", "no change")
+MOST_SEVERE_FIRST: Final[tuple[Outcome, ...]] = (
+    "regression",
+    "inconclusive",
+    "incomparable",
+    "improvement",
+    "no change",
+)
 
 
 def compare(base: RunResult, now: RunResult, *, name: str = "", strict: bool = False) -> BaselineComparison:
@@ -155,11 +162,11 @@ def _with_counters(comparison: BaselineComparison, base: RunResult, now: RunResu
         return comparison
     is_same = Fingerprint.of(base).scenario == Fingerprint.of(now).scenario
     counters = count_changes(base.exact, now.exact, "" if is_same else "the scenario does other work")
-    counted = gravest(counters)
-    if not counted:
+    counted = most_severe(counters)
+    if counted == "incomparable":
         return comparison.model_copy(update={"counters": counters})
     timed = comparison.change != "incomparable"
-    change = min((counted, comparison.change), key=_GRAVEST_FIRST.index) if timed else counted
+    change = min((counted, comparison.change), key=MOST_SEVERE_FIRST.index) if timed else counted
     rests_on = "times and exact counters" if timed else "exact counters"
     return comparison.model_copy(update={"counters": counters, "change": change, "rests_on": rests_on})
 
@@ -168,7 +175,7 @@ def _with_times(comparison: BaselineComparison, base: RunResult, now: RunResult)
     if obstacles := _obstacles(base, now):
         return comparison.model_copy(update={"reasons": obstacles})
     operations = [_with_p50(change, base, now) for change in judge(_sides(base, now))]
-    worst = min((each.change for each in operations), key=_GRAVEST_FIRST.index)
+    worst = min((each.change for each in operations), key=MOST_SEVERE_FIRST.index)
     caution = [] if base.verdict is Verdict.PASS else [f"the verdict on the baseline's run is {base.verdict}"]
     return comparison.model_copy(update={"change": worst, "operations": operations, "reasons": caution})
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from functools import partial
 from typing import Final
 
 from rich.text import Text
@@ -32,7 +33,6 @@ _COLUMNS: Final = (
     *map(Column, ("p50 then", "p50 now", "change", "interval", "p")),
 )
 _FIRST_TO_GO: Final = ("p", "interval", "p50 then", "p50 now")
-GRAVEST_FIRST: Final = ("regression", "inconclusive", "incomparable", "improvement", "no change")
 _COUNTER_COLUMNS: Final = (
     Column("", "word"),
     Column("exact counter", "prose", least=24),
@@ -124,9 +124,8 @@ def _counter_blocks(compared: BaselineComparison) -> Iterator[Block]:
 
 
 def _counter_row(counter: CounterChange) -> list[Text]:
-    then, now = (
-        Text(units.format_quantity(METRICS[counter.metric].unit, each)) for each in (counter.base, counter.now)
-    )
+    unit = METRICS[counter.metric].unit
+    then, now = (figure(each, partial(units.format_quantity, unit)) for each in (counter.base, counter.now))
     change = Text(_counter_change(counter), change_style(counter.change))
     return [change_word(counter.change), name(_counter(counter)), then, now, change]
 
@@ -136,7 +135,8 @@ def _counter(counter: CounterChange) -> str:
 
 
 def _counter_change(counter: CounterChange) -> str:
-    return percent(counter.now / counter.base) if counter.base > 0 else f"+{units.format_number(counter.now)}"
+    base, now = counter.base or 0.0, counter.now or 0.0
+    return percent(now / base) if base > 0 else f"+{units.format_number(now)}"
 
 
 def _which(compared: BaselineComparison) -> Text:

@@ -11,6 +11,7 @@ from rich.text import Text
 
 from perfcli import units
 from perfcli.figures import METRICS
+from perfcli.history.compare import MOST_SEVERE_FIRST
 from perfcli.history.result_pairs import (
     ComparedRun,
     FigurePair,
@@ -20,7 +21,7 @@ from perfcli.history.result_pairs import (
 )
 from perfcli.report import blocks
 from perfcli.report.blocks import QUIET, Block, Column, Facts, Notes, Section, Table
-from perfcli.report.compared import GRAVEST_FIRST, comparison_blocks, what_bears
+from perfcli.report.compared import comparison_blocks, what_bears
 from perfcli.report.history import began
 from perfcli.report.operations import THIN
 from perfcli.report.thresholds import observed_in_words
@@ -53,7 +54,7 @@ _LONGEST_LABEL: Final = 16
 
 def compared_document(found: ResultsComparison) -> list[Section]:
     """The report of all pairs, the most severe first; several have a verdict over all."""
-    pairs = sorted(found.pairs, key=lambda pair: GRAVEST_FIRST.index(pair.comparison.change))
+    pairs = sorted(found.pairs, key=lambda pair: MOST_SEVERE_FIRST.index(pair.comparison.change))
     several = len(pairs) > 1
     sections = [Section("verdict", [compared_verdict(found)])]
     for pair in pairs:
@@ -72,11 +73,11 @@ def compared_verdict(found: ResultsComparison) -> blocks.Verdict:
     if len(found.pairs) == 1:
         return _verdict(found.pairs[0])
     changes = Counter(pair.comparison.change for pair in found.pairs)
-    gravest = min(changes, key=GRAVEST_FIRST.index)
-    tally = ", ".join(f"{changes[change]} {change}" for change in GRAVEST_FIRST if changes[change])
-    passed = gravest == "no change" and not found.unmatched
+    most_severe = min(changes, key=MOST_SEVERE_FIRST.index)
+    tally = ", ".join(f"{changes[change]} {change}" for change in MOST_SEVERE_FIRST if changes[change])
+    passed = most_severe == "no change" and not found.unmatched
     return blocks.Verdict(
-        change_word(gravest), Text(counted(len(found.pairs), "comparison")), Text(tally), passed=passed
+        change_word(most_severe), Text(counted(len(found.pairs), "comparison")), Text(tally), passed=passed
     )
 
 

@@ -16,7 +16,7 @@ from pydantic import ValidationError
 
 from perfcli.errors import UsageError
 from perfcli.outputs import write_document
-from perfcli.results.changes import BaselineComparison, CounterChange, OperationChange
+from perfcli.results.changes import BaselineComparison, CounterChange, CounterOutcome, OperationChange
 from perfcli.results.exact import ExactCounters, OperationCounts
 from perfcli.results.fault_results import FaultResult
 from perfcli.results.observed import (
@@ -59,6 +59,7 @@ __all__ = [
     "TOTAL",
     "BaselineComparison",
     "CounterChange",
+    "CounterOutcome",
     "CounterResult",
     "Environment",
     "ExactCounters",

@@ -12,6 +12,9 @@ from perfcli.results.observed import Record
 Outcome = Literal["regression", "improvement", "inconclusive", "no change", "incomparable"]
 
 
+CounterOutcome = Literal["regression", "improvement", "no change", "incomparable"]
+
+
 class OperationChange(Record):
     """One operation now, against the baseline."""
 
@@ -49,9 +52,9 @@ class CounterChange(Record):
 
     operation: str = Field(description="the operation; empty for all together")
     metric: str = Field(description="the counter, as a threshold names it")
-    base: float = Field(description="mean of an operation in the baseline")
-    now: float = Field(description="mean of an operation now")
-    change: Literal["regression", "improvement", "no change", "incomparable"] = Field(
+    base: float | None = Field(description="mean of an operation in the baseline; null: it has no count")
+    now: float | None = Field(description="mean of an operation now; null: there is no count")
+    change: CounterOutcome = Field(
         description="what became of it: more than 2% is a change, of memory more than 5% and 64 B"
     )
     reason: str = Field(default="", description="why it cannot be compared; else empty")

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from perfcli.figures.count_changes import count_changes, gravest
+from perfcli.figures.count_changes import count_changes, most_severe
 from perfcli.figures.counts import CALLS, COUNTERS, KEPT, PAGES, STATEMENTS, STEPS
 from perfcli.results import ExactCounters, OperationCounts
 
@@ -81,17 +81,36 @@ def test_other_software_makes_incomparable_what_hangs_on_it(update: dict[str, An
 def test_what_is_not_exact_decides_nothing() -> None:
     now = other(counts={"pages": 9.0}, not_exact={f"load_pet.{PAGES}": "two counts gave 9 and 8"})
     assert changes(now)[PAGES] == "incomparable"
-    assert gravest(count_changes(BASE, now)) == "no change"
+    assert most_severe(count_changes(BASE, now)) == "no change"
 
 
 def test_an_obstacle_leaves_nothing() -> None:
     found = count_changes(BASE, BASE, "the scenario does other work")
     assert {each.reason for each in found} == {"the scenario does other work"}
-    assert gravest(found) == ""
+    assert most_severe(found) == "incomparable"
 
 
-def test_what_one_of_both_lacks_is_left_out() -> None:
-    now = other(counts={"steps": None, "calls": 200.0})
-    assert STEPS not in changes(now)
-    assert gravest(count_changes(BASE, now)) == "regression"
-    assert count_changes(BASE, BASE.model_copy(update={"operations": {}, "kept_bytes": None})) == []
+def test_what_one_of_both_lacks_is_incomparable_and_says_why() -> None:
+    now = other(counts={"steps": None, "calls": 200.0}, not_counted={STEPS: "a progress handler of its own"})
+    for before, after, which in ((BASE, now, "this run"), (now, BASE, "the baseline")):
+        (found,) = [each for each in count_changes(before, after) if each.metric == STEPS]
+        assert (found.change, found.reason) == (
+            "incomparable",
+            f"{which} has no count: a progress handler of its own",
+        )
+        assert {found.base, found.now} == {64.0, None}
+    assert most_severe(count_changes(BASE, now)) == "regression"
+
+
+def test_what_neither_has_is_left_out() -> None:
+    nothing = BASE.model_copy(update={"operations": {}, "kept_bytes": None})
+    assert count_changes(nothing, nothing) == []
+    assert count_changes(other(counts={"pages": None}), other(counts={"pages": None}))[-1].metric == KEPT
+
+
+def test_an_operation_that_fails_more_often_is_not_cheaper() -> None:
+    failing = other(500.0, counts={"calls": 40.0, "failed": 12})
+    assert changes(failing) == dict.fromkeys(COUNTERS, "incomparable")
+    assert {each.reason for each in count_changes(BASE, failing)} == {"12 counted operations failed, were 0"}
+    # an engine that failed as often before is judged
+    assert [each.change for each in count_changes(failing, failing)] == ["no change"] * len(COUNTERS)
