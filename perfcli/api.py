@@ -13,8 +13,8 @@ from perfcli.commands.options import Changes
 from perfcli.errors import UsageError
 from perfcli.pool.checkout import choose_engine
 from perfcli.results import RunResult, load_results
-from perfcli.run.supervision import Counting
-from perfcli.run.supervision import run_scenario as run_plan
+from perfcli.run.one_run import Counting
+from perfcli.run.one_run import run_scenario as run_plan
 
 MOST_SEED: Final = 2**63 - 1
 

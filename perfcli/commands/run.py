@@ -22,7 +22,8 @@ from perfcli.report.summary import render_retry, render_run, render_verdict_line
 from perfcli.report.wording import one_line
 from perfcli.results import RunResult, Try, save_results
 from perfcli.run import run_scenario
-from perfcli.run.supervision import Counting, StopRequest
+from perfcli.run.one_run import Counting
+from perfcli.run.supervision import StopRequest
 
 if TYPE_CHECKING:
     from perfcli.history.baseline import Baseline

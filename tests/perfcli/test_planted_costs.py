@@ -13,7 +13,7 @@ from perfcli.plan import plan_run
 from perfcli.pool.identity import EngineSource
 from perfcli.results import RunResult
 from perfcli.run import run_scenario
-from perfcli.run.supervision import Counting
+from perfcli.run.one_run import Counting
 from perfcli.scenario.models import Scenario
 from tests.perfcli.faulty.checkout import make_checkout
 
