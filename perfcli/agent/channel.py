@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 import time
+import traceback
 from collections.abc import Callable
 from queue import SimpleQueue
 from threading import Event, Lock, Thread
 from typing import Final
 
 from perfcli.clock import SPOILS_NS, RunningTime, Stop, StopSignal
+from perfcli.errors import PerfError
 from perfcli.line import Line
 from perfcli.recorder import Frame
+from perfcli.targets.error_kinds import named
+from perfcli.targets.protocol import EngineGone
 from perfcli.wire import (
+    OWN_OPERATIONS,
     Checkpoint,
     ClockRead,
+    Done,
+    Failed,
     Garbled,
     Go,
     HeldUp,
@@ -54,6 +61,22 @@ class Channel:
         """Send a message; raises OSError if the tool is gone."""
         with self._sending:
             self._line.send(message)
+
+    def report_end(self, work: Callable[[], None], stage: Callable[[], str]) -> None:
+        """Do the work of this process, then report `Done`; or `Failed`, at the stage that it had reached.
+
+        Raises:
+            OSError: the tool is gone.
+        """
+        try:
+            work()
+        except (EngineGone, PerfError) as error:
+            hint = getattr(error, "hint", "") if stage() == OWN_OPERATIONS else ""
+            self.send(Failed(stage(), str(error), hint))
+        except Exception as error:
+            self.send(Failed(stage(), named(error), traceback.format_exc()))
+        else:
+            self.send(Done())
 
     def frame(self, frame: Frame) -> None:
         """Send samples; if the tool keeps the vu waiting meanwhile, report that."""

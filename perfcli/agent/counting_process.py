@@ -38,9 +38,8 @@ from perfcli.agent.inspection.repeatable import SteadyTime, make_chance_repeat
 from perfcli.agent.outcomes import Outcomes
 from perfcli.agent.vu import VirtualUser
 from perfcli.clock import StopSignal, SystemClock
-from perfcli.errors import PerfError
 from perfcli.executors.per_vu_iterations import for_each_vu
-from perfcli.figures.counts import CALLS, PAGES, STATEMENTS, STEPS
+from perfcli.figures.counts import CALLS, FIELDS, PAGES, STATEMENTS, STEPS
 from perfcli.line import LINE_LOST, Line
 from perfcli.operations.call import Call, begin_stream
 from perfcli.operations.own.binding import OwnVu
@@ -49,22 +48,18 @@ from perfcli.plan import ExecutionPlan, PlannedPhase
 from perfcli.recorder import Frame, Recorder
 from perfcli.results import ExactCounters, OperationCounts
 from perfcli.scenario.canary_mode import may_share_pets
-from perfcli.targets.error_kinds import named
-from perfcli.targets.protocol import EngineGone, Target
-from perfcli.version import VERSION
-from perfcli.wire import OWN_OPERATIONS, Counted, Done, Failed, Opened, Stage
+from perfcli.targets.protocol import Target
+from perfcli.version import VERSION, python_version
+from perfcli.wire import OWN_OPERATIONS, Counted, Opened, Stage
 from perfcli.workload import Workload, places
 
 OPERATIONS: Final = 40
-"""About so many operations of each phase in each pass."""
+"""Operations of each phase in each pass, rounded up to whole iterations."""
 
 OF_A_MIX: Final = 200
 """The same of a mix, whose rarest step is to be drawn too."""
 
 SKIPPED_STEP: Final = "skipped, as a step that it needs failed"
-
-_FIELDS: Final = ("calls", "steps", "statements", "pages")
-"""Of `OperationCounts`, in the order of the passes."""
 
 _EVER: Final = 2**62
 """Longer than any pass takes, in ns."""
@@ -150,16 +145,8 @@ class _Count:
         self._closing: list[Callable[[], object]] = []
 
     def run(self) -> None:
-        """Go through all steps; a failure ends them and is told to the tool."""
-        try:
-            self._steps()
-        except (EngineGone, PerfError) as error:
-            hint = getattr(error, "hint", "") if self._stage == OWN_OPERATIONS else ""
-            self._channel.send(Failed(self._stage, str(error), hint))
-        except Exception as error:
-            self._channel.send(Failed(self._stage, named(error), traceback.format_exc()))
-        else:
-            self._channel.send(Done())
+        """Go through all steps; report a failure to the tool, and end."""
+        self._channel.report_end(self._steps, lambda: self._stage)
 
     def _begin(self, stage: str) -> None:
         self._stage = stage
@@ -207,8 +194,8 @@ class _Count:
                 done=done,
                 failed=self._failed[label],
                 **{
-                    field: each.counted[label] / each.done[label]
-                    for field, (metric, each) in zip(_FIELDS, passes.items(), strict=True)
+                    FIELDS[metric]: each.counted[label] / each.done[label]
+                    for metric, each in passes.items()
                     if metric not in not_counted and each.done[label]
                 },
             )
@@ -218,7 +205,7 @@ class _Count:
             seed=self._plan.seed,
             tool_version=VERSION,
             system=platform.system(),
-            python=f"{platform.python_implementation()} {platform.python_version()}",
+            python=python_version(),
             sqlite=sqlite3.sqlite_version,
             sqlite_options=_compile_options(),
             operations=operations,

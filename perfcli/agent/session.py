@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
@@ -24,7 +23,6 @@ from perfcli.agent.timed_calls import Threads, TimedCaller
 from perfcli.agent.vu import VirtualUser
 from perfcli.agent.waves import Waves
 from perfcli.clock import Clock
-from perfcli.errors import PerfError
 from perfcli.executors.per_vu_iterations import for_each_vu
 from perfcli.operations.call import Call, begin_stream
 from perfcli.operations.own.binding import OwnVu
@@ -32,13 +30,10 @@ from perfcli.operations.own.loading import load_files
 from perfcli.plan import INCARNATION, LONGEST_PASS_NS, ExecutionPlan, PlannedPhase
 from perfcli.recorder import BegunCalls, Recorder
 from perfcli.scenario.canary_mode import may_share_pets
-from perfcli.targets.error_kinds import named
-from perfcli.targets.protocol import EngineGone, Target
+from perfcli.targets.protocol import Target
 from perfcli.wire import (
     OWN_OPERATIONS,
     Answers,
-    Done,
-    Failed,
     LivesIn,
     LoadOver,
     Opened,
@@ -104,19 +99,8 @@ class Session:
         self._stage = "open"
 
     def run(self, make_target: Callable[[], Target]) -> None:
-        """Go through all steps; a failure ends the session and is told to the tool."""
-        try:
-            self._steps(make_target)
-        except (EngineGone, PerfError) as error:
-            hint = getattr(error, "hint", "") if self._stage == OWN_OPERATIONS else ""
-            self._failed(str(error), hint)
-        except Exception as error:
-            self._failed(named(error), traceback.format_exc())
-        else:
-            self._channel.send(Done())
-
-    def _failed(self, message: str, where: str = "") -> None:
-        self._channel.send(Failed(self._stage, message, where))
+        """Go through all steps; report a failure to the tool, and end."""
+        self._channel.report_end(lambda: self._steps(make_target), lambda: self._stage)
 
     def _steps(self, make_target: Callable[[], Target]) -> None:
         self.checkpoint("harness")
@@ -281,7 +265,7 @@ class Session:
         return timer
 
     def begin(self, stage: str) -> None:
-        """The next stage begins: the tool is told, and a failure is one of that stage."""
+        """Begin the next stage, and report it to the tool; a failure from here on belongs to it."""
         self._stage = stage
         self._channel.send(Stage(stage))
 

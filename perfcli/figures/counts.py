@@ -19,8 +19,10 @@ STATEMENTS: Final = "statements_per_op"
 PAGES: Final = "wal.pages_per_op"
 KEPT: Final = "memory.kept_per_op"
 
-_FIELDS: Final = {CALLS: "calls", STEPS: "steps", STATEMENTS: "statements", PAGES: "pages"}
-COUNTERS: Final = (*_FIELDS, KEPT)
+FIELDS: Final = {CALLS: "calls", STEPS: "steps", STATEMENTS: "statements", PAGES: "pages"}
+"""Of `OperationCounts`, by the metric that each holds."""
+
+COUNTERS: Final = (*FIELDS, KEPT)
 """The metrics that are counted, in the order of reports."""
 
 _NOT_COUNTED = "nothing was counted"
@@ -32,10 +34,10 @@ def count_of(counters: ExactCounters, metric: str, label: str = "") -> float | N
         return None if label else counters.kept_bytes
     if label:
         operation = counters.operations.get(label)
-        return getattr(operation, _FIELDS[metric]) if operation else None
-    held = [each for each in counters.operations.values() if getattr(each, _FIELDS[metric]) is not None]
+        return getattr(operation, FIELDS[metric]) if operation else None
+    held = [each for each in counters.operations.values() if getattr(each, FIELDS[metric]) is not None]
     done = sum(each.done for each in held)
-    return sum(getattr(each, _FIELDS[metric]) * each.done for each in held) / done if done else None
+    return sum(getattr(each, FIELDS[metric]) * each.done for each in held) / done if done else None
 
 
 def _of(metric: str) -> Callable[[View], float | None]:

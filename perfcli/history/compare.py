@@ -189,17 +189,13 @@ def _obstacles(base: RunResult, now: RunResult) -> list[str]:
     told = differences(base, now)
     if base.starved:
         told.append(f"the baseline's run was starved: {base.starved}")
-    counted = [which for result, which in ((base, "the baseline"), (now, "this run")) if _only_counted(result)]
+    counted = [which for result, which in ((base, "the baseline"), (now, "this run")) if result.only_counted]
     if counted:
         told.append(f"{' and '.join(counted)} only counted")
     for result, which in ((base, "the baseline"), (now, "this run")):
         if which not in counted and not any(result.slices.values()):
             told.append(f"{which} has no slices: nothing was measured, or an older digipal-perf wrote it")
     return told
-
-
-def _only_counted(result: RunResult) -> bool:
-    return result.exact is not None and not any(result.slices.values())
 
 
 def _sides(base: RunResult, now: RunResult) -> list[Sides]:

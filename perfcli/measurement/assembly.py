@@ -25,7 +25,7 @@ from perfcli.metrics.timeline import Interval
 from perfcli.monitor import Reading, cpu_use
 from perfcli.results import Environment, Inspection, Integrity, LoadSlice, MonitorSample, SecondOfLoad, UnjudgedRun
 from perfcli.units import NS_PER_S
-from perfcli.version import VERSION
+from perfcli.version import VERSION, python_version
 
 MOST_SLICES: Final = 40
 
@@ -127,7 +127,7 @@ def describe_environment(engine_version: str) -> Environment:
     return Environment(
         tool_version=VERSION,
         engine_version=engine_version,
-        python=f"{platform.python_implementation()} {platform.python_version()}",
+        python=python_version(),
         sqlite=sqlite3.sqlite_version,
         system=f"{platform.system()} {platform.release()}",
         machine=platform.machine(),

@@ -59,7 +59,7 @@ def sweep_sections(results: Sequence[RunResult]) -> list[Section]:
 
 def variations_tables(sweep: SweptRuns) -> list[Table]:
     """What was measured in each variation, and what was counted; the former is left out if every run only counted."""
-    only_counted = all(run.exact and run.duration_ns is None for run in sweep.runs)
+    only_counted = all(run.only_counted for run in sweep.runs)
     measured = [] if only_counted else [_measured(sweep)]
     return [*measured, *([_counts(sweep)] if any(run.exact for run in sweep.runs) else [])]
 

@@ -45,6 +45,7 @@ def run(operations: dict[str, Sequence[LoadSlice]], **changes: Any) -> RunResult
             "seed": 1,
             "started_at": "2026-01-02T03:04:05+00:00",
             "verdict": Verdict.PASS,
+            "duration_ns": 1_000_000_000,
             "total": OperationResult(name="all operations", ok=1, failed=0),
             "slices": operations,
             "digest": "",
