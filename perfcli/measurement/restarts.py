@@ -39,7 +39,7 @@ class Restart:
 
     death: Death
     unknown: int = 0
-    """Operations that were begun, and of which nobody knows how they ended."""
+    """Operations that were begun, and whose end is unknown."""
     rejoined_ns: int | None = None
     """When the next incarnation began to work."""
 

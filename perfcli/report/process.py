@@ -194,7 +194,7 @@ def _lines(result: RunResult) -> Iterator[Fact]:
 
 
 def _restarts(result: RunResult) -> Iterator[Fact]:
-    """How often the engine was killed as planned, how long it was away, and what nobody knows of it."""
+    """How often the engine was killed as planned, how long it was away, and the operations left unknown."""
     if not result.restarts:
         return
     down_ns = [restart.down_ns for restart in result.restarts if restart.down_ns is not None]

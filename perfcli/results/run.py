@@ -218,7 +218,7 @@ class UnjudgedRun(Part):
     )
     kept_database: str = Field(default="", description="the file that `--keep-db` kept; empty without it")
     exact: ExactCounters | None = Field(
-        default=None, description="what operations cost in counts; null if nobody asked for it"
+        default=None, description="what operations cost in counts; null if it was not counted"
     )
 
     @property

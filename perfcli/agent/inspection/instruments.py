@@ -52,7 +52,7 @@ class ForeignHooks:
         self._set: dict[str, str] = {}
 
     def why_not(self, setter: str) -> str:
-        """Who has called this function, in words; "" if nobody has."""
+        """The place that called this function, in words; "" if none did."""
         return f"the engine sets {_HOOKS[setter]} of its own ({self._set[setter]})" if setter in self._set else ""
 
     @contextmanager
