@@ -388,7 +388,7 @@ def test_a_full_disk_before_the_engine_starts_ends_that_run_alone(
     monkeypatch.setattr(SimulatedPool, "start", fail)
     result = simulate(make_plan(["load_pet"]))
     assert result.verdict is Verdict.ERROR
-    assert "No space left on device: 'plan.json' (perfcli/run/supervision.py" in result.reasons[0]
+    assert "No space left on device: 'plan.json' (perfcli/run/one_run.py" in result.reasons[0]
 
 
 def test_what_cannot_be_put_together_is_an_error_without_figures(

@@ -26,7 +26,7 @@ from perfcli.pool.processes import LocalPool, forked
 from perfcli.pool.protocol import Database, EngineHandle, WorkerPool
 from perfcli.pool.template import Template
 from perfcli.recorder import Frame
-from perfcli.run import run_scenario, supervision
+from perfcli.run import one_run, run_scenario
 from perfcli.run.engine_client import EngineClient
 from perfcli.run.time_limits import TimeLimits
 from perfcli.testing import Behaviour, SimulatedPool, SimulatedTime
@@ -163,7 +163,7 @@ witnesses: list[Witness] = []
 def test_a_run_is_measured_by_the_clock_of_the_tool(
     place: Place, plan: ExecutionPlan, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(supervision, "Measurement", Witness)
+    monkeypatch.setattr(one_run, "Measurement", Witness)
     began_ns = place.now_ns()
     result = run_scenario(plan, pool=place.pool)
     ended_ns = place.now_ns()
