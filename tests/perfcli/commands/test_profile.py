@@ -105,9 +105,11 @@ class TestPlanted:
     def test_the_parts_make_up_the_operation(self, profile: tuple[str, dict[str, Any], Path]) -> None:
         _, result, _ = profile
         ((parts, service_time_ns),) = (each.values() for each in result["breakdown"])
+        assert parts["count"] == result["operations"]["locks"]
         summed = sum(parts[part] for part in ("ai_ns", "database_ns", "lock_wait_ns", "engine_ns"))
         assert summed == parts["whole_ns"]
-        assert summed / parts["count"] == pytest.approx(service_time_ns, rel=0.05)
+        # a busy machine may stop the process between a sample's readings of the clock and those within it
+        assert 0.5 < summed / parts["count"] / service_time_ns <= 1
 
     def test_overheads_are_told(self, profile: tuple[str, dict[str, Any], Path]) -> None:
         output, result, _ = profile
