@@ -119,20 +119,23 @@ class Context:
             raise UsageError(message, hint=f"choose: {names}")
         return plans[0]
 
-    def will_write(self, files: Mapping[str, Path], *, beside: Iterable[Path] = (), quiet: bool = False) -> None:
+    def will_write(
+        self, files: Mapping[str, Path], *, beside: Iterable[Path] = (), quiet: bool = False, charts: bool = True
+    ) -> None:
         """See that every report can be written, before there is one to lose.
 
         Args:
             files: where each goes, by its format.
             beside: more files that no output may replace.
             quiet: do not list the files that were written.
+            charts: whether an HTML page will have some.
 
         Raises:
             UsageError, PerfError: as `check_report_files`.
         """
         from perfcli.report.report_files import check_report_files, console_beside
 
-        check_report_files(files, [*self.inputs, *beside])
+        check_report_files(files, [*self.inputs, *beside], charts=charts)
         self.outputs = Outputs(quiet=quiet)
         self._console = self._console or console_beside(files.values())
 

@@ -53,7 +53,8 @@ def report(options: ReportOptions, context: Context) -> int:
     """Write and show reports; return the exit code, which does not depend on how the runs went."""
     reports = options.reports
     context.inputs += options.results
-    context.will_write(reports.files)
+    # which pages have charts, only their results tell
+    context.will_write(reports.files, charts=False)
     results = load_reported(options.results)
     if "csv" in reports.files:
         check_one_kind(results)
@@ -87,7 +88,7 @@ def compare(options: CompareOptions, context: Context) -> int:
     store = Store(options.store)
     context.inputs += [Path(text) for text in options.sources if text != "-"]
     files = options.files | ({"json": options.json_file} if options.json_file else {})
-    context.will_write(files, beside=store.files() if files else ())
+    context.will_write(files, beside=store.files() if files else (), charts=False)
     found = side_by_side([read_source(text, store) for text in options.sources], strict=options.strict)
     document = compared_document(found)
     render = {"markdown": lambda: f"{to_markdown(document)}\n", "html": lambda: _page(found)}

@@ -59,7 +59,7 @@ def _check_files(options: RunOptions, context: Context) -> Baseline | None:
         from perfcli.history.baseline import baseline_file, read_baseline
 
         kept = [baseline_file(options.baseline, _store(options)), *kept]
-    context.will_write(options.files, beside=kept, quiet=options.quiet)
+    context.will_write(options.files, beside=kept, quiet=options.quiet, charts=not options.exact)
     if options.keep_database_in:
         check_folder(options.keep_database_in, "--keep-db")
     if options.save:

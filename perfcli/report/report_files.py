@@ -27,17 +27,18 @@ ReportFiles = Mapping[str, Path]
 JOB_SUMMARY: Final = "GITHUB_STEP_SUMMARY"
 
 
-def check_report_files(files: ReportFiles, inputs: Iterable[Path]) -> None:
+def check_report_files(files: ReportFiles, inputs: Iterable[Path], *, charts: bool = True) -> None:
     """See that every report can be made and written, before there is one to lose.
 
     Args:
         inputs: the files that the command reads.
+        charts: whether an HTML page will have some.
 
     Raises:
         UsageError: a folder is missing, two reports have one place, or one would replace an input.
         PerfError: an extra is missing.
     """
-    if "html" in files and find_spec("plotly") is None:
+    if charts and "html" in files and find_spec("plotly") is None:
         from perfcli.report.html.page import plotly_source
 
         plotly_source()

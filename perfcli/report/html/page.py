@@ -22,7 +22,7 @@ from perfcli.report.blocks import BAD, Block, Code, Column, Facts, Section, Tabl
 from perfcli.report.change import axis_range, margin_shown, sentence, worth_a_picture
 from perfcli.report.html.chart import COLOURS, Drawing, Trace, axis, label, line
 from perfcli.report.html.latency import latency_charts, percentile_chart
-from perfcli.report.html.markup import Markup, element, overview_html, packed, to_html
+from perfcli.report.html.markup import CHART, Markup, element, overview_html, packed, to_html
 from perfcli.report.html.over_time import load_charts
 from perfcli.report.html.process import process_charts
 from perfcli.report.html.variation_charts import sweep_charts
@@ -206,21 +206,27 @@ def render_html(results: Sequence[Reported]) -> str:
     """One page of all results, to be saved as UTF-8. It needs nothing beyond itself, and may ask no host for anything.
 
     Raises:
-        PerfError: the extra `report`, which brings plotly, is not installed.
+        PerfError: there are charts, and the extra `report`, which brings plotly, is not installed.
     """
     anchored = {f"result-{number}": result for number, result in enumerate(results, start=1)}
-    library, script = plotly_source(), _shipped("page.js")
-    charts = [
-        element("script", packed(library), type="application/gzip", id="plotly"),
-        element("script", Markup(script)),
-    ]
-    head, body = _head(_title(anchored), [library, script]), _body(_articles(anchored), charts)
-    return f"<!doctype html>\n{element('html', head, body, lang='en')}\n"
+    return _page(_title(anchored), list(_articles(anchored)))
 
 
 def render_document(document: Iterable[Section], title: str) -> str:
-    """One page of a report without charts, to be saved as UTF-8."""
-    head, body = _head(title, []), _body([to_html(document, "result")])
+    """One page of a report, to be saved as UTF-8."""
+    return _page(title, [to_html(document, "result")])
+
+
+def _page(title: str, articles: Sequence[Markup]) -> str:
+    scripts: list[str] = []
+    charts: list[Markup] = []
+    if any(CHART in article for article in articles):
+        library, script = scripts = [plotly_source(), _shipped("page.js")]
+        charts = [
+            element("script", packed(library), type="application/gzip", id="plotly"),
+            element("script", Markup(script)),
+        ]
+    head, body = _head(title, scripts), _body(articles, charts)
     return f"<!doctype html>\n{element('html', head, body, lang='en')}\n"
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -74,7 +75,9 @@ def test_one_result_is_too_few(folder: Path) -> None:
         compared("base.json")
 
 
-def test_every_format_is_written(folder: Path) -> None:
+def test_every_format_is_written_without_the_extra_for_charts(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("perfcli.report.report_files.find_spec", lambda name: None)
+    monkeypatch.setitem(sys.modules, "plotly.offline", None)
     result = compared("base.json", "slower.json", "--json", "c.json", "--markdown", "c.md", "--html", "c.html")
     assert result.exit_code == ExitCode.REGRESSION
     document = json.loads((folder / "c.json").read_text(encoding="utf-8"))

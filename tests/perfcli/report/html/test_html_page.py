@@ -212,6 +212,16 @@ def test_a_missing_extra_says_how_to_have_it(
     assert raised.value.hint == "pip install 'digipal-perf[report]'"
 
 
+def test_a_page_without_charts_needs_no_extra(
+    all_results: dict[str, RunResult], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.undo()
+    monkeypatch.setitem(__import__("sys").modules, "plotly.offline", None)
+    written = Page(render_html([all_results["counted"]]))
+    assert "script" not in written.words
+    assert "Exact counters" in written.text_of("h3")
+
+
 @pytest.mark.slow
 def test_a_load_of_many_minutes_takes_little_room(full_result: Callable[..., RunResult]) -> None:
     usual = full_result().seconds[0]
