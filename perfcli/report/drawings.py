@@ -200,12 +200,20 @@ class Columns:
         points: at least one, ascending by time.
         end_ns: when the last one is over.
         write: how a value is written beside the axis.
+        marked: from and to, in ns: there the axis is bold.
     """
 
-    def __init__(self, points: Sequence[Point], end_ns: int, write: Callable[[float], str]) -> None:
+    def __init__(
+        self,
+        points: Sequence[Point],
+        end_ns: int,
+        write: Callable[[float], str],
+        marked: Sequence[tuple[int, int]] = (),
+    ) -> None:
         self._points = points
         self._end_ns = max(end_ns, points[-1].at_ns + 1)
         self._write = write
+        self._marked = marked
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         """The columns, the highest value at the top of the axis, and the time below."""
@@ -219,7 +227,7 @@ class Columns:
             labels, stacked(heights, _LINES, _PLAIN_COLUMN if plain else _COLUMN_HEIGHTS), strict=True
         ):
             yield _line(f"{label:>{lead}}", "|" if plain else "│", line, _STYLE)
-        yield _line(f"{0:>{lead}}", "+" if plain else "└", ("-" if plain else "─") * cells, QUIET)
+        yield _line(f"{0:>{lead}}", "+" if plain else "└", self._axis(cells, *("-=" if plain else "─━")), QUIET)
         yield Text(" " * (lead + len(INDENT) * 3) + _times(self._end_ns, cells), QUIET)
 
     def by_column(self, cells: int) -> list[float]:
@@ -231,6 +239,14 @@ class Columns:
         ends = [bisect_right(starts, bound - 1) for bound in bounds[1:]]
         parts = (self._points[first:end] for first, end in zip(firsts, ends, strict=True))
         return [max((point.value for point in part), default=0.0) for part in parts]
+
+    def _axis(self, cells: int, thin: str, bold: str) -> str:
+        axis = [thin] * cells
+        for begins_ns, ends_ns in self._marked:
+            first = min(cells - 1, begins_ns * cells // self._end_ns)
+            last = min(cells, max(first + 1, -(-ends_ns * cells // self._end_ns)))
+            axis[first:last] = bold * (last - first)
+        return "".join(axis)
 
 
 def stacked(heights: Sequence[float], lines: int, glyphs: str) -> list[str]:

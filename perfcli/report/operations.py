@@ -201,6 +201,7 @@ def distribution(operation: OperationResult, scale: tuple[float, float] | None) 
 
 def plots(result: RunResult) -> Iterator[Plot]:
     """A histogram and a time line of each operation, the slowest first; nothing of one that never succeeded."""
+    faults = [(fault.at_ns, fault.at_ns + fault.lasted_ns) for fault in result.faults if fault.lasted_ns is not None]
     for operation in slowest_first(result.operations):
         if operation.latency is None or not operation.histogram_ns:
             continue
@@ -208,8 +209,9 @@ def plots(result: RunResult) -> Iterator[Plot]:
         title = Text.assemble(name(operation.name, "bold"), (f"  latency of {how_many}", QUIET))
         yield Plot(title, Bars(_bars(operation)))
         if points := _points(operation.name, result):
-            columns = Columns(points, result.duration_ns or points[-1].at_ns + 1, units.format_duration)
-            yield Plot(Text(f"{INDENT}mean latency over time", QUIET), columns)
+            columns = Columns(points, result.duration_ns or points[-1].at_ns + 1, units.format_duration, faults)
+            of_faults = ", faults bold on the axis" if faults else ""
+            yield Plot(Text(f"{INDENT}mean latency over time{of_faults}", QUIET), columns)
 
 
 def _scale(operations: Sequence[OperationResult]) -> tuple[float, float] | None:

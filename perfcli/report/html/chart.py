@@ -32,7 +32,10 @@ QUIET_COLOUR: Final = "#808a94"
 
 _CLEAR: Final = "rgba(0,0,0,0)"
 _FONT: Final = "system-ui, -apple-system, 'Segoe UI', Roboto, sans-serif"
-_HEIGHT: Final = 320
+HEIGHT: Final = 320
+TOP_MARGIN: Final = 22
+"""Above the plot, in pixels; there stand the names of phases."""
+
 _LONGEST_NAME: Final = 40
 _LEAST_MARKS: Final = 3
 _DIGITS: Final = (
@@ -85,8 +88,8 @@ class Drawing:
 
 _SHARED: Final = {
     "autosize": True,
-    "height": _HEIGHT,
-    "margin": {"l": 8, "r": 12, "t": 22, "b": 8},
+    "height": HEIGHT,
+    "margin": {"l": 8, "r": 12, "t": TOP_MARGIN, "b": 8},
     "paper_bgcolor": _CLEAR,
     "plot_bgcolor": _CLEAR,
     "font": {"family": _FONT, "size": 12},

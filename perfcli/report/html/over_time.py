@@ -1,4 +1,4 @@
-"""What happened when: latency, throughput, errors and vus, with phases behind them and limits across."""
+"""What happened when: latency, throughput, errors and vus, with phases and faults behind them and limits across."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
 from perfcli import units
+from perfcli.report.html.backdrop import backdrop
 from perfcli.report.html.chart import (
     Drawing,
     Limit,
@@ -17,14 +18,10 @@ from perfcli.report.html.chart import (
     label,
     line,
     runs_alone,
-    span_of,
 )
 from perfcli.report.html.rates import errors_chart, has_seconds, is_part, step_of, throughput_chart
 from perfcli.results import TOTAL, LoadSlice, PhaseResult, RunResult, SecondOfLoad
 
-_SHADES: Final = ("rgba(128,138,148,0.16)", "rgba(128,138,148,0.05)")
-_LEAST_SHARE: Final = 0.12
-_LONGEST_LABEL: Final = 16
 _HARDLY: Final = 0.005
 _OF_SECONDS: Final = {"p50": "solid", "p99": "dot", "p95": "dash", "mean": "dashdot", "max": "longdash"}
 """The statistics that a second knows, each with its dashes."""
@@ -45,51 +42,8 @@ Point = tuple[float, float | None, str]
 
 def load_charts(result: RunResult) -> list[Drawing]:
     """Latency, throughput, errors and vus over the time of the measurement."""
-    when = {"xaxis": time_axis(result), **phases(result)}
+    when = backdrop(result)
     return [_latency(result, when), throughput_chart(result, when), errors_chart(result, when), _vus(result, when)]
-
-
-def time_axis(result: RunResult) -> dict[str, Any]:
-    """Seconds since the measurement began, the same on every chart of a run."""
-    return axis("time since the measurement began", ticksuffix=" s", range=[0, span_of("", result)[1] or 1.0])
-
-
-def phases(result: RunResult) -> dict[str, Any]:
-    """Of several phases: a shade behind each, with its name where there is room."""
-    if len(result.phases) < 2:
-        return {}
-    spans = [(phase.name, *span_of(phase.name, result)) for phase in result.phases if phase.duration_ns is not None]
-    whole = max((end for _, _, end in spans), default=0.0)
-    shapes = [
-        {
-            "type": "rect",
-            "layer": "below",
-            "line": {"width": 0},
-            "fillcolor": _SHADES[index % 2],
-            "xref": "x",
-            "x0": start,
-            "x1": end,
-            "yref": "paper",
-            "y0": 0,
-            "y1": 1,
-        }
-        for index, (_, start, end) in enumerate(spans)
-    ]
-    titles = [
-        {
-            "text": label(name, _LONGEST_LABEL),
-            "showarrow": False,
-            "xref": "x",
-            "x": start,
-            "xanchor": "left",
-            "yref": "paper",
-            "y": 1,
-            "yanchor": "bottom",
-        }
-        for name, start, end in spans
-        if end - start >= _LEAST_SHARE * whole
-    ]
-    return {"shapes": shapes, "annotations": titles}
 
 
 def _latency(result: RunResult, when: dict[str, Any]) -> Drawing:
@@ -104,6 +58,8 @@ def _latency(result: RunResult, when: dict[str, Any]) -> Drawing:
         judged = [(_only(result, limit.operation), limit.statistic) for limit in limits]
         drawn = list(_latency_by_slice(result, judged))
         note = "The median of each fortieth of the samples."
+    if any(fault.lasted_ns is not None for fault in result.faults):
+        note += " Red: faults."
     pairs = [(limit, limit.line(max(1.0, limit.result.limit) / units.NS_PER_S)) for limit in limits]
     shown, beyond = in_view(pairs, drawn, log=True)
     traces = [*drawn, *shown]

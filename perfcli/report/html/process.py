@@ -8,8 +8,8 @@ from statistics import median
 from typing import Any, Final
 
 from perfcli import units
+from perfcli.report.html.backdrop import backdrop
 from perfcli.report.html.chart import Drawing, Trace, axis, in_view, judged_limits, line, size_axis, span_of
-from perfcli.report.html.over_time import phases, time_axis
 from perfcli.report.wording import share, signed
 from perfcli.results import MonitorSample, RunResult
 
@@ -27,7 +27,7 @@ def process_charts(result: RunResult) -> list[Drawing]:
     """Memory, CPU and database, as read from outside while the load ran."""
     ends_ns = result.duration_ns or 0
     readings = [each for each in result.monitor if 0 <= each.at_ns <= ends_ns]
-    when: dict[str, Any] = {"xaxis": time_axis(result), **phases(result)}
+    when = backdrop(result)
     return [
         _memory_chart(result, readings, when),
         _cpu_chart(result, readings, when),

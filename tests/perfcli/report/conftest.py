@@ -17,6 +17,7 @@ from perfcli.report.console import to_console
 from perfcli.results import (
     Environment,
     ExactCounters,
+    FaultResult,
     GrowthResult,
     Inspection,
     Integrity,
@@ -505,6 +506,17 @@ def make_operation() -> Callable[..., OperationResult]:
 def make_phase() -> Callable[..., PhaseResult]:
     """The factory of phases."""
     return phase
+
+
+@pytest.fixture
+def lasting_fault() -> Callable[..., FaultResult]:
+    """A factory of faults: its name, when it was inflicted, and how long it lasted in ns, None if it was not."""
+
+    def make(name: str, at_ns: int, lasted_ns: int | None, **more: Any) -> FaultResult:
+        known = {"kind": "lock", "phase": "load", "outage_ns": lasted_ns, "recovery_ns": 0}
+        return FaultResult.model_validate({"name": name, "at_ns": at_ns, "lasted_ns": lasted_ns, **known, **more})
+
+    return make
 
 
 @pytest.fixture(name="judged")

@@ -15,7 +15,7 @@ from rich.console import Console
 from perfcli.report.console import to_console
 from perfcli.report.drawings import MOST_BINS, Columns, Point, bar_of, edges, stacked
 from perfcli.report.run import run_document
-from perfcli.results import LoadSlice, RunResult, SecondOfLoad
+from perfcli.results import FaultResult, LoadSlice, RunResult, SecondOfLoad
 
 MS = 1_000_000
 S = 1_000_000_000
@@ -110,6 +110,21 @@ class TestPlots:
         # the sixth tenth of the time
         assert drawn_at_top.index("#") == pytest.approx(width / 2, abs=1)
         assert drawn_at_top.count("#") == pytest.approx(width / 10, abs=2)
+
+    def test_the_axis_is_bold_during_faults(self, result: RunResult, lasting_fault: Callable[..., FaultResult]) -> None:
+        faults = [
+            lasting_fault("lock", 20 * MS, 30 * MS),
+            lasting_fault("blink", 99 * MS, 0),
+            lasting_fault("no", 0, None),
+        ]
+        shown = self.lines(result.model_copy(update={"faults": faults}))
+        (axis,) = (line.partition("+")[2] for line in shown if "+-" in line)
+        assert [first for first in range(len(axis)) if axis[first] == "=" != axis[first - 1]] == [
+            len(axis) // 5,
+            len(axis) * 99 // 100,
+        ]
+        assert axis.count("=") == pytest.approx(0.3 * len(axis), abs=2)
+        assert "    mean latency over time, faults bold on the axis" in shown
 
     def test_a_long_run_is_drawn_by_its_seconds(self, result: RunResult) -> None:
         seconds = [SecondOfLoad(second=n, ok=1, failed=0, mean_ns=7e6) for n in range(30)]

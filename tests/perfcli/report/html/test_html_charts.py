@@ -12,12 +12,14 @@ from plotly.graph_objects import Figure
 from perfcli.ab.result import AbResult
 from perfcli.metrics.histogram import Histogram
 from perfcli.report.change import worth_a_picture
-from perfcli.report.html.chart import Drawing, duration_axis, label, line
+from perfcli.report.html.chart import HEIGHT, Drawing, duration_axis, label, line
 from perfcli.report.html.latency import latency_charts, percentile_chart
 from perfcli.report.html.over_time import load_charts
 from perfcli.report.html.page import pairs_chart
 from perfcli.report.html.process import process_charts
-from perfcli.results import PhaseResult, RunResult, ThresholdResult
+from perfcli.results import FaultResult, PhaseResult, RunResult, ThresholdResult
+
+S = 10**9
 
 
 def charts_of(result: RunResult) -> dict[str, Drawing]:
@@ -259,6 +261,66 @@ def test_phases_are_shaded_where_they_ran(full_result: Callable[..., RunResult])
     layout = charts_of(full_result())["CPU over time"].layout
     assert [(shape["x0"], shape["x1"]) for shape in layout["shapes"]] == [(0.0, 5.0), (5.0, 10.0)]
     assert [each["text"] for each in layout["annotations"]] == ["calm", "load_pet"]
+
+
+def faulty(
+    full_result: Callable[..., RunResult], lasting_fault: Callable[..., FaultResult], *faults: tuple[str, float, float]
+) -> dict[str, Any]:
+    """The layout of a chart of ten seconds in one phase, with faults of name, begin and length in seconds."""
+    spans = [lasting_fault(name, round(at * S), round(lasted * S)) for name, at, lasted in faults]
+    phases = full_result().phases[:1]
+    return charts_of(full_result(phases=phases, faults=spans))["Latency over time"].layout
+
+
+def shades(layout: dict[str, Any]) -> list[tuple[float, float]]:
+    return [(shape["x0"], shape["x1"]) for shape in layout["shapes"] if shape["layer"] == "below"]
+
+
+def test_each_fault_is_shaded_and_named(
+    full_result: Callable[..., RunResult], lasting_fault: Callable[..., FaultResult]
+) -> None:
+    layout = faulty(full_result, lasting_fault, ("lock", 2, 1), ("stall", 7, 0.5))
+    assert shades(layout) == [(2, 3), (7, 7.5)]
+    assert [(each["text"], each["x"], each["xanchor"]) for each in layout["annotations"]] == [
+        ("lock", 2, "left"),
+        ("stall", 7.5, "right"),
+    ]
+    assert layout["annotations"][0]["hovertext"] == "lock at 2.00 s for 1.00 s (outage 1.00 s, recovery 0 ns)"
+    assert layout["height"] == HEIGHT + 18
+
+
+def test_names_of_faults_never_meet(
+    full_result: Callable[..., RunResult], lasting_fault: Callable[..., FaultResult]
+) -> None:
+    layout = faulty(full_result, lasting_fault, ("lock", 2, 2), ("disk_full", 3, 2), ("stall", 3.5, 0.1), ("ai", 9, 1))
+    assert [(each["text"], each["yshift"]) for each in layout["annotations"]] == [
+        *(("lock", 4), ("ai", 4), ("disk_full", 22), ("stall", 40)),
+    ]
+    assert layout["height"] == HEIGHT + 3 * 18
+
+
+def test_a_fault_that_was_not_inflicted_is_not_drawn(
+    full_result: Callable[..., RunResult], lasting_fault: Callable[..., FaultResult]
+) -> None:
+    layout = charts_of(full_result(phases=[], faults=[lasting_fault("lock", S, None)]))["CPU over time"].layout
+    assert (layout["shapes"], layout["annotations"], "height" in layout) == ([], [], False)
+
+
+def test_a_fault_that_was_never_lifted_lasts_to_the_end(
+    full_result: Callable[..., RunResult], lasting_fault: Callable[..., FaultResult]
+) -> None:
+    layout = faulty(full_result, lasting_fault, ("lock", 8, 2.4))
+    assert shades(layout) == [(8, 10)]
+
+
+def test_many_times_of_a_fault_have_one_name_and_no_more_shades_than_can_be_told_apart(
+    full_result: Callable[..., RunResult], lasting_fault: Callable[..., FaultResult]
+) -> None:
+    layout = faulty(full_result, lasting_fault, *(("kill", 1 + time / 125, 0.0) for time in range(1000)))
+    assert shades(layout) == [(1, pytest.approx(8.992))]
+    apart = faulty(full_result, lasting_fault, *(("kill", 1 + time / 5, 0.01) for time in range(40)))
+    assert len(shades(apart)) == 40
+    assert [each["text"] for each in apart["annotations"]] == ["kill"]
 
 
 def test_the_fitted_slope_runs_through_the_readings_it_was_fitted_to(full_result: Callable[..., RunResult]) -> None:

@@ -13,6 +13,7 @@ import shutil
 import subprocess
 import time
 from collections.abc import Callable, Iterator
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ import pytest
 
 from perfcli.ab.result import AbResult
 from perfcli.report.html import render_html
-from perfcli.results import RunResult
+from perfcli.results import FaultResult, RunResult
 
 BROWSERS = (
     *("chromium", "chromium-browser", "google-chrome"),
@@ -153,11 +154,15 @@ def opened(
     full_result: Callable[..., RunResult],
     comparison: Callable[..., AbResult],
     hostile: str,
+    lasting_fault: Callable[..., FaultResult],
 ) -> Browser:
-    """The browser on a page of everything: a run, one with a hostile name, and a comparison with one."""
+    """The browser on a page of everything: a run with faults, one with a hostile name, and a comparison with one."""
     if browser.page is None:
         path = tmp_path / "report.html"
-        path.write_text(render_html([full_result(), full_result(hostile), comparison(hostile)]), encoding="utf-8")
+        times = {"lock": (1_500, 1_000), "disk_full": (1_800, 1_500), "stall": (5_000, 300), "ai": (8_900, 1_100)}
+        faults = [lasting_fault(name, at * 10**6, lasted * 10**6) for name, (at, lasted) in times.items()]
+        results = [full_result(faults=faults), full_result(hostile), comparison(hostile)]
+        path.write_text(render_html(results), encoding="utf-8")
         browser.open(path)
         browser.tell("dispatchEvent(new Event('beforeprint'))")  # all charts are drawn to be printed
         browser.wait_for("[...document.querySelectorAll('figure.chart')].every(f => f.dataset.drawn === 'yes')")
@@ -188,6 +193,25 @@ def test_a_page_is_as_wide_as_its_screen(opened: Browser, width: int) -> None:
     opened.wait_for(f"document.documentElement.scrollWidth <= {width}")
     rightmost = "Math.max(...[...document.querySelectorAll('.plot svg')].map(e => e.getBoundingClientRect().right))"
     opened.wait_for(f"{rightmost} <= {width}")
+
+
+@pytest.mark.parametrize("width", [400, 1280])
+def test_the_names_of_faults_and_phases_never_meet(opened: Browser, width: int) -> None:
+    opened.show(width)
+    opened.wait_for(f"document.documentElement.scrollWidth <= {width}")
+    boxes = """[...document.querySelector('#result-1').closest('article').querySelectorAll('figure.chart')].map(chart =>
+        [...chart.querySelectorAll('.annotation text')].map(each => each.getBoundingClientRect()).map(
+            box => [box.left, box.right, box.top, box.bottom]))"""
+    charts = [names for names in opened.tell(boxes) if names]
+    assert [len(names) for names in charts] == [6] * 7
+    for names in charts:
+        meet = [
+            (one, other)
+            for one, other in combinations(names, 2)
+            if one[0] < other[1] and other[0] < one[1] and one[2] + 2 < other[3] and other[2] + 2 < one[3]
+        ]
+        assert meet == []
+        assert all(left >= 0 and right <= width for left, right, _, _ in names)
 
 
 def test_a_long_reason_makes_no_tall_row_on_a_phone(opened: Browser) -> None:
