@@ -303,7 +303,8 @@ def longest_call_ns(plan: ExecutionPlan) -> int:
 def _call_ns(plan: ExecutionPlan, step: StepSettings) -> int:
     ai = plan.scenario.engine.ai
     answer_ns = parse_duration_ns(ai.latency) + _JITTER_AT_MOST * parse_duration_ns(ai.jitter)
-    return max(step.timeout_ns or 0, answer_ns if step.waits_for_ai else 0)
+    held_up_ns = max((each.fault.holds_up_ns for each in plan.faults), default=0)
+    return max(step.timeout_ns or 0, (answer_ns if step.waits_for_ai else 0) + held_up_ns)
 
 
 def _schedule_gap_ns(phases: Sequence[PlannedPhase], share: Share) -> int:

@@ -108,6 +108,34 @@ class HeldUp:
 
 
 @dataclass(frozen=True, slots=True)
+class FaultBegan:
+    """The fault of this number in the plan is there."""
+
+    process: int
+    number: int
+    at_ns: EngineTime
+
+
+@dataclass(frozen=True, slots=True)
+class FaultEnded:
+    """It is no longer there; how many calls it hit, None if that is not counted."""
+
+    process: int
+    number: int
+    at_ns: EngineTime
+    hits: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class NoFault:
+    """It could not be inflicted."""
+
+    process: int
+    number: int
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
 class LoadOver:
     """The load is over, with this many pets in the engine's cache; None if it does not tell."""
 
@@ -221,6 +249,20 @@ class NoMoreSlices:
 
 
 @dataclass(frozen=True, slots=True)
+class BeginFault:
+    """Inflict the fault of this number in the plan, and answer with `FaultBegan` or `NoFault`."""
+
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class EndFault:
+    """Lift it, and answer with `FaultEnded`; the process lifts all when its load is over."""
+
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
 class StopLoad:
     """Vus begin no further iteration."""
 
@@ -240,6 +282,9 @@ FromEngine = (
     | Rejoined
     | PhaseOver
     | HeldUp
+    | FaultBegan
+    | FaultEnded
+    | NoFault
     | LoadOver
     | ClockRead
     | Sliced
@@ -251,7 +296,9 @@ FromEngine = (
     | Done
     | Compared
 )
-FromTool = Go | Rejoin | ReadClock | Slice | NoMoreSlices | StopLoad | Answers | NoMoreAnswers
+FaultOrder = BeginFault | EndFault
+FaultReport = FaultBegan | FaultEnded | NoFault
+FromTool = Go | Rejoin | ReadClock | Slice | NoMoreSlices | FaultOrder | StopLoad | Answers | NoMoreAnswers
 Event = FromEngine | FromTool
 Message = Event | Frame
 

@@ -17,10 +17,13 @@ from perfcli.targets.error_kinds import named
 from perfcli.targets.protocol import EngineGone
 from perfcli.wire import (
     OWN_OPERATIONS,
+    BeginFault,
     Checkpoint,
     ClockRead,
     Done,
+    EndFault,
     Failed,
+    FaultOrder,
     Garbled,
     Go,
     HeldUp,
@@ -55,12 +58,22 @@ class Channel:
         self._go_at_ns = 0
         self._rejoin: Rejoin | None = None
         self._slices: SimpleQueue[Slice | None] = SimpleQueue()
+        self._obey: Callable[[FaultOrder], None] = lambda order: None
         Thread(target=self._listen, name="digipal-perf-link", daemon=True).start()
 
     def send(self, message: Message) -> None:
         """Send a message; raises OSError if the tool is gone."""
         with self._sending:
             self._line.send(message)
+
+    def send_as_it_happens(self, act: Callable[[], Message]) -> None:
+        """Do something, and send what it returns; no other message goes out meanwhile."""
+        with self._sending:
+            self._line.send(act())
+
+    def obey(self, orders: Callable[[FaultOrder], None]) -> None:
+        """Who takes the tool's orders from now on, in the thread that listens."""
+        self._obey = orders
 
     def report_end(self, work: Callable[[], None], stage: Callable[[], str]) -> None:
         """Do the work of this process, then report `Done`; or `Failed`, at the stage that it had reached.
@@ -137,6 +150,8 @@ class Channel:
                 self.send(ClockRead(self._now_ns()))
             case Slice():
                 self._slices.put(message)
+            case BeginFault() | EndFault():
+                self._obey(message)
             case NoMoreSlices():
                 self._slices.put(None)
             case StopLoad():

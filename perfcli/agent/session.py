@@ -12,6 +12,7 @@ from threading import Thread
 from typing import Final
 
 from perfcli.agent.channel import Channel
+from perfcli.agent.inside_faults import InsideFaults
 from perfcli.agent.inspection import EngineInspector
 from perfcli.agent.inspection.counting import OPERATIONS, OPERATIONS_OF_A_PAIR
 from perfcli.agent.outcomes import Outcomes
@@ -129,7 +130,8 @@ class Session:
                 self._profiler,
                 self._begun.forget if self._begun else lambda vu: None,
             )
-            with self._crash_of_first_process():
+            faults = InsideFaults(self._plan, self._process, self._channel, self._clock)
+            with self._crash_of_first_process(), faults:
                 waves.run(self, rejoin)
             self._channel.send(LoadOver(self._clock.now_ns(), target.active_pets()))
         else:

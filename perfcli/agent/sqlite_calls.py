@@ -11,6 +11,7 @@ import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from itertools import count
+from threading import Lock
 from typing import Any, Final
 
 from perfcli.errors import PerfError
@@ -48,9 +49,6 @@ _Vfs._fields_ = [
     ("xNextSystemCall", ctypes.c_void_p),
 ]
 
-_kept: list[Any] = []
-"""What SQLite may be calling just now must not be collected."""
-
 
 def default_vfs() -> ctypes._Pointer[_Vfs]:
     """SQLite's own way to the files, in the library that `sqlite3` uses.
@@ -72,6 +70,62 @@ def default_vfs() -> ctypes._Pointer[_Vfs]:
     return vfs
 
 
+Act = Callable[[], int]
+"""Does something before a write; an errno other than 0 fails the write."""
+
+
+class WriteHooks:
+    """What happens before each write of SQLite in this process. With no hook SQLite calls its own functions."""
+
+    def __init__(self) -> None:
+        self._acts: tuple[Act, ...] = ()
+        self._changing = Lock()
+        # SQLite may be calling them at any time, so they are never collected
+        self._replacements: dict[bytes, Any] = {}
+
+    def add(self, act: Act) -> Callable[[], None]:
+        """Call this before each write from now on; return what ends that.
+
+        Raises:
+            PerfError: as `default_vfs`.
+        """
+        vfs = default_vfs()
+        with self._changing:
+            if not self._acts:
+                self._replace(vfs)
+            self._acts = (*self._acts, act)
+
+        def remove() -> None:
+            with self._changing:
+                self._acts = tuple(each for each in self._acts if each is not act)
+                if not self._acts:
+                    for name in self._replacements:
+                        vfs.contents.xSetSystemCall(vfs, name, None)
+
+        return remove
+
+    def _replace(self, vfs: ctypes._Pointer[_Vfs]) -> None:
+        for name in map(str.encode, _WRITES):
+            if name not in self._replacements and (known := vfs.contents.xGetSystemCall(vfs, name)):
+                self._replacements[name] = _Write(self._wrapped(_Write(known)))
+        for name, replacement in self._replacements.items():
+            vfs.contents.xSetSystemCall(vfs, name, ctypes.cast(replacement, ctypes.c_void_p))
+
+    def _wrapped(self, original: Callable[..., int]) -> Callable[..., int]:
+        def write(descriptor: int, data: int, size: int, offset: int) -> int:
+            # each acts, whether or not one before it fails the write
+            if error := next(filter(None, [act() for act in self._acts]), 0):
+                ctypes.set_errno(error)
+                return -1
+            return original(descriptor, data, size, offset)
+
+        return write
+
+
+SQLITE_WRITES: Final = WriteHooks()
+"""Of this process: its connections share SQLite's system calls."""
+
+
 @contextmanager
 def dying_at_write(number: int) -> Iterator[None]:
     """Kill this process (SIGKILL) inside SQLite's write of this number, counted from 1 in the block: it is not done.
@@ -79,23 +133,15 @@ def dying_at_write(number: int) -> Iterator[None]:
     Raises:
         PerfError: as `default_vfs`.
     """
-    vfs, written = default_vfs(), count(1)
-    known = [name.encode() for name in _WRITES if vfs.contents.xGetSystemCall(vfs, name.encode())]
+    written = count(1)
 
-    def wrapped(original: Callable[..., int]) -> Callable[..., int]:
-        def write(descriptor: int, data: int, size: int, offset: int) -> int:
-            if next(written) == number:
-                os.kill(os.getpid(), signal.SIGKILL)
-            return original(descriptor, data, size, offset)
+    def die() -> int:
+        if next(written) == number:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return 0
 
-        return write
-
-    for name in known:
-        replacement = _Write(wrapped(_Write(vfs.contents.xGetSystemCall(vfs, name))))
-        _kept.append(replacement)
-        vfs.contents.xSetSystemCall(vfs, name, ctypes.cast(replacement, ctypes.c_void_p))
+    remove = SQLITE_WRITES.add(die)
     try:
         yield
     finally:
-        for name in known:
-            vfs.contents.xSetSystemCall(vfs, name, None)
+        remove()

@@ -43,6 +43,17 @@ PositiveDurationText = Annotated[str, BeforeValidator(_positive_duration), kind(
 """The same, and more than 0."""
 
 
+def _written_percentage(value: object) -> str:
+    fraction = units.parse_fraction(value)
+    if not 0 <= fraction <= 1:
+        raise units.UnitError(f"{value!r} is not between 0% and 100%")
+    return str(value).strip()
+
+
+PercentageText = Annotated[str, BeforeValidator(_written_percentage), kind("Percentage")]
+"""A share kept as it was written ("5%"), known to parse."""
+
+
 def duration_text(duration_ns: int) -> str:
     """A duration as a person would write it, exact: "90s", "1500ms", "2h"."""
     unit, size_ns = next(((unit, ns) for unit, ns in _UNITS_NS.items() if duration_ns % ns == 0), ("ns", 1))

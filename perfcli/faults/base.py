@@ -61,6 +61,8 @@ class Seen:
     longest_ns: int
     """The longest operation that overlaps it."""
     outage_ns: int
+    hits: int | None = None
+    """How many of the engine's calls it hit; None if that is not known."""
 
 
 class FaultSettings(BaseModel):
@@ -74,6 +76,11 @@ class FaultSettings(BaseModel):
 
     needs: ClassVar[Needs] = Needs.PROCESS
     """What a target must offer, so that it can be inflicted."""
+    is_inside: ClassVar[bool] = False
+    """Whether the engine processes inflict it on themselves, on order: see `perfcli.faults.inside`."""
+
+    why_not_yet: ClassVar[str] = "an engine process was away all the time"
+    """Why it was never possible, if it was not."""
 
     at: DurationText = Field(description="when it begins, since its phase began")
     for_: PositiveDurationText = Field(alias="for", description="how long it lasts")
@@ -149,6 +156,11 @@ class FaultSettings(BaseModel):
             sqlite3.Error: likewise, on the database.
         """
         raise NotImplementedError
+
+    @property
+    def holds_up_ns(self) -> int:
+        """How much longer an operation may take by it, even once it is lifted, in nanoseconds."""
+        return 0
 
     def why_unseen(self, seen: Seen) -> str:
         """Why the experiment says nothing: the effect that must be seen is missing; "" if it is there."""

@@ -17,6 +17,7 @@ class Lock(FaultSettings):
     """
 
     needs: ClassVar[Needs] = Needs.DATABASE
+    why_not_yet: ClassVar[str] = "the engine held the write lock all the time"
     fault: Literal["lock"] = "lock"
 
     def inflict(self, places: Sequence[Place]) -> Lift | None:

@@ -39,6 +39,7 @@ class FaultSpan:
     operations: int = 0
     failed: int = 0
     longest_ns: int = 0
+    hits: int | None = None
 
     def overlaps(self, due_ns: int, end_ns: int) -> bool:
         """Whether an operation was due or in flight in it."""
@@ -71,13 +72,16 @@ class FaultSpans:
         self._spans[number] = FaultSpan(self._plan.faults[number].fault.label, at_ns)
         self._newest.insert(0, self._spans[number])
 
-    def end(self, number: int, at_ns: int) -> None:
-        """It was lifted."""
+    def end(self, number: int, at_ns: int, hits: int | None = None) -> None:
+        """It was lifted, and had hit this many of the engine's calls; None if that is not known."""
         self._spans[number].ended_ns = at_ns
+        self._spans[number].hits = hits
 
     def give_up(self, number: int, why: str) -> None:
-        """It could not be inflicted."""
+        """It could not be inflicted, or not on all engine processes."""
         self._why_not[number] = why
+        if span := self._spans.pop(number, None):
+            self._newest.remove(span)
 
     def add(self, frame: Frame, origin_ns: int) -> None:
         """Take in measured samples; `origin_ns` is when measuring began."""
@@ -174,7 +178,7 @@ class FaultSpans:
             began_ns = span.began_ns - self._origin_ns
             ended_ns = until_ns if span.ended_ns is None else span.ended_ns - self._origin_ns
             outage_ns = self.activity.outage_ns(began_ns, ended_ns)
-            seen = Seen(ended_ns - began_ns, span.failed, span.longest_ns, outage_ns)
+            seen = Seen(ended_ns - began_ns, span.failed, span.longest_ns, outage_ns, span.hits)
             unseen = occurrence.fault.why_unseen(seen)
             yield FaultResult(
                 **fault,
@@ -185,6 +189,7 @@ class FaultSpans:
                 failed=span.failed,
                 longest_ns=span.longest_ns,
                 outage_ns=outage_ns,
+                hits=span.hits,
                 recovery_ns=steady.recovery_ns(ended_ns, self._next_ns(span, until_ns)),
                 problem=f"no effect: {unseen}" if unseen else "",
             )

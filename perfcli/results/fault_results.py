@@ -22,6 +22,9 @@ class FaultResult(Record):
     outage_ns: int | None = Field(
         default=None, description="longest time without a success that touches it, while operations were due"
     )
+    hits: int | None = Field(
+        default=None, description="the engine's calls that it hit, e.g. writes of SQLite; null if that is not known"
+    )
     recovery_ns: int | None = Field(
         default=None, description="from its end until the load was steady again; null if it never was"
     )

@@ -20,10 +20,12 @@ from perfcli.run.time_limits import TimeLimits
 from perfcli.units import format_duration
 from perfcli.wire import (
     OWN_OPERATIONS,
+    BeginFault,
     Checkpoint,
     ClockRead,
     Done,
     Failed,
+    FaultOrder,
     Garbled,
     Go,
     LivesIn,
@@ -210,9 +212,11 @@ class EngineClient:
         """What the engine process holds and uses now, by the tool's clock; None if it is gone or out of sight."""
         return self.engine.clock.reading_here(self.engine.readings(whole=whole))
 
-    def send(self, message: Go | Rejoin | ReadClock | Slice | NoMoreSlices | StopLoad) -> None:
+    def send(self, message: Go | Rejoin | ReadClock | Slice | NoMoreSlices | FaultOrder | StopLoad) -> None:
         """Send a message; an engine process that is gone ends the talk."""
         self._heard_at_s = self._running.elapsed_s()
+        if isinstance(message, BeginFault):
+            self._order.ordered_faults.add(message.number)
         try:
             self.engine.line.send(message)
         except OSError:

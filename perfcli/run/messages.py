@@ -12,7 +12,7 @@ from typing import Final
 from perfcli.line import Line, Received, next_message
 from perfcli.plan import INCARNATION, ExecutionPlan
 from perfcli.recorder import Frame
-from perfcli.wire import Checkpoint, Garbled, LoadOver, Message, PhaseOver, Rejoin, Stage, Wave
+from perfcli.wire import Checkpoint, FaultReport, Garbled, LoadOver, Message, PhaseOver, Rejoin, Stage, Wave
 
 _MOST_WAITING: Final = 256
 """Messages kept until they are taken: the engine's frames wait in its socket beyond that."""
@@ -101,7 +101,7 @@ _FOLLOWS_AFTER_KILL: Final[Mapping[str, frozenset[str]]] = {
 }
 """The same of a process that replaces another, where that differs."""
 
-_AT_ANY_TIME: Final = frozenset({"ClockRead", "Failed", "HeldUp", "Outcome"})
+_AT_ANY_TIME: Final = frozenset({"ClockRead", "Failed", "FaultBegan", "FaultEnded", "HeldUp", "NoFault", "Outcome"})
 _FRAMES_AFTER: Final = {
     True: frozenset({"Wave", "Rejoined", "PhaseOver", "Stage measuring", "Sliced"}),
     False: frozenset({"Stage warm-up", "Stage measuring", "Sliced", "Stage counting"}),
@@ -123,6 +123,8 @@ class MessageOrder:
         self._vus = range(first, first + plan.vus)
         self._last = ""
         self._numbers: set[tuple[str, int]] = set()
+        self.ordered_faults: set[int] = set()
+        """Those that it may report on."""
 
     def check(self, message: Message) -> None:
         """Take note of the next message; raises Garbled if it comes out of turn."""
@@ -131,6 +133,8 @@ class MessageOrder:
                 raise Garbled(f"samples of vu {message.vu} {self._when}")
             return
         key = type(message).__name__
+        if isinstance(message, FaultReport) and message.number not in self.ordered_faults:
+            raise Garbled(f"the message {key!r} of number {message.number}, which nobody ordered")
         if key in _AT_ANY_TIME and (self._last or key == "HeldUp"):
             return
         if isinstance(message, (Checkpoint, Stage)):

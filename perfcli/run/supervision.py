@@ -23,7 +23,7 @@ from perfcli.run.messages import Inbox
 from perfcli.run.progress import ProgressReporter
 from perfcli.run.threshold_watch import AbortCheck
 from perfcli.run.time_limits import TimeLimits
-from perfcli.wire import LivesIn, Message, Rejoined, StopLoad
+from perfcli.wire import FaultBegan, FaultEnded, LivesIn, Message, NoFault, Rejoined, StopLoad
 
 TICK_S: Final = 0.1
 UPDATE_INTERVAL_S: Final = 0.25
@@ -62,7 +62,7 @@ class Supervision:
         self._progress = ProgressReporter(measurement)
         self._inbox = Inbox([engine.line for engine in engines])
         self._kills = Kills(self._clients, self._inbox, measurement, database)
-        self._faults = FaultControl(engines, measurement)
+        self._faults = FaultControl(self._clients, measurement)
 
     def follow(self, observer: Observer, stop: StopRequest) -> Ending:
         """Receive until the processes are done, one died, or time ran out."""
@@ -135,6 +135,8 @@ class Supervision:
                 self._measurement.engine_lives_elsewhere(watched=process is not None)
             case Rejoined(process, at_ns):
                 self._measurement.restarts.rejoined(process, at_ns)
+            case FaultBegan() | FaultEnded() | NoFault():
+                self._faults.take(message)
             case _:
                 self._measurement.take(message)
 

@@ -22,7 +22,7 @@ from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 from perfcli import units
 from perfcli.executors import Load
-from perfcli.executors.fields import DurationText, kind
+from perfcli.executors.fields import DurationText, PercentageText, kind
 from perfcli.faults import DEFAULT_STEADY_STATE, Fault
 from perfcli.operations import Step
 from perfcli.operations.base import NAME_PATTERN
@@ -60,13 +60,6 @@ NotEmpty: Final = AfterValidator(_not_empty)
 """What a file writes must hold something; results also hold what no file wrote."""
 
 
-def _written_percentage(value: object) -> str:
-    fraction = units.parse_fraction(value)
-    if not 0 <= fraction <= 1:
-        raise units.UnitError(f"{value!r} is not between 0% and 100%")
-    return str(value).strip()
-
-
 def _parsed_threshold(value: object) -> Threshold:
     if isinstance(value, Threshold):
         return value
@@ -92,9 +85,7 @@ class SimulatedAi(_Section):
 
     latency: DurationText = Field(default="50ms", description="mean time of an answer")
     jitter: DurationText = Field(default="0ms", description="standard deviation of that time")
-    error_rate: Annotated[str, BeforeValidator(_written_percentage), kind("Percentage")] = Field(
-        default="0%", description="share of answers that fail"
-    )
+    error_rate: PercentageText = Field(default="0%", description="share of answers that fail")
 
 
 class Engine(_Section):

@@ -33,6 +33,7 @@ NOT_METRICS = {
     "faults.operations": "how many operations thresholds with `during` judge",
     "faults.failed": "error_rate during a fault is judged by thresholds with `during`",
     "faults.longest_ns": "whether the fault had an effect",
+    "faults.hits": "whether the fault had an effect",
     "thresholds": "figures that a metric names, judged",
     "baseline": "figures of another run",
     "earlier_tries": "figures of other runs",

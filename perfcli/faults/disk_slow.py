@@ -1,0 +1,38 @@
+"""The fault `disk_slow`: each write takes longer."""
+
+from __future__ import annotations
+
+import time
+from typing import Literal
+
+from pydantic import Field, model_validator
+
+from perfcli.executors.fields import PositiveDurationText
+from perfcli.faults.disk import DiskFault
+from perfcli.units import parse_duration_ns
+
+
+class DiskSlow(DiskFault):
+    """SQLite's writes take longer by `delay`; an operation does a few of them.
+
+    It is inflicted in the engine processes, through SQLite's own system calls. At least one write must be hit.
+    """
+
+    fault: Literal["disk_slow"] = "disk_slow"
+    delay: PositiveDurationText = Field(description="how much longer each write takes")
+
+    @model_validator(mode="after")
+    def _shorter_than_itself(self) -> DiskSlow:
+        if self.holds_up_ns > self.for_ns:
+            raise ValueError(f"delay: {self.delay} is longer than the fault, for: {self.for_}")
+        return self
+
+    @property
+    def holds_up_ns(self) -> int:
+        """The delay of a write that was begun."""
+        return parse_duration_ns(self.delay)
+
+    def hit(self) -> int:
+        """Wait, then let it be done."""
+        time.sleep(self.holds_up_ns / 1e9)
+        return 0

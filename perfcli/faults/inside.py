@@ -1,0 +1,59 @@
+"""Faults inside an engine process: its agent inflicts them on order, and reports when they began and ended."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from threading import Lock
+from typing import ClassVar, NamedTuple, Protocol
+
+from perfcli.faults.base import FaultSettings, Lift
+from perfcli.figures import Needs
+
+
+class Inside(Protocol):
+    """An engine process from inside, as far as faults reach."""
+
+    def before_writes(self, act: Callable[[], int]) -> Lift:
+        """Call `act` before each write of SQLite; an errno other than 0 fails the write.
+
+        Raises:
+            PerfError: SQLite's system calls cannot be replaced in this Python.
+        """
+
+
+class Hits:
+    """Counts the engine's calls that a fault hits, in any thread."""
+
+    def __init__(self) -> None:
+        self.number = 0
+        self._counting = Lock()
+
+    def add(self) -> None:
+        """One more."""
+        with self._counting:
+            self.number += 1
+
+
+class Inflicted(NamedTuple):
+    """A fault that is there."""
+
+    lift: Lift
+    hits: Hits
+
+
+class InsideFault(FaultSettings):
+    """A fault that only code in the engine process can inflict. It ends with that process."""
+
+    is_inside: ClassVar[bool] = True
+    needs: ClassVar[Needs] = Needs.ENGINE
+
+    def inflict_inside(self, engine: Inside, draw: Callable[[], float]) -> Inflicted:
+        """Begin.
+
+        Args:
+            draw: gives numbers from 0 to 1, from the seed.
+
+        Raises:
+            PerfError: it is not possible here.
+        """
+        raise NotImplementedError
