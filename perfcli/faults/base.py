@@ -19,7 +19,7 @@ from pydantic import (
 
 from perfcli.executors.fields import DurationText, PositiveDurationText
 from perfcli.figures import METRICS, Needs
-from perfcli.operations.base import NAME_PATTERN
+from perfcli.operations.base import NAME_PATTERN, StepSettings
 from perfcli.units import parse_duration_ns
 
 MOST_TIMES: Final = 1_000
@@ -147,6 +147,10 @@ class FaultSettings(BaseModel):
     def ends_ns(self) -> int:
         """When the last one is over at the latest, in nanoseconds since its phase began."""
         return self.at_ns + (self.times - 1) * self.every_ns + parse_duration_ns(self.jitter) + self.for_ns
+
+    def touches(self, step: StepSettings) -> bool:
+        """Whether a step may have to wait until it is over, or fails because of it; all do, by default."""
+        return True
 
     def inflict(self, places: Sequence[Place]) -> Lift | None:
         """Begin, on all engine processes; None while that is not possible yet.

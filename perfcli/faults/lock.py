@@ -7,6 +7,7 @@ from typing import ClassVar, Literal
 
 from perfcli.faults.base import FaultSettings, Lift, Place, Seen
 from perfcli.figures import Needs
+from perfcli.operations.base import StepSettings
 
 
 class Lock(FaultSettings):
@@ -19,6 +20,10 @@ class Lock(FaultSettings):
     needs: ClassVar[Needs] = Needs.DATABASE
     why_not_yet: ClassVar[str] = "the engine held the write lock all the time"
     fault: Literal["lock"] = "lock"
+
+    def touches(self, step: StepSettings) -> bool:
+        """What writes."""
+        return step.effects.is_write
 
     def inflict(self, places: Sequence[Place]) -> Lift | None:
         """Take the lock; None while an engine process holds it."""

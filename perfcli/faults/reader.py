@@ -7,6 +7,7 @@ from typing import ClassVar, Literal
 
 from perfcli.faults.base import FaultSettings, Lift, Place, Seen
 from perfcli.figures import Needs
+from perfcli.operations.base import StepSettings
 
 
 class Reader(FaultSettings):
@@ -18,6 +19,10 @@ class Reader(FaultSettings):
 
     needs: ClassVar[Needs] = Needs.DATABASE
     fault: Literal["reader"] = "reader"
+
+    def touches(self, step: StepSettings) -> bool:
+        """Nothing waits for a reader."""
+        return False
 
     def inflict(self, places: Sequence[Place]) -> Lift | None:
         """Begin to read."""

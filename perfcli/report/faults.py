@@ -9,7 +9,7 @@ from rich.text import Text
 from perfcli import units
 from perfcli.report.blocks import BAD, DOUBTFUL, Block, Column, Notes, Section, Table
 from perfcli.report.wording import name
-from perfcli.results import FaultResult, RunResult
+from perfcli.results import FaultResult, PhaseResult, RunResult
 
 _COLUMNS = (
     Column("fault", "word"),
@@ -51,22 +51,40 @@ def _row(fault: FaultResult) -> list[Text]:
 
 
 def _doubts(result: RunResult) -> Iterator[str]:
-    """Where a load hides an outage, or makes one larger than it is."""
+    """Where a load hides an outage, or makes one look longer than it is."""
+    unseen = [fault for fault in result.faults if _blocked(fault) and not any(_arrivals(fault, result))]
+    if unseen:
+        names = ", ".join(dict.fromkeys(fault.name for fault in unseen))
+        yield (
+            f"{names}: each vu waits for its answer, so few operations see an outage: an arrival rate shows all that "
+            "were due"
+        )
+    crowded: dict[tuple[str, str], tuple[FaultResult, PhaseResult, float]] = {}
+    for fault in result.faults:
+        for phase, due in _arrivals(fault, result):
+            if fault.late and due > phase.vus:
+                known = crowded.get((fault.name, phase.name))
+                if known is None or known[2] < due:
+                    crowded[fault.name, phase.name] = fault, phase, due
+    for fault, phase, due in crowded.values():
+        whose = f"{phase.name} has" if len(result.phases) > 1 else "there are"
+        yield (
+            f"{fault.name}: {units.format_count(fault.late)} operations began late: {due:,.0f} iterations were due "
+            f"meanwhile, and {whose} {phase.vus:,} vus. Operations that it does not touch waited for a free vu, and "
+            "look slower than the engine is"
+        )
+
+
+def _blocked(fault: FaultResult) -> bool:
+    """Whether operations failed or waited for it."""
+    return bool(fault.lasted_ns) and (fault.failed > 0 or 2 * fault.longest_ns >= (fault.lasted_ns or 0))
+
+
+def _arrivals(fault: FaultResult, result: RunResult) -> Iterator[tuple[PhaseResult, float]]:
+    """The phases in which iterations were due during a fault, and how many."""
     for phase in result.phases:
-        of_phase = [fault for fault in result.faults if fault.phase == phase.name and fault.lasted_ns]
-        if not of_phase:
+        if phase.began_ns is None or phase.duration_ns is None or fault.lasted_ns is None:
             continue
-        where = f"{phase.name}: " if len(result.phases) > 1 else ""
-        if phase.offered_line is None:
-            yield (
-                f"{where}each vu waits for its answer, so few operations see an outage: "
-                "an arrival rate shows all that were due"
-            )
-            continue
-        longest = max(of_phase, key=lambda fault: fault.lasted_ns or 0)
-        due = (phase.offered_per_s or 0.0) * (longest.lasted_ns or 0) / units.NS_PER_S
-        if due > phase.vus:
-            yield (
-                f"{where}{due:,.0f} iterations were due during {longest.name}, and there are {phase.vus:,} vus: "
-                "operations that it does not touch waited for a free vu"
-            )
+        begins_ns = fault.at_ns - phase.began_ns
+        if due := phase.due_between(begins_ns, min(begins_ns + fault.lasted_ns, phase.duration_ns)):
+            yield phase, due

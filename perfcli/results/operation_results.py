@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Final, Literal
 
 from pydantic import Field
@@ -227,3 +228,13 @@ class PhaseResult(Part):
         description="the planned number of vus over time: each step is [ns since the phase began, vus from then on]; "
         "of an arrival rate, how many there may be; empty in older results",
     )
+
+    def due_between(self, from_ns: float, until_ns: float) -> float:
+        """How many iterations were due in a stretch, in ns since the phase began; 0 if its own pace decided."""
+        due = 0.0
+        for (begins_ns, from_per_s), (ends_ns, to_per_s) in pairwise(self.offered_line):
+            first_ns, last_ns = max(begins_ns, from_ns), min(ends_ns, until_ns)
+            if first_ns < last_ns:
+                middle = ((first_ns + last_ns) / 2 - begins_ns) / (ends_ns - begins_ns)
+                due += (from_per_s + (to_per_s - from_per_s) * middle) * (last_ns - first_ns) / NS_PER_S
+        return due

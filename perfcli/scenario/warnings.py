@@ -14,6 +14,7 @@ from perfcli.metrics.distribution import LEAST_BEYOND, is_thin
 from perfcli.operations.base import Effects
 from perfcli.operations.save_canaries import CanaryMode
 from perfcli.scenario.canary_mode import canary_mode_of
+from perfcli.scenario.fault_warnings import fault_warnings
 from perfcli.scenario.models import Phase, Scenario, ThresholdRule
 from perfcli.scenario.node import Node
 from perfcli.scenario.problems import KeyPath, Problem
@@ -35,7 +36,7 @@ def warnings(scenario: Scenario, root: Node) -> list[Problem]:
         if located.rule.abort_on_fail and located.rule.threshold.metric.at_end:
             message = f"has no effect: {located.rule.threshold.metric.name} is known only once the load is over"
             found.append(root.problem((*located.path, "abort_on_fail"), message, key=True))
-    found += [*_repeated_thresholds(scenario, root), *_idle_ramps(scenario, root)]
+    found += [*_repeated_thresholds(scenario, root), *_idle_ramps(scenario, root), *fault_warnings(scenario, root)]
     return sorted(found, key=lambda problem: (problem.line, problem.column))
 
 

@@ -98,6 +98,12 @@ def judged(expr: str, observed: float | None, **more: Any) -> ThresholdResult:
     return ThresholdResult(**known | more)
 
 
+def fault(name: str, at_ns: int, lasted_ns: int | None, **more: Any) -> FaultResult:
+    """A fault; without a duration, one that was not inflicted. Its outage is as long as it is."""
+    known = {"name": name, "kind": "lock", "phase": "steady", "at_ns": at_ns, "lasted_ns": lasted_ns}
+    return FaultResult.model_validate(known | {"outage_ns": lasted_ns, "recovery_ns": 0} | more)
+
+
 _MEMORY = MemoryResult(
     harness_rss=31_200_000,
     baseline_rss=43_900_000,
@@ -255,6 +261,21 @@ RESULTS: dict[str, RunResult] = {
         interrupted_iterations=2,
         verdict=Verdict.INVALID,
         reasons=["972.0 of 1000.0 iterations/s were delivered, 280 dropped"],
+    ),
+    "faulted": run_result(
+        plan=_ARRIVALS.plan,
+        phases=[_ARRIVALS.model_copy(update={"offered_line": [(0, 1_000.0), (10_000_000_000, 1_000.0)]})],
+        total=_ARRIVALS.total,
+        operations=_ARRIVALS.operations,
+        duration_ns=_ARRIVALS.duration_ns,
+        iterations=9_718,
+        faults=[
+            fault("lock", 3 * 10**9, 2_003_000_000, operations=1_900, late=1_600, in_flight=2, longest_ns=2 * 10**9),
+            fault("stall", 7 * 10**9, 10_000_000, kind="pause", operations=11, failed=3, recovery_ns=None),
+            fault("never", 9 * 10**9, None, problem="not inflicted: the engine held the write lock all the time"),
+        ],
+        verdict=Verdict.INVALID,
+        reasons=["never at 9.00 s: not inflicted: the engine held the write lock all the time"],
     ),
     "phases": run_result(
         plan="6 phases: warm, ramp-1, ramp-5, ramp-16, steady, last",
@@ -510,13 +531,8 @@ def make_phase() -> Callable[..., PhaseResult]:
 
 @pytest.fixture
 def lasting_fault() -> Callable[..., FaultResult]:
-    """A factory of faults: its name, when it was inflicted, and how long it lasted in ns, None if it was not."""
-
-    def make(name: str, at_ns: int, lasted_ns: int | None, **more: Any) -> FaultResult:
-        known = {"kind": "lock", "phase": "load", "outage_ns": lasted_ns, "recovery_ns": 0}
-        return FaultResult.model_validate({"name": name, "at_ns": at_ns, "lasted_ns": lasted_ns, **known, **more})
-
-    return make
+    """The factory of faults."""
+    return fault
 
 
 @pytest.fixture(name="judged")

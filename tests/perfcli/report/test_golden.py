@@ -38,6 +38,7 @@ class TestGolden:
             "passed",
             "failed",
             "open_model",
+            "faulted",
             "phases",
             "in_trouble",
             "no_thresholds",
