@@ -2,6 +2,8 @@
 
 What chance decides is drawn from the seed, and garbage is collected only between passes, so that the same engine gives
 the same counts each time. Each pass has one instrument. All operations are done by the main thread.
+
+Passes whose instruments are gone at their end come first: what watches connections stays attached to them.
 """
 
 from __future__ import annotations
@@ -14,10 +16,11 @@ import sqlite3
 import sys
 import traceback
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from functools import partial
+from math import ceil
 from pathlib import Path
 from socket import socket
 from time import monotonic
@@ -56,8 +59,11 @@ from perfcli.workload import Workload, places
 OPERATIONS: Final = 40
 """Operations of each phase in each pass, rounded up to whole iterations."""
 
-OF_A_MIX: Final = 200
-"""The same of a mix, whose rarest step is to be drawn too."""
+OF_RAREST: Final = 10
+"""A mix does more, until its rarest step is expected this often."""
+
+MOST_OPERATIONS: Final = 200
+"""Of a mix, however rare a step is."""
 
 SKIPPED_STEP: Final = "skipped, as a step that it needs failed"
 
@@ -167,10 +173,14 @@ class _Count:
             files = load_files(self._plan.scenario.operations)
             self._begin("set-up")
             target.set_up()
+        # each collection then looks at what operations made, and at nothing older
+        gc.collect()
+        gc.freeze()
         users = [self._user(target, phase, files) for phase in self._plan.phases]
         self._begin("counting")
         self._channel.send(Counted(self._count(users)))
         self._begin("close")
+        self._steady.end_operations()
         for close in self._closing:
             close()
         target.close()
@@ -178,17 +188,23 @@ class _Count:
     def _count(self, users: Sequence[VirtualUser]) -> ExactCounters:
         passes: dict[str, _Pass] = {}
         not_counted: dict[str, str] = {}
-        for metric, instrument, attached in self._instruments():
-            passes[metric] = _Pass(instrument)
+
+        def count(metric: str, instrument: Instrument, attached: AbstractContextManager[object]) -> None:
             gc.collect()
+            one_pass = passes[metric] = _Pass(instrument)
             with attached:
                 for user in users:
-                    self._do(user, [*map(passes[metric].watch, _labels(user), user.calls)])
+                    self._do(user, [*map(one_pass.watch, _labels(user), user.calls)])
             if instrument.why_not:
                 not_counted[metric] = instrument.why_not
-        costs = Costs(statements=False, syncs=False, memory=True)
-        for user in users:
-            costs.count(user.calls, _labels(user), partial(self._do, user), forget=user.recorder.blank)
+
+        count(CALLS, CallCounter(self._hooks), nullcontext())
+        count(PAGES, PageCounter(self._database), nullcontext())
+        kept_bytes = self._weigh(users)
+        gc.unfreeze()  # connections that are frozen are not found
+        statements, steps = CountedStatements(self._hooks), StepCounter(self._hooks)
+        count(STATEMENTS, statements, statements)
+        count(STEPS, steps, steps)
         operations = {
             label: OperationCounts(
                 done=done,
@@ -209,27 +225,23 @@ class _Count:
             sqlite=sqlite3.sqlite_version,
             sqlite_options=_compile_options(),
             operations=operations,
-            kept_bytes=costs.memory_per_operation(),
+            kept_bytes=kept_bytes,
             not_counted=not_counted,
             failures=dict(self._failures),
         )
 
-    def _instruments(self) -> Iterator[tuple[str, Instrument, AbstractContextManager[object]]]:
-        yield CALLS, CallCounter(self._hooks), nullcontext()
-        steps = StepCounter(self._hooks)
-        yield STEPS, steps, steps
-        statements = CountedStatements(self._hooks)
-        yield STATEMENTS, statements, statements
-        yield PAGES, PageCounter(self._database), nullcontext()
+    def _weigh(self, users: Sequence[VirtualUser]) -> float | None:
+        costs = Costs(statements=False, syncs=False, memory=True)
+        for user in users:
+            costs.count(user.calls, _labels(user), partial(self._do, user), forget=user.recorder.blank)
+        return costs.memory_per_operation()
 
     def _do(self, user: VirtualUser, calls: Sequence[Call | None]) -> None:
         phase = self._plan.phase_of(user.vu)
-        operations = OF_A_MIX if phase.phase.is_mix else OPERATIONS
-        iterations = -(-operations // (1 if phase.phase.is_mix else len(phase.flow)))
         calls = [call and call._replace(invoke=self._next(call.invoke)) for call in calls]
         begin_stream(calls, "counting")
         workload = Workload(phase, self._plan.seed, user.vu, "counting")
-        schedule = for_each_vu(phase.load.vu_count, iterations, _EVER)
+        schedule = for_each_vu(phase.load.vu_count, _iterations(phase), _EVER)
         user.recorder.begin(measured=False, now_ns=self._clock.now_ns())
         replace(user, calls=calls).run(schedule, workload, None, self._clock.now_ns(), _EVER, _EVER)
 
@@ -270,6 +282,14 @@ class _Count:
 
 def _labels(user: VirtualUser) -> list[str]:
     return [step.label for step in user.flow]
+
+
+def _iterations(phase: PlannedPhase) -> int:
+    """Of each pass."""
+    if not phase.phase.is_mix:
+        return ceil(OPERATIONS / len(phase.flow))
+    weights = [step.weight for step in phase.flow if step.weight]
+    return min(MOST_OPERATIONS, max(OPERATIONS, ceil(OF_RAREST * sum(weights) / min(weights))))
 
 
 def _compile_options() -> str:

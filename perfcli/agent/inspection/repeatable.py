@@ -29,14 +29,16 @@ class SteadyTime:
     An engine that looks at something every 50 ms then does so in the same operations each time, also on a machine that
     stops it now and then. One that waits for a time within an operation is not kept waiting for good: from the 51st
     look at the clock on, each moves it by 1/16 s. What all before the first operation takes beyond a minute does pass.
+    After the last operation time passes as ever.
     """
 
     def __init__(self) -> None:
         self._real = time.monotonic
         self._thread = get_ident()
-        self._began_s = self._real()
-        self._now_s = float(math.ceil(self._began_s))
-        self._is_set_up = False
+        began_s = self._real()
+        self._now_s = float(math.ceil(began_s))
+        self._passes_from_s = began_s + _SET_UP_S
+        self._is_counting = False
         self._looks = 0
 
     def install(self) -> None:
@@ -46,18 +48,23 @@ class SteadyTime:
 
     def next_operation(self) -> None:
         """An operation begins."""
-        if not self._is_set_up:
+        if not self._is_counting:
             self._now_s = self.seconds()
-            self._is_set_up = True
+            self._is_counting = True
         self._looks = 0
         self._now_s += _STEP_S
+
+    def end_operations(self) -> None:
+        """No operation follows: time passes as ever."""
+        self._is_counting = False
+        self._passes_from_s = self._real()
 
     def seconds(self) -> float:
         """What the clock shows."""
         if get_ident() != self._thread:
             return self._real()
-        if not self._is_set_up:
-            return self._now_s + max(0.0, self._real() - self._began_s - _SET_UP_S)
+        if not self._is_counting:
+            return self._now_s + max(0.0, self._real() - self._passes_from_s)
         self._looks += 1
         if self._looks > _FREE_LOOKS:
             self._now_s += _LOOK_S

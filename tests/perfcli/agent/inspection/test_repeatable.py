@@ -67,6 +67,17 @@ class TestTime:
         steady.next_operation()
         assert steady.seconds() > late_s
 
+    def test_after_the_last_operation_time_passes_however_often_it_is_looked_at(
+        self, real: Callable[[float], None]
+    ) -> None:
+        steady = SteadyTime()
+        steady.next_operation()
+        ends_s = steady.seconds()
+        steady.end_operations()
+        assert {steady.seconds() for _ in range(1_000)} == {ends_s}
+        real(0.5)
+        assert steady.seconds() == ends_s + 0.5
+
     def test_other_threads_see_real_time(self, real: Callable[[float], None]) -> None:
         steady, seen = SteadyTime(), []
         thread = Thread(target=lambda: seen.append(steady.seconds()))
