@@ -44,6 +44,8 @@ class ThreadConnection(sqlite3.Connection):
     closed = False
     retired = False
     patience = Patience(0.0)
+    waited_s = 0.0
+    """Of the patience, what was spent behind other threads of this process before the statement began."""
     log: tuple[int, int] | None = None
     """(inode, size in bytes) of the -wal file when it was last seen whole."""
     next_look = 0.0
@@ -88,7 +90,7 @@ class ThreadConnection(sqlite3.Connection):
         # What is busy within a transaction stays so until the transaction ends.
         return (
             getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_BUSY
-            and waited_s + NAP_S < self.patience.seconds
+            and self.waited_s + waited_s + NAP_S < self.patience.seconds
             and not (self.retired or self.closed or self.in_transaction)
         )
 

@@ -87,9 +87,8 @@ class Writing:
             self.connection.execute("BEGIN IMMEDIATE")
 
     def __enter__(self) -> Self:
-        patience_s = self.connection.patience.seconds
-        if not self._lock.acquire(timeout=patience_s):
-            raise DatabaseBusyError(f"{self._doing}: another thread kept writing for {patience_s} s")
+        if not self._lock.acquire(blocking=False):
+            self._wait()
         self.connection.in_use.acquire()
         try:
             self._file.look_before_write(self.connection, self._doing)
@@ -97,6 +96,13 @@ class Writing:
             self._let_go()
             raise
         return self
+
+    def _wait(self) -> None:
+        """For the other threads; what that takes is not waited for other processes once more."""
+        begun, patience_s = time.monotonic(), self.connection.patience.seconds
+        if not self._lock.acquire(timeout=patience_s):
+            raise DatabaseBusyError(f"{self._doing}: another thread kept writing for {patience_s} s")
+        self.connection.waited_s = time.monotonic() - begun
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -113,6 +119,7 @@ class Writing:
             self._let_go()
 
     def _let_go(self) -> None:
+        self.connection.waited_s = 0.0
         self.connection.give_back()
         self._lock.release()
 

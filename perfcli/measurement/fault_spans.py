@@ -7,9 +7,9 @@ is known that an operation in it overlaps: the tool notes a fault as it begins, 
 from __future__ import annotations
 
 from array import array
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import repeat
 from typing import Final
 
@@ -39,20 +39,21 @@ class FaultSpan:
     in_flight: int = 0
     operations: int = 0
     failed: int = 0
-    late: int = 0
     longest_ns: int = 0
+    late: Counter[str] = field(default_factory=Counter)
     hits: int | None = None
 
     def overlaps(self, due_ns: int, end_ns: int) -> bool:
         """Whether an operation was due or in flight in it."""
         return self.began_ns <= end_ns and (self.ended_ns is None or due_ns <= self.ended_ns)
 
-    def add(self, due_ns: int, start_ns: int, end_ns: int, *, ok: bool) -> None:
-        """Take in an operation that overlaps it."""
+    def add(self, due_ns: int, start_ns: int, end_ns: int, phase: str, *, ok: bool) -> None:
+        """Take in an operation of a phase that overlaps it."""
         self.operations += 1
         self.failed += not ok
         self.in_flight += due_ns < self.began_ns
-        self.late += start_ns - due_ns >= _LATE_NS
+        if start_ns - due_ns >= _LATE_NS:
+            self.late[phase] += 1
         self.longest_ns = max(self.longest_ns, end_ns - due_ns)
 
 
@@ -99,19 +100,19 @@ class FaultSpans:
                 continue
             due_ns, end_ns, ok = start_ns - max(0, lag_ns), start_ns + took_ns, outcome == OK
             self.activity.add(due_ns - origin_ns, end_ns - origin_ns, ok=ok)
-            for part in self._parts_of(due_ns, start_ns, end_ns, ok=ok):
+            for part in self._parts_of(due_ns, start_ns, end_ns, phase.name, ok=ok):
                 interval = self._parts[part][phase.index, labels[place]]
                 if ok:
                     interval.histogram.add_all(array("q", (end_ns - due_ns,)))
                 else:
                     interval.failed += 1
 
-    def _parts_of(self, due_ns: int, start_ns: int, end_ns: int, *, ok: bool) -> Iterator[tuple[str, str]]:
+    def _parts_of(self, due_ns: int, start_ns: int, end_ns: int, phase: str, *, ok: bool) -> Iterator[tuple[str, str]]:
         overlapped: dict[tuple[str, str], None] = {}
         behind = None
         for span in self._newest:
             if span.overlaps(due_ns, end_ns):
-                span.add(due_ns, start_ns, end_ns, ok=ok)
+                span.add(due_ns, start_ns, end_ns, phase, ok=ok)
                 overlapped["during", span.name] = None
             elif span.ended_ns is not None and span.ended_ns < due_ns and behind is None:
                 behind = span.name
@@ -190,7 +191,7 @@ class FaultSpans:
                 in_flight=span.in_flight,
                 operations=span.operations,
                 failed=span.failed,
-                late=span.late,
+                late=dict(span.late),
                 longest_ns=span.longest_ns,
                 outage_ns=outage_ns,
                 hits=span.hits,

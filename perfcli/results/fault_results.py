@@ -18,7 +18,9 @@ class FaultResult(Record):
     in_flight: int = Field(default=0, description="operations that were in flight when it began")
     operations: int = Field(default=0, description="operations that overlap it, from the time they were due")
     failed: int = Field(default=0, description="those of them that failed")
-    late: int = Field(default=0, description="those of them that began 10 ms or more after they were due")
+    late: dict[str, int] = Field(
+        default={}, description="by phase, those of them that began 10 ms or more after they were due"
+    )
     longest_ns: int = Field(default=0, description="the longest of them, from the time it was due")
     outage_ns: int | None = Field(
         default=None, description="longest time without a success that touches it, while operations were due"

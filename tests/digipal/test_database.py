@@ -3,6 +3,7 @@
 import gc
 import sqlite3
 import threading
+import time
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -229,6 +230,28 @@ def test_another_thread_that_keeps_writing_is_a_busy_error(db_path: Path) -> Non
         writing.begin()
         in_threads(1, work)
     storage.close()
+
+
+def test_threads_that_wait_behind_one_another_wait_no_longer_than_one(db_path: Path) -> None:
+    storage = StorageManager(db_path, busy_timeout_s=0.8)
+    took_s = [0.0, 0.0]
+
+    def work(number: int) -> None:
+        begun = time.monotonic()
+        with pytest.raises(DatabaseBusyError):
+            storage.create_user(f"user-{number}", f"name-{number}")
+        took_s[number] = time.monotonic() - begun
+
+    with closing(sqlite3.connect(db_path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        first, second = (threading.Thread(target=work, args=(number,)) for number in range(2))
+        first.start()
+        time.sleep(0.2)
+        second.start()
+        first.join()
+        second.join()
+    storage.close()
+    assert took_s[1] < 0.8 + 0.35
 
 
 @pytest.mark.slow

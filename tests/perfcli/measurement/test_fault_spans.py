@@ -22,7 +22,7 @@ def test_a_fault_that_goes_on_overlaps_all_that_follows() -> None:
 
 def test_operations_that_had_to_wait_for_a_vu_are_late() -> None:
     span = FaultSpan("lock", 100 * MS, 200 * MS)
-    span.add(90 * MS, 90 * MS, 201 * MS, ok=True)
-    span.add(110 * MS, 119 * MS, 130 * MS, ok=False)
-    span.add(110 * MS, 120 * MS, 130 * MS, ok=True)
-    assert (span.operations, span.failed, span.in_flight, span.late, span.longest_ns) == (3, 1, 1, 1, 111 * MS)
+    span.add(90 * MS, 90 * MS, 201 * MS, "load", ok=True)
+    span.add(110 * MS, 119 * MS, 130 * MS, "load", ok=False)
+    span.add(110 * MS, 120 * MS, 130 * MS, "load", ok=True)
+    assert (span.operations, span.failed, span.in_flight, span.late["load"], span.longest_ns) == (3, 1, 1, 1, 111 * MS)

@@ -270,7 +270,15 @@ RESULTS: dict[str, RunResult] = {
         duration_ns=_ARRIVALS.duration_ns,
         iterations=9_718,
         faults=[
-            fault("lock", 3 * 10**9, 2_003_000_000, operations=1_900, late=1_600, in_flight=2, longest_ns=2 * 10**9),
+            fault(
+                "lock",
+                3 * 10**9,
+                2_003_000_000,
+                operations=1_900,
+                late={"steady": 1_600},
+                in_flight=2,
+                longest_ns=2 * 10**9,
+            ),
             fault("stall", 7 * 10**9, 10_000_000, kind="pause", operations=11, failed=3, recovery_ns=None),
             fault("never", 9 * 10**9, None, problem="not inflicted: the engine held the write lock all the time"),
         ],
