@@ -12,6 +12,7 @@ from typing import Final, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from perfcli.executors import Load, Share
+from perfcli.faults.ai import JITTER_AT_MOST
 from perfcli.faults.schedule import Occurrence, occurrences
 from perfcli.operations import Step
 from perfcli.operations.base import StepSettings
@@ -243,9 +244,6 @@ def _joined(labels: list[str], most: int = 6) -> str:
     return ", ".join(shown)
 
 
-_JITTER_AT_MOST = 10  # standard deviations: no normal draw goes beyond in a lifetime of runs
-
-
 def silence_of_load_ns(plan: ExecutionPlan, wave: int, process: int) -> int:
     """The longest planned time between two reports of a process while it is measured, if calls take what they may."""
     phases = plan.waves[wave]
@@ -302,7 +300,7 @@ def longest_call_ns(plan: ExecutionPlan) -> int:
 
 def _call_ns(plan: ExecutionPlan, step: StepSettings) -> int:
     ai = plan.scenario.engine.ai
-    answer_ns = parse_duration_ns(ai.latency) + _JITTER_AT_MOST * parse_duration_ns(ai.jitter)
+    answer_ns = parse_duration_ns(ai.latency) + JITTER_AT_MOST * parse_duration_ns(ai.jitter)
     held_up_ns = max((each.fault.holds_up_ns for each in plan.faults), default=0)
     return max(step.timeout_ns or 0, (answer_ns if step.waits_for_ai else 0) + held_up_ns)
 

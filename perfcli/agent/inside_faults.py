@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from random import Random
 from threading import Lock
 from types import TracebackType
@@ -13,13 +13,23 @@ from perfcli.agent.sqlite_calls import SQLITE_WRITES
 from perfcli.clock import Clock
 from perfcli.errors import describe_error
 from perfcli.faults import Lift
-from perfcli.faults.inside import Inflicted, InsideFault
+from perfcli.faults.inside import Inflicted, Inside, InsideFault
 from perfcli.plan import ExecutionPlan
+from perfcli.scenario.models import SimulatedAi
+from perfcli.targets.protocol import Target
 from perfcli.wire import BeginFault, FaultBegan, FaultEnded, FaultOrder, Message, NoFault
 
 
 class ThisProcess:
-    """This engine process, as far as faults reach."""
+    """This engine process, as far as faults reach.
+
+    Args:
+        ai: of its engine, as the scenario has it.
+    """
+
+    def __init__(self, target: Target, ai: SimulatedAi) -> None:
+        self._target = target
+        self._ai = ai
 
     def before_writes(self, act: Callable[[], int]) -> Lift:
         """Call `act` before each write of SQLite; an errno other than 0 fails the write.
@@ -29,6 +39,10 @@ class ThisProcess:
         """
         return SQLITE_WRITES.add(act)
 
+    def change_ai(self, changes: Mapping[str, str], on_call: Callable[[], None]) -> Lift:
+        """Have the engine's AI behave otherwise, and call `on_call` at each of its calls."""
+        return self._target.change_ai(self._ai.model_copy(update=dict(changes)), on_call)
+
 
 class InsideFaults:
     """Takes the tool's orders within a block, and lifts every fault at its end.
@@ -36,7 +50,8 @@ class InsideFaults:
     A fault is reported before anything else is sent, so a sample that shows it never arrives before the report.
     """
 
-    def __init__(self, plan: ExecutionPlan, process: int, channel: Channel, clock: Clock) -> None:
+    def __init__(self, plan: ExecutionPlan, process: int, channel: Channel, clock: Clock, engine: Inside) -> None:
+        self._engine = engine
         self._plan = plan
         self._process = process
         self._channel = channel
@@ -68,9 +83,8 @@ class InsideFaults:
         fault = cast("InsideFault", self._plan.faults[number].fault)
         began_ns = self._clock.now_ns()
         try:
-            self._on[number] = fault.inflict_inside(
-                ThisProcess(), Random(f"{self._plan.seed}/fault/{number}/{self._process}").random
-            )
+            draws = Random(f"{self._plan.seed}/fault/{number}/{self._process}")
+            self._on[number] = fault.inflict_inside(self._engine, draws.random)
         except Exception as error:
             return NoFault(self._process, number, describe_error(error))
         return FaultBegan(self._process, number, began_ns)

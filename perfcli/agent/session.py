@@ -12,7 +12,7 @@ from threading import Thread
 from typing import Final
 
 from perfcli.agent.channel import Channel
-from perfcli.agent.inside_faults import InsideFaults
+from perfcli.agent.inside_faults import InsideFaults, ThisProcess
 from perfcli.agent.inspection import EngineInspector
 from perfcli.agent.inspection.counting import OPERATIONS, OPERATIONS_OF_A_PAIR
 from perfcli.agent.outcomes import Outcomes
@@ -130,7 +130,8 @@ class Session:
                 self._profiler,
                 self._begun.forget if self._begun else lambda vu: None,
             )
-            faults = InsideFaults(self._plan, self._process, self._channel, self._clock)
+            engine = ThisProcess(target, self._plan.scenario.engine.ai)
+            faults = InsideFaults(self._plan, self._process, self._channel, self._clock, engine)
             with self._crash_of_first_process(), faults:
                 waves.run(self, rejoin)
             self._channel.send(LoadOver(self._clock.now_ns(), target.active_pets()))

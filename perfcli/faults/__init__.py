@@ -6,6 +6,7 @@ from typing import Annotated, Any, Final, get_args
 
 from pydantic import BaseModel, BeforeValidator, Field
 
+from perfcli.faults.ai import Ai
 from perfcli.faults.base import DEFAULT_STEADY_STATE, FaultSettings, Lift, Place, Seen
 from perfcli.faults.disk_error import DiskError
 from perfcli.faults.disk_full import DiskFull
@@ -14,7 +15,7 @@ from perfcli.faults.lock import Lock
 from perfcli.faults.pause import Pause
 from perfcli.faults.reader import Reader
 
-_AnyFault = Lock | Reader | Pause | DiskFull | DiskError | DiskSlow
+_AnyFault = Lock | Reader | Pause | DiskFull | DiskError | DiskSlow | Ai
 
 FAULT_MODELS: Final[dict[str, type[FaultSettings]]] = {
     model.model_fields["fault"].default: model for model in get_args(_AnyFault)

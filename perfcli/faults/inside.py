@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from threading import Lock
 from typing import ClassVar, NamedTuple, Protocol
 
@@ -18,6 +18,13 @@ class Inside(Protocol):
 
         Raises:
             PerfError: SQLite's system calls cannot be replaced in this Python.
+        """
+
+    def change_ai(self, changes: Mapping[str, str], on_call: Callable[[], None]) -> Lift:
+        """Have the engine's AI behave otherwise, and call `on_call` at each of its calls.
+
+        Args:
+            changes: settings of `engine.ai`; the others stay as they are.
         """
 
 

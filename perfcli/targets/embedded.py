@@ -24,6 +24,7 @@ from perfcli.operations.save_canaries import CanaryMode, SaveCanaries
 from perfcli.operations.stored import answers
 from perfcli.plan import ExecutionPlan
 from perfcli.scenario.canary_mode import canary_mode_of, follows_creation, notes_vanish, telling_reads
+from perfcli.scenario.models import SimulatedAi
 from perfcli.targets.error_kinds import causes, kind_of_error
 from perfcli.targets.protocol import EngineGone, Failure, LivesIn, assets_of, source_digest
 from perfcli.targets.simulated_ai import SimulatedAI
@@ -47,7 +48,8 @@ class EmbeddedTarget:
     def open(self, lives_in: LivesIn) -> str:
         """Open the engine on a new database."""
         self._storage = StorageManager(str(self._database), str(assets_of(self._database)))
-        self._core = DigiPalCore(self._storage, SimulatedAI(self._scenario.engine.ai, self._plan.seed))
+        self._ai = SimulatedAI(self._scenario.engine.ai, self._plan.seed)
+        self._core = DigiPalCore(self._storage, self._ai)
         return source_digest(Path(digipal.__file__).parent)
 
     def set_up(self) -> None:
@@ -94,6 +96,10 @@ class EmbeddedTarget:
     def active_pets(self) -> int:
         """Pets in the core's cache."""
         return len(self._core.active_pets)
+
+    def change_ai(self, settings: SimulatedAi, on_call: Callable[[], None]) -> Callable[[], None]:
+        """The AI is the tool's."""
+        return self._ai.behave(settings, on_call)
 
     def answers(self, *, of_setup: bool) -> Iterator[str]:
         """What the engine answers about the pets that vus of this process created, and of the setup."""

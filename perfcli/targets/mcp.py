@@ -6,7 +6,7 @@ import subprocess
 import sys
 import time
 from array import array
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any, Final, cast
@@ -23,6 +23,7 @@ from perfcli.operations.call import Call
 from perfcli.operations.digipal_data import EGG_TYPES, PetRef, VuPets, set_up_user
 from perfcli.operations.own.binding import OwnVu
 from perfcli.plan import ExecutionPlan, longest_call_ns
+from perfcli.scenario.models import SimulatedAi
 from perfcli.scenario.target import McpSettings
 from perfcli.targets.error_kinds import kind_of
 from perfcli.targets.mcp_sessions import LostCall, Sessions, is_cut_off
@@ -190,6 +191,10 @@ class McpTarget:
 
     def active_pets(self) -> None:
         """No tool tells."""
+
+    def change_ai(self, settings: SimulatedAi, on_call: Callable[[], None]) -> Callable[[], None]:
+        """Refuse: the AI is in the server."""
+        raise PerfError("the AI is in the server")
 
     def clean_up(self) -> bool:
         """No tool clears the cache."""

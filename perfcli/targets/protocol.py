@@ -11,6 +11,7 @@ from typing import Final, NamedTuple, Protocol
 
 from perfcli.operations.call import Call
 from perfcli.operations.own.binding import OwnVu
+from perfcli.scenario.models import SimulatedAi
 
 PACKAGE: Final = "digipal"
 
@@ -91,6 +92,13 @@ class Target(Protocol):
 
     def active_pets(self) -> int | None:
         """Pets in the engine's active cache; None where it does not tell."""
+
+    def change_ai(self, settings: SimulatedAi, on_call: Callable[[], None]) -> Callable[[], None]:
+        """Have the engine's AI behave so, and call `on_call` at each of its calls, until what this returns is called.
+
+        Raises:
+            PerfError: the AI is out of reach.
+        """
 
     def clean_up(self) -> bool:
         """Clear the engine's cache, as an engine under memory pressure would; False where that cannot be done."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 import random
 import threading
 import time
+from collections.abc import Callable
 from typing import Any
 
 from digipal.ai.communication import AICommunication
@@ -19,27 +20,41 @@ class SimulatedFailure(Exception):  # noqa: N818 - what the scenario asks for is
     """The AI fails, as the scenario's `error_rate` wants it to."""
 
 
+class _Behaviour:
+    def __init__(self, settings: SimulatedAi, on_call: Callable[[], None]) -> None:
+        self.mean_s = parse_duration_ns(settings.latency) / 1e9
+        self.stddev_s = parse_duration_ns(settings.jitter) / 1e9
+        self.error_rate = parse_fraction(settings.error_rate)
+        self.on_call = on_call
+
+
 class SimulatedAI(AICommunication):
     """Answers as the engine's AI does, but takes its time and fails now and then.
 
-    The n-th call of a seed always draws the same latency and the same fate, whichever thread makes it.
+    The n-th call of a seed always draws the same numbers for its latency and its fate, whichever thread makes it.
     """
 
     def __init__(self, settings: SimulatedAi, seed: int) -> None:
         super().__init__()
-        self._mean_s = parse_duration_ns(settings.latency) / 1e9
-        self._stddev_s = parse_duration_ns(settings.jitter) / 1e9
-        self._error_rate = parse_fraction(settings.error_rate)
+        self._behaviours = [_Behaviour(settings, lambda: None)]
         self._random = random.Random(seed)
         self._drawing = threading.Lock()
 
+    def behave(self, settings: SimulatedAi, on_call: Callable[[], None]) -> Callable[[], None]:
+        """Behave so until what this returns is called; the newest settings hold."""
+        behaviour = _Behaviour(settings, on_call)
+        self._behaviours.append(behaviour)
+        return lambda: self._behaviours.remove(behaviour)
+
     def process_interaction(self, text: str, pet: Any) -> Any:
         """Wait, then answer or raise SimulatedFailure."""
+        behaviour = self._behaviours[-1]
+        behaviour.on_call()
         with self._drawing:
             deviation, fate = self._random.gauss(0.0, 1.0), self._random.random()
-        latency_s = self._mean_s + deviation * self._stddev_s
+        latency_s = behaviour.mean_s + deviation * behaviour.stddev_s
         if latency_s > 0:
             time.sleep(latency_s)
-        if fate < self._error_rate:
+        if fate < behaviour.error_rate:
             raise SimulatedFailure("simulated failure of the AI")
         return super().process_interaction(text, pet)

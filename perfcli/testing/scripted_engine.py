@@ -14,6 +14,7 @@ from threading import Event, Thread, current_thread
 from typing import Any
 
 from perfcli.agent.timed_calls import TimedCaller, TimedOut
+from perfcli.errors import PerfError
 from perfcli.operations.base import StepSettings
 from perfcli.operations.call import Call
 from perfcli.operations.digipal_data import CREATED_PET, created_user, set_up_user
@@ -22,6 +23,7 @@ from perfcli.operations.save_canaries import SaveCanary, key_in, save_name, save
 from perfcli.operations.stored import MinimalDatabase
 from perfcli.plan import ExecutionPlan
 from perfcli.scenario.canary_mode import telling_reads
+from perfcli.scenario.models import SimulatedAi
 from perfcli.targets.protocol import EngineGone, Failure, LivesIn
 from perfcli.units import format_duration
 
@@ -212,6 +214,10 @@ class ScriptedTarget:
     def active_pets(self) -> int:
         """The pets of the setup."""
         return self._scenario.setup.pets
+
+    def change_ai(self, settings: SimulatedAi, on_call: Callable[[], None]) -> Callable[[], None]:
+        """Refuse: there is none."""
+        raise PerfError("there is none")
 
     def clean_up(self) -> bool:
         """Nothing is cached."""

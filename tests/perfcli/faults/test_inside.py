@@ -14,20 +14,23 @@ from typing import Any, cast
 import pytest
 from pydantic import TypeAdapter
 
+from digipal.core.models import DigiPal
 from perfcli.agent.channel import Channel
 from perfcli.agent.inside_faults import InsideFaults, ThisProcess
 from perfcli.agent.sqlite_calls import SQLITE_WRITES, default_vfs
 from perfcli.clock import StopSignal, SystemClock
 from perfcli.errors import PerfError, Verdict
-from perfcli.faults import Fault
-from perfcli.faults.inside import Inflicted, InsideFault
+from perfcli.faults import Fault, Seen
+from perfcli.faults.inside import Hits, Inflicted, InsideFault
 from perfcli.plan import plan_run
 from perfcli.results import RunResult
 from perfcli.run import run_scenario
 from perfcli.run.engine_client import EngineClient
 from perfcli.run.ordered_faults import OrderedFaults
 from perfcli.scenario.loader import ScenarioFileError, load_scenario
-from perfcli.scenario.models import Scenario
+from perfcli.scenario.models import Scenario, SimulatedAi
+from perfcli.targets.protocol import Target
+from perfcli.targets.simulated_ai import SimulatedAI, SimulatedFailure
 from perfcli.wire import BeginFault, EndFault, FaultBegan, FaultEnded, Message, NoFault
 
 MS = 1_000_000
@@ -38,6 +41,10 @@ SCENARIO = {
     "load": {"executor": "constant-arrival-rate", "rate": "50/s", "vus": 30, "duration": "2s"},
     "flow": ["interact"],
 }
+
+
+THIS_PROCESS = ThisProcess(cast("Target", None), SimulatedAi())
+"""Whose engine these faults do not reach."""
 
 
 @pytest.fixture
@@ -59,7 +66,7 @@ def write(connection: sqlite3.Connection) -> str:
 
 def inflict(draw: Callable[[], float] = lambda: 0.0, **written: Any) -> Inflicted:
     fault: InsideFault = TypeAdapter(Fault).validate_python(written)
-    return fault.inflict_inside(ThisProcess(), draw)
+    return fault.inflict_inside(THIS_PROCESS, draw)
 
 
 def pwrite() -> int:
@@ -130,7 +137,7 @@ class Sent:
 def test_the_end_of_the_load_lifts_what_nobody_lifted(connection: sqlite3.Connection) -> None:
     sent, own = Sent(), pwrite()
     plan = plan_run(Scenario.model_validate({**SCENARIO, "faults": [{"disk_full": {"at": "1s", "for": "1s"}}]}), 1)
-    with InsideFaults(plan, 3, cast("Channel", sent), SystemClock(StopSignal())):
+    with InsideFaults(plan, 3, cast("Channel", sent), SystemClock(StopSignal()), THIS_PROCESS):
         sent.order(BeginFault(0))
         assert write(connection) == "SQLITE_FULL"
     assert (write(connection), pwrite()) == ("", own)
@@ -239,6 +246,48 @@ def test_a_disk_that_nobody_writes_to_shows_nothing() -> None:
     assert result.verdict is Verdict.INVALID
 
 
+@pytest.mark.end_to_end
+def test_the_ai_fails_for_as_long_as_written() -> None:
+    result = run({"ai": {"at": "1s", "for": "300ms", "error_rate": "100%"}}, flow=["interact", "load_pet"])
+    (fault,) = result.faults
+    assert fault.hits is not None
+    assert fault.hits >= fault.failed > 0
+    assert set(result.total.errors) == {"SimulatedFailure: simulated failure of the AI"}
+    assert result.total.failed == fault.failed
+    assert fault.problem == ""
+
+
+def test_the_newest_settings_of_the_ai_hold(monkeypatch: pytest.MonkeyPatch) -> None:
+    slept: list[float] = []
+    monkeypatch.setattr("perfcli.targets.simulated_ai.time.sleep", slept.append)
+    ai, hits, pet = SimulatedAI(SimulatedAi(latency="1s"), 1), Hits(), DigiPal("user", "pet")
+
+    def ask() -> float:
+        ai.process_interaction("hello", pet)
+        return slept.pop()
+
+    first = ai.behave(SimulatedAi(latency="2s"), hits.add)
+    second = ai.behave(SimulatedAi(latency="3s"), lambda: None)
+    assert ask() == 3
+    first()
+    assert ask() == 3
+    second()
+    assert ask() == 1
+    assert hits.number == 0
+    end = ai.behave(SimulatedAi(error_rate="100%"), hits.add)
+    with pytest.raises(SimulatedFailure):
+        ask()
+    end()
+    assert hits.number == 1
+
+
+@pytest.mark.parametrize("hits", [0, None, 3])
+def test_only_a_fault_that_certainly_hit_nothing_is_without_effect(hits: int | None) -> None:
+    ai: InsideFault = TypeAdapter(Fault).validate_python({"ai": {"at": "1s", "for": "1s", "latency": "1s"}})
+    unseen = ai.why_unseen(Seen(lasted_ns=1, failed=0, longest_ns=1, outage_ns=0, hits=hits))
+    assert unseen == ("the AI was not called: does the load interact?" if hits == 0 else "")
+
+
 LINKED_STATICALLY = '''"""Stands for a Python whose SQLite is linked statically: nothing exports its functions."""
 
 import _sqlite3
@@ -281,6 +330,7 @@ def test_a_library_without_the_function_is_an_error_of_ours(monkeypatch: pytest.
         ("mcp", "disk_full: {at: 1s, for: 1s}", "disk_full cannot be inflicted: the engine lives in the server"),
         ("embedded", "disk_slow: {at: 1s, for: 1s, delay: 2s}", "delay: 2s is longer than the fault, for: 1s"),
         ("embedded", "disk_slow: {at: 1s, for: 1s}", "required key is missing (how much longer each write takes)"),
+        ("embedded", "ai: {at: 1s, for: 1s}", "changes nothing: write latency, latency_jitter or error_rate"),
         ("embedded", "disk_error: {at: 1s, for: 1s, share: 101%}", "is not between 0% and 100%"),
     ],
 )
