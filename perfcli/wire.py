@@ -171,10 +171,9 @@ class Profiled:
 
 @dataclass(frozen=True, slots=True)
 class Inspected:
-    """What was seen of the engine from inside; bytes that an operation keeps, if that was counted."""
+    """What was seen of the engine from inside."""
 
     inspection: Inspection
-    memory_per_operation: float | None
 
 
 @dataclass(frozen=True, slots=True)

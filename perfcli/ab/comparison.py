@@ -17,14 +17,18 @@ from perfcli.ab.gate import ALPHA, PINNED, UNPINNED, Compared, PairLimits, concl
 from perfcli.ab.measures import MARGIN, Measured, Total, gathered, latencies, measure, slice_ns
 from perfcli.ab.pairs import SLICES, Pair, PairMaker
 from perfcli.ab.result import AbResult, EngineSide, MetricComparison, Pairing, StoppedBy
-from perfcli.ab.side import Interrupted
+from perfcli.ab.side import BASE, CANDIDATE, Interrupted, naming
 from perfcli.cpus import pinnable_cpus
+from perfcli.figures import Needs
+from perfcli.figures.count_changes import count_changes
 from perfcli.measurement.assembly import describe_environment
 from perfcli.operations import Step
 from perfcli.plan import ExecutionPlan, Slices
 from perfcli.pool.processes import LocalPool, forked
 from perfcli.pool.protocol import WorkerPool
 from perfcli.pool.template import Template
+from perfcli.results import CounterChange
+from perfcli.run.exact_counts import count_exactly
 from perfcli.run.supervision import StopRequest
 from perfcli.scenario.models import Phase, Scenario
 
@@ -138,6 +142,7 @@ class Comparison:
         plans: of the base and of the candidate, with `slices`.
         names: what to call them.
         cpus: that both can be pinned to; None for all that this process may use.
+        counted: the plan by which each engine's exact counters are counted before the pairs; None: count nothing.
         random: draws the CPUs and who begins.
     """
 
@@ -147,12 +152,14 @@ class Comparison:
         names: tuple[str, str],
         options: ComparisonOptions,
         *,
+        counted: ExecutionPlan | None = None,
         cpus: Sequence[int] | None = None,
         random: Random | None = None,
         stop: StopRequest | None = None,
         tell: Tell = lambda done, most, so_far: None,
     ) -> None:
         self._plan = plans[0]
+        self._counted = counted
         self._options = options
         self._stop = stop or StopRequest()
         self._tell = tell
@@ -163,14 +170,18 @@ class Comparison:
         self._measured: list[dict[str, Measured]] = []
         self._slice_ns: list[int] = []
         self._alike = True
+        self._counters: list[CounterChange] = []
+        self._not_counted = ""
 
     def run(self, open_pools: OpenPools) -> AbResult:
-        """Make pairs until they are enough, and conclude."""
+        """Count once, make pairs until they are enough, and conclude."""
         started_at, began_s = datetime.now(UTC), time.monotonic()
         stopped_by = self._make_pairs(open_pools, began_s)
         metrics = judge(self._gathered(), self._options.alpha)
         base, candidate = (each.whole() for each in self._totals)
-        change, reasons, invalid = conclusion(base, candidate, metrics, self._spoilt(), self._plan.scenario.labels)
+        change, reasons, invalid = conclusion(
+            base, candidate, metrics, self._spoilt(), self._plan.scenario.labels, self._counters
+        )
         return AbResult(
             scenario=self._plan.scenario.name,
             plan=describe(self._plan),
@@ -183,6 +194,8 @@ class Comparison:
             pairing=self._pairing(stopped_by),
             alpha=self._options.alpha,
             metrics=metrics,
+            counters=self._counters,
+            not_counted=self._not_counted,
             change=change,
             reasons=[*reasons, *_left_running(base, candidate)],
             invalid=invalid,
@@ -192,9 +205,13 @@ class Comparison:
 
     def _make_pairs(self, open_pools: OpenPools, began_s: float) -> StoppedBy:
         looks = set(self._limits.looks())
+        counts = self._counted is not None
         try:
             while True:
                 with open_pools() as pools:
+                    if counts:
+                        self._count(pools)
+                        counts = False
                     for _ in range(_PAIRS_OF_A_TEMPLATE):
                         if not self._add(self._maker.make(pools)):
                             self._hold_against_base(pools[0])
@@ -210,6 +227,30 @@ class Comparison:
                             return "time"
         except Interrupted:
             return "interrupt"
+
+    def _count(self, pools: BothPools) -> None:
+        """Count what operations of each engine cost; one that cannot be counted leaves the verdict to the pairs.
+
+        Raises:
+            Interrupted: the comparison is being stopped.
+            UsageError: own operations cannot be loaded on an engine.
+        """
+        assert self._counted is not None
+        if why_not := self._counted.scenario.target.lacks.get(Needs.ENGINE, ""):
+            self._not_counted = why_not
+            return
+        found = []
+        for which, pool, total in zip((BASE, CANDIDATE), pools, self._totals, strict=True):
+            with naming(which):
+                counters, ending = count_exactly(self._counted, pool, lambda: self._stop.reason, total.note_opened)
+            if ending.interrupted:
+                raise Interrupted
+            if counters is None:
+                problem = ending.setup_error or ending.error or ending.disturbed
+                self._not_counted = f"{which} could not be counted: {problem.partition(chr(10))[0]}"
+                return
+            found.append(counters)
+        self._counters = count_changes(found[0], found[1], names=(BASE, CANDIDATE))
 
     def _add(self, pair: Pair) -> bool:
         """Take in a pair; False where an engine could not go on."""

@@ -14,8 +14,10 @@ from statistics import fmean, median
 from typing import Final, Literal, NamedTuple
 
 from perfcli.ab.result import Change, EngineSide, MetricComparison, ratio_above
+from perfcli.figures.count_changes import most_severe
 from perfcli.inference.estimates import Estimate, one_sample
 from perfcli.inference.rank_tests import adjusted, signed_rank_p
+from perfcli.results import CounterChange
 
 ALPHA: Final = 0.01
 """The probability that any metric of two equal engines is called a regression is at most this, over all scenarios."""
@@ -56,12 +58,11 @@ class Compared:
     """One metric of both engines in each pair; lower is better.
 
     `differences` are of ln((candidate + floor) / (base + floor)), finite, and not always those of the two values: of a
-    time it is the median over slices. A rough metric rests on little of each pair: a
-    p99 on a few samples, memory on what some operations happened to find in place.
+    time it is the median over slices. A rough metric rests on little of each pair, as a p99 does on a few samples.
     """
 
     name: str
-    unit: Literal["ns", "bytes", "statements", "errors"]
+    unit: Literal["ns", "bytes", "errors"]
     margin: float
     base_values: Sequence[float]
     candidate_values: Sequence[float]
@@ -69,9 +70,6 @@ class Compared:
     is_rough: bool = False
     floor: float = 0.0
     """Differences are of figures above 0 to which this was added; 0 for a metric that is never 0."""
-
-    least: float = 0.0
-    """A change of less is none, in the metric's unit; a figure below counts as this much where it fell."""
 
 
 def judge(metrics: Sequence[Compared], alpha: float = ALPHA) -> list[MetricComparison]:
@@ -176,7 +174,7 @@ def _compared(metric: Compared, p_worse: float, p_better: float, alpha: float) -
         upper=ratio(estimate.upper) if math.isfinite(estimate.upper) else None,
         p_worse=p_worse,
         p_better=p_better,
-        change=_change(metric, base, estimate, p_worse, p_better, alpha),
+        change=_change(metric, estimate, p_worse, p_better, alpha),
         differences=list(metric.differences),
         floor=metric.floor,
     )
@@ -189,19 +187,14 @@ def _candidate(metric: Compared, base: float, difference: float) -> float:
     return max(0.0, (base + metric.floor) * math.exp(difference) - metric.floor)
 
 
-def _change(metric: Compared, base: float, estimate: Estimate, p_worse: float, p_better: float, alpha: float) -> Change:
+def _change(metric: Compared, estimate: Estimate, p_worse: float, p_better: float, alpha: float) -> Change:
     margin, allowed = math.log1p(metric.margin), math.log1p(max(_LEAST_ALLOWED, 2 * metric.margin))
 
-    def rise(difference: float) -> float:
-        return _candidate(metric, base, difference) - base
-
-    if p_worse <= alpha and estimate.value >= margin and rise(estimate.value) >= metric.least:
+    if p_worse <= alpha and estimate.value >= margin:
         return Change.REGRESSION
-    fall = max(base, metric.least) - max(_candidate(metric, base, estimate.value), metric.least)
-    if p_better <= alpha and -estimate.value >= margin and fall >= metric.least:
+    if p_better <= alpha and -estimate.value >= margin:
         return Change.IMPROVEMENT
-    is_open = estimate.upper > allowed and (math.isinf(estimate.upper) or rise(estimate.upper) >= metric.least)
-    return Change.INCONCLUSIVE if is_open else Change.NO_CHANGE
+    return Change.INCONCLUSIVE if estimate.upper > allowed else Change.NO_CHANGE
 
 
 def _error(differences: Sequence[float]) -> float:
@@ -241,14 +234,30 @@ class Conclusion(NamedTuple):
 
 
 def conclusion(
-    base: EngineSide, candidate: EngineSide, metrics: Sequence[MetricComparison], spoilt: str, labels: Sequence[str]
+    base: EngineSide,
+    candidate: EngineSide,
+    metrics: Sequence[MetricComparison],
+    spoilt: str,
+    labels: Sequence[str],
+    counters: Sequence[CounterChange] = (),
 ) -> Conclusion:
-    """Errors and lost writes of the candidate alone are a regression, whatever the times.
+    """Errors and lost writes of the candidate alone are a regression, whatever the times; so is an exact counter.
 
     Args:
         spoilt: why the pairs cannot be compared; "" where they can.
         labels: of the operations that were to be compared.
+        counters: what became of each exact counter.
     """
+    by_pairs = _by_pairs(base, candidate, metrics, spoilt, labels)
+    counted = most_severe(counters)
+    if by_pairs.invalid or counted == "incomparable":
+        return by_pairs
+    return by_pairs._replace(change=min((by_pairs.change, Change(counted)), key=_GRAVEST_FIRST.index))
+
+
+def _by_pairs(
+    base: EngineSide, candidate: EngineSide, metrics: Sequence[MetricComparison], spoilt: str, labels: Sequence[str]
+) -> Conclusion:
     if invalid := _nothing_to_hold_against(base):
         return Conclusion(Change.INCONCLUSIVE, [], invalid)
     faults = _faults(candidate)

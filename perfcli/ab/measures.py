@@ -17,6 +17,7 @@ from perfcli.ab.side import Side
 from perfcli.metrics.distribution import Distribution
 from perfcli.plan import ExecutionPlan
 from perfcli.recorder import Frame
+from perfcli.wire import Message, Opened
 from perfcli.workload import places
 
 MARGIN: Final = 0.05
@@ -26,7 +27,7 @@ TAIL_MARGIN: Final = 0.20
 LEAST_FOR_TAIL: Final = 200
 """Samples of an operation in a pair, of each engine; fewer than two would lie beyond p99."""
 
-Unit = Literal["ns", "bytes", "statements", "errors"]
+Unit = Literal["ns", "bytes", "errors"]
 
 
 class Measured(NamedTuple):
@@ -44,15 +45,10 @@ class Cost(NamedTuple):
 
     unit: Unit
     floor: float
-    least: float = 0.0
-    """A change of less is none."""
 
 
 _COSTS: Final = {
-    # as much as the smallest leak that is looked for
-    "memory": Cost("bytes", 64.0, least=64.0),
     "database": Cost("bytes", 64.0),
-    "statements": Cost("statements", 0.01),
     "errors": Cost("errors", 0.001),
 }
 
@@ -100,7 +96,7 @@ def latencies(pair: Pair, plan: ExecutionPlan) -> Slices:
 
 def measure(pair: Pair, slices: Slices, plan: ExecutionPlan) -> dict[str, Measured]:
     """Every metric that both engines of a pair have a figure of, by name."""
-    return dict(chain(_times(slices, plan), _costs(pair, slices)))
+    return dict(chain(_times(slices, plan), _costs(pair)))
 
 
 def slice_ns(slices: Slices) -> int:
@@ -119,9 +115,8 @@ def gathered(pairs: Sequence[Mapping[str, Measured]], margin: float) -> list[Com
             [pair[name].base for pair in pairs],
             [pair[name].candidate for pair in pairs],
             [pair[name].difference for pair in pairs],
-            is_rough=name == "memory" or name.endswith(".p99"),
+            is_rough=name.endswith(".p99"),
             floor=_COSTS[name].floor if name in _COSTS else 0.0,
-            least=_COSTS[name].least if name in _COSTS else 0.0,
         )
         for name in names
     ]
@@ -160,31 +155,12 @@ def _tail(slices: Slices, label: str) -> Measured | None:
     return Measured("ns", base, candidate, math.log(candidate / base))
 
 
-def _costs(pair: Pair, slices: Slices) -> Iterator[tuple[str, Measured]]:
-    figures: dict[str, tuple[float | None, float | None]] = {
-        "memory": _of_both(pair, lambda side: side.memory_per_operation),
-        "database": pair.database_growth,
-        "statements": _of_both(pair, lambda side: _statements(side, slices)),
-        "errors": _of_both(pair, lambda side: side.errors.total() / max(1, side.operations)),
-    }
-    for name, (base, candidate) in figures.items():
-        if base is not None and candidate is not None:
-            cost = _COSTS[name]
-            difference = math.log((max(0.0, candidate) + cost.floor) / (max(0.0, base) + cost.floor))
-            yield name, Measured(cost.unit, base, candidate, difference)
-
-
-def _of_both(pair: Pair, figure: Callable[[Side], float | None]) -> tuple[float | None, float | None]:
-    base, candidate = pair.sides
-    return figure(base), figure(candidate)
-
-
-def _statements(side: Side, slices: Slices) -> float | None:
-    """The mean of all operations: those of each label, by its share in what both engines did."""
-    by_label = side.inspection.statements_per_operation
-    done = {label: sum(len(base.of[label]) for base, _ in slices) for label in by_label}
-    total = sum(done.values())
-    return sum(by_label[label] * count for label, count in done.items()) / total if total else None
+def _costs(pair: Pair) -> Iterator[tuple[str, Measured]]:
+    base, candidate = (side.errors.total() / max(1, side.operations) for side in pair.sides)
+    for name, (before, after) in {"database": pair.database_growth, "errors": (base, candidate)}.items():
+        cost = _COSTS[name]
+        difference = math.log((max(0.0, after) + cost.floor) / (max(0.0, before) + cost.floor))
+        yield name, Measured(cost.unit, before, after, difference)
 
 
 _MOST_LEFT: Final = 3
@@ -206,10 +182,18 @@ class Total:
     _lost_writes: int = 0
     _lost: list[str] = field(default_factory=list)
 
+    def note_opened(self, message: Message) -> None:
+        """Take in the version of a process that counts."""
+        if isinstance(message, Opened):
+            self._note_version(message.version)
+
+    def _note_version(self, version: str) -> None:
+        if version and version not in self._versions:
+            self._versions.append(version)
+
     def add(self, side: Side) -> None:
         """Take in one process."""
-        if side.version and side.version not in self._versions:
-            self._versions.append(side.version)
+        self._note_version(side.version)
         self._operations += side.operations
         self._errors.update(side.errors)
         self._examples = side.examples | self._examples

@@ -9,7 +9,7 @@ from typing import Final, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from perfcli.errors import ExitCode, of_interrupt
-from perfcli.results import Environment, OperationSource
+from perfcli.results import CounterChange, Environment, OperationSource
 
 AB_SCHEMA_VERSION: Final = 1
 _NOTHING: Final = 1e-9
@@ -42,8 +42,10 @@ def ratio_above(floor: float, base: float, difference: float) -> float:
 class MetricComparison(_Record):
     """One metric of both engines; lower is better in all of them."""
 
-    name: str = Field(description="time, OPERATION.p50, OPERATION.p99, memory, database, statements or errors")
-    unit: Literal["ns", "bytes", "statements", "errors"] = Field(description="of `base` and `candidate`, per operation")
+    name: str = Field(description="time, OPERATION.p50, OPERATION.p99, database or errors")
+    unit: Literal["ns", "bytes", "statements", "errors"] = Field(
+        description="of `base` and `candidate`, per operation; `statements` in older results alone"
+    )
     margin: float = Field(description="the least change that counts: 0.05 is 5%")
     base: float = Field(description="the median over pairs")
     candidate: float = Field(description="what the change of the pairs makes of `base`: `base` × `ratio`")
@@ -64,7 +66,7 @@ class MetricComparison(_Record):
     differences: list[float] = Field(description="of each pair: ln((candidate + floor) / (base + floor))")
     floor: float = Field(
         default=0.0,
-        description="added to both figures of a metric that may be 0: 64 B, 0.01 statements, 0.1% errors; 0 for times",
+        description="added to both figures of a metric that may be 0: 64 B, 0.1% errors; 0 for times",
     )
 
     def ratio_of(self, difference: float) -> float:
@@ -136,8 +138,15 @@ class AbResult(_Record):
         default=0.01, description="what p is held against: 0.01, divided by the number of scenarios compared at once"
     )
     metrics: list[MetricComparison] = Field(default=[], description="each metric that both engines have in every pair")
+    counters: list[CounterChange] = Field(
+        default=[], description="exact counters of each operation that both engines have, counted once"
+    )
+    not_counted: str = Field(
+        default="", description="why there are no exact counters; empty if there are, and in older results"
+    )
     change: Change = Field(
-        description="the most severe of all metrics; a regression too if the candidate alone failed or lost writes"
+        description="the most severe of all metrics and exact counters; a regression too if the candidate alone "
+        "failed or lost writes"
     )
     reasons: list[str] = Field(default=[], description="why, beyond what the metrics say")
     invalid: str = Field(default="", description="why the comparison is impossible; empty if it is not")

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Final
 
 from perfcli.clock import RunningTime
@@ -14,15 +15,25 @@ from perfcli.measurement.ledger import Ledger
 from perfcli.plan import ExecutionPlan
 from perfcli.pool.protocol import EngineHandle
 from perfcli.recorder import OK, SKIPPED, Frame
-from perfcli.results import Inspection
 from perfcli.run.engine_client import EngineClient
 from perfcli.run.time_limits import TimeLimits
-from perfcli.wire import Inspected, Message, NoMoreSlices, Opened, Outcome, Slice, Sliced
+from perfcli.wire import Message, NoMoreSlices, Opened, Outcome, Slice, Sliced
 
 _TICK_S: Final = 0.1
 _MOST_EXAMPLES: Final = 3
 
 Stopped = Callable[[], bool]
+BASE: Final = "the base"
+CANDIDATE: Final = "the candidate"
+
+
+@contextmanager
+def naming(which: str) -> Iterator[None]:
+    """A mistake of the user's that shows inside the block says on which engine it did."""
+    try:
+        yield
+    except UsageError as error:
+        raise UsageError(f"on {which}: {error.message}", hint=error.hint) from error
 
 
 class EngineProblem(Exception):  # noqa: N818 it is the engine's, and part of the result
@@ -53,8 +64,6 @@ class Side:
         self.examples: dict[str, str] = {}
         self.lost: list[str] = []
         self.lost_writes = 0
-        self.inspection = Inspection()
-        self.memory_per_operation: float | None = None
         self._ledger = Ledger(plan)
         self._kinds: dict[int, str] = {}
         self._stopped = stopped
@@ -128,11 +137,8 @@ class Side:
             if self._stopped():
                 raise Interrupted
             self.handle.bound_output()
-            try:
+            with naming(BASE if self.is_base else CANDIDATE):
                 self._client.listen(_TICK_S)
-            except UsageError as error:
-                which = "the base" if self.is_base else "the candidate"
-                raise UsageError(f"on {which}: {error.message}", hint=error.hint) from error
 
     def _take(self, message: Message) -> None:
         match message:
@@ -149,8 +155,6 @@ class Side:
             case Outcome(index, kind, _, example):
                 self._kinds[index] = kind
                 self.examples.setdefault(kind, example)
-            case Inspected(inspection, memory_per_operation):
-                self.inspection, self.memory_per_operation = inspection, memory_per_operation
 
     def _problem(self, ending: Ending) -> EngineProblem:
         what = ending.error or ending.setup_error or ending.disturbed

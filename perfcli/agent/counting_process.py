@@ -28,7 +28,7 @@ from typing import Any, Final
 
 from perfcli.agent.channel import Channel
 from perfcli.agent.engine_import import use_engine
-from perfcli.agent.inspection.counting import Costs
+from perfcli.agent.inspection.counting import weigh
 from perfcli.agent.inspection.instruments import (
     CallCounter,
     CountedStatements,
@@ -200,7 +200,7 @@ class _Count:
 
         count(CALLS, CallCounter(self._hooks), nullcontext())
         count(PAGES, PageCounter(self._database), nullcontext())
-        kept_bytes = self._weigh(users)
+        kept_bytes = self._weigh(users, passes[CALLS].done.total())
         gc.unfreeze()  # connections that are frozen are not found
         statements, steps = CountedStatements(self._hooks), StepCounter(self._hooks)
         count(STATEMENTS, statements, statements)
@@ -230,11 +230,9 @@ class _Count:
             failures=dict(self._failures),
         )
 
-    def _weigh(self, users: Sequence[VirtualUser]) -> float | None:
-        costs = Costs(statements=False, syncs=False, memory=True)
-        for user in users:
-            costs.count(user.calls, _labels(user), partial(self._do, user), forget=user.recorder.blank)
-        return costs.memory_per_operation()
+    def _weigh(self, users: Sequence[VirtualUser], done: int) -> float | None:
+        kept = [weigh(partial(self._do, user, user.calls), user.recorder.blank) for user in users]
+        return sum(kept) / done if done else None
 
     def _do(self, user: VirtualUser, calls: Sequence[Call | None]) -> None:
         phase = self._plan.phase_of(user.vu)

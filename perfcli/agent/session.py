@@ -14,7 +14,7 @@ from typing import Final
 from perfcli.agent.channel import Channel
 from perfcli.agent.inside_faults import InsideFaults, ThisProcess
 from perfcli.agent.inspection import EngineInspector
-from perfcli.agent.inspection.counting import OPERATIONS, OPERATIONS_OF_A_PAIR
+from perfcli.agent.inspection.counting import OPERATIONS
 from perfcli.agent.outcomes import Outcomes
 from perfcli.agent.profiling import make_profiler
 from perfcli.agent.profiling.profiler import Profiler
@@ -140,7 +140,7 @@ class Session:
             self.begin("measuring")
             SlicedLoad(self._plan, users, self._channel, self._clock, self._threads).run()
         self.checkpoint("end")
-        self._count_costs(users, inspector)
+        self._count_syncs(users, inspector)
         self.checkpoint("account")
         if self._plan.scenario.asks_for("fidelity.differences"):
             self.begin("asking for answers")
@@ -171,18 +171,17 @@ class Session:
                 size += len(line)
             self._channel.send(Answers("".join(lines)))
 
-    def _count_costs(self, users: dict[int, VirtualUser], inspector: EngineInspector) -> None:
+    def _count_syncs(self, users: dict[int, VirtualUser], inspector: EngineInspector) -> None:
         """Let the first vu of each phase do some more iterations, counted and not timed, where a threshold asks."""
-        if self._process > 0 or not inspector.costs.is_wanted:
+        if self._process > 0 or not inspector.syncs.is_wanted:
             return
         self.begin("counting")
         for phase in self._plan.phases:
-            job = partial(self._count_costs_of, users[phase.first_vu], phase, inspector)
+            job = partial(self._count_syncs_of, users[phase.first_vu], phase, inspector)
             self._threads.run([job])
 
-    def _count_costs_of(self, user: VirtualUser, phase: PlannedPhase, inspector: EngineInspector) -> None:
-        operations = OPERATIONS if self._plan.slices is None else OPERATIONS_OF_A_PAIR
-        iterations = -(-operations // (1 if phase.phase.is_mix else len(phase.flow)))
+    def _count_syncs_of(self, user: VirtualUser, phase: PlannedPhase, inspector: EngineInspector) -> None:
+        iterations = -(-OPERATIONS // (1 if phase.phase.is_mix else len(phase.flow)))
         user.recorder.begin(measured=False, now_ns=self._clock.now_ns())
 
         def do(calls: Sequence[Call | None]) -> None:
@@ -193,7 +192,7 @@ class Session:
             workload = Workload(phase, self._plan.seed, user.vu, "counting")
             replace(user, calls=calls).run(schedule, workload, None, now_ns, ends_ns, ends_ns)
 
-        inspector.costs.count(user.calls, [step.label for step in phase.flow], do, forget=user.recorder.blank)
+        inspector.syncs.count(user.calls, do)
 
     def _harness_threads(self, users: dict[int, VirtualUser]) -> list[Thread]:
         return [*self._threads.stuck, *(user.timed_caller.thread for user in users.values() if user.timed_caller)]

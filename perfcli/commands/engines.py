@@ -83,11 +83,14 @@ class _Comparisons:
         ready = prepared(plan, keep_ai=_asks_for_ai(self.options.pairs.changes.settings))
         with self.context.live(wanted=self.options.pairs.progress) as live:
             limit, began_s = _limit(self.how, "in all"), time.monotonic()
-            live.begin(_line(f"{plan.scenario.name}: comparing {candidate.name} with {base.name} in pairs{limit}"))
+            live.begin(
+                _line(f"{plan.scenario.name}: counting and comparing {candidate.name} with {base.name} in pairs{limit}")
+            )
             result = Comparison(
                 (ready, ready),
                 (base.name, candidate.name),
                 self.how,
+                counted=plan,
                 stop=self.context.interrupts.stop,
                 tell=lambda *so_far: live.tell(
                     lambda: _so_far(plan.scenario.name, time.monotonic() - began_s, *so_far)

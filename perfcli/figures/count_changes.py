@@ -19,14 +19,21 @@ _WITH_PYTHON: Final = {"python": "Python", "system": "the operating system"}
 _WITH_SQLITE: Final = {"sqlite": "SQLite", "sqlite_options": "SQLite's compile options (digest)"}
 
 
-def count_changes(base: ExactCounters, now: ExactCounters, obstacle: str = "") -> list[CounterChange]:
+def count_changes(
+    base: ExactCounters,
+    now: ExactCounters,
+    obstacle: str = "",
+    *,
+    names: tuple[str, str] = ("the baseline", "this run"),
+) -> list[CounterChange]:
     """What became of each counter of each operation that both engines have; a counter that one lacks is incomparable.
 
     Args:
         obstacle: why nothing can be compared; "" if it can.
+        names: what reasons call them.
     """
     obstacles = {metric: obstacle or _obstacle(base, now, metric) for metric in COUNTERS}
-    return [_change(base, now, metric, label, obstacles[metric]) for label, metric in _either(base, now)]
+    return [_change(base, now, metric, label, obstacles[metric], names) for label, metric in _either(base, now)]
 
 
 def _either(base: ExactCounters, now: ExactCounters) -> Iterator[tuple[str, str]]:
@@ -50,19 +57,21 @@ def _obstacle(base: ExactCounters, now: ExactCounters, metric: str) -> str:
     return "; ".join(differing)
 
 
-def _change(base: ExactCounters, now: ExactCounters, metric: str, label: str, obstacle: str) -> CounterChange:
+def _change(
+    base: ExactCounters, now: ExactCounters, metric: str, label: str, obstacle: str, names: tuple[str, str]
+) -> CounterChange:
     before, after = count_of(base, metric, label), count_of(now, metric, label)
     change: CounterOutcome = "incomparable"
-    reason = obstacle or _missing(base, now, metric, label) or _unlike(base, now, metric, label)
+    reason = obstacle or _missing(base, now, metric, label, names) or _unlike(base, now, metric, label)
     if not reason and before is not None and after is not None:
         worse, better = _is_more(metric, before, after), _is_more(metric, after, before)
         change = "regression" if worse else "improvement" if better else "no change"
     return CounterChange(operation=label, metric=metric, base=before, now=after, change=change, reason=reason)
 
 
-def _missing(base: ExactCounters, now: ExactCounters, metric: str, label: str) -> str:
+def _missing(base: ExactCounters, now: ExactCounters, metric: str, label: str, names: tuple[str, str]) -> str:
     """Why one of both has no value; "" if both have one."""
-    for counters, which in ((base, "the baseline"), (now, "this run")):
+    for counters, which in zip((base, now), names, strict=True):
         if count_of(counters, metric, label) is None:
             return f"{which} has no count: {counters.not_counted.get(metric, 'none was made')}"
     return ""

@@ -26,6 +26,7 @@ from perfcli.report.change import (
     worst_first,
     worth_a_picture,
 )
+from perfcli.report.exact_counters import counter_blocks, counters_named
 from perfcli.report.layout import INDENT
 from perfcli.report.wording import (
     change_word,
@@ -72,6 +73,7 @@ def ab_document(result: AbResult, *, strict: bool | None = None) -> list[Section
     sections = [
         Section("verdict", [verdict_block(result)]),
         _metrics_section(result.metrics),
+        Section("exact counters", list(counter_blocks(result.counters, ("base", "candidate")))),
         Section("what to know", [Notes(notes)] if notes else []),
         _engines_section(result),
         _examples_section(result),
@@ -99,7 +101,7 @@ def ab_summary(results: Sequence[AbResult], of: int) -> list[Section]:
 
 def verdict_block(result: AbResult) -> blocks.Verdict:
     """The verdict with the metrics that bear it, and each reason."""
-    alone = not result.invalid and not _bearing(result) and len(result.reasons) == 1
+    alone = not (result.invalid or _bearing(result) or _counted(result)) and len(result.reasons) == 1
     reasons = [] if alone else [name(_first_line(reason)) for reason in result.reasons]
     return blocks.Verdict(
         _word(result),
@@ -134,11 +136,29 @@ def _outcome(result: AbResult, *, with_reasons: bool) -> Text:
     if result.invalid:
         return Text.assemble("cannot be compared: ", name(_first_line(result.invalid)))
     parts = [_in_words(bearing)] if (bearing := _bearing(result)) else []
+    if of_counters := _counted(result):
+        # exact ones first; and what the pairs say by themselves
+        parts = [Text(of_counters), *(parts or _pairs_alone(result))]
     if with_reasons:
         parts += [name(_first_line(reason)) for reason in result.reasons]
+    if not of_counters and any(each.change == "no change" for each in result.counters):
+        parts.append(Text("exact counters unchanged"))
     if result.change is Change.NO_CHANGE and not parts:
         parts = [Text("no metric differs by more than its margin")]
     return Text("; ").join([*parts, pairs])
+
+
+def _counted(result: AbResult) -> str:
+    """The exact counters that bear the verdict; "" if none does."""
+    if result.change is Change.REGRESSION:
+        return counters_named(result.counters, "regression")
+    return counters_named(result.counters, "improvement") if result.change is Change.IMPROVEMENT else ""
+
+
+def _pairs_alone(result: AbResult) -> Iterator[Text]:
+    """What became of the metrics of the pairs, where exact counters alone bear the verdict."""
+    if result.metrics:
+        yield Text(f"by pairs {worst_first(result.metrics)[0].change.value}")
 
 
 def _bearing(result: AbResult) -> list[MetricComparison]:
@@ -263,6 +283,8 @@ def _what_to_know(result: AbResult, *, strict: bool | None) -> Iterator[Text]:
         yield Text("both engines have the same sources: any change is noise", DOUBTFUL)
     if not result.pairing.pinned:
         yield Text("not pinned: this system cannot keep a process on a CPU, so more pairs were made", DOUBTFUL)
+    if result.not_counted:
+        yield Text.assemble("no exact counters: ", name(result.not_counted))
     if result.change is not Change.INCONCLUSIVE or result.invalid or result.interrupted:
         return
     if more_pairs := _MORE_PAIRS.get(result.pairing.stopped_by):

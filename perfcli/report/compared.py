@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator, Sequence
-from functools import partial
 from typing import Final
 
 from rich.text import Text
 
 from perfcli import units
-from perfcli.figures import METRICS
-from perfcli.figures.count_changes import MARGIN as COUNTER_MARGIN
 from perfcli.report.blocks import QUIET, Block, Column, Facts, Line, Notes, Section, Table
+from perfcli.report.exact_counters import counter_blocks, counters_named
 from perfcli.report.wording import (
     UNKNOWN,
     change_style,
     change_word,
-    counted,
     engine_words,
     figure,
     name,
@@ -25,7 +21,7 @@ from perfcli.report.wording import (
     percent,
     ratio_interval,
 )
-from perfcli.results import TOTAL, BaselineComparison, CounterChange, OperationChange, RunResult
+from perfcli.results import TOTAL, BaselineComparison, OperationChange, RunResult
 
 _COLUMNS: Final = (
     Column("", "word"),
@@ -33,12 +29,6 @@ _COLUMNS: Final = (
     *map(Column, ("p50 then", "p50 now", "change", "interval", "p")),
 )
 _FIRST_TO_GO: Final = ("p", "interval", "p50 then", "p50 now")
-_COUNTER_COLUMNS: Final = (
-    Column("", "word"),
-    Column("exact counter", "prose", least=24),
-    *map(Column, ("then", "now", "change")),
-)
-_MOST_NAMED: Final = 3
 _IN_TIME: Final = "~"
 _UNITS: Final = "change in units of the reference kernel, which ran beside the load and took"
 _TIMED: Final = "as timed: it waits for the simulated AI, whatever the machine's speed"
@@ -73,9 +63,7 @@ def what_bears(compared: BaselineComparison) -> str:
     if compared.change != "regression":
         return ""
     slower = [f"{one_line(each.name)} {_change(each)}" for each in compared.operations if each.change == "regression"]
-    more = [f"{_counter(each)} {_counter_change(each)}" for each in compared.counters if each.change == "regression"]
-    shown = [*slower, *more[:_MOST_NAMED]]
-    return ", ".join([*shown, *([f"and {len(more) - _MOST_NAMED} more counters"] if len(more) > _MOST_NAMED else [])])
+    return ", ".join(filter(None, [*slower, counters_named(compared.counters, "regression")]))
 
 
 def _first_of(reasons: Sequence[str]) -> str:
@@ -102,7 +90,7 @@ def comparison_blocks(compared: BaselineComparison, *, with_times: bool = True) 
         timed = (_IN_TIME, Text(_TIMED))
         yield Table(_COLUMNS, rows, "baseline", totals=totals, first_to_go=_FIRST_TO_GO, legend=[timed])
         yield from _footnotes(compared)
-    yield from _counter_blocks(compared)
+    yield from counter_blocks(compared.counters, ("then", "now"))
     lead = "times are incomparable: " if compared.rests_on == "exact counters" else ""
     remarks = [
         *(f"{lead}{reason}" for reason in compared.reasons),
@@ -110,33 +98,6 @@ def comparison_blocks(compared: BaselineComparison, *, with_times: bool = True) 
     ]
     if remarks:
         yield Notes([name(remark) for remark in remarks])
-
-
-def _counter_blocks(compared: BaselineComparison) -> Iterator[Block]:
-    """The counters that changed, and how many did not."""
-    changed = [each for each in compared.counters if each.change in ("regression", "improvement")]
-    if changed:
-        yield Table(_COUNTER_COLUMNS, list(map(_counter_row, changed)), "exact counters", first_to_go=("then", "now"))
-    if same := sum(each.change == "no change" for each in compared.counters):
-        yield Line(Text(f"{counted(same, 'exact counter')} within {units.format_percentage(COUNTER_MARGIN)}", QUIET))
-    reasons = Counter(each.reason for each in compared.counters if each.reason)
-    yield from (Line(Text(f"{counted(count, 'exact counter')} not compared: {why}")) for why, count in reasons.items())
-
-
-def _counter_row(counter: CounterChange) -> list[Text]:
-    unit = METRICS[counter.metric].unit
-    then, now = (figure(each, partial(units.format_quantity, unit)) for each in (counter.base, counter.now))
-    change = Text(_counter_change(counter), change_style(counter.change))
-    return [change_word(counter.change), name(_counter(counter)), then, now, change]
-
-
-def _counter(counter: CounterChange) -> str:
-    return ".".join(filter(None, (one_line(counter.operation), counter.metric)))
-
-
-def _counter_change(counter: CounterChange) -> str:
-    base, now = counter.base or 0.0, counter.now or 0.0
-    return percent(now / base) if base > 0 else f"+{units.format_number(now)}"
 
 
 def _which(compared: BaselineComparison) -> Text:

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from functools import partial
 from typing import Final
 
 from rich.text import Text
 
 from perfcli import units
 from perfcli.figures import METRICS
+from perfcli.figures.count_changes import MARGIN
 from perfcli.figures.counts import COUNTERS, KEPT, count_of
-from perfcli.report.blocks import DOUBTFUL, QUIET, Block, Column, Facts, Notes, Section, Table
-from perfcli.report.wording import counted, name
-from perfcli.results import ExactCounters, RunResult
+from perfcli.report.blocks import DOUBTFUL, QUIET, Block, Column, Facts, Line, Notes, Section, Table
+from perfcli.report.wording import change_style, change_word, counted, figure, name, one_line, percent
+from perfcli.results import CounterChange, CounterOutcome, ExactCounters, RunResult
 
 OF_AN_OPERATION: Final = tuple(metric for metric in COUNTERS if metric != KEPT)
 """The counters that each operation has of its own."""
@@ -78,3 +81,53 @@ def count_cell(counters: ExactCounters, metric: str, label: str) -> Text:
         return Text()
     text = f"{value:,.1f}".removesuffix(".0")
     return Text(text) if counters.is_exact(metric, label) else Text(f"{_SIGN}{text}", DOUBTFUL)
+
+
+_MOST_NAMED: Final = 3
+
+
+def counter_blocks(counters: Sequence[CounterChange], sides: tuple[str, str]) -> Iterator[Block]:
+    """The counters that changed, and how many did not.
+
+    Args:
+        sides: the titles of their columns.
+    """
+    changed = [each for each in counters if each.change in ("regression", "improvement")]
+    if changed:
+        columns = Column("", "word"), Column("exact counter", "prose", least=24), *map(Column, (*sides, "change"))
+        yield Table(columns, list(map(_change_row, changed)), "exact counters", first_to_go=sides)
+    if same := sum(each.change == "no change" for each in counters):
+        yield Line(Text(f"{counted(same, 'exact counter')} within {units.format_percentage(MARGIN)}", QUIET))
+    reasons = Counter(each.reason for each in counters if each.reason)
+    yield from (
+        Line(Text(f"{counted(count, 'exact counter')} not compared: {one_line(why)}")) for why, count in reasons.items()
+    )
+
+
+def counters_named(counters: Sequence[CounterChange], change: CounterOutcome) -> str:
+    """Those that changed so, by how much, in a few words; "" if none did."""
+    named = [f"{counter_name(each)} {counter_change(each)}" for each in counters if each.change == change]
+    more = len(named) - _MOST_NAMED
+    return ", ".join([*named[:_MOST_NAMED], *([f"and {counted(more, 'more counter')}"] if more > 0 else [])])
+
+
+def counter_name(counter: CounterChange) -> str:
+    """As a threshold names it."""
+    return ".".join(filter(None, (one_line(counter.operation), counter.metric)))
+
+
+def counter_change(counter: CounterChange) -> str:
+    """By how much, as a share of the base; from 0 on, as it is."""
+    base, now = counter.base or 0.0, counter.now or 0.0
+    return percent(now / base) if base > 0 else f"+{units.format_number(now)}"
+
+
+def counter_values(counter: CounterChange) -> tuple[Text, Text]:
+    """Both counts in their unit."""
+    write = partial(units.format_quantity, METRICS[counter.metric].unit)
+    return figure(counter.base, write), figure(counter.now, write)
+
+
+def _change_row(counter: CounterChange) -> list[Text]:
+    change = Text(counter_change(counter), change_style(counter.change))
+    return [change_word(counter.change), name(counter_name(counter)), *counter_values(counter), change]

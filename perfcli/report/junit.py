@@ -20,11 +20,12 @@ from perfcli.errors import Verdict
 from perfcli.report.change import sentence, value
 from perfcli.report.compared import comparison_word
 from perfcli.report.console import as_text, to_console
+from perfcli.report.exact_counters import counter_change, counter_name, counter_values
 from perfcli.report.reported import Reported, document_of
 from perfcli.report.run import outcome
 from perfcli.report.thresholds import describe, limit_in_words, observed_in_words
 from perfcli.report.wording import engine_of, engine_words, one_line, share, signed
-from perfcli.results import BaselineComparison, OperationChange, RunResult, ThresholdResult
+from perfcli.results import BaselineComparison, CounterChange, OperationChange, RunResult, ThresholdResult
 from perfcli.units import NS_PER_S
 
 Outcome = Literal["pass", "failure", "error", "skipped"]
@@ -45,7 +46,7 @@ class Case:
 def cases_of(result: Reported) -> list[Case]:
     """The run or comparison itself, then everything it was judged by."""
     if isinstance(result, AbResult):
-        return [_comparison(result), *map(_metric, result.metrics)]
+        return [_comparison(result), *map(_metric, result.metrics), *map(_counter, result.counters)]
     why_not = result.starved or "this run only counted"
     thresholds = (_threshold(threshold, why_not) for threshold in result.thresholds)
     return [_run(result), *thresholds, *_baseline(result.baseline)]
@@ -90,10 +91,20 @@ def _baseline(compared: BaselineComparison | None) -> Iterator[Case]:
         return
     if compared.operations:
         yield from (_operation(each, compared) for each in compared.operations)
+    yield from (_counter(each, f"baseline {compared.name}: ") for each in compared.counters)
     if compared.change == "incomparable" or not compared.operations:
         fails: Outcome = "skipped" if not compared.exit_code else "error"
         told = comparison_word(compared).plain
         yield Case(f"baseline {compared.name}", fails, "baseline", told, "\n".join(compared.reasons))
+
+
+def _counter(counter: CounterChange, prefix: str = "") -> Case:
+    title = f"{prefix}{counter_name(counter)}"
+    if counter.change in ("no change", "improvement"):
+        return Case(title)
+    base, now = counter_values(counter)
+    told = counter.reason or f"{counter_change(counter)}: {base.plain} before, {now.plain} now"
+    return Case(title, "failure" if counter.change == "regression" else "skipped", counter.change, told, told)
 
 
 def _operation(operation: OperationChange, compared: BaselineComparison) -> Case:
@@ -114,7 +125,8 @@ def _operation(operation: OperationChange, compared: BaselineComparison) -> Case
 def _comparison(result: AbResult) -> Case:
     """The comparison: that there is one, and that the candidate alone does not fail or lose writes."""
     trouble = result.interrupted or result.invalid
-    regressed = any(metric.change is Change.REGRESSION for metric in result.metrics)
+    changes = [*(each.change.value for each in result.metrics), *(each.change for each in result.counters)]
+    regressed = Change.REGRESSION.value in changes
     fails = result.change is Change.REGRESSION and not regressed
     outcome_of: Outcome = "error" if trouble else "failure" if fails else "pass"
     kind = "interrupted" if result.interrupted else "invalid" if result.invalid else result.change.value

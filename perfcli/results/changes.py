@@ -48,12 +48,12 @@ class OperationChange(Record):
 
 
 class CounterChange(Record):
-    """An exact counter of one operation now, against the baseline."""
+    """An exact counter of one operation, of an engine against another or an earlier one."""
 
     operation: str = Field(description="the operation; empty for all together")
     metric: str = Field(description="the counter, as a threshold names it")
-    base: float | None = Field(description="mean of an operation in the baseline; null: it has no count")
-    now: float | None = Field(description="mean of an operation now; null: there is no count")
+    base: float | None = Field(description="mean of an operation in the baseline, or the base; null: no count")
+    now: float | None = Field(description="mean of an operation now, or of the candidate; null: no count")
     change: CounterOutcome = Field(
         description="what became of it: more than 2% is a change, of memory more than 5% and 64 B"
     )

@@ -171,9 +171,6 @@ class Inspection(Record):
     )
     log_errors: dict[str, int] = Field(default={}, description="records of level ERROR and above, by logger")
     log_examples: dict[str, str] = Field(default={}, description="one such record in words, by logger")
-    statements_per_operation: dict[str, float] = Field(
-        default={}, description="SQL statements per operation, by operation"
-    )
     written_per_operation: float | None = Field(
         default=None, description="bytes of write calls per operation, the harness's own left out"
     )
@@ -194,7 +191,6 @@ class Inspection(Record):
             files_left=sorted({*self.files_left, *other.files_left}),
             log_errors=dict(Counter(self.log_errors) + Counter(other.log_errors)),
             log_examples=other.log_examples | self.log_examples,
-            statements_per_operation=self.statements_per_operation or other.statements_per_operation,
             fsyncs_per_operation=self.fsyncs_per_operation or other.fsyncs_per_operation,
             fsyncs_not_told=self.fsyncs_not_told or other.fsyncs_not_told,
         )

@@ -68,14 +68,19 @@ PLANTS = {
 }
 
 
-def planted(directory: Path, plant: Plant | None) -> EngineSource:
+def plant(engine: Path, what: Plant) -> None:
+    """Edit an engine."""
+    path = engine / "digipal" / what.file
+    text = path.read_text(encoding="utf-8")
+    assert text.count(what.old) == 1
+    path.write_text(text.replace(what.old, what.new), encoding="utf-8")
+
+
+def planted(directory: Path, what: Plant | None) -> EngineSource:
     """Our engine, with an edit if one is given."""
-    if plant:
-        path = make_checkout(directory) / "digipal" / plant.file
-        text = path.read_text(encoding="utf-8")
-        assert text.count(plant.old) == 1
-        path.write_text(text.replace(plant.old, plant.new), encoding="utf-8")
-    return EngineSource(directory if plant else Path(__file__).parents[2], "planted")
+    if what:
+        plant(make_checkout(directory), what)
+    return EngineSource(directory if what else Path(__file__).parents[2], "planted")
 
 
 def count(engine: EngineSource) -> RunResult:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection
 from pathlib import Path
 from threading import Thread
 
-from perfcli.agent.inspection.counting import Costs
+from perfcli.agent.inspection.counting import SyncCosts
 from perfcli.agent.inspection.shutdown import LogWatch, ShutdownCheck
 from perfcli.plan import ExecutionPlan
 from perfcli.results import Inspection
@@ -28,11 +28,7 @@ class EngineInspector:
         self._sees = is_real and scenario.target.in_process
         self._premises = ShutdownCheck(database, [assets_of(database)]) if self._sees else None
         self._logs = LogWatch()
-        self.costs = Costs(
-            statements=self._sees and plan.slices is not None,
-            syncs=self._sees and scenario.asks_for("io.fsyncs_per_op"),
-            memory=self._sees and plan.slices is not None,
-        )
+        self.syncs = SyncCosts(is_wanted=self._sees and scenario.asks_for("io.fsyncs_per_op"))
         if self._sees:
             self._logs.start()
 
@@ -40,7 +36,7 @@ class EngineInspector:
         """Shut the engine down, and say what was seen."""
         if self._premises is None:
             shut_down()
-            return Inspected(Inspection(), None)
+            return Inspected(Inspection())
         leaving = self._premises.leave(shut_down, harness)
         self._logs.stop()
         logged = [entry for entry in self._logs.logged() if entry.errors]
@@ -51,8 +47,7 @@ class EngineInspector:
             files_left=leaving.files_left,
             log_errors={entry.logger: entry.errors for entry in logged},
             log_examples={entry.logger: entry.example for entry in logged},
-            statements_per_operation=self.costs.statements_per_operation(),
-            fsyncs_per_operation=self.costs.syncs_per_operation(),
-            fsyncs_not_told=self.costs.syncs_not_told,
+            fsyncs_per_operation=self.syncs.per_operation(),
+            fsyncs_not_told=self.syncs.not_told,
         )
-        return Inspected(inspection, self.costs.memory_per_operation())
+        return Inspected(inspection)

@@ -15,8 +15,10 @@ from perfcli.ab.comparison import BothPools, Comparison, ComparisonOptions, Open
 from perfcli.ab.result import AbResult, Change
 from perfcli.agent.waves import Waves
 from perfcli.errors import ExitCode
+from perfcli.figures import Needs
 from perfcli.plan import ExecutionPlan
 from perfcli.run import StopRequest
+from perfcli.scenario.target import McpSettings
 from perfcli.testing import Behaviour, Script, SimulatedPool, SimulatedTime
 
 pytestmark = pytest.mark.slow
@@ -222,6 +224,14 @@ def test_an_engine_that_cannot_be_set_up(plan: ExecutionPlan, which: int, code: 
     assert "set-up failed: RuntimeError: no such table" in (result.base, result.candidate)[which].problem
     assert result.pairing.stopped_by == "problem"
     assert result.exit_code(strict=False) is code
+
+
+def test_an_engine_out_of_sight_is_judged_by_its_pairs_and_it_is_said_why(plan: ExecutionPlan) -> None:
+    target = McpSettings.model_construct()
+    behind = plan.model_copy(update={"scenario": plan.scenario.model_copy(update={"target": target})})
+    result = compare(plan, noisy(4_000_000, 1), noisy(4_000_000, 2), ONE_PAIR, counted=behind)
+    assert (result.counters, result.not_counted) == ([], target.lacks[Needs.ENGINE])
+    assert result.pairing.pairs == 1
 
 
 def test_time_that_is_over_ends_it_after_the_pair(plan: ExecutionPlan) -> None:

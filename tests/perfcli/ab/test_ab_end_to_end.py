@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -14,7 +15,9 @@ from typing import Any
 import psutil
 import pytest
 
+from perfcli.figures.counts import COUNTERS
 from tests.perfcli.faulty.checkout import make_checkout
+from tests.perfcli.test_planted_costs import PLANTS, plant
 
 ROOT = Path(__file__).parents[3]
 
@@ -61,12 +64,28 @@ def test_an_engine_is_compared_with_itself(tmp_path: Path) -> None:
     assert code == 0
     assert "both engines have the same sources" in output
     assert [metric["name"] for metric in result["metrics"]] == [
-        "time", "load_pet.p50", "load_pet.p99", "memory", "database", "statements", "errors"
+        "time", "load_pet.p50", "load_pet.p99", "database", "errors"
     ]  # fmt: skip
-    assert next(metric for metric in result["metrics"] if metric["name"] == "statements")["base"] == 1
+    counts = {each["metric"]: each for each in result["counters"]}
+    assert counts.keys() == set(COUNTERS)
+    assert {each["change"] for each in counts.values()} == {"no change"}
+    assert counts["statements_per_op"]["base"] == 1
+    assert "5 exact counters within 2%" in output
     assert result["base"]["version"] == result["candidate"]["version"] != ""
     assert result["pairing"]["pairs"] == 2
     assert result["pairing"]["pinned"] is (sys.platform == "linux")
+
+
+def test_work_that_no_pair_can_show_is_a_regression_by_exact_counters(tmp_path: Path) -> None:
+    more = make_checkout(tmp_path / "more")
+    plant(more, PLANTS["a hundred calls more"])
+    code, output, result = ab(tmp_path, "--candidate", str(more), "--max-pairs", "1")
+    assert (code, result["change"], result["not_counted"]) == (5, "regression", "")
+    assert not [each["name"] for each in result["metrics"] if each["change"] == "regression"]
+    (found,) = (each for each in result["counters"] if each["change"] == "regression")
+    assert (found["operation"], found["metric"]) == ("load_pet", "python.calls_per_op")
+    assert found["now"] >= found["base"] + 100
+    assert re.search(r"^REGRESSION  reads  load_pet\.python\.calls_per_op \+\d+\.\d%; by pairs inconclusive", output)
 
 
 def test_a_slower_engine_is_a_regression(tmp_path: Path) -> None:
@@ -158,4 +177,4 @@ def test_a_load_pet_that_takes_22_percent_longer_is_found_among_the_quick_scenar
     results = json.loads((tmp_path / "q.json").read_text(encoding="utf-8"))
     slow = {each["name"] for result in results for each in result["metrics"] if each["change"] == "regression"}
     assert "load_pet.p50" in slow
-    assert not any(name.startswith(("create_pet", "statements", "database", "errors")) for name in slow)
+    assert not any(name.startswith(("create_pet", "database", "errors")) for name in slow)

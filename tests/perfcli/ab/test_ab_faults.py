@@ -15,7 +15,10 @@ from perfcli.ab.gate import conclusion
 from perfcli.ab.measures import Total
 from perfcli.ab.result import AbResult, Change, EngineSide, MetricComparison
 from perfcli.errors import ExitCode
+from perfcli.figures.counts import CALLS
 from perfcli.plan import ExecutionPlan
+from perfcli.results import CounterChange
+from perfcli.results.changes import CounterOutcome
 from perfcli.testing import Behaviour, Script, SimulatedPool, SimulatedTime
 
 pytestmark = pytest.mark.slow
@@ -48,6 +51,29 @@ class TestConclusion:
         fails = SOUND.model_copy(update={"errors": {"ValueError": 100}})
         found = conclusion(fails, fails, [metric("time")], "", ["load_pet"])
         assert found.invalid == "the base before failed in 100 of 100 operations, 100 times by ValueError"
+
+    @pytest.mark.parametrize(
+        ("by_pairs", "counted", "change"),
+        [
+            (Change.INCONCLUSIVE, "regression", Change.REGRESSION),
+            (Change.IMPROVEMENT, "regression", Change.REGRESSION),
+            (Change.NO_CHANGE, "improvement", Change.IMPROVEMENT),
+            (Change.REGRESSION, "improvement", Change.REGRESSION),
+            (Change.INCONCLUSIVE, "no change", Change.INCONCLUSIVE),
+            (Change.NO_CHANGE, "incomparable", Change.NO_CHANGE),
+        ],
+    )
+    def test_the_graver_of_pairs_and_exact_counters_counts(
+        self, by_pairs: Change, counted: CounterOutcome, change: Change
+    ) -> None:
+        counter = CounterChange(operation="load_pet", metric=CALLS, base=40, now=80, change=counted)
+        metrics = [metric("time", by_pairs), metric("load_pet.p50")]
+        assert conclusion(SOUND, SOUND, metrics, "", ["load_pet"], [counter]).change is change
+
+    def test_where_nothing_can_be_said_counters_say_nothing(self) -> None:
+        counter = CounterChange(operation="load_pet", metric=CALLS, base=40, now=80, change="regression")
+        broken = SOUND.model_copy(update={"problem": "it does not open"})
+        assert conclusion(broken, SOUND, [], "", ["load_pet"], [counter]).change is Change.INCONCLUSIVE
 
     def test_nothing_compared_is_not_no_change(self) -> None:
         found = conclusion(FLAKY, FLAKY, [metric("time"), metric("errors")], "", ["load_pet", "save_pet"])

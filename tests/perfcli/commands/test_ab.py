@@ -21,10 +21,12 @@ from perfcli.commands.context import Context
 from perfcli.commands.engine_options import AbOptions, PairOptions
 from perfcli.commands.engines import compare
 from perfcli.errors import ExitCode, UsageError
+from perfcli.judgement import Ending
 from perfcli.plan import ExecutionPlan
 from perfcli.pool.identity import EngineSource
 from perfcli.report.report_files import rendered
 from perfcli.report.reported import load_reported
+from perfcli.run.exact_counts import Count
 from perfcli.run.interrupts import Interrupts
 from perfcli.testing import Behaviour, Script, SimulatedPool, SimulatedTime
 
@@ -81,6 +83,8 @@ def run(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., tuple[
         # what is simulated cannot be pinned
         monkeypatch.setattr("perfcli.ab.comparison.pinnable_cpus", lambda: ())
         monkeypatch.setattr(commands_ab, "from_engines", from_engines)
+        unseen = Count(None, Ending(error="a scripted engine costs nothing\nas it does nothing"))
+        monkeypatch.setattr("perfcli.ab.comparison.count_exactly", lambda *_: unseen)
         monkeypatch.setattr("perfcli.pool.checkout.choose_engine", chosen)
         monkeypatch.setattr(Interrupts, "install", lambda self: None)
         printed = io.StringIO()
@@ -102,6 +106,7 @@ def test_a_slower_load_pet_is_found_by_the_scenario_that_loads(
     assert "REGRESSION  database_query  " in printed
     assert "2 scenarios in" in printed
     assert ": 1 REGRESSION, 1 no change" in printed
+    assert printed.count("no exact counters: the base could not be counted: a scripted engine costs nothing\n") == 2
     results = load_reported([tmp_path / "ab.json"])
     assert [(each.scenario, str(each.change)) for each in results] == [
         ("pet_creation", "no change"), ("database_query", "regression")

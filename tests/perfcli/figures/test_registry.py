@@ -50,7 +50,6 @@ NOT_METRICS = {
     "integrity.torn": "torn_reads, and those of pets that nobody marks",
     "memory.cleanup_rss": "memory.after_cleanup + memory.baseline",
     "memory.leak.second_half_slope": "a condition of memory.leak",
-    "inspection.statements_per_operation": "of the pairs of ab, which compares them",
     "exact.seed": "an input",
     "exact.operations.status.done": "how many were counted",
     "exact.operations.status.failed": "failures while counting, which fail a run that only counts",

@@ -17,11 +17,12 @@ from rich.console import Console
 from perfcli.ab.result import AbResult, Change, EngineSide, MetricComparison, Pairing
 from perfcli.commands.engine_options import AbOptions
 from perfcli.errors import UsageError
+from perfcli.figures.counts import CALLS, KEPT, PAGES, STATEMENTS
 from perfcli.report.ab import ab_document, ab_summary, verdict_line
 from perfcli.report.blocks import Section
 from perfcli.report.change import PairPicture, amount, interval, percent, sentence, surest_first, worth_a_picture
 from perfcli.report.reported import document_of
-from perfcli.results import Environment
+from perfcli.results import CounterChange, Environment
 from perfcli.streams import EMOJI_PARTS
 from tests.perfcli.report.structure import matches
 
@@ -138,7 +139,15 @@ def pairing(**changed: Any) -> Pairing:
     return PAIRING.model_copy(update=changed)
 
 
+COUNTERS = [
+    CounterChange(operation="load_pet", metric=CALLS, base=46.4, now=48, change="regression"),
+    CounterChange(operation="load_pet", metric=STATEMENTS, base=1, now=2, change="regression"),
+    CounterChange(operation="load_pet", metric=PAGES, base=0, now=0, change="no change"),
+    CounterChange(operation="save_pet", metric=CALLS, base=49.2, now=49.2, change="no change"),
+    CounterChange(operation="", metric=KEPT, base=90, now=None, change="incomparable", reason="no count"),
+]
 RESULTS = {
+    "counted": ab(UNCLEAR, Change.REGRESSION, counters=COUNTERS),
     "no_change": ab(UNCHANGED, Change.NO_CHANGE),
     "regression": ab(SLOWER, Change.REGRESSION),
     "improvement": ab([metric("time", -0.16, 0.04, Change.IMPROVEMENT), *UNCHANGED[4:]], Change.IMPROVEMENT),
@@ -318,6 +327,21 @@ class TestVerdict:
         text = answer(printed(ab_document(RESULTS["regression"], strict=False)))
         expected = r"REGRESSION database_load statements is 50\.0% higher \(in every pair\); also load_pet\.p50 \+"
         assert re.match(expected, text)
+
+    def test_exact_counters_come_first_and_pairs_say_what_they_think(self, printed: Printed) -> None:
+        assert answer(printed(one_line(RESULTS["counted"]))) == (
+            "REGRESSION database_load load_pet.python.calls_per_op +3.4%, load_pet.statements_per_op +100.0%; "
+            "by pairs inconclusive; 15 pairs"
+        )
+
+    def test_where_counters_did_not_change_the_verdict_rests_on_pairs(self, printed: Printed) -> None:
+        unchanged = RESULTS["regression"].model_copy(update={"counters": COUNTERS[2:4]})
+        assert answer(printed(one_line(unchanged))).endswith("; exact counters unchanged; 15 pairs")
+
+    def test_why_nothing_was_counted_is_said_once(self, printed: Printed) -> None:
+        behind = RESULTS["no_change"].model_copy(update={"not_counted": "the engine is behind an MCP server"})
+        text = " ".join(printed(ab_document(behind)).split())
+        assert text.count("no exact counters: the engine is behind an MCP server") == 1
 
     def test_the_largest_percentage_is_not_the_surest(self) -> None:
         worse = Change.REGRESSION

@@ -15,7 +15,7 @@ from perfcli.ab.result import AbResult, Change
 from perfcli.errors import Verdict
 from perfcli.report.junit import render_junit
 from perfcli.report.wording import one_line
-from perfcli.results import BaselineComparison, Integrity, OperationChange, RunResult
+from perfcli.results import BaselineComparison, CounterChange, Integrity, OperationChange, RunResult
 
 HOSTILE = "a<b> & \"c\" | 'd'\n\tpipe \x00\x1b[31m 👩‍👩‍👧 ]]> 日本"
 COUNT, TIME, TEXT = r"\d+", r"\d+\.\d+", r".*"
@@ -156,6 +156,22 @@ def test_a_comparison_has_a_case_for_each_metric(make_ab: Callable[..., AbResult
 
 
 @pytest.mark.slow
+def test_a_comparison_has_a_case_for_each_exact_counter(make_ab: Callable[..., AbResult]) -> None:
+    counters = [
+        CounterChange(operation="load_pet", metric="statements_per_op", base=1, now=2, change="regression"),
+        CounterChange(operation="load_pet", metric="wal.pages_per_op", base=0, now=0, change="no change"),
+        CounterChange(operation="", metric="memory.kept_per_op", base=1, now=None, change="incomparable", reason="odd"),
+    ]
+    suite = suite_of(make_ab(Change.REGRESSION).model_copy(update={"metrics": [], "counters": counters}))
+    outcomes = {case.get("name"): [child.tag for child in case] for case in suite.iter("testcase")}
+    assert outcomes == {
+        "comparison": [],
+        "load_pet.statements_per_op": ["failure"],
+        "load_pet.wal.pages_per_op": [],
+        "memory.kept_per_op": ["skipped"],
+    }
+
+
 def test_several_results_are_several_suites(
     all_results: dict[str, RunResult], make_ab: Callable[..., AbResult]
 ) -> None:

@@ -6,8 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from perfcli.agent.inspection.counting import Costs
-from perfcli.operations.call import Call
+from perfcli.agent.inspection.counting import weigh
 from perfcli.plan import MOST_PASSES
 
 pytestmark = pytest.mark.slow
@@ -15,24 +14,18 @@ pytestmark = pytest.mark.slow
 OPERATIONS = 60
 
 
-def weighed(operation: Callable[[int], None]) -> tuple[float | None, int]:
+def weighed(operation: Callable[[int], None]) -> tuple[float, int]:
     """What an operation keeps, and how many passes it took; the operation is told its number."""
-    costs, passes, done = Costs(statements=False, syncs=False, memory=True), 0, 0
+    passes, done = 0, 0
 
-    def invoke() -> None:
-        nonlocal done
-        done += 1
-        operation(done)
-
-    def do(calls: object) -> None:
-        nonlocal passes
+    def do() -> None:
+        nonlocal passes, done
         passes += 1
         for _ in range(OPERATIONS):
-            assert isinstance(calls, list)
-            calls[0].invoke()
+            done += 1
+            operation(done)
 
-    costs.count([Call(lambda user, choice: (), invoke, lambda *_: "")], ["work"], do, lambda: None)
-    return costs.memory_per_operation(), passes
+    return weigh(do, lambda: None) / OPERATIONS, passes
 
 
 def test_what_fills_once_over_several_passes_is_not_counted() -> None:
@@ -43,7 +36,6 @@ def test_what_fills_once_over_several_passes_is_not_counted() -> None:
             kept.append(bytes(1_000))
 
     left, passes = weighed(fills)
-    assert left is not None
     assert left < 32
     assert passes == MOST_PASSES
 
