@@ -33,6 +33,11 @@ FAULTS = (
     "misbehaves",
     "writes_behind",
     "rewrites_in_two",
+    "reads_lock_as_no_pet",
+    "keeps_its_turn",
+    "doubles_on_retry",
+    "stays_closed",
+    "retries_for_ever",
 )
 _ENGINE = Path(__file__).parents[3] / "digipal"
 
