@@ -11,7 +11,10 @@ from typing import Final
 from perfcli.commands.context import Context
 from perfcli.commands.options import Changes
 from perfcli.errors import UsageError
+from perfcli.measurement.spilled_samples import spilled_beside
+from perfcli.outputs import check_outputs
 from perfcli.pool.checkout import choose_engine
+from perfcli.report.sample_file import check_sample_file, write_samples
 from perfcli.results import RunResult, load_results
 from perfcli.run.one_run import Counting
 from perfcli.run.one_run import run_scenario as run_plan
@@ -29,6 +32,7 @@ def run_scenario(
     settings: Mapping[str, object] | None = None,
     engine: str | Path = "",
     exact: bool = False,
+    samples: str | Path | None = None,
 ) -> RunResult:
     """Run one scenario and return its result, as `digipal-perf run` does.
 
@@ -44,10 +48,11 @@ def run_scenario(
         settings: keys to change, such as `{"setup.pets": 100, "engine.ai.latency": "10ms"}`.
         engine: a checkout's path or a git revision; by default this repository's engine, else the installed one.
         exact: count what operations cost instead of timing them.
+        samples: a file for every sample of the load: .csv, .jsonl or .parquet.
 
     Raises:
-        UsageError: no such scenario, key or engine, or a mistake in the scenario.
-        PerfError: the engine could not be checked out.
+        UsageError: no such scenario, key or engine, a mistake in the scenario, or no such file can be written.
+        PerfError: the engine could not be checked out, or the samples could not be written.
     """
     if seed is not None and not (isinstance(seed, int) and 0 <= seed <= MOST_SEED):
         raise UsageError(f"seed={seed!r}: expected a whole number from 0 to 2**63 - 1")
@@ -58,11 +63,21 @@ def run_scenario(
         settings=tuple(f"{key}={_written(value)}" for key, value in (settings or {}).items()),
         seed=seed,
     )
-    plan = Context().one_plan(os.fspath(scenario), "run", changes)
+    context, file = Context(), Path(samples) if samples else None
+    plan = context.one_plan(os.fspath(scenario), "run", changes)
+    if file:
+        if exact:
+            raise UsageError("exact=True times no operation, so there are no samples: leave one of them out")
+        check_sample_file(file, "samples")
+        check_outputs({"samples": file}, context.inputs)
     if exact:
         plan = plan.model_copy(update={"seed": plan.counting_seed})
-    with choose_engine(os.fspath(engine), "engine") as source:
-        return run_plan(plan, engine=source, counting=Counting.ONLY if exact else Counting.IF_ASKED)
+    with choose_engine(os.fspath(engine), "engine") as source, spilled_beside(file) as spilled:
+        counting = Counting.ONLY if exact else Counting.IF_ASKED
+        result = run_plan(plan, engine=source, counting=counting, spilled=spilled)
+        if file and spilled:
+            write_samples(spilled, file)
+    return result
 
 
 def load_result(path: str | Path) -> RunResult:

@@ -11,7 +11,7 @@ import traceback
 from collections.abc import Hashable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, BinaryIO, Final
 
 from perfcli.errors import ExitCode, PerfError, UsageError
 from perfcli.streams import complain, stdout_is_closed
@@ -47,24 +47,46 @@ def write_text(content: str, path: Path, *, new: bool = False) -> None:
         sys.stdout.buffer.write(encoded)
         sys.stdout.buffer.flush()
         return
+    with replacing(path, new=new) as file:
+        file.write(encoded)
+
+
+@contextmanager
+def replacing(path: Path, *, new: bool = False) -> Iterator[BinaryIO]:
+    """A file to write that takes its name when the block ends; if it raises, what was there stays.
+
+    Args:
+        new: refuse to replace a file.
+
+    Raises:
+        FileExistsError: there is a file, though it was to be a new one.
+        PerfError: the file cannot be written.
+    """
     try:
         if path.exists() and not path.is_file():
-            path.write_bytes(encoded)  # a pipe or a device, which must not be replaced by a file
+            with path.open("wb") as file:  # a pipe or a device, which must not be replaced by a file
+                yield file
         else:
-            _write_whole(encoded, Path(os.path.realpath(path)), new=new)
+            with _unfinished(Path(os.path.realpath(path)), new=new) as file:
+                yield file
     except FileExistsError:
         raise
     except OSError as error:
         raise PerfError(f"{path}: cannot be written: {reason_of(error)}") from error
 
 
-def _write_whole(content: bytes, path: Path, *, new: bool) -> None:
+_unfinished_files: set[Path] = set()
+
+
+@contextmanager
+def _unfinished(path: Path, *, new: bool) -> Iterator[BinaryIO]:
     """Write beside the place, under a name that nobody can foresee, then give the file its name."""
     descriptor, name = tempfile.mkstemp(prefix=UNFINISHED, dir=path.parent)
     unfinished = Path(name)
+    _unfinished_files.add(unfinished)
     try:
         with open(descriptor, "wb") as file:
-            file.write(content)
+            yield file
             file.flush()
             os.fchmod(descriptor, _mode_of(path))
             os.fsync(descriptor)
@@ -75,6 +97,14 @@ def _write_whole(content: bytes, path: Path, *, new: bool) -> None:
         _sync_folder(path.parent)
     finally:
         unfinished.unlink(missing_ok=True)
+        _unfinished_files.discard(unfinished)
+
+
+def remove_unfinished() -> None:
+    """Remove the files that are being written, as this process is about to leave."""
+    for file in list(_unfinished_files):
+        with suppress(OSError):
+            file.unlink()
 
 
 def _sync_folder(folder: Path) -> None:

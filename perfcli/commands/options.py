@@ -114,6 +114,7 @@ class RunOptions:
       digipal-perf run database_load --duration 10s --save --baseline main
       digipal-perf run database_load --exact --baseline main.json
       digipal-perf run --tag quick --html report.html --junit junit.xml
+      digipal-perf run database_load --samples samples.parquet
     """
 
     selection: Selection = group(Selection)
@@ -121,6 +122,9 @@ class RunOptions:
     sweeps: tuple[str, ...] = sweep_option("Run")
     json_file: Path | None = json_option("Write the results, for `report` and others; - is stdout.")
     reports: Reports = group(Reports)
+    samples: Path | None = option(
+        "--samples", type=FILE, metavar="FILE", help="Write every sample: .csv, .jsonl or .parquet."
+    )
     quiet: bool = quiet_option()
     keep_database_in: Path | None = option("--keep-db", type=DIRECTORY, metavar="DIR", help="Keep the databases there.")
     engine: str = engine_option("Run")
@@ -149,6 +153,10 @@ class RunOptions:
             raise UsageError("--exact runs no load, --also-exact does: choose one of them")
         if self.exact and self.keep_database_in:
             raise UsageError("--exact keeps no database: leave --keep-db out, or use --also-exact")
+        if self.exact and self.samples:
+            raise UsageError(
+                "--exact times no operation, so there are no samples: leave --samples out, or use --also-exact"
+            )
         if self.strict and not self.baseline:
             raise UsageError("--strict says how to compare: it needs --baseline NAME or FILE")
         if self.reports.plots and self.quiet:
@@ -158,7 +166,8 @@ class RunOptions:
     @property
     def files(self) -> dict[str, Path]:
         """Every file to write, by its format."""
-        return self.reports.files | ({"json": self.json_file} if self.json_file else {})
+        others = {"json": self.json_file, "samples": self.samples}
+        return self.reports.files | {name: path for name, path in others.items() if path}
 
 
 def refuse_verbose_and_quiet(*, verbose: bool, quiet: bool) -> None:

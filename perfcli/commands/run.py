@@ -12,6 +12,7 @@ from rich.text import Text
 from perfcli.commands.context import Context
 from perfcli.commands.options import RunOptions
 from perfcli.errors import Verdict
+from perfcli.measurement.spilled_samples import SpilledSamples, spilled_beside
 from perfcli.outputs import STDOUT, check_folder
 from perfcli.plan import ExecutionPlan
 from perfcli.pool.identity import EngineSource
@@ -47,7 +48,8 @@ def run_plans(plans: Sequence[ExecutionPlan], options: RunOptions, context: Cont
     """
     baseline = _check_files(options, context)
     try:
-        return _Suite(plans, options, baseline, context).run()
+        with spilled_beside(options.samples) as spilled:
+            return _Suite(plans, options, baseline, context, spilled).run()
     finally:
         context.outputs.list_written()
 
@@ -59,6 +61,10 @@ def _check_files(options: RunOptions, context: Context) -> Baseline | None:
         from perfcli.history.baseline import baseline_file, read_baseline
 
         kept = [baseline_file(options.baseline, _store(options)), *kept]
+    if options.samples:
+        from perfcli.report.sample_file import check_sample_file
+
+        check_sample_file(options.samples, "--samples")
     context.will_write(options.files, beside=kept, quiet=options.quiet, charts=not options.exact)
     if options.keep_database_in:
         check_folder(options.keep_database_in, "--keep-db")
@@ -84,6 +90,7 @@ class _Suite:
     options: RunOptions
     baseline: Baseline | None
     context: Context
+    spilled: SpilledSamples | None
     results: list[RunResult] = field(default_factory=list)
 
     @property
@@ -120,6 +127,7 @@ class _Suite:
                     keep_database_in=folder,
                     engine=engine,
                     counting=_counting(self.options),
+                    spilled=self.spilled,
                 )
 
             return run_with_retries(run_once, self.options.retries, stop, self._show_retry)
@@ -164,6 +172,11 @@ class _Suite:
         if self.options.json_file == STDOUT:
             with self.context.outputs.attempt("--json"):
                 save_results(self.results, STDOUT)
+        if self.options.samples and self.spilled:
+            from perfcli.report.sample_file import write_samples
+
+            with self.context.outputs.attempt("--samples", self.options.samples):
+                write_samples(self.spilled, self.options.samples)
         add_job_summary(self.results, self.context.outputs)
 
     def _summarize(self) -> None:

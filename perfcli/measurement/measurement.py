@@ -15,6 +15,7 @@ from perfcli.measurement.integrity import check_integrity
 from perfcli.measurement.ledger import Ledger
 from perfcli.measurement.restarts import Death, Restarts
 from perfcli.measurement.samples import FailureKind, PerformedWork, PhaseTimes, References, Samples
+from perfcli.measurement.spilled_samples import SpilledSamples
 from perfcli.measurement.starvation import disturbance, starvation
 from perfcli.metrics.slowdown import SizeOverTime
 from perfcli.metrics.timeline import Timeline
@@ -43,9 +44,10 @@ from perfcli.workload import places
 class Measurement:
     """What is known of a run; grows while it goes on, but for long runs within bounds."""
 
-    def __init__(self, plan: ExecutionPlan) -> None:
+    def __init__(self, plan: ExecutionPlan, spilled: SpilledSamples | None = None) -> None:
         self.plan = plan
         self.samples = Samples(plan)
+        self._spill = spilled.begin(plan, self.samples) if spilled else lambda frame, origin_ns: None
         self.ledger = Ledger(plan)
         self.references = [References() for _ in plan.phases]
         self.performed: dict[int, PerformedWork] = {}
@@ -117,8 +119,9 @@ class Measurement:
         if frame.reference_ns and frame.starts:
             self.references[phase.index].add(frame.starts[-1] - began_ns, frame.reference_ns)
         self.samples.add(frame, began_ns)
+        assert self.began_ns is not None
+        self._spill(frame, self.began_ns)
         if self.faults is not None:
-            assert self.began_ns is not None
             self.faults.add(frame, self.began_ns)
         self.frame_bytes += frame.size_bytes
 
@@ -154,6 +157,8 @@ class Measurement:
             self.active_pets -= death.load_over.active_pets or 0
         for frame in self.restarts.note_death(death, self.ledger.created):
             self.ledger.add(frame)
+            assert self.began_ns is not None
+            self._spill(frame, self.began_ns)
 
     def end_outage(self, reading: Reading | None) -> None:
         """The next incarnation of a process is about to go on: the memory it holds by now is not growth."""

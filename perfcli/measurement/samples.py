@@ -16,7 +16,7 @@ from perfcli.metrics.timeline import Timeline
 from perfcli.operations.own.declared import CounterUnit
 from perfcli.operations.own.journal import Tally
 from perfcli.plan import INCARNATION, ExecutionPlan
-from perfcli.recorder import NOT_DUE, OK, SKIPPED, Frame
+from perfcli.recorder import NOT_DUE, OK, SKIPPED, UNKNOWN, Frame
 from perfcli.results import CounterResult, VuWork
 from perfcli.workload import Workload, pauses, places, unpack
 
@@ -129,6 +129,9 @@ class References:
         return [min(times, key=lambda each: abs(each[0] - middle_ns))[1]]
 
 
+_NO_FAILURES: Final = {OK: "ok", SKIPPED: "skipped", UNKNOWN: "unknown"}
+
+
 @dataclass(frozen=True, slots=True)
 class FailureKind:
     """A kind of failure, and what it says of the engine: "timeout", "busy", "stale", "database", "torn" or ""."""
@@ -198,6 +201,10 @@ class Samples:
                     operations[step.label].counters.update(step.counters)
         self.lags = [Distribution() for _ in plan.phases]
         self._kinds: dict[int, FailureKind] = {}
+
+    def kind_of(self, outcome: int) -> str:
+        """What an outcome's number means: "ok", "skipped", "unknown" or the kind of a failure."""
+        return _NO_FAILURES.get(outcome) or self._kinds[outcome].kind
 
     def learn(self, outcome: int, kind: FailureKind) -> None:
         """The meaning of an outcome's number."""

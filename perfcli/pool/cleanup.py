@@ -20,6 +20,8 @@ from pathlib import Path
 from typing import Final, NoReturn
 from uuid import uuid4
 
+from perfcli.outputs import remove_unfinished
+
 PREFIX: Final = "digipal-perf-"
 
 _NAME: Final = re.compile(rf"{PREFIX}[0-9a-f]{{12}}")
@@ -111,4 +113,5 @@ def abandon(exit_code: int) -> NoReturn:
         end_group(group)
     for directory in list(_directories):
         shutil.rmtree(directory, ignore_errors=True)
+    remove_unfinished()
     os._exit(exit_code)

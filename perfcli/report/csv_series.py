@@ -86,10 +86,10 @@ def render_csv(results: Sequence[Reported]) -> str:
 
 
 def _written(columns: Sequence[str], rows: Iterator[Row]) -> str:
-    return without_surrogates("".join(f"{_line(row)}\n" for row in (columns, *rows)))
+    return without_surrogates("".join(f"{csv_line(row)}\n" for row in (columns, *rows)))
 
 
-def _line(row: Row) -> str:
+def csv_line(row: Row) -> str:
     """A row without its end: the writer quotes no carriage return unless lines end with one."""
     stream = io.StringIO()
     csv.writer(stream, lineterminator="\r\n").writerow(row)

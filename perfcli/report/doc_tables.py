@@ -26,6 +26,7 @@ from perfcli.operations import STEP_MODELS, Context
 from perfcli.operations.own.syntax_tree import MEMBERS
 from perfcli.report.csv_series import COLUMNS, PAIR_COLUMNS
 from perfcli.report.openmetrics import FAMILIES, PREFIX
+from perfcli.report.sample_file import SAMPLE_COLUMNS
 from perfcli.results import RunResult
 from perfcli.scenario.reference import scenario_reference
 
@@ -180,6 +181,7 @@ PARTS: Final[Mapping[str, Callable[[], str]]] = {
     "families": _families,
     "context": _context,
     "columns": partial(_columns, COLUMNS),
+    "sample_columns": partial(_columns, SAMPLE_COLUMNS),
     "pair_columns": partial(_columns, PAIR_COLUMNS),
     "exit_codes": _exit_codes,
     "records": partial(_records, RunResult),

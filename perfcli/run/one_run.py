@@ -17,6 +17,7 @@ from perfcli.judgement import Ending, judge, rules_of
 from perfcli.measurement.assembly import Identity, assemble, notes_on
 from perfcli.measurement.measurement import Measurement
 from perfcli.measurement.parts import Wanted
+from perfcli.measurement.spilled_samples import SpilledSamples
 from perfcli.observer import Observer, SilentObserver
 from perfcli.plan import ExecutionPlan
 from perfcli.pool.checkout import installed_engine
@@ -49,6 +50,7 @@ def run_scenario(
     engine: EngineSource | None = None,
     on_findings: Callable[[Findings], None] = lambda findings: None,
     counting: Counting = Counting.IF_ASKED,
+    spilled: SpilledSamples | None = None,
 ) -> RunResult:
     """Run a plan in a fresh engine process on a fresh database, and say what happened.
 
@@ -62,9 +64,10 @@ def run_scenario(
         engine: where to take the engine from; None for the one that `import digipal` finds.
         on_findings: receives what the plan's profiler found, if the run got that far.
         counting: whether operations are counted in processes of their own, once the load is over or instead of it.
+        spilled: keeps every sample of the run.
     """
     started_at = datetime.now(UTC)
-    measurement = Measurement(plan)
+    measurement = Measurement(plan, spilled)
     if pool is None:
         engine = engine or installed_engine()
         pool = LocalPool(engine.path)

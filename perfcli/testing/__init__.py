@@ -19,6 +19,7 @@ from perfcli.agent.channel import Channel
 from perfcli.agent.inspection import EngineInspector
 from perfcli.agent.session import Session
 from perfcli.line import Line, open_line
+from perfcli.measurement.spilled_samples import SpilledSamples
 from perfcli.monitor import Reading
 from perfcli.observer import Observer
 from perfcli.plan import ExecutionPlan
@@ -227,7 +228,9 @@ def simulate(
     stop: StopRequest | None = None,
     time: SimulatedTime | None = None,
     observer: Observer | None = None,
+    spilled: SpilledSamples | None = None,
 ) -> RunResult:
     """Run a plan in simulated time against a scripted engine."""
     time = time or SimulatedTime()
-    return run_scenario(plan, pool=SimulatedPool(script, time, SteadyProbe(time, rss)), stop=stop, observer=observer)
+    pool = SimulatedPool(script, time, SteadyProbe(time, rss))
+    return run_scenario(plan, pool=pool, stop=stop, observer=observer, spilled=spilled)
