@@ -32,8 +32,9 @@ def count_changes(
         obstacle: why nothing can be compared; "" if it can.
         names: what reasons call them.
     """
-    obstacles = {metric: obstacle or _obstacle(base, now, metric) for metric in COUNTERS}
-    return [_change(base, now, metric, label, obstacles[metric], names) for label, metric in _either(base, now)]
+    return [
+        count_change(base, now, metric, label, obstacle=obstacle, names=names) for label, metric in _either(base, now)
+    ]
 
 
 def _either(base: ExactCounters, now: ExactCounters) -> Iterator[tuple[str, str]]:
@@ -57,11 +58,19 @@ def _obstacle(base: ExactCounters, now: ExactCounters, metric: str) -> str:
     return "; ".join(differing)
 
 
-def _change(
-    base: ExactCounters, now: ExactCounters, metric: str, label: str, obstacle: str, names: tuple[str, str]
+def count_change(
+    base: ExactCounters,
+    now: ExactCounters,
+    metric: str,
+    label: str = "",
+    *,
+    obstacle: str = "",
+    names: tuple[str, str] = ("the baseline", "this run"),
 ) -> CounterChange:
+    """What became of one counter; the arguments are those of `count_changes`."""
     before, after = count_of(base, metric, label), count_of(now, metric, label)
     change: CounterOutcome = "incomparable"
+    obstacle = obstacle or _obstacle(base, now, metric)
     reason = obstacle or _missing(base, now, metric, label, names) or _unlike(base, now, metric, label)
     if not reason and before is not None and after is not None:
         worse, better = _is_more(metric, before, after), _is_more(metric, after, before)

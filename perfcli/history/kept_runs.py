@@ -188,7 +188,8 @@ def subject_of(text: str, run: RunResult, phase: str = "") -> Subject:
         operation, metric, statistic = parse_subject(text.strip(), counters_of(run))
     except ThresholdError as error:
         raise UsageError(f"--metric {text}: {error}", hint="digipal-perf explain lists all metrics") from error
-    operations, phases = ([each.name for each in parts] for parts in (run.operations, run.phases))
+    timed, phases = ([each.name for each in parts] for parts in (run.operations, run.phases))
+    operations = list(dict.fromkeys([*timed, *(run.exact.operations if run.exact else ())]))
     _check("operation", operation, operations, text, run)
     _check("phase", phase, phases, text, run)
     if phase and not metric.per_phase:
@@ -288,11 +289,15 @@ def variations_of(runs: Sequence[RunResult]) -> list[str]:
     return list({run.series: variation_text(run.variation) or NO_VARIATION for run in runs}.values())
 
 
-def comparable(runs: Sequence[RunResult]) -> Series:
-    """Of runs of one scenario, oldest first, those that came to an end where the newest did, doing the same work."""
+def comparable(runs: Sequence[RunResult], *, on_any_machine: bool = False) -> Series:
+    """Of runs of one scenario, oldest first, those that came to an end where the newest did, doing the same work.
+
+    Args:
+        on_any_machine: as exact counters are; what else they need, they know.
+    """
     ended = [run for run in runs if not run.unfit]
     newest = Fingerprint.of(ended[-1]) if ended else None
-    why = [(run, _why_left_out(run, newest)) for run in runs]
+    why = [(run, _why_left_out(run, newest, on_any_machine=on_any_machine)) for run in runs]
     return Series([run for run, reason in why if not reason], dict(Counter(reason for _, reason in why if reason)))
 
 
@@ -331,7 +336,7 @@ def _finite(value: float) -> float | None:
     return value if isfinite(value) else None
 
 
-def _why_left_out(run: RunResult, newest: Fingerprint | None) -> str:
+def _why_left_out(run: RunResult, newest: Fingerprint | None, *, on_any_machine: bool) -> str:
     if run.unfit or newest is None:
         return run.unfit
     own = Fingerprint.of(run)
@@ -339,6 +344,8 @@ def _why_left_out(run: RunResult, newest: Fingerprint | None) -> str:
         return "another variation"
     if own.scenario != newest.scenario:
         return "other work"
+    if on_any_machine:
+        return ""
     if (own.cpu, own.cores, own.system) != (newest.cpu, newest.cores, newest.system):
         return "another machine"
     if own.usable_cpus != newest.usable_cpus:

@@ -3,6 +3,9 @@
 Times of work are held against the reference kernel, which ran beside them: value = time / kernel's time. They are told
 at one pace, that of the median run, so that they still read as times. Operations that wait for the simulated AI, and
 all other metrics, are taken as they were measured. Each metric is a series of its own, judged at alpha 0.01.
+
+Exact counters have no noise: each run is held against the first on its level, by the rule that baselines have, and
+whatever the machine is.
 """
 
 from __future__ import annotations
@@ -18,10 +21,12 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from perfcli.errors import UsageError
 from perfcli.figures import METRICS, Better
+from perfcli.figures.count_changes import count_change
+from perfcli.figures.counts import COUNTERS, KEPT
 from perfcli.history.compare import waits_for_ai
 from perfcli.history.kept_runs import Subject, comparable, observed, subject_of, variations_of
 from perfcli.inference.change_point import Change, changes
-from perfcli.results import RunResult, Variation, value_text
+from perfcli.results import ExactCounters, RunResult, Variation, value_text
 from perfcli.units import Unit
 
 TREND_SCHEMA_VERSION: Final = 1
@@ -71,6 +76,13 @@ class ChangePoint(_Record):
     )
 
 
+class Incomparable(_Record):
+    """A run whose count cannot be held against those before."""
+
+    index: int = Field(description="of its point")
+    reason: str = Field(description="what differs")
+
+
 class MetricTrend(_Record):
     """One metric from run to run."""
 
@@ -81,6 +93,11 @@ class MetricTrend(_Record):
     points: list[TrendPoint] = Field(description="each run that has it, oldest first")
     missing: int = Field(description="runs without this metric")
     changes: list[ChangePoint] = Field(description="where its level changed")
+    exact: bool = Field(
+        default=False,
+        description="whether it is an exact counter: a change of more than 2% is one, of memory more than 5% and 64 B",
+    )
+    incomparable: list[Incomparable] = Field(default=[], description="of an exact counter: where it starts anew")
 
 
 class Trend(_Record):
@@ -100,7 +117,7 @@ class Trend(_Record):
 
 
 def trend(runs: Sequence[RunResult], metric: str = "", *, phase: str = "", reference: str = "") -> Trend:
-    """The trend of one metric, or of the p50 of each operation and of all.
+    """The trend of one metric, or of the p50 of each operation and of all, and of each exact counter that changed.
 
     Args:
         runs: of one scenario, oldest first, at least one.
@@ -112,28 +129,40 @@ def trend(runs: Sequence[RunResult], metric: str = "", *, phase: str = "", refer
         UsageError: no run came to an end, the metric is none, or the newest run's scenario cannot be understood.
     """
     scenario = runs[-1].name
-    series = comparable(runs)
+    series, counted = comparable(runs), comparable(runs, on_any_machine=True)
     if not series.runs:
         counts = ", ".join(f"{reason} ({count})" for reason, count in series.left_out.items())
         raise UsageError(f"no kept run of {scenario} came to an end: {counts}", hint="digipal-perf history shows them")
     newest = series.runs[-1]
     if phase and not metric:
         raise UsageError(f"--phase {phase}: name the metric too", hint="e.g. --metric latency.p50")
-    subjects = [subject_of(metric, newest, phase)] if metric else _p50s(newest)
+    timed = next((run for run in reversed(series.runs) if not run.only_counted), None)
+    by_default = [*(_p50s(timed) if timed else ()), *_counters(newest)]
+    subjects = [subject_of(metric, newest, phase)] if metric else by_default
     waiting = waits_for_ai(newest)
     paces = [run.reference_ns for run in series.runs if run.reference_ns]
     pace_ns = median(paces) if paces else None
     work = [reference or scenario, *_set_options(newest.variation)]
+    compared = {id(run) for run in series.runs}
     metrics = [
-        _of_metric(subject, series.runs, pace_ns if _is_of_work(subject, waiting) else None, work)
+        _of_counter(subject, counted.runs, work)
+        if subject.metric.name in COUNTERS
+        else _of_metric(
+            subject,
+            [(at, run) for at, run in enumerate(counted.runs) if id(run) in compared],
+            pace_ns if _is_of_work(subject, waiting) else None,
+            work,
+        )
         for subject in subjects
     ]
+    if not metric and timed:
+        metrics = [each for each in metrics if not each.exact or each.changes]
     return Trend(
         scenario=scenario,
         variation=newest.variation,
         other_variations=variations_of([run for run in runs if run.series != newest.series]),
         runs=len(runs),
-        left_out=series.left_out,
+        left_out=(counted if all(each.exact for each in metrics) else series).left_out,
         pace_ns=pace_ns,
         metrics=metrics,
     )
@@ -152,14 +181,58 @@ def _p50s(run: RunResult) -> list[Subject]:
     return [Subject(METRICS["latency"], operation, "p50") for operation in [*whole, *operations]]
 
 
+def _counters(run: RunResult) -> Iterator[Subject]:
+    """Each exact counter of each operation."""
+    for metric in COUNTERS if run.exact else ():
+        labels = [""] if metric == KEPT else run.exact.operations if run.exact else ()
+        yield from (Subject(METRICS[metric], label) for label in labels)
+
+
 def _is_of_work(subject: Subject, waiting: frozenset[str]) -> bool:
     """Whether a metric is a time that follows the machine's pace; the time of all does, where nothing waits."""
     waits = subject.operation in waiting if subject.operation else bool(waiting)
     return subject.metric.unit is Unit.DURATION and subject.metric.per_operation and not waits
 
 
-def _of_metric(subject: Subject, runs: Sequence[RunResult], pace_ns: float | None, work: Sequence[str]) -> MetricTrend:
-    found = [_point(at, run, subject, pace_ns) for at, run in enumerate(runs)]
+def _of_counter(subject: Subject, runs: Sequence[RunResult], work: Sequence[str]) -> MetricTrend:
+    """Each run against the first on its level, so that many small steps are found as well as a large one."""
+    metric, label = subject.metric.name, subject.operation
+    places = [(point, run.exact) for at, run in enumerate(runs) if (point := _point(at, run, subject, None))]
+    points = [point for point, _ in places]
+    steps: list[ChangePoint] = []
+    incomparable: list[Incomparable] = []
+    level: tuple[TrendPoint, ExactCounters] | None = None
+    for index, (point, counters) in enumerate(places):
+        if counters is None or not counters.is_exact(metric, label):
+            incomparable.append(Incomparable(index=index, reason="it differs from count to count"))
+            continue
+        if level is not None:
+            change = count_change(level[1], counters, metric, label)
+            if change.change == "no change":
+                continue
+            if change.change == "incomparable":
+                incomparable.append(Incomparable(index=index, reason=change.reason))
+            else:
+                step = Change(index - 1, index, index + 1, level[0].value, point.value)
+                steps.append(_change_point(step, points, work, subject.metric.better))
+        level = point, counters
+    return MetricTrend(
+        metric=str(subject),
+        unit=subject.metric.unit,
+        better=subject.metric.better,
+        at_one_pace=False,
+        points=points,
+        missing=len(runs) - len(points),
+        changes=steps,
+        exact=True,
+        incomparable=incomparable,
+    )
+
+
+def _of_metric(
+    subject: Subject, runs: Sequence[tuple[int, RunResult]], pace_ns: float | None, work: Sequence[str]
+) -> MetricTrend:
+    found = [_point(at, run, subject, pace_ns) for at, run in runs]
     points = [point for point in found if point is not None]
     return MetricTrend(
         metric=str(subject),

@@ -10,6 +10,7 @@ from rich.text import Text
 
 from perfcli import units
 from perfcli.figures import Better
+from perfcli.figures.count_changes import MARGIN
 from perfcli.history.trend import ChangePoint, MetricTrend, Trend, TrendPoint
 from perfcli.inference.change_point import LEAST_SEGMENT
 from perfcli.report.blocks import BAD, GOOD, QUIET, Block, Code, Column, Line, Plot, Section, Table
@@ -81,13 +82,25 @@ def _metric(metric: MetricTrend) -> Iterator[Block]:
     if not values:
         return
     yield Plot(Text(), Sparkline(values, [change.index for change in metric.changes]))
-    if len(values) < _LEAST_RUNS:
+    if metric.exact:
+        yield from _exactly(metric)
+    elif len(values) < _LEAST_RUNS:
         needed = f"too few runs to find a change: {_LEAST_RUNS} are needed, {len(values)} measured this"
         yield Line(Text(needed, QUIET), Text(INDENT))
     elif not metric.changes:
         yield Line(Text("no change of level", QUIET), Text(INDENT))
     for change in metric.changes:
         yield from _change(metric, change)
+
+
+def _exactly(metric: MetricTrend) -> Iterator[Block]:
+    """That nothing changed, and the runs that were held against none before."""
+    if not metric.changes:
+        yield Line(Text(f"exact: no change of more than {units.format_percentage(MARGIN)}", QUIET), Text(INDENT))
+    for each in metric.incomparable:
+        point = metric.points[each.index]
+        run = _run(point.commit, point.engine_version, point.started_at)
+        yield Line(Text.assemble("not compared: ", run, f": {one_line(each.reason)}"), Text(INDENT * 2))
 
 
 def _remarks(metric: MetricTrend) -> str:

@@ -40,5 +40,7 @@ class ExactCounters(Record):
     failures: dict[str, int] = Field(default={}, description="failed operations by kind of failure")
 
     def is_exact(self, metric: str, label: str = "") -> bool:
-        """Whether the same engine gives the same number in each count."""
-        return metric not in self.not_exact and f"{label}.{metric}" not in self.not_exact
+        """Whether the same engine gives the same number in each count; of all operations, if each does."""
+        if label:
+            return metric not in self.not_exact and f"{label}.{metric}" not in self.not_exact
+        return not any(name == metric or name.endswith(f".{metric}") for name in self.not_exact)

@@ -14,7 +14,7 @@ from perfcli.figures import METRICS, Better, View, views
 from perfcli.history.kept_runs import Subject, comparable, history, needs_histogram, observed, subject_of
 from perfcli.history.store import Store
 from perfcli.history.trend import trend
-from perfcli.results import RunResult
+from perfcli.results import ExactCounters, OperationCounts, RunResult
 from perfcli.testing import Behaviour, simulate
 
 pytestmark = pytest.mark.slow
@@ -284,6 +284,78 @@ class TestTrend:
     def test_a_scenario_this_version_cannot_read_is_told(self, make_run: MakeRun) -> None:
         with pytest.raises(UsageError, match="holds a scenario this version cannot read"):
             trend([make_run(scenario={"name": "test", "flow": 7})])
+
+
+def counters(calls: float, python: str = "CPython 3.11.7", **more: Any) -> ExactCounters:
+    """What `status` costs."""
+    known: dict[str, Any] = {
+        "seed": 0,
+        "tool_version": "1",
+        "system": "Linux",
+        "python": python,
+        "sqlite": "3.40.1",
+        "sqlite_options": "0f3a",
+        "operations": {"status": OperationCounts(done=40, calls=calls, statements=1.0)},
+    }
+    return ExactCounters(**known | more)
+
+
+class TestExactCounters:
+    """Each run against the first on its level, by the rule of baselines; few runs suffice."""
+
+    @pytest.mark.parametrize(
+        ("calls", "places"),
+        [
+            ([100, 100, 103, 103], [2]),
+            ([100, 103], [1]),
+            ([100, 101.9, 100], []),
+            ([100, 101, 102, 103], [3]),  # many small steps
+            ([100, 97, 97, 100], [1, 3]),
+        ],
+    )
+    def test_more_than_two_percent_is_a_change(self, calls: list[float], places: list[int], make_run: MakeRun) -> None:
+        runs = [make_run(number, exact=counters(each)) for number, each in enumerate(calls)]
+        (found,) = trend(runs, "status.python.calls_per_op").metrics
+        assert found.exact
+        assert [change.index for change in found.changes] == places
+        assert [change.is_worse for change in found.changes] == [calls[at] > calls[at - 1] for at in places]
+
+    def test_it_holds_from_machine_to_machine(self, make_run: MakeRun) -> None:
+        elsewhere = make_run().environment.model_copy(update={"cpu_count": 96})
+        runs = [make_run(0, exact=counters(100), environment=elsewhere), make_run(1, exact=counters(200))]
+        found = trend(runs, "status.python.calls_per_op")
+        assert found.left_out == {}
+        ((change,),) = (each.changes for each in found.metrics)
+        assert (change.before, change.after, change.shift) == (100, 200, 1.0)
+
+    def test_what_cannot_be_compared_says_what_differs_and_starts_anew(self, make_run: MakeRun) -> None:
+        pythons = ["CPython 3.11.7", "CPython 3.12.1", "CPython 3.12.1"]
+        runs = [make_run(at, exact=counters(100 + 50 * at, python)) for at, python in enumerate(pythons)]
+        (found,) = trend(runs, "status.python.calls_per_op").metrics
+        assert [(each.index, each.reason) for each in found.incomparable] == [
+            (1, "Python is CPython 3.12.1, was CPython 3.11.7")
+        ]
+        assert [(each.index, each.before) for each in found.changes] == [(2, 150)]
+
+    def test_what_is_not_exact_is_passed_over(self, make_run: MakeRun) -> None:
+        wobbles = counters(150, not_exact={"status.python.calls_per_op": "two counts gave 149 and 150"})
+        runs = [make_run(at, exact=each) for at, each in enumerate([counters(100), wobbles, counters(101)])]
+        for metric in ("status.python.calls_per_op", "python.calls_per_op"):
+            (found,) = trend(runs, metric).metrics
+            assert (found.changes, [each.index for each in found.incomparable]) == ([], [1])
+
+    def test_by_default_those_that_changed_stand_beside_the_times(self, make_run: MakeRun) -> None:
+        runs = [make_run(0, exact=counters(100)), make_run(1, exact=counters(200))]
+        names = [metric.metric for metric in trend(runs).metrics]
+        assert names[-1:] == ["status.python.calls_per_op"]
+        assert sum(each.endswith("_per_op") for each in names) == 1
+
+    def test_runs_that_only_counted_have_no_times_to_show(self, make_run: MakeRun) -> None:
+        counted = {"duration_ns": None, "operations": [], "slices": {}}
+        runs = [make_run(at, exact=counters(100), **counted) for at in (0, 1)]
+        names = {metric.metric for metric in trend(runs).metrics}
+        assert {"status.python.calls_per_op", "memory.kept_per_op"} <= names
+        assert not any("latency" in name for name in names)
 
 
 class TestHistory:

@@ -12,7 +12,7 @@ from rich.console import Console
 from perfcli.errors import Verdict
 from perfcli.figures import Better
 from perfcli.history.kept_runs import History, KeptRun
-from perfcli.history.trend import ChangePoint, MetricTrend, Trend, TrendPoint
+from perfcli.history.trend import ChangePoint, Incomparable, MetricTrend, Trend, TrendPoint
 from perfcli.report.drawings import Sparkline, sparkline
 from perfcli.report.history import history_document
 from perfcli.report.trend import trend_document
@@ -73,6 +73,18 @@ def trend(*metrics: MetricTrend, **other: Any) -> Trend:
 
 
 STEPPED = [7_000.0] * 10 + [7_910.0] * 10
+
+
+def test_an_exact_counter_needs_no_number_of_runs_and_names_what_it_is_not_compared_with(
+    printed: Printed,
+) -> None:
+    known: dict[str, Any] = {"metric": "load_pet.python.calls_per_op", "unit": Unit.NUMBER, "at_one_pace": False}
+    reason = "Python is CPython 3.12.1, was CPython 3.11.7"
+    newer = metric([46.0, 46.0, 39.0], **known, exact=True, incomparable=[Incomparable(index=2, reason=reason)])
+    text = " ".join(printed(trend_document(trend(newer, runs=3))).split())
+    assert "too few runs" not in text
+    assert "exact: no change of more than 2%" in text
+    assert f"not compared: commit 1a2b3c4 (2026-01-02 03:02): {reason}" in text
 
 
 class TestChanges:
