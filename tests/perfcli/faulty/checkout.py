@@ -38,6 +38,7 @@ FAULTS = (
     "doubles_on_retry",
     "stays_closed",
     "retries_for_ever",
+    "acknowledges_full",
 )
 _ENGINE = Path(__file__).parents[3] / "digipal"
 
