@@ -84,13 +84,8 @@ class CrashResult:
 
 
 def _failure(run: RunResult) -> str:
-    integrity = run.integrity
-    if integrity and integrity.damaged:
-        return f"the database is damaged: {integrity.damaged}"
-    if integrity and (integrity.lost or integrity.duplicates):
-        lost, twice = integrity.lost or 0, integrity.duplicates or 0
-        counts = [f"{lost:,} acknowledged writes lost"] if lost else []
-        return ", ".join([*counts, *([f"{twice:,} stored twice"] if twice else [])])
+    if run.integrity and run.integrity.violation:
+        return run.integrity.violation
     return "; ".join(run.reasons) if run.verdict in (Verdict.ERROR, Verdict.FAIL) else ""
 
 

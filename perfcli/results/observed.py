@@ -151,6 +151,14 @@ class Integrity(Record):
     saves: SaveCounts = Field(default=SaveCounts(), description="how many saves could be looked for")
     examples: list[str] = Field(default=[], description="some of the faults in words")
 
+    @property
+    def violation(self) -> str:
+        """What shows that the engine did not keep what it acknowledged, once each; "" for nothing."""
+        if self.damaged:
+            return f"the database is damaged: {self.damaged}"
+        lost = [f"{self.lost:,} acknowledged writes lost"] if self.lost else []
+        return ", ".join([*lost, *([f"{self.duplicates:,} stored twice"] if self.duplicates else [])])
+
 
 class Inspection(Record):
     """What was seen from inside the engine process; null or empty: not looked for, or nothing to see.
