@@ -119,8 +119,10 @@ LINK = re.compile(r'\]\((?!https?:)([^)\s]+)\)|src(?:set)?="([^"]+)"')
 LINKS = [(name, link or picture) for name, text in DOCUMENTS.items() for link, picture in LINK.findall(text)]
 EXAMPLES = [(text, block) for text in GUIDES.values() for block in blocks(text, "yaml")]
 COMMANDS = list({tuple(command): command for text in GUIDES.values() for command in commands(text)}.values())
-CHEAP = [command for command in COMMANDS if "--tag" not in command]
-"""Those that start few engine processes; whole suites have tests of their own."""
+CHEAP = [command for command in COMMANDS if "--tag" not in command and command[0] != "scaling"]
+"""Those that start few engine processes; whole suites have tests of their own, and so has `scaling` with its 30 runs
+and more.
+"""
 
 
 def leaves(command: click.Command, *path: str) -> Iterator[tuple[str, click.Command]]:

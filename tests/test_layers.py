@@ -36,6 +36,7 @@ SHARED_NAMES = {
     "process": f"measurement: reads it; figures: what it gives; {SHOWN}; report/html: its charts",
     "protocol": "targets, pool: what each of the room's kinds offers",
     "run": f"commands: what it does; results: its record; {SHOWN}",
+    "scaling": f"commands: what it does; {SHOWN}",
     "selftest": f"ab: the gates it makes; {SHOWN}",
     "template": "pool: the tool's end; agent: the process",
     "thresholds": f"perfcli: the grammar; {SHOWN}",

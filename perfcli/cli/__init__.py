@@ -109,6 +109,7 @@ _COMMANDS: Final = {
     "ab": (engine_options.AbOptions, "engines:ab"),
     "selftest": (engine_options.SelftestOptions, "engines:selftest"),
     "crash": (engine_options.CrashOptions, "engines:crash"),
+    "scaling": (engine_options.ScalingOptions, "scaling:scaling"),
     "profile": (engine_options.ProfileOptions, "engines:profile"),
     "report": (result_options.ReportOptions, "results:report"),
     "compare": (result_options.CompareOptions, "results:compare"),
@@ -123,7 +124,7 @@ _BASELINE: Final = {
     "show": (result_options.ShowOptions, "results:show"),
     "rm": (result_options.RemoveOptions, "results:remove"),
 }
-_WITH_EXIT_CODES: Final = ("run", "ab", "selftest", "crash", "profile", "compare")
+_WITH_EXIT_CODES: Final = ("run", "ab", "selftest", "crash", "scaling", "profile", "compare")
 
 
 @cli.group()

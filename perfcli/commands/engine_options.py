@@ -1,4 +1,4 @@
-"""What the commands take that look at engines: ab, selftest, profile."""
+"""What the commands take that look at engines: ab, selftest, crash, scaling, profile."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from perfcli.commands.options import (
     refuse_verbose_and_quiet,
     verbose_option,
 )
-from perfcli.commands.parameters import DIRECTORY, argument, group, option, options
+from perfcli.commands.parameters import DIRECTORY, argument, files_by_format, group, option, options
 from perfcli.errors import UsageError
 
 
@@ -119,6 +119,43 @@ class CrashOptions:
     def __post_init__(self) -> None:
         if self.every_write and self.at_write:
             raise UsageError("--every-write and --at-write exclude each other: choose one")
+
+
+@options
+class ScalingOptions:
+    """Measure how throughput scales with vus or engine processes, and where it peaks.
+
+    Runs the scenario's flow at each load for a short time, in blocks of random order, and fits the Universal
+    Scalability Law: contention (σ), coherency (κ) and the peak, each with a 95% interval. Thresholds on answers and
+    integrity are judged, those on time are not.
+
+    \b
+    Examples:
+      digipal-perf scaling database_load
+      digipal-perf scaling database_load --vus 1,2,4,8,16,32 --html scaling.html
+      digipal-perf scaling database_load --processes 1,2,3,4,6,8 --blocks 12 --duration 1s
+    """
+
+    scenario: str = argument("NAME|FILE")
+    vus: str = option("--vus", default="", metavar="N,N…", help="Numbers of vus. Default: 1,2,3,4,6,8,12,16.")
+    processes: str = option(
+        "--processes", default="", metavar="N,N…", help="Numbers of engine processes instead, with one vu each."
+    )
+    blocks: int = option(
+        "--blocks", type=AT_LEAST_ONE, default=8, show_default=True, metavar="N", help="Repetitions, at least 5."
+    )
+    duration: str = option(
+        "--duration", default="500ms", show_default=True, metavar="D", help="Measured time of each run."
+    )
+    changes: Changes = group(Changes, without=("workers", "iterations", "duration"))
+    engine: str = engine_option("Measure")
+    json_file: Path | None = json_option("Write the result.")
+    files: dict[str, Path] = files_by_format("html", "markdown")
+    progress: bool = progress_option()
+
+    def __post_init__(self) -> None:
+        if self.vus and self.processes:
+            raise UsageError("--vus and --processes exclude each other: choose one")
 
 
 @options

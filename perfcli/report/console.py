@@ -37,6 +37,9 @@ PLAIN_WIDTH: Final = 160
 _NARROW_STAND_INS: Final = {
     "µ": "u",
     "μ": "u",
+    "λ": "l",
+    "σ": "s",
+    "κ": "k",
     "–": "-",
     "−": "-",
     "—": "-",

@@ -29,6 +29,7 @@ from perfcli.report.openmetrics import FAMILIES, PREFIX
 from perfcli.report.sample_file import SAMPLE_COLUMNS
 from perfcli.results import RunResult
 from perfcli.scenario.reference import scenario_reference
+from perfcli.usl.scaling_result import ScalingResult
 
 Schema = dict[str, Any]
 
@@ -188,6 +189,7 @@ PARTS: Final[Mapping[str, Callable[[], str]]] = {
     "records_of_ab": partial(_records, AbResult),
     "records_of_looking_back": partial(_records, ResultsComparison, History, BaselineList, Trend),
     "records_of_selftest": partial(_records, SelftestResult),
+    "records_of_scaling": partial(_records, ScalingResult),
 }
 """What makes each part, by the name in its markers."""
 

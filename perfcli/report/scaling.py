@@ -1,0 +1,239 @@
+"""The report of throughput over load, as blocks: the answer in a sentence, each load, the law in plain words."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Final
+
+from rich.text import Text
+
+from perfcli import units
+from perfcli.errors import Verdict
+from perfcli.metrics.distribution import is_thin
+from perfcli.report import blocks
+from perfcli.report.blocks import DOUBTFUL, QUIET, Block, Column, Facts, Line, Notes, Section, Table
+from perfcli.report.operations import THIN
+from perfcli.report.wording import (
+    HINT,
+    UNKNOWN,
+    counted,
+    engine_words,
+    environment_words,
+    figure,
+    name,
+    one_line,
+    percent,
+    share,
+    verdict_word,
+)
+from perfcli.usl.experiment import SoFar
+from perfcli.usl.scaling_result import LEAST_BLOCKS, MOST_RESIDUAL, Constant, Law, LoadPoint, ScalingResult
+
+_FIGURES: Final = ("throughput", "p50", "p95", "p99", "fit", "residual")
+_FIRST_TO_GO: Final = ("p50", "p99", "fit")
+_LEAST_OK: Final = 30
+"""Operations in a block, below which it counts whole ones more than it measures a rate."""
+
+_SINGULAR: Final = {"vus": "vu", "processes": "process"}
+_SHARED: Final = {
+    "threads": (
+        "vus are threads of one process, and take turns at Python's interpreter lock (GIL)",
+        "threads hand the interpreter lock (GIL) to and fro",
+    ),
+    "processes": (
+        "processes take turns at SQLite's one writer",
+        "processes retry while another one writes, and share the CPUs",
+    ),
+    "sessions": (
+        "MCP sessions take turns at the server's one event loop",
+        "MCP sessions wait for one another in the server's event loop",
+    ),
+}
+"""Where σ and κ come from."""
+
+
+def scaling_document(result: ScalingResult) -> list[Section]:
+    """The report of one experiment."""
+    sections = [
+        Section("verdict", [scaling_verdict(result)]),
+        Section("loads", list(_loads(result))),
+        Section("the law", list(_law(result))),
+        Section("what to know", [Notes(notes)] if (notes := list(_notes(result))) else []),
+        Section("what ran", [Facts(list(_what_ran(result)))]),
+    ]
+    return [section for section in sections if section.blocks]
+
+
+def scaling_so_far(so_far: SoFar, blocks_planned: int, of: str) -> str:
+    """A line while it goes on."""
+    done, elapsed_ns = so_far.share_done, so_far.elapsed_ns
+    left = f", about {about(elapsed_ns * (1 - done) / done)} left" if done else ""
+    where = f"block {so_far.block} of {blocks_planned}, {_counted(so_far.load, of)}"
+    return f"{where}: {done:.0%} in {about(elapsed_ns)}{left}"
+
+
+def about(ns: float) -> str:
+    """A time that nobody knows to the second: "40 s", "1 min 30 s"."""
+    seconds = max(1, round(ns / units.NS_PER_S))
+    if seconds < 60:
+        return f"{seconds} s"
+    minutes, rest = divmod(round(seconds / 10) * 10, 60)
+    return f"{minutes} min {rest} s" if rest else f"{minutes} min"
+
+
+def scaling_verdict(result: ScalingResult) -> blocks.Verdict:
+    """The answer first."""
+    return blocks.Verdict(
+        verdict_word(result.verdict),
+        name(result.scenario, "bold"),
+        Text(_answer(result)),
+        [Text(one_line(reason)) for reason in result.reasons],
+        passed=result.verdict is Verdict.PASS,
+    )
+
+
+def _answer(result: ScalingResult) -> str:
+    if result.law is None:
+        blocks_done = f"{counted(result.blocks, 'complete block')} of {result.planned_blocks}"
+        return f"no law is fitted: {blocks_done}, {LEAST_BLOCKS} are needed"
+    return f"{_scaling_in_words(result, result.law)}; {_best(result)}"
+
+
+def _scaling_in_words(result: ScalingResult, law: Law) -> str:
+    most = result.points[-1].load
+    if not law.holds:
+        return f"does not follow the law: residual {share(law.residual)}, limit {share(MOST_RESIDUAL)}"
+    peak = result.peak
+    if law.sigma.lower >= 1 or (peak and peak.value == 1):
+        return f"peak at 1 {_SINGULAR[result.of]}: a second one costs more than it brings"
+    if peak is None or peak.value is None:
+        return f"no peak within {_counted(most, result.of)}"
+    if peak.value > most:
+        return f"no peak within {_counted(most, result.of)}; the law puts it at {_with_interval(peak, _plain)}"
+    return f"peak at {_plain(peak.value)} {result.of} {_interval(peak, _plain)}"
+
+
+def _best(result: ScalingResult) -> str:
+    best = max(result.points, key=lambda point: point.throughput_per_s)
+    return f"highest measured {units.format_rate(best.throughput_per_s)} at {_counted(best.load, result.of)}"
+
+
+def _loads(result: ScalingResult) -> Iterator[Block]:
+    if not result.points:
+        return
+    rows = [_row(point) for point in result.points]
+    columns = (Column(result.of), *map(Column, _FIGURES))
+    yield Table(columns, rows, "loads", first_to_go=_FIRST_TO_GO, legend=[THIN])
+    means = f"means of {counted(result.blocks, 'block')}; fit: by the law" if result.law else "all runs until then"
+    yield Line(Text(means, QUIET))
+
+
+def _row(point: LoadPoint) -> list[Text]:
+    times = {"p50": point.p50_ns, "p95": point.p95_ns, "p99": point.p99_ns}
+    residual = "" if point.residual is None else percent(1 + point.residual)
+    return [
+        Text(units.format_count(point.load)),
+        Text(units.format_rate(point.throughput_per_s)),
+        *(_latency(statistic, ns, point.ok) for statistic, ns in times.items()),
+        Text() if point.fit_per_s is None else Text(units.format_rate(point.fit_per_s)),
+        Text(residual, DOUBTFUL if abs(point.residual or 0) > MOST_RESIDUAL else ""),
+    ]
+
+
+def _latency(statistic: str, ns: float | None, count: int) -> Text:
+    hint = HINT if ns is not None and is_thin(statistic, count) else ""
+    return figure(ns, lambda value: f"{hint}{units.format_duration(value)}")
+
+
+def _law(result: ScalingResult) -> Iterator[Block]:
+    law = result.law
+    if law is None:
+        return
+    of, one = result.of, _SINGULAR[result.of]
+    contention, coherency = _SHARED[_kind(result)]
+    yield Facts(
+        [
+            ("λ", Text(f"{_with_interval(law.lambda_per_s, units.format_rate)}: throughput of one {one}")),
+            ("σ", Text(f"{_with_interval(law.sigma, units.format_number)}: {_sigma_in_words(law.sigma, one)}")),
+            ("κ", Text(f"{_with_interval(law.kappa, units.format_number)}: {_kappa_in_words(law.kappa, of)}")),
+            ("residual", Text(f"{share(law.residual)} (root mean square); up to {share(MOST_RESIDUAL)} it is a fit")),
+        ]
+    )
+    causes = [f"σ: {contention}"] * bool(law.sigma.value) + [f"κ: {coherency}"] * bool(law.kappa.lower)
+    if causes:
+        yield Notes(list(map(Text, causes)))
+    yield Line(Text("X(N) = λN / (1 + σ(N - 1) + κN(N - 1)); in brackets 95% intervals", QUIET))
+
+
+def _kind(result: ScalingResult) -> str:
+    if result.of == "processes":
+        return "processes"
+    return "threads" if result.in_process else "sessions"
+
+
+def _sigma_in_words(sigma: Constant, one: str) -> str:
+    value = sigma.value or 0.0
+    if value >= 1:
+        return f"a second {one} costs more than it brings"
+    if not value:
+        return f"no {one} waits for another"
+    doubt = " (or none of it)" if not sigma.lower else ""
+    most = f"at most {units.format_number(1 / value)} times the throughput of one {one}"
+    return f"{share(value)} of the work{doubt} runs one at a time, {most}"
+
+
+def _kappa_in_words(kappa: Constant, of: str) -> str:
+    if kappa.lower:
+        return f"{of} slow one another: the more there are, the more each one costs"
+    return f"no proof that {of} slow one another"
+
+
+def _notes(result: ScalingResult) -> Iterator[Text]:
+    if result.starved and result.law:
+        yield Text(
+            f"{counted(len(result.starved), 'starved block')} dropped: {one_line(result.starved[-1].partition(';')[0])}"
+        )
+    few = [point for point in result.points if point.ok < _LEAST_OK * len(point.blocks_per_s)]
+    if few:
+        where = ", ".join(f"{point.load:,}" for point in few)
+        yield Text(f"fewer than {_LEAST_OK} operations a block at {where} {result.of}: raise --duration")
+    failed = sum(point.failed for point in result.points)
+    if failed:
+        yield Text(f"{counted(failed, 'operation')} failed, and are in no throughput")
+    if result.law and not result.law.holds:
+        yield Text("σ and κ say nothing of an engine that does not follow the law")
+
+
+def _what_ran(result: ScalingResult) -> Iterator[tuple[str, Text]]:
+    engine = engine_words(
+        result.engine,
+        result.environment.engine_version if result.environment else "",
+        result.commit,
+        modified=result.engine_modified,
+    )
+    numbers = ", ".join(f"{load:,}" for load in result.loads)
+    blocks_run = f"{counted(result.blocks, 'block')} of {result.of} {numbers}"
+    yield "runs", Text(f"{blocks_run}, in random order, in {about(result.duration_ns)}; seed {result.seed}")
+    yield "load", name(result.plan)
+    yield "engine", name(engine)
+    if result.environment:
+        yield "machine", name(environment_words(result.environment))
+
+
+def _counted(number: int, of: str) -> str:
+    return counted(number, _SINGULAR[of], of)
+
+
+def _plain(value: float) -> str:
+    """A load to one decimal."""
+    return f"{value:,.1f}"
+
+
+def _with_interval(constant: Constant, write: Callable[[float], str]) -> str:
+    value = UNKNOWN if constant.value is None else write(constant.value)
+    return f"{value} {_interval(constant, write)}"
+
+
+def _interval(constant: Constant, write: Callable[[float], str]) -> str:
+    upper = "unbounded" if constant.upper is None else write(constant.upper)
+    return f"[{write(constant.lower)}; {upper}]"

@@ -1,0 +1,228 @@
+"""The experiment: blocks one after another, each a run at every load in random order, until there are enough."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from random import Random
+from statistics import fmean
+from typing import Any, Final
+
+from perfcli.errors import ExitCode, Verdict, of_interrupt
+from perfcli.metrics.histogram import Histogram
+from perfcli.operations.digipal_data import WRONG
+from perfcli.plan import ExecutionPlan
+from perfcli.pool.identity import EngineSource
+from perfcli.pool.protocol import WorkerPool
+from perfcli.results import RunResult
+from perfcli.run import StopRequest, run_scenario
+from perfcli.usl.load_points import check_scalable, plan_at, warm_up_ns
+from perfcli.usl.scaling_result import LEAST_BLOCKS, LoadPoint, Of, ScalingResult, fitted
+
+START_NS: Final = 900_000_000
+"""About what a run takes beside its warm-up and its measured time: start, set-up, account, shutdown."""
+
+
+@dataclass(frozen=True, slots=True)
+class Loads:
+    """What is measured.
+
+    Args:
+        numbers: of vus or processes, ascending.
+        duration_ns: measured time of each point.
+    """
+
+    of: Of
+    numbers: Sequence[int]
+    blocks: int
+    duration_ns: int
+
+    def expected_ns(self, plan: ExecutionPlan) -> int:
+        """About how long it takes if no block is repeated."""
+        return self.blocks * len(self.numbers) * (self.duration_ns + warm_up_ns(plan) + START_NS)
+
+
+@dataclass(frozen=True, slots=True)
+class SoFar:
+    """How far it has come."""
+
+    load: int
+    """Of the next point."""
+    block: int
+    """Number of the block, from 1."""
+    share_done: float
+    """Of all points, dropped ones left out."""
+    elapsed_ns: int
+
+
+@dataclass(slots=True)
+class _Measured:
+    """What a point adds to its load."""
+
+    per_s: float
+    ok: int
+    failed: int
+    latency: Counter[int]
+
+    @classmethod
+    def of(cls, run: RunResult) -> _Measured:
+        latency: Counter[int] = Counter()
+        for operation in run.operations:
+            latency.update(operation.histogram_ns)
+        return cls(run.total.throughput_per_s, run.total.ok, run.total.failed, latency)
+
+
+_Block = dict[int, _Measured]
+
+
+@dataclass
+class _Outcome:
+    """What ended the experiment before its time."""
+
+    verdict: Verdict
+    reasons: list[str]
+    exit_code: int
+
+
+@dataclass
+class _Experiment:
+    plan: ExecutionPlan
+    loads: Loads
+    pool: Callable[[], WorkerPool[Any]]
+    engine: EngineSource
+    stop: StopRequest
+    tell: Callable[[SoFar], None]
+    complete: list[_Block] = field(default_factory=list)
+    incomplete: _Block = field(default_factory=dict)
+    """The block that is being made."""
+    starved: list[str] = field(default_factory=list)
+    last: RunResult | None = None
+    began_ns: int = field(default_factory=time.monotonic_ns)
+
+    def measure(self) -> _Outcome:
+        """Make blocks until there are enough, or one of the runs says that there is no point in more."""
+        while len(self.complete) < self.loads.blocks:
+            if len(self.starved) > self.loads.blocks:
+                if len(self.complete) >= LEAST_BLOCKS:
+                    break
+                dropped = f"{len(self.starved)} blocks were dropped, the last one as {self.starved[-1]}"
+                return _Outcome(Verdict.INVALID, [dropped], ExitCode.INVALID)
+            self.incomplete = {}
+            if outcome := self._add_block(len(self.complete) + len(self.starved)):
+                return outcome
+        return _Outcome(Verdict.PASS, [], ExitCode.PASS)
+
+    def _add_block(self, number: int) -> _Outcome | None:
+        """Make a run at each load; drop the block if one of them is starved, and return what ends the experiment."""
+        order = list(self.loads.numbers)
+        Random(f"{self.plan.seed}/blocks/{number}").shuffle(order)
+        for load in order:
+            self._tell(load)
+            if self.stop.reason:
+                return _Outcome(Verdict.INTERRUPTED, [self.stop.reason], of_interrupt(self.stop.reason))
+            plan = plan_at(self.plan, self.loads.of, load, self.loads.duration_ns, self.plan.seed + number)
+            run = self.last = run_scenario(plan, pool=self.pool(), stop=self.stop, engine=self.engine)
+            where = f"at {load} {self.loads.of}"
+            if broken := _broken(run):
+                return _Outcome(Verdict.FAIL, [f"{where}: {broken}"], ExitCode.THRESHOLD_FAILED)
+            if run.verdict is Verdict.INVALID and run.starved:
+                self.starved.append(run.starved)
+                return None
+            if run.verdict is not Verdict.PASS:
+                return _Outcome(run.verdict, [f"{where}: {reason}" for reason in run.reasons], run.exit_code)
+            self.incomplete[load] = _Measured.of(run)
+        self.complete.append(self.incomplete)
+        self.incomplete = {}
+        return None
+
+    def _tell(self, load: int) -> None:
+        points = len(self.loads.numbers)
+        share = (len(self.complete) * points + len(self.incomplete)) / (self.loads.blocks * points)
+        self.tell(SoFar(load, len(self.complete) + 1, share, time.monotonic_ns() - self.began_ns))
+
+    def points(self) -> list[LoadPoint]:
+        """What complete blocks show of each load; without enough of them for the law, all that was measured."""
+        used = self.complete if len(self.complete) >= LEAST_BLOCKS else [*self.complete, self.incomplete]
+        by_load = {load: [block[load] for block in used if load in block] for load in self.loads.numbers}
+        return [_point(load, measured) for load, measured in by_load.items() if measured]
+
+
+def _point(load: int, measured: Sequence[_Measured]) -> LoadPoint:
+    latency: Counter[int] = Counter()
+    for each in measured:
+        latency.update(each.latency)
+    histogram = Histogram.from_counts(latency)
+    p50, p95, p99 = (histogram.percentile(q) if histogram.count else None for q in (0.5, 0.95, 0.99))
+    return LoadPoint(
+        load=load,
+        throughput_per_s=fmean(each.per_s for each in measured),
+        blocks_per_s=[each.per_s for each in measured],
+        ok=sum(each.ok for each in measured),
+        failed=sum(each.failed for each in measured),
+        p50_ns=p50,
+        p95_ns=p95,
+        p99_ns=p99,
+    )
+
+
+def _broken(run: RunResult) -> str:
+    """What the engine broke its word by, whatever the scenario's thresholds ask; "" for nothing."""
+    if run.integrity and run.integrity.violation:
+        return run.integrity.violation
+    wrong = sum(count for kind, count in run.total.errors.items() if kind.startswith(WRONG))
+    return f"{wrong:,} wrong answers" if wrong else ""
+
+
+def measure_scaling(
+    plan: ExecutionPlan,
+    loads: Loads,
+    *,
+    pool: Callable[[], WorkerPool[Any]],
+    engine: EngineSource,
+    stop: StopRequest,
+    tell: Callable[[SoFar], None] = lambda so_far: None,
+) -> ScalingResult:
+    """Run a scenario at several loads, and fit the Universal Scalability Law.
+
+    A starved block is dropped and repeated, as often as there are blocks. A run that does not pass ends it.
+
+    Args:
+        tell: called before each run.
+
+    Raises:
+        UsageError: the scenario cannot be run at several loads.
+    """
+    check_scalable(plan.scenario, loads.of)
+    started_at = datetime.now(UTC)
+    experiment = _Experiment(plan, loads, pool, engine, stop, tell)
+    outcome = experiment.measure()
+    points, law = experiment.points(), None
+    if len(experiment.complete) >= LEAST_BLOCKS:
+        points, law = fitted(points)
+    last = experiment.last
+    largest = plan_at(plan, loads.of, loads.numbers[-1], loads.duration_ns, plan.seed)
+    return ScalingResult(
+        scenario=plan.scenario.name,
+        of=loads.of,
+        loads=list(loads.numbers),
+        in_process=plan.scenario.target.in_process,
+        plan=largest.describe(),
+        seed=plan.seed,
+        started_at=started_at.isoformat(timespec="seconds"),
+        duration_ns=time.monotonic_ns() - experiment.began_ns,
+        planned_blocks=loads.blocks,
+        blocks=len(experiment.complete),
+        starved=experiment.starved,
+        points=points,
+        law=law,
+        verdict=outcome.verdict,
+        reasons=outcome.reasons,
+        exit_code=outcome.exit_code,
+        engine=last.engine if last else "",
+        commit=last.commit if last else "",
+        engine_modified=last.engine_modified if last else False,
+        environment=last.environment if last else None,
+    )
