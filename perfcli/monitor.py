@@ -93,6 +93,15 @@ def highest_cpu_use(readings: Sequence[Reading]) -> float | None:
     return max((use for use in uses if use is not None), default=cpu_use(readings[0], readings[-1]))
 
 
+def recent_cpu_use(readings: Sequence[Reading]) -> float | None:
+    """The CPU use over the newest half second; None if there are too few readings yet."""
+    if not readings:
+        return None
+    newest = readings[-1]
+    since = next((each for each in reversed(readings) if newest.at_ns - each.at_ns >= _CPU_WINDOW_NS), readings[0])
+    return cpu_use(since, newest)
+
+
 INTERVAL_S: Final = 0.1
 _RECENT: Final = 25
 """Readings among which the one before with scheduling is: they are ten a second at most."""

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
+
+from perfcli.results import UnjudgedRun
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,12 +22,19 @@ class OperationSoFar:
 
 
 @dataclass(frozen=True, slots=True)
+class AtRisk:
+    """A threshold that would fail now, or nearly."""
+
+    threshold: str  # as the scenario has it, behind its phase; "" if no time is judged now
+    text: str  # the threshold with what is observed
+
+
+@dataclass(frozen=True, slots=True)
 class Snapshot:
     """What takes some computing to tell."""
 
     operations: Sequence[OperationSoFar] = ()
-    at_risk: Sequence[str] = ()
-    """Thresholds that would fail now, or nearly, each with what is observed."""
+    at_risk: Sequence[AtRisk] = ()
 
     p95_ns: float | None = None
     """Of all operations so far; None until one has succeeded."""
@@ -65,8 +74,12 @@ class Progress:
     failed: int = 0
     rate_per_s: float = 0.0  # successful operations per second so far
     rss_bytes: int = 0  # of the engine process
+    cpu: float | None = None  # what it uses just now, 1.0 for one core; None if that is not known
+    phases: Sequence[str] = ()  # the named phases that run now
+    faults: Sequence[str] = ()  # that are on now
     snapshot: Snapshot = Snapshot()
     recent: Recent = Recent()
+    run: Callable[[], UnjudgedRun] | None = None  # all that is known of the load, which takes the most computing
 
 
 class Observer(Protocol):

@@ -21,8 +21,11 @@ BOTTOM_UP = re.findall(r"^\| `(\w+)` \|", ARCHITECTURE.partition("\n## Rooms\n")
 """The rooms of perfcli; each may import those before it."""
 
 HEAVY = {"rich", "pydantic", "psutil", "yaml", "pydantic_core"}
-MCP = {"mcp", "mcp_types", "anyio", "httpx2", "starlette", "uvicorn"}
+MCP = {"mcp", "mcp_types", "anyio", "httpx2"}
 """The MCP SDK, and what comes with it."""
+
+SERVERS = {"starlette", "uvicorn", "opentelemetry"}
+"""What the live page and the stream of metrics are made with."""
 
 
 SHOWN = "report: how it is shown"
@@ -105,6 +108,13 @@ def test_only_targets_and_the_engines_own_room_import_mcp() -> None:
     assert users("digipal") == {"mcp"}
     rest_of_the_engine = {n for m in modules("digipal") if "mcp" not in m.relative_to(ROOT).parts for n in imports(m)}
     assert not [name for name in rest_of_the_engine if name.startswith("digipal.mcp")]
+
+
+def test_web_servers_are_imported_only_where_one_is_asked_for() -> None:
+    for package in ("perfcli", "digipal"):
+        for module in modules(package):
+            at_import = {name.split(".")[0] for name in imports(module, only_at_import=True)}
+            assert not at_import & SERVERS or module.relative_to(ROOT).parts[:2] == ("digipal", "mcp")
 
 
 def test_a_target_imports_mcp_only_where_it_is_asked_for() -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 from perfcli.commands.options import (
     AT_LEAST_ONE,
     Changes,
+    Following,
     Selection,
     engine_option,
     json_option,
@@ -30,6 +31,7 @@ class PairOptions:
     )
     json_file: Path | None = json_option("Write the result.")
     progress: bool = progress_option()
+    following: Following = group(Following)
 
 
 @options

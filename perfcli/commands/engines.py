@@ -63,9 +63,12 @@ class _Comparisons:
         with (
             context.engine(options.base, "--base", "base") as base,
             context.engine(options.candidate, "--candidate", "candidate") as candidate,
+            context.follow(options.pairs.following, self.results),
         ):
-            for plan in context.until_interrupted(self.plans):
+            for number, plan in enumerate(context.until_interrupted(self.plans), start=1):
+                context.begin(plan, candidate, number, len(self.plans))
                 self.results.append(self._compared(plan, base, candidate))
+                context.end(self.results[-1])
                 if json_file and json_file != STDOUT:
                     self._write(json_file)
                 with context.outputs.attempt("stdout"):
@@ -119,7 +122,11 @@ def selftest(options: SelftestOptions, context: Context) -> int:
     how, slowdown, gates = _how(options.pairs), _share("--slowdown", options.slowdown), 2 * options.gates
     plan = context.one_plan(options.scenario, "compared", options.pairs.changes)
     context.will_write(_files(options.pairs))
-    with context.engine() as engine, context.live(wanted=options.pairs.progress) as live:
+    with (
+        context.engine() as engine,
+        context.follow(options.pairs.following, []),
+        context.live(wanted=options.pairs.progress) as live,
+    ):
         kinds = f"{options.gates} of the same code, {options.gates} slowed down by {slowdown:.0%}"
         head = f"{plan.scenario.name}: comparing the engine with itself in {gates} gates"
         live.begin(_line(f"{head}: {kinds}{_limit(how, 'each')}"))
@@ -145,7 +152,8 @@ def selftest(options: SelftestOptions, context: Context) -> int:
 
 
 def _files(pairs: PairOptions) -> dict[str, Path]:
-    return {"json": pairs.json_file} if pairs.json_file else {}
+    files = {"json": pairs.json_file, "events": pairs.following.events}
+    return {form: path for form, path in files.items() if path}
 
 
 def _how(pairs: PairOptions) -> ComparisonOptions:

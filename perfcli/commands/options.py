@@ -32,6 +32,26 @@ def progress_option() -> Any:
     return option("--progress/--no-progress", default=True, help=text)
 
 
+@options
+class Following:
+    """Who else is told how it goes."""
+
+    live: bool = option("--live", is_flag=True, help="Show how it goes on a page in a browser, on this machine.")
+    live_port: int | None = option(
+        "--live-port", type=click.IntRange(1, 65535), metavar="N", help="Serve that page there. Default: a free port."
+    )
+    open: bool = option("--open", is_flag=True, help="Open that page.")
+    events: Path | None = option(
+        "--events", type=FILE, metavar="FILE", help="Write what happens, a JSON object a line; - is stdout."
+    )
+    otlp: str = option("--otlp", default="", metavar="URL", help="Send metrics to this OpenTelemetry collector.")
+
+    @property
+    def wants_page(self) -> bool:
+        """Whether the page is served: an option that only makes sense with it asks for it too."""
+        return self.live or self.live_port is not None or self.open
+
+
 def verbose_option() -> Any:
     """Whether to leave nothing out."""
     return option("--verbose", "-v", is_flag=True, help="Print everything that is known.")
@@ -147,6 +167,7 @@ class RunOptions:
     )
     store: Path = store_option()
     progress: bool = progress_option()
+    following: Following = group(Following)
 
     def __post_init__(self) -> None:
         if self.exact and self.also_exact:
@@ -166,8 +187,8 @@ class RunOptions:
     @property
     def files(self) -> dict[str, Path]:
         """Every file to write, by its format."""
-        others = {"json": self.json_file, "samples": self.samples}
-        return self.reports.files | {name: path for name, path in others.items() if path}
+        others = {"json": self.json_file, "samples": self.samples, "events": self.following.events}
+        return self.reports.files | {form: path for form, path in others.items() if path}
 
 
 def refuse_verbose_and_quiet(*, verbose: bool, quiet: bool) -> None:

@@ -99,9 +99,14 @@ class _Suite:
 
     def run(self) -> int:
         try:
-            with self.context.engine(self.options.engine) as engine:
-                for plan in self.context.until_interrupted(self.plans):
+            with (
+                self.context.engine(self.options.engine) as engine,
+                self.context.follow(self.options.following, self.results),
+            ):
+                for number, plan in enumerate(self.context.until_interrupted(self.plans), start=1):
+                    self.context.begin(plan, engine, number, len(self.plans))
                     self.results.append(self._compared(self._run(plan, engine)))
+                    self.context.end(self.results[-1])
                     self._save()
                     with self.context.outputs.attempt("stdout"):
                         self._show(self.results[-1])

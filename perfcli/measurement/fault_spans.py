@@ -87,6 +87,10 @@ class FaultSpans:
         if span := self._spans.pop(number, None):
             self._newest.remove(span)
 
+    def on(self) -> list[str]:
+        """The names of those that are on now."""
+        return [span.name for span in self._spans.values() if span.ended_ns is None]
+
     def add(self, frame: Frame, origin_ns: int) -> None:
         """Take in measured samples; `origin_ns` is when measuring began."""
         self._origin_ns = origin_ns

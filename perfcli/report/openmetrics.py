@@ -28,7 +28,7 @@ from perfcli.figures import (
 )
 from perfcli.report.reported import Reported
 from perfcli.report.wording import without_surrogates
-from perfcli.results import RunResult, ThresholdResult, variation_text
+from perfcli.results import RunResult, ThresholdResult, UnjudgedRun, variation_text
 from perfcli.units import NS_PER_S, Unit
 
 Labels = Mapping[str, str]
@@ -122,15 +122,15 @@ def _by_counter(suffix: str) -> Callable[[RunResult], Samples]:
         metrics = counter_metrics(counters)
         for name, unit in counters.items():
             metric = metrics[name + suffix]
-            for view, labels in _views(metric, result):
+            for view, labels in known_views(metric, result):
                 value = metric.value(view)
-                known = None if value is None else _in_base_unit(metric.unit, value)
+                known = None if value is None else in_base_unit(metric.unit, value)
                 yield from _known(known, **labels, counter=name, unit=unit)
 
     return samples
 
 
-def _views(metric: Metric, result: RunResult) -> Iterator[tuple[View, Labels]]:
+def known_views(metric: Metric, result: UnjudgedRun) -> Iterator[tuple[View, Labels]]:
     """What the metric is known of, with the labels that say so: no phase is the whole run, no operation all of them."""
     for view in views(result):
         if metric.is_known_of(view):
@@ -139,13 +139,13 @@ def _views(metric: Metric, result: RunResult) -> Iterator[tuple[View, Labels]]:
 
 
 def _values(metric: Metric, statistic: str, result: RunResult) -> Samples:
-    for view, labels in _views(metric, result):
+    for view, labels in known_views(metric, result):
         value = metric.value(view, statistic)
-        yield from _known(None if value is None else _in_base_unit(metric.unit, value), **labels)
+        yield from _known(None if value is None else in_base_unit(metric.unit, value), **labels)
 
 
 def _summaries(metric: Metric, result: RunResult) -> Samples:
-    for view, labels in _views(metric, result):
+    for view, labels in known_views(metric, result):
         if isinstance(spread := metric.of(view), Spread):
             yield from _summary(metric, spread, labels)
 
@@ -154,16 +154,17 @@ def _summary(metric: Metric, spread: Spread, labels: Labels) -> Samples:
     """All quantiles that the result holds, the least and the largest value among them."""
     held = {_quantile(name): spread.statistic(name) for name in (*STATISTICS, *spread.summary.percentiles)}
     for quantile, value in sorted((q, value) for q, value in held.items() if q is not None and value is not None):
-        yield Sample(_in_base_unit(metric.unit, value), {**labels, "quantile": f"{quantile:g}"})
+        yield Sample(in_base_unit(metric.unit, value), {**labels, "quantile": f"{quantile:g}"})
     yield Sample(spread.count, labels, "_count")
-    yield Sample(_in_base_unit(metric.unit, spread.summary.mean_ns * spread.count), labels, "_sum")
+    yield Sample(in_base_unit(metric.unit, spread.summary.mean_ns * spread.count), labels, "_sum")
 
 
 def _quantile(statistic: str) -> float | None:
     return _EXTREMES.get(statistic, percentile_of(statistic))
 
 
-def _in_base_unit(unit: Unit, value: float) -> float:
+def in_base_unit(unit: Unit, value: float) -> float:
+    """A value in the unit that collectors expect: seconds, not ns."""
     return value / NS_PER_S if unit is Unit.DURATION else value
 
 
@@ -193,7 +194,7 @@ def _by_threshold(of: Callable[[ThresholdResult], float | None]) -> Callable[[Ru
 
 
 def _in_base_unit_of(threshold: ThresholdResult, value: float | None) -> float | None:
-    return None if value is None else _in_base_unit(threshold.unit, value)
+    return None if value is None else in_base_unit(threshold.unit, value)
 
 
 def _baseline(result: RunResult) -> Samples:

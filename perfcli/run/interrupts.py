@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import _thread
 import os
 import signal
 from contextlib import suppress
@@ -45,6 +46,10 @@ class Interrupts:
         for number in _SIGNALS:
             if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:
                 signal.signal(number, self._receive)
+
+    def interrupt(self) -> None:
+        """Do as Ctrl-C does; from any thread."""
+        _thread.interrupt_main(signal.SIGINT)
 
     def _receive(self, number: int, frame: FrameType | None) -> None:
         reason, exit_code = _SIGNALS[signal.Signals(number)]

@@ -7,8 +7,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
+from perfcli.measurement.assembly import partial_run
 from perfcli.measurement.measurement import Measurement
+from perfcli.measurement.parts import Wanted
 from perfcli.metrics.timeline import Interval, Timeline
+from perfcli.monitor import recent_cpu_use
 from perfcli.observer import Observer, Progress, Recent, Second, Snapshot
 from perfcli.plan import PlannedPhase
 from perfcli.recorder import FLUSH_INTERVAL_NS
@@ -127,6 +130,9 @@ class ProgressReporter:
             progress,
             elapsed_ns=max(since_ns.values(), default=elapsed_ns),
             phase=self._names(running),
+            phases=[phase.name for phase in running] if self._plan.scenario.phases else [],
+            faults=measurement.faults.on() if measurement.faults else [],
+            cpu=recent_cpu_use(measurement.readings),
             planned_ns=self._planned_ns(running),
             iterations=sum(map(measurement.iterations_of, running)),
             planned_iterations=sum(filter(None, planned_iterations)) if running and all(planned_iterations) else None,
@@ -136,6 +142,7 @@ class ProgressReporter:
             rate_per_s=progress.ok / elapsed_ns * 1e9 if elapsed_ns else 0.0,
             snapshot=self._snapshots.latest(elapsed_ns) if shows_all else Snapshot(),
             recent=self._recent.newest(elapsed_ns) if shows_all else Recent(),
+            run=lambda: partial_run(measurement, Wanted(now_ns=now_ns)),
         )
 
     def _warming_up(self) -> dict[str, Any]:

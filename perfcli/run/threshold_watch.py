@@ -10,7 +10,7 @@ from perfcli.judgement import Rule, describe_failure, judge_thresholds, rules_of
 from perfcli.measurement.assembly import partial_run
 from perfcli.measurement.measurement import Measurement
 from perfcli.measurement.parts import Wanted
-from perfcli.observer import OperationSoFar, Snapshot
+from perfcli.observer import AtRisk, OperationSoFar, Snapshot
 from perfcli.plan import PlannedPhase
 from perfcli.recorder import FLUSH_INTERVAL_NS
 from perfcli.results import OperationResult, ThresholdResult, UnjudgedRun
@@ -136,12 +136,13 @@ def _so_far(operation: OperationResult) -> OperationSoFar:
     return OperationSoFar(operation.name, operation.ok, operation.failed, *percentiles)
 
 
-def _at_risk(run: UnjudgedRun, rules: Sequence[Rule]) -> Iterator[str]:
+def _at_risk(run: UnjudgedRun, rules: Sequence[Rule]) -> Iterator[AtRisk]:
     if run.starved:
-        yield f"times are not judged: {run.starved}"
+        yield AtRisk("", f"times are not judged: {run.starved}")
     for rule, judged in zip(rules, judge_thresholds(run, rules), strict=True):
         if judged.observed is not None and judged.judged and _is_near(rule.threshold, judged):
-            yield describe_failure(judged)
+            phase = f"{judged.phase}: " if judged.phase else ""
+            yield AtRisk(f"{phase}{judged.expr}", describe_failure(judged))
 
 
 def _is_near(threshold: Threshold, judged: ThresholdResult) -> bool:

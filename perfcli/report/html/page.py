@@ -221,7 +221,7 @@ def _page(title: str, articles: Sequence[Markup]) -> str:
     scripts: list[str] = []
     charts: list[Markup] = []
     if any(CHART in article for article in articles):
-        library, script = scripts = [plotly_source(), _shipped("page.js")]
+        library, script = scripts = [plotly_source(), page_script()]
         charts = [
             element("script", packed(library), type="application/gzip", id="plotly"),
             element("script", Markup(script)),
@@ -256,7 +256,7 @@ def _head(title: str, scripts: Sequence[str]) -> Markup:
         Markup(f'<meta name="generator" content="digipal-perf {VERSION}">'),
         Markup('<link rel="icon" href="data:,">'),
         element("title", title),
-        element("style", Markup(_shipped("page.css"))),
+        element("style", Markup(page_style())),
     )
 
 
@@ -314,6 +314,16 @@ def _policy(scripts: Sequence[str]) -> str:
     digests = (base64.b64encode(hashlib.sha256(script.encode()).digest()).decode() for script in scripts)
     allowed = " ".join(f"'sha256-{digest}'" for digest in digests)
     return f"default-src 'none'; script-src {allowed}; style-src 'unsafe-inline'; img-src data:; base-uri 'none'"
+
+
+def page_script() -> str:
+    """What draws the charts of a page."""
+    return _shipped("page.js")
+
+
+def page_style() -> str:
+    """The style of a page."""
+    return _shipped("page.css")
 
 
 def _shipped(name: str) -> str:

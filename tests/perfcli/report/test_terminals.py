@@ -33,7 +33,7 @@ phases:
 DRAWS = """
 import sys, time
 from pathlib import Path
-from perfcli.report.live import Panel
+from perfcli.report.panel import Panel
 from perfcli.report.console import make_console
 from rich.text import Text
 

@@ -88,14 +88,14 @@ def test_thresholds_that_would_fail_now_or_nearly_are_at_risk(
 ) -> None:
     plan = make_plan(["load_pet"], load=LONG, setup={"pets": 1}, thresholds=[threshold])
     last = snapshots(plan, watching)[-1]
-    assert [threshold in risk for risk in last.at_risk] == [True] * at_risk
+    assert [threshold in risk.text for risk in last.at_risk] == [True] * at_risk
 
 
 @pytest.mark.slow
 def test_thresholds_of_a_phase_are_told_with_its_name(make_plan: MakePlan, watching: Watching) -> None:
     phases = [{"name": "rush", "load": LONG, "flow": ["load_pet"], "thresholds": ["latency.p50 < 1us"]}]
     plan = make_plan([], phases=phases, setup={"pets": 1})
-    assert snapshots(plan, watching)[-1].at_risk[0].startswith("rush: latency.p50 < 1us")
+    assert snapshots(plan, watching)[-1].at_risk[0].text.startswith("rush: latency.p50 < 1us")
 
 
 @pytest.mark.slow
@@ -103,7 +103,7 @@ def test_failures_are_told(make_plan: MakePlan, watching: Watching) -> None:
     plan = make_plan(["load_pet"], load=LONG, setup={"pets": 1}, thresholds=["success_rate == 100%"])
     last = snapshots(plan, watching, every=10)[-1]
     assert last.operations[0].failed > 0
-    assert last.at_risk[0].startswith("success_rate == 100%")
+    assert last.at_risk[0].text.startswith("success_rate == 100%")
 
 
 def test_it_looks_no_more_often_than_a_twentieth_of_the_time(make_plan: MakePlan) -> None:

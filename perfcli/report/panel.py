@@ -220,8 +220,8 @@ def render_panel(progress: Progress, *, width: int, plain: bool = False) -> Rend
     if (more := len(snapshot.operations) - _MOST_OPERATIONS) > 0:
         parts.append(Text(f"{INDENT}and {more} more operations", QUIET))
     parts += [
-        Text(f"{INDENT}at risk  {one_line(threshold)}", DOUBTFUL, no_wrap=True, overflow="ellipsis")
-        for threshold in snapshot.at_risk[:_MOST_AT_RISK]
+        Text(f"{INDENT}at risk  {one_line(each.text)}", DOUBTFUL, no_wrap=True, overflow="ellipsis")
+        for each in snapshot.at_risk[:_MOST_AT_RISK]
     ]
     if (more := len(snapshot.at_risk) - _MOST_AT_RISK) > 0:
         parts.append(Text(f"{INDENT}and {more} more thresholds", DOUBTFUL))
@@ -233,7 +233,7 @@ def log_line(progress: Progress) -> Text:
     parts = [*_where(progress), *_how_much(progress)]
     if progress.snapshot.p95_ns is not None:
         parts.append(Text(f"p95 {units.format_duration(progress.snapshot.p95_ns)}"))
-    parts += [Text(f"at risk: {one_line(threshold)}") for threshold in progress.snapshot.at_risk[:_MOST_AT_RISK]]
+    parts += [Text(f"at risk: {one_line(each.text)}") for each in progress.snapshot.at_risk[:_MOST_AT_RISK]]
     return Text(_GAP).join(parts)
 
 

@@ -10,8 +10,8 @@ import pytest
 from rich.console import Console
 from rich.text import Text
 
-from perfcli.observer import OperationSoFar, Progress, Recent, Second, Snapshot
-from perfcli.report.live import LOG_NS, REFRESH_NS, LiveProgress, Panel, log_line, progress_lines, render_panel
+from perfcli.observer import AtRisk, OperationSoFar, Progress, Recent, Second, Snapshot
+from perfcli.report.panel import LOG_NS, REFRESH_NS, LiveProgress, Panel, log_line, progress_lines, render_panel
 from perfcli.run.interrupts import STOPPING, Interrupts
 
 S = 1_000_000_000
@@ -34,7 +34,7 @@ GLIMPSE = Snapshot(
         OperationSoFar("load_pet", 9_900, 0, 61_000.0, 88_000.0, 140_000.0),
         OperationSoFar("save_pet", 2_500, 3, 80_000.0, 120_000.0, 210_000.0),
     ),
-    ("save_pet.latency.p99 < 200us: 210 µs",),
+    (AtRisk("save_pet.latency.p99 < 200us", "save_pet.latency.p99 < 200us: 210 µs"),),
     95_000.0,
 )
 RECENT = Recent(S, tuple(Second(rate, rate * 10) for rate in (100.0, 200.0, 300.0, 400.0)))
@@ -275,14 +275,16 @@ class TestPanel:
         assert self.lines(replace(PROGRESS, recent=half))[3].endswith("=" + " " + "=")
 
     def test_of_many_operations_and_risks_the_first_are_shown(self) -> None:
-        many = Snapshot(tuple(replace_name(f"step{n}") for n in range(12)), tuple(f"risk {n}" for n in range(5)))
+        many = Snapshot(
+            tuple(replace_name(f"step{n}") for n in range(12)), tuple(AtRisk("", f"risk {n}") for n in range(5))
+        )
         lines = self.lines(replace(PROGRESS, snapshot=many))
         assert "  and 4 more operations" in lines
         assert lines[-1] == "  and 2 more thresholds"
 
     @pytest.mark.parametrize("width", [20, 40, 80, 200])
     def test_no_line_is_wider_than_the_terminal(self, width: int) -> None:
-        snapshot = replace(GLIMPSE, at_risk=("x" * 300,))
+        snapshot = replace(GLIMPSE, at_risk=(AtRisk("x", "x" * 300),))
         assert max(map(len, self.lines(replace(PROGRESS, snapshot=snapshot, recent=RECENT), width))) <= width
 
     def test_a_line_for_a_log_has_it_all(self) -> None:

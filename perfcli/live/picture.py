@@ -1,0 +1,271 @@
+"""What the page shows of a command: its state after each event, as blocks and charts of the HTML report."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from rich.text import Text
+
+from perfcli import units
+from perfcli.live.series import Point, Series
+from perfcli.observer import Progress
+from perfcli.plan import ExecutionPlan
+from perfcli.report.ab import verdict_block as ab_verdict
+from perfcli.report.blocks import BAD, DOUBTFUL, Block, Column, Facts, Notes, Section, Table, Verdict
+from perfcli.report.html.chart import QUIET_COLOUR, Drawing, axis, duration_axis, label, line, size_axis
+from perfcli.report.html.markup import Markup, element, to_html
+from perfcli.report.reported import Reported
+from perfcli.report.run import verdict_block
+from perfcli.report.wording import figure, name
+from perfcli.results import RunResult
+from perfcli.units import NS_PER_S
+
+_OPERATIONS: Final = (Column("operation", "word"), *map(Column, ("ok", "failed", "p50", "p95", "p99")))
+_DONE: Final = (Column("scenario", "word"), Column("verdict", "word"), Column("result", "prose"))
+_INTERVAL_S: Final = 0.5
+_MOST_SPANS: Final = 100
+"""The newest phases and faults that are drawn."""
+
+
+@dataclass(slots=True)
+class _Span:
+    """When a phase or fault began and ended, in seconds since measuring began."""
+
+    name: str
+    is_fault: bool
+    begins_s: float
+    ends_s: float | None = None
+
+
+@dataclass(slots=True)
+class Picture:
+    """A command as far as it has come. It is drawn from another thread: each update replaces what it holds.
+
+    Args:
+        clock_s: what time it is, in seconds.
+    """
+
+    clock_s: Callable[[], float]
+    plan: ExecutionPlan | None = None
+    number: int = 1
+    of: int = 1
+    note: str = ""
+    progress: Progress | None = None
+    done: list[Reported] = field(default_factory=list)
+    ended: bool = False
+    series: Series = field(default_factory=Series)
+    spans: list[_Span] = field(default_factory=list)
+    _began_s: float | None = None
+    _last: tuple[float, int, int] = (0.0, 0, 0)
+
+    def begin(self, plan: ExecutionPlan, number: int, of: int) -> None:
+        """A scenario is about to run."""
+        self.plan, self.number, self.of = plan, number, of
+        self.series, self.spans, self._began_s, self._last = Series(), [], None, (0.0, 0, 0)
+        self.progress = None
+
+    def update(self, progress: Progress) -> None:
+        """The run has moved on."""
+        self.progress = progress
+        if progress.stage != "measuring":
+            return
+        now_s = self.clock_s()
+        if self._began_s is None:
+            self._began_s = now_s
+        at_s = now_s - self._began_s
+        self._follow_spans(progress, at_s)
+        before_s, ok, failed = self._last
+        if (took_s := at_s - before_s) < _INTERVAL_S:
+            return
+        self._last = at_s, progress.ok, progress.failed
+        newest = progress.recent.seconds
+        self.series.add(
+            Point(
+                at_s,
+                (progress.ok - ok) / took_s,
+                (progress.failed - failed) / took_s,
+                newest[-1].p95_ns if newest else None,
+                progress.vus,
+                progress.rss_bytes,
+                progress.cpu,
+            )
+        )
+
+    def end(self, result: Reported) -> None:
+        """A scenario is over."""
+        self.done.append(result)
+        self.plan = None
+
+    def _follow_spans(self, progress: Progress, at_s: float) -> None:
+        for is_fault, names in ((False, progress.phases), (True, progress.faults)):
+            on = [span for span in self.spans if span.is_fault == is_fault and span.ends_s is None]
+            for span in on:
+                if span.name not in names:
+                    span.ends_s = at_s
+            known = {span.name for span in on if span.ends_s is None}
+            self.spans += [_Span(each, is_fault, at_s) for each in names if each not in known]
+        del self.spans[:-_MOST_SPANS]
+
+    def article(self) -> Markup:
+        """Everything but the charts."""
+        return to_html(self._document(), "now")
+
+    def charts(self) -> dict[str, dict[str, Any]]:
+        """The charts by their names, in plotly's own terms; those without a point are left out."""
+        drawn = {name: drawing(self) for name, drawing in DRAWINGS.items()}
+        return {name: each.figure for name, each in drawn.items() if each.figure["data"]}
+
+    def shapes(self) -> list[dict[str, Any]]:
+        """Where phases begin, and how long faults last."""
+        now_s = self.series.points[-1].at_s if self.series.points else 0.0
+        return [_shape(span, now_s) for span in self.spans]
+
+    def _document(self) -> Iterator[Section]:
+        yield Section("now", list(self._head()))
+        if risks := self.progress.snapshot.at_risk if self.progress else ():
+            yield Section("thresholds at risk", [Notes([Text(each.text, DOUBTFUL) for each in risks])])
+        if self.progress and self.progress.snapshot.operations:
+            rows = [
+                [
+                    name(each.name),
+                    Text(units.format_count(each.ok)),
+                    Text(units.format_count(each.failed), BAD if each.failed else ""),
+                    *(figure(ns, units.format_duration) for ns in (each.p50_ns, each.p95_ns, each.p99_ns)),
+                ]
+                for each in self.progress.snapshot.operations
+            ]
+            yield Section("operations", [Table(_OPERATIONS, rows, "operations")])
+        if self.done:
+            yield Section("done", [Table(_DONE, list(map(_row, self.done)), "scenarios that are over")])
+
+    def _head(self) -> Iterator[Block]:
+        if self.plan is None and self.done:
+            newest = self.done[-1]
+            yield _verdict(newest)
+            if isinstance(newest, RunResult):
+                yield Facts(list(_totals(newest)))
+            return
+        title = self.plan.title if self.plan else "digipal-perf"
+        several = f", {self.number} of {self.of}" if self.of > 1 else ""
+        stage = self.progress.stage if self.progress else "starting"
+        phase = f", {', '.join(self.progress.phases)}" if self.progress and self.progress.phases else ""
+        yield Verdict(Text(f"{stage}{phase}"), name(title), Text(self.note or f"is running{several}"))
+        if self.progress:
+            yield Facts(list(_facts(self.progress)))
+
+
+def _facts(progress: Progress) -> Iterator[tuple[str, Text]]:
+    yield "done", Text(f"{progress.share_done:.0%}") if progress.share_done is not None else Text()
+    yield "operations", Text(f"{units.format_count(progress.ok)} ok, {units.format_count(progress.failed)} failed")
+    yield "rate so far", Text(units.format_rate(progress.rate_per_s)) if progress.ok else Text()
+    p95_ns = progress.snapshot.p95_ns
+    yield "p95 so far", Text() if p95_ns is None else Text(units.format_duration(p95_ns))
+    yield "vus", Text(f"{progress.vus} of {progress.planned_vus}") if progress.planned_vus else Text()
+    yield "memory", Text(f"RSS {units.format_size(progress.rss_bytes)}") if progress.rss_bytes else Text()
+    yield "CPU", Text() if progress.cpu is None else Text(f"{progress.cpu:.0%} of one core")
+    yield "faults", Text(", ".join(progress.faults), BAD)
+
+
+def _totals(result: RunResult) -> Iterator[tuple[str, Text]]:
+    total = result.total
+    yield "operations", Text(f"{units.format_count(total.ok)} ok, {units.format_count(total.failed)} failed")
+    yield "rate", Text(units.format_rate(total.throughput_per_s)) if total.attempts else Text()
+    for statistic in ("p50", "p95", "p99"):
+        yield statistic, figure(total.latency.statistic(statistic) if total.latency else None, units.format_duration)
+
+
+def _row(result: Reported) -> list[Text]:
+    verdict = _verdict(result)
+    why = Text(" ").join([verdict.text, *verdict.reasons[:1]])
+    return [verdict.name, verdict.word, why]
+
+
+def _verdict(result: Reported) -> Verdict:
+    return verdict_block(result) if isinstance(result, RunResult) else ab_verdict(result)
+
+
+def _rate(picture: Picture) -> Drawing:
+    points = picture.series.points
+    told = [(each, f"{units.format_rate(each.rate_per_s)} at {each.at_s:.0f} s") for each in points]
+    failed = [(each, f"{units.format_rate(each.failed_per_s)} failed at {each.at_s:.0f} s") for each in points]
+    traces = [line("ok", [(each.at_s, each.rate_per_s, text) for each, text in told])]
+    if any(each.failed_per_s for each in points):
+        traces.append(line("failed", [(each.at_s, each.failed_per_s, text) for each, text in failed], 4))
+    return _drawing("Rate", "Operations per second.", traces, axis("per second", rangemode="tozero"), picture)
+
+
+def _latency(picture: Picture) -> Drawing:
+    points = [
+        (each.at_s, None if each.p95_ns is None else each.p95_ns / NS_PER_S, _told(each))
+        for each in picture.series.points
+    ]
+    traces = [line("p95", points if any(y is not None for _, y, _ in points) else [])]
+    return _drawing("Latency", "p95 of the operations of each second.", traces, duration_axis("", traces), picture)
+
+
+def _told(point: Point) -> str:
+    known = "unknown" if point.p95_ns is None else units.format_duration(point.p95_ns)
+    return f"p95 {known} at {point.at_s:.0f} s"
+
+
+def _memory(picture: Picture) -> Drawing:
+    points = [
+        (each.at_s, each.rss_bytes, f"{units.format_size(each.rss_bytes)} at {each.at_s:.0f} s")
+        for each in picture.series.points
+    ]
+    return _drawing("Memory", "RSS of the engine.", [line("RSS", points)], size_axis(""), picture)
+
+
+def _cpu(picture: Picture) -> Drawing:
+    points = [(each.at_s, each.cpu, f"{each.cpu or 0.0:.0%} at {each.at_s:.0f} s") for each in picture.series.points]
+    y = axis("of one core", tickformat=".0%", rangemode="tozero")
+    return _drawing("CPU", "What the engine uses.", [line("CPU", points)], y, picture)
+
+
+def _vus(picture: Picture) -> Drawing:
+    points = [(each.at_s, each.vus, f"{each.vus:.0f} at {each.at_s:.0f} s") for each in picture.series.points]
+    y = axis("", rangemode="tozero")
+    return _drawing("Virtual users", "At work now.", [line("vus", points)], y, picture)
+
+
+DRAWINGS: Final[dict[str, Callable[[Picture], Drawing]]] = {
+    "rate": _rate,
+    "latency": _latency,
+    "memory": _memory,
+    "cpu": _cpu,
+    "vus": _vus,
+}
+"""The charts of the page, in their order."""
+
+
+def _drawing(title: str, note: str, traces: Sequence[dict[str, Any]], y: dict[str, Any], picture: Picture) -> Drawing:
+    layout = {"xaxis": axis("seconds since measuring began"), "yaxis": y, "shapes": picture.shapes()}
+    return Drawing(title, note, traces, {**layout, "showlegend": len(traces) > 1, "height": 260})
+
+
+def _shape(span: _Span, now_s: float) -> dict[str, Any]:
+    shape = {"type": "line", "yref": "paper", "y0": 0, "y1": 1, "x0": span.begins_s, "x1": span.begins_s}
+    text = {"text": label(span.name, 22), "textposition": "top left", "font": {"size": 11}}
+    if not span.is_fault:
+        return {**shape, "line": {"width": 1, "dash": "dot", "color": QUIET_COLOUR}, "label": text}
+    ends_s = now_s if span.ends_s is None else span.ends_s
+    area = {"type": "rect", "x1": max(ends_s, span.begins_s), "line": {"width": 0}, "layer": "below"}
+    return {**shape, **area, "fillcolor": "rgba(224,45,60,0.18)", "label": text}
+
+
+def empty_charts() -> Markup:
+    """The places that the charts are drawn in."""
+    places = [
+        element(
+            "figure",
+            element("figcaption", element("h4", drawing.title), element("p", drawing.note)),
+            element("div", class_="plot"),
+            class_="chart",
+            id=f"chart-{name}",
+        )
+        for name, make in DRAWINGS.items()
+        for drawing in [make(Picture(lambda: 0.0))]
+    ]
+    return element("div", *places, class_="charts")
