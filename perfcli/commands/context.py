@@ -222,6 +222,11 @@ class Context:
         for each in self._followers:
             each.begin(plan, engine, number, of)
 
+    def note(self, text: str) -> None:
+        """Tell the followers what else happens."""
+        for each in self._followers:
+            each.note(text)
+
     def end(self, result: Reported) -> None:
         """Tell the followers what was found."""
         for each in self._followers:

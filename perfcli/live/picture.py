@@ -64,7 +64,7 @@ class Picture:
         """A scenario is about to run."""
         self.plan, self.number, self.of = plan, number, of
         self.series, self.spans, self._began_s, self._last = Series(), [], None, (0.0, 0, 0)
-        self.progress = None
+        self.progress, self.note = None, ""
 
     def update(self, progress: Progress) -> None:
         """The run has moved on."""
