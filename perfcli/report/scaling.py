@@ -69,7 +69,8 @@ def scaling_so_far(so_far: SoFar, blocks_planned: int, of: str) -> str:
     done, elapsed_ns = so_far.share_done, so_far.elapsed_ns
     left = f", about {about(elapsed_ns * (1 - done) / done)} left" if done else ""
     where = f"block {so_far.block} of {blocks_planned}, {_counted(so_far.load, of)}"
-    return f"{where}: {done:.0%} in {about(elapsed_ns)}{left}"
+    dropped = f"; {counted(so_far.starved, 'starved block')} dropped" if so_far.starved else ""
+    return f"{where}: {done:.0%} in {about(elapsed_ns)}{left}{dropped}"
 
 
 def about(ns: float) -> str:
@@ -149,20 +150,32 @@ def _law(result: ScalingResult) -> Iterator[Block]:
     law = result.law
     if law is None:
         return
-    of, one = result.of, _SINGULAR[result.of]
-    contention, coherency = _SHARED[_kind(result)]
+    constants = (
+        ("λ", law.lambda_per_s, units.format_rate, f"throughput of one {_SINGULAR[result.of]}"),
+        ("σ", law.sigma, units.format_number, _sigma_in_words(law.sigma, _SINGULAR[result.of])),
+        ("κ", law.kappa, units.format_number, _kappa_in_words(law.kappa, result.of)),
+    )
+    residual = f"{share(law.residual)} (root mean square); up to {share(MOST_RESIDUAL)} it is a fit"
     yield Facts(
         [
-            ("λ", Text(f"{_with_interval(law.lambda_per_s, units.format_rate)}: throughput of one {one}")),
-            ("σ", Text(f"{_with_interval(law.sigma, units.format_number)}: {_sigma_in_words(law.sigma, one)}")),
-            ("κ", Text(f"{_with_interval(law.kappa, units.format_number)}: {_kappa_in_words(law.kappa, of)}")),
-            ("residual", Text(f"{share(law.residual)} (root mean square); up to {share(MOST_RESIDUAL)} it is a fit")),
+            *(
+                (sign, Text(": ".join([_with_interval(constant, write), *([words] if law.holds else [])])))
+                for sign, constant, write, words in constants
+            ),
+            ("residual", Text(residual, "" if law.holds else DOUBTFUL)),
         ]
     )
-    causes = [f"σ: {contention}"] * bool(law.sigma.value) + [f"κ: {coherency}"] * bool(law.kappa.lower)
-    if causes:
-        yield Notes(list(map(Text, causes)))
+    if law.holds and (causes := list(_causes(result, law))):
+        yield Notes(causes)
     yield Line(Text("X(N) = λN / (1 + σ(N - 1) + κN(N - 1)); in brackets 95% intervals", QUIET))
+
+
+def _causes(result: ScalingResult, law: Law) -> Iterator[Text]:
+    contention, coherency = _SHARED[_kind(result)]
+    if law.sigma.value:
+        yield Text(f"σ: {contention}")
+    if law.kappa.lower:
+        yield Text(f"κ: {coherency}")
 
 
 def _kind(result: ScalingResult) -> str:

@@ -56,6 +56,8 @@ class SoFar:
     share_done: float
     """Of all points, dropped ones left out."""
     elapsed_ns: int
+    starved: int
+    """Blocks that were dropped."""
 
 
 @dataclass(slots=True)
@@ -141,7 +143,8 @@ class _Experiment:
     def _tell(self, load: int) -> None:
         points = len(self.loads.numbers)
         share = (len(self.complete) * points + len(self.incomplete)) / (self.loads.blocks * points)
-        self.tell(SoFar(load, len(self.complete) + 1, share, time.monotonic_ns() - self.began_ns))
+        elapsed_ns = time.monotonic_ns() - self.began_ns
+        self.tell(SoFar(load, len(self.complete) + 1, share, elapsed_ns, len(self.starved)))
 
     def points(self) -> list[LoadPoint]:
         """What complete blocks show of each load; without enough of them for the law, all that was measured."""

@@ -7,6 +7,7 @@ import random
 import re
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from perfcli.pool.database import LocalDatabase, local_database
 from perfcli.pool.identity import EngineSource
 from perfcli.report.console import to_console
 from perfcli.report.html.scaling_charts import scaling_charts
-from perfcli.report.scaling import about, scaling_document
+from perfcli.report.scaling import about, scaling_document, scaling_so_far
 from perfcli.results import Integrity, RunResult
 from perfcli.run import StopRequest
 from perfcli.scenario.models import Scenario
@@ -318,6 +319,7 @@ class TestReport:
         assert "does not follow the law: residual" in text
         assert "limit 10%" in text
         assert "σ and κ say nothing" in text
+        assert "one at a time" not in text
 
     @pytest.mark.parametrize(
         ("fields", "words"),
@@ -343,6 +345,13 @@ class TestReport:
         text = report(few)
         assert "fewer than 30 operations a block at 1 vus: raise --duration" in text
         assert "2 operations failed" in text
+
+    def test_how_far_it_is(self) -> None:
+        so_far = SoFar(load=1, block=3, share_done=0.25, elapsed_ns=20 * NS, starved=0)
+        assert scaling_so_far(so_far, 8, "vus") == "block 3 of 8, 1 vu: 25% in 20 s, about 1 min left"
+        first = replace(so_far, load=4, block=1, share_done=0.0, starved=2)
+        told = "block 1 of 8, 4 processes: 0% in 20 s; 2 starved blocks dropped"
+        assert scaling_so_far(first, 8, "processes") == told
 
     def test_charts_show_every_block_and_the_band(self) -> None:
         throughput, latency = scaling_charts(result_of(Usl(1_000, 0.2, 0.032)))

@@ -61,7 +61,7 @@ def _throughput(result: ScalingResult, of: str, ticks: Axis) -> Drawing:
 def _note(result: ScalingResult) -> str:
     if result.law is None:
         return "Too few complete blocks to fit the law."
-    fit = "" if result.law.holds else " It does not follow the law."
+    fit = "" if result.law.holds else " The engine does not follow it."
     return f"The line is the Universal Scalability Law, fitted to the means, with its 95% band.{fit}"
 
 
