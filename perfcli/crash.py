@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from perfcli.errors import ExitCode, UsageError, Verdict
 from perfcli.executors import ConstantVus, Load, PerVuIterations
-from perfcli.plan import Crash, ExecutionPlan, Kill
+from perfcli.plan import Crash, ExecutionPlan
 from perfcli.pool.identity import EngineSource
 from perfcli.pool.protocol import WorkerPool
 from perfcli.results import RunResult
@@ -131,13 +131,8 @@ def _at_random(plan: ExecutionPlan, kills: int) -> Iterator[ExecutionPlan]:
     for first in range(0, kills, KILLS_OF_A_RUN):
         seed = plan.seed + first // KILLS_OF_A_RUN
         random = Random(f"{seed}/kills")
-        moments = [random.randint(*_WITHIN_NS) for _ in range(min(KILLS_OF_A_RUN, kills - first))]
-        yield ExecutionPlan.model_construct(
-            scenario=scenario,
-            seed=seed,
-            kills=tuple(Kill(at_ns=at_ns, since="rejoin") for at_ns in moments),
-            crash=Crash(),
-        )
+        moments = tuple(random.randint(*_WITHIN_NS) for _ in range(min(KILLS_OF_A_RUN, kills - first)))
+        yield ExecutionPlan.model_construct(scenario=scenario, seed=seed, crash=Crash(kills=moments))
 
 
 def _in_writes(plan: ExecutionPlan, writes: Iterable[int]) -> Iterator[ExecutionPlan]:
@@ -185,7 +180,7 @@ def _first_iterations(scenario: Scenario) -> Scenario:
 
 
 def _with_loads(scenario: Scenario, loads: Mapping[str, Load]) -> Scenario:
-    """The phases of these names with other loads, in one process, without an AI to wait for; nothing else is judged."""
+    """The phases of these names with other loads, in one process, without an AI to wait for or other faults."""
     phases = [
         phase.model_copy(update={"load": loads[phase.name], "thresholds": [], "growth": None})
         for phase in scenario.phases_to_run
@@ -196,6 +191,8 @@ def _with_loads(scenario: Scenario, loads: Mapping[str, Load]) -> Scenario:
         update={
             "load": None,
             "phases": phases,
+            "faults": [],
+            "steady_state": [],
             "thresholds": [],
             "growth": None,
             "pool": scenario.pool.model_copy(update={"processes": 1}),

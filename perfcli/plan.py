@@ -89,31 +89,20 @@ class Profiling(BaseModel):
     longest_ns: int = Field(gt=0, description="iterations begin for so long at most, all waves together")
 
 
-class Kill(BaseModel):
-    """That an engine process is killed, and replaced by its next incarnation on the same database."""
-
-    model_config = ConfigDict(defer_build=True, extra="forbid", frozen=True)
-
-    at_ns: int = Field(ge=0)
-    since: Literal["measuring", "rejoin"] = Field(
-        default="measuring", description="what at_ns counts from; rejoin: the last one of the process, if any"
-    )
-    process: int = Field(default=0, ge=0)
-    signal: Literal["SIGKILL", "SIGTERM"] = "SIGKILL"
-    restart_after_ns: int = Field(default=0, ge=0, description="from its death to the start of the next")
-
-
 class Crash(BaseModel):
     """That the account is checked after each death, before the next incarnation opens the database.
 
     Each sample is reported at once, and the load ends soon after the last kill.
+
+    Args:
+        kills: when the first process is killed, in ns since it, or the one that it replaces, began to work.
+        at_write: the write by SQLite in which the first process kills itself; 0: none.
     """
 
     model_config = ConfigDict(defer_build=True, extra="forbid", frozen=True)
 
-    at_write: int = Field(
-        default=0, ge=0, description="the write by SQLite in which the first process kills itself; 0: none"
-    )
+    kills: tuple[int, ...] = ()
+    at_write: int = Field(default=0, ge=0)
 
 
 class ExecutionPlan(BaseModel):
@@ -126,7 +115,6 @@ class ExecutionPlan(BaseModel):
     variation: dict[str, str | int | float | bool] = Field(default={}, description="as the result holds it")
     slices: Slices | None = Field(default=None, description="None: the executors say when vus work")
     profile: Profiling | None = None
-    kills: tuple[Kill, ...] = ()
     counting_seed: int = Field(default=0, ge=0, lt=2**63, description="of operations that are counted, not timed")
 
     crash: Crash | None = None
@@ -136,7 +124,8 @@ class ExecutionPlan(BaseModel):
         """How old a sample may be when it is reported; None for as usual."""
         if self.crash is not None:
             return 0
-        return _OLDEST_BEFORE_KILL_NS if self.kills else None
+        is_killed = any(fault.replaces_processes for fault in self.scenario.faults)
+        return _OLDEST_BEFORE_KILL_NS if is_killed else None
 
     @property
     def title(self) -> str:

@@ -8,7 +8,7 @@ from array import array
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from perfcli.operations.own.journal import NOTHING, Journal, Page, read_page, write_page
 
@@ -260,32 +260,43 @@ BEGUN: Final = "begun"
 """The name of the file of `BegunCalls`, beside the plan of an engine process."""
 
 
-class BegunCalls:
-    """How many calls each vu has begun: one number each, in a file that outlives the process however it ends."""
+class Begun(NamedTuple):
+    """The calls that a vu has begun."""
 
-    def __init__(self, file: Path, vus: int) -> None:
-        file.write_bytes(bytes(8 * vus))
+    calls: int
+    newest_ns: int
+    """When the newest of them began, by the engine process's clock."""
+
+
+class BegunCalls:
+    """The calls that each vu has begun: two numbers each, in a file that outlives the process however it ends."""
+
+    def __init__(self, file: Path, vus: int, now_ns: Callable[[], int]) -> None:
+        self._now_ns = now_ns
+        file.write_bytes(bytes(16 * vus))
         with file.open("r+b") as opened:
             # the page cache is the system's: what is written here is there after a SIGKILL
-            self._counts = memoryview(mmap.mmap(opened.fileno(), 8 * vus)).cast("q")
+            self._numbers = memoryview(mmap.mmap(opened.fileno(), 16 * vus)).cast("q")
 
     def counting(
         self, vu: int, make_arguments: Callable[[int, int], tuple[Any, ...]]
     ) -> Callable[[int, int], tuple[Any, ...]]:
         """What makes the arguments of a call, which counts one that begins; outside of the time that is measured."""
-        counts = self._counts
+        numbers, now_ns = self._numbers, self._now_ns
 
         def counted(user: int, choice: int) -> tuple[Any, ...]:
-            counts[vu] += 1
+            numbers[2 * vu] += 1
+            numbers[2 * vu + 1] = now_ns()
             return make_arguments(user, choice)
 
         return counted
 
     def forget(self, vu: int) -> None:
         """Count the calls of a vu anew."""
-        self._counts[vu] = 0
+        self._numbers[2 * vu] = 0
 
 
-def begun_calls(file: Path) -> Sequence[int]:
+def begun_calls(file: Path) -> Sequence[Begun]:
     """What a process left in the file, by vu; none if it made no file."""
-    return array("q", file.read_bytes()) if file.exists() else array("q")
+    numbers = array("q", file.read_bytes()) if file.exists() else array("q")
+    return [Begun(*pair) for pair in zip(numbers[::2], numbers[1::2], strict=True)]

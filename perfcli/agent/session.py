@@ -95,7 +95,7 @@ class Session:
             for vu in range(plan.vus)
             if plan.process_of(vu) == process
         }
-        self._begun = None if plan.oldest_sample_ns is None else BegunCalls(begun, plan.vus)
+        self._begun = None if plan.oldest_sample_ns is None else BegunCalls(begun, plan.vus, clock.now_ns)
         self._profiler = Profiler()
         self._stage = "open"
 

@@ -79,6 +79,8 @@ def _work(supervisor: int, work: Callable[[], object]) -> NoReturn:
         _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
         if os.getppid() == supervisor:
             _lead_group(0)
+            # no terminal reaches it: one that comes is meant for the engine
+            signal.signal(signal.SIGINT, signal.SIG_DFL)
             work()
     except BaseException:
         traceback.print_exc()

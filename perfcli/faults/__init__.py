@@ -11,11 +11,12 @@ from perfcli.faults.base import DEFAULT_STEADY_STATE, FaultSettings, Lift, Place
 from perfcli.faults.disk_error import DiskError
 from perfcli.faults.disk_full import DiskFull
 from perfcli.faults.disk_slow import DiskSlow
+from perfcli.faults.kill import Kill
 from perfcli.faults.lock import Lock
 from perfcli.faults.pause import Pause
 from perfcli.faults.reader import Reader
 
-_AnyFault = Lock | Reader | Pause | DiskFull | DiskError | DiskSlow | Ai
+_AnyFault = Lock | Reader | Pause | Kill | DiskFull | DiskError | DiskSlow | Ai
 
 FAULT_MODELS: Final[dict[str, type[FaultSettings]]] = {
     model.model_fields["fault"].default: model for model in get_args(_AnyFault)
@@ -34,7 +35,7 @@ def spread_fault(item: Any) -> Any:
         raise ValueError("a fault is one key with its settings: lock: {at: 3s, for: 2s}")
     fault, settings = next(iter(item.items()))
     if fault in FAULT_MODELS and not isinstance(settings, dict):
-        raise ValueError(f"{fault} needs to know when and for how long: write {fault}: {{at: 3s, for: 2s}}")
+        raise ValueError(f"{fault} needs to know when: write {fault}: {FAULT_MODELS[fault].example}")
     return {**(settings if isinstance(settings, dict) else {}), "fault": fault}
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Final, Literal
+from typing import ClassVar, Final, Literal
 
 from pydantic import Field, model_validator
 
@@ -22,6 +22,7 @@ class Ai(InsideFault):
     It is inflicted in the engine processes, whose AI is simulated. At least one call of the AI must begin meanwhile.
     """
 
+    example: ClassVar[str] = "{at: 3s, for: 1s, error_rate: 50%}"
     fault: Literal["ai"] = "ai"
     latency: DurationText | None = Field(default=None, description="mean time of an answer")
     latency_jitter: DurationText | None = Field(default=None, description="standard deviation of that time")

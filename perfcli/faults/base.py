@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Final, Protocol
+from signal import Signals
+from typing import Any, ClassVar, Final, Protocol, Self
 
 from pydantic import (
     BaseModel,
@@ -39,17 +40,33 @@ class Lockable(Protocol):
 
 
 class Place(Protocol):
-    """An engine process and its database, as far as faults reach."""
+    """An engine process, as far as faults reach; the one that replaces it is another place."""
+
+    @property
+    def number(self) -> int:
+        """Its number among the engine processes of the run, from 0."""
+
+    @property
+    def is_there(self) -> bool:
+        """Whether it is alive."""
+
+    @property
+    def is_at_work(self) -> bool:
+        """Whether its vus are at work: not while it warms up, and not when it is gone."""
+
+    @property
+    def replaced_ns(self) -> int | None:
+        """When the process that replaces it began to work, by the tool's clock; None as long as none did."""
 
     @property
     def database(self) -> Lockable:
         """The database of all engine processes."""
 
-    def halt(self) -> None:
-        """Have the engine process stand still."""
+    def halt(self) -> Lift:
+        """Have it stand still until that is lifted; several may, and it goes on when all are lifted."""
 
-    def resume(self) -> None:
-        """Let it go on."""
+    def kill(self, number: Signals, restart_after_ns: int) -> None:
+        """Send it a signal that ends it, and have it replaced that long after its death."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,14 +93,17 @@ class FaultSettings(BaseModel):
 
     needs: ClassVar[Needs] = Needs.PROCESS
     """What a target must offer, so that it can be inflicted."""
+
     is_inside: ClassVar[bool] = False
     """Whether the engine processes inflict it on themselves, on order: see `perfcli.faults.inside`."""
 
     why_not_yet: ClassVar[str] = "an engine process was away all the time"
     """Why it was never possible, if it was not."""
 
+    replaces_processes: ClassVar[bool] = False
+    """Whether engine processes end by it. Its recovery counts from its beginning: its end is a part of the recovery."""
+
     at: DurationText = Field(description="when it begins, since its phase began")
-    for_: PositiveDurationText = Field(alias="for", description="how long it lasts")
     name: str = Field(default="", max_length=64, description="name in thresholds and tables; the fault by default")
     phase: str = Field(default="", description="the phase it belongs to; the first by default")
     every: PositiveDurationText | None = Field(default=None, description="from one time to the next, with times")
@@ -100,22 +120,16 @@ class FaultSettings(BaseModel):
         return name
 
     @model_validator(mode="after")
-    def _one_after_another(self) -> FaultSettings:
+    def _one_after_another(self) -> Self:
         if self.times > 1 and self.every is None:
             raise ValueError("times needs every: the time from one to the next, e.g. every: 5s")
         if self.every is None:
             return self
         if self.times == 1:
             raise ValueError("every needs times: how often, e.g. times: 3")
-        if self.for_ns + parse_duration_ns(self.jitter) >= self.every_ns:
-            raise ValueError(f"every: {self.every} must be longer than for and jitter together")
+        if self.lasts_ns + parse_duration_ns(self.jitter) >= self.every_ns:
+            raise ValueError(f"every: {self.every} must be longer than {self.lasts_by} and jitter together")
         return self
-
-    @model_serializer(mode="wrap")
-    def _as_written(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """With the key `for`, as files have it; no attribute can be called so."""
-        written: dict[str, Any] = handler(self)
-        return {"for" if key == "for_" else key: value for key, value in written.items()}
 
     @property
     def label(self) -> str:
@@ -134,26 +148,46 @@ class FaultSettings(BaseModel):
         return parse_duration_ns(self.at)
 
     @property
-    def for_ns(self) -> int:
-        """How long it lasts, in nanoseconds."""
-        return parse_duration_ns(self.for_)
-
-    @property
     def every_ns(self) -> int:
         """From one time to the next, in nanoseconds; 0 if it is inflicted once."""
         return parse_duration_ns(self.every) if self.every else 0
 
     @property
     def ends_ns(self) -> int:
-        """When the last one is over at the latest, in nanoseconds since its phase began."""
-        return self.at_ns + (self.times - 1) * self.every_ns + parse_duration_ns(self.jitter) + self.for_ns
+        """When the last one is over by plan, in nanoseconds since its phase began."""
+        return self.at_ns + (self.times - 1) * self.every_ns + parse_duration_ns(self.jitter) + self.lasts_ns
+
+    example: ClassVar[str]
+    """Settings that do."""
+
+    lasts_by: ClassVar[str]
+    """The setting that says how long it lasts by plan."""
+
+    @property
+    def lasts_ns(self) -> int:
+        """What that says, in nanoseconds."""
+        raise NotImplementedError
+
+    @property
+    def waits_ns(self) -> int | None:
+        """How long it is tried again if it is not possible at once, in nanoseconds; None for as long as the load."""
+        return self.lasts_ns
 
     def touches(self, step: StepSettings) -> bool:
         """Whether a step may have to wait until it is over, or fails because of it; all do, by default."""
         return True
 
+    @property
+    def holds_up_ns(self) -> int:
+        """How much longer an operation may take by it, even once it is lifted, in nanoseconds."""
+        return 0
+
+    def places(self, places: Sequence[Place]) -> Sequence[Place]:
+        """Those of all engine processes that it can be inflicted on now."""
+        return [place for place in places if place.is_there]
+
     def inflict(self, places: Sequence[Place]) -> Lift | None:
-        """Begin, on all engine processes; None while that is not possible yet.
+        """Begin, on these engine processes, at least one; None while that is not possible yet.
 
         Raises:
             OSError: it is not possible at all.
@@ -161,10 +195,9 @@ class FaultSettings(BaseModel):
         """
         raise NotImplementedError
 
-    @property
-    def holds_up_ns(self) -> int:
-        """How much longer an operation may take by it, even once it is lifted, in nanoseconds."""
-        return 0
+    def ended_ns(self, places: Sequence[Place], now_ns: int) -> int | None:
+        """When it ended by itself on these engine processes; None as long as it did not."""
+        raise NotImplementedError
 
     def why_unseen(self, seen: Seen) -> str:
         """Why the experiment says nothing: the effect that must be seen is missing; "" if it is there."""
@@ -175,4 +208,75 @@ class FaultSettings(BaseModel):
         label = self.kind if self.label == self.kind else f"{self.label} ({self.kind})"
         often = f", {self.times} times" if self.times > 1 else ""
         of_phase = f" of {self.phase}" if self.phase else ""
-        return f"{label} at {self.at}{of_phase} for {self.for_}{often}"
+        return f"{label} at {self.at}{of_phase}{self.details}{often}"
+
+    @property
+    def details(self) -> str:
+        """What `describe` says of its own settings, with a space before."""
+        return ""
+
+
+class LastingFault(FaultSettings):
+    """A fault that is lifted when its time is over."""
+
+    example: ClassVar[str] = "{at: 3s, for: 1s}"
+    lasts_by: ClassVar[str] = "for"
+    ends_with_process: ClassVar[bool] = True
+    """Whether it is over when all processes that it was inflicted on are gone."""
+
+    for_: PositiveDurationText = Field(alias="for", description="how long it lasts")
+
+    @model_serializer(mode="wrap")
+    def _as_written(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """With the key `for`, as files have it; no attribute can be called so."""
+        written: dict[str, Any] = handler(self)
+        return {"for" if key == "for_" else key: value for key, value in written.items()}
+
+    @property
+    def lasts_ns(self) -> int:
+        """How long it lasts, in nanoseconds."""
+        return parse_duration_ns(self.for_)
+
+    def ended_ns(self, places: Sequence[Place], now_ns: int) -> int | None:
+        """Now, if nothing is left of what it was inflicted on."""
+        return now_ns if self.ends_with_process and not any(place.is_there for place in places) else None
+
+    @property
+    def details(self) -> str:
+        """How long."""
+        return f" for {self.for_}"
+
+
+class DatabaseFault(LastingFault):
+    """A transaction of the tool's own on the database; it ends with the tool, and outlives engine processes."""
+
+    needs: ClassVar[Needs] = Needs.DATABASE
+    ends_with_process: ClassVar[bool] = False
+    writes: ClassVar[bool]
+
+    def places(self, places: Sequence[Place]) -> Sequence[Place]:
+        """All: the database is there while a process is replaced."""
+        return places
+
+    def inflict(self, places: Sequence[Place]) -> Lift | None:
+        """Begin the transaction; None while an engine process holds the lock that it needs."""
+        return places[0].database.hold_transaction(writes=self.writes)
+
+
+class ProcessFault(FaultSettings):
+    """A fault of engine processes: all of them, or one."""
+
+    process: int | None = Field(default=None, ge=0, description="which engine process, from 0; all by default")
+
+    def of_process(self, places: Sequence[Place]) -> Sequence[Place]:
+        """Those that it is meant for."""
+        return [place for place in places if self.process in (None, place.number)]
+
+    def places(self, places: Sequence[Place]) -> Sequence[Place]:
+        """Those of them that are there."""
+        return super().places(self.of_process(places))
+
+    @property
+    def details(self) -> str:
+        """Which one."""
+        return ("" if self.process is None else f" of process {self.process}") + super().details

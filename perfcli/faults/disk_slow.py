@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field, model_validator
 
@@ -18,12 +18,13 @@ class DiskSlow(DiskFault):
     It is inflicted in the engine processes, through SQLite's own system calls. At least one write must be hit.
     """
 
+    example: ClassVar[str] = "{at: 3s, for: 1s, delay: 20ms}"
     fault: Literal["disk_slow"] = "disk_slow"
     delay: PositiveDurationText = Field(description="how much longer each write takes")
 
     @model_validator(mode="after")
     def _shorter_than_itself(self) -> DiskSlow:
-        if self.holds_up_ns > self.for_ns:
+        if self.holds_up_ns > self.lasts_ns:
             raise ValueError(f"delay: {self.delay} is longer than the fault, for: {self.for_}")
         return self
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from threading import Lock
 from typing import ClassVar, NamedTuple, Protocol
 
-from perfcli.faults.base import FaultSettings, Lift
+from perfcli.faults.base import LastingFault, Lift
 from perfcli.figures import Needs
 
 
@@ -48,7 +48,7 @@ class Inflicted(NamedTuple):
     hits: Hits
 
 
-class InsideFault(FaultSettings):
+class InsideFault(LastingFault):
     """A fault that only code in the engine process can inflict. It ends with that process."""
 
     is_inside: ClassVar[bool] = True

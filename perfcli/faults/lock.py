@@ -2,32 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import ClassVar, Literal
 
-from perfcli.faults.base import FaultSettings, Lift, Place, Seen
-from perfcli.figures import Needs
+from perfcli.faults.base import DatabaseFault, Seen
 from perfcli.operations.base import StepSettings
 
 
-class Lock(FaultSettings):
+class Lock(DatabaseFault):
     """Another program holds the write lock of the database (BEGIN IMMEDIATE): writes wait, or fail as busy.
 
     It is inflicted from outside, by a connection of the tool's own, and so ends with the tool. An operation must wait
     for half of it, or fail.
     """
 
-    needs: ClassVar[Needs] = Needs.DATABASE
     why_not_yet: ClassVar[str] = "the engine held the write lock all the time"
+    writes: ClassVar[bool] = True
     fault: Literal["lock"] = "lock"
 
     def touches(self, step: StepSettings) -> bool:
         """What writes."""
         return step.effects.is_write
-
-    def inflict(self, places: Sequence[Place]) -> Lift | None:
-        """Take the lock; None while an engine process holds it."""
-        return places[0].database.hold_transaction(writes=True)
 
     def why_unseen(self, seen: Seen) -> str:
         """A load without writes does not notice it."""

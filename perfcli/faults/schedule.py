@@ -25,8 +25,8 @@ class Occurrence:
 
     @property
     def ends_ns(self) -> int:
-        """When it is to be lifted, in ns since its phase began."""
-        return self.at_ns + self.fault.for_ns
+        """When it is over by plan, in ns since its phase began."""
+        return self.at_ns + self.fault.lasts_ns
 
 
 def occurrences(faults: Sequence[FaultSettings], phases: Sequence[str], seed: int) -> list[Occurrence]:

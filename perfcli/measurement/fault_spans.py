@@ -14,6 +14,7 @@ from itertools import repeat
 from typing import Final
 
 from perfcli.faults.base import Seen
+from perfcli.measurement.restarts import Restart
 from perfcli.metrics.recovery import Activity, SteadyState
 from perfcli.metrics.timeline import Interval
 from perfcli.metrics.windows import value_of
@@ -111,6 +112,18 @@ class FaultSpans:
                 else:
                     interval.failed += 1
 
+    def add_unanswered(self, restart: Restart) -> None:
+        """Take in what was in flight or due when its process was killed.
+
+        What became of it is unknown: it is neither right nor failed, and overlaps what was on from then on.
+        """
+        killed_ns = restart.death.killed_ns
+        for at_ns in (*restart.in_flight_ns, *restart.waiting_ns):
+            self.activity.add(at_ns - self._origin_ns, killed_ns - self._origin_ns, ok=False)
+        for span in self._newest:
+            before = (at_ns for at_ns in restart.in_flight_ns if at_ns < span.began_ns)
+            span.in_flight += sum(span.overlaps(at_ns, max(killed_ns, span.began_ns)) for at_ns in before)
+
     def _parts_of(self, due_ns: int, start_ns: int, end_ns: int, phase: str, *, ok: bool) -> Iterator[tuple[str, str]]:
         overlapped: dict[tuple[str, str], None] = {}
         behind = None
@@ -188,6 +201,8 @@ class FaultSpans:
             outage_ns = self.activity.outage_ns(began_ns, ended_ns)
             seen = Seen(ended_ns - began_ns, span.failed, span.longest_ns, outage_ns, span.hits)
             unseen = occurrence.fault.why_unseen(seen)
+            after_end_ns = steady.recovery_ns(ended_ns, self._next_ns(span, until_ns))
+            counted_ns = seen.lasted_ns if occurrence.fault.replaces_processes else 0
             yield FaultResult(
                 **fault,
                 at_ns=began_ns,
@@ -199,7 +214,7 @@ class FaultSpans:
                 longest_ns=span.longest_ns,
                 outage_ns=outage_ns,
                 hits=span.hits,
-                recovery_ns=steady.recovery_ns(ended_ns, self._next_ns(span, until_ns)),
+                recovery_ns=None if after_end_ns is None else after_end_ns + counted_ns,
                 problem=f"no effect: {unseen}" if unseen else "",
             )
 

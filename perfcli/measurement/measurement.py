@@ -159,6 +159,8 @@ class Measurement:
             self.ledger.add(frame)
             assert self.began_ns is not None
             self._spill(frame, self.began_ns)
+        if self.faults is not None:
+            self.faults.add_unanswered(self.restarts.all[-1])
 
     def end_outage(self, reading: Reading | None) -> None:
         """The next incarnation of a process is about to go on: the memory it holds by now is not growth."""

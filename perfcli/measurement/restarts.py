@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from array import array
+from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from perfcli.executors import Share
@@ -13,7 +14,7 @@ from perfcli.measurement.samples import PerformedWork, PhaseTimes, prescribed
 from perfcli.operations.digipal_data import CREATED_PET, created_user, set_up_user
 from perfcli.operations.own.journal import NOTHING, OwnWrite, Page
 from perfcli.plan import INCARNATION, ExecutionPlan, PlannedPhase
-from perfcli.recorder import UNKNOWN, Frame
+from perfcli.recorder import UNKNOWN, Begun, Frame
 from perfcli.results import Restart as RestartResult
 from perfcli.wire import LoadOver
 from perfcli.workload import pauses, unpack
@@ -25,8 +26,8 @@ class Death(NamedTuple):
     process: int
     incarnation: int
     killed_ns: int
-    begun_calls: Sequence[int]
-    """By vu of the plan."""
+    begun: Sequence[Begun]
+    """By vu of the plan; by the tool's clock."""
     over: Sequence[int]
     """The phases that were over in it."""
     load_over: LoadOver | None
@@ -40,6 +41,10 @@ class Restart:
     death: Death
     unknown: int = 0
     """Operations that were begun, and whose end is unknown."""
+    in_flight_ns: list[int] = field(default_factory=list)
+    """When the newest of them began, of each vu that has any; the others may have ended."""
+    waiting_ns: list[int] = field(default_factory=list)
+    """When the first iteration was due that had not begun, of each phase of an open model that has any."""
     rejoined_ns: int | None = None
     """When the next incarnation began to work."""
 
@@ -73,13 +78,20 @@ class Restarts:
                 continue
             vus = [vu for vu in phase.vus if self._plan.process_of(vu) == death.process]
             frames = [self._unknown(phase, vu, death, created) for vu in vus]
-            restart.unknown += sum(self._unknown_calls(vu, death) for vu in vus)
-            self._cut_off(phase, vus, death)
+            unknown = {vu: self._unknown_calls(vu, death) for vu in vus}
+            restart.unknown += sum(unknown.values())
+            restart.in_flight_ns += [death.begun[vu].newest_ns for vu, calls in unknown.items() if calls]
+            self._cut_off(phase, vus, restart)
             yield from filter(None, frames)
 
     def rejoined(self, process: int, at_ns: int) -> None:
         """The next incarnation goes on."""
         next(each for each in reversed(self.all) if each.death.process == process).rejoined_ns = at_ns
+
+    def replaced_ns(self, process: int, incarnation: int) -> int | None:
+        """When the next incarnation began to work; None as long as it did not."""
+        deaths = (each for each in self.all if (each.death.process, each.death.incarnation) == (process, incarnation))
+        return next((each.rejoined_ns for each in deaths), None)
 
     def last_known_ns(self, phase: int) -> int:
         """When the last operation of a phase ended that is known of; 0 if no process was replaced.
@@ -103,7 +115,7 @@ class Restarts:
 
     def _unknown_calls(self, vu: int, death: Death) -> int:
         work = self._performed.get(death.incarnation * INCARNATION + vu)
-        begun = death.begun_calls[vu] if death.begun_calls else 0
+        begun = death.begun[vu].calls if death.begun else 0
         return max(0, begun - (work.tried if work else 0))
 
     def _unknown(self, phase: PlannedPhase, vu: int, death: Death, created: Mapping[int, int]) -> Frame | None:
@@ -146,22 +158,30 @@ class Restarts:
             elif user == CREATED_PET and created:
                 yield created_user(vu, created - 1)
 
-    def _cut_off(self, phase: PlannedPhase, vus: Sequence[int], death: Death) -> None:
+    def _cut_off(self, phase: PlannedPhase, vus: Sequence[int], restart: Restart) -> None:
         """Count iterations that no other process will do; those of a fixed number are done again."""
-        load, times = phase.load, self._phases[phase.index]
-        elapsed_ns = death.killed_ns - (times.began_ns or 0)
+        load, times, death = phase.load, self._phases[phase.index], restart.death
+        began_ns = times.began_ns or 0
+        elapsed_ns = death.killed_ns - began_ns
+        begun = sum(self._is_within_iteration(phase, vu, death) for vu in vus)
         if not vus or elapsed_ns <= 0:
             return
         if load.is_open:
             # what was due before the kill was its own: it was begun, or waited for a vu
             share = Share(death.process, self._plan.scenario.pool.processes).among(load.vu_count)
-            due = len(share.part_of(load.due_before(elapsed_ns) or 0))
+
+            def due_before(at_ns: int) -> int:
+                return len(share.part_of(load.due_before(at_ns) or 0))
+
+            due = due_before(elapsed_ns)
             done = sum(work.iterations for vu, work in self._performed.items() if vu % INCARNATION in vus)
             key = death.process, phase.index
             times.killed += max(0, due - done - self._killed[key])
+            if due > (ended := done + self._killed[key] + begun):
+                restart.waiting_ns.append(began_ns + bisect_right(range(elapsed_ns), ended, key=due_before))
             self._killed[key] = max(self._killed[key], due - done)
         elif load.planned_iterations is None:
-            times.killed += sum(self._is_within_iteration(phase, vu, death) for vu in vus)
+            times.killed += begun
 
     def _is_within_iteration(self, phase: PlannedPhase, vu: int, death: Death) -> bool:
         work = self._performed.get(death.incarnation * INCARNATION + vu)

@@ -25,7 +25,7 @@ from perfcli.pool.probe import ProcessProbe
 from perfcli.pool.protocol import EngineClock
 from perfcli.pool.supervised import Output, SupervisedProcess, start_supervised
 from perfcli.pool.template import Template, engine_environment
-from perfcli.recorder import BEGUN, begun_calls
+from perfcli.recorder import BEGUN, Begun, begun_calls
 
 _OUTPUT: Final = "output.txt"
 AGENT: Final = "perfcli.agent.engine_process"
@@ -124,9 +124,11 @@ class EngineProcess:
         """
         self._is_killed = True
         self._signal(number)
+        # one that stands still takes no other signal than SIGKILL
+        self._signal(signal.SIGCONT)
 
-    def begun_calls(self) -> Sequence[int]:
-        """How many calls each vu of the plan had begun in its last load; empty unless the plan has kills."""
+    def begun_calls(self) -> Sequence[Begun]:
+        """The calls that each vu of the plan had begun in its last load; empty unless it is to be killed."""
         return begun_calls(self._begun)
 
     def is_stopped(self) -> bool:

@@ -15,7 +15,7 @@ from perfcli.line import Line
 from perfcli.monitor import Reading
 from perfcli.operations.stored import Readable
 from perfcli.plan import ExecutionPlan
-from perfcli.recorder import Frame
+from perfcli.recorder import Begun, Frame
 from perfcli.wire import Message
 
 M = TypeVar("M", bound=Message)
@@ -161,8 +161,8 @@ class EngineHandle(Protocol):
         No harm where it has ended.
         """
 
-    def begun_calls(self) -> Sequence[int]:
-        """How many calls each vu of the plan had begun in its last load; empty unless the plan has kills."""
+    def begun_calls(self) -> Sequence[Begun]:
+        """The calls that each vu of the plan had begun in its last load; empty unless it is to be killed."""
 
     def is_stopped(self) -> bool:
         """Whether somebody else has it, or what it started, stand still."""

@@ -92,7 +92,7 @@ def _in_one_line(fault: type[FaultSettings]) -> str:
 def _of_fault(name: str, fault: type[FaultSettings]) -> Iterator[tuple[str, str]]:
     yield "effect", " ".join((fault.__doc__ or "").partition("\n\n")[2].split())
     yield "needs", fault.needs.meaning
-    yield "write", f"faults: [{name}: {{at: 3s, for: 1s}}]"
+    yield "write", f"faults: [{name}: {fault.example}]"
     yield "thresholds", f"{name}.recovery < 1s, {name}.outage < 2s, success_rate >= 99% during {name}"
     yield "settings", f"{_REFERENCE}#faults-{name}"
     yield "more", "docs/faults.md"

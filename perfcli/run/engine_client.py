@@ -96,6 +96,7 @@ class EngineClient:
         """The checkpoint that it waits at; "" while it works."""
         self.is_down = False
         """Whether it was killed as planned, and is dead."""
+        self._halts = 0
         self.ending: Ending | None = None
         """How it ended; None while it is alive and in order, or to be replaced."""
 
@@ -135,6 +136,17 @@ class EngineClient:
         self.killed_ns, self._killed_by = now_ns, number
         self.engine.end_by_signal(number)
 
+    def halt(self) -> None:
+        """Have it stand still; several may."""
+        self._halts += 1
+        self.engine.halt()
+
+    def resume(self) -> None:
+        """Let it go on, if nobody else has it stand still."""
+        self._halts -= 1
+        if not self._halts:
+            self.engine.resume()
+
     def death(self) -> Death:
         """How it was killed."""
         assert self.killed_ns is not None
@@ -142,7 +154,10 @@ class EngineClient:
             process=self._process,
             incarnation=self.engine.incarnation,
             killed_ns=self.killed_ns,
-            begun_calls=self.engine.begun_calls(),
+            begun=[
+                begun._replace(newest_ns=begun.newest_ns - self.engine.clock.offset_ns)
+                for begun in self.engine.begun_calls()
+            ],
             over=list(self._so_far.over),
             load_over=self._so_far.load_over,
         )
@@ -247,6 +262,8 @@ class EngineClient:
             case ClockRead(read_ns):
                 self._clock_readings.append((self._asked_clock_ns, read_ns, time.perf_counter_ns()))
                 self._compare_clocks()
+            case Failed() if self.lives_after_kill:
+                pass  # it is about to end by the signal
             case Failed():
                 self.end(self._failure(message))
             case Done():

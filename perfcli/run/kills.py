@@ -1,28 +1,31 @@
-"""Kills of engine processes as the plan has them, and the next incarnations, which join in the load that goes on."""
+"""Engine processes that are killed as planned, and the next incarnations, which join in the load that goes on."""
 
 from __future__ import annotations
 
 import signal
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from typing import Final
+from typing import Final, NamedTuple
 
 from perfcli.judgement import Ending
 from perfcli.measurement.measurement import Measurement
 from perfcli.monitor import Reading, joined
 from perfcli.operations.stored import Readable
-from perfcli.plan import Kill
 from perfcli.run.engine_client import EngineClient
 from perfcli.run.messages import Inbox
-from perfcli.units import format_duration
 
 _TO_DIE_NS: Final = 5_000_000_000
 _SOON_S: Final = 0.001
 _WORK_AFTER_KILLS_NS: Final = 100_000_000
 
 
+class _Kill(NamedTuple):
+    signal: signal.Signals = signal.SIGKILL
+    restart_after_ns: int = 0
+
+
 class Kills:
-    """Carries out the kills of a plan. One that is due while its process is away, or warms up, waits for it.
+    """Ends engine processes, for faults and for a crash test, and replaces them: the one place that does.
 
     Args:
         inbox: brings the messages of the clients, by their numbers.
@@ -40,9 +43,10 @@ class Kills:
         self._inbox = inbox
         self._measurement = measurement
         self._database = database
-        self._to_come = sorted(measurement.plan.kills, key=lambda kill: kill.at_ns if kill.since == "measuring" else 0)
-        self._rejoined_ns: dict[int, int] = {}
-        self._under_way: dict[int, Kill] = {}
+        crash = measurement.plan.crash
+        self._crashes_to_come = list(crash.kills) if crash else []
+        self._rejoined_ns: int | None = None
+        self._under_way: dict[int, _Kill] = {}
         self._died_ns: dict[int, int] = {}
         self._last: dict[int, Reading] = {}
         self._earlier: dict[int, Reading] = {}
@@ -50,36 +54,45 @@ class Kills:
     @property
     def end_load(self) -> bool:
         """Whether the load of a crash test is to end: the last incarnation was seen to work."""
-        if self._measurement.plan.crash is None or self._to_come or self._under_way or not self._measurement.plan.kills:
+        crash = self._measurement.plan.crash
+        if crash is None or not crash.kills or self._crashes_to_come or self._under_way:
             return False
-        return self._clients[0].engine.clock.now_ns() > max(self._rejoined_ns.values()) + _WORK_AFTER_KILLS_NS
+        assert self._rejoined_ns is not None
+        return self._clients[0].engine.clock.now_ns() > self._rejoined_ns + _WORK_AFTER_KILLS_NS
+
+    def kill(self, process: int, number: signal.Signals, restart_after_ns: int) -> None:
+        """Send a process that is at work a signal that ends it, and replace it that long after its death."""
+        client = self._clients[process]
+        if reading := client.readings(whole=False):
+            self._last[process] = reading
+        self._measurement.begin_outage()
+        self._under_way[process] = _Kill(number, restart_after_ns)
+        client.end_by_signal(number, client.engine.clock.now_ns())
 
     def look(self, *, stopped: bool) -> None:
         """Do what is due now.
 
         Args:
-            stopped: whether the load is being stopped: then nothing else is killed.
+            stopped: whether the load is being stopped: then nothing else is killed, and replaced at once.
         """
         for process, client in enumerate(self._clients):
             if client.is_down:
                 # one that killed itself
-                self._under_way.setdefault(process, Kill(at_ns=0))
-        if not (self._to_come or self._under_way):
+                self._under_way.setdefault(process, _Kill())
+        next_ns = self._next_crash_ns
+        if not (next_ns or self._under_way):
             return
         now_ns = self._clients[0].engine.clock.now_ns()
-        if not stopped:
-            due = [kill for kill, at_ns in self._next_of_each() if at_ns <= now_ns]
-            for kill in due:
-                if self._clients[kill.process].is_measuring:
-                    self._kill(kill, now_ns)
+        if next_ns and next_ns <= now_ns and not stopped and self._clients[0].is_measuring:
+            del self._crashes_to_come[0]
+            self.kill(0, signal.SIGKILL, 0)
         for process, kill in list(self._under_way.items()):
-            self._follow(process, kill, now_ns)
+            self._follow(process, kill, now_ns, stopped=stopped)
 
     def next_in_s(self, longest_s: float) -> float:
         """How long nothing is due, at most as long as given."""
         due_ns = [died_ns + self._under_way[process].restart_after_ns for process, died_ns in self._died_ns.items()]
-        if not self._under_way:
-            due_ns += [at_ns for _, at_ns in self._next_of_each()]
+        due_ns += filter(None, [self._next_crash_ns])
         if not due_ns:
             return longest_s
         return min(longest_s, max(_SOON_S, (min(due_ns) - self._clients[0].engine.clock.now_ns()) / 1e9))
@@ -101,37 +114,17 @@ class Kills:
         if reading and before:
             self._earlier[process] = _used_before(before, self._earlier.get(process), reading)
         del self._under_way[process]
-        self._rejoined_ns[process] = self._clients[process].engine.clock.now_ns()
+        self._rejoined_ns = self._clients[process].engine.clock.now_ns()
 
     @property
-    def not_inflicted(self) -> str:
-        """Why the load was not the one that was planned, once it is over; "" if it was."""
-        if not self._to_come:
-            return ""
-        at = ", ".join(format_duration(kill.at_ns) for kill in self._to_come[:3])
-        return f"the load was over before {len(self._to_come)} kills were due (at {at}): give it more time"
+    def _next_crash_ns(self) -> int | None:
+        """When the next kill of a crash test is due; None while the process is away, or if there is none."""
+        began_ns = self._rejoined_ns or self._measurement.began_ns
+        if not self._crashes_to_come or self._under_way or began_ns is None:
+            return None
+        return began_ns + self._crashes_to_come[0]
 
-    def _next_of_each(self) -> Iterator[tuple[Kill, int]]:
-        """The next kill of each process that is not under way, and when it is due."""
-        seen = set(self._under_way)
-        for kill in self._to_come:
-            began_ns = self._measurement.began_ns
-            if kill.since == "rejoin":
-                began_ns = self._rejoined_ns.get(kill.process, began_ns)
-            if began_ns is not None and kill.process not in seen:
-                seen.add(kill.process)
-                yield kill, began_ns + kill.at_ns
-
-    def _kill(self, kill: Kill, now_ns: int) -> None:
-        client = self._clients[kill.process]
-        if reading := client.readings(whole=False):
-            self._last[kill.process] = reading
-        self._measurement.begin_outage()
-        self._to_come.remove(kill)
-        self._under_way[kill.process] = kill
-        client.end_by_signal(signal.Signals[kill.signal], now_ns)
-
-    def _follow(self, process: int, kill: Kill, now_ns: int) -> None:
+    def _follow(self, process: int, kill: _Kill, now_ns: int, *, stopped: bool) -> None:
         client = self._clients[process]
         if client.is_down:
             if process not in self._died_ns:
@@ -139,12 +132,13 @@ class Kills:
                 self._measurement.note_death(client.death())
                 self._look_at_what_is_left()
                 now_ns = client.engine.clock.now_ns()
-            if client.ending is None and now_ns >= self._died_ns[process] + kill.restart_after_ns:
+            is_due = stopped or now_ns >= self._died_ns[process] + kill.restart_after_ns
+            if client.ending is None and is_due:
                 del self._died_ns[process]
                 client.replace()
                 self._inbox.follow(process, client.engine.line)
         elif client.killed_ns is not None and client.lives_after_kill and now_ns > client.killed_ns + _TO_DIE_NS:
-            client.end(Ending(disturbed=f"the engine did not end within 5 s of {kill.signal}"))
+            client.end(Ending(disturbed=f"the engine did not end within 5 s of {kill.signal.name}"))
 
     def _look_at_what_is_left(self) -> None:
         """Of a crash test: nothing goes on if something is missing, or there twice."""

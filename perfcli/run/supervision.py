@@ -62,7 +62,7 @@ class Supervision:
         self._progress = ProgressReporter(measurement)
         self._inbox = Inbox([engine.line for engine in engines])
         self._kills = Kills(self._clients, self._inbox, measurement, database)
-        self._faults = FaultControl(self._clients, measurement)
+        self._faults = FaultControl(self._clients, self._kills, measurement)
 
     def follow(self, observer: Observer, stop: StopRequest) -> Ending:
         """Receive until the processes are done, one died, or time ran out."""
@@ -86,8 +86,7 @@ class Supervision:
         ending = next((client.ending for client in self._clients if client.ending not in (None, Ending())), None)
         if ending is None or self._ending_of_stop.interrupted:
             ending = self._ending_of_stop
-        left = self._kills.not_inflicted
-        return Ending(disturbed=left) if left and ending == Ending() else ending
+        return ending
 
     @property
     def _finished(self) -> bool:

@@ -32,7 +32,7 @@ class TimeLimits:
         self.plan = plan
         self._iteration_s = max(iteration_ns(plan, phase) for phase in plan.phases) / 1e9
         # a set-up, a clean-up and a shutdown that saves what is cached take their time for each pet
-        self._fault_s = sum(each.fault.for_ns for each in plan.faults) / 1e9
+        self._fault_s = sum(each.fault.lasts_ns for each in plan.faults) / 1e9
         self._stage_s = _STAGE_LIMIT_S + _PER_PET_S * plan.scenario.setup.pets
 
     def is_over(self, stage: str, process: int, wave: int, *, lasted_s: float, silent_s: float) -> bool:
@@ -68,5 +68,6 @@ class TimeLimits:
                 pass_s = LONGEST_PASS_NS / 1e9 + self._iteration_s
                 return len(phases) * (MOST_PASSES * pass_s + GRACE_S)
             case _:
-                return self._stage_s
+                # a process that replaces a killed one can be paused as well
+                return self._stage_s + self._fault_s
         return longest_ns / 1e9 + self._iteration_s + self._fault_s + GRACE_S

@@ -13,7 +13,6 @@ from pathlib import Path
 from signal import Signals
 from socket import SHUT_WR
 from threading import Event, Thread
-from typing import Final
 
 from perfcli.agent.channel import Channel
 from perfcli.agent.inspection import EngineInspector
@@ -25,7 +24,7 @@ from perfcli.observer import Observer
 from perfcli.plan import ExecutionPlan
 from perfcli.pool.database import LocalDatabase, local_database
 from perfcli.pool.protocol import EngineClock
-from perfcli.recorder import BEGUN, begun_calls
+from perfcli.recorder import BEGUN, Begun, begun_calls
 from perfcli.results import RunResult
 from perfcli.run import StopRequest, run_scenario
 from perfcli.testing.scripted_engine import Behaviour, Script, ScriptedTarget, SimulatedTime
@@ -40,8 +39,6 @@ __all__ = [
     "SteadyProbe",
     "simulate",
 ]
-
-_LOOK_NS: Final = 10_000_000
 
 
 class SteadyProbe:
@@ -148,9 +145,8 @@ class SimulatedEngine:
         return self._thread.line
 
     def _now_ns(self) -> int:
-        """The simulated time; once it is known that there is no session to let time pass, each look does."""
-        if self._is_known_dead:
-            self._time.pause(_LOOK_NS)
+        """The simulated time, as the tool reads it."""
+        self._time.look(nobody_moves=self._is_known_dead)
         return self._time.now_ns()
 
     def readings(self, *, whole: bool = False) -> Reading | None:
@@ -168,18 +164,20 @@ class SimulatedEngine:
         """Threads of this process stay where they are."""
 
     def halt(self) -> None:
-        """It does nothing between two slices."""
+        """Have its session stand still, at a time that it was told; between two slices it does nothing."""
+        self._time.is_halted = True
 
     def resume(self) -> None:
-        """It was not halted."""
+        """Let it go on."""
+        self._time.resume()
 
     def end_by_signal(self, number: Signals) -> None:
         """End the session where it is."""
         self._killed_by = number
         self._thread.die()
 
-    def begun_calls(self) -> Sequence[int]:
-        """How many calls each vu had begun in its last load; empty unless the plan has kills."""
+    def begun_calls(self) -> Sequence[Begun]:
+        """The calls that each vu of the plan had begun in its last load; empty unless it is to be killed."""
         return begun_calls(self._thread.begun)
 
     def is_stopped(self) -> bool:

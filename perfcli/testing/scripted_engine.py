@@ -11,7 +11,7 @@ from heapq import heappop, heappush
 from itertools import count
 from pathlib import Path
 from threading import Event, Thread, current_thread
-from typing import Any
+from typing import Any, Final
 
 from perfcli.agent.timed_calls import TimedCaller, TimedOut
 from perfcli.errors import PerfError
@@ -27,12 +27,17 @@ from perfcli.scenario.models import SimulatedAi
 from perfcli.targets.protocol import EngineGone, Failure, LivesIn
 from perfcli.units import format_duration
 
+_LOOK_NS: Final = 10_000_000
+_LOOKS: Final = 6
+"""In so many the tool has gone through its loop."""
+
 
 class SimulatedTime:
     """A clock that moves only when every vu waits; it is the `Clock` and the `Threads` of a session.
 
     Args:
-        stands_still_at: times, ascending, at which it stands still until the session is killed.
+        stands_still_at: times, ascending, at which it stands still until the tool has looked, and done what is due:
+            only then can a session be killed or halted.
     """
 
     def __init__(
@@ -49,6 +54,9 @@ class SimulatedTime:
         self._running = False
         self._stands_still_at = list(stands_still_at)
         self._dead = Event()
+        self._released = Event()
+        self._looks_left = 0
+        self.is_halted = False
 
     def now_ns(self) -> int:
         """Simulated nanoseconds."""
@@ -67,7 +75,24 @@ class SimulatedTime:
 
     def die(self) -> None:
         """End all that waits, as a kill does."""
+        self.is_halted = False
         self._dead.set()
+        self._released.set()
+
+    def resume(self) -> None:
+        """Go on after a halt."""
+        self.is_halted = False
+        self._released.set()
+
+    def look(self, *, nobody_moves: bool) -> None:
+        """The tool looks at the time; while no session can let it pass, each look does."""
+        if self.is_halted or nobody_moves:
+            self._now_ns += _LOOK_NS
+        if self._looks_left > 1:
+            self._looks_left -= 1
+        elif self._looks_left and not self.is_halted:
+            self._looks_left = 0
+            self._released.set()
 
     def run(self, jobs: Sequence[Callable[[], None]]) -> None:
         """Do all jobs in simulated parallel; raise the first failure."""
@@ -109,7 +134,9 @@ class SimulatedTime:
     def _pass_on(self) -> None:
         if self._turns and self._stands_still_at and self._turns[0][0] >= self._stands_still_at[0]:
             self._now_ns = max(self._now_ns, self._stands_still_at.pop(0))
-            self._dead.wait()
+            self._released.clear()
+            self._looks_left = _LOOKS
+            self._released.wait()
         if self._turns and self._dead.is_set():
             *_, turn = heappop(self._turns)
             turn.set()

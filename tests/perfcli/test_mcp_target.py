@@ -30,7 +30,7 @@ from digipal.storage import StorageManager
 from perfcli.errors import PerfError, UsageError, Verdict
 from perfcli.operations.own.binding import OwnVu
 from perfcli.operations.own.journal import Journal
-from perfcli.plan import ExecutionPlan, Kill
+from perfcli.plan import ExecutionPlan
 from perfcli.run import run_scenario
 from perfcli.scenario.target import McpSettings
 from perfcli.targets import make_target
@@ -371,9 +371,10 @@ def test_kinds_leave_out_what_varies() -> None:
 @pytest.mark.parametrize("transport", ["stdio", "http"])
 def test_a_server_that_is_killed_is_replaced_on_the_same_database(transport: str, make_plan: MakePlan) -> None:
     target = {"mcp": {"transport": transport}}
-    load = {"executor": "per-vu-iterations", "iterations": 40, "vus": 2, "think_time": "20ms"}
-    plan = make_plan(["interact_with_pet"], target=target, setup={"pets": 2}, load=load, **QUIET_AI)
-    result = run_scenario(plan.model_copy(update={"kills": (Kill(at_ns=100_000_000),)}))
+    load = {"executor": "per-vu-iterations", "iterations": 40, "vus": 2, "think_time": "40ms"}
+    faults = [{"kill": {"at": "1100ms"}}]
+    plan = make_plan(["interact_with_pet"], target=target, setup={"pets": 2}, load=load, faults=faults, **QUIET_AI)
+    result = run_scenario(plan)
     assert (result.verdict, result.reasons) == (Verdict.PASS, [])
     assert (result.iterations, len(result.restarts)) == (80, 1)
     assert result.integrity is not None

@@ -21,7 +21,7 @@ from perfcli.measurement.integrity import check_integrity
 from perfcli.measurement.ledger import Ledger
 from perfcli.measurement.measurement import Measurement
 from perfcli.monitor import Reading
-from perfcli.plan import INCARNATION, ExecutionPlan, Kill, Slices
+from perfcli.plan import INCARNATION, ExecutionPlan, Slices
 from perfcli.pool.processes import LocalPool, forked
 from perfcli.pool.protocol import Database, EngineHandle, WorkerPool
 from perfcli.pool.template import Template
@@ -311,17 +311,17 @@ def test_the_next_incarnation_goes_on_with_the_database(place: Place, make_plan:
 def test_a_killed_process_is_replaced_while_the_load_goes_on(
     processes: int, real_place: Place, make_plan: Callable[..., ExecutionPlan]
 ) -> None:
-    load = {"executor": "constant-vus", "vus": 2, "duration": "3s"}
+    load = {"executor": "constant-vus", "vus": 2, "duration": "3500ms"}
     flow = ["create_pet", "interact", "save_pet", "load_pet"]
     keys = {"setup": {"pets": 2}, "engine": {"ai": {"latency": "0ms"}}, "pool": {"processes": processes}}
     limits = ["success_rate == 100%", "lost_writes == 0", "duplicate_writes == 0"]
-    plan = make_plan(flow, load=load, thresholds=limits, **keys)
-    kills = (Kill(at_ns=200 * MS, process=processes - 1), Kill(at_ns=1_500 * MS))
-    result = run_scenario(plan.model_copy(update={"kills": kills}), pool=real_place.pool)
+    faults = [{"kill": {"at": "1200ms", "process": processes - 1}}, {"kill": {"at": "2200ms", "process": 0}}]
+    plan = make_plan(flow, load=load, thresholds=limits, faults=faults, **keys)
+    result = run_scenario(plan, pool=real_place.pool)
     assert (result.verdict, result.reasons) == (Verdict.PASS, [])
     first, second = result.restarts
     assert (first.process, second.process) == (processes - 1, 0)
-    assert 200 * MS <= first.at_ns < 1_500 * MS <= second.at_ns
+    assert 1_200 * MS <= first.at_ns < 2_200 * MS <= second.at_ns
     assert first.down_ns is not None
     assert second.down_ns is not None
     assert result.performed_as_planned

@@ -15,7 +15,7 @@ from perfcli.judgement import Ending
 from perfcli.line import LINE_LOST
 from perfcli.plan import INCARNATION, ExecutionPlan
 from perfcli.pool.protocol import EngineClock
-from perfcli.recorder import Frame
+from perfcli.recorder import Begun, Frame
 from perfcli.run.engine_client import EngineClient
 from perfcli.run.time_limits import TimeLimits
 from perfcli.wire import (
@@ -87,8 +87,8 @@ class Engine:
     def end_by_signal(self, number: signal.Signals) -> None:
         self.killed_by = number
 
-    def begun_calls(self) -> list[int]:
-        return [7]
+    def begun_calls(self) -> list[Begun]:
+        return [Begun(7, 98)]
 
     def replace(self) -> None:
         self.incarnation += 1
@@ -309,7 +309,7 @@ def test_a_planned_death_is_no_ending(killed: Bench, last: Any) -> None:
     killed.pass_s(1_000)
     assert not client.is_overdue
     death = client.death()
-    assert (death.process, death.incarnation, death.killed_ns, death.begun_calls) == (0, 0, 99, [7])
+    assert (death.process, death.incarnation, death.killed_ns, death.begun) == (0, 0, 99, [Begun(7, 98)])
     assert (death.over, death.load_over) == ([0], None)
 
 

@@ -7,7 +7,8 @@ from collections.abc import Callable
 import pytest
 
 from perfcli.errors import Verdict
-from perfcli.plan import ExecutionPlan, Kill
+from perfcli.faults.kill import Kill
+from perfcli.plan import ExecutionPlan
 from perfcli.results import RunResult
 from perfcli.testing import Behaviour, SimulatedTime, simulate
 
@@ -16,8 +17,8 @@ pytestmark = pytest.mark.slow
 MS = 1_000_000
 START_NS = 1_000_000_000
 PETS = {"setup": {"pets": 4}}
-TWO_FOR_A_SECOND = {"executor": "constant-vus", "vus": 2, "duration": "1s"}
-FIFTY_A_SECOND = {"executor": "constant-arrival-rate", "rate": "50/s", "vus": 2, "duration": "1s"}
+TWO_VUS = {"executor": "constant-vus", "vus": 2, "duration": "4s"}
+FIFTY_A_SECOND = {"executor": "constant-arrival-rate", "rate": "50/s", "vus": 2, "duration": "4s"}
 
 Make = Callable[..., ExecutionPlan]
 
@@ -28,9 +29,10 @@ def ten_ms(label: str, call: int) -> Behaviour:
 
 def killed(plan: ExecutionPlan, *at_ms: int, restart_after_ms: int = 0) -> RunResult:
     """The result of a run whose engine process is killed at these times."""
-    kills = tuple(Kill(at_ns=ms * MS, restart_after_ns=restart_after_ms * MS) for ms in at_ms)
+    faults = [Kill(fault="kill", name=f"at-{ms}", at=f"{ms}ms", restart_after=f"{restart_after_ms}ms") for ms in at_ms]
+    scenario = plan.scenario.model_copy(update={"faults": faults})
     time = SimulatedTime(START_NS, stands_still_at=[START_NS + ms * MS for ms in at_ms])
-    return simulate(plan.model_copy(update={"kills": kills}), ten_ms, time=time)
+    return simulate(plan.model_copy(update={"scenario": scenario}), ten_ms, time=time)
 
 
 def iterations_in(result: RunResult, incarnation: int) -> int:
@@ -38,47 +40,47 @@ def iterations_in(result: RunResult, incarnation: int) -> int:
 
 
 def test_a_closed_load_goes_on_for_the_time_that_is_left(make_plan: Make) -> None:
-    result = killed(make_plan(["status"], **PETS, load=TWO_FOR_A_SECOND), 505, restart_after_ms=200)
+    result = killed(make_plan(["status"], **PETS, load=TWO_VUS), 2505, restart_after_ms=200)
     assert (result.verdict, result.reasons) == (Verdict.PASS, [])
     (restart,) = result.restarts
-    assert restart.at_ns == 505 * MS
+    assert restart.at_ns == 2505 * MS
     assert restart.down_ns is not None
     assert restart.down_ns >= 200 * MS
     # of each vu the one in flight, and what is younger than 20 ms
     assert 2 <= restart.unknown <= 6
     before, after = iterations_in(result, 0), iterations_in(result, 1)
-    assert before == 2 * 51 - restart.unknown
-    assert after == 2 * -(-(495 * MS - restart.down_ns) // (10 * MS))
+    assert before == 2 * 251 - restart.unknown
+    assert after == 2 * -(-(1495 * MS - restart.down_ns) // (10 * MS))
     assert (result.iterations, result.interrupted_iterations, result.dropped_iterations) == (before + after, 2, 0)
-    assert result.duration_ns == pytest.approx(1_000 * MS, abs=10 * MS)
+    assert result.duration_ns == pytest.approx(4_000 * MS, abs=10 * MS)
 
 
 def test_arrivals_due_while_it_is_down_begin_late(make_plan: Make) -> None:
-    result = killed(make_plan(["status"], **PETS, load=FIFTY_A_SECOND), 505, restart_after_ms=200)
+    result = killed(make_plan(["status"], **PETS, load=FIFTY_A_SECOND), 2505, restart_after_ms=200)
     (restart,) = result.restarts
-    assert (result.iterations, result.interrupted_iterations, result.dropped_iterations) == (49, 1, 0)
+    assert (result.iterations, result.interrupted_iterations, result.dropped_iterations) == (199, 1, 0)
     assert restart.unknown == 1
     assert restart.down_ns is not None
     assert result.schedule_lag is not None
-    # the first of them was due at 520 ms
-    assert result.schedule_lag.max_ns == restart.at_ns + restart.down_ns - 520 * MS
+    # the first of them was due at 2520 ms
+    assert result.schedule_lag.max_ns == restart.at_ns + restart.down_ns - 2520 * MS
     assert result.achieved_per_s == pytest.approx(50)
 
 
 @pytest.mark.parametrize("executor", ["shared-iterations", "per-vu-iterations"])
 def test_a_number_of_iterations_is_done_whole(executor: str, make_plan: Make) -> None:
-    planned = 60 if executor == "shared-iterations" else 20
+    planned = 450 if executor == "shared-iterations" else 150
     load = {"executor": executor, "iterations": planned, "vus": 3}
-    result = killed(make_plan(["create_pet", "interact"], **PETS, load=load), 100, 200)
+    result = killed(make_plan(["create_pet", "interact"], **PETS, load=load), 2100, 2500)
     assert (result.verdict, result.reasons) == (Verdict.PASS, [])
-    assert (result.iterations, result.dropped_iterations, result.interrupted_iterations) == (60, 0, 0)
+    assert (result.iterations, result.dropped_iterations, result.interrupted_iterations) == (450, 0, 0)
     assert {work.incarnation for work in result.vus} == {0, 1, 2}
     assert result.performed_as_planned
 
 
 def test_what_is_unknown_is_neither_lost_nor_stored_twice(make_plan: Make) -> None:
-    load = {"executor": "per-vu-iterations", "iterations": 20, "vus": 3}
-    result = killed(make_plan(["interact", "save_pet", "load_pet"], **PETS, load=load), 105, 305)
+    load = {"executor": "per-vu-iterations", "iterations": 120, "vus": 3}
+    result = killed(make_plan(["interact", "save_pet", "load_pet"], **PETS, load=load), 2105, 2705)
     assert sum(restart.unknown for restart in result.restarts) > 0
     assert result.integrity is not None
     assert (result.integrity.lost, result.integrity.duplicates, result.integrity.examples) == (0, 0, [])
@@ -87,19 +89,41 @@ def test_what_is_unknown_is_neither_lost_nor_stored_twice(make_plan: Make) -> No
 def test_phases_that_were_over_stay_over(make_plan: Make) -> None:
     phases = [
         {"name": "first", "load": {"executor": "per-vu-iterations", "iterations": 5}},
-        {"name": "second", "load": {"executor": "per-vu-iterations", "iterations": 30}},
+        {"name": "second", "load": {"executor": "per-vu-iterations", "iterations": 130}},
         {"name": "beside", "load": {"executor": "per-vu-iterations", "iterations": 5, "start_after": "0s"}},
         {"name": "last", "load": {"executor": "per-vu-iterations", "iterations": 5}},
     ]
-    result = killed(make_plan(["status"], **PETS, phases=phases), 205)
-    assert [phase.iterations for phase in result.phases] == [5, 30, 5, 5]
+    result = killed(make_plan(["status"], **PETS, phases=phases), 1205)
+    assert [phase.iterations for phase in result.phases] == [5, 130, 5, 5]
     worked = {(work.vu, work.incarnation) for work in result.vus if work.operations}
     assert worked == {(0, 0), (1, 0), (1, 1), (2, 0), (3, 1)}
     assert [phase.duration_ns for phase in result.phases if phase.name != "second"] == [50 * MS] * 3
 
 
 def test_a_load_that_was_over_before_the_kill_is_invalid(make_plan: Make) -> None:
-    plan = make_plan(["status"], **PETS, load={"iterations": 20})
-    result = simulate(plan.model_copy(update={"kills": (Kill(at_ns=10_000 * MS),)}), ten_ms)
+    result = killed(make_plan(["status"], **PETS, load={"iterations": 150}), 10_000)
     assert result.verdict is Verdict.INVALID
-    assert result.reasons == ["the load was over before 1 kills were due (at 10.0 s): give it more time"]
+    assert result.reasons == ["at-10000 at 10.0 s: not inflicted: the load was over before it was due"]
+
+
+def test_outage_and_recovery_count_from_the_kill(make_plan: Make) -> None:
+    limits = ["success_rate == 100% during at-1505"]
+    plan = make_plan(["status"], **PETS, load=FIFTY_A_SECOND, thresholds=limits)
+    result = killed(plan, 1505, restart_after_ms=300)
+    (fault,), (restart,) = result.faults, result.restarts
+    assert restart.down_ns is not None
+    assert (fault.at_ns, fault.lasted_ns, fault.recovery_ns) == (1505 * MS, restart.down_ns, restart.down_ns)
+    # the operation in flight began at 1.5 s; the first that was due after it is answered 10 ms after the restart
+    assert fault.outage_ns == pytest.approx(5 * MS + restart.down_ns + 10 * MS, abs=MS)
+    assert (fault.in_flight, restart.unknown, fault.failed) == (1, 1, 0)
+    assert fault.operations == pytest.approx(restart.down_ns / (20 * MS), abs=1)
+    assert (fault.problem, result.windows) == ("", {limits[0]: 1.0})
+
+
+def test_a_backlog_delays_the_recovery_from_a_kill(make_plan: Make) -> None:
+    limits = {"steady_state": ["latency.max < 100ms"]}
+    result = killed(make_plan(["status"], **PETS, load=FIFTY_A_SECOND, **limits), 1505, restart_after_ms=600)
+    (fault,) = result.faults
+    assert fault.recovery_ns is not None
+    assert fault.lasted_ns is not None
+    assert fault.recovery_ns > fault.lasted_ns + 100 * MS
