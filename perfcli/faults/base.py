@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from signal import Signals
 from typing import Any, ClassVar, Final, Protocol, Self
@@ -160,6 +160,9 @@ class FaultSettings(BaseModel):
     example: ClassVar[str]
     """Settings that do."""
 
+    no_keys: ClassVar[Mapping[str, str]] = {}
+    """What to write instead of keys that it does not have, but others do."""
+
     lasts_by: ClassVar[str]
     """The setting that says how long it lasts by plan."""
 
@@ -267,6 +270,13 @@ class ProcessFault(FaultSettings):
     """A fault of engine processes: all of them, or one."""
 
     process: int | None = Field(default=None, ge=0, description="which engine process, from 0; all by default")
+
+    @field_validator("process", mode="before")
+    @classmethod
+    def _all_by_default(cls, process: object) -> object:
+        if process == "all":
+            raise ValueError("is the number of one engine process: leave it out for all")
+        return process
 
     def of_process(self, places: Sequence[Place]) -> Sequence[Place]:
         """Those that it is meant for."""

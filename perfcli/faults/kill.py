@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from signal import Signals
 from typing import ClassVar, Literal
 
@@ -26,6 +26,9 @@ class Kill(ProcessFault):
     replaces_processes: ClassVar[bool] = True
     example: ClassVar[str] = "{at: 3s}"
     lasts_by: ClassVar[str] = "restart_after"
+    no_keys: ClassVar[Mapping[str, str]] = {
+        "for": "a kill lasts until the next process works: leave out for, or write restart_after",
+    }
     why_not_yet: ClassVar[str] = "its engine process was replaced, or warmed up, until the load was over"
 
     fault: Literal["kill"] = "kill"

@@ -38,8 +38,10 @@ class _Process:
 
     @property
     def is_at_work(self) -> bool:
-        """Whether its vus are at work."""
-        return self._is_newest and self._client.is_measuring
+        """Whether its vus are at work, and it has said when they began, if it replaces another one."""
+        rejoined_ns = self._measurement.restarts.replaced_ns(self.number, self._incarnation - 1)
+        has_begun = rejoined_ns is not None or not self._incarnation
+        return has_begun and self._is_newest and self._client.is_measuring
 
     @property
     def replaced_ns(self) -> int | None:

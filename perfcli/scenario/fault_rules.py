@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from perfcli.faults import FaultSettings
-from perfcli.faults.base import LEAST_STEADY_NS
+from perfcli.faults.base import LEAST_STEADY_NS, ProcessFault
 from perfcli.scenario.models import Phase, Scenario
 from perfcli.scenario.node import Node
 from perfcli.scenario.problems import KeyPath, Problem, shown
@@ -26,6 +26,8 @@ def fault_problems(scenario: Scenario, root: Node) -> Iterator[Problem]:
         names.setdefault(fault.label, root.trace(path)[1].key_location.line)
         if why := scenario.target.lacks.get(fault.needs, ""):
             yield root.problem(path, f"{fault.kind} cannot be inflicted: {why}", key=True)
+        if isinstance(fault, ProcessFault):
+            yield from _process_problems(fault, path, scenario.pool.processes, root)
         if fault.phase and fault.phase not in phases:
             listing = did_you_mean([fault.phase], phases) or f": there is {', '.join(list(phases)[:10])}"
             yield root.problem((*path, "phase"), f"no phase is called {shown(fault.phase)}{listing}")
@@ -75,6 +77,14 @@ def _name_problems(
         yield root.problem(where, f"{shown(fault.label)} is the name of a step: thresholds could not tell them apart")
     elif fault.label in (phase.name for phase in scenario.phases):
         yield root.problem(where, f"{shown(fault.label)} is the name of a phase: thresholds could not tell them apart")
+
+
+def _process_problems(fault: ProcessFault, path: KeyPath, processes: int, root: Node) -> Iterator[Problem]:
+    if fault.process is None or fault.process < processes:
+        return
+    there = "one engine process, numbered 0" if processes == 1 else f"{processes}, numbered 0 to {processes - 1}"
+    remedy = "" if processes > 1 else "; several take pool: {processes: N}"
+    yield root.problem((*path, "process"), f"there is no process {fault.process}: there is {there}{remedy}")
 
 
 def _time_problems(

@@ -11,6 +11,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
 from perfcli.executors import EXECUTORS, LOAD_MODELS
+from perfcli.faults import FAULT_MODELS
 from perfcli.operations.base import NAME_PATTERN
 from perfcli.operations.own.step import known_operations
 from perfcli.scenario.models import Scenario
@@ -60,6 +61,9 @@ def key_elsewhere(section: Sequence[str | int], key: str) -> str:
     name = in_snake_case(key)
     if section and section[-1] in LOAD_MODELS:
         return _unknown(_LOAD_ELSEWHERE.get(name, ""))
+    if section and section[0] == "faults":
+        fault = FAULT_MODELS.get(str(section[-1]))
+        return fault.no_keys.get(name, "") if fault else ""
     if section and (section[0] != "phases" or len(section) > 2):
         return ""
     if any(name in model.model_fields for model in LOAD_MODELS.values()):

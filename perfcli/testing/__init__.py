@@ -215,6 +215,7 @@ class SimulatedEngine:
         self.end()
         self.incarnation += 1
         self._killed_by, self._is_known_dead = 0, False
+        self._time.revive()
         self._thread = self._begin(self.incarnation)
 
 

@@ -79,6 +79,10 @@ class SimulatedTime:
         self._dead.set()
         self._released.set()
 
+    def revive(self) -> None:
+        """Another session begins."""
+        self._dead.clear()
+
     def resume(self) -> None:
         """Go on after a halt."""
         self.is_halted = False
@@ -106,8 +110,9 @@ class SimulatedTime:
                 failures.append(error)
             self._pass_on()
 
+        if self._dead.is_set():
+            raise EngineGone("killed")
         self._running = True
-        self._dead.clear()
         threads = [Thread(target=take_part, args=(job, self._take_a_turn(self._now_ns))) for job in jobs]
         for thread in threads:
             thread.start()
@@ -136,7 +141,8 @@ class SimulatedTime:
             self._now_ns = max(self._now_ns, self._stands_still_at.pop(0))
             self._released.clear()
             self._looks_left = _LOOKS
-            self._released.wait()
+            if not self._dead.is_set():
+                self._released.wait()
         if self._turns and self._dead.is_set():
             *_, turn = heappop(self._turns)
             turn.set()

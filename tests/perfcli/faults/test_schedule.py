@@ -47,14 +47,14 @@ def test_jitter_is_drawn_from_the_seed_alone() -> None:
 def test_a_fault_is_written_as_it_is_read() -> None:
     written = fault(lock={"at": "2s", "for": "1s"}).model_dump(mode="json")
     assert (written["fault"], written["for"]) == ("lock", "1s")
-    assert fault(**written).for_ns == SECOND
+    assert fault(**written).lasts_ns == SECOND
 
 
 @pytest.mark.parametrize(
     ("faults", "place", "message"),
     [
         ("[lok: {at: 2s, for: 1s}]", "5:10", "unknown fault 'lok' (did you mean 'lock'?)"),
-        ("[lock: 3s]", "5:10", "lock needs to know when and for how long"),
+        ("[lock: 3s]", "5:10", "lock needs to know when: write lock: {at: 3s, for: 1s}"),
         ("[lock: {at: 3s}]", "5:10", "required key is missing (how long it lasts)"),
         ("[lock: {at: 3s, for: 1s, times: 2}]", "5:16", "times needs every"),
         ("[lock: {at: 3s, for: 1s, times: 2, every: 900ms}]", "5:16", "must be longer than for and jitter together"),
@@ -62,6 +62,17 @@ def test_a_fault_is_written_as_it_is_read() -> None:
         ("[{lock: {at: 3s, for: 1s}}, {lock: {at: 6s, for: 1s}}]", "5:38", "two faults are called 'lock'"),
         ("[lock: {at: 3s, for: 1s, name: interact}]", "5:40", "'interact' is the name of a step"),
         ("[lock: {at: 3s, for: 1s, phase: lod}]", "5:41", "no phase is called 'lod' (did you mean 'load'?)"),
+        ("[kill: 3s]", "5:10", "kill needs to know when: write kill: {at: 3s}"),
+        ("[kill: {at: 3s, for: 1s}]", "5:25", "a kill lasts until the next process works: leave out for"),
+        ("[kill: {at: 3s, signal: TREM}]", "5:33", "unknown value 'TREM' (did you mean 'TERM'?)"),
+        ("[kill: {at: 3s, signal: SIGKILL}]", "5:33", "unknown value 'SIGKILL' (did you mean 'KILL'?)"),
+        ("[kill: {at: 3s, signal: 9}]", "5:33", "expected one of KILL, TERM, INT, HUP, QUIT, ABRT, SEGV, not 9"),
+        ("[kill: {at: 3s, process: 1}]", "5:34", "there is no process 1: there is one engine process, numbered 0"),
+        ("[kill: {at: 3s, process: all}]", "5:34", "leave it out for all"),
+        ("[pause: {at: 3s, for: 1s, process: 4}]", "5:44", "there is no process 4"),
+        ("[{kill: {at: 3s}}, {kill: {at: 6s}}]", "5:29", "two faults are called 'kill'"),
+        ("[kill: {at: 2s, every: 1s, times: 3, restart_after: 1s}]", "5:16", "longer than restart_after and jitter"),
+        ("[kill: {at: 8s, restart_after: 2s}]", "5:21", "lasts until 10.0 s, and the load ends after 9.00 s"),
         ("[lock: {at: 900ms, for: 1s}]", "5:21", "before the load can be steady"),
         ("[lock: {at: 8s, for: 2s}]", "5:21", "lasts until 10.0 s, and the load ends after 9.00 s"),
     ],
