@@ -65,7 +65,7 @@ class Place(Protocol):
     def halt(self) -> Lift:
         """Have it stand still until that is lifted; several may, and it goes on when all are lifted."""
 
-    def kill(self, number: Signals, restart_after_ns: int) -> None:
+    def end_and_replace(self, number: Signals, restart_after_ns: int) -> None:
         """Send it a signal that ends it, and have it replaced that long after its death."""
 
 

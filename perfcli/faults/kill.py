@@ -53,7 +53,7 @@ class Kill(ProcessFault):
     def inflict(self, places: Sequence[Place]) -> Lift | None:
         """Send the signal to all of them."""
         for place in places:
-            place.kill(Signals[f"SIG{self.signal}"], self.lasts_ns)
+            place.end_and_replace(Signals[f"SIG{self.signal}"], self.lasts_ns)
         return _nothing_to_lift
 
     def ended_ns(self, places: Sequence[Place], now_ns: int) -> int | None:

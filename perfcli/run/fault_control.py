@@ -58,9 +58,9 @@ class _Process:
         self._client.halt()
         return lambda: self._client.resume() if self.is_there else None
 
-    def kill(self, number: Signals, restart_after_ns: int) -> None:
+    def end_and_replace(self, number: Signals, restart_after_ns: int) -> None:
         """Send it a signal that ends it, and have it replaced that long after its death."""
-        self._kills.kill(self.number, number, restart_after_ns)
+        self._kills.end_and_replace(self.number, number, restart_after_ns)
 
     @property
     def _is_newest(self) -> bool:

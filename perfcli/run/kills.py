@@ -60,7 +60,7 @@ class Kills:
         assert self._rejoined_ns is not None
         return self._clients[0].engine.clock.now_ns() > self._rejoined_ns + _WORK_AFTER_KILLS_NS
 
-    def kill(self, process: int, number: signal.Signals, restart_after_ns: int) -> None:
+    def end_and_replace(self, process: int, number: signal.Signals, restart_after_ns: int) -> None:
         """Send a process that is at work a signal that ends it, and replace it that long after its death."""
         client = self._clients[process]
         if reading := client.readings(whole=False):
@@ -85,7 +85,7 @@ class Kills:
         now_ns = self._clients[0].engine.clock.now_ns()
         if next_ns and next_ns <= now_ns and not stopped and self._clients[0].is_measuring:
             del self._crashes_to_come[0]
-            self.kill(0, signal.SIGKILL, 0)
+            self.end_and_replace(0, signal.SIGKILL, 0)
         for process, kill in list(self._under_way.items()):
             self._follow(process, kill, now_ns, stopped=stopped)
 
