@@ -28,7 +28,7 @@ from typing import Any, Final
 
 from perfcli.agent.channel import Channel
 from perfcli.agent.engine_import import use_engine
-from perfcli.agent.inspection.counting import weigh
+from perfcli.agent.inspection.counting import drop_cursor_references, weigh
 from perfcli.agent.inspection.instruments import (
     CallCounter,
     CountedStatements,
@@ -38,6 +38,7 @@ from perfcli.agent.inspection.instruments import (
     StepCounter,
 )
 from perfcli.agent.inspection.repeatable import SteadyTime, make_chance_repeat
+from perfcli.agent.inspection.sqlite_use import open_connections
 from perfcli.agent.outcomes import Outcomes
 from perfcli.agent.vu import VirtualUser
 from perfcli.clock import StopSignal, SystemClock
@@ -149,6 +150,8 @@ class _Count:
         self._stage = "open"
         self._began_s = 0.0
         self._closing: list[Callable[[], object]] = []
+        self._connections: list[sqlite3.Connection] = []
+        """Those that are open before the first operation."""
 
     def run(self) -> None:
         """Go through all steps; report a failure to the tool, and end."""
@@ -175,6 +178,7 @@ class _Count:
             target.set_up()
         # each collection then looks at what operations made, and at nothing older
         gc.collect()
+        self._connections = open_connections()
         gc.freeze()
         users = [self._user(target, phase, files) for phase in self._plan.phases]
         self._begin("counting")
@@ -231,8 +235,14 @@ class _Count:
         )
 
     def _weigh(self, users: Sequence[VirtualUser], done: int) -> float | None:
-        kept = [weigh(partial(self._do, user, user.calls), user.recorder.blank) for user in users]
+        kept = [weigh(partial(self._do, user, user.calls), partial(self._forget, user)) for user in users]
         return sum(kept) / done if done else None
+
+    def _forget(self, user: VirtualUser) -> None:
+        """Let go of what the harness and Python's sqlite3 hold of operations that are over."""
+        user.recorder.blank()
+        gc.collect()
+        drop_cursor_references([*self._connections, *open_connections()])
 
     def _do(self, user: VirtualUser, calls: Sequence[Call | None]) -> None:
         phase = self._plan.phase_of(user.vu)

@@ -8,17 +8,22 @@ from typing import NamedTuple
 import pytest
 
 from perfcli.errors import Verdict
+from perfcli.figures.count_changes import count_changes, most_severe
 from perfcli.figures.counts import CALLS, PAGES, STATEMENTS, STEPS, count_of
 from perfcli.plan import plan_run
 from perfcli.pool.identity import EngineSource
-from perfcli.results import RunResult
+from perfcli.pool.processes import LocalPool
+from perfcli.results import CounterOutcome, RunResult
 from perfcli.run import run_scenario
+from perfcli.run.exact_counts import count_exactly
 from perfcli.run.one_run import Counting
+from perfcli.scenario.loader import load_scenario
 from perfcli.scenario.models import Scenario
 from tests.perfcli.faulty.checkout import make_checkout
 
 pytestmark = pytest.mark.end_to_end
 
+ROOT = Path(__file__).parents[2]
 MARGIN = 0.02
 OF_ONE = (CALLS, STEPS, STATEMENTS, PAGES)
 SCENARIO = Scenario.model_validate(
@@ -80,7 +85,7 @@ def planted(directory: Path, what: Plant | None) -> EngineSource:
     """Our engine, with an edit if one is given."""
     if what:
         plant(make_checkout(directory), what)
-    return EngineSource(directory if what else Path(__file__).parents[2], "planted")
+    return EngineSource(directory if what else ROOT, "planted")
 
 
 def count(engine: EngineSource) -> RunResult:
@@ -120,3 +125,28 @@ def test_times_are_not_judged_and_counts_are(sound: RunResult) -> None:
     assert sound.verdict is Verdict.PASS
     assert [each.outcome for each in sound.thresholds] == ["pass", "not judged"]
     assert (sound.duration_ns, sound.total.attempts) == (None, 0)
+
+
+def what_became(base: Path, candidate: Path, scenario: Scenario, seed: int) -> CounterOutcome:
+    """The most severe change of all exact counters, as `ab` judges them."""
+    found = []
+    for engine in (base, candidate):
+        counters, ending = count_exactly(plan_run(scenario, seed), LocalPool(engine))
+        assert counters, ending
+        found.append(counters)
+    return most_severe(count_changes(found[0], found[1]))
+
+
+@pytest.mark.nightly
+@pytest.mark.timeout(1800)
+@pytest.mark.parametrize("which", PLANTS)
+def test_a_plant_is_found_whatever_the_seed(which: str, tmp_path: Path) -> None:
+    engine = planted(tmp_path, PLANTS[which]).path
+    assert [what_became(ROOT, engine, SCENARIO, seed) for seed in range(5)] == ["regression"] * 5
+
+
+@pytest.mark.nightly
+@pytest.mark.timeout(1800)
+def test_an_equal_engine_is_never_accused(tmp_path: Path) -> None:
+    scenario, copy = load_scenario(ROOT / "scenarios" / "database_load.yaml"), make_checkout(tmp_path)
+    assert [what_became(ROOT, copy, scenario, seed) for seed in range(10)] == ["no change"] * 10

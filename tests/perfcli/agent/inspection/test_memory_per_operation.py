@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing
+from functools import partial
 
 import pytest
 
-from perfcli.agent.inspection.counting import weigh
+from perfcli.agent.inspection.counting import drop_cursor_references, weigh
 from perfcli.plan import MOST_PASSES
 
 pytestmark = pytest.mark.slow
@@ -45,3 +48,23 @@ def test_what_every_operation_leaves_is_counted_in_as_many_passes() -> None:
     left, passes = weighed(lambda _: kept.append(bytes(500)))
     assert left == pytest.approx(533, abs=40)
     assert passes == MOST_PASSES
+
+
+@pytest.mark.parametrize("before", [0, 7, 150])
+def test_cursors_that_are_gone_are_nothing_that_is_kept(before: int) -> None:
+    alive: list[sqlite3.Cursor] = []
+    with closing(sqlite3.connect(":memory:")) as connection:
+        for _ in range(before):
+            connection.execute("SELECT 1")
+        operations = (lambda: connection.execute("SELECT 1").close(), lambda: alive.append(connection.cursor()))
+        kept, more = (
+            weigh(partial(each, operation), partial(drop_cursor_references, [connection])) / OPERATIONS
+            for operation in operations
+        )
+    assert kept < 32
+    assert more > 100
+
+
+def each(operation: Callable[[], object]) -> None:
+    for _ in range(OPERATIONS):
+        operation()
