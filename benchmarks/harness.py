@@ -1,7 +1,8 @@
 """What the tool itself costs, beside Locust: `python benchmarks/harness.py`, after `pip install locust`.
 
 Both do the same operation, which does nothing, in one process with one user, by turns; the figures of a turn are
-ratios, so that a machine that changes its pace changes both. Then five million iterations show what the tool keeps.
+ratios, so that a machine that changes its pace changes both. Then five million iterations show what the tool keeps,
+without and with every sample written to a file.
 Exit code 1 where a limit is exceeded.
 """
 
@@ -33,6 +34,7 @@ setup: {{pets: 1}}
 load: {{executor: shared-iterations, iterations: {iterations}}}
 flow: [status]
 """
+SAMPLES = ("samples.csv", "samples.jsonl", "samples.parquet")
 LOCUST = """
 import sys, time
 import gevent
@@ -68,15 +70,21 @@ class Turn(NamedTuple):
 
     per_s: float
     cost_us: float
+    p50_ns: float
     growth_bytes: int
     tool_peak_bytes: int
 
 
-def ours(folder: Path, iterations: int) -> Turn:
-    """The tool as people start it, on an engine that does nothing."""
+def ours(folder: Path, iterations: int, samples: str = "") -> Turn:
+    """The tool as people start it, on an engine that does nothing.
+
+    Args:
+        samples: the file name to write every sample to; "" for none.
+    """
     scenario, result = folder / "nothing.yaml", folder / "result.json"
     scenario.write_text(SCENARIO.format(iterations=iterations), encoding="utf-8")
     command = [sys.executable, "-m", "perfcli", "run", str(scenario), "--quiet", "--json", str(result)]
+    command += ["--samples", str(folder / samples)] if samples else []
     environment = {**os.environ, "PYTHONPATH": str(HERE.parent)}
     tool = subprocess.Popen(
         [*command, "--engine", str(HERE / "noop_engine")], env=environment, stdout=subprocess.DEVNULL
@@ -90,6 +98,7 @@ def ours(folder: Path, iterations: int) -> Turn:
     return Turn(
         run["iterations"] / seconds,
         seconds * 1e6 / run["iterations"] - run["total"]["latency"]["mean_ns"] / 1e3,
+        run["total"]["latency"]["p50_ns"],
         run["memory"]["growth"],
         usage.ru_maxrss * 1024,
     )
@@ -134,16 +143,26 @@ def bare_context() -> Context:
 
 def rows(folder: Path, rounds: int, iterations: int, many: int) -> Iterator[Row]:
     """The figures, in the order they become known."""
-    turns = [(ours(folder, iterations), locust(3.0)) for _ in range(rounds)]
-    ours_per_s, locust_per_s = median(own.per_s for own, _ in turns), median(theirs for _, theirs in turns)
-    ratio = median(own.per_s / theirs for own, theirs in turns)
+    turns = [(ours(folder, iterations), ours(folder, iterations, SAMPLES[0]), locust(3.0)) for _ in range(rounds)]
+    ours_per_s, locust_per_s = median(own.per_s for own, *_ in turns), median(theirs for *_, theirs in turns)
+    ratio = median(own.per_s / theirs for own, _, theirs in turns)
     yield Row("iterations/s against Locust's", f"{ours_per_s:,.0f} : {locust_per_s:,.0f}", ratio, 8, at_least=True)
-    cost = median(own.cost_us for own, _ in turns)
+    cost = median(own.cost_us for own, *_ in turns)
     yield Row("µs an operation, its own time left out", f"Locust {1e6 / locust_per_s:.1f}", cost, 1.5)
+    p50_ns = [median(turn[way].p50_ns for turn in turns) for way in (0, 1)]
+    # a tick of the clock, 10 ns on many machines, is a tenth of it
+    slower = median(sampled.p50_ns / own.p50_ns for own, sampled, _ in turns)
+    yield Row("an operation with --samples over without", f"p50 {p50_ns[1]:.0f} : {p50_ns[0]:.0f} ns", slower, 1.15)
+    costlier = median(sampled.cost_us / own.cost_us for own, sampled, _ in turns)
+    yield Row("what is beside it, with over without", "", costlier, 1.15)
     long = ours(folder, many)
     operations = f"after {many:,} operations"
     yield Row("growth of the engine's process, MB", operations, long.growth_bytes / 1e6, 2)
     yield Row("the tool's own peak, MB", operations, long.tool_peak_bytes / 1e6, 80)
+    for samples in SAMPLES:
+        peak = ours(folder, many, samples).tool_peak_bytes
+        size = (folder / samples).stat().st_size
+        yield Row(f"the same with --samples {samples}, MB", f"{size / 1e6:,.0f} MB written", peak / 1e6, 100)
     # last, as a child's peak begins at the memory of the process that forked it
     block = median(timed_block() for _ in range(3 * rounds))
     yield Row("an empty ctx.timed() over an empty with", "", block, 8)

@@ -13,7 +13,7 @@ from itertools import islice
 from pathlib import Path
 from typing import IO, Final
 
-from perfcli.errors import PerfError, UsageError
+from perfcli.errors import UsageError
 from perfcli.measurement.spilled_samples import SpilledSamples
 from perfcli.outputs import replacing
 from perfcli.pool.template import PYTHON
@@ -30,7 +30,8 @@ SAMPLE_COLUMNS: Final[Mapping[str, str]] = {
     "lateness_ns": "how long after it was due, with an arrival rate; null if it was not due at a time",
     "latency_ns": "from the time it was due to its end; null if `skipped` or `unknown`",
     "service_time_ns": "from its start to its end; null if `skipped` or `unknown`",
-    "outcome": "`ok`, the kind of the failure, `skipped` (`only_if`), or `unknown` (its engine process was killed)",
+    "outcome": "`ok`, the kind of the failure, `skipped` (`only_if`), or `unknown` (perhaps done, by an engine process "
+    "that was killed)",
 }
 """What each column means."""
 
@@ -98,7 +99,7 @@ def _write_parquet(spilled: SpilledSamples, file: IO[bytes]) -> None:
     """Have another process write it.
 
     Raises:
-        PerfError: it could not.
+        OSError: it could not.
     """
     text = cache(without_surrogates)
     rows = (
@@ -118,7 +119,7 @@ def _write_parquet(spilled: SpilledSamples, file: IO[bytes]) -> None:
         _, complaint = writer.communicate()
     if writer.returncode:
         last = complaint.decode(errors="replace").strip().rpartition("\n")[2]
-        raise PerfError(f"pyarrow wrote no Parquet: {last or f'it ended with status {writer.returncode}'}")
+        raise OSError(f"pyarrow: {last or f'its process ended with status {writer.returncode}'}")
 
 
 _FORMATS: Final = {".csv": _write_csv, ".jsonl": _write_jsonl, ".parquet": _write_parquet}
