@@ -29,7 +29,7 @@ from perfcli.measurement.measurement import Measurement
 from perfcli.measurement.samples import FailureKind
 from perfcli.measurement.spilled_samples import SpilledSamples, spilled_beside
 from perfcli.metrics.histogram import Histogram, bucket_floor, bucket_width
-from perfcli.plan import ExecutionPlan, Kill, plan_run
+from perfcli.plan import ExecutionPlan, plan_run
 from perfcli.recorder import NOT_DUE, OK, SKIPPED, Frame
 from perfcli.report import sample_file
 from perfcli.report.sample_file import SAMPLE_COLUMNS, check_sample_file, write_samples
@@ -174,10 +174,9 @@ def test_parquet_has_types_and_dictionaries(two_phases: ExecutionPlan, tmp_path:
 
 
 def test_what_a_killed_process_had_begun_is_unknown(make_plan: MakePlan, tmp_path: Path) -> None:
-    load = {"executor": "constant-vus", "vus": 2, "duration": "1s"}
-    plan = make_plan(["status"], setup={"pets": 4}, load=load)
-    plan = plan.model_copy(update={"kills": (Kill(at_ns=505 * MS),)})
-    time = SimulatedTime(1_000 * MS, stands_still_at=[1_505 * MS])
+    load = {"executor": "constant-vus", "vus": 2, "duration": "4s"}
+    plan = make_plan(["status"], setup={"pets": 4}, load=load, faults=[{"fault": "kill", "at": "2505ms"}])
+    time = SimulatedTime(1_000 * MS, stands_still_at=[3_505 * MS])
     result, rows = sampled(plan, tmp_path / "s.csv", lambda label, call: Behaviour(takes_ns=10 * MS), time=time)
     check_agreement(result, rows)
     unknown = [row for row in rows if row["outcome"] == "unknown"]
@@ -185,7 +184,7 @@ def test_what_a_killed_process_had_begun_is_unknown(make_plan: MakePlan, tmp_pat
     assert all(row[name] is None for row in unknown for name in row if name.endswith("_ns"))
     # of both incarnations
     assert {row["vu"] for row in rows} == {0, 1}
-    assert max(row["start_ns"] or 0 for row in rows) > 900 * MS
+    assert max(row["start_ns"] or 0 for row in rows) > 3_900 * MS
 
 
 def test_of_a_run_that_is_tried_again_the_last_try_is_kept(make_plan: MakePlan, tmp_path: Path) -> None:
