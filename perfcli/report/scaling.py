@@ -152,7 +152,7 @@ def _law(result: ScalingResult) -> Iterator[Block]:
         return
     constants = (
         ("λ", law.lambda_per_s, units.format_rate, f"throughput of one {_SINGULAR[result.of]}"),
-        ("σ", law.sigma, units.format_number, _sigma_in_words(law.sigma, _SINGULAR[result.of])),
+        ("σ", law.sigma, units.format_number, _sigma_in_words(law, _SINGULAR[result.of])),
         ("κ", law.kappa, units.format_number, _kappa_in_words(law.kappa, result.of)),
     )
     residual = f"{share(law.residual)} (root mean square); up to {share(MOST_RESIDUAL)} it is a fit"
@@ -184,15 +184,16 @@ def _kind(result: ScalingResult) -> str:
     return "threads" if result.in_process else "sessions"
 
 
-def _sigma_in_words(sigma: Constant, one: str) -> str:
-    value = sigma.value or 0.0
+def _sigma_in_words(law: Law, one: str) -> str:
+    value = law.sigma.value or 0.0
     if value >= 1:
         return f"a second {one} costs more than it brings"
     if not value:
         return f"no {one} waits for another"
-    doubt = " (or none of it)" if not sigma.lower else ""
-    most = f"at most {units.format_number(1 / value)} times the throughput of one {one}"
-    return f"{share(value)} of the work{doubt} runs one at a time, {most}"
+    doubt = " (or none of it)" if not law.sigma.lower else ""
+    # with a peak, κ is what limits it
+    most = f", at most {units.format_number(1 / value)} times the throughput of one {one}"
+    return f"{share(value)} of the work{doubt} runs one at a time{'' if law.kappa.value else most}"
 
 
 def _kappa_in_words(kappa: Constant, of: str) -> str:

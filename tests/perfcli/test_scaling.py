@@ -332,6 +332,21 @@ class TestReport:
     def test_contention_is_read_in_plain_words(self, fields: dict[str, Any], words: str) -> None:
         assert words in " ".join(report(result_of(Usl(1_000, 0.2, 0.032), **fields)).split())
 
+    @pytest.mark.parametrize(
+        ("law", "words"),
+        [
+            (
+                Usl(1_000, 0.5, 0.0),
+                r"of the work runs one at a time, at most (2|2\.\d+|1\.9\d) times the throughput of",
+            ),
+            (Usl(1_000, 0.2, 0.032), r"of the work runs one at a time κ 0\.03"),
+            (Usl(1_000, 1.5, 0.0), r"σ 1\.\d+ \[1\.\d+; 1\.\d+\]: a second vu costs more than it brings"),
+            (Usl(1_000, 0.0, 0.0), r"κ [^:]*: no proof that vus slow one another"),
+        ],
+    )
+    def test_constants_are_read_in_plain_words(self, law: Usl, words: str) -> None:
+        assert re.search(words, " ".join(report(result_of(law, noise=0.005)).split()))
+
     def test_a_bound_that_does_not_exist_is_null_and_unbounded(self) -> None:
         constant = Constant(value=None, lower=1.0, upper=None)
         law = result_of(Usl(1_000, 0.1, 0.0)).law
