@@ -1,0 +1,1 @@
+"""The largest load at which a scenario's thresholds hold: the search, its probes, and the answer."""
