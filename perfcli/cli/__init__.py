@@ -108,6 +108,7 @@ _COMMANDS: Final = {
     "completion": (options.CompletionOptions, "authoring:completion"),
     "ab": (engine_options.AbOptions, "engines:ab"),
     "selftest": (engine_options.SelftestOptions, "engines:selftest"),
+    "capacity": (engine_options.CapacityOptions, "capacity:capacity"),
     "crash": (engine_options.CrashOptions, "engines:crash"),
     "scaling": (engine_options.ScalingOptions, "scaling:scaling"),
     "profile": (engine_options.ProfileOptions, "engines:profile"),
@@ -124,7 +125,7 @@ _BASELINE: Final = {
     "show": (result_options.ShowOptions, "results:show"),
     "rm": (result_options.RemoveOptions, "results:remove"),
 }
-_WITH_EXIT_CODES: Final = ("run", "ab", "selftest", "crash", "scaling", "profile", "compare")
+_WITH_EXIT_CODES: Final = ("run", "ab", "selftest", "capacity", "crash", "scaling", "profile", "compare")
 
 
 @cli.group()

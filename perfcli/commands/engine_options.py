@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import click
+
 from perfcli.commands.options import (
     AT_LEAST_ONE,
     Changes,
@@ -88,6 +90,51 @@ class SelftestOptions:
     slowdown: str = option(
         "--slowdown", default="10%", show_default=True, metavar="P", help="What the gate has to find."
     )
+
+
+@options
+class CapacityOptions:
+    """Find the largest load at which a scenario's thresholds hold, with an interval.
+
+    Each probe is a whole run at one load: a fresh engine process, a fresh database. The search doubles the load,
+    bisects, and then tries the two loads around the edge in turns. Stops after 30 runs, or when the 90% interval is
+    within the precision. Exit code 3 if the scenario's `capacity: {at_least: …}` is missed, or no load holds.
+
+    \b
+    Examples:
+      digipal-perf capacity capacity_session
+      digipal-perf capacity database_load --of vus --to 64
+      digipal-perf capacity my.yaml --precision 10% --max-time 30s --json capacity.json
+      digipal-perf capacity my.yaml --engine main --engine .
+    """
+
+    scenario: str = argument("NAME|FILE")
+    of: str | None = option(
+        "--of",
+        type=click.Choice(["rate", "vus"]),
+        help="What to raise. Default: rate for an arrival rate, else vus.",
+    )
+    start: str | None = option("--from", metavar="X", help="Try this load first (50/s, 4).")
+    highest: str | None = option("--to", metavar="X", help="Try no load beyond this one.")
+    precision: str = option(
+        "--precision", default="5%", show_default=True, metavar="P", help="Bring both ends this close together."
+    )
+    max_time: str = option(
+        "--max-time", default="2m", show_default=True, metavar="D", help="Begin no probe after this long."
+    )
+    changes: Changes = group(Changes, without=("workers", "iterations", "duration"))
+    engines: tuple[str, ...] = option(
+        "--engine", default=(), multiple=True, metavar="PATH|REV", help="Drive this engine; twice: compare two."
+    )
+    strict: bool = option("--strict", is_flag=True, help="Also fail if `at_least` lies within the interval.")
+    json_file: Path | None = json_option("Write the answer with every probe.")
+    files: dict[str, Path] = files_by_format("html", "markdown", "junit")
+    verbose: bool = verbose_option()
+    progress: bool = progress_option()
+
+    def __post_init__(self) -> None:
+        if len(self.engines) > 2:
+            raise UsageError(f"--engine is given {len(self.engines)} times: one engine, or two to compare")
 
 
 @options

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final, Literal
@@ -152,9 +152,13 @@ _ILLEGAL: Final = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U001
 
 def render_junit(results: Sequence[Reported]) -> str:
     """A document of all results, in XML 1.0."""
+    return to_xml(_suite(number, result) for number, result in enumerate(results))
+
+
+def to_xml(each: Iterable[Element]) -> str:
+    """A document of suites, in XML 1.0."""
     suites = Element("testsuites")
-    for number, result in enumerate(results):
-        suites.append(_suite(number, result))
+    suites.extend(each)
     indent(suites)
     stream = io.BytesIO()
     ElementTree(suites).write(stream, encoding="utf-8", xml_declaration=True)
@@ -162,31 +166,59 @@ def render_junit(results: Sequence[Reported]) -> str:
 
 
 def _suite(number: int, result: Reported) -> Element:
-    cases = cases_of(result)
-    suite = Element("testsuite", _attributes(number, result, cases))
-    properties = SubElement(suite, "properties")
-    for name, written in _properties(result).items():
-        SubElement(properties, "property", name=name, value=_clean(one_line(written)))
+    return suite_of(
+        number,
+        _scenario(result),
+        cases_of(result),
+        started_at=result.started_at,
+        duration_ns=result.duration_ns or 0,
+        properties=_properties(result),
+        printed=_printed(result),
+        details="" if isinstance(result, AbResult) else result.details,
+    )
+
+
+def suite_of(
+    number: int,
+    scenario: str,
+    cases: Sequence[Case],
+    *,
+    started_at: str,
+    duration_ns: int,
+    properties: Mapping[str, str],
+    printed: str,
+    details: str = "",
+) -> Element:
+    """The suite of a scenario.
+
+    Args:
+        started_at: UTC, ISO 8601.
+        printed: the report as the console shows it.
+    """
+    suite = Element("testsuite", _attributes(number, scenario, cases, started_at, duration_ns))
+    listed = SubElement(suite, "properties")
+    for name, written in properties.items():
+        SubElement(listed, "property", name=name, value=_clean(one_line(written)))
     for case in cases:
-        suite.append(_case(case, f"{_PACKAGE}.{_scenario(result)}"))
-    SubElement(suite, "system-out").text = _clean(_printed(result))
-    SubElement(suite, "system-err").text = _clean("" if isinstance(result, AbResult) else result.details)
+        suite.append(_case(case, f"{_PACKAGE}.{scenario}"))
+    SubElement(suite, "system-out").text = _clean(printed)
+    SubElement(suite, "system-err").text = _clean(details)
     return suite
 
 
-def _attributes(number: int, result: Reported, cases: Sequence[Case]) -> dict[str, str]:
+def _attributes(number: int, scenario: str, cases: Sequence[Case], started_at: str, duration_ns: int) -> dict[str, str]:
     outcomes = [case.outcome for case in cases]
     return {
-        "name": _clean(one_line(_scenario(result))),
+        "name": _clean(one_line(scenario)),
         "package": _PACKAGE,
         "id": str(number),
         "hostname": "localhost",
-        "timestamp": _timestamp(result.started_at),
+        "timestamp": _timestamp(started_at),
         "tests": str(len(cases)),
         "failures": str(outcomes.count("failure")),
         "errors": str(outcomes.count("error")),
         "skipped": str(outcomes.count("skipped")),
-        "time": _seconds(result.duration_ns or 0),
+        "time": _seconds(duration_ns),
     }
 
 

@@ -13,9 +13,11 @@ from pydantic import (
     Field,
     GetCoreSchemaHandler,
     ModelWrapValidatorHandler,
+    SerializerFunctionWrapHandler,
     ValidationError,
     ValidationInfo,
     WithJsonSchema,
+    model_serializer,
     model_validator,
 )
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
@@ -110,6 +112,37 @@ class Growth(_Section):
     """What the cost of operations is held against, to see whether it grows with it."""
 
     over: Literal["pets", "interactions"] = Field(description="the pets stored, or the interactions of a pet")
+
+
+def _written_load(value: object) -> str:
+    text = str(value).strip() if isinstance(value, (int, float, str)) and not isinstance(value, bool) else ""
+    try:
+        load = units.parse_rate_per_s(text) if "/" in text else units.parse_count(text)
+    except units.UnitError:
+        load = 0
+    if load <= 0:
+        raise units.UnitError(f"{value!r:.60} is no load: write a rate of iterations (800/s) or a number of vus (16)")
+    return text
+
+
+CapacityLoad = Annotated[str, BeforeValidator(_written_load), kind("CapacityLoad")]
+"""A rate or a number of vus, as it was written."""
+
+
+class Capacity(_Section):
+    """What `digipal-perf capacity` looks for, and what it must find."""
+
+    of: Literal["rate", "vus"] | None = Field(
+        default=None, description="what to raise; rate for an arrival rate, else vus"
+    )
+    at_least: CapacityLoad | None = Field(default=None, description="fail (exit code 3) if less load holds")
+    from_: CapacityLoad | None = Field(default=None, alias="from", description="the first load to try")
+
+    @model_serializer(mode="wrap")
+    def _as_written(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """With the key `from`, as files have it; no attribute can be called so."""
+        written: dict[str, Any] = handler(self)
+        return {"from" if key == "from_" else key: value for key, value in written.items()}
 
 
 class ThresholdRule(_Section):
@@ -249,6 +282,7 @@ class Scenario(_Section):
     )
     faults: list[Fault] = Field(default=[], max_length=MOST_FAULTS, description="what goes wrong, and when")
     thresholds: Rules = Field(default=[], max_length=MOST_THRESHOLDS, description="what must hold")
+    capacity: Capacity | None = Field(default=None, description="what `digipal-perf capacity` must find")
 
     @model_validator(mode="wrap")
     @classmethod

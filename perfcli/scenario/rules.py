@@ -75,6 +75,7 @@ def rule_problems(scenario: Scenario, root: Node) -> Iterator[Problem]:
     yield from _growth_cleared(scenario, root)
     yield from _settings_without_use(scenario, root)
     yield from fault_problems(scenario, root)
+    yield from _capacity(scenario, root)
     for located in located_rules(scenario):
         yield from _subject(located, scenario, root)
         yield from _ending_the_load(located, root)
@@ -316,6 +317,22 @@ def _uncounted_metric(threshold: Threshold, flows: Sequence[_Flow]) -> str:
 def _unknowable_metric(threshold: Threshold, scenario: Scenario) -> str:
     why = scenario.target.why_not(threshold.metric)
     return f"{threshold.metric.name} cannot be measured: {why}" if why else ""
+
+
+def _capacity(scenario: Scenario, root: Node) -> Iterator[Problem]:
+    """Loads in another unit than what is raised, and what `capacity` cannot search."""
+    asked = scenario.capacity
+    if asked is None or not (scenario.load or scenario.phases):
+        return
+    phases = scenario.phases_to_run
+    if len(phases) > 1:
+        yield root.problem(("capacity",), f"goes with one phase, and the scenario runs {len(phases)}", key=True)
+        return
+    of = asked.of or ("rate" if phases[0].load.is_open else "vus")
+    for key, text in (("at_least", asked.at_least), ("from", asked.from_)):
+        if text and ("/" in text) != (of == "rate"):
+            example = "write a rate, e.g. 800/s" if of == "rate" else "write a number of vus, e.g. 16"
+            yield root.problem(("capacity", key), f"{text} is no load for of: {of}: {example}")
 
 
 def _ending_the_load(located: LocatedRule, root: Node) -> Iterator[Problem]:

@@ -42,6 +42,8 @@ def text_types() -> dict[str, Definition]:
         "PositiveDuration": _kind("duration of more than 0", _MORE_THAN_0 + duration, "50ms", "2s", "1m30s"),
         "Rate": _kind("rate", rate, "10/s", "600/m"),
         "PositiveRate": _kind("rate of more than 0", _MORE_THAN_0 + rate, "10/s", "600/m"),
+        "CapacityLoad": _kind("rate or number of vus", rf"\s*{_NUMBER}\s*({_any(RATE_SUFFIXES)})?\s*", "800/s", "16")
+        | {"type": ["string", "integer"]},
         "Percentage": _kind("percentage", rf"\s*{_NUMBER}\s*%\s*", "5%"),
         "Expression": _expression(_subject({**METRICS, **counter_metrics(known_operations().counters)})),
     }

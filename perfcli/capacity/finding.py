@@ -1,0 +1,196 @@
+"""Finds a capacity: the search, fed with probes, within its time."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from itertools import pairwise
+from random import Random
+from statistics import median
+from typing import Final
+
+from perfcli.capacity.probe import GENERATOR, Probes, check_probed, judged, threshold_count
+from perfcli.capacity.result import CapacityResult, LoadEnd, Of, ProbeResult, ProbeVerdict
+from perfcli.capacity.search import Answer, End, Outcome, Probe, Search
+from perfcli.executors.base import MOST_VUS
+from perfcli.plan import ExecutionPlan
+from perfcli.results import RunResult
+from perfcli.run import StopRequest
+from perfcli.units import NS_PER_S
+
+HIGHEST: Final[dict[Of, float]] = {"rate": 1e6, "vus": MOST_VUS}
+_TRIES: Final = 3
+"""Of a probe that other processes starve."""
+_KNEE: Final = 1.5
+_DRIFT_P: Final = 0.01
+_SEED_BITS: Final = 32
+
+_ENDS: Final = {
+    ProbeVerdict.WRONG: "wrong",
+    ProbeVerdict.ERROR: "error",
+    ProbeVerdict.INVALID: "invalid",
+    ProbeVerdict.STARVED: "invalid",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class SearchLimits:
+    """Where to look, in iterations per second or in vus, and for how long."""
+
+    of: Of
+    start: float
+    highest: float
+    precision: float = 0.05
+    max_time_s: float = 120.0
+    at_least: float | None = None
+
+
+class Finding:
+    """One search on one engine; each call of `step` is one run.
+
+    Args:
+        run: makes the run of a plan.
+        tell: called before each run with what is known, and the load that is tried.
+
+    Raises:
+        UsageError: the scenario's load cannot be varied, or is not judged.
+    """
+
+    def __init__(
+        self,
+        plan: ExecutionPlan,
+        options: SearchLimits,
+        run: Callable[[ExecutionPlan], RunResult],
+        stop: StopRequest,
+        tell: Callable[[CapacityResult, float], None] = lambda result, load: None,
+        clock_s: Callable[[], float] = time.monotonic,
+    ) -> None:
+        check_probed(plan.scenario)
+        self._plan = plan
+        self._options = options
+        self._run = run
+        self._stop = stop
+        self._tell = tell
+        self._clock_s = clock_s
+        self._search = Search(options.start, options.highest, precision=options.precision, whole=options.of == "vus")
+        self._probes = Probes(plan, options.of, round(options.max_time_s * NS_PER_S))
+        self._random = Random(f"{plan.seed}/probes")
+        self._step: Probe | Answer = self._search.next
+        self._made: list[ProbeResult] = []
+        self._ended: tuple[str, str] | None = None
+        self._last: RunResult | None = None
+        self._spent_s = 0.0
+        self._started_at = datetime.now(UTC).isoformat(timespec="seconds")
+
+    @property
+    def is_over(self) -> bool:
+        """Whether there is an answer, or no time for more of it."""
+        is_ended = isinstance(self._step, Answer) or self._ended is not None
+        return is_ended or bool(self._stop.reason) or self._spent_s >= self._options.max_time_s
+
+    def step(self) -> None:
+        """Make one run, which may be repeated, and take in what it says."""
+        if not isinstance(self._step, Probe):
+            return
+        began_s = self._clock_s()
+        self._tell(self.result(), self._step.load)
+        probe = self._probed(self._step)
+        self._spent_s += self._clock_s() - began_s
+        if probe.verdict is ProbeVerdict.INTERRUPTED:
+            return
+        if probe.verdict in _ENDS:
+            self._ended = _ENDS[probe.verdict], probe.reason
+            return
+        if self._options.of == "vus":
+            self._probes.iterations_per_s_of_vu = probe.iterations_per_s / probe.load
+        self._step = self._search.observe(probe.load, held=probe.verdict is ProbeVerdict.HOLDS)
+        if isinstance(self._step, Answer) and self._is_generators(self._step):
+            self._ended = "generator", "the load generator cannot start iterations on time at the load that fails"
+
+    def _probed(self, wanted: Probe) -> ProbeResult:
+        for _ in range(_TRIES):
+            plan = self._probes.plan_of(wanted.load, wanted.length, self._random.getrandbits(_SEED_BITS))
+            self._last = self._run(plan)
+            self._made.append(judged(self._last, wanted.load, plan))
+            if self._made[-1].verdict is not ProbeVerdict.STARVED or self.is_over:
+                break
+        return self._made[-1]
+
+    def _is_generators(self, answer: Answer) -> bool:
+        fails = answer.fails.load if answer.fails else None
+        at_end = [probe.bound_by == GENERATOR for probe in self._made if probe.load == fails]
+        return 2 * sum(at_end) > len(at_end)
+
+    def result(self) -> CapacityResult:
+        """What is known so far."""
+        answer, options = self._search.answer(), self._options
+        outcome, reason = self._ended or (answer.outcome.value, "")
+        knows_edge = answer.outcome in (Outcome.FOUND, Outcome.UNFINISHED) and outcome != "generator"
+        drifts = answer.drift is not None and answer.drift.p < _DRIFT_P
+        environment = self._last.environment if self._last else None
+        return CapacityResult.model_validate(
+            {
+                "scenario": self._plan.title,
+                "of": options.of,
+                "outcome": outcome,
+                "reason": reason,
+                "interrupted": self._stop.reason,
+                "out_of_time": answer.outcome is Outcome.UNFINISHED and self._spent_s >= options.max_time_s,
+                "thresholds": threshold_count(self._plan.scenario),
+                "precision": options.precision,
+                "holds": self._end(answer.holds, ProbeVerdict.HOLDS),
+                "fails": self._end(answer.fails, ProbeVerdict.FAILS),
+                "half": answer.fit.half if answer.fit and knows_edge else None,
+                "scale": answer.fit.scale if answer.fit and knows_edge else None,
+                "lower": answer.lower or None if answer.fit and knows_edge else None,
+                "upper": answer.upper if answer.fit and knows_edge and answer.upper < float("inf") else None,
+                "safe": answer.safe if knows_edge else None,
+                "knee": self._knee(),
+                "bound_by": self._bound_by(answer),
+                "drift_per_run": answer.drift.per_run if answer.drift and drifts else None,
+                "holds_again": self._end(answer.holds_again, ProbeVerdict.HOLDS),
+                "at_least": options.at_least,
+                "seed": self._plan.seed,
+                "started_at": self._started_at,
+                "seconds": self._spent_s,
+                "engine_version": environment.engine_version if environment else "",
+                "usable_cpus": environment.usable_cpus if environment else None,
+                "probes": self._made,
+            }
+        )
+
+    def _end(self, end: End | None, verdict: ProbeVerdict) -> LoadEnd | None:
+        if end is None:
+            return None
+        told = [probe.reason for probe in self._at(end.load) if probe.verdict is verdict]
+        words = max(told, key=told.count, default="")
+        return LoadEnd(load=end.load, held=end.held, runs=end.runs, words=words)
+
+    def _at(self, load: float) -> list[ProbeResult]:
+        return [probe for probe in self._made if probe.load == load]
+
+    def _bound_by(self, answer: Answer) -> str:
+        """What most runs at the ends name."""
+        ends = [end.load for end in (answer.holds, answer.fails) if end]
+        named = [probe.bound_by for load in ends for probe in self._at(load) if probe.bound_by]
+        kinds = [each.partition(" (")[0] for each in named]
+        return max(named, key=lambda each: kinds.count(each.partition(" (")[0]), default="")
+
+    def _knee(self) -> float | None:
+        """The lowest load whose median service time is 1.5 times that of the lowest, read off a straight line."""
+        medians = list(self._service_by_load())
+        if len(medians) < 2:
+            return None
+        limit_ns = _KNEE * medians[0][1]
+        for (below, of_below), (load, service_ns) in pairwise(medians):
+            if service_ns >= limit_ns > of_below:
+                return below + (load - below) * (limit_ns - of_below) / (service_ns - of_below)
+        return None
+
+    def _service_by_load(self) -> Iterator[tuple[float, float]]:
+        for load in sorted({probe.load for probe in self._made}):
+            times = [probe.service_p50_ns for probe in self._at(load) if probe.service_p50_ns is not None]
+            if times:
+                yield load, median(times)

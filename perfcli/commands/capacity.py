@@ -1,0 +1,159 @@
+"""`capacity`: the largest load at which a scenario's thresholds hold, of one engine or of two."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import ExitStack
+from typing import Any, Final
+
+from rich.text import Text
+
+from perfcli.capacity.finding import HIGHEST, Finding, SearchLimits
+from perfcli.capacity.probe import check_probed, default_of
+from perfcli.capacity.result import CapacityResult, Of
+from perfcli.commands.context import Context
+from perfcli.commands.engine_options import CapacityOptions
+from perfcli.errors import UsageError, of_interrupt, worst
+from perfcli.live.followers import Watched
+from perfcli.outputs import write_text
+from perfcli.plan import ExecutionPlan
+from perfcli.pool.identity import EngineSource
+from perfcli.report.capacity import capacity_document, capacity_html, capacity_junit, so_far
+from perfcli.report.markdown import to_markdown
+from perfcli.report.wording import one_line
+from perfcli.results import RunResult
+from perfcli.run import run_scenario
+from perfcli.scenario.models import Capacity
+from perfcli.units import (
+    NS_PER_S,
+    UnitError,
+    format_number,
+    parse_count,
+    parse_duration_ns,
+    parse_fraction,
+    parse_rate_per_s,
+)
+
+_FIRST: Final[dict[Of, float]] = {"rate": 50.0, "vus": 1.0}
+
+
+def capacity(options: CapacityOptions, context: Context) -> int:
+    """Search for the capacity of the scenario that was named; return the exit code."""
+    plan = context.one_plan(options.scenario, "searched", options.changes)
+    check_probed(plan.scenario)
+    limits = _limits(plan, options)
+    files = options.files | ({"json": options.json_file} if options.json_file else {})
+    context.will_write(files)
+    with ExitStack() as stack:
+        named = options.engines or ("",)
+        roles = ("engine",) if len(named) == 1 else ("base", "candidate")
+        engines = [
+            stack.enter_context(context.engine(name, "--engine", role)) for name, role in zip(named, roles, strict=True)
+        ]
+        live = stack.enter_context(context.live(wanted=options.progress))
+        results = _search(plan, limits, engines, context, live)
+    document = capacity_document(results)
+    render = {
+        "markdown": lambda: f"{to_markdown(document)}\n",
+        "html": lambda: capacity_html(results),
+        "junit": lambda: capacity_junit(results, strict=options.strict),
+    }
+    for form, path in options.files.items():
+        with context.outputs.attempt(f"--{form}", path):
+            write_text(render[form](), path)
+    code = _code(results, strict=options.strict)
+    return context.show(document, lambda: _record(results), options.json_file, code, brief=not options.verbose)
+
+
+def _record(results: Sequence[CapacityResult]) -> Any:
+    return [result.model_dump(mode="json") for result in results]
+
+
+def _code(results: Sequence[CapacityResult], *, strict: bool) -> int:
+    interrupted = next((result.interrupted for result in results if result.interrupted), "")
+    if interrupted:
+        return of_interrupt(interrupted)
+    return worst([result.exit_code(strict=strict) for result in results])
+
+
+def _search(
+    plan: ExecutionPlan,
+    limits: SearchLimits,
+    engines: Sequence[EngineSource],
+    context: Context,
+    live: Watched,
+) -> list[CapacityResult]:
+    """Search each engine, a probe of one after a probe of the other, with the same seeds."""
+    findings = [_finding(plan, limits, engine, context, live) for engine in engines]
+    while waiting := [finding for finding in findings if not finding.is_over]:
+        for finding in waiting:
+            if not finding.is_over:
+                finding.step()
+    return [_of_engine(finding.result(), engine) for finding, engine in zip(findings, engines, strict=True)]
+
+
+def _finding(
+    plan: ExecutionPlan, limits: SearchLimits, engine: EngineSource, context: Context, live: Watched
+) -> Finding:
+    stop = context.interrupts.stop
+
+    def run(probe: ExecutionPlan) -> RunResult:
+        return run_scenario(probe, pool=context.pool(engine), stop=stop, engine=engine)
+
+    def tell(result: CapacityResult, load: float) -> None:
+        live.tell(lambda: Text(one_line(so_far(result, load)), no_wrap=True, overflow="crop"))
+
+    return Finding(plan, limits, run, stop, tell)
+
+
+def _of_engine(result: CapacityResult, engine: EngineSource) -> CapacityResult:
+    version = result.engine_version
+    return result.model_copy(
+        update={
+            "engine": engine.name,
+            "commit": engine.commit_of(version),
+            "engine_modified": engine.is_modified(version),
+        }
+    )
+
+
+def _limits(plan: ExecutionPlan, options: CapacityOptions) -> SearchLimits:
+    load = plan.scenario.phases_to_run[0].load
+    of: Of = "vus" if options.of == "vus" else "rate" if options.of == "rate" else default_of(plan.scenario)
+    offered = (load.offered_per_s or 0.0) / 4
+    # with --of another load is raised than the scenario speaks of
+    asked = (plan.scenario.capacity if of == default_of(plan.scenario) else None) or Capacity()
+    first = options.start or asked.from_
+    start = _load("--from", first, of) if first else (of == "rate" and offered) or _FIRST[of]
+    highest = _load("--to", options.highest, of) if options.highest else HIGHEST[of]
+    if start > highest:
+        raise UsageError(
+            f"--from {first or format_number(start)} is above --to {options.highest}: nothing lies between"
+        )
+    if of == "vus" and highest > HIGHEST["vus"]:
+        raise UsageError(f"--to {options.highest}: at most {HIGHEST['vus']:g} vus can be run")
+    precision = _parsed("--precision", options.precision, parse_fraction)
+    if not 0.005 <= precision <= 0.5:
+        raise UsageError(f"--precision {options.precision}: write 0.5% to 50%")
+    return SearchLimits(
+        of=of,
+        start=start,
+        highest=highest,
+        precision=precision,
+        at_least=_load("at_least", asked.at_least, of) if asked.at_least else None,
+        max_time_s=_parsed("--max-time", options.max_time, parse_duration_ns) / NS_PER_S,
+    )
+
+
+def _load(option: str, text: str, of: Of) -> float:
+    load = _parsed(option, text, parse_rate_per_s if of == "rate" else parse_count)
+    if load <= 0:
+        raise UsageError(f"{option} {text}: write a load above 0")
+    return load
+
+
+def _parsed(option: str, text: str, parse: Any) -> float:
+    try:
+        return float(parse(text))
+    except UnitError as error:
+        raise UsageError(f"{option}: {error}") from error
