@@ -15,7 +15,16 @@ from click.testing import CliRunner, Result
 
 from perfcli.cli import cli
 from perfcli.errors import ExitCode, PerfError, UsageError, Verdict
-from perfcli.outputs import STDOUT, Outputs, check_folder, check_outputs, write_document, write_text
+from perfcli.outputs import (
+    STDOUT,
+    Outputs,
+    check_folder,
+    check_outputs,
+    remove_unfinished,
+    replacing,
+    write_document,
+    write_text,
+)
 from perfcli.plan import ExecutionPlan
 from perfcli.profiling import write_flame_graph
 from perfcli.results import RunResult, load_results, save_results
@@ -77,6 +86,17 @@ class TestWriting:
             write_document({}, tmp_path / "out")
         assert (tmp_path / "out").read_text() == "old"
         assert os.listdir(tmp_path) == ["out"]
+
+    def test_a_file_that_is_half_written_when_the_tool_quits_is_removed(self, tmp_path: Path) -> None:
+        (tmp_path / "out").write_text("old")
+        writing = replacing(tmp_path / "out")
+        writing.__enter__().write(b"half")
+        assert len(os.listdir(tmp_path)) == 2
+        remove_unfinished()
+        assert os.listdir(tmp_path) == ["out"]
+        with pytest.raises(PerfError, match="out: cannot be written"):
+            writing.__exit__(None, None, None)
+        assert (tmp_path / "out").read_text() == "old"
 
 
 class TestAttempts:
