@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import replace
 from functools import partial
+from importlib import import_module
 from pathlib import Path
 from threading import Thread
 from typing import Final
 
 from perfcli.agent.channel import Channel
-from perfcli.agent.inside_faults import InsideFaults, ThisProcess
+from perfcli.agent.inside_faults import FaultOrders, Inflictor, ThisProcess
 from perfcli.agent.inspection import EngineInspector
 from perfcli.agent.inspection.counting import OPERATIONS
 from perfcli.agent.outcomes import Outcomes
@@ -31,7 +32,7 @@ from perfcli.operations.own.loading import load_files
 from perfcli.plan import INCARNATION, LONGEST_PASS_NS, ExecutionPlan, PlannedPhase
 from perfcli.recorder import BegunCalls, Recorder
 from perfcli.scenario.canary_mode import may_share_pets
-from perfcli.targets.protocol import Target
+from perfcli.targets.protocol import ChangeAi, Obey, Target
 from perfcli.wire import (
     OWN_OPERATIONS,
     Answers,
@@ -104,6 +105,8 @@ class Session:
         self._channel.report_end(lambda: self._steps(make_target), lambda: self._stage)
 
     def _steps(self, make_target: Callable[[], Target]) -> None:
+        for package in {fault.package for fault in self._plan.scenario.faults} - {""}:
+            import_module(package)
         self.checkpoint("harness")
         self.begin("open")
         inspector = self._make_inspector(self._plan, self._database)
@@ -130,9 +133,7 @@ class Session:
                 self._profiler,
                 self._begun.forget if self._begun else lambda vu: None,
             )
-            engine = ThisProcess(target, self._plan.scenario.engine.ai)
-            faults = InsideFaults(self._plan, self._process, self._channel, self._clock, engine)
-            with self._crash_of_first_process(), faults:
+            with self._crash_of_first_process(), self._faults(target):
                 waves.run(self, rejoin)
             self._channel.send(LoadOver(self._clock.now_ns(), target.active_pets()))
         else:
@@ -158,6 +159,21 @@ class Session:
     def _crash_of_first_process(self) -> AbstractContextManager[None]:
         crash = self._plan.crash
         return dying_at_write(crash.at_write) if crash and crash.at_write and not self._incarnation else nullcontext()
+
+    @contextmanager
+    def _faults(self, target: Target) -> Iterator[None]:
+        """Surrounds the load: the tool's orders of faults are carried out in it."""
+        with ExitStack() as stack:
+
+            def here(change_ai: ChangeAi) -> Obey:
+                inside = ThisProcess(self._plan, change_ai)
+                stack.enter_context(inside.movable_clock())
+                return Inflictor(self._plan, self._process, self._clock.now_ns, inside).obey
+
+            if any(fault.is_inside for fault in self._plan.scenario.faults):
+                orders = FaultOrders(self._process, self._channel, target.fault_orders(here))
+                stack.enter_context(orders)
+            yield
 
     def _rejoin(self) -> Rejoin:
         self.checkpoint("rejoin")

@@ -23,7 +23,7 @@ from perfcli.report.summary import render_retry, render_run, render_verdict_line
 from perfcli.report.wording import one_line
 from perfcli.results import RunResult, Try, save_results
 from perfcli.run import run_scenario
-from perfcli.run.one_run import Counting
+from perfcli.run.one_run import Counting, check_packages
 from perfcli.run.supervision import StopRequest
 
 if TYPE_CHECKING:
@@ -46,6 +46,8 @@ def run_plans(plans: Sequence[ExecutionPlan], options: RunOptions, context: Cont
         UsageError: the results or the databases have no place to go, or there is no such baseline; told before
             anything runs.
     """
+    for plan in plans:
+        check_packages(plan)
     baseline = _check_files(options, context)
     try:
         with spilled_beside(options.samples) as spilled:

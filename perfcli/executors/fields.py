@@ -43,6 +43,24 @@ PositiveDurationText = Annotated[str, BeforeValidator(_positive_duration), kind(
 """The same, and more than 0."""
 
 
+def _written_jump(value: object) -> str:
+    if jump_ns(value) == 0:
+        raise units.UnitError(f"{value!r} is no jump at all: write e.g. 1h or -5m")
+    return str(value).strip()
+
+
+JumpText = Annotated[str, BeforeValidator(_written_jump), kind("Jump")]
+"""A duration with a sign, kept as it was written ("1h", "-5m"), known to parse; not 0."""
+
+
+def jump_ns(text: object) -> int:
+    """Nanoseconds in "1h", "+1h" or "-5m"."""
+    written = text.strip() if isinstance(text, str) else text
+    if isinstance(written, str) and written[:1] in ("+", "-"):
+        return int(f"{written[0]}1") * units.parse_duration_ns(written[1:])
+    return units.parse_duration_ns(written)
+
+
 def _written_percentage(value: object) -> str:
     fraction = units.parse_fraction(value)
     if not 0 <= fraction <= 1:

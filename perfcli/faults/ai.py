@@ -8,15 +8,16 @@ from typing import ClassVar, Final, Literal
 from pydantic import Field, model_validator
 
 from perfcli.executors.fields import DurationText, PercentageText
-from perfcli.faults.base import Seen
+from perfcli.faults.base import LastingFault, Seen
 from perfcli.faults.inside import Hits, Inflicted, Inside, InsideFault
+from perfcli.operations.base import StepSettings
 from perfcli.units import parse_duration_ns
 
 JITTER_AT_MOST: Final = 10
 """Standard deviations: no normal draw goes beyond in a lifetime of runs."""
 
 
-class Ai(InsideFault):
+class Ai(InsideFault, LastingFault):
     """The AI takes longer, or fails: what is given here replaces that setting of `engine.ai` meanwhile.
 
     It is inflicted in the engine processes, whose AI is simulated. At least one call of the AI must begin meanwhile.
@@ -49,6 +50,10 @@ class Ai(InsideFault):
         """Change the settings; the AI draws by itself."""
         hits = Hits()
         return Inflicted(engine.change_ai(self._changes, hits.add), hits)
+
+    def touches(self, step: StepSettings) -> bool:
+        """Those that wait for an answer, if it takes longer."""
+        return self.latency is not None and step.waits_for_ai
 
     def why_unseen(self, seen: Seen) -> str:
         """A load without interactions does not notice it."""

@@ -94,6 +94,9 @@ class FaultSettings(BaseModel):
     needs: ClassVar[Needs] = Needs.PROCESS
     """What a target must offer, so that it can be inflicted."""
 
+    package: ClassVar[str] = ""
+    """What it needs of the extra `faults`, by the name it is imported by; "" for nothing."""
+
     is_inside: ClassVar[bool] = False
     """Whether the engine processes inflict it on themselves, on order: see `perfcli.faults.inside`."""
 
@@ -130,6 +133,12 @@ class FaultSettings(BaseModel):
         if self.lasts_ns + parse_duration_ns(self.jitter) >= self.every_ns:
             raise ValueError(f"every: {self.every} must be longer than {self.lasts_by} and jitter together")
         return self
+
+    @model_serializer(mode="wrap")
+    def _as_written(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """With the key `for`, as files have it; no attribute can be called so."""
+        written: dict[str, Any] = handler(self)
+        return {"for" if key == "for_" else key: value for key, value in written.items()}
 
     @property
     def label(self) -> str:
@@ -228,12 +237,6 @@ class LastingFault(FaultSettings):
     """Whether it is over when all processes that it was inflicted on are gone."""
 
     for_: PositiveDurationText = Field(alias="for", description="how long it lasts")
-
-    @model_serializer(mode="wrap")
-    def _as_written(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """With the key `for`, as files have it; no attribute can be called so."""
-        written: dict[str, Any] = handler(self)
-        return {"for" if key == "for_" else key: value for key, value in written.items()}
 
     @property
     def lasts_ns(self) -> int:

@@ -7,12 +7,13 @@ from collections.abc import Callable
 from pydantic import Field
 
 from perfcli.executors.fields import PercentageText
-from perfcli.faults.base import Seen
+from perfcli.faults.base import LastingFault, Seen
 from perfcli.faults.inside import Hits, Inflicted, Inside, InsideFault
+from perfcli.operations.base import StepSettings
 from perfcli.units import parse_fraction
 
 
-class DiskFault(InsideFault):
+class DiskFault(InsideFault, LastingFault):
     """Something happens to a share of SQLite's writes."""
 
     share: PercentageText = Field(default="100%", description="share of SQLite's writes that it hits")
@@ -32,6 +33,10 @@ class DiskFault(InsideFault):
             return self.hit()
 
         return Inflicted(engine.before_writes(before_write), hits)
+
+    def touches(self, step: StepSettings) -> bool:
+        """No: a write that fails, or is delayed, waits for no end of the fault."""
+        return False
 
     def why_unseen(self, seen: Seen) -> str:
         """A load without writes does not notice it."""

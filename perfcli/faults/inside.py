@@ -6,8 +6,7 @@ from collections.abc import Callable, Mapping
 from threading import Lock
 from typing import ClassVar, NamedTuple, Protocol
 
-from perfcli.faults.base import LastingFault, Lift
-from perfcli.figures import Needs
+from perfcli.faults.base import FaultSettings, Lift
 
 
 class Inside(Protocol):
@@ -27,6 +26,9 @@ class Inside(Protocol):
             changes: settings of `engine.ai`; the others stay as they are.
         """
 
+    def move_clock(self, by_ns: int) -> Lift:
+        """Have the wall clock jump."""
+
 
 class Hits:
     """Counts the engine's calls that a fault hits, in any thread."""
@@ -45,14 +47,19 @@ class Inflicted(NamedTuple):
     """A fault that is there."""
 
     lift: Lift
-    hits: Hits
+    hits: Hits | None
+    """None if nothing is counted."""
 
 
-class InsideFault(LastingFault):
+class InsideFault(FaultSettings):
     """A fault that only code in the engine process can inflict. It ends with that process."""
 
     is_inside: ClassVar[bool] = True
-    needs: ClassVar[Needs] = Needs.ENGINE
+
+    @property
+    def stays(self) -> bool:
+        """Whether its span is a moment, and its effect lasts until the load is over."""
+        return False
 
     def inflict_inside(self, engine: Inside, draw: Callable[[], float]) -> Inflicted:
         """Begin.

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 from enum import StrEnum
+from importlib.util import find_spec
 from pathlib import Path
 from traceback import extract_tb, format_exc
 from typing import Any, Final
@@ -58,7 +59,7 @@ def run_scenario(
     behind, but the database where `keep_database_in` names a directory for it.
 
     Raises:
-        UsageError: a file of own operations cannot be loaded.
+        UsageError: a file of own operations cannot be loaded, or a package is missing.
 
     Args:
         engine: where to take the engine from; None for the one that `import digipal` finds.
@@ -66,6 +67,7 @@ def run_scenario(
         counting: whether operations are counted in processes of their own, once the load is over or instead of it.
         spilled: keeps every sample of the run.
     """
+    check_packages(plan)
     started_at = datetime.now(UTC)
     measurement = Measurement(plan, spilled)
     if pool is None:
@@ -90,6 +92,18 @@ def run_scenario(
     except Exception as error:
         unusable = Ending(error=f"what was measured makes no sense: {_internal(error)}", details=format_exc())
         return _result(Measurement(plan), run, started_at, unusable)
+
+
+def check_packages(plan: ExecutionPlan) -> None:
+    """See that the plan's faults have what they need.
+
+    Raises:
+        UsageError: a package is not installed.
+    """
+    for fault in plan.scenario.faults:
+        if fault.package and find_spec(fault.package) is None:
+            needs = f"{plan.scenario.name}: the fault {fault.kind} needs the package {fault.package}"
+            raise UsageError(needs, hint="pip install 'digipal-perf[faults]'")
 
 
 def _result(measurement: Measurement, run: _Run, started_at: datetime, ending: Ending) -> RunResult:

@@ -40,6 +40,7 @@ _TITLES: Final = {
 _TYPES: Final = {
     "Duration": "duration",
     "PositiveDuration": "duration of more than 0",
+    "Jump": "duration with a sign",
     "Rate": "rate",
     "PositiveRate": "rate of more than 0",
     "Percentage": "percentage",

@@ -40,6 +40,7 @@ def text_types() -> dict[str, Definition]:
     return {
         "Duration": _kind("duration", duration, "50ms", "2s", "1m30s"),
         "PositiveDuration": _kind("duration of more than 0", _MORE_THAN_0 + duration, "50ms", "2s", "1m30s"),
+        "Jump": _kind("duration with a sign", _MORE_THAN_0 + r"\s*[+-]?" + duration, "1h", "-5m"),
         "Rate": _kind("rate", rate, "10/s", "600/m"),
         "PositiveRate": _kind("rate of more than 0", _MORE_THAN_0 + rate, "10/s", "600/m"),
         "CapacityLoad": _kind("rate or number of vus", rf"\s*{_NUMBER}\s*({_any(RATE_SUFFIXES)})?\s*", "800/s", "16")

@@ -24,9 +24,8 @@ from perfcli.operations.save_canaries import CanaryMode, SaveCanaries
 from perfcli.operations.stored import answers
 from perfcli.plan import ExecutionPlan
 from perfcli.scenario.canary_mode import canary_mode_of, follows_creation, notes_vanish, telling_reads
-from perfcli.scenario.models import SimulatedAi
 from perfcli.targets.error_kinds import causes, kind_of_error
-from perfcli.targets.protocol import EngineGone, Failure, LivesIn, assets_of, source_digest
+from perfcli.targets.protocol import ChangeAi, EngineGone, Failure, LivesIn, Obey, assets_of, source_digest
 from perfcli.targets.simulated_ai import SimulatedAI
 
 _MOST_REFUSALS: Final = 10
@@ -97,9 +96,9 @@ class EmbeddedTarget:
         """Pets in the core's cache."""
         return len(self._core.active_pets)
 
-    def change_ai(self, settings: SimulatedAi, on_call: Callable[[], None]) -> Callable[[], None]:
-        """The AI is the tool's."""
-        return self._ai.behave(settings, on_call)
+    def fault_orders(self, here: Callable[[ChangeAi], Obey]) -> Obey:
+        """The engine lives here, and its AI is the tool's."""
+        return here(self._ai.behave)
 
     def answers(self, *, of_setup: bool) -> Iterator[str]:
         """What the engine answers about the pets that vus of this process created, and of the setup."""

@@ -23,11 +23,11 @@ from perfcli.operations.call import Call
 from perfcli.operations.digipal_data import EGG_TYPES, PetRef, VuPets, set_up_user
 from perfcli.operations.own.binding import OwnVu
 from perfcli.plan import ExecutionPlan, longest_call_ns
-from perfcli.scenario.models import SimulatedAi
 from perfcli.scenario.target import McpSettings
 from perfcli.targets.error_kinds import kind_of
+from perfcli.targets.mcp_hosting import HostedServer
 from perfcli.targets.mcp_sessions import LostCall, Sessions, is_cut_off
-from perfcli.targets.protocol import PACKAGE, EngineGone, Failure, LivesIn, installed_in, source_digest
+from perfcli.targets.protocol import PACKAGE, ChangeAi, EngineGone, Failure, LivesIn, Obey, installed_in, source_digest
 
 _CLOSES_WITHIN_S: Final = 30.0
 _SAVES_A_PET_WITHIN_S: Final = 0.05
@@ -127,6 +127,8 @@ class McpTarget:
         self._server: HttpServer | None = None
         self._url = settings.url
         self._pets: list[PetRef] = []
+        has_faults = any(fault.is_inside for fault in plan.scenario.faults)
+        self._hosted = HostedServer(plan) if has_faults else None
 
     def open(self, lives_in: LivesIn) -> str:
         """Start the server, or find it, and see that it has the tools of the flow."""
@@ -192,9 +194,10 @@ class McpTarget:
     def active_pets(self) -> None:
         """No tool tells."""
 
-    def change_ai(self, settings: SimulatedAi, on_call: Callable[[], None]) -> Callable[[], None]:
-        """Refuse: the AI is in the server."""
-        raise PerfError("the AI is in the server")
+    def fault_orders(self, here: Callable[[ChangeAi], Obey]) -> Obey:
+        """The engine lives in the server."""
+        assert self._hosted is not None
+        return self._hosted.obey
 
     def clean_up(self) -> bool:
         """No tool clears the cache."""
@@ -205,6 +208,8 @@ class McpTarget:
         self._sessions.close()
         if self._server is not None:
             self._server.close()
+        if self._hosted is not None:
+            self._hosted.close()
 
     def _first_session(self, lives_in: LivesIn) -> Client:
         arguments = server_arguments(self._plan, self._database)
@@ -212,6 +217,8 @@ class McpTarget:
             if self._settings.url:
                 lives_in(None)
                 return self._sessions.over_http(self._settings.url)
+            if self._hosted is not None:
+                arguments = self._hosted.arguments(arguments)
             if self._settings.transport == "stdio":
                 return self._sessions.over_stdio(arguments, lives_in)
             self._server = HttpServer(arguments, self._plan.scenario.setup.pets)

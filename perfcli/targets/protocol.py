@@ -12,6 +12,7 @@ from typing import Final, NamedTuple, Protocol
 from perfcli.operations.call import Call
 from perfcli.operations.own.binding import OwnVu
 from perfcli.scenario.models import SimulatedAi
+from perfcli.wire import FaultOrder, FaultReport
 
 PACKAGE: Final = "digipal"
 
@@ -51,6 +52,15 @@ class Failure(NamedTuple):
 class EngineGone(Exception):  # noqa: N818 not a failure of an operation: there is nothing left to operate on
     """The engine is no longer there, so the run is over; the text says how that was noticed."""
 
+
+ChangeAi = Callable[[SimulatedAi, Callable[[], None]], Callable[[], None]]
+"""Has an AI behave so, and calls the second argument at each of its calls; what it returns ends that.
+
+The newest settings hold. Raises PerfError if there is no such AI.
+"""
+
+Obey = Callable[[FaultOrder], FaultReport]
+"""Carries out an order, and reports on it."""
 
 LivesIn = Callable[[int | None], None]
 """Told the process that an engine lives in; None where that is out of sight."""
@@ -93,11 +103,10 @@ class Target(Protocol):
     def active_pets(self) -> int | None:
         """Pets in the engine's active cache; None where it does not tell."""
 
-    def change_ai(self, settings: SimulatedAi, on_call: Callable[[], None]) -> Callable[[], None]:
-        """Have the engine's AI behave so, and call `on_call` at each of its calls, until what this returns is called.
+    def fault_orders(self, here: Callable[[ChangeAi], Obey]) -> Obey:
+        """What carries out orders of faults where the engine lives: in this process `here`, given its AI.
 
-        Raises:
-            PerfError: the AI is out of reach.
+        Called at most once, before the load.
         """
 
     def clean_up(self) -> bool:

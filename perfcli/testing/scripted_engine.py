@@ -24,7 +24,7 @@ from perfcli.operations.stored import MinimalDatabase
 from perfcli.plan import ExecutionPlan
 from perfcli.scenario.canary_mode import telling_reads
 from perfcli.scenario.models import SimulatedAi
-from perfcli.targets.protocol import EngineGone, Failure, LivesIn
+from perfcli.targets.protocol import ChangeAi, EngineGone, Failure, LivesIn, Obey
 from perfcli.units import format_duration
 
 _LOOK_NS: Final = 10_000_000
@@ -193,6 +193,10 @@ Script = Callable[[str, int], Behaviour]
 """(label of the step, how many times it was called before) → what happens this time."""
 
 
+def _no_ai(settings: SimulatedAi, on_call: Callable[[], None]) -> Callable[[], None]:
+    raise PerfError("a scripted engine has no AI")
+
+
 class ScriptedTarget:
     """An engine that does what a script says, in simulated time, on a real database file."""
 
@@ -248,9 +252,9 @@ class ScriptedTarget:
         """The pets of the setup."""
         return self._scenario.setup.pets
 
-    def change_ai(self, settings: SimulatedAi, on_call: Callable[[], None]) -> Callable[[], None]:
-        """Refuse: there is none."""
-        raise PerfError("there is none")
+    def fault_orders(self, here: Callable[[ChangeAi], Obey]) -> Obey:
+        """The engine lives here."""
+        return here(_no_ai)
 
     def clean_up(self) -> bool:
         """Nothing is cached."""

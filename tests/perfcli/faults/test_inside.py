@@ -6,6 +6,7 @@ import sqlite3
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from datetime import UTC, datetime, timedelta
 from errno import EIO, ENOSPC
 from pathlib import Path
 from types import SimpleNamespace
@@ -16,10 +17,11 @@ from pydantic import TypeAdapter
 
 from digipal.core.models import DigiPal
 from perfcli.agent.channel import Channel
-from perfcli.agent.inside_faults import InsideFaults, ThisProcess
+from perfcli.agent.inside_faults import FaultOrders, Inflictor, ThisProcess
 from perfcli.agent.sqlite_calls import SQLITE_WRITES, default_vfs
-from perfcli.clock import StopSignal, SystemClock
-from perfcli.errors import PerfError, Verdict
+from perfcli.agent.wall_clock import WallClock
+from perfcli.errors import PerfError, UsageError, Verdict
+from perfcli.executors.fields import jump_ns
 from perfcli.faults import Fault, Seen
 from perfcli.faults.inside import Hits, Inflicted, InsideFault
 from perfcli.plan import plan_run
@@ -29,12 +31,12 @@ from perfcli.run.engine_client import EngineClient
 from perfcli.run.ordered_faults import OrderedFaults
 from perfcli.scenario.loader import ScenarioFileError, load_scenario
 from perfcli.scenario.models import Scenario, SimulatedAi
-from perfcli.targets.protocol import Target
 from perfcli.targets.simulated_ai import SimulatedAI, SimulatedFailure
 from perfcli.wire import BeginFault, EndFault, FaultBegan, FaultEnded, Message, NoFault
 
 MS = 1_000_000
-SCENARIO = {
+SECOND = 1_000_000_000
+SCENARIO: dict[str, Any] = {
     "name": "inside",
     "setup": {"pets": 4},
     "engine": {"ai": {"latency": "0ms"}},
@@ -43,8 +45,11 @@ SCENARIO = {
 }
 
 
-THIS_PROCESS = ThisProcess(cast("Target", None), SimulatedAi())
-"""Whose engine these faults do not reach."""
+def no_ai(settings: SimulatedAi, on_call: Callable[[], None]) -> Callable[[], None]:
+    raise PerfError("no AI here")
+
+
+THIS_PROCESS = ThisProcess(plan_run(Scenario.model_validate(SCENARIO), 1), no_ai)
 
 
 @pytest.fixture
@@ -137,7 +142,8 @@ class Sent:
 def test_the_end_of_the_load_lifts_what_nobody_lifted(connection: sqlite3.Connection) -> None:
     sent, own = Sent(), pwrite()
     plan = plan_run(Scenario.model_validate({**SCENARIO, "faults": [{"disk_full": {"at": "1s", "for": "1s"}}]}), 1)
-    with InsideFaults(plan, 3, cast("Channel", sent), SystemClock(StopSignal()), THIS_PROCESS):
+    inflictor = Inflictor(plan, 3, time.perf_counter_ns, THIS_PROCESS)
+    with FaultOrders(3, cast("Channel", sent), inflictor.obey):
         sent.order(BeginFault(0))
         assert write(connection) == "SQLITE_FULL"
     assert (write(connection), pwrite()) == ("", own)
@@ -288,6 +294,66 @@ def test_only_a_fault_that_certainly_hit_nothing_is_without_effect(hits: int | N
     assert unseen == ("the AI was not called: does the load interact?" if hits == 0 else "")
 
 
+@pytest.mark.end_to_end
+@pytest.mark.parametrize("transport", ["stdio", pytest.param("http", marks=pytest.mark.nightly)])
+def test_faults_reach_into_the_mcp_server(transport: str) -> None:
+    pytest.importorskip("time_machine")
+    result = run(
+        {"disk_full": {"at": "1s", "for": "200ms"}},
+        {"ai": {"at": "1400ms", "for": "200ms", "error_rate": "100%"}},
+        {"clock": {"at": "1700ms", "for": "100ms", "jump": "5h"}},
+        target={"mcp": {"transport": transport}},
+        flow=["interact_with_pet"],
+        load={**SCENARIO["load"], "rate": "20/s"},
+    )
+    full, ai, clock = result.faults
+    assert (full.problem, ai.problem, clock.problem) == ("", "", "")
+    assert full.hits
+    assert ai.hits
+    assert clock.hits is None
+    assert sorted(result.total.errors) == [
+        "interact_with_pet failed: save_pet: database or disk is full",
+        "interact_with_pet failed: simulated failure of AI call … (seed …)",
+    ]
+
+
+@pytest.mark.parametrize(("text", "hours"), [("1h", 1), ("+1h30m", 1.5), ("-5m", -1 / 12), (" -1h ", -1)])
+def test_a_jump_has_a_sign(text: str, hours: float) -> None:
+    assert jump_ns(text) == hours * 3_600 * SECOND
+
+
+def test_only_the_wall_clock_moves() -> None:
+    pytest.importorskip("time_machine")
+    clock, hour = WallClock(), timedelta(hours=1)
+
+    def ahead() -> timedelta:
+        """How far it is ahead of the clocks that measure, to the second."""
+        now = datetime.now(UTC) - timedelta(seconds=time.perf_counter())
+        assert abs(time.monotonic() - monotonic_ahead_s - time.perf_counter()) < 1
+        assert abs(time.time() - datetime.now(UTC).timestamp()) < 1
+        return timedelta(hours=round((now - began) / hour, 2))
+
+    monotonic_ahead_s = time.monotonic() - time.perf_counter()
+    began = datetime.now(UTC) - timedelta(seconds=time.perf_counter())
+    with clock.movable():
+        assert ahead() == 0 * hour
+        first, second = clock.move(3_600 * SECOND), clock.move(-1_800 * SECOND)
+        assert ahead() == hour / 2
+        first()
+        assert ahead() == -hour / 2
+        second()
+        assert ahead() == 0 * hour
+        clock.move(3_600 * SECOND)
+    assert ahead() == 0 * hour, "what stays ends with the load"
+
+
+def test_a_missing_package_is_told_before_the_load(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("perfcli.run.one_run.find_spec", lambda name: None)
+    with pytest.raises(UsageError, match="inside: the fault clock needs the package time_machine") as failure:
+        run({"clock": {"at": "1s", "for": "200ms", "jump": "1h"}})
+    assert failure.value.hint == "pip install 'digipal-perf[faults]'"
+
+
 LINKED_STATICALLY = '''"""Stands for a Python whose SQLite is linked statically: nothing exports its functions."""
 
 import _sqlite3
@@ -327,7 +393,9 @@ def test_a_library_without_the_function_is_an_error_of_ours(monkeypatch: pytest.
 @pytest.mark.parametrize(
     ("target", "fault", "message"),
     [
-        ("mcp", "disk_full: {at: 1s, for: 1s}", "disk_full cannot be inflicted: the engine lives in the server"),
+        ("{mcp: {url: http://127.0.0.1:1/mcp}}", "disk_full: {at: 1s, for: 1s}", "of a server that runs already, only"),
+        ("embedded", "clock: {at: 1s, for: 1s, jump: 0s}", "is no jump at all: write e.g. 1h or -5m"),
+        ("embedded", "clock: {at: 1s, for: 1s, jump: -5}", "has no unit"),
         ("embedded", "disk_slow: {at: 1s, for: 1s, delay: 2s}", "delay: 2s is longer than the fault, for: 1s"),
         ("embedded", "disk_slow: {at: 1s, for: 1s}", "required key is missing (how much longer each write takes)"),
         ("embedded", "ai: {at: 1s, for: 1s}", "changes nothing: write latency, latency_jitter or error_rate"),

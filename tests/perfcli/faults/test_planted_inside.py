@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -18,7 +19,10 @@ from tests.perfcli.faulty.checkout import make_checkout
 
 Run = Callable[..., RunResult]
 
-SHORT = {"full_disk": [("at: 2500ms, for: 1s", "at: 1s, for: 500ms"), ("duration: 7s", "duration: 2s")]}
+SHORT = {
+    "full_disk": [("at: 2500ms, for: 1s", "at: 1s, for: 500ms"), ("duration: 7s", "duration: 2s")],
+    "time_travel": [("at: 1500ms, every: 1200ms", "at: 1s, every: 400ms"), ("duration: 10s", "duration: 4s")],
+}
 """How scenarios are cut short: what they show of time is not asked here."""
 
 
@@ -27,6 +31,8 @@ def run(tmp_path: Path) -> Run:
     """Run a shipped scenario on an engine with a fault, or on ours."""
 
     def run(name: str, fault: str, *, seed: int = 1, whole: bool = False) -> RunResult:
+        if name == "time_travel":
+            pytest.importorskip("time_machine")
         (path,) = find_scenarios([name])
         if not whole:
             path = shortened(path, tmp_path)
@@ -42,6 +48,8 @@ def shortened(scenario: Path, folder: Path) -> Path:
     for before, after in SHORT[scenario.stem]:
         assert before in text
         text = text.replace(before, after)
+    for beside in scenario.parent.glob("*.py"):
+        shutil.copy(beside, folder)
     short = folder / scenario.name
     short.write_text(text, encoding="utf-8")
     return short
@@ -60,8 +68,19 @@ def test_what_was_not_saved_on_a_full_disk_is_missing(run: Run) -> None:
     assert result.verdict in (Verdict.FAIL, Verdict.INVALID), "a starved machine may not deliver the load"
 
 
+@pytest.mark.end_to_end
+def test_decay_that_depends_on_how_often_it_is_asked_for_shows(run: Run) -> None:
+    result = run("time_travel", "decays_by_rhythm")
+    assert failed(result) == {"success_rate"}
+    (kind,) = result.total.errors
+    assert kind.startswith("the pet that is asked for often differs from its twin in energy, happiness")
+
+
 @pytest.mark.nightly
-@pytest.mark.parametrize(("name", "fault", "metric"), [("full_disk", "acknowledges_full", "lost_writes")])
+@pytest.mark.parametrize(
+    ("name", "fault", "metric"),
+    [("full_disk", "acknowledges_full", "lost_writes"), ("time_travel", "decays_by_rhythm", "success_rate")],
+)
 def test_it_is_named_each_time(name: str, fault: str, metric: str, run: Run) -> None:
     assert [metric in failed(run(name, fault, seed=seed, whole=True)) for seed in range(5)] == [True] * 5
 

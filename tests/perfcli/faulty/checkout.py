@@ -39,6 +39,7 @@ FAULTS = (
     "stays_closed",
     "retries_for_ever",
     "acknowledges_full",
+    "decays_by_rhythm",
 )
 _ENGINE = Path(__file__).parents[3] / "digipal"
 
