@@ -79,7 +79,11 @@ def test_decay_that_depends_on_how_often_it_is_asked_for_shows(run: Run) -> None
 @pytest.mark.nightly
 @pytest.mark.parametrize(
     ("name", "fault", "metric"),
-    [("full_disk", "acknowledges_full", "lost_writes"), ("time_travel", "decays_by_rhythm", "success_rate")],
+    [
+        ("full_disk", "acknowledges_full", "lost_writes"),
+        ("full_disk", "waits_for_space", "interact.error_rate"),
+        ("time_travel", "decays_by_rhythm", "success_rate"),
+    ],
 )
 def test_it_is_named_each_time(name: str, fault: str, metric: str, run: Run) -> None:
     assert [metric in failed(run(name, fault, seed=seed, whole=True)) for seed in range(5)] == [True] * 5

@@ -40,6 +40,7 @@ FAULTS = (
     "retries_for_ever",
     "acknowledges_full",
     "decays_by_rhythm",
+    "waits_for_space",
 )
 _ENGINE = Path(__file__).parents[3] / "digipal"
 
