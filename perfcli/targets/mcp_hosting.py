@@ -34,6 +34,8 @@ class HostedServer:
     def arguments(self, server: list[str]) -> list[str]:
         """What to give to Python instead of the arguments of a server alone."""
         Path(_PLAN).write_text(self._plan.model_dump_json(), encoding="utf-8")
+        # of a server that was killed
+        Path(_CONTROL).unlink(missing_ok=True)
         self._listening.bind(_CONTROL)
         self._listening.listen(1)
         return ["-c", _START, _CONTROL, _PLAN, *server]
