@@ -234,7 +234,7 @@ def test_a_full_disk_fails_saves_in_all_processes_and_loses_nothing() -> None:
     )
     (fault,) = result.faults
     assert fault.lasted_ns is not None
-    assert 300 * MS <= fault.lasted_ns < 800 * MS
+    assert fault.lasted_ns >= 300 * MS
     assert fault.hits is not None
     assert fault.hits >= fault.failed > 0
     assert fault.problem == ""
