@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -30,6 +30,7 @@ def run_scenario(
     iterations: int | None = None,
     duration: str | None = None,
     settings: Mapping[str, object] | None = None,
+    faults: Sequence[Mapping[str, object]] = (),
     engine: str | Path = "",
     exact: bool = False,
     samples: str | Path | None = None,
@@ -46,6 +47,7 @@ def run_scenario(
         iterations: how many, whatever the executor.
         duration: how long, such as "30s", whatever the executor.
         settings: keys to change, such as `{"setup.pets": 100, "engine.ai.latency": "10ms"}`.
+        faults: to add to those of the scenario, such as `{"lock": {"at": "5s", "for": "1s"}}`.
         engine: a checkout's path or a git revision; by default this repository's engine, else the installed one.
         exact: count what operations cost instead of timing them.
         samples: a file for every sample of the load: .csv, .jsonl or .parquet.
@@ -64,7 +66,8 @@ def run_scenario(
         seed=seed,
     )
     context, file = Context(), Path(samples) if samples else None
-    plan = context.one_plan(os.fspath(scenario), "run", changes)
+    added = [f"{kind}={json.dumps(written)}" for fault in faults for kind, written in fault.items()]
+    plan = context.one_plan(os.fspath(scenario), "run", changes, added)
     if file:
         if exact:
             raise UsageError("exact=True times no operation, so there are no samples: leave one of them out")

@@ -112,6 +112,12 @@ def _baselines(ctx: click.Context) -> Iterable[str]:
     return [path.stem for path in store.glob("baselines/[!.]*.json")]
 
 
+def _faults(ctx: click.Context) -> Iterable[str]:
+    from perfcli.faults import FAULT_MODELS
+
+    return [f"{kind}={model.example}" for kind, model in FAULT_MODELS.items()]
+
+
 def _none(ctx: click.Context) -> Iterable[str]:
     return ()
 
@@ -121,6 +127,7 @@ _NAMES_OF: Final[dict[str, tuple[Callable[[click.Context], Iterable[str]], bool]
     "scenarios": (_scenarios, True),
     "files": (_none, True),
     "tags": (_tags, False),
+    "faults": (_faults, False),
     "metric": (_metrics, False),
     "subject": (_explained, False),
     "baseline": (_baselines, True),

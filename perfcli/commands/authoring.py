@@ -47,7 +47,7 @@ def plan(options: PlanOptions, context: Context) -> int:
     from perfcli.report.console import to_console
     from perfcli.report.listing import plans_document
 
-    plans = context.plans(options.selection, options.changes, options.sweeps)
+    plans = context.plans(options.selection, options.changes, options.sweeps, options.faults)
     _print_lines(to_console(plans_document(plans)), context.console)
     return ExitCode.PASS
 

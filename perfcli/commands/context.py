@@ -71,11 +71,14 @@ class Context:
         self.inputs += files
         return loaded
 
-    def plans(self, selection: Selection, changes: Changes, sweeps: Sequence[str] = ()) -> list[ExecutionPlan]:
+    def plans(
+        self, selection: Selection, changes: Changes, sweeps: Sequence[str] = (), faults: Sequence[str] = ()
+    ) -> list[ExecutionPlan]:
         """The plans of the scenarios that were named, with the changes that options ask for.
 
         Args:
             sweeps: as `--sweep` takes them; each scenario has a plan for every combination of their values.
+            faults: as `--fault` takes them, to add to those of every scenario.
 
         Raises:
             UsageError: none was named.
@@ -87,15 +90,18 @@ class Context:
                 "say what to run: a scenario's name, a file, a directory or --tag", hint="digipal-perf list"
             )
         if sweeps:
-            return self._variations(selection, changes, sweeps)
-        return [plan_run(scenario, changes.seed) for scenario in self.scenarios(selection, _overrides(changes))]
+            return self._variations(selection, changes, sweeps, faults)
+        overrides = _overrides(changes, faults)
+        return [plan_run(scenario, changes.seed) for scenario in self.scenarios(selection, overrides)]
 
-    def _variations(self, selection: Selection, changes: Changes, texts: Sequence[str]) -> list[ExecutionPlan]:
+    def _variations(
+        self, selection: Selection, changes: Changes, texts: Sequence[str], faults: Sequence[str]
+    ) -> list[ExecutionPlan]:
         from perfcli.plan import plan_run
         from perfcli.scenario.library import find_scenarios, recorded_reads
         from perfcli.scenario.sweeps import check_sweeps, load_variations, parse_sweep
 
-        sweeps, overrides = list(map(parse_sweep, texts)), _overrides(changes)
+        sweeps, overrides = list(map(parse_sweep, texts)), _overrides(changes, faults)
         check_sweeps(sweeps, overrides)
         with recorded_reads() as files:
             loaded = load_variations(find_scenarios(selection.scenarios), overrides, sweeps, tags=selection.tags)
@@ -108,16 +114,17 @@ class Context:
             seeds[scenario.name] = plans[-1].seed
         return plans
 
-    def one_plan(self, scenario: str, what_is_done: str, changes: Changes) -> ExecutionPlan:
+    def one_plan(self, scenario: str, what_is_done: str, changes: Changes, faults: Sequence[str] = ()) -> ExecutionPlan:
         """The plan of the one scenario that a command takes.
 
         Args:
             what_is_done: to it by the command: compared, profiled.
+            faults: as `--fault` takes them.
 
         Raises:
             UsageError: the name stands for several.
         """
-        plans = self.plans(Selection(scenarios=(scenario,)), changes)
+        plans = self.plans(Selection(scenarios=(scenario,)), changes, faults=faults)
         if len(plans) > 1:
             names = ", ".join(plan.scenario.name for plan in plans)
             message = f"{scenario}: one scenario is {what_is_done} at a time, not {len(plans)}"
@@ -278,11 +285,11 @@ class Context:
         return self.exit_code([code])
 
 
-def _overrides(changes: Changes) -> list[Override]:
+def _overrides(changes: Changes, faults: Sequence[str]) -> list[Override]:
     from perfcli.scenario import overrides
 
     made = [overrides.parse_set(setting) for setting in changes.settings]
     made += [overrides.workers(changes.workers)] if changes.workers else []
     made += [overrides.iterations(changes.iterations)] if changes.iterations else []
     made += [overrides.duration(changes.duration)] if changes.duration else []
-    return made
+    return [*made, *map(overrides.fault, faults)]

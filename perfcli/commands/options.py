@@ -109,6 +109,12 @@ def sweep_option(use: str) -> Any:
     return option("--sweep", default=(), multiple=True, metavar="KEY=V,V…", help=help_text)
 
 
+def fault_option() -> Any:
+    """Faults beside those of the scenario."""
+    help_text = "Add a fault, e.g. 'lock={at: 5s, for: 1s}'."
+    return option("--fault", default=(), multiple=True, metavar="KIND={…}", help=help_text)
+
+
 @options
 class Reports:
     """Which reports, and how much the one on the console says."""
@@ -140,6 +146,7 @@ class RunOptions:
     selection: Selection = group(Selection)
     changes: Changes = group(Changes)
     sweeps: tuple[str, ...] = sweep_option("Run")
+    faults: tuple[str, ...] = fault_option()
     json_file: Path | None = json_option("Write the results, for `report` and others; - is stdout.")
     reports: Reports = group(Reports)
     samples: Path | None = option(
@@ -218,6 +225,7 @@ class PlanOptions:
     selection: Selection = group(Selection)
     changes: Changes = group(Changes)
     sweeps: tuple[str, ...] = sweep_option("Show")
+    faults: tuple[str, ...] = fault_option()
 
 
 @options

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 def run(options: RunOptions, context: Context) -> int:
     """Run the scenarios that were named; return the exit code."""
-    plans = context.plans(options.selection, options.changes, options.sweeps)
+    plans = context.plans(options.selection, options.changes, options.sweeps, options.faults)
     if options.exact:
         plans = [plan.model_copy(update={"seed": plan.counting_seed}) for plan in plans]
     return run_plans(plans, options, context)

@@ -94,12 +94,7 @@ def _time_problems(
     if is_first and fault.at_ns < LEAST_STEADY_NS:
         message = "begins before the load can be steady, which takes a second: write at: 2s or more"
         yield root.problem((*path, "at"), message)
-    elif planned_ns is None:
-        message = (
-            f"a load with a fixed number of iterations may end before {fault.kind} is due: "
-            "give it a duration (constant-vus, ramping-vus) or an arrival rate"
-        )
-        yield root.problem((*path, "at"), message)
-    elif fault.ends_ns > planned_ns:
-        message = f"lasts until {format_duration(fault.ends_ns)}, and the load ends after {format_duration(planned_ns)}"
+    elif planned_ns is not None and fault.ends_ns > planned_ns:
+        lasts, ends = format_duration(fault.ends_ns), format_duration(planned_ns)
+        message = f"lasts until {lasts}, and the load ends after {ends}: begin it earlier, or run for longer"
         yield root.problem((*path, "at"), message)

@@ -1,4 +1,4 @@
-"""Options that change a scenario before it is read: --set, --workers, --iterations, --duration."""
+"""Options that change a scenario before it is read: --set, --workers, --iterations, --duration, --fault."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from perfcli.errors import UsageError
 from perfcli.executors import LOAD_MODELS
+from perfcli.faults import FAULT_MODELS
 from perfcli.scenario.document import read_document
 from perfcli.scenario.node import Node
 from perfcli.scenario.problems import Location, Problem, ScenarioFileError, legible
@@ -28,6 +29,7 @@ class Override:
     executor: str = ""  # to change to where the scenario's own executor does not take this key
     every_phase: bool = False  # of a scenario with phases, the load of each is meant
     swept: bool = False  # by --sweep, with one of its values
+    item: Node | None = None  # to add to the list at the path, instead of the value
 
 
 def parse_set(text: str) -> Override:
@@ -69,6 +71,42 @@ def plain_value(text: str, origin: str) -> Any:
     return document.plain()
 
 
+def fault(text: str) -> Override:
+    """The fault that `--fault 'lock={at: 3s, for: 1s}'` adds, each of its values with its place in that text.
+
+    Raises:
+        UsageError: there is no kind or no settings, or they are not YAML.
+    """
+    kind, equals, settings = text.partition("=")
+    kind = kind.strip()
+    known = FAULT_MODELS.get(kind)
+    hint = f"write --fault '{kind if known else 'lock'}={(known or FAULT_MODELS['lock']).example}'"
+    if not kind or not equals or not settings.strip():
+        raise UsageError(f"--fault {legible(text)}: expected KIND={{at: …}}", hint=hint)
+    source = f"--fault {legible(kind)}"
+    try:
+        # blanks keep the columns of the text as it was typed
+        written, problems = read_document(" " * (len(text) - len(settings)) + settings, source)
+    except ScenarioFileError as error:
+        problems = error.problems
+    if problems:
+        raise ScenarioFileError([replace(problem, text=text) for problem in problems])
+    place = Location(source, 1, 1, text)
+    item = Node({kind: _quoting(replace(written, key_location=place), text)}, place, place)
+    return Override(("faults",), None, f"--fault {legible(text)}", item=item)
+
+
+def _quoting(node: Node, text: str) -> Node:
+    """A tree whose places show this text."""
+    value = node.value
+    if isinstance(value, dict):
+        value = {key: _quoting(child, text) for key, child in value.items()}
+    elif isinstance(value, list):
+        value = [_quoting(child, text) for child in value]
+    location, key_location = (replace(place, text=text) for place in (node.location, node.key_location))
+    return replace(node, value=value, location=location, key_location=key_location)
+
+
 def workers(count: int) -> Override:
     """What --workers asks for: so many vus."""
     return Override(("load", "vus"), count, f"--workers {count}", every_phase=True)
@@ -103,6 +141,9 @@ def _reconciled(overrides: Sequence[Override]) -> Iterator[Override]:
 
 def _apply(root: Node, override: Override) -> Iterator[Problem]:
     location = Location(override.origin)
+    if override.item is not None:
+        _add(root, override.path[0], override.item)
+        return
     if override.path[0] == "extends":
         yield location.problem((), "extends is read from the file, before the options: change it there")
         return
@@ -139,6 +180,15 @@ def _each_has_its_own(override: Override, phases: Sequence[str]) -> str:
         f"the scenario has phases ({names}), each with a load of its own: "
         f"set phases.0.{legible('.'.join(override.path))} for the first, or {set_all}"
     )
+
+
+def _add(root: Node, key: str, item: Node) -> None:
+    """Add an item to a list; what is no list is the file's own mistake, and told as such."""
+    here = root.child(key)
+    if isinstance(root.value, dict) and (here is None or here.value is None):
+        root.value[key] = Node([item], item.location, item.key_location)
+    elif here is not None and isinstance(here.value, list):
+        here.value.append(item)
 
 
 class _NoPlaceError(Exception):

@@ -8,9 +8,12 @@ from typing import Any
 import pytest
 from pydantic import TypeAdapter
 
+from perfcli.errors import UsageError
+from perfcli.executors import ConstantVus
 from perfcli.faults import Fault, FaultSettings
 from perfcli.faults.schedule import occurrences
 from perfcli.scenario.loader import ScenarioFileError, load_scenario
+from perfcli.scenario.overrides import fault as added
 
 SECOND = 1_000_000_000
 HEAD = "name: t\nsetup: {pets: 2}\nflow: [interact]\n"
@@ -86,12 +89,60 @@ def test_a_mistake_is_reported_at_its_place(faults: str, place: str, message: st
     assert f"{path}:{place}:" in str(failure.value)
 
 
-def test_a_load_that_can_end_before_is_a_mistake(tmp_path: Path) -> None:
+@pytest.mark.parametrize("executor", ["shared-iterations", "per-vu-iterations"])
+def test_iterations_are_repeated_until_the_fault_is_over_and_recovered(executor: str, tmp_path: Path) -> None:
     path = tmp_path / "t.yaml"
-    load = "load: {executor: shared-iterations, vus: 2, iterations: 50}\n"
-    path.write_text(f"{HEAD}{load}faults: [lock: {{at: 3s, for: 1s}}]\n")
-    with pytest.raises(ScenarioFileError, match="may end before lock is due: give it a duration"):
-        load_scenario(path)
+    load = f"load: {{executor: {executor}, vus: 2, iterations: 50, think_time: 10ms}}\n"
+    path.write_text(f"{HEAD}{load}faults: [lock: {{at: 3s, for: 1500ms}}]\n")
+    repeated = load_scenario(path).load
+    assert isinstance(repeated, ConstantVus)
+    assert (repeated.vus, repeated.duration, repeated.think_time.longest_ns) == (2, "10s", 10_000_000)
+
+
+def test_only_the_phase_of_a_fault_repeats(tmp_path: Path) -> None:
+    path = tmp_path / "t.yaml"
+    path.write_text(
+        "name: t\nflow: [status]\nsetup: {pets: 1}\nphases:\n"
+        "- {name: a, load: {executor: per-vu-iterations, iterations: 5}}\n"
+        "- {name: b, load: {executor: per-vu-iterations, iterations: 5, vus: [1, 2]}}\n"
+        "faults: [pause: {at: 1s, for: 1s, phase: b-2}]\n"
+    )
+    loads = [(phase.name, phase.load.planned_ns) for phase in load_scenario(path).phases_to_run]
+    assert loads == [("a", None), ("b-1", 7 * SECOND), ("b-2", 7 * SECOND)]
+
+
+def test_an_option_adds_a_fault(tmp_path: Path) -> None:
+    path = tmp_path / "t.yaml"
+    path.write_text(f"{TIMED}faults: [lock: {{at: 3s, for: 1s}}]\n")
+    loaded = load_scenario(path, [added("kill={at: 5s, name: crash}")])
+    assert [each.describe() for each in loaded.faults] == ["lock at 3s for 1s", "crash (kill) at 5s"]
+
+
+@pytest.mark.parametrize(
+    ("option", "message"),
+    [
+        ("lok={at: 3s, for: 1s}", "--fault lok:1:1: faults[0]: unknown fault 'lok' (did you mean 'lock'?)"),
+        ("lock={at: 3s}", "--fault lock:1:1: faults[0].lock.for: required key is missing (how long it lasts)"),
+        ("lock={at: 3s, for: 1x}", "--fault lock:1:20: faults[0].lock.for: "),
+        ("lock={at: 3s, fro: 1s}", "--fault lock:1:15: faults[0].lock.fro: unknown key (did you mean 'for'?)"),
+        ("kill={at: 12s}", "--fault kill:1:11: faults[0].kill.at: lasts until 12.0 s, and the load ends after 9.00 s"),
+        ("kill={at: 3s", "--fault kill:1:6: this '{' is never closed"),
+    ],
+)
+def test_a_mistake_in_an_option_is_reported_at_its_place(option: str, message: str, tmp_path: Path) -> None:
+    path = tmp_path / "t.yaml"
+    path.write_text(TIMED)
+    with pytest.raises(ScenarioFileError) as failure:
+        load_scenario(path, [added(option)])
+    assert message in str(failure.value)
+    assert f"1 | {option}\n" in failure.value.message
+
+
+@pytest.mark.parametrize("option", ["kill", "kill=", "={at: 3s}"])
+def test_an_option_needs_a_kind_and_settings(option: str) -> None:
+    with pytest.raises(UsageError, match="expected KIND=") as failure:
+        added(option)
+    assert failure.value.hint.startswith("write --fault '")
 
 
 @pytest.mark.parametrize(
