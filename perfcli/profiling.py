@@ -108,10 +108,10 @@ def _require_an_engine_inside(plan: ExecutionPlan) -> None:
 
 
 def _profiled(plan: ExecutionPlan, profiling: Profiling) -> ExecutionPlan:
-    """The plan with a profiler, and without thresholds: nothing of it is to be judged, nor to stop it."""
+    """The plan with a profiler, without faults, and without thresholds: nothing is to be judged, nor to stop it."""
     scenario = plan.scenario
     phases = [phase.model_copy(update={"thresholds": []}) for phase in scenario.phases]
-    unjudged = scenario.model_copy(update={"thresholds": [], "phases": phases})
+    unjudged = scenario.model_copy(update={"thresholds": [], "phases": phases, "faults": [], "steady_state": []})
     return ExecutionPlan(scenario=unjudged, seed=plan.seed, profile=profiling)
 
 

@@ -285,6 +285,17 @@ class Context:
         return self.exit_code([code])
 
 
+def say_faults_left_out(plans: Iterable[ExecutionPlan], by: str) -> None:
+    """Say on stderr which scenarios have faults that a command does not inflict.
+
+    Args:
+        by: what does not inflict them, e.g. "ab".
+    """
+    for plan in plans:
+        if number := len(plan.scenario.faults):
+            complain(f"{plan.title}: {by} leaves out its fault{'s' if number > 1 else ''} ({number})")
+
+
 def _overrides(changes: Changes, faults: Sequence[str]) -> list[Override]:
     from perfcli.scenario import overrides
 

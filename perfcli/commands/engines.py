@@ -14,7 +14,7 @@ from rich.text import Text
 from perfcli.ab.comparison import Comparison, ComparisonOptions, from_engines, prepared
 from perfcli.ab.result import AbResult, EngineSide, MetricComparison
 from perfcli.ab.selftest import selftest as run_gates
-from perfcli.commands.context import Context
+from perfcli.commands.context import Context, say_faults_left_out
 from perfcli.commands.engine_options import AbOptions, CrashOptions, PairOptions, ProfileOptions, SelftestOptions
 from perfcli.crash import crash_scenario
 from perfcli.errors import ExitCode, UsageError
@@ -44,6 +44,7 @@ def compare(plans: Sequence[ExecutionPlan], options: AbOptions, context: Context
     """Compare two engines by one scenario after another; after a Ctrl-C report what is known, and compare no more."""
     how = replace(_how(options.pairs), most_pairs=options.max_pairs, cpus=options.cpus, scenarios=len(plans))
     context.will_write(_files(options.pairs), quiet=options.quiet)
+    say_faults_left_out(plans, "ab")
     try:
         return _Comparisons(plans, how, options, context).run()
     finally:
@@ -206,6 +207,7 @@ def _line(text: str) -> Text:
 def profile(options: ProfileOptions, context: Context) -> int:
     """Profile the scenario that was named; return the exit code."""
     plan = context.one_plan(options.scenario, "profiled", options.changes)
+    say_faults_left_out([plan], "profile")
     kinds, notes = choose_kinds([kind for kind in KINDS if getattr(options, kind)])
     files = {"json": options.json_file} if options.json_file else {}
     if "cpu" in kinds:
@@ -225,6 +227,7 @@ def profile(options: ProfileOptions, context: Context) -> int:
 def crash(options: CrashOptions, context: Context) -> int:
     """Kill an engine under the scenario that was named; return the exit code."""
     plan = context.one_plan(options.scenario, "crashed", options.changes)
+    say_faults_left_out([plan], "crash")
     writes: Iterable[int] | None = None
     if options.every_write or options.at_write:
         writes = islice([options.at_write] if options.at_write else count(1), options.kills)

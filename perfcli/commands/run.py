@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from rich.text import Text
 
-from perfcli.commands.context import Context
+from perfcli.commands.context import Context, say_faults_left_out
 from perfcli.commands.options import RunOptions
 from perfcli.errors import Verdict
 from perfcli.measurement.spilled_samples import SpilledSamples, spilled_beside
@@ -36,6 +36,8 @@ def run(options: RunOptions, context: Context) -> int:
     plans = context.plans(options.selection, options.changes, options.sweeps, options.faults)
     if options.exact:
         plans = [plan.model_copy(update={"seed": plan.counting_seed}) for plan in plans]
+    if options.exact or options.also_exact:
+        say_faults_left_out(plans, "counting")
     return run_plans(plans, options, context)
 
 

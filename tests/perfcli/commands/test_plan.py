@@ -8,6 +8,8 @@ import pytest
 from click.testing import CliRunner
 
 from perfcli.cli import cli
+from perfcli.commands.context import Context, say_faults_left_out
+from perfcli.commands.options import Changes, Selection
 from perfcli.errors import UsageError
 
 PHASES = """
@@ -97,3 +99,11 @@ def test_what_cannot_run_is_told(arguments: list[str]) -> None:
     # perfcli.__main__ prints it and exits with 2
     with pytest.raises(UsageError):
         CliRunner().invoke(cli, ["plan", *arguments], catch_exceptions=False)
+
+
+def test_what_leaves_out_faults_says_so(capsys: pytest.CaptureFixture[str]) -> None:
+    context = Context()
+    plans = context.plans(Selection(scenarios=("pet_creation",)), Changes(), faults=["kill={at: 2s}"])
+    say_faults_left_out(plans, "ab")
+    assert capsys.readouterr().err == "pet_creation: ab leaves out its fault (1)\n"
+    assert plans[0].describe().startswith("1 vu for 7s; create_pet; kill at 2s")
