@@ -185,9 +185,9 @@ class FaultSettings(BaseModel):
         """How long it is tried again if it is not possible at once, in nanoseconds; None for as long as the load."""
         return self.lasts_ns
 
-    def touches(self, step: StepSettings) -> bool:
-        """Whether a step may have to wait until it is over, or fails because of it; all do, by default."""
-        return True
+    def blocks(self, step: StepSettings) -> bool:
+        """Whether a step may have to wait until it is over; a fault that fails calls at once blocks none."""
+        return False
 
     @property
     def holds_up_ns(self) -> int:

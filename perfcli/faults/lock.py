@@ -19,7 +19,7 @@ class Lock(DatabaseFault):
     writes: ClassVar[bool] = True
     fault: Literal["lock"] = "lock"
 
-    def touches(self, step: StepSettings) -> bool:
+    def blocks(self, step: StepSettings) -> bool:
         """What writes."""
         return step.effects.is_write
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Literal
 
 from perfcli.faults.base import LastingFault, Lift, Place, ProcessFault, Seen
+from perfcli.operations.base import StepSettings
 
 
 class Pause(ProcessFault, LastingFault):
@@ -16,6 +17,10 @@ class Pause(ProcessFault, LastingFault):
     """
 
     fault: Literal["pause"] = "pause"
+
+    def blocks(self, step: StepSettings) -> bool:
+        """All of them."""
+        return True
 
     def inflict(self, places: Sequence[Place]) -> Lift | None:
         """Stop them."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import ClassVar, Literal
 
 from perfcli.faults.base import DatabaseFault, Seen
-from perfcli.operations.base import StepSettings
 
 
 class Reader(DatabaseFault):
@@ -17,10 +16,6 @@ class Reader(DatabaseFault):
 
     writes: ClassVar[bool] = False
     fault: Literal["reader"] = "reader"
-
-    def touches(self, step: StepSettings) -> bool:
-        """Nothing waits for a reader."""
-        return False
 
     def why_unseen(self, seen: Seen) -> str:
         """Nothing need be seen of it."""

@@ -78,8 +78,8 @@ def _doubts(result: RunResult) -> Iterator[str]:
 
 
 def _blocked(fault: FaultResult) -> bool:
-    """Whether operations failed or waited for it."""
-    return bool(fault.lasted_ns) and (fault.failed > 0 or 2 * fault.longest_ns >= (fault.lasted_ns or 0))
+    """Whether an operation waited for it."""
+    return bool(fault.lasted_ns) and 2 * fault.longest_ns >= (fault.lasted_ns or 0)
 
 
 def _arrivals(fault: FaultResult, result: RunResult) -> Iterator[tuple[PhaseResult, float]]:

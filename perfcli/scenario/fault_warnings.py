@@ -30,14 +30,14 @@ def fault_warnings(scenario: Scenario, root: Node) -> Iterator[Problem]:
         path: KeyPath = ("faults", index, fault.kind)
         spans, phases = _spans(fault, scenario), _of_its_wave(fault, scenario)
         beside = [phase for phase in phases if any(map(_span(phase).overlaps, spans))]
-        touched = [phase for phase in beside if _touched_share(fault, phase)]
-        if touched and not any(phase.load.is_open for phase in touched):
+        blocked = [phase for phase in beside if _blocked_share(fault, phase)]
+        if blocked and not any(phase.load.is_open for phase in blocked):
             message = (
                 "each vu waits for its answer meanwhile, so few operations see the outage: "
                 "an arrival rate shows all that are due"
             )
             yield root.problem(path, message, key=True)
-        for phase in touched:
+        for phase in blocked:
             if message := _too_few_vus(fault, phase, spans, several=len(scenario.phases_to_run) > 1):
                 yield root.problem(path, message, key=True)
 
@@ -72,24 +72,24 @@ def _span(phase: Phase) -> _Span:
     return _Span(begins_ns, math.inf if planned_ns is None else begins_ns + planned_ns)
 
 
-def _touched_share(fault: FaultSettings, phase: Phase) -> float:
+def _blocked_share(fault: FaultSettings, phase: Phase) -> float:
     """The share of its iterations that may have to wait until the fault is over."""
     steps = [step for step in phase.flow if not step.is_pause]
     if not phase.is_mix:
-        return float(any(map(fault.touches, steps)))
+        return float(any(map(fault.blocks, steps)))
     weights = {index: step.weight or 0.0 for index, step in enumerate(steps)}
-    return sum(weights[index] for index, step in enumerate(steps) if fault.touches(step)) / sum(weights.values())
+    return sum(weights[index] for index, step in enumerate(steps) if fault.blocks(step)) / sum(weights.values())
 
 
 def _too_few_vus(fault: FaultSettings, phase: Phase, spans: list[_Span], *, several: bool) -> str:
     begins_ns, vus = phase.load.start_after_ns or 0, phase.load.vu_count
     due = max((_due(phase, span, begins_ns) for span in spans), default=0)
-    waiting = math.ceil(due * _touched_share(fault, phase))
+    waiting = math.ceil(due * _blocked_share(fault, phase))
     if waiting <= vus:
         return ""
     whose = f"{phase.name} has" if several else "there are"
     more = f"give it {waiting:,} vus" if waiting <= MOST_VUS else "lower the rate"
-    spared = [step.label for step in phase.flow if not (step.is_pause or fault.touches(step))]
+    spared = [step.label for step in phase.flow if not (step.is_pause or fault.blocks(step))]
     apart = f", and {spared[0]} a phase of its own beside (start_after: 0s)" if spared else ""
     return (
         f"{waiting:,} iterations may wait for its end, and {whose} {vus:,} vus: all others then wait for a free vu, "

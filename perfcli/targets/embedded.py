@@ -147,6 +147,8 @@ def _category(error: BaseException) -> str:
     for cause in causes(error):
         if "PetConflictError" in _names(cause):
             return "stale"  # a refusal to overwrite what others saved: the database is well
+        if "DatabaseBusyError" in _names(cause):
+            return "busy"  # of an engine whose writers wait for one another before SQLite is asked
         if isinstance(cause, TimeoutError):
             return "timeout"
         if isinstance(cause, sqlite3.Error):

@@ -11,9 +11,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
+from threading import Thread
 
 import pytest
 
+from digipal.errors import DatabaseBusyError
+from digipal.storage.storage_manager import StorageManager
 from perfcli.agent.outcomes import MOST_KINDS, Outcomes, clean, example_of_answer, example_of_error
 from perfcli.errors import Verdict
 from perfcli.monitor import Reading, joined
@@ -22,6 +25,7 @@ from perfcli.pool import probe
 from perfcli.pool.probe import ProcessProbe
 from perfcli.report.html import render_html
 from perfcli.run import run_scenario
+from perfcli.targets.embedded import EmbeddedTarget
 from perfcli.targets.error_kinds import kind_of, kind_of_error, named
 from perfcli.targets.protocol import Failure
 from perfcli.testing import Behaviour, SimulatedPool, SimulatedTime, SteadyProbe, simulate
@@ -238,3 +242,22 @@ def test_an_exception_in_words() -> None:
         "MemoryError",
         "OddError",
     ]
+
+
+def test_a_busy_answer_that_the_engine_makes_itself_is_one(tmp_path: Path) -> None:
+    storage = StorageManager(tmp_path / "pets.db", busy_timeout_s=0.05)
+    target = EmbeddedTarget.__new__(EmbeddedTarget)
+    with storage.db.writing("hold"):
+        errors: list[BaseException] = []
+
+        def write() -> None:
+            try:
+                storage.create_user("u", "Bob")
+            except DatabaseBusyError as error:
+                errors.append(error)
+
+        thread = Thread(target=write)
+        thread.start()
+        thread.join()
+    storage.close()
+    assert [target.classify(error).category for error in errors] == ["busy"]
