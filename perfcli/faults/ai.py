@@ -51,7 +51,7 @@ class Ai(InsideFault, LastingFault):
         hits = Hits()
         return Inflicted(engine.change_ai(self._changes, hits.add), hits)
 
-    def touches(self, step: StepSettings) -> bool:
+    def blocks(self, step: StepSettings) -> bool:
         """Those that wait for an answer, if it takes longer."""
         return self.latency is not None and step.waits_for_ai
 

@@ -10,7 +10,6 @@ from pydantic import Field
 from perfcli.executors.fields import JumpText, PositiveDurationText, jump_ns
 from perfcli.faults.base import Seen
 from perfcli.faults.inside import Inflicted, Inside, InsideFault
-from perfcli.operations.base import StepSettings
 from perfcli.units import parse_duration_ns
 
 
@@ -55,10 +54,6 @@ class Clock(InsideFault):
     def inflict_inside(self, engine: Inside, draw: Callable[[], float]) -> Inflicted:
         """Jump."""
         return Inflicted(engine.move_clock(jump_ns(self.jump)), None)
-
-    def touches(self, step: StepSettings) -> bool:
-        """No: no operation waits for a clock."""
-        return False
 
     def why_unseen(self, seen: Seen) -> str:
         """Nothing need be seen: an engine may never look at the time."""

@@ -9,7 +9,6 @@ from pydantic import Field
 from perfcli.executors.fields import PercentageText
 from perfcli.faults.base import LastingFault, Seen
 from perfcli.faults.inside import Hits, Inflicted, Inside, InsideFault
-from perfcli.operations.base import StepSettings
 from perfcli.units import parse_fraction
 
 
@@ -33,10 +32,6 @@ class DiskFault(InsideFault, LastingFault):
             return self.hit()
 
         return Inflicted(engine.before_writes(before_write), hits)
-
-    def touches(self, step: StepSettings) -> bool:
-        """No: a write that fails, or is delayed, waits for no end of the fault."""
-        return False
 
     def why_unseen(self, seen: Seen) -> str:
         """A load without writes does not notice it."""
