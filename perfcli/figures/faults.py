@@ -60,7 +60,8 @@ METRICS = (
         of=_recovery,
         meaning="from the end of a fault until the load is steady again",
         computed="to the beginning of the first second (sliding by 100 ms) from which on every one keeps the steady "
-        "state, until the next fault or the end of the load; the longest of several faults",
+        "state, until the next fault or the end of the load; of a kill, with the time until the next process works; "
+        "the longest of several faults",
         example="recovery < 1s",
         label="recovery",
         why_none=_why_no_recovery,
