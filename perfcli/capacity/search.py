@@ -133,7 +133,7 @@ class Search:
 
     def answer(self) -> Answer:
         """What is known so far."""
-        holds, fails, again = map(self._end, (self._low, self._high, self._beyond))
+        holds, fails, again = self._end_below(self._low), self._end_above(self._high), self._end(self._beyond)
         answer = Answer(self._outcome, len(self._runs), holds, fails, holds_again=again)
         runs = self._below_beyond
         if len({run.held for run in runs}) < 2:
@@ -157,6 +157,16 @@ class Search:
     def _end(self, load: float | None) -> End | None:
         held = [run.held for run in self._runs if run.load == load]
         return End(load, sum(held), len(held)) if load is not None else None
+
+    def _end_below(self, low: float | None) -> End | None:
+        """The lower end; until it is tried, the highest load below that holds."""
+        ends = [self._end(load) for load in sorted({run.load for run in self._runs if low and run.load <= low})]
+        return next((end for end in reversed(ends) if end and (end.load == low or 2 * end.held > end.runs)), None)
+
+    def _end_above(self, high: float | None) -> End | None:
+        """The upper end; until it is tried, the lowest load above that fails."""
+        ends = [self._end(load) for load in sorted({run.load for run in self._runs if high and run.load >= high})]
+        return next((end for end in ends if end and (end.load == high or 2 * end.held < end.runs)), None)
 
     def _search(self) -> Generator[Probe, bool, None]:
         yield from self._double()

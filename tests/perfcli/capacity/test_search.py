@@ -146,6 +146,18 @@ def test_what_is_known_is_answered_at_any_time() -> None:
     assert math.isinf(known.upper)
 
 
+def test_an_end_that_is_not_tried_yet_is_no_answer() -> None:
+    search = Search(100, 10_000)
+    for held in (True, True, False, False, False, True, True):  # 100, 200, 400 twice, 800, 283, 336
+        search.observe(search.next.load, held=held)
+    assert search.next.length is Length.FULL
+    known = search.answer()
+    assert known.holds is not None
+    assert known.fails is not None
+    assert (known.holds.load, known.holds.held, known.holds.runs) == (336, 1, 1)
+    assert (known.fails.load, known.fails.held, known.fails.runs) == (400, 0, 2)
+
+
 @pytest.mark.nightly
 @pytest.mark.timeout(1_800)
 @pytest.mark.parametrize("name", ["edge", "slope", "cliff"])
