@@ -95,7 +95,8 @@ def _sentence(result: CapacityResult) -> str:
 def _end(result: CapacityResult, verb: str, end: LoadEnd | None) -> str:
     if end is None:
         return ""
-    return f"{verb} {_load(result, end.load)} ({end.held} of {end.runs}{' runs' if verb == 'holds' else ''})"
+    runs = "" if verb == "fails" else " run" if end.runs == 1 else " runs"
+    return f"{verb} {_load(result, end.load)} ({end.held} of {end.runs}{runs})"
 
 
 def _why(end: LoadEnd | None) -> str:
@@ -134,8 +135,9 @@ def _findings(result: CapacityResult) -> Iterator[tuple[str, Text]]:
     if result.knee is not None:
         yield "knee", Text(f"{_load(result, result.knee)}: median service time is 1.5 times that of the lowest load")
     if result.holds and result.outcome in ("found", "always", "unfinished"):
-        margin = f"{one_line(result.holds.words)}; " if result.holds.words else ""
-        yield f"at {_load(result, result.holds.load)}", Text(f"{margin}bound by {result.bound_by or 'nothing known'}")
+        bound = f"bound by {result.bound_by}" if result.bound_by else ""
+        if words := "; ".join(filter(None, (one_line(result.holds.words), bound))):
+            yield f"at {_load(result, result.holds.load)}", Text(words)
 
 
 def _what_ran(result: CapacityResult) -> Iterator[tuple[str, Text]]:
