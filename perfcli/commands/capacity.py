@@ -42,16 +42,18 @@ def capacity(options: CapacityOptions, context: Context) -> int:
     plan = context.one_plan(options.scenario, "searched", options.changes)
     check_probed(plan.scenario)
     limits = _limits(plan, options)
-    files = options.files | ({"json": options.json_file} if options.json_file else {})
-    context.will_write(files)
+    others = {"json": options.json_file, "events": options.following.events}
+    context.will_write(options.files | {form: path for form, path in others.items() if path})
+    results: list[CapacityResult] = []
     with ExitStack() as stack:
         named = options.engines or ("",)
         roles = ("engine",) if len(named) == 1 else ("base", "candidate")
         engines = [
             stack.enter_context(context.engine(name, "--engine", role)) for name, role in zip(named, roles, strict=True)
         ]
+        stack.enter_context(context.follow(options.following, lambda: capacity_html(results) if results else ""))
         live = stack.enter_context(context.live(wanted=options.progress))
-        results = _search(plan, limits, engines, context, live)
+        results += _search(plan, limits, engines, context, live)
     document = capacity_document(results)
     render = {
         "markdown": lambda: f"{to_markdown(document)}\n",
@@ -98,7 +100,10 @@ def _finding(
     stop = context.interrupts.stop
 
     def run(probe: ExecutionPlan) -> RunResult:
-        return run_scenario(probe, pool=context.pool(engine), stop=stop, engine=engine)
+        context.audience.begin(probe, engine)
+        result = run_scenario(probe, pool=context.pool(engine), observer=context.audience, stop=stop, engine=engine)
+        context.audience.end(result)
+        return result
 
     def tell(result: CapacityResult, load: float) -> None:
         live.tell(lambda: Text(one_line(so_far(result, load)), no_wrap=True, overflow="crop"))

@@ -9,7 +9,7 @@ import gc
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from perfcli.commands.options import Changes, Following, Selection
 from perfcli.errors import ExitCode, UsageError, worst
@@ -19,18 +19,15 @@ from perfcli.streams import complain
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from perfcli.live.followers import Follower, Watched
+    from perfcli.live.followers import Audience, Watched
     from perfcli.plan import ExecutionPlan
     from perfcli.pool.identity import EngineSource
     from perfcli.pool.protocol import WorkerPool
     from perfcli.pool.template import Template
     from perfcli.report.blocks import Document
-    from perfcli.report.reported import Reported
     from perfcli.run.interrupts import Interrupts
     from perfcli.scenario.models import Scenario
     from perfcli.scenario.overrides import Override
-
-F = TypeVar("F", bound="Follower")
 
 
 class Context:
@@ -50,7 +47,7 @@ class Context:
         self._console = console
         self._interrupts: Interrupts | None = None
         self._template = template
-        self._followers: list[Follower] = []
+        self._audience: Audience | None = None
 
     @property
     def interrupts(self) -> Interrupts:
@@ -186,19 +183,28 @@ class Context:
         self._template.restart_if_ended()
         return LocalPool(engine.path, forked(self._template))
 
+    @property
+    def audience(self) -> Audience:
+        """Those who follow the command."""
+        if self._audience is None:
+            from perfcli.live.followers import Audience
+
+            self._audience = Audience()
+        return self._audience
+
     def live(self, *, wanted: bool) -> Watched:
-        """Shows how a run goes on: on the console, and to all followers."""
+        """Shows how a run goes on: on the console, and to the audience."""
         from perfcli.live.followers import Watched
         from perfcli.report.panel import LiveProgress
 
-        return Watched(LiveProgress(self.console, wanted=wanted, interrupts=self.interrupts), self._followers)
+        return Watched(LiveProgress(self.console, wanted=wanted, interrupts=self.interrupts), self.audience)
 
     @contextmanager
-    def follow(self, following: Following, results: Sequence[Reported]) -> Iterator[None]:
+    def follow(self, following: Following, report: Callable[[], str] = str) -> Iterator[None]:
         """Tell those who were asked for how the command goes, for as long as the block lasts.
 
         Args:
-            results: what the command has found so far; it grows, and its report is the page's last state.
+            report: makes the page's last state, once the block is over: an HTML page, or "" without a result.
 
         Raises:
             UsageError, PerfError: one of them cannot be told: its port is taken, or an extra is missing.
@@ -207,16 +213,16 @@ class Context:
             if following.otlp:
                 from perfcli.live.otlp import Collector
 
-                closing.callback(self._followed(Collector(following.otlp)).close)
+                closing.callback(self.audience.add(Collector(following.otlp)).close)
             if following.events:
                 from perfcli.live.event_file import EventFile
 
-                closing.callback(self._followed(EventFile(following.events)).close)
+                closing.callback(self.audience.add(EventFile(following.events)).close)
             if following.wants_page:
                 from perfcli.live.web import Page
 
-                page = self._followed(Page(following.live_port or 0, self.interrupts.interrupt))
-                closing.callback(lambda: page.close(self._page_report(results)))
+                page = self.audience.add(Page(following.live_port or 0, self.interrupts.interrupt))
+                closing.callback(lambda: page.close(self._page_report(report)))
                 complain(f"live page: {page.url}")
                 if following.open:
                     import webbrowser
@@ -224,30 +230,9 @@ class Context:
                     webbrowser.open(page.url)
             yield
 
-    def begin(self, plan: ExecutionPlan, engine: EngineSource, number: int, of: int) -> None:
-        """Tell the followers that a scenario is about to run: which of how many."""
-        for each in self._followers:
-            each.begin(plan, engine, number, of)
-
-    def note(self, text: str) -> None:
-        """Tell the followers what else happens."""
-        for each in self._followers:
-            each.note(text)
-
-    def end(self, result: Reported) -> None:
-        """Tell the followers what was found."""
-        for each in self._followers:
-            each.end(result)
-
-    def _followed(self, follower: F) -> F:
-        self._followers.append(follower)
-        return follower
-
-    def _page_report(self, results: Sequence[Reported]) -> str:
-        from perfcli.report.report_files import rendered
-
+    def _page_report(self, report: Callable[[], str]) -> str:
         with self.outputs.attempt("--live"):
-            return rendered("html", results) if results else ""
+            return report()
         return ""
 
     def until_interrupted(self, plans: Iterable[ExecutionPlan]) -> Iterator[ExecutionPlan]:

@@ -131,6 +131,7 @@ class CapacityOptions:
     files: dict[str, Path] = files_by_format("html", "markdown", "junit")
     verbose: bool = verbose_option()
     progress: bool = progress_option()
+    following: Following = group(Following)
 
     def __post_init__(self) -> None:
         if len(self.engines) > 2:

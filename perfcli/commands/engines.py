@@ -27,7 +27,7 @@ from perfcli.report.blocks import Section
 from perfcli.report.console import to_console
 from perfcli.report.crash import crash_document, kills_so_far
 from perfcli.report.profile import profile_document
-from perfcli.report.report_files import add_job_summary
+from perfcli.report.report_files import add_job_summary, whole_page
 from perfcli.report.selftest import selftest_document
 from perfcli.report.wording import one_line
 from perfcli.units import NS_PER_S, UnitError, format_duration, parse_duration_ns, parse_fraction
@@ -64,12 +64,12 @@ class _Comparisons:
         with (
             context.engine(options.base, "--base", "base") as base,
             context.engine(options.candidate, "--candidate", "candidate") as candidate,
-            context.follow(options.pairs.following, self.results),
+            context.follow(options.pairs.following, lambda: whole_page(self.results)),
         ):
             for number, plan in enumerate(context.until_interrupted(self.plans), start=1):
-                context.begin(plan, candidate, number, len(self.plans))
+                context.audience.begin(plan, candidate, number, len(self.plans))
                 self.results.append(self._compared(plan, base, candidate))
-                context.end(self.results[-1])
+                context.audience.end(self.results[-1])
                 if json_file and json_file != STDOUT:
                     self._write(json_file)
                 with context.outputs.attempt("stdout"):
@@ -125,7 +125,7 @@ def selftest(options: SelftestOptions, context: Context) -> int:
     context.will_write(_files(options.pairs))
     with (
         context.engine() as engine,
-        context.follow(options.pairs.following, []),
+        context.follow(options.pairs.following),
         context.live(wanted=options.pairs.progress) as live,
     ):
         kinds = f"{options.gates} of the same code, {options.gates} slowed down by {slowdown:.0%}"

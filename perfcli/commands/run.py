@@ -18,7 +18,7 @@ from perfcli.plan import ExecutionPlan
 from perfcli.pool.identity import EngineSource
 from perfcli.pool.keep_database import NOT_KEPT, remove_database
 from perfcli.report.console import to_console
-from perfcli.report.report_files import add_job_summary, write_reports
+from perfcli.report.report_files import add_job_summary, whole_page, write_reports
 from perfcli.report.summary import render_retry, render_run, render_verdict_line, summary_document, takes_a_line
 from perfcli.report.wording import one_line
 from perfcli.results import RunResult, Try, save_results
@@ -105,12 +105,12 @@ class _Suite:
         try:
             with (
                 self.context.engine(self.options.engine) as engine,
-                self.context.follow(self.options.following, self.results),
+                self.context.follow(self.options.following, lambda: whole_page(self.results)),
             ):
                 for number, plan in enumerate(self.context.until_interrupted(self.plans), start=1):
-                    self.context.begin(plan, engine, number, len(self.plans))
+                    self.context.audience.begin(plan, engine, number, len(self.plans))
                     self.results.append(self._compared(self._run(plan, engine)))
-                    self.context.end(self.results[-1])
+                    self.context.audience.end(self.results[-1])
                     self._save()
                     with self.context.outputs.attempt("stdout"):
                         self._show(self.results[-1])
@@ -142,7 +142,7 @@ class _Suite:
             return run_with_retries(run_once, self.options.retries, stop, self._show_retry)
 
     def _show_retry(self, starved: RunResult) -> None:
-        self.context.note(f"{starved.title}: once more, as {starved.starved}")
+        self.context.audience.note(f"{starved.title}: once more, as {starved.starved}")
         if not self.options.quiet:
             with self.context.outputs.attempt("stdout"):
                 self.context.console.print(render_retry(starved))

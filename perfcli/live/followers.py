@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from types import TracebackType
-from typing import Final, Protocol, Self
+from typing import Final, Protocol, Self, TypeVar
 
 from rich.text import Text
 
@@ -38,22 +38,68 @@ class Follower(Protocol):
         """A scenario is over."""
 
 
+F = TypeVar("F", bound=Follower)
+
+
+class Audience:
+    """All followers, as if they were one."""
+
+    def __init__(self) -> None:
+        self._followers: list[Follower] = []
+        self._next_note_s = 0.0
+
+    def add(self, follower: F) -> F:
+        """Tell this one too, from now on."""
+        self._followers.append(follower)
+        return follower
+
+    @property
+    def wants_snapshots(self) -> bool:
+        """Whether anybody shows what takes some computing."""
+        return any(each.wants_snapshots for each in self._followers)
+
+    def begin(self, plan: ExecutionPlan, engine: EngineSource, number: int = 1, of: int = 1) -> None:
+        """A scenario is about to run on an engine: which of how many."""
+        for each in self._followers:
+            each.begin(plan, engine, number, of)
+
+    def note(self, text: str) -> None:
+        """Say what a command does that runs no scenario by itself."""
+        for each in self._followers:
+            each.note(text)
+
+    def note_now_and_then(self, line: Callable[[], Text]) -> None:
+        """Say it twice a second at most; it is only made then."""
+        if self._followers and time.monotonic() >= self._next_note_s:
+            self._next_note_s = time.monotonic() + _INTERVAL_S
+            self.note(line().plain)
+
+    def update(self, progress: Progress) -> None:
+        """The run has moved on."""
+        for each in self._followers:
+            each.update(progress)
+
+    def end(self, result: Reported) -> None:
+        """A scenario is over."""
+        for each in self._followers:
+            each.end(result)
+
+
 class Watched:
-    """A panel on the console and all followers, as if they were one.
+    """A panel on the console and an audience, as if they were one.
 
     Args:
         panel: takes its place for as long as the block lasts.
     """
 
-    def __init__(self, panel: LiveProgress, followers: Sequence[Follower]) -> None:
+    def __init__(self, panel: LiveProgress, audience: Audience) -> None:
         self._panel = panel
-        self._followers = followers
-        self._next_note_s = 0.0
+        self._audience = audience
 
     @property
     def wants_snapshots(self) -> bool:
         """Whether anybody shows what takes some computing."""
-        return self._panel.wants_snapshots or any(each.wants_snapshots for each in self._followers)
+        return self._panel.wants_snapshots or self._audience.wants_snapshots
 
     def __enter__(self) -> Self:
         """Take the panel's place."""
@@ -69,21 +115,14 @@ class Watched:
     def update(self, progress: Progress) -> None:
         """The run has moved on."""
         self._panel.update(progress)
-        for each in self._followers:
-            each.update(progress)
+        self._audience.update(progress)
 
     def begin(self, line: Text) -> None:
         """Say at once what is about to be done."""
         self._panel.begin(line)
-        self._note(line)
+        self._audience.note(line.plain)
 
     def tell(self, line: Callable[[], Text]) -> None:
         """Show a line in the panel's place; it is only made if it is shown."""
         self._panel.tell(line)
-        if self._followers and time.monotonic() >= self._next_note_s:
-            self._next_note_s = time.monotonic() + _INTERVAL_S
-            self._note(line())
-
-    def _note(self, line: Text) -> None:
-        for each in self._followers:
-            each.note(line.plain)
+        self._audience.note_now_and_then(line)

@@ -75,6 +75,11 @@ def rendered(form: str, results: Sequence[Reported]) -> str:
     return text
 
 
+def whole_page(results: Sequence[Reported]) -> str:
+    """The results as one page of HTML; "" if there are none."""
+    return rendered("html", results) if results else ""
+
+
 def add_job_summary(results: Sequence[Reported], outputs: Outputs) -> None:
     """Append the Markdown to the summary of the CI job, where there is one; what prevents that is only told."""
     path = os.environ.get(JOB_SUMMARY)
