@@ -216,6 +216,10 @@ class Search:
         half-point, and later runs move it back.
         """
         while self._outcome is Outcome.UNFINISHED:
+            if len(self._runs) >= MOST_RUNS:
+                # the last two loads that were tried, not those that would come next
+                self._outcome = Outcome.FOUND
+                return
             fit = fit_logistic(self._below_beyond)
             low, high = self._around(fit.half, anchor)
             self._low, self._high = low, high
@@ -224,7 +228,7 @@ class Search:
                 return
             of_low, of_high = self._full.setdefault(low, []), self._full.setdefault(high, [])
             stand = min(len(of_low), len(of_high)) >= _TRIES and _mostly(of_low) and not _mostly(of_high)
-            if (stand and self._is_narrow(fit, low, high)) or len(self._runs) >= MOST_RUNS:
+            if stand and self._is_narrow(fit, low, high):
                 self._outcome = Outcome.FOUND
             else:
                 yield from self._try(low if len(of_low) <= len(of_high) else high)
