@@ -32,6 +32,7 @@ NOT_METRICS = {
     "faults.in_flight": "what an outage cut into, beside it in the report",
     "faults.operations": "how many operations thresholds with `during` judge",
     "faults.failed": "error_rate during a fault is judged by thresholds with `during`",
+    "faults.late": "whether operations waited for a free vu, which the report doubts",
     "faults.longest_ns": "whether the fault had an effect",
     "faults.hits": "whether the fault had an effect",
     "thresholds": "figures that a metric names, judged",
