@@ -6,6 +6,7 @@ is known that an operation in it overlaps: the tool notes a fault as it begins, 
 
 from __future__ import annotations
 
+import sys
 from array import array
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
@@ -43,6 +44,12 @@ class FaultSpan:
     longest_ns: int = 0
     late: Counter[str] = field(default_factory=Counter)
     hits: int | None = None
+    first_due_ns: int = sys.maxsize
+
+    @property
+    def reaches_ns(self) -> int:
+        """From when on the load shows it: an operation in flight as it begins counts from the time it was due."""
+        return min(self.began_ns, self.first_due_ns)
 
     def overlaps(self, due_ns: int, end_ns: int) -> bool:
         """Whether an operation was due or in flight in it."""
@@ -52,6 +59,7 @@ class FaultSpan:
         """Take in an operation of a phase that overlaps it."""
         self.operations += 1
         self.failed += not ok
+        self.first_due_ns = min(self.first_due_ns, due_ns)
         self.in_flight += due_ns < self.began_ns
         if start_ns - due_ns >= _LATE_NS:
             self.late[phase] += 1
@@ -175,7 +183,7 @@ class FaultSpans:
         """Why the load was not steady for 2 s before the first fault; "" if it was, or there was none."""
         if not self._spans:
             return ""
-        first_ns = min(span.began_ns for span in self._spans.values()) - self._origin_ns
+        first_ns = min(span.reaches_ns for span in self._spans.values()) - self._origin_ns
         return steady.breach_before(first_ns, _STEADY_BEFORE_NS)
 
     def results(self, steady: SteadyState, due_ns: Sequence[int], until_ns: int) -> Iterator[FaultResult]:
@@ -219,6 +227,6 @@ class FaultSpans:
             )
 
     def _next_ns(self, span: FaultSpan, until_ns: int) -> int:
-        """When the next fault began, or the load was over."""
-        later = [each.began_ns for each in self._spans.values() if each.began_ns > (span.ended_ns or span.began_ns)]
+        """When the next fault began to show, or the load was over."""
+        later = [each.reaches_ns for each in self._spans.values() if each.began_ns > (span.ended_ns or span.began_ns)]
         return min(later) - self._origin_ns if later else until_ns

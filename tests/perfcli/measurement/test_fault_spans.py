@@ -26,3 +26,12 @@ def test_operations_that_had_to_wait_for_a_vu_are_late() -> None:
     span.add(110 * MS, 119 * MS, 130 * MS, "load", ok=False)
     span.add(110 * MS, 120 * MS, 130 * MS, "load", ok=True)
     assert (span.operations, span.failed, span.in_flight, span.late["load"], span.longest_ns) == (3, 1, 1, 1, 111 * MS)
+
+
+def test_what_is_in_flight_as_a_fault_begins_belongs_to_it_from_the_time_it_was_due() -> None:
+    span = FaultSpan("cut", 100 * MS, 200 * MS)
+    assert span.reaches_ns == 100 * MS
+    span.add(150 * MS, 150 * MS, 160 * MS, "load", ok=False)
+    assert span.reaches_ns == 100 * MS
+    span.add(70 * MS, 70 * MS, 101 * MS, "load", ok=False)
+    assert span.reaches_ns == 70 * MS
