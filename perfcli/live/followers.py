@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from types import TracebackType
-from typing import Final, Protocol, Self, TypeVar
+from typing import TYPE_CHECKING, Final, Protocol, Self, TypeVar
 
 from rich.text import Text
 
@@ -13,7 +13,9 @@ from perfcli.observer import Progress
 from perfcli.plan import ExecutionPlan
 from perfcli.pool.identity import EngineSource
 from perfcli.report.panel import LiveProgress
-from perfcli.report.reported import Reported
+
+if TYPE_CHECKING:
+    from perfcli.report.reported import Reported
 
 _INTERVAL_S: Final = 0.5
 

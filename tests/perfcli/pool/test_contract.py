@@ -20,6 +20,7 @@ from perfcli.judgement import Ending
 from perfcli.measurement.integrity import check_integrity
 from perfcli.measurement.ledger import Ledger
 from perfcli.measurement.measurement import Measurement
+from perfcli.measurement.spilled_samples import SpilledSamples
 from perfcli.monitor import Reading
 from perfcli.plan import INCARNATION, ExecutionPlan, Slices
 from perfcli.pool.processes import LocalPool, forked
@@ -142,8 +143,8 @@ def started(place: Place, plan: ExecutionPlan) -> Iterator[tuple[Followed, Engin
 class Witness(Measurement):
     """Keeps all times that it is given."""
 
-    def __init__(self, plan: ExecutionPlan) -> None:
-        super().__init__(plan)
+    def __init__(self, plan: ExecutionPlan, spilled: SpilledSamples | None = None) -> None:
+        super().__init__(plan, spilled)
         self.times_ns: list[tuple[str, int]] = []
         witnesses.append(self)
 
