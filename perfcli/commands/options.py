@@ -34,7 +34,7 @@ def progress_option() -> Any:
 
 @options
 class Following:
-    """Who else is told how it goes."""
+    """Who else follows the command."""
 
     live: bool = option("--live", is_flag=True, help="Show how it goes on a page in a browser, on this machine.")
     live_port: int | None = option(

@@ -1,1 +1,1 @@
-"""What is told of a command while it goes on: to a file of events, to a page in a browser, to a collector."""
+"""Reports of a command while it goes on: a file of events, a page in a browser, metrics for a collector."""

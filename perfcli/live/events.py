@@ -16,14 +16,14 @@ from perfcli.results import OperationResult, ThresholdResult, variation_text
 from perfcli.units import NS_PER_S
 
 VERSION: Final = 1
-"""Of the events. It grows when a field changes its meaning or goes; new fields and events leave it as it is."""
+"""Of the events. It grows when a field changes its meaning or is removed, not with new fields and events."""
 
 Event = dict[str, Any]
 """Plain data: `version`, `event`, `at` (UTC) and the fields of its kind. Times are in ns, sizes in bytes."""
 
 
 class Events:
-    """Turns what it is told of a command into events, and tells each at once.
+    """Turns what happens in a command into events, each at once.
 
     Args:
         tell: receives each event; must return at once.

@@ -1,4 +1,4 @@
-"""Those who follow a command, beside its panel: each is told the same, and one that fails costs itself alone."""
+"""Followers of a command, beside its panel: all hear the same, and a failure of one does not reach the others."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _INTERVAL_S: Final = 0.5
 
 
 class Follower(Protocol):
-    """Is told about a command from its own thread; must return at once."""
+    """Hears about a command from the thread that runs it; must return at once."""
 
     @property
     def wants_snapshots(self) -> bool:

@@ -53,7 +53,7 @@ Attributes = Mapping[str, str]
 
 
 class Collector:
-    """Sends what is known of runs to a collector. One that is slow, gone or confused costs a note on stderr.
+    """Sends what is known of runs to a collector. If it is slow, gone or confused, a note on stderr says so.
 
     Args:
         url: of the collector; /v1/metrics is added where it has no path. Headers and the time limit come from the

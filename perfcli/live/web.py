@@ -1,6 +1,6 @@
 """The page in a browser: served on loopback for as long as the command goes on, to whoever knows its address.
 
-The address holds a token that nobody can guess. Requests for another host or from another page are refused, as a page
+The address holds a random token. Requests for another host or from another page are refused, as a page
 elsewhere could otherwise reach it through the browser (DNS rebinding, cross-site requests), and GET changes nothing.
 """
 
@@ -42,11 +42,11 @@ _SILENT_S: Final = 10.0
 
 
 class Page:
-    """Serves the page, and keeps it up to date with what it is told.
+    """Serves the page, and keeps it up to date.
 
     Args:
-        port: 0 takes one that is free.
-        stop: called, from a thread of its own, when somebody presses Stop.
+        port: 0 takes a free one.
+        stop: called, from a thread of its own, when you press Stop.
 
     Raises:
         UsageError: the port is taken.
