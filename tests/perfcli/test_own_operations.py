@@ -199,6 +199,7 @@ def test_every_command_says_so_with_exit_code_2(plan: Plan, tmp_path: Path, word
     assert f"Error: {where}own.py, line 7: RuntimeError: no" in done.stderr
 
 
+@pytest.mark.nightly
 @pytest.mark.end_to_end
 def test_an_own_operation_that_became_a_fifth_slower_is_a_regression(plan: Plan, tmp_path: Path) -> None:
     plan(RENAME, "[rename]")

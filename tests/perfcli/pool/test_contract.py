@@ -85,7 +85,7 @@ def opened(name: str) -> Iterator[Place]:
             yield Place(SimulatedPool(lambda label, call: Behaviour(), simulated), False, simulated.now_ns)
 
 
-REAL = ["fresh", "forked", "ahead", "behind"]
+REAL = ["fresh", "forked", pytest.param("ahead", marks=pytest.mark.nightly), "behind"]
 
 
 @pytest.fixture(scope="module", params=[*REAL, "scripted"])
