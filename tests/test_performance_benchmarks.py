@@ -115,6 +115,33 @@ class TestWhatAnEngineCanHide:
         run_shipped("scaling")
 
 
+@pytest.mark.nightly
+class TestFaults:
+    """What goes wrong during a load: nothing is lost, and all is well again soon."""
+
+    def test_kills(self) -> None:
+        run_shipped("crash_recovery")
+
+    def test_a_full_disk(self) -> None:
+        run_shipped("full_disk")
+
+    def test_locks(self) -> None:
+        run_shipped("lock_storm")
+
+    def test_a_slow_ai(self) -> None:
+        run_shipped("slow_ai")
+
+    def test_jumps_of_the_clock(self) -> None:
+        run_shipped("time_travel")
+
+
+class TestCapacity:
+    """The scenario of which the capacity is searched, at its own rate."""
+
+    def test_a_session_at_its_own_rate(self) -> None:
+        run_shipped("capacity_session")
+
+
 def test_every_shipped_scenario_is_in_this_suite() -> None:
     run_here = set()
     for line in Path(__file__).read_text(encoding="utf-8").splitlines():
