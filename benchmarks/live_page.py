@@ -48,7 +48,7 @@ def run_once(folder: Path, *options: str) -> float:
 
 
 def look(url: str) -> None:
-    """Take all that the page is told, until it ends."""
+    """Read the events of the page until they end."""
     with urllib.request.urlopen(url) as stream:
         for _ in stream:
             pass

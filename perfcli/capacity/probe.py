@@ -25,7 +25,7 @@ from perfcli.units import NS_PER_S, format_quantity, parse_duration_ns
 
 _SHORT_NS: Final = {Length.SHORT: NS_PER_S, Length.MEDIUM: 2 * NS_PER_S, Length.FULL: 3 * NS_PER_S}
 _LONGEST_SHARE: Final = 20
-"""No probe takes more than one part in so many of the time for the search."""
+"""A probe takes at most this fraction of the time for the search: one part in 20."""
 
 _WARM_UP: Final = "200ms"
 _GRACEFUL_STOP: Final = "2s"

@@ -7,8 +7,6 @@ elsewhere could otherwise reach it through the browser (DNS rebinding, cross-sit
 from __future__ import annotations
 
 import asyncio
-import base64
-import hashlib
 import json
 import secrets
 import socket
@@ -24,7 +22,7 @@ from perfcli.observer import Progress
 from perfcli.plan import ExecutionPlan
 from perfcli.pool.identity import EngineSource
 from perfcli.report.html.markup import Markup, element
-from perfcli.report.html.page import plotly_source
+from perfcli.report.html.page import STYLE_POLICY, page_head, page_script, plotly_source, script_sources
 from perfcli.report.reported import Reported
 
 if TYPE_CHECKING:
@@ -39,6 +37,14 @@ _TO_START_S: Final = 10.0
 _TO_LEAVE_S: Final = 5.0
 _SILENT_S: Final = 10.0
 """A stream without an update says that it is still there, so that a closed browser is noticed."""
+
+_HEADERS: Final = {
+    "Cache-Control": "no-store",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+}
+_POLICY: Final = f"default-src 'none'; {STYLE_POLICY}; connect-src 'self'; frame-src blob:; form-action 'none'"
 
 
 class Page:
@@ -57,6 +63,9 @@ class Page:
 
     def __init__(self, port: int, stop: Callable[[], None]) -> None:
         self._scripts = {"plotly.js": plotly_source(), "live.js": _shipped("live.js")}
+        # the report, which is shown within the page, brings its own scripts and inherits this policy
+        allowed = script_sources([self._scripts["plotly.js"], page_script()])
+        self._headers = {**_HEADERS, "Content-Security-Policy": f"{_POLICY}; script-src 'self' {allowed}"}
         self._stop = stop
         self._token = secrets.token_urlsafe(16)
         self._picture = Picture(time.monotonic)
@@ -162,21 +171,6 @@ class Page:
             return "another page asked for this one"
         return ""
 
-    @property
-    def _headers(self) -> dict[str, str]:
-        from perfcli.report.html.page import page_script
-
-        # the report, which is shown within the page, brings its own scripts and inherits this policy
-        hashes = " ".join(map(_digest, (self._scripts["plotly.js"], page_script())))
-        return {
-            "Content-Security-Policy": f"default-src 'none'; script-src 'self' {hashes}; style-src 'unsafe-inline'; "
-            "img-src data:; connect-src 'self'; frame-src blob:; base-uri 'none'; form-action 'none'",
-            "Cache-Control": "no-store",
-            "Referrer-Policy": "no-referrer",
-            "X-Content-Type-Options": "nosniff",
-            "X-Frame-Options": "DENY",
-        }
-
     def _whole_page(self, request: Request) -> Response:
         from starlette.responses import HTMLResponse
 
@@ -247,18 +241,13 @@ def _listen(port: int) -> socket.socket:
 
 
 def _page() -> str:
-    from perfcli.report.html.page import page_style
-
-    head = element(
-        "head",
-        Markup('<meta charset="utf-8">'),
-        Markup('<meta name="viewport" content="width=device-width, initial-scale=1">'),
-        Markup('<meta name="color-scheme" content="light dark">'),
-        Markup('<link rel="icon" href="data:,">'),
-        element("title", "digipal-perf live"),
-        element("style", Markup(page_style()), Markup(_shipped("live.css"))),
-        element("script", src="plotly.js", defer=""),
-        element("script", src="live.js", defer=""),
+    head = page_head(
+        "digipal-perf live",
+        last=[
+            element("style", Markup(_shipped("live.css"))),
+            element("script", src="plotly.js", defer=""),
+            element("script", src="live.js", defer=""),
+        ],
     )
     body = element(
         "body",
@@ -274,10 +263,6 @@ def _page() -> str:
         element("iframe", title="report", id="report", hidden=""),
     )
     return f"<!doctype html>\n{element('html', head, body, lang='en')}\n"
-
-
-def _digest(script: str) -> str:
-    return f"'sha256-{base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()}'"
 
 
 def _shipped(name: str) -> str:

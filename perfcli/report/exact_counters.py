@@ -117,7 +117,7 @@ def counter_name(counter: CounterChange) -> str:
 
 
 def counter_change(counter: CounterChange) -> str:
-    """By how much, as a share of the base; from 0 on, as it is."""
+    """By how much, as a share of the base; if that is 0, the new value."""
     base, now = counter.base or 0.0, counter.now or 0.0
     return percent(now / base) if base > 0 else f"+{units.format_number(now)}"
 

@@ -74,7 +74,7 @@ def scaling_so_far(so_far: SoFar, blocks_planned: int, of: str) -> str:
 
 
 def about(ns: float) -> str:
-    """A time that nobody knows to the second: "40 s", "1 min 30 s"."""
+    """A time that is known roughly: "40 s", "1 min 30 s"."""
     seconds = max(1, round(ns / units.NS_PER_S))
     if seconds < 60:
         return f"{seconds} s"

@@ -142,7 +142,7 @@ class EngineClient:
         self.engine.halt()
 
     def resume(self) -> None:
-        """Let it go on, if nobody else has it stand still."""
+        """Let it go on, unless another fault still halts it."""
         self._halts -= 1
         if not self._halts:
             self.engine.resume()

@@ -22,7 +22,7 @@ _FAULT_EDGE: Final = "rgba(224,45,60,0.55)"
 _LANE_PX: Final = 18
 _BAR_PX: Final = 4
 _LETTER: Final = 1 / 42
-"""Of the time on a phone 400 pixels wide: there a plot has room for so many letters."""
+"""A letter's share of the time on a phone 400 pixels wide, where a plot has room for 42."""
 
 _LATE: Final = 0.6
 _RESOLUTION: Final = 1 / 400
@@ -55,7 +55,7 @@ def backdrop(result: RunResult) -> dict[str, Any]:
 
 
 def _phases(result: RunResult, above_px: int) -> tuple[Shapes, Shapes]:
-    """Of several phases: a shade behind each, and its name where there is room."""
+    """If there are several phases: a shade behind each, and its name if it fits."""
     if len(result.phases) < 2:
         return [], []
     spans = [(phase.name, *span_of(phase.name, result)) for phase in result.phases if phase.duration_ns is not None]

@@ -247,16 +247,28 @@ def plotly_source() -> str:
 
 
 def _head(title: str, scripts: Sequence[str]) -> Markup:
+    policy = f"default-src 'none'; script-src {script_sources(scripts)}; {STYLE_POLICY}"
+    return page_head(
+        title,
+        [
+            Markup(f'<meta http-equiv="Content-Security-Policy" content="{policy}">'),
+            Markup(f'<meta name="generator" content="digipal-perf {VERSION}">'),
+        ],
+    )
+
+
+def page_head(title: str, first: Iterable[Markup] = (), last: Iterable[Markup] = ()) -> Markup:
+    """The head of a page: what must come first, what every page has, and what comes after its style."""
     return element(
         "head",
         Markup('<meta charset="utf-8">'),
-        Markup(f'<meta http-equiv="Content-Security-Policy" content="{_policy(scripts)}">'),
+        *first,
         Markup('<meta name="viewport" content="width=device-width, initial-scale=1">'),
         Markup('<meta name="color-scheme" content="light dark">'),
-        Markup(f'<meta name="generator" content="digipal-perf {VERSION}">'),
         Markup('<link rel="icon" href="data:,">'),
         element("title", title),
-        element("style", Markup(page_style())),
+        element("style", Markup(_shipped("page.css"))),
+        *last,
     )
 
 
@@ -309,21 +321,19 @@ def _title(anchored: Mapping[str, Reported]) -> str:
     return f"{only.verdict.value}: {only.title}"
 
 
-def _policy(scripts: Sequence[str]) -> str:
-    """The browser runs these scripts and no other, and fetches nothing: also where a name should ever get through."""
+STYLE_POLICY: Final = "style-src 'unsafe-inline'; img-src data:; base-uri 'none'"
+"""What every page's policy allows besides its scripts."""
+
+
+def script_sources(scripts: Iterable[str]) -> str:
+    """These scripts, as a policy names them: the browser runs no other, also where a name should ever get through."""
     digests = (base64.b64encode(hashlib.sha256(script.encode()).digest()).decode() for script in scripts)
-    allowed = " ".join(f"'sha256-{digest}'" for digest in digests)
-    return f"default-src 'none'; script-src {allowed}; style-src 'unsafe-inline'; img-src data:; base-uri 'none'"
+    return " ".join(f"'sha256-{digest}'" for digest in digests)
 
 
 def page_script() -> str:
     """What draws the charts of a page."""
     return _shipped("page.js")
-
-
-def page_style() -> str:
-    """The style of a page."""
-    return _shipped("page.css")
 
 
 def _shipped(name: str) -> str:
