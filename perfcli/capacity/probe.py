@@ -120,9 +120,8 @@ class Probes:
     def vus_for(self, rate_per_s: float) -> int:
         """By Little's law, twice over: iterations at work are their rate times the time each may take."""
         phase = self.plan.phases[0]
-        limits = [rule.threshold for rule in _rules(self.plan.scenario) if _limits_latency(rule.threshold)]
         steps = 1 if phase.phase.is_mix else sum(not step.is_pause for step in phase.flow)
-        slowest_ns = max((limit.limit * steps for limit in limits), default=_NOTHING_SAID_NS)
+        slowest_ns = steps * _slowest_ns([rule.threshold for rule in _rules(self.plan.scenario)])
         busy = rate_per_s * (slowest_ns + iteration_ns(self.plan, phase)) / NS_PER_S
         return max(1, min(MOST_VUS, math.ceil(2 * busy)))
 
@@ -135,6 +134,20 @@ class Probes:
         wanted_ns = math.ceil(needed / per_s * NS_PER_S) if per_s else 0
         longest_ns = max(least_ns, self.max_time_ns // _LONGEST_SHARE)
         return min(max(least_ns, wanted_ns), longest_ns) // 1_000_000 * 1_000_000
+
+
+def _slowest_ns(thresholds: Sequence[Threshold]) -> float:
+    """The longest that an operation may usually take, by its tightest limit.
+
+    A loose limit beside it, such as one of the maximum, needs no vus: each vu that idles costs a thread and a
+    connection.
+    """
+    tightest: dict[str, float] = {}
+    for each in filter(_limits_latency, thresholds):
+        tightest[each.operation] = min(each.limit, tightest.get(each.operation, math.inf))
+    of_all = tightest.pop("", None)
+    of_one = max(tightest.values(), default=None)
+    return min((limit for limit in (of_all, of_one) if limit is not None), default=_NOTHING_SAID_NS)
 
 
 def _limits_latency(threshold: Threshold) -> bool:
