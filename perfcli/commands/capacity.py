@@ -15,7 +15,6 @@ from perfcli.commands.context import Context
 from perfcli.commands.engine_options import CapacityOptions
 from perfcli.errors import UsageError, of_interrupt, worst
 from perfcli.live.followers import Watched
-from perfcli.outputs import write_text
 from perfcli.plan import ExecutionPlan
 from perfcli.pool.identity import EngineSource
 from perfcli.report.capacity import capacity_document, capacity_html, capacity_junit, so_far
@@ -60,9 +59,7 @@ def capacity(options: CapacityOptions, context: Context) -> int:
         "html": lambda: capacity_html(results),
         "junit": lambda: capacity_junit(results, strict=options.strict),
     }
-    for form, path in options.files.items():
-        with context.outputs.attempt(f"--{form}", path):
-            write_text(render[form](), path)
+    context.write(options.files, render)
     code = _code(results, strict=options.strict)
     return context.show(document, lambda: _record(results), options.json_file, code, brief=not options.verbose)
 

@@ -128,23 +128,20 @@ class Context:
             raise UsageError(message, hint=f"choose: {names}")
         return plans[0]
 
-    def will_write(
-        self, files: Mapping[str, Path], *, beside: Iterable[Path] = (), quiet: bool = False, charts: bool = True
-    ) -> None:
+    def will_write(self, files: Mapping[str, Path], *, beside: Iterable[Path] = (), quiet: bool = False) -> None:
         """See that every report can be written, before there is one to lose.
 
         Args:
             files: where each goes, by its format.
             beside: more files that no output may replace.
             quiet: do not list the files that were written.
-            charts: whether an HTML page will have some.
 
         Raises:
-            UsageError, PerfError: as `check_report_files`.
+            UsageError: as `check_report_files`.
         """
         from perfcli.report.report_files import check_report_files, console_beside
 
-        check_report_files(files, [*self.inputs, *beside], charts=charts)
+        check_report_files(files, [*self.inputs, *beside])
         self.outputs = Outputs(quiet=quiet)
         self._console = self._console or console_beside(files.values())
 
@@ -247,6 +244,14 @@ class Context:
         if self._interrupts is not None and self._interrupts.exit_code is not None:
             return self._interrupts.exit_code
         return self.outputs.exit_code(worst(codes))
+
+    def write(self, files: Mapping[str, Path], render: Mapping[str, Callable[[], str]]) -> None:
+        """Write a report in each format that was asked for."""
+        from perfcli.outputs import write_text
+
+        for form, path in files.items():
+            with self.outputs.attempt(f"--{form}", path):
+                write_text(render[form](), path)
 
     def show(
         self,

@@ -238,4 +238,5 @@ class ProfileOptions:
         help="Where flame graphs go.",
     )
     json_file: Path | None = json_option("Write what was found.")
+    files: dict[str, Path] = files_by_format("html", "markdown")
     progress: bool = progress_option()

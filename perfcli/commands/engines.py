@@ -26,10 +26,12 @@ from perfcli.report.ab import ab_document, ab_summary, verdict_line
 from perfcli.report.blocks import Section
 from perfcli.report.console import to_console
 from perfcli.report.crash import crash_document, kills_so_far
+from perfcli.report.markdown import to_markdown
 from perfcli.report.profile import profile_document
 from perfcli.report.report_files import add_job_summary, whole_page
 from perfcli.report.selftest import selftest_document
 from perfcli.report.wording import one_line
+from perfcli.results.findings import ProfileResult
 from perfcli.units import NS_PER_S, UnitError, format_duration, parse_duration_ns, parse_fraction
 
 _KILLS: Final = 200
@@ -209,7 +211,7 @@ def profile(options: ProfileOptions, context: Context) -> int:
     plan = context.one_plan(options.scenario, "profiled", options.changes)
     say_faults_left_out([plan], "profile")
     kinds, notes = choose_kinds([kind for kind in KINDS if getattr(options, kind)])
-    files = {"json": options.json_file} if options.json_file else {}
+    files = options.files | ({"json": options.json_file} if options.json_file else {})
     if "cpu" in kinds:
         check_folder(options.out, "--out")
         files |= {f"out {file.name}": file for file in flame_graph_files(plan.scenario.name, options.out)}
@@ -221,7 +223,16 @@ def profile(options: ProfileOptions, context: Context) -> int:
         result, graph = profile_scenario(plan, kinds, observer=live, stop=stop, engine=engine)
     written = write_flame_graph(graph, result.scenario, options.out, context.outputs) if graph else []
     result = result.model_copy(update={"files": written, "notes": notes})
-    return context.show(profile_document(result), lambda: result.model_dump(mode="json"), options.json_file)
+    document = profile_document(result)
+    render = {"markdown": lambda: f"{to_markdown(document)}\n", "html": lambda: _page(result)}
+    context.write(options.files, render)
+    return context.show(document, lambda: result.model_dump(mode="json"), options.json_file)
+
+
+def _page(result: ProfileResult) -> str:
+    from perfcli.report.html.page import render_document
+
+    return render_document(profile_document(result), f"profile of {result.scenario}")
 
 
 def crash(options: CrashOptions, context: Context) -> int:

@@ -35,7 +35,6 @@ from perfcli.history.kept_runs import needs_histogram, of_variation
 from perfcli.history.result_pairs import ResultsComparison, read_source, side_by_side
 from perfcli.history.store import Kept, Store, read_runs
 from perfcli.history.trend import trend as trend_of
-from perfcli.outputs import write_text
 from perfcli.report.console import to_console
 from perfcli.report.csv_series import check_one_kind
 from perfcli.report.history import baseline_document, baselines_document, history_document, saved_in_words
@@ -54,7 +53,7 @@ def report(options: ReportOptions, context: Context) -> int:
     reports = options.reports
     context.inputs += options.results
     # which pages have charts, only their results tell
-    context.will_write(reports.files, charts=False)
+    context.will_write(reports.files)
     results = load_reported(options.results)
     if "csv" in reports.files:
         check_one_kind(results)
@@ -88,13 +87,11 @@ def compare(options: CompareOptions, context: Context) -> int:
     store = Store(options.store)
     context.inputs += [Path(text) for text in options.sources if text != "-"]
     files = options.files | ({"json": options.json_file} if options.json_file else {})
-    context.will_write(files, beside=store.files() if files else (), charts=False)
+    context.will_write(files, beside=store.files() if files else ())
     found = side_by_side([read_source(text, store) for text in options.sources], strict=options.strict)
     document = compared_document(found)
     render = {"markdown": lambda: f"{to_markdown(document)}\n", "html": lambda: _page(found)}
-    for form, path in options.files.items():
-        with context.outputs.attempt(f"--{form}", path):
-            write_text(render[form](), path)
+    context.write(options.files, render)
     return context.show(
         document,
         lambda: found.model_dump(mode="json"),

@@ -69,7 +69,7 @@ def _check_files(options: RunOptions, context: Context) -> Baseline | None:
         from perfcli.report.sample_file import check_sample_file
 
         check_sample_file(options.samples, "--samples")
-    context.will_write(options.files, beside=kept, quiet=options.quiet, charts=not options.exact)
+    context.will_write(options.files, beside=kept, quiet=options.quiet)
     if options.keep_database_in:
         check_folder(options.keep_database_in, "--keep-db")
     if options.save:

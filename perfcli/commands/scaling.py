@@ -9,7 +9,6 @@ from rich.text import Text
 from perfcli.commands.context import Context
 from perfcli.commands.engine_options import ScalingOptions
 from perfcli.errors import UsageError
-from perfcli.outputs import write_text
 from perfcli.report.markdown import to_markdown
 from perfcli.report.scaling import about, scaling_document, scaling_so_far
 from perfcli.report.wording import one_line
@@ -52,9 +51,7 @@ def _report(result: ScalingResult, options: ScalingOptions, context: Context) ->
         "markdown": lambda: f"{to_markdown(document)}\n",
         "html": lambda: _page(result),
     }
-    for form, path in options.files.items():
-        with context.outputs.attempt(f"--{form}", path):
-            write_text(render[form](), path)
+    context.write(options.files, render)
     return context.show(document, lambda: result.model_dump(mode="json"), options.json_file, result.exit_code)
 
 

@@ -223,11 +223,7 @@ def _chart(result: CapacityResult) -> dict[str, object]:
 
 
 def capacity_html(results: Sequence[CapacityResult]) -> str:
-    """The report as a page.
-
-    Raises:
-        PerfError: the extra `report` is not installed.
-    """
+    """The report as a page."""
     from perfcli.report.html.page import render_document
 
     verdict = capacity_verdict(results[0])

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from importlib.util import find_spec
 from pathlib import Path
 from pkgutil import resolve_name
 from typing import TYPE_CHECKING, Any, Final
@@ -27,21 +26,15 @@ ReportFiles = Mapping[str, Path]
 JOB_SUMMARY: Final = "GITHUB_STEP_SUMMARY"
 
 
-def check_report_files(files: ReportFiles, inputs: Iterable[Path], *, charts: bool = True) -> None:
+def check_report_files(files: ReportFiles, inputs: Iterable[Path]) -> None:
     """See that every report can be made and written, before there is one to lose.
 
     Args:
         inputs: the files that the command reads.
-        charts: whether an HTML page will have some.
 
     Raises:
         UsageError: a folder is missing, two reports have one place, or one would replace an input.
-        PerfError: an extra is missing.
     """
-    if charts and "html" in files and find_spec("plotly") is None:
-        from perfcli.report.html.page import plotly_source
-
-        plotly_source()
     summary = os.environ.get(JOB_SUMMARY)
     appended = {JOB_SUMMARY: Path(summary)} if summary else {}
     check_outputs({f"--{form}": path for form, path in files.items()}, inputs, appended=appended)

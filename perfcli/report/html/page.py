@@ -15,7 +15,7 @@ from rich.text import Text
 
 from perfcli import units
 from perfcli.ab.result import AbResult, MetricComparison
-from perfcli.errors import PerfError, worst
+from perfcli.errors import worst
 from perfcli.report.ab import ab_document
 from perfcli.report.ab import verdict_block as ab_verdict
 from perfcli.report.blocks import BAD, Block, Code, Column, Facts, Section, Table
@@ -203,11 +203,7 @@ def _overlays(results: Iterable[Reported]) -> Iterator[Drawing]:
 
 
 def render_html(results: Sequence[Reported]) -> str:
-    """One page of all results, to be saved as UTF-8. It needs nothing beyond itself, and may ask no host for anything.
-
-    Raises:
-        PerfError: there are charts, and the extra `report`, which brings plotly, is not installed.
-    """
+    """One page of all results, to be saved as UTF-8. It needs no other file, and may ask no host for anything."""
     anchored = {f"result-{number}": result for number, result in enumerate(results, start=1)}
     return _page(_title(anchored), list(_articles(anchored)))
 
@@ -231,18 +227,9 @@ def _page(title: str, articles: Sequence[Markup]) -> str:
 
 
 def plotly_source() -> str:
-    """plotly.js, as the extra `report` brings it.
+    """plotly.js, as the package plotly brings it."""
+    from plotly.offline import get_plotlyjs  # type: ignore[import-untyped]
 
-    Raises:
-        PerfError: the extra is not installed.
-    """
-    try:
-        from plotly.offline import get_plotlyjs  # type: ignore[import-untyped]
-    except ImportError as error:
-        raise PerfError(
-            f"the HTML report draws its charts with plotly, which cannot be imported: {error}",
-            hint="pip install 'digipal-perf[report]'",
-        ) from error
     return str(get_plotlyjs())
 
 

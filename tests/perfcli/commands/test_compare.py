@@ -75,8 +75,7 @@ def test_one_result_is_too_few(folder: Path) -> None:
         compared("base.json")
 
 
-def test_every_format_is_written_without_the_extra_for_charts(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("perfcli.report.report_files.find_spec", lambda name: None)
+def test_every_format_is_written_without_plotly(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "plotly.offline", None)
     result = compared("base.json", "slower.json", "--json", "c.json", "--markdown", "c.md", "--html", "c.html")
     assert result.exit_code == ExitCode.REGRESSION

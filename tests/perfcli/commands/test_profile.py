@@ -26,6 +26,7 @@ from tests.perfcli.faulty.checkout import make_checkout
 ROOT = Path(__file__).parents[3]
 PLANTED = Path(__file__).parents[1] / "profiling" / "planted.py"
 ITERATIONS = 30
+PAGES = ("--html", "profile.html", "--markdown", "profile.md")
 
 
 def make_planted(directory: Path) -> Path:
@@ -61,7 +62,7 @@ def profile(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, dict[str, An
     home = tmp_path_factory.mktemp("profile")
     engine = make_planted(home / "planted")
     quick = ["--set", "engine.ai={latency: 0ms}", "--iterations", str(ITERATIONS), "--seed", "1"]
-    done = perform(home, "long_session", "--engine", str(engine), "--json", "profile.json", *quick)
+    done = perform(home, "long_session", "--engine", str(engine), "--json", "profile.json", *PAGES, *quick)
     assert done.returncode == 0, done.stderr
     return done.stdout, json.loads((home / "profile.json").read_text(encoding="utf-8")), home
 
@@ -115,6 +116,14 @@ class TestPlanted:
         output, result, _ = profile
         assert [each["by"] for each in result["overheads"]] == list(runs.KINDS)
         assert "What profiling itself adds" in output
+
+    def test_page_and_markdown_name_the_statement_too(self, profile: tuple[str, dict[str, Any], Path]) -> None:
+        page, markdown = ((profile[2] / name).read_text(encoding="utf-8") for name in PAGES[1::2])
+        statement = max(profile[1]["sql"], key=lambda each: each["total_ns"])["sql"]
+        assert "<title>profile of long_session</title>" in page
+        assert statement.split()[0] in page
+        assert "FULL SCAN" in page
+        assert "FULL SCAN" in markdown
 
     def test_the_flame_graph_stands_alone(self, profile: tuple[str, dict[str, Any], Path]) -> None:
         _, result, home = profile

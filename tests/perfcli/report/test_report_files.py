@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from perfcli.errors import PerfError, UsageError
+from perfcli.errors import UsageError
 from perfcli.outputs import STDOUT, Outputs, write_text
 from perfcli.report.report_files import (
     JOB_SUMMARY,
@@ -37,13 +37,6 @@ class TestPlaces:
         (tmp_path / "link").symlink_to(tmp_path / "file")
         with pytest.raises(UsageError, match="--json and --csv both write to "):
             check_report_files({"json": tmp_path / "file", "csv": tmp_path / "link"}, [])
-
-    def test_a_missing_extra_is_told(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr("perfcli.report.report_files.find_spec", lambda name: None)
-        monkeypatch.setitem(__import__("sys").modules, "plotly.offline", None)
-        with pytest.raises(PerfError) as caught:
-            check_report_files({"html": tmp_path / "report.html"}, [])
-        assert caught.value.hint == "pip install 'digipal-perf[report]'"
 
     def test_people_read_stderr_where_a_report_goes_to_stdout(self, capsys: pytest.CaptureFixture[str]) -> None:
         console_beside([STDOUT]).print("to people")

@@ -12,7 +12,6 @@ import pytest
 from rich.console import Console
 
 from perfcli.ab.result import AbResult
-from perfcli.errors import PerfError
 from perfcli.report.console import to_console
 from perfcli.report.html import page, render_html
 from perfcli.report.run import run_document
@@ -202,17 +201,7 @@ def test_a_rate_is_not_taken_for_a_directory(full_result: Callable[..., RunResul
     )
 
 
-def test_a_missing_extra_says_how_to_have_it(
-    full_result: Callable[..., RunResult], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.undo()
-    monkeypatch.setitem(__import__("sys").modules, "plotly.offline", None)
-    with pytest.raises(PerfError, match="cannot be imported") as raised:
-        render_html([full_result()])
-    assert raised.value.hint == "pip install 'digipal-perf[report]'"
-
-
-def test_a_page_without_charts_needs_no_extra(
+def test_a_page_without_charts_does_without_plotly(
     all_results: dict[str, RunResult], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.undo()
