@@ -36,9 +36,9 @@ format: $(VENV)/installed-for-tests
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-# the tables of the documents that are made from the code
+# the pages of docs/reference/, which are made from the code
 docs: $(VENV)/installed-for-tests
-	$(BIN)/python -m perfcli.report.doc_tables
+	$(BIN)/python -m perfcli.reference
 
 clean:
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis build dist

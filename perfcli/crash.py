@@ -8,9 +8,11 @@ was written and not synced.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
 from random import Random
 from typing import Any, Final
+
+from pydantic import Field
+from pydantic.dataclasses import dataclass
 
 from perfcli.errors import ExitCode, UsageError, Verdict
 from perfcli.executors import ConstantVus, Load, PerVuIterations
@@ -35,29 +37,24 @@ _WITHIN_NS: Final = (1_000_000, 200_000_000)
 class CrashResult:
     """What came of one crash test."""
 
-    scenario: str
-    by: str
-    """`kills` at random moments, or `every-write`."""
-    seed: int
-    engine: str = ""
-    engine_version: str = ""
-    commit: str = ""
-    engine_modified: bool = False
-    kills: int = 0
-    acknowledged: int = 0
-    """Writes of the load."""
-    unknown: int = 0
-    """Operations that were in flight at a kill."""
-    down_ns: list[int] = field(default_factory=list)
-    """From each kill until the next process worked, the look at the database included."""
-    failure: str = ""
-    """What was wrong after the last of these kills; "" for nothing."""
-    examples: list[str] = field(default_factory=list)
-    failed_seed: int | None = None
-    """Of the run that failed."""
-    failed_write: int | None = None
-    """The number of the write that it was killed in."""
-    interrupted: str = ""
+    scenario: str = Field(description="the scenario's name")
+    by: str = Field(description="`kills` at random moments, or `every-write`")
+    seed: int = Field(description="repeat the kills with --seed")
+    engine: str = Field(default="", description="as in the result of a run")
+    engine_version: str = Field(default="", description="digest of its sources")
+    commit: str = Field(default="", description="as in the result of a run")
+    engine_modified: bool = Field(default=False, description="as in the result of a run")
+    kills: int = Field(default=0, description="how often the engine was killed")
+    acknowledged: int = Field(default=0, description="writes of the load that it acknowledged")
+    unknown: int = Field(default=0, description="operations that were in flight at a kill")
+    down_ns: list[int] = Field(
+        default_factory=list, description="from each kill until the next process worked, checking the database included"
+    )
+    failure: str = Field(default="", description="what was wrong after the last kill; empty for nothing")
+    examples: list[str] = Field(default_factory=list, description="what was lost or stored twice")
+    failed_seed: int | None = Field(default=None, description="the seed of the run that failed")
+    failed_write: int | None = Field(default=None, description="the number of the write that it was killed in")
+    interrupted: str = Field(default="", description="the signal that ended the test; empty for none")
 
     @property
     def exit_code(self) -> ExitCode:

@@ -20,7 +20,7 @@ import click
 import pytest
 import yaml
 
-from perfcli import results, run_scenario
+from perfcli import load_result, results, run_scenario
 from perfcli.ab import gate
 from perfcli.ab.gate import PINNED, UNPINNED
 from perfcli.ab.measures import LEAST_FOR_TAIL, MARGIN, TAIL_MARGIN
@@ -32,22 +32,19 @@ from perfcli.history import compare
 from perfcli.history.baseline import save_baseline
 from perfcli.history.store import Store
 from perfcli.inference.rank_tests import signed_rank_p
-from perfcli.operations import STEP_MODELS, Context
-from perfcli.operations.own.syntax_tree import MEMBERS
-from perfcli.report.doc_tables import PARTS, documents, regenerated
 from perfcli.report.report_files import JOB_SUMMARY
 from perfcli.scenario.library import shipped_scenarios
-from perfcli.scenario.loader import ScenarioFileError, load_scenario
+from perfcli.scenario.loader import load_scenario
 from perfcli.scenario.models import Scenario
 from perfcli.thresholds import OPERATORS
 
 ROOT = Path(__file__).parent.parent
 DOCUMENTS = {
     str(path.relative_to(ROOT)): path.read_text(encoding="utf-8")
-    for path in [*ROOT.glob("*.md"), *sorted((ROOT / "docs").glob("*.md"))]
+    for path in [*ROOT.glob("*.md"), *sorted((ROOT / "docs").rglob("*.md"))]
 }
 GUIDES = {name: text for name, text in DOCUMENTS.items() if name not in ("CHANGELOG.md", "CONTRIBUTING.md")}
-EVERYTHING = "\n".join(GUIDES.values())
+EXAMPLE = ROOT / "docs" / "reference" / "example.json"
 README, SCENARIOS, OPERATIONS, RESULTS, REGRESSION, CI = (
     DOCUMENTS[name if name == "README.md" else f"docs/{name}"]
     for name in ("README.md", "scenarios.md", "operations.md", "results.md", "regression.md", "ci.md")
@@ -64,13 +61,6 @@ TINY = {
 
 KEPT = ("database_load", "pet_creation")
 """Scenarios of which the documents take it that runs have been kept."""
-BASE = {
-    "name": "name: example",
-    "setup": "setup: {pets: 1}",
-    "load": "load: {executor: shared-iterations, iterations: 10}",
-    "flow": "flow: [load_pet]",
-}
-
 Row = list[str]
 
 
@@ -156,10 +146,9 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
     environment = {key: value for key, value in os.environ.items() if not key.startswith("GIT_")}
     for step in ("init --quiet --initial-branch=main", "add .", "commit --quiet --message=engine", "tag v1.2"):
         subprocess.run(["git", *who, *step.split()], cwd=home, env=environment, check=True)
-    (example,) = blocks(RESULTS, "json")
     for file in ("results.json", "before.json", "after.json"):
-        (home / file).write_text(example, encoding="utf-8")
-    runs = [results.RunResult.model_validate_json(example).model_copy(update={"name": name}) for name in KEPT]
+        shutil.copy(EXAMPLE, home / file)
+    runs = [load_result(EXAMPLE).model_copy(update={"name": name}) for name in KEPT]
     store = Store(home / ".digipal-perf")
     for run in runs:
         store.add(run)
@@ -206,12 +195,6 @@ class TestCommands:
         too_few = {"run": ExitCode.THRESHOLD_FAILED, "selftest": ExitCode.INVALID, "capacity": ExitCode.INVALID}
         assert done.returncode in (ExitCode.PASS, too_few.get(name)), done.stderr
         assert done.stdout or done.stderr.startswith("wrote ")
-
-    @pytest.mark.parametrize("command", LEAVES)
-    def test_every_option_is_documented(self, command: str) -> None:
-        options = [parameter for parameter in LEAVES[command].params if isinstance(parameter, click.Option)]
-        missing = [name for option in options for name in option.opts if not re.search(rf"{name}\b", EVERYTHING)]
-        assert not missing
 
     def test_make_targets_exist(self) -> None:
         targets = set(re.findall(r"^(\w+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
@@ -314,7 +297,7 @@ def anchors(text: str) -> set[str]:
 
 
 class TestScenarioFiles:
-    """Examples validate, and mistakes are told as promised."""
+    """Examples validate."""
 
     @pytest.mark.parametrize(("text", "example"), EXAMPLES)
     def test_examples_validate(self, text: str, example: str, tmp_path: Path) -> None:
@@ -330,23 +313,8 @@ class TestScenarioFiles:
         done = perform(["-m", "perfcli", "run", "rush.yaml", "--quiet", *TINY["run"]], tmp_path)
         assert done.returncode in (ExitCode.PASS, ExitCode.THRESHOLD_FAILED), done.stderr
 
-    @pytest.mark.parametrize(("written", "told"), rows(section(SCENARIOS, "Common mistakes")))
-    def test_mistakes_are_told(self, written: str, told: str, tmp_path: Path) -> None:
-        file = tmp_path / "mistaken.yaml"
-        kept = [line for key, line in BASE.items() if not written.startswith(f"{key}:")]
-        file.write_text("\n".join([*kept, written]), encoding="utf-8")
-        with pytest.raises(ScenarioFileError) as caught:
-            load_scenario(file)
-        assert [f"{problem.path}: {problem.message}" for problem in caught.value.problems] == [told]
-
-    def test_every_shipped_scenario_is_listed(self) -> None:
-        shipped = [load_scenario(path) for path in shipped_scenarios()]
-        listed = rows(section(SCENARIOS, "Shipped scenarios"))
-        assert listed == [[each.name, ", ".join(each.tags), each.description] for each in shipped]
-
-
 class TestOperations:
-    """The functions of docs/operations.md run as they stand, and its lists are whole."""
+    """The functions of docs/operations.md run as they stand."""
 
     @pytest.mark.end_to_end
     @pytest.mark.parametrize("file", ["renaming.yaml", "visiting.yaml", "feeding.yaml"])
@@ -359,12 +327,6 @@ class TestOperations:
         # others may take the CPU, or too much of it for a threshold on time
         late = {rule["expr"].split(" ")[0] for rule in run["thresholds"] if not rule["passed"]}
         assert run["starved"] or late <= {"rename.latency.p95", "visit.service_time.p50"}, told
-
-    def test_every_member_of_the_context_is_listed(self) -> None:
-        listed = [re.match(r"ctx\.(\w+)", row[0]) for row in rows(section(OPERATIONS, "The context"))]
-        public = {name for name in MEMBERS if hasattr(Context, name)}
-        assert {match[1] for match in listed if match} == public == set(MEMBERS)
-
 
 class TestPython:
     """docs/python.md runs as it stands."""
@@ -382,51 +344,28 @@ class TestPython:
         assert set(re.findall(r"\w+", listed)) == set(signature(run_scenario).parameters) - {"scenario"}
 
 
-class TestGenerated:
-    """The parts of the documents that are made from the code."""
-
-    @pytest.mark.parametrize("path", documents(ROOT), ids=lambda path: path.name)
-    def test_they_are_as_make_docs_writes_them(self, path: Path) -> None:
-        assert path.read_text(encoding="utf-8") == regenerated(path), "run `make docs`"
-
-    def test_every_part_is_in_one_document(self) -> None:
-        found = re.findall(r"<!-- generated: (\w+) -->", EVERYTHING)
-        assert sorted(found) == sorted(PARTS)
-
-
 class TestReference:
-    """Operators and operations are those of the code."""
+    """Operators are those of the code."""
 
     def test_operators(self) -> None:
         assert set(re.findall(r"`([<>=!]+)`", section(SCENARIOS, "Thresholds"))) == set(OPERATORS)
 
-    def test_every_operation_has_its_check_explained(self) -> None:
-        explained = " ".join(row[0] for row in rows(section(DOCUMENTS["docs/methodology.md"], "Answers")))
-        assert [operation for operation in STEP_MODELS if operation not in explained] == ["sleep"]
-
-
 class TestResults:
     """docs/results.md describes the JSON as it is."""
-
-    def test_the_example_is_a_result(self) -> None:
-        (example,) = blocks(RESULTS, "json")
-        assert set(json.loads(example)) == set(results.RunResult.model_fields)
-        assert results.RunResult.model_validate_json(example).exit_code is ExitCode.PASS
 
     def test_the_schema_version_is_told(self) -> None:
         assert f"`schema_version` is {results.SCHEMA_VERSION}." in section(RESULTS, "Schema version")
 
     @pytest.mark.slow
     def test_the_python_example_runs(self, tmp_path: Path) -> None:
-        (example,) = blocks(RESULTS, "json")
-        (tmp_path / "results.json").write_text(example, encoding="utf-8")
+        shutil.copy(EXAMPLE, tmp_path / "results.json")
         done = perform(["-c", *blocks(RESULTS, "python")], tmp_path)
         assert done.stdout == "database_query pass 0 failed\n", done.stderr
 
     @pytest.mark.skipif(shutil.which("jq") is None, reason="jq is not installed")
     def test_the_jq_example_runs(self, tmp_path: Path) -> None:
-        (example,) = blocks(RESULTS, "json")
-        (tmp_path / "results.json").write_text(f"[{example}, {example}]", encoding="utf-8")
+        twice = json.loads(EXAMPLE.read_text(encoding="utf-8")) * 2
+        (tmp_path / "results.json").write_text(json.dumps(twice), encoding="utf-8")
         command = shlex.split(next(block for block in blocks(RESULTS, "sh") if block.startswith("jq")))
         told = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True).stdout
         assert told.startswith("database_query\tpass\t")

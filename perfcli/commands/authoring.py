@@ -78,13 +78,13 @@ def init(options: InitOptions, context: Context) -> int:
 
 def schema(options: SchemaOptions, context: Context) -> int:
     """Print the schema of scenario files."""
-    from perfcli.scenario.reference import scenario_reference
+    from perfcli.scenario.key_tables import key_tables
     from perfcli.scenario.schema import scenario_schema
 
     if options.markdown:
         if options.scenario:
             raise UsageError(f"--markdown prints the keys of any scenario: leave out {options.scenario}")
-        say(scenario_reference().removesuffix("\n"))
+        say(key_tables().removesuffix("\n"))
     else:
         files = _operation_files(options.scenario, context)
         say(json.dumps(scenario_schema(files), indent=2, ensure_ascii=False))
@@ -94,7 +94,7 @@ def schema(options: SchemaOptions, context: Context) -> int:
 def explain(options: ExplainOptions, context: Context) -> int:
     """Explain a metric or an operation, or list them all."""
     if options.markdown:
-        from perfcli.report.doc_tables import metrics_table
+        from perfcli.report.markdown_tables import metrics_table
 
         if options.subject:
             raise UsageError(f"--markdown prints the table of all metrics: leave out {options.subject}")

@@ -34,7 +34,8 @@ _ON_BUSY_MACHINE: Final = {
 }
 _REPORTED: Final = "the report says why"
 _KNOWN_OF: Final = {"run": "the whole run", "phase": "each phase", "operation": "each operation"}
-_REFERENCE: Final = "docs/scenario-reference.md"
+_OPERATIONS: Final = "docs/reference/operations.md"
+_FAULTS: Final = "docs/reference/faults.md"
 _OWN_REFERENCE: Final = "docs/operations.md"
 
 
@@ -94,7 +95,7 @@ def _of_fault(name: str, fault: type[FaultSettings]) -> Iterator[tuple[str, str]
     yield "needs", fault.needs.meaning
     yield "write", f"faults: [{name}: {fault.example}]"
     yield "thresholds", f"{name}.recovery < 1s, {name}.outage < 2s, success_rate >= 99% during {name}"
-    yield "settings", f"{_REFERENCE}#faults-{name}"
+    yield "settings", f"{_FAULTS}#{name}"
     yield "more", "docs/faults.md"
 
 
@@ -197,7 +198,7 @@ def _of_operation(operation: str, model: type[StepSettings]) -> Iterator[tuple[s
         yield "metrics", ", ".join([*counted, *(metric.name for metric in METRICS.values() if metric.per_operation)])
         yield "right when", model.right_when
     yield from [("file", known_operations().places[operation])] if declared else []
-    yield "more", _OWN_REFERENCE if declared else f"{_REFERENCE}#flow-{operation}"
+    yield "more", _OWN_REFERENCE if declared else f"{_OPERATIONS}#{operation}"
 
 
 def _counted(declared: DeclaredOperation) -> dict[str, Metric]:

@@ -84,8 +84,8 @@ def test_all_metrics_come_as_a_table_in_markdown() -> None:
 def test_an_operation_is_explained(name: str) -> None:
     text = explained(name)
     assert text.startswith(name)
-    (anchor,) = re.findall(r"docs/scenario-reference\.md#(\S+)", text)
-    assert anchor in anchors("scenario-reference.md")
+    (anchor,) = re.findall(r"docs/reference/operations\.md#(\S+)", text)
+    assert anchor in anchors("reference/operations.md")
 
 
 @pytest.mark.parametrize(

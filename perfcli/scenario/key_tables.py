@@ -1,30 +1,24 @@
-"""docs/scenario-reference.md: every key of a scenario file in tables, made from its JSON Schema."""
+"""Every key of a scenario file in tables of Markdown, made from its JSON Schema."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
 from perfcli.executors import LOAD_MODELS
 from perfcli.faults import FAULT_MODELS
 from perfcli.operations import STEP_MODELS
+from perfcli.operations.base import StepSettings
 from perfcli.scenario.schema import Definition, scenario_schema, text_types
 from perfcli.scenario.target import TARGET_MODELS
 
-_INTRODUCTION: Final = """# Scenario reference
-
-Every key that a scenario file can have, as `digipal-perf schema --markdown` prints it. `make docs` writes this file: do
-not edit it. How keys work together, with examples, is in [scenarios.md](scenarios.md). An editor shows the same while
-you write: see [command-line.md](command-line.md#completion-in-editors).
-"""
 _TITLES: Final = {
     **{model.__name__: f"target.{name}" for name, model in TARGET_MODELS.items()},
     "Engine": "engine",
     "SimulatedAi": "engine.ai",
     "Setup": "setup",
     "Pool": "pool",
-    "OwnSettings": "flow: an operation of your own",
     "Phase": "phases",
     "Zipf": "users",
     "Growth": "growth",
@@ -71,17 +65,47 @@ _LONG_FORMS: Final = ("operation", "target", "fault")
 """Keys that nobody needs to write, as `load_pet: {…}` says the same."""
 
 
-def scenario_reference() -> str:
-    """The document, in Markdown."""
-    schema = scenario_schema()
-    definitions = {name: each for name, each in schema["$defs"].items() if "properties" in each and name != "LoadPart"}
-    parts = [_INTRODUCTION, *_section("Top level", schema), *_kinds()]
-    for title, models in (("load", LOAD_MODELS), ("flow", STEP_MODELS), ("faults", FAULT_MODELS)):
-        group = {name: definitions.pop(model.__name__) for name, model in models.items()}
-        parts += _group(title, group)
-    for name in sorted(definitions, key=list(_TITLES).index):
-        parts += _section(f"`{_TITLES[name]}`", definitions[name])
+def key_tables() -> str:
+    """The keys of a scenario, those of its operations and its faults, in Markdown."""
+    return "\n".join([section_tables(), operation_tables(), fault_tables()])
+
+
+def section_tables() -> str:
+    """All keys but those of operations and faults."""
+    kinds = (*LOAD_MODELS.values(), *STEP_MODELS.values(), *FAULT_MODELS.values())
+    sections = _definitions(without=kinds)
+    loads = {name: _definitions()[model.__name__] for name, model in LOAD_MODELS.items()}
+    parts = [*_section("Top level", scenario_schema()), *_kinds(), *_group("load", loads, prefix="`load`: ")]
+    for name in sorted(sections, key=list(_TITLES).index):
+        parts += _section(f"`{_TITLES[name]}`", sections[name])
     return "\n".join(parts)
+
+
+def operation_tables() -> str:
+    """The settings of each operation, where it runs, and which answers count as right."""
+    return "\n".join(_group("flow", {name: _operation(model) for name, model in STEP_MODELS.items()}))
+
+
+def fault_tables() -> str:
+    """The settings of each fault, and what it does."""
+    faults = {
+        name: {**_definitions()[model.__name__], "note": f"Needs {model.needs.meaning}."}
+        for name, model in FAULT_MODELS.items()
+    }
+    return "\n".join(_group("faults", faults))
+
+
+def _definitions(without: Iterable[type] = ()) -> dict[str, Definition]:
+    names = {"LoadPart", "OwnSettings", *(model.__name__ for model in without)}
+    return {
+        name: each for name, each in scenario_schema()["$defs"].items() if "properties" in each and name not in names
+    }
+
+
+def _operation(model: type[StepSettings]) -> Definition:
+    right_when = f"Right when {model.right_when}. " if model.right_when else ""
+    targets = " or ".join(f"`{target}`" for target in model.targets)
+    return {**_definitions()[model.__name__], "note": f"{right_when}Target: {targets}."}
 
 
 def _kinds() -> Iterator[str]:
@@ -91,7 +115,7 @@ def _kinds() -> Iterator[str]:
     yield ""
 
 
-def _group(title: str, group: dict[str, Definition]) -> Iterator[str]:
+def _group(key: str, group: dict[str, Definition], *, prefix: str = "") -> Iterator[str]:
     """What all models of a union have in common, then what each has of its own."""
     first, *others = group.values()
     common = {
@@ -99,15 +123,17 @@ def _group(title: str, group: dict[str, Definition]) -> Iterator[str]:
         for key, each in first["properties"].items()
         if all(other["properties"].get(key) == each for other in others)
     }
-    yield from _section(f"`{title}`: every one", {"properties": common})
+    yield from _section(f"`{key}`: every one", {"properties": common})
     for name, definition in group.items():
-        yield from _section(f"`{title}`: `{name}`", definition, tuple(common))
+        yield from _section(f"{prefix}`{name}`", definition, tuple(common))
 
 
 def _section(title: str, definition: Definition, left_out: tuple[str, ...] = ()) -> Iterator[str]:
     yield f"## {title}\n"
     if "description" in definition:
         yield f"{definition['description']}\n"
+    if "note" in definition:
+        yield f"{definition['note']}\n"
     keys = {
         key: each for key, each in definition["properties"].items() if not (key in left_out or _is_long_form(key, each))
     }

@@ -1,0 +1,105 @@
+"""What the tool writes: the JSON of each command, samples, CSV and OpenMetrics, and one whole result."""
+
+from __future__ import annotations
+
+import json
+from typing import Final
+
+from perfcli.ab.result import AbResult
+from perfcli.ab.selftest import SelftestResult
+from perfcli.capacity.result import CapacityResult
+from perfcli.crash import CrashResult
+from perfcli.history.baseline import BaselineList
+from perfcli.history.kept_runs import History
+from perfcli.history.result_pairs import ResultsComparison
+from perfcli.history.trend import Trend
+from perfcli.plan import plan_run
+from perfcli.reference.records import RecordTables
+from perfcli.report.csv_series import COLUMNS, PAIR_COLUMNS
+from perfcli.report.markdown_tables import meanings, table
+from perfcli.report.openmetrics import FAMILIES, PREFIX
+from perfcli.report.sample_file import SAMPLE_COLUMNS
+from perfcli.results import RunResult, as_document
+from perfcli.results.findings import ProfileResult
+from perfcli.results.run import Environment
+from perfcli.scenario.library import find_scenarios
+from perfcli.scenario.loader import load_scenario
+from perfcli.testing import Behaviour, simulate
+from perfcli.usl.scaling_result import ScalingResult
+from perfcli.version import VERSION
+
+_HOME: Final = "results.md"
+_RESULTS: Final = """# Fields of a result
+
+Look up any field of the JSON that `run --json` writes: an array of [RunResult](#runresult).
+[example.json](example.json) is a whole file; [Results](../results.md) says how to read one. Fields end in their unit;
+those of memory are in bytes. A field with a default may be missing in files of earlier versions.
+
+"""
+_COMPARISONS: Final = """# Fields of comparisons
+
+Look up any field of the JSON that `ab`, `compare`, `history`, `trend` and `baseline list` write. `ab` writes an array
+of [AbResult](#abresult), the others one object each. `baseline show` writes runs, as `run --json` does.
+
+"""
+_EXPERIMENTS: Final = """# Fields of experiments
+
+Look up any field of the JSON that `capacity`, `scaling`, `crash`, `profile` and `selftest` write: one object each.
+
+"""
+_EXPORTS: Final = """# Columns and families
+
+Look up the columns of `--samples` and `--csv` files, and the families of `--openmetrics`. [Reports](../reports.md) says
+how to write them.
+
+"""
+_EXAMPLE_SEED: Final = 7
+_US: Final = 1_000
+
+
+def results() -> str:
+    """The records of a run."""
+    return _RESULTS + str(RecordTables(RunResult))
+
+
+def comparisons() -> str:
+    """The records of what compares runs or engines."""
+    kinds = (AbResult, ResultsComparison, History, BaselineList, Trend)
+    return _COMPARISONS + str(RecordTables(*kinds, known=RunResult, known_in=_HOME))
+
+
+def experiments() -> str:
+    """The records of the commands that run many loads."""
+    kinds = (CapacityResult, ScalingResult, CrashResult, ProfileResult, SelftestResult)
+    return _EXPERIMENTS + str(RecordTables(*kinds, known=RunResult, known_in=_HOME))
+
+
+def exports() -> str:
+    """What is no JSON."""
+    rows = ([f"`{PREFIX}{each.name}`", each.kind, each.unit or "", each.help] for each in FAMILIES)
+    sections = {
+        "Samples": meanings("column", SAMPLE_COLUMNS),
+        "CSV of runs": meanings("column", COLUMNS),
+        "CSV of `ab`": meanings("column", PAIR_COLUMNS),
+        "OpenMetrics": table(("family", "type", "unit", "meaning"), rows),
+    }
+    return _EXPORTS + "\n".join(f"## {title}\n\n{text}" for title, text in sections.items())
+
+
+def example() -> str:
+    """The JSON of one run: `database_query` in simulated time, so that it is the same everywhere."""
+    scenario = load_scenario(find_scenarios(["database_query"])[0])
+    result = simulate(plan_run(scenario, _EXAMPLE_SEED), lambda _, call: Behaviour(takes_ns=(60 + call % 7 * 5) * _US))
+    environment = Environment(
+        tool_version=VERSION,
+        engine_version="5c1f0a7e2b94",
+        python="CPython 3.11.7",
+        sqlite="3.40.1",
+        system="Linux 6.1",
+        machine="x86_64",
+        cpu_model="",
+        cpu_count=2,
+        usable_cpus=2.0,
+    )
+    fixed = result.model_copy(update={"environment": environment, "started_at": "2026-11-23T01:15:17+00:00"})
+    return json.dumps(as_document([fixed]), indent=1, ensure_ascii=False) + "\n"
