@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import re
 from collections.abc import Iterator
 from typing import Final
 
@@ -25,8 +24,6 @@ _EXIT_CODES: Final = """# Exit codes
 Tell from a command's exit code what happened. With several scenarios the most severe code wins.
 
 """
-_DEFAULT: Final = re.compile(r"\s*(?:\(default:? ([^)]*)\)|Default: (.*?)\.?)$", re.IGNORECASE)
-"""A default that the help of an option tells in words, at its end."""
 
 
 def options() -> str:
@@ -51,34 +48,14 @@ def _commands(command: click.Command, *path: str) -> Iterator[tuple[str, click.C
 def _section(words: str, command: click.Command) -> str:
     usage = [each.metavar for each in command.params if isinstance(each, click.Argument) and each.metavar]
     what = " ".join(inspect.cleandoc(command.help or "").partition("\b")[0].split())
-    given = [each for each in command.params if isinstance(each, click.Option)]
-    rows = table(("option", "default", "meaning", "variable"), map(_row, given)) if given else "It has no options.\n"
-    return f"## `{' '.join(['digipal-perf', words, *usage])}`\n\n{what}\n\n{rows}"
+    rows = [_row(each, click.Context(command)) for each in command.params if isinstance(each, click.Option)]
+    listed = table(("option", "default", "meaning", "variable"), rows) if rows else "It has no options.\n"
+    return f"## `{' '.join(['digipal-perf', words, *usage])}`\n\n{what}\n\n{listed}"
 
 
-def _row(option: click.Option) -> list[str]:
-    help_text = option.help or ""
-    in_words = _DEFAULT.search(help_text)
-    default = next(filter(None, in_words.groups()), "") if in_words else _default(option)
+def _row(option: click.Option, ctx: click.Context) -> list[str]:
     names = ", ".join(sorted([*option.opts, *option.secondary_opts], key=len))
     value = "" if option.is_flag or option.count else f" {option.metavar or option.type.name.upper()}"
-    meaning = help_text[: in_words.start()] if in_words else help_text
-    cells = [f"`{names}{value}`", default, meaning, " ".join(f"`{each}`" for each in variables_of(option))]
+    variables = " ".join(f"`{each}`" for each in variables_of(option))
+    cells = [f"`{names}{value}`", option.get_help_extra(ctx).get("default", ""), option.help or "", variables]
     return [cell.replace("|", r"\|") for cell in cells]
-
-
-def _default(option: click.Option) -> str:
-    """What the option is if nobody sets it; empty for nothing."""
-    match option.default:
-        case bool(is_on):
-            return "on" if is_on and option.secondary_opts else ""
-        case None | ():
-            return ""
-        case int(0) if option.count:
-            return ""
-        case list() | tuple() as values:
-            return ", ".join(map(str, values))
-        case value if callable(value) or "Sentinel" in type(value).__name__:
-            return ""
-        case value:
-            return str(value)
