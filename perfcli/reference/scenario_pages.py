@@ -13,6 +13,7 @@ from perfcli.report.markdown_tables import metrics_table, table
 from perfcli.scenario.key_tables import fault_tables, operation_tables, section_tables
 from perfcli.scenario.library import shipped_scenarios
 from perfcli.scenario.loader import load_scenario
+from perfcli.scenario.models import Scenario
 
 _KEYS: Final = """# Scenario keys
 
@@ -49,7 +50,7 @@ busy errors decide.
 """
 _SHIPPED: Final = """# Shipped scenarios
 
-Run any of these by its name, from any directory. `quick` is what a merge waits for; `full` is all but `capacity`.
+Run any of these by its name, from any directory, or all with a tag: `quick` is what a merge waits for.
 
 """
 
@@ -89,6 +90,12 @@ def shipped() -> str:
     """The scenarios that come with the tool."""
     scenarios = [load_scenario(path) for path in shipped_scenarios()]
     rows = (
-        [f"`{each.name}`", ", ".join(each.tags), each.description, plan_run(each, 0).describe()] for each in scenarios
+        [f"`{each.name}`", ", ".join(each.tags), each.description, plan_run(each, 0).describe(), _must_hold(each)]
+        for each in scenarios
     )
-    return _SHIPPED + table(("name", "tags", "what it tries", "what it runs"), rows)
+    return _SHIPPED + table(("name", "tags", "what it tries", "what it runs", "what must hold"), rows)
+
+
+def _must_hold(scenario: Scenario) -> str:
+    rules = [*scenario.judged_thresholds, *(rule for phase in scenario.phases for rule in phase.judged_thresholds)]
+    return ", ".join(f"`{rule.expr}`" for rule in rules if rule.strict)
