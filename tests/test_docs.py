@@ -313,6 +313,7 @@ class TestScenarioFiles:
         done = perform(["-m", "perfcli", "run", "rush.yaml", "--quiet", *TINY["run"]], tmp_path)
         assert done.returncode in (ExitCode.PASS, ExitCode.THRESHOLD_FAILED), done.stderr
 
+
 class TestOperations:
     """The functions of docs/operations.md run as they stand."""
 
@@ -327,6 +328,7 @@ class TestOperations:
         # others may take the CPU, or too much of it for a threshold on time
         late = {rule["expr"].split(" ")[0] for rule in run["thresholds"] if not rule["passed"]}
         assert run["starved"] or late <= {"rename.latency.p95", "visit.service_time.p50"}, told
+
 
 class TestPython:
     """docs/python.md runs as it stands."""
@@ -349,6 +351,7 @@ class TestReference:
 
     def test_operators(self) -> None:
         assert set(re.findall(r"`([<>=!]+)`", section(SCENARIOS, "Thresholds"))) == set(OPERATORS)
+
 
 class TestResults:
     """docs/results.md describes the JSON as it is."""

@@ -11,7 +11,7 @@ class Reader(DatabaseFault):
     """Another program holds a read transaction open, so that the WAL grows and no checkpoint ends.
 
     It is inflicted from outside, by a connection of the tool's own, and so ends with the tool. A good engine shows
-    nothing but a larger WAL: limit it by a threshold on wal.peak.
+    nothing but a larger WAL: limit it by a threshold on wal.max.
     """
 
     writes: ClassVar[bool] = False

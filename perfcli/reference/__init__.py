@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final
@@ -50,8 +51,9 @@ def _index(made: Mapping[str, str]) -> str:
     lines = []
     for name, text in made.items():
         if name.endswith(".md"):
-            title, _, rest = text.partition("\n\n")
-            lines.append(f"- [{title.removeprefix('# ')}]({name}): {rest.partition('. ')[0]}.\n")
+            title, paragraph, *_ = text.split("\n\n")
+            sentence = re.split(r"(?<=\.)\s", " ".join(paragraph.split()))[0]
+            lines.append(f"- [{title.removeprefix('# ')}]({name}): {sentence}\n")
     return "# Reference\n\nLook up any key, metric, option or field: these pages are made from the code.\n\n" + "".join(
         lines
     )

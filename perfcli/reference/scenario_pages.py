@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterable
+from itertools import chain
 from typing import Final
 
 from perfcli.operations import Context
@@ -50,7 +52,8 @@ busy errors decide.
 """
 _SHIPPED: Final = """# Shipped scenarios
 
-Run any of these by its name, from any directory, or all with a tag: `quick` is what a merge waits for.
+Run any of these by its name, from any directory, or all with a tag: `quick` is what a merge waits for. `digipal-perf
+plan NAME` says what one would run.
 
 """
 
@@ -89,13 +92,21 @@ def metrics() -> str:
 def shipped() -> str:
     """The scenarios that come with the tool."""
     scenarios = [load_scenario(path) for path in shipped_scenarios()]
-    rows = (
-        [f"`{each.name}`", ", ".join(each.tags), each.description, plan_run(each, 0).describe(), _must_hold(each)]
-        for each in scenarios
-    )
-    return _SHIPPED + table(("name", "tags", "what it tries", "what it runs", "what must hold"), rows)
+    rules = [_expressions(each) for each in scenarios]
+    counts = Counter(chain.from_iterable(rules))
+    common = [expr for expr, count in counts.items() if count > len(scenarios) / 2]
+    rows = [
+        [f"`{each.name}`", ", ".join(each.tags), each.description, plan_run(each, 0).describe(), _listed(own)]
+        for each, own in zip(scenarios, ([expr for expr in each if expr not in common] for each in rules), strict=True)
+    ]
+    columns = ("name", "tags", "what it tries", "what it runs", "what must hold, of its own")
+    return f"{_SHIPPED}Most also demand {_listed(common)}.\n\n{table(columns, rows)}"
 
 
-def _must_hold(scenario: Scenario) -> str:
+def _expressions(scenario: Scenario) -> list[str]:
     rules = [*scenario.judged_thresholds, *(rule for phase in scenario.phases for rule in phase.judged_thresholds)]
-    return ", ".join(f"`{rule.expr}`" for rule in rules if rule.strict)
+    return [str(rule.expr) for rule in rules if rule.strict]
+
+
+def _listed(expressions: Iterable[str]) -> str:
+    return ", ".join(f"`{expr}`" for expr in expressions)
