@@ -52,7 +52,8 @@ def _index(made: Mapping[str, str]) -> str:
     for name, text in made.items():
         if name.endswith(".md"):
             title, paragraph, *_ = text.split("\n\n")
-            sentence = re.split(r"(?<=\.)\s", " ".join(paragraph.split()))[0]
+            plain = re.sub(r"\[([^]]*)\]\([^)]*\)", r"\1", " ".join(paragraph.split()))  # links of its own page
+            sentence = re.split(r"(?<=\.)\s", plain)[0]
             lines.append(f"- [{title.removeprefix('# ')}]({name}): {sentence}\n")
     return "# Reference\n\nLook up any key, metric, option or field: these pages are made from the code.\n\n" + "".join(
         lines
