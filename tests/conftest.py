@@ -44,3 +44,10 @@ def _no_progress_lines(monkeypatch: pytest.MonkeyPatch) -> None:
 def _starved_runs_are_repeated(monkeypatch: pytest.MonkeyPatch) -> None:
     """Tests run beside one another: what they start in processes of its own may have to be repeated more often."""
     monkeypatch.setenv("DIGIPAL_PERF_RUN_RETRIES", "5")
+
+
+@pytest.fixture(autouse=True)
+def _scenario_files_are_loaded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No command takes from the user's cache what another test, or the user, left there."""
+    for command in ("LIST", "VALIDATE"):
+        monkeypatch.setenv(f"DIGIPAL_PERF_{command}_NO_CACHE", "1")

@@ -6,6 +6,7 @@ Each imports what it needs, as they answer at once.
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -29,17 +30,32 @@ if TYPE_CHECKING:
     from rich.console import Console, RenderableType
 
     from perfcli.operations.own.declared import OperationFile
+    from perfcli.report.listing import ListedScenario
 
 
 def list_scenarios(options: ListOptions, context: Context) -> int:
     """Show scenarios."""
-    from perfcli.plan import plan_run
     from perfcli.report.console import to_console
-    from perfcli.report.listing import list_document
+    from perfcli.report.listing import ListedScenario, list_document
+    from perfcli.scenario.fact_cache import facts_of
+    from perfcli.scenario.library import bears_any, find_scenarios, no_such_tag
 
-    found = [(scenario, plan_run(scenario, 0).describe()) for scenario in context.scenarios(options.selection)]
-    _print_lines(to_console(list_document(found)), context.console)
+    paths, tags = find_scenarios(options.selection.scenarios), options.selection.tags
+    known = [ListedScenario(*facts) for facts in facts_of("list", paths, _listed, cached=not options.no_cache)]
+    chosen = [scenario for scenario in known if bears_any(tags, scenario.tags)]
+    if tags and not chosen:
+        raise no_such_tag(tags, {tag for scenario in known for tag in scenario.tags})
+    _print_lines(to_console(list_document(chosen)), context.console)
     return ExitCode.PASS
+
+
+def _listed(path: Path) -> ListedScenario:
+    from perfcli.plan import plan_run
+    from perfcli.report.listing import ListedScenario
+    from perfcli.scenario.loader import load_scenario
+
+    scenario = load_scenario(path)
+    return ListedScenario(scenario.name, scenario.description, scenario.tags, plan_run(scenario, 0).describe())
 
 
 def plan(options: PlanOptions, context: Context) -> int:
@@ -54,14 +70,21 @@ def plan(options: PlanOptions, context: Context) -> int:
 
 def validate(options: ValidateOptions, context: Context) -> int:
     """Check scenario files."""
+    from perfcli.scenario.fact_cache import facts_of
     from perfcli.scenario.library import find_scenarios
-    from perfcli.scenario.loader import load_scenarios, warnings_of
 
     paths = find_scenarios(options.files)
-    for path, scenario in zip(paths, load_scenarios(paths), strict=True):
-        warned = [f"  warning: {warning.with_source_line()}" for warning in warnings_of(path)]
-        say("\n".join([f"{scenario.name}: ok", *warned]))
+    for name, warnings in facts_of("validate", paths, _validated, cached=not options.no_cache):
+        say("\n".join([f"{name}: ok", *(f"  warning: {warning}" for warning in warnings)]))
     return ExitCode.PASS
+
+
+def _validated(path: Path) -> tuple[str, list[str]]:
+    """The name of a scenario, and its warnings with their source lines."""
+    from perfcli.scenario.loader import load_with_warnings
+
+    scenario, warnings = load_with_warnings(path)
+    return scenario.name, [warning.with_source_line() for warning in warnings]
 
 
 def init(options: InitOptions, context: Context) -> int:

@@ -63,9 +63,9 @@ class Context:
         from perfcli.scenario.library import find_scenarios, recorded_reads
         from perfcli.scenario.loader import load_scenarios
 
-        with recorded_reads() as files:
+        with recorded_reads() as reads:
             loaded = load_scenarios(find_scenarios(selection.scenarios), changes, tags=selection.tags)
-        self.inputs += files
+        self.inputs += reads.files
         return loaded
 
     def plans(
@@ -100,9 +100,9 @@ class Context:
 
         sweeps, overrides = list(map(parse_sweep, texts)), _overrides(changes, faults)
         check_sweeps(sweeps, overrides)
-        with recorded_reads() as files:
+        with recorded_reads() as reads:
             loaded = load_variations(find_scenarios(selection.scenarios), overrides, sweeps, tags=selection.tags)
-        self.inputs += dict.fromkeys(files)
+        self.inputs += reads.files
         # one seed for all variations of a scenario: nothing but the swept keys differs between them
         seeds: dict[str, int] = {}
         plans = []

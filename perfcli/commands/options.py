@@ -32,6 +32,12 @@ def progress_option() -> Any:
     return option("--progress/--no-progress", default=True, help=text)
 
 
+def no_cache_option() -> Any:
+    """Whether to load scenario files that have not changed."""
+    text = "Load every file, even if it has not changed since the last time."
+    return option("--no-cache", is_flag=True, help=text)
+
+
 @options
 class Following:
     """Who else follows the command."""
@@ -239,6 +245,7 @@ class ListOptions:
     """
 
     selection: Selection = group(Selection)
+    no_cache: bool = no_cache_option()
 
 
 @options
@@ -254,6 +261,7 @@ class ValidateOptions:
     """
 
     files: tuple[str, ...] = argument("FILE...", nargs=-1, required=True)
+    no_cache: bool = no_cache_option()
 
 
 @options

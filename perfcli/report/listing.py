@@ -4,29 +4,40 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import groupby
-from typing import Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from rich.text import Text
 
-from perfcli.plan import ExecutionPlan
 from perfcli.report.blocks import QUIET, Facts, Line, Section
 from perfcli.report.wording import name, one_line
-from perfcli.scenario.models import Scenario
+
+if TYPE_CHECKING:
+    from perfcli.plan import ExecutionPlan
 
 _LONGEST_NAME: Final = 28
 
 
-def list_document(scenarios: Sequence[tuple[Scenario, str]]) -> list[Section]:
+class ListedScenario(NamedTuple):
+    """What `list` shows of a scenario."""
+
+    name: str
+    description: str
+    tags: list[str]
+    plan: str
+    """What runs, in a line."""
+
+
+def list_document(scenarios: Sequence[ListedScenario]) -> list[Section]:
     """What can be run: name, description, what runs, tags."""
-    width = max((len(scenario.name) for scenario, _ in scenarios if len(scenario.name) <= _LONGEST_NAME), default=0)
-    lines = [_listed_scenario(scenario, plan, width) for scenario, plan in scenarios]
+    width = max((len(scenario.name) for scenario in scenarios if len(scenario.name) <= _LONGEST_NAME), default=0)
+    lines = [_listed_scenario(scenario, width) for scenario in scenarios]
     return [Section("scenarios", lines or [Line(Text("No scenarios here."), Text())])]
 
 
-def _listed_scenario(scenario: Scenario, plan: str, width: int) -> Line:
+def _listed_scenario(scenario: ListedScenario, width: int) -> Line:
     lines = [name(scenario.description)] if scenario.description.strip() else []
     tags = f"  [{', '.join(scenario.tags)}]" if scenario.tags else ""
-    lines.append(Text(one_line(plan) + tags, QUIET))
+    lines.append(Text(one_line(scenario.plan) + tags, QUIET))
     return Line(Text("\n").join(lines), Text(f"{scenario.name:<{width}}", "bold"))
 
 

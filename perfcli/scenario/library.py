@@ -9,15 +9,15 @@ import codecs
 import os
 import re
 import stat
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, NamedTuple
 
 from perfcli.errors import UsageError
 from perfcli.scenario.problems import Location, ScenarioFileError, location_at
 from perfcli.streams import complain
-from perfcli.thresholds import did_you_mean
 
 
 class FileKind(NamedTuple):
@@ -36,18 +36,45 @@ _CODING_LINE: Final = re.compile(
     rb"(?:[ \t\f]*(?:#[^\r\n]*)?\r?\n)??[ \t\f]*#[^\r\n]*?coding[:=][ \t]*([-\w.]+)", re.ASCII
 )
 
-_recordings: list[list[Path]] = []
+
+@dataclass(eq=False)
+class Reads:
+    """What was read for scenarios: those files, the files they bring in, and variables of the environment."""
+
+    files: dict[Path, bytes | None] = field(default_factory=dict)
+    """What each file held; None if it could not be read."""
+    variables: dict[str, str | None] = field(default_factory=dict)
+    """The value of each variable; None if it is not set."""
+    is_all: bool = True
+    """Whether nothing else decided what was read: Python may have been asked where a module is."""
+
+
+_recordings: list[Reads] = []
 
 
 @contextmanager
-def recorded_reads() -> Iterator[list[Path]]:
-    """The files that are read inside of the block: scenarios, those they extend, and their data."""
-    paths: list[Path] = []
-    _recordings.append(paths)
+def recorded_reads() -> Iterator[Reads]:
+    """What is read inside of the block."""
+    reads = Reads()
+    _recordings.append(reads)
     try:
-        yield paths
+        yield reads
     finally:
-        _recordings.remove(paths)
+        _recordings.remove(reads)
+
+
+def read_variable(name: str) -> str | None:
+    """The value of a variable of the environment; None if it is not set."""
+    value = os.environ.get(name)
+    for reads in _recordings:
+        reads.variables[name] = value
+    return value
+
+
+def record_search() -> None:
+    """Note that what is read depends on more than files and variables."""
+    for reads in _recordings:
+        reads.is_all = False
 
 
 def read_text(path: Path, kind: FileKind = SCENARIO_FILE) -> str:
@@ -58,17 +85,23 @@ def read_text(path: Path, kind: FileKind = SCENARIO_FILE) -> str:
     Raises:
         ScenarioFileError: it is not that; the message says what it is instead.
     """
-    for paths in _recordings:
-        paths.append(path)
+    _record(path, None)
     try:
         content = _read_bytes(path, kind)
     except FileNotFoundError:
-        raise _unusable(path, f"no such file{did_you_mean([path.name], _neighbours(path, kind))}") from None
+        raise _unusable(path, f"no such file{_meant([path.name], _neighbours(path, kind))}") from None
     except OSError as error:
         raise _unusable(path, f"cannot be read: {error.strerror}") from error
     except ValueError:  # a NUL in the path
         raise _unusable(path, "cannot be the name of a file") from None
+    _record(path, content)
     return _decoded(path, content, _encoding(content) if kind.has_coding_line else _UTF_8)
+
+
+def _record(path: Path, content: bytes | None) -> None:
+    for reads in _recordings:
+        reads.is_all &= reads.files.get(path) in (None, content)  # no file that changed meanwhile
+        reads.files[path] = content
 
 
 def _read_bytes(path: Path, kind: FileKind) -> bytes:
@@ -112,6 +145,12 @@ def _decoded(path: Path, content: bytes, encoding: str) -> str:
 
 def _unusable(path: Path, message: str) -> ScenarioFileError:
     return ScenarioFileError([Location(str(path)).problem((), message)])
+
+
+def _meant(unknown: Iterable[str], known: Iterable[str]) -> str:
+    from perfcli.thresholds import did_you_mean  # knows the metrics, too
+
+    return did_you_mean(unknown, known)
 
 
 def _neighbours(path: Path, kind: FileKind) -> list[str]:
@@ -173,7 +212,7 @@ def _referred(reference: str, shipped: dict[str, Path]) -> list[Path]:
     if os.path.exists(path) or os.sep in path or path.lower().endswith(_SUFFIXES):
         return [Path(path)]
     raise UsageError(
-        f"no scenario is called {reference!r:.80}{did_you_mean([reference], shipped)}",
+        f"no scenario is called {reference!r:.80}{_meant([reference], shipped)}",
         hint="digipal-perf list shows all scenarios; a file or a folder can be named too",
     )
 
@@ -198,3 +237,15 @@ def _yaml_files(folder: Path) -> Iterator[Path]:
 
 def _warn_of_unreadable(error: OSError) -> None:
     complain(f"Warning: {error.filename} cannot be searched for scenarios: {error.strerror}")
+
+
+def bears_any(tags: Collection[str], own: Iterable[str]) -> bool:
+    """Whether a scenario with its own tags is one of those that were chosen; without a choice, every one is."""
+    return not tags or not set(tags).isdisjoint(own)
+
+
+def no_such_tag(tags: Collection[str], known: Iterable[str]) -> UsageError:
+    """No scenario bears any of the tags."""
+    listing = sorted(known)
+    hint = f"tags in use: {', '.join(listing)}" if listing else "none of the scenarios has tags"
+    return UsageError(f"no scenario has the tag {' or '.join(map(repr, tags))}{_meant(tags, listing)}", hint=hint)

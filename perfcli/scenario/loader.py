@@ -6,7 +6,6 @@ of the sense (what keys ask of one another).
 
 from __future__ import annotations
 
-import os
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 from difflib import get_close_matches
@@ -16,13 +15,12 @@ from typing import TYPE_CHECKING
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from perfcli.errors import UsageError
 from perfcli.executors import EXECUTORS, LOAD_MODELS
 from perfcli.operations import step_models
 from perfcli.operations.own.step import knowing
 from perfcli.scenario.data import put_in_data
 from perfcli.scenario.document import read_document
-from perfcli.scenario.library import read_text
+from perfcli.scenario.library import bears_any, no_such_tag, read_text, read_variable
 from perfcli.scenario.models import FROM_FILE, Scenario
 from perfcli.scenario.node import Node
 from perfcli.scenario.operation_files import KEY, OwnOperations, read_operation_files
@@ -31,7 +29,6 @@ from perfcli.scenario.pydantic_errors import is_missing, names_no_model, problem
 from perfcli.scenario.repeated_loads import with_repeated_loads
 from perfcli.scenario.rules import rule_problems
 from perfcli.scenario.variables import put_in_variables, unused_variables, with_bases
-from perfcli.thresholds import did_you_mean
 
 
 def take_operation_as_meant(step: Node | None) -> None:
@@ -74,7 +71,7 @@ def _nearest(value: object, known: Iterable[str]) -> str:
 if TYPE_CHECKING:
     from perfcli.scenario.overrides import Override
 
-__all__ = ["Problem", "ScenarioFileError", "load_scenario", "load_scenarios", "warnings_of"]
+__all__ = ["Problem", "ScenarioFileError", "load_scenario", "load_scenarios", "load_with_warnings"]
 
 
 def load_scenario(path: Path, overrides: Sequence[Override] = ()) -> Scenario:
@@ -86,15 +83,16 @@ def load_scenario(path: Path, overrides: Sequence[Override] = ()) -> Scenario:
     return _loaded(path, overrides)[0]
 
 
-def warnings_of(path: Path) -> list[Problem]:
-    """What is no mistake in a scenario file, but makes it check nothing, or fail whatever the engine does.
+def load_with_warnings(path: Path) -> tuple[Scenario, list[Problem]]:
+    """The scenario in a file; and what is no mistake in it, but checks nothing, or fails whatever the engine does.
 
     Raises:
         ScenarioFileError: with every mistake of the file.
     """
     from perfcli.scenario.warnings import warnings
 
-    return warnings(*_loaded(path, ()))
+    scenario, root = _loaded(path, ())
+    return scenario, warnings(scenario, root)
 
 
 def _loaded(path: Path, overrides: Sequence[Override]) -> tuple[Scenario, Node]:
@@ -106,7 +104,7 @@ def _loaded(path: Path, overrides: Sequence[Override]) -> tuple[Scenario, Node]:
 
         problems += apply_overrides(root, overrides)
     problems += unused_variables(root) if is_whole else []
-    mistakes, holes = put_in_variables(root, os.environ)
+    mistakes, holes = put_in_variables(root, read_variable)
     problems += mistakes
     own = read_operation_files(root)
     problems += own.problems
@@ -148,17 +146,17 @@ def load_scenarios(
         except ScenarioFileError as error:
             own = _tags_of_file(path) if tags and overrides else None
             # an option need not fit a scenario that the tags leave out
-            if own is None or not set(tags).isdisjoint(own):
+            if own is None or bears_any(tags, own):
                 problems += error.problems
             known.update(own or ())
             continue
         known.update(scenario.tags)
-        if not tags or not set(tags).isdisjoint(scenario.tags):
+        if bears_any(tags, scenario.tags):
             scenarios.append(scenario)
     if problems:
         raise ScenarioFileError(problems)
     if tags and not scenarios:
-        raise _no_such_tag(tags, sorted(known))
+        raise no_such_tag(tags, known)
     return scenarios
 
 
@@ -168,11 +166,6 @@ def _tags_of_file(path: Path) -> list[str] | None:
         return load_scenario(path).tags
     except ScenarioFileError:
         return None
-
-
-def _no_such_tag(tags: Collection[str], known: list[str]) -> UsageError:
-    hint = f"tags in use: {', '.join(known)}" if known else "none of the scenarios has tags"
-    return UsageError(f"no scenario has the tag {' or '.join(map(repr, tags))}{did_you_mean(tags, known)}", hint=hint)
 
 
 def _validated(root: Node, own: OwnOperations, is_whole: bool) -> tuple[Scenario | None, list[Problem]]:

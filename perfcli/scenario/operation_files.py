@@ -14,7 +14,7 @@ from typing import Final
 
 from perfcli.operations import STEP_MODELS
 from perfcli.operations.own.declared import CounterUnit, DeclaredOperation, OperationFile, source_digest
-from perfcli.scenario.library import FileKind, read_text
+from perfcli.scenario.library import FileKind, read_text, record_search
 from perfcli.scenario.node import Node
 from perfcli.scenario.problems import Location, Problem, ScenarioFileError, shown
 
@@ -136,9 +136,7 @@ def _path_of(written: Node) -> Path:
         return folder / os.path.expanduser(name)
     if not _MODULE.fullmatch(name):
         raise _Wrong(f"{shown(name)} is neither: {_FORM}")
-    # few scenarios name a module, or a file at all
-    from perfcli.scenario.operation_files import NoSourceError, module_file
-
+    record_search()
     try:
         return module_file(name)
     except NoSourceError as error:

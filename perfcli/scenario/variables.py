@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -109,10 +109,13 @@ _MOST_IN_A_ROW: Final = 50
 _REFERENCE: Final = re.compile(r"\$(?P<escaped>\$\{)|\$\{(?P<inside>[^}]*)(?P<end>\}?)")
 _INSIDE: Final = re.compile(r"(?P<name>[A-Za-z_][A-Za-z0-9_]*)(?::-(?P<default>.*))?", re.DOTALL)
 _NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+Environment = Callable[[str], str | None]
+"""The value of a variable that is set outside of the file, by its name."""
+
 _HOW: Final = "write ${name} or ${NAME:-default}; $${ stands for ${ itself"
 
 
-def put_in_variables(root: Node, environment: Mapping[str, str]) -> tuple[list[Problem], set[Location]]:
+def put_in_variables(root: Node, environment: Environment) -> tuple[list[Problem], set[Location]]:
     """Put the values of variables in their places.
 
     A scalar that is one `${name}` from end to end gets the type of the value; elsewhere it is text among text.
@@ -167,7 +170,7 @@ class _Unknown(Exception):  # noqa: N818 - never leaves this module
 
 
 class _Variables:
-    def __init__(self, root: Node, environment: Mapping[str, str]) -> None:
+    def __init__(self, root: Node, environment: Environment) -> None:
         self.problems: list[Problem] = []
         self.holes: set[Location] = set()
         self._environment = environment
@@ -255,7 +258,7 @@ class _Variables:
         name, default = inside["name"], inside["default"]
         if name in self._own or name in self._broken:
             return self._value_of_own(name)
-        text = self._environment.get(name)
+        text = self._environment(name)
         # as a shell has it, `:-` stands in for what is set to nothing too
         text = default if default is not None and not text else text
         if text is None:

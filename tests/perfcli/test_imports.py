@@ -45,6 +45,16 @@ def test_list_reads_neither_changes_nor_warnings() -> None:
     assert not {"perfcli.scenario.overrides", "perfcli.scenario.warnings"} & imported_by("list")
 
 
+@pytest.mark.parametrize("command", ["list", "validate scenarios/pet_creation.yaml"])
+def test_what_is_known_is_told_without_loading(command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    verb = command.split()[0]
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.delenv(f"DIGIPAL_PERF_{verb.upper()}_NO_CACHE")
+    assert "pydantic" in imported_by.__wrapped__(*command.split())
+    heavy = {"pydantic", "yaml", "perfcli.figures", "perfcli.scenario.models", "perfcli.scenario.loader"}
+    assert not heavy & imported_by.__wrapped__(*command.split())
+
+
 @pytest.mark.parametrize("module", ["rich", "perfcli.report"])
 def test_validate_prints_without_tables(module: str) -> None:
     assert module not in imported_by("validate", "scenarios/pet_creation.yaml")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from perfcli.scenario.loader import warnings_of
+from perfcli.scenario.loader import load_with_warnings
 
 Written = Callable[[str], Path]
 CLOSED = (
@@ -18,7 +18,7 @@ OPEN = "{executor: constant-arrival-rate, rate: 100/s, vus: %d, duration: 10s}"
 
 
 def told(written: Written, keys: str) -> list[str]:
-    warnings = warnings_of(written(f"name: a\nsetup: {{pets: 1}}\n{keys}"))
+    warnings = load_with_warnings(written(f"name: a\nsetup: {{pets: 1}}\n{keys}"))[1]
     assert all(warning.path.startswith("faults[0]") for warning in warnings)
     return [warning.message for warning in warnings]
 

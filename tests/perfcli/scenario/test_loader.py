@@ -9,6 +9,7 @@ import pytest
 
 from perfcli.errors import ExitCode, UsageError
 from perfcli.executors import EXECUTORS
+from perfcli.scenario import library
 from perfcli.scenario.library import recorded_reads, shipped_scenarios
 from perfcli.scenario.loader import ScenarioFileError, load_scenario, load_scenarios
 from perfcli.scenario.overrides import Override, parse_set, workers
@@ -303,11 +304,17 @@ def test_tags_are_read_from_the_file_alone_unless_it_needs_the_options(written: 
 
 
 @pytest.mark.parametrize("options", [[], [parse_set("setup.pets=7")]])
-def test_a_file_is_read_once_if_tags_choose(written: Write, valid: str, options: list[Override]) -> None:
+def test_a_file_is_read_once_if_tags_choose(
+    written: Write, valid: str, options: list[Override], monkeypatch: pytest.MonkeyPatch
+) -> None:
     paths = [written(valid), _left_out(valid)]
-    with recorded_reads() as read:
+    read: list[Path] = []
+    read_bytes = library._read_bytes
+    monkeypatch.setattr(library, "_read_bytes", lambda path, kind: read.append(path) or read_bytes(path, kind))
+    with recorded_reads() as reads:
         assert len(load_scenarios(paths, options, tags=["quick"])) == 1
     assert read == paths
+    assert reads.files == {path: path.read_bytes() for path in paths}
 
 
 def test_an_option_need_not_fit_a_scenario_that_tags_leave_out(written: Write, valid: str) -> None:

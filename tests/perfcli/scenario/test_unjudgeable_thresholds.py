@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from perfcli.scenario.library import shipped_scenarios
-from perfcli.scenario.loader import warnings_of
+from perfcli.scenario.loader import load_with_warnings
 
 COUNTED = "load: {executor: shared-iterations, iterations: 100}"
 TIMED = "load: {executor: constant-vus, duration: 1s}"
@@ -34,7 +34,7 @@ def warnings(written: Callable[[str], Path]) -> Warnings:
 
     def told(threshold: str, load: str, flow: str = IN_ORDER) -> list[str]:
         path = written(f"name: a\nsetup: {{pets: 1}}\n{load}\n{flow}\nthresholds: [{threshold}]\n")
-        return [warning.message for warning in warnings_of(path)]
+        return [warning.message for warning in load_with_warnings(path)[1]]
 
     return told
 
@@ -141,7 +141,7 @@ def test_a_phase_is_judged_by_its_own_samples_and_the_whole_by_all(written: Call
         "    thresholds: [latency.p95 < 1s, latency.p90 < 1s]\n"
         "thresholds: [latency.p95 < 1s, latency.p99 < 1s]\n"
     )
-    assert [(warning.line, warning.path) for warning in warnings_of(path)] == [
+    assert [(warning.line, warning.path) for warning in load_with_warnings(path)[1]] == [
         (7, "phases[0].thresholds[0]"),
         (8, "thresholds[1]"),
     ]
@@ -150,4 +150,4 @@ def test_a_phase_is_judged_by_its_own_samples_and_the_whole_by_all(written: Call
 @pytest.mark.slow
 @pytest.mark.parametrize("path", shipped_scenarios(), ids=lambda path: path.stem)
 def test_no_shipped_scenario_is_doubtful(path: Path) -> None:
-    assert warnings_of(path) == []
+    assert load_with_warnings(path)[1] == []

@@ -23,7 +23,7 @@ REST = "setup: {pets: 5}\nload: {executor: shared-iterations, iterations: 5}\nfl
 def filled(text: str, **environment: str) -> object:
     """The value of `a` in a text, once its variables are in their places."""
     root, _ = read_document(text, "s.yaml")
-    problems, _ = put_in_variables(root, environment)
+    problems, _ = put_in_variables(root, environment.get)
     assert problems == []
     return root.plain()["a"]
 
@@ -31,7 +31,7 @@ def filled(text: str, **environment: str) -> object:
 def told(text: str, **environment: str) -> list[str]:
     """The mistakes of the variables in a text."""
     root, _ = read_document(text, "s.yaml")
-    return [str(problem) for problem in put_in_variables(root, environment)[0]]
+    return [str(problem) for problem in put_in_variables(root, environment.get)[0]]
 
 
 @pytest.mark.parametrize(
@@ -184,7 +184,7 @@ def test_any_text_gives_a_value_or_a_mistake(text: str) -> None:
     here = root.find("a")
     assert here is not None
     here.value = text
-    problems, holes = put_in_variables(root, {"a": "1"})
+    problems, holes = put_in_variables(root, {"a": "1"}.get)
     assert bool(problems) == bool(holes)
     assert problems or "${" in text or here.value == text
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from perfcli.scenario.loader import load_scenario, warnings_of
+from perfcli.scenario.loader import load_scenario, load_with_warnings
 
 Written = Callable[[str], Path]
 TIMED = "load: {executor: constant-vus, duration: 10s}"
@@ -16,7 +16,7 @@ COUNTED = "load: {executor: shared-iterations, iterations: 2_000}"
 
 def told(written: Written, thresholds: str, load: str = TIMED) -> list[str]:
     path = written(f"name: a\nsetup: {{pets: 1}}\nflow: [load_pet]\n{load}\nthresholds: [{thresholds}]\n")
-    return [warning.message for warning in warnings_of(path)]
+    return [warning.message for warning in load_with_warnings(path)[1]]
 
 
 @pytest.mark.parametrize(
@@ -125,7 +125,7 @@ thresholds: [duration < 4s, duration < 5s, success_rate >= 95%]
 
 
 def test_a_phase_is_bound_by_its_own_plan(written: Written) -> None:
-    warnings = [(warning.line, warning.path, warning.message) for warning in warnings_of(written(PHASES))]
+    warnings = [(warning.line, warning.path, warning.message) for warning in load_with_warnings(written(PHASES))[1]]
     same = "repeats 'success_rate >= 95%' on line 10: it is judged once"
     assert warnings == [
         (7, "phases[0].thresholds[0]", "can never hold: the plan alone lasts 4s"),
@@ -194,9 +194,9 @@ def test_of_settings_that_differ_the_stricter_holds(
 def test_a_ramp_in_which_no_vu_starts_is_told(start: int, stages: str, idle: bool, written: Written) -> None:
     load = f"{{executor: ramping-vus, start_vus: {start}, stages: [{stages}]}}"
     alone = written(f"name: a\nsetup: {{pets: 1}}\nflow: [load_pet]\nload: {load}\n")
-    warnings = [(warning.line, warning.path) for warning in warnings_of(alone)]
+    warnings = [(warning.line, warning.path) for warning in load_with_warnings(alone)[1]]
     assert warnings == ([(4, "load")] if idle else [])
     phases = f"phases:\n  - {{name: one, {TIMED}}}\n  - {{name: two, load: {load}}}\n"
     in_phases = written(f"name: a\nsetup: {{pets: 1}}\nflow: [load_pet]\n{phases}")
-    warnings = [(warning.line, warning.path) for warning in warnings_of(in_phases)]
+    warnings = [(warning.line, warning.path) for warning in load_with_warnings(in_phases)[1]]
     assert warnings == ([(6, "phases[1].load")] if idle else [])
