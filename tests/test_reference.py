@@ -67,7 +67,7 @@ class TestMade:
 
     def test_every_operation_but_a_pause_says_when_its_answer_is_right(self) -> None:
         sections = re.split(r"^## ", made()["operations.md"], flags=re.MULTILINE)
-        without = [part for part in sections if part[1:].partition("`")[0] in STEP_MODELS and "Right when" not in part]
+        without = [part for part in sections if part[1:].partition("`")[0] in STEP_MODELS and "Right if" not in part]
         assert [part[1:].partition("`")[0] for part in without] == ["sleep"]
 
     def test_every_member_of_the_context_is_there(self) -> None:

@@ -44,7 +44,7 @@ of [AbResult](#abresult), the others one object each. `baseline show` writes run
 """
 _EXPERIMENTS: Final = """# Fields of experiments
 
-Look up any field of the JSON that `capacity`, `scaling`, `crash`, `profile` and `selftest` write: one object each.
+Look up any field of the JSON that `capacity`, `scaling`, `crash`, `profile` and `selftest` write.
 
 """
 _EXPORTS: Final = """# Columns and families

@@ -53,14 +53,11 @@ _TYPES: Final = {
     "boolean": "true or false",
     "object": "section",
 }
-_LIMITS: Final = {
-    "minimum": "at least {:,}",
-    "exclusiveMinimum": "more than {:,}",
-    "maximum": "at most {:,.0f}",
-    "minItems": "{:,} of them at least",
-    "maxItems": "{:,} of them at most",
-    "maxLength": "at most {:,} characters",
-}
+_BOUNDS: Final = {"minimum": "maximum", "minItems": "maxItems", "minLength": "maxLength"}
+_THINGS: Final = {"minimum": "", "minItems": " items", "minLength": " characters"}
+_COMMON: Final = {"load": "`load`: every executor", "flow": "Every step", "faults": "Every fault"}
+"""The headings of what all models of a union have in common."""
+
 _LONG_FORMS: Final = ("operation", "target", "fault")
 """Keys that nobody needs to write, as `load_pet: {…}` says the same."""
 
@@ -103,7 +100,7 @@ def _definitions(without: Iterable[type] = ()) -> dict[str, Definition]:
 
 
 def _operation(model: type[StepSettings]) -> Definition:
-    right_when = f"Right when {model.right_when}. " if model.right_when else ""
+    right_when = f"Right if {model.right_when}. " if model.right_when else ""
     targets = " or ".join(f"`{target}`" for target in model.targets)
     return {**_definitions()[model.__name__], "note": f"{right_when}Target: {targets}."}
 
@@ -123,7 +120,7 @@ def _group(key: str, group: dict[str, Definition], *, prefix: str = "") -> Itera
         for key, each in first["properties"].items()
         if all(other["properties"].get(key) == each for other in others)
     }
-    yield from _section(f"`{key}`: every one", {"properties": common})
+    yield from _section(_COMMON[key], {"properties": common})
     for name, definition in group.items():
         yield from _section(f"{prefix}`{name}`", definition, tuple(common))
 
@@ -177,6 +174,19 @@ def _type(node: Definition) -> str:
 
 
 def _limits(node: Any) -> str:
-    own = [form.format(node[key]) for key, form in _LIMITS.items() if key in node]
+    own = [
+        _range(node.get(least), node.get(most)) + _THINGS[least]
+        for least, most in _BOUNDS.items()
+        if {least, most} & {*node}
+    ]
+    more = [f"more than {node['exclusiveMinimum']:,}"] if "exclusiveMinimum" in node else []
     inner = [_limits(each) for each in node.get("anyOf", ())]
-    return ", ".join(dict.fromkeys(filter(None, own + inner)))
+    return ", ".join(dict.fromkeys(filter(None, more + own + inner)))
+
+
+def _range(least: float | None, most: float | None) -> str:
+    if least is None:
+        return f"at most {most:,.0f}"
+    if most is None:
+        return f"at least {least:,}"
+    return f"{least:,}" if least == most else f"{least:,} to {most:,.0f}"
