@@ -16,7 +16,7 @@ class GetAvailableActions(StepSettings):
     """The care actions the pet is ready for."""
 
     targets: ClassVar[tuple[str, ...]] = ("mcp",)
-    right_when: ClassVar[str] = "there are some, for this user"
+    right_when: ClassVar[str] = "the server lists actions, for this user"
     operation: Literal["get_available_actions"] = "get_available_actions"
 
     def bind_mcp(self, vu: ToolVu, place: int) -> Call:

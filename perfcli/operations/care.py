@@ -64,7 +64,7 @@ class _CareSettings(StepSettings):
 class Care(_CareSettings):
     """A care action."""
 
-    right_when: ClassVar[str] = "the record is about what was done, answers something, and succeeded"
+    right_when: ClassVar[str] = "the record repeats what was done, has an answer, and succeeded"
     operation: Literal["care"] = "care"
 
     def bind_embedded(self, vu: EmbeddedVu, place: int) -> Call:
@@ -77,7 +77,7 @@ class ApplyCareAction(_CareSettings):
     """A care action, by its tool."""
 
     targets: ClassVar[tuple[str, ...]] = ("mcp",)
-    right_when: ClassVar[str] = "the answer is about what was done and to this user, says something, and succeeded"
+    right_when: ClassVar[str] = "the answer repeats what was done and the user, is not empty, and succeeded"
     operation: Literal["apply_care_action"] = "apply_care_action"
 
     def bind_mcp(self, vu: ToolVu, place: int) -> Call:

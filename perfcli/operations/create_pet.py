@@ -40,7 +40,7 @@ class _CreationSettings(StepSettings):
 class CreatePet(_CreationSettings):
     """A new user and a new pet; later steps of the same iteration act on it."""
 
-    right_when: ClassVar[str] = "a pet of the new user and of the egg type that was asked for comes back"
+    right_when: ClassVar[str] = "the pet belongs to the new user and has the egg type that was asked for"
     operation: Literal["create_pet"] = "create_pet"
 
     def bind_embedded(self, vu: EmbeddedVu, place: int) -> Call:
@@ -68,7 +68,7 @@ class CreateNewPet(_CreationSettings):
     """A new user's pet, by its tool; later steps of the same iteration act on it."""
 
     targets: ClassVar[tuple[str, ...]] = ("mcp",)
-    right_when: ClassVar[str] = "a pet of the new user and of the egg type that was asked for comes back"
+    right_when: ClassVar[str] = "the pet belongs to the new user and has the egg type that was asked for"
     operation: Literal["create_new_pet"] = "create_new_pet"
 
     def bind_mcp(self, vu: ToolVu, place: int) -> Call:

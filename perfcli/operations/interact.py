@@ -52,7 +52,7 @@ class _TalkSettings(StepSettings):
 class Interact(_TalkSettings):
     """Something the user says to the pet."""
 
-    right_when: ClassVar[str] = "the record is about what was said, answers something, and succeeded"
+    right_when: ClassVar[str] = "the record repeats what was said, has an answer, and succeeded"
     operation: Literal["interact"] = "interact"
 
     def bind_embedded(self, vu: EmbeddedVu, place: int) -> Call:
@@ -64,7 +64,7 @@ class InteractWithPet(_TalkSettings):
     """Something the user says to the pet, by its tool."""
 
     targets: ClassVar[tuple[str, ...]] = ("mcp",)
-    right_when: ClassVar[str] = "the answer is about what was said and to this user, says something, and succeeded"
+    right_when: ClassVar[str] = "the answer repeats what was said and the user, is not empty, and succeeded"
     operation: Literal["interact_with_pet"] = "interact_with_pet"
 
     def bind_mcp(self, vu: ToolVu, place: int) -> Call:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 class LoadPet(StepSettings):
     """A pet by its user: from the database, or from the engine (its cache first)."""
 
-    right_when: ClassVar[str] = "the pet has the expected user and id, and bears no canaries of two saves"
+    right_when: ClassVar[str] = "the pet has the expected user and id, and has no canaries of two saves"
     reads: ClassVar[bool] = True
 
     operation: Literal["load_pet"] = "load_pet"

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 class Statistics(StepSettings):
     """The pet's statistics."""
 
-    right_when: ClassVar[str] = "they are there, and of this pet"
+    right_when: ClassVar[str] = "the statistics are there, and of this pet"
     operation: Literal["statistics"] = "statistics"
 
     def bind_embedded(self, vu: EmbeddedVu, place: int) -> Call:
@@ -27,7 +27,7 @@ class GetPetStatistics(StepSettings):
     """The pet's statistics, by their tool."""
 
     targets: ClassVar[tuple[str, ...]] = ("mcp",)
-    right_when: ClassVar[str] = "they are there, and of this pet"
+    right_when: ClassVar[str] = "the statistics are there, and of this pet"
     operation: Literal["get_pet_statistics"] = "get_pet_statistics"
 
     def bind_mcp(self, vu: ToolVu, place: int) -> Call:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 class Status(StepSettings):
     """The pet's state."""
 
-    right_when: ClassVar[str] = "the state has the expected user and id, and bears no canaries of two saves"
+    right_when: ClassVar[str] = "the state has the expected user and id, and has no canaries of two saves"
     reads: ClassVar[bool] = True
 
     operation: Literal["status"] = "status"

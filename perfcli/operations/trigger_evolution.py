@@ -18,7 +18,7 @@ class TriggerEvolution(StepSettings):
     """The pet evolves, if it is ready or forced to."""
 
     targets: ClassVar[tuple[str, ...]] = ("mcp",)
-    right_when: ClassVar[str] = "the answer names both stages, and is of this user's pet"
+    right_when: ClassVar[str] = "the answer names both stages of this user's pet"
     operation: Literal["trigger_evolution"] = "trigger_evolution"
     force: bool = Field(default=False, description="evolve even a pet that is not ready")
     accept_refusal: bool = Field(default=False, description="count a pet that does not evolve as a success")
