@@ -55,6 +55,7 @@ how to write them.
 """
 _EXAMPLE_SEED: Final = 7
 _EXAMPLE_THRESHOLDS: Final = 3
+_REFERENCE_NS: Final = 21_630.0
 _US: Final = 1_000
 
 
@@ -106,9 +107,12 @@ def example() -> str:
         cpu_count=2,
         usable_cpus=2.0,
     )
+    paced = {"reference_ns": _REFERENCE_NS}  # simulated time has no machine whose pace could be read
     fixed = {
         "environment": environment,
         "started_at": "2026-11-23T01:15:17+00:00",
         "monitor": [reading for reading in result.monitor if reading.uss is not None],  # of marks, not of real time
+        "slices": {name: [each.model_copy(update=paced) for each in parts] for name, parts in result.slices.items()},
+        **paced,
     }
     return json.dumps(as_document([result.model_copy(update=fixed)]), indent=1, ensure_ascii=False) + "\n"
