@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
-VERSION: Final = "0.1.0"
-"""Of digipal-perf; pyproject.toml repeats it."""
+VERSION: Final = "0.2.0"
+"""Of digipal-perf; pyproject.toml reads it from here."""
 
 
 def python_version() -> str:
