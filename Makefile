@@ -1,5 +1,5 @@
 # make demo: see DigiPal under load. make quick, test, nightly: the tests after each edit, before each merge, each night.
-# Each sets up .venv by itself; none needs root.
+# make docs: the reference, made from the code, and the documents as a site. Each sets up .venv by itself; none needs root.
 
 PYTHON ?= python3
 VENV := .venv
@@ -11,10 +11,11 @@ COMPILE := $(BIN)/python -m compileall -q perfcli digipal
 # Cached bytecode halves the time to collect the tests; this keeps it even if your shell says PYTHONDONTWRITEBYTECODE.
 CACHED := PYTHONDONTWRITEBYTECODE= PYTHONPYCACHEPREFIX=$(CURDIR)/$(VENV)/bytecode
 
-.PHONY: demo quick test nightly lint format docs clean
+.PHONY: demo quick test nightly lint format reference docs clean
 
 demo: $(VENV)/installed
 	$(BIN)/digipal-perf run --tag quick
+	@echo "Call it as $(BIN)/digipal-perf, or as digipal-perf after: . $(BIN)/activate"
 
 # two workers: each more costs the time to import everything once again
 quick: $(VENV)/installed-for-tests
@@ -37,8 +38,13 @@ format: $(VENV)/installed-for-tests
 	$(BIN)/ruff format .
 
 # the pages of docs/reference/, which are made from the code
-docs: $(VENV)/installed-for-tests
+reference: $(VENV)/installed-for-tests
 	$(BIN)/python -m perfcli.reference
+
+# every page is read anew, and a warning is an error: a broken link, or a page that no list leads to
+docs: reference
+	$(BIN)/python -m sphinx --fail-on-warning --fresh-env --quiet -c docs/site . build/site
+	@echo "wrote build/site/index.html"
 
 clean:
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis build dist
