@@ -46,9 +46,9 @@ DOCUMENTS = {
 }
 GUIDES = {name: text for name, text in DOCUMENTS.items() if name not in ("CHANGELOG.md", "CONTRIBUTING.md")}
 EXAMPLE = ROOT / "docs" / "reference" / "example.json"
-README, SCENARIOS, OPERATIONS, RESULTS, REGRESSION, CI = (
+README, TUTORIAL, SCENARIOS, OPERATIONS, RESULTS, REGRESSION, CI = (
     DOCUMENTS[name if name == "README.md" else f"docs/{name}"]
-    for name in ("README.md", "scenarios.md", "operations.md", "results.md", "regression.md", "ci.md")
+    for name in ("README.md", "tutorial.md", "scenarios.md", "operations.md", "results.md", "regression.md", "ci.md")
 )
 TINY = {
     "run": ["--iterations=2", *(f"--set={key}=0ms" for key in ("engine.ai.latency", "load.warmup", "load.think_time"))],
@@ -142,7 +142,9 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
     home = tmp_path_factory.mktemp("checkout")
     shutil.copytree(ROOT / "digipal", home / "digipal", ignore=shutil.ignore_patterns("__pycache__"))
     (home / "my_session.yaml").write_text(blocks(README, "yaml")[0], encoding="utf-8")
-    write_named_blocks(OPERATIONS, home)
+    for text in (OPERATIONS, TUTORIAL):
+        write_named_blocks(text, home)
+    shutil.copy(ROOT / "docs" / "site" / "examples" / "ab.json", home)
     who = ["-c", "user.name=Tai", "-c", "user.email=tai@example.org", "-c", "commit.gpgsign=false"]
     environment = {key: value for key, value in os.environ.items() if not key.startswith("GIT_")}
     for step in ("init --quiet --initial-branch=main", "add .", "commit --quiet --message=engine", "tag v1.2"):
@@ -189,7 +191,9 @@ class TestCommands:
     @pytest.mark.skipif(not shutil.which("git"), reason="git is not installed")
     @pytest.mark.parametrize("command", CHEAP, ids=shlex.join)
     def test_run(self, command: list[str], place: Path) -> None:
-        name, _ = split(command)
+        name, arguments = split(command)
+        if name == "init":  # the files that later commands read are there already
+            (place / f"{arguments[-1]}.yaml").unlink(missing_ok=True)
         done = perform(["-m", "perfcli", *command, *TINY.get(name, [])], place)
         # two iterations are too few for some thresholds of the shipped scenarios, one pair for a self-test, and a
         # single probe may be starved
@@ -260,7 +264,7 @@ class TestReadme:
     """The first page."""
 
     def test_is_short(self) -> None:
-        assert len(README.splitlines()) <= 150
+        assert len(README.splitlines()) <= 120
 
     def test_counts_the_quick_scenarios(self) -> None:
         quick = [path for path in shipped_scenarios() if "quick" in load_scenario(path).tags]
@@ -280,7 +284,7 @@ class TestLinks:
         assert not anchor or anchor in anchors(target.read_text(encoding="utf-8"))
 
     def test_pictures_are_shown_and_small(self) -> None:
-        shown = {Path(link).name for _, link in LINKS if link.endswith(".png")}
+        shown = {Path(link).name for _, link in LINKS if link.endswith((".png", ".svg"))}
         sizes = {path.name: path.stat().st_size for path in (ROOT / "docs" / "pictures").iterdir()}
         assert set(sizes) == shown
         assert max(sizes.values()) < 200_000

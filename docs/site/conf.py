@@ -32,6 +32,7 @@ include_patterns = ["*.md", "docs/**.md"]
 exclude_patterns = [".*", "build", "dist", "digipal", "perfcli", "scenarios", "tests"]
 source_suffix = {".md": "markdown"}
 myst_heading_anchors = 4
+smartquotes = False  # "--tag" is an option, no dash
 suppress_warnings = ["misc.highlighting_failure"]  # JSON with "…" in it stays without colours
 
 html_theme = "furo"
