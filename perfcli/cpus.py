@@ -49,6 +49,22 @@ def usable_cpus(pid: int = 0, root: Path = _ROOT) -> float:
     return min([float(len(allowed_cpus(pid))), *(limit for limit in limits if limit)])
 
 
+def cpu_model(root: Path = _ROOT) -> str:
+    """The processor, as the system names it.
+
+    Args:
+        root: where proc is.
+    """
+    with suppress(OSError):
+        for line in (root / "proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines():
+            key, _, value = line.partition(":")
+            if key.strip() == "model name":
+                return value.strip()
+    import platform  # only a result asks
+
+    return platform.processor()
+
+
 def throttling(pid: int = 0, root: Path = _ROOT) -> Throttling | None:
     """What limits on CPU time have done to a process's control group so far; None if it has no limit.
 

@@ -27,6 +27,9 @@ EVENT: Final = b"E"
 FRAME: Final = b"F"
 MOST_SHOWN: Final = 40
 
+WIRE_VERSION: Final = 1
+"""Raised when a message or a frame changes its form. Within one machine both ends are of one version anyway."""
+
 
 class Garbled(Exception):  # noqa: N818 of what the other side sent, not of this side's
     """Something other than the next message arrived; the text says what."""

@@ -114,6 +114,14 @@ def test_only_targets_and_the_engines_own_room_import_mcp() -> None:
     assert not [name for name in rest_of_the_engine if name.startswith("digipal.mcp")]
 
 
+def test_only_the_cluster_imports_dask_and_only_if_one_is_asked_for() -> None:
+    for module in modules("perfcli"):
+        if {"dask", "distributed"} & {name.split(".")[0] for name in imports(module)}:
+            assert module.relative_to(ROOT).as_posix() == "perfcli/cluster/carrier.py"
+        at_import = {name.split(".")[0] for name in imports(module, only_at_import=True)}
+        assert not {"dask", "distributed"} & at_import
+
+
 def test_web_servers_are_imported_only_where_one_is_asked_for() -> None:
     for package in ("perfcli", "digipal"):
         for module in modules(package):
@@ -212,7 +220,7 @@ def local_knowledge(module: Path) -> list[str]:
     return used + [name for name in imports(module) if any(f"{name}.".startswith(f"{each}.") for each in LOCAL)]
 
 
-BEYOND_THE_POOL = BOTTOM_UP[BOTTOM_UP.index("pool") + 1 :]
+BEYOND_THE_POOL = BOTTOM_UP[BOTTOM_UP.index("cluster") + 1 :]
 
 
 @pytest.mark.parametrize("room", [room for room in BEYOND_THE_POOL if room not in ("testing", "__main__")])

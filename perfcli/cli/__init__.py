@@ -11,7 +11,7 @@ import click
 from perfcli.cli import defaults
 from perfcli.cli.completion import complete_names
 from perfcli.cli.defaults import name_variables, project_files, variables_of, warn_of_unknown_variables
-from perfcli.commands import engine_options, options, result_options
+from perfcli.commands import cluster_options, engine_options, options, result_options
 from perfcli.commands.parameters import filled, parameters_of
 from perfcli.version import VERSION
 
@@ -112,6 +112,7 @@ _COMMANDS: Final = {
     "crash": (engine_options.CrashOptions, "engines:crash"),
     "scaling": (engine_options.ScalingOptions, "scaling:scaling"),
     "profile": (engine_options.ProfileOptions, "engines:profile"),
+    "cluster": (cluster_options.MachinesOptions, "cluster:cluster"),
     "report": (result_options.ReportOptions, "results:report"),
     "compare": (result_options.CompareOptions, "results:compare"),
     "history": (result_options.HistoryOptions, "results:history"),
@@ -125,7 +126,7 @@ _BASELINE: Final = {
     "show": (result_options.ShowOptions, "results:show"),
     "rm": (result_options.RemoveOptions, "results:remove"),
 }
-_WITH_EXIT_CODES: Final = ("run", "ab", "selftest", "capacity", "crash", "scaling", "profile", "compare")
+_WITH_EXIT_CODES: Final = ("run", "ab", "selftest", "capacity", "crash", "scaling", "profile", "cluster", "compare")
 
 
 @cli.group()

@@ -11,11 +11,10 @@ import platform
 import sqlite3
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from statistics import median
 from typing import Any, Final
 
-from perfcli.cpus import usable_cpus
+from perfcli.cpus import cpu_model, usable_cpus
 from perfcli.measurement.measurement import Measurement
 from perfcli.measurement.parts import Part, Wanted, phase_result
 from perfcli.measurement.process import ProcessFigures
@@ -131,20 +130,10 @@ def describe_environment(engine_version: str) -> Environment:
         sqlite=sqlite3.sqlite_version,
         system=f"{platform.system()} {platform.release()}",
         machine=platform.machine(),
-        cpu_model=_cpu_model(),
+        cpu_model=cpu_model(),
         cpu_count=os.cpu_count() or 1,
         usable_cpus=usable_cpus(),
     )
-
-
-def _cpu_model() -> str:
-    info = Path("/proc/cpuinfo")
-    if info.exists():
-        for line in info.read_text(encoding="utf-8", errors="replace").splitlines():
-            key, _, value = line.partition(":")
-            if key.strip() == "model name":
-                return value.strip()
-    return platform.processor()
 
 
 _NEARLY_FULL: Final = 0.95

@@ -19,6 +19,7 @@ from perfcli.outputs import write_document
 from perfcli.results.changes import BaselineComparison, CounterChange, CounterOutcome, OperationChange
 from perfcli.results.exact import ExactCounters, OperationCounts
 from perfcli.results.fault_results import FaultResult
+from perfcli.results.machines import MachineResult
 from perfcli.results.observed import (
     Inspection,
     Integrity,
@@ -70,6 +71,7 @@ __all__ = [
     "LatencySummary",
     "LeakResult",
     "LoadSlice",
+    "MachineResult",
     "MemoryResult",
     "MonitorSample",
     "OperationChange",

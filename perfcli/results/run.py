@@ -11,6 +11,7 @@ from perfcli.errors import Verdict, worst
 from perfcli.results.changes import BaselineComparison
 from perfcli.results.exact import ExactCounters
 from perfcli.results.fault_results import FaultResult
+from perfcli.results.machines import MachineResult
 from perfcli.results.observed import Inspection, Integrity, MemoryResult, MonitorSample, Record, ResourceResult
 from perfcli.results.operation_results import LatencySummary, LoadSlice, Part, PhaseResult, SecondOfLoad
 from perfcli.units import Unit
@@ -207,6 +208,9 @@ class UnjudgedRun(Part):
     faults: list[FaultResult] = Field(default=[], description="the faults of the scenario, in order of time")
     unsteady: str = Field(default="", description="why the load was not steady before the first fault; empty if it was")
     environment: Environment = Field(description="where the run took place")
+    machines: list[MachineResult] = Field(
+        default=[], description="the machines of a cluster that it took place on; empty without `--cluster`"
+    )
     monitor: list[MonitorSample] = Field(
         default=[], description="readings of the engine process, every 100 ms and at each mark"
     )

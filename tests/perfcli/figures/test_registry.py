@@ -20,6 +20,7 @@ NOT_METRICS = {
     "seed": "an input",
     "processes": "a setting",
     "environment": "the machine's, not the engine's",
+    "machines": "the machines of a cluster, not the engine",
     "reference_ns": "the machine's pace, not the engine's",
     "slices": "a course over time, from which baselines and trends compute",
     "monitor": "a course over time, from which memory, CPU and I/O figures compute",
