@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from random import Random
 from statistics import median
-from typing import Any, Final
+from typing import Final
 
 from perfcli.ab.gate import ALPHA, PINNED, UNPINNED, Compared, PairLimits, conclusion, enough, judge
-from perfcli.ab.measures import MARGIN, Measured, Total, gathered, latencies, measure, slice_ns
-from perfcli.ab.pairs import SLICES, Pair, PairMaker
+from perfcli.ab.measures import MARGIN, Measured, Total, gathered, machines_of
+from perfcli.ab.pair_source import BothPools, LocalPairs, OpenPools, PairOutcome, PairSource
+from perfcli.ab.pairs import SLICES
 from perfcli.ab.result import AbResult, EngineSide, MetricComparison, Pairing, StoppedBy
 from perfcli.ab.side import BASE, CANDIDATE, Interrupted, naming
 from perfcli.cpus import pinnable_cpus
@@ -25,10 +26,8 @@ from perfcli.measurement.assembly import describe_environment
 from perfcli.operations import Step
 from perfcli.plan import ExecutionPlan, Slices
 from perfcli.pool.processes import LocalPool, forked
-from perfcli.pool.protocol import WorkerPool
 from perfcli.pool.template import Template
 from perfcli.results import CounterChange
-from perfcli.run.exact_counts import count_exactly
 from perfcli.run.supervision import StopRequest
 from perfcli.scenario.models import Phase, Scenario
 
@@ -82,12 +81,7 @@ def describe(plan: ExecutionPlan) -> str:
     return "; ".join([*phases, *plan.describe_engine()])
 
 
-_PAIRS_OF_A_TEMPLATE: Final = 5
 _LEAST_OF_SEVERAL: Final = 20
-
-BothPools = tuple[WorkerPool[Any], WorkerPool[Any]]
-OpenPools = Callable[[], AbstractContextManager[BothPools]]
-"""Opens pools for the base and the candidate, for a few pairs."""
 
 Tell = Callable[[int, int, Callable[[], Sequence[MetricComparison]]], None]
 """Told after every pair: how many there are, how many there can be, and how to learn what they say so far."""
@@ -158,25 +152,36 @@ class Comparison:
         stop: StopRequest | None = None,
         tell: Tell = lambda done, most, so_far: None,
     ) -> None:
+        self._plans = plans
         self._plan = plans[0]
         self._counted = counted
         self._options = options
         self._stop = stop or StopRequest()
         self._tell = tell
         self._cpus = pinnable_cpus() if cpus is None else cpus
-        self._limits = options.limits(pinned=bool(self._cpus))
-        self._maker = PairMaker(plans, self._cpus, options.cpus, random or Random(), lambda: bool(self._stop.reason))
+        self._random = random or Random()
         self._totals = Total(names[0]), Total(names[1])
         self._measured: list[dict[str, Measured]] = []
+        self._machines: list[str] = []
+        """Of each pair, where it was made."""
         self._slice_ns: list[int] = []
+        self._iterations = 0
         self._alike = True
         self._counters: list[CounterChange] = []
         self._not_counted = ""
 
     def run(self, open_pools: OpenPools) -> AbResult:
-        """Count once, make pairs until they are enough, and conclude."""
+        """Compare on this machine."""
+        pairs = LocalPairs(
+            self._plans, open_pools, self._cpus, self._options.cpus, self._random, lambda: self._stop.reason
+        )
+        with closing(pairs):
+            return self.run_with(pairs)
+
+    def run_with(self, source: PairSource) -> AbResult:
+        """Count once, take pairs until they are enough, and conclude."""
         started_at, began_s = datetime.now(UTC), time.monotonic()
-        stopped_by = self._make_pairs(open_pools, began_s)
+        stopped_by = self._take_pairs(source, began_s)
         metrics = judge(self._gathered(), self._options.alpha)
         base, candidate = (each.whole() for each in self._totals)
         change, reasons, invalid = conclusion(
@@ -191,7 +196,8 @@ class Comparison:
             duration_ns=round((time.monotonic() - began_s) * 1e9),
             base=base,
             candidate=candidate,
-            pairing=self._pairing(stopped_by),
+            pairing=self._pairing(stopped_by, pinned=source.is_pinned),
+            machines=machines_of(source.machines, self._machines, self._measured),
             alpha=self._options.alpha,
             metrics=metrics,
             counters=self._counters,
@@ -203,77 +209,72 @@ class Comparison:
             environment=describe_environment(candidate.version),
         )
 
-    def _make_pairs(self, open_pools: OpenPools, began_s: float) -> StoppedBy:
-        looks = set(self._limits.looks())
-        counts = self._counted is not None
+    def _take_pairs(self, source: PairSource, began_s: float) -> StoppedBy:
+        limits = self._options.limits(pinned=source.is_pinned)
+        looks = set(limits.looks())
         try:
-            while True:
-                with open_pools() as pools:
-                    if counts:
-                        self._count(pools)
-                        counts = False
-                    for _ in range(_PAIRS_OF_A_TEMPLATE):
-                        if not self._add(self._maker.make(pools)):
-                            self._hold_against_base(pools[0])
-                            return "problem"
-                        made = len(self._measured)
-                        so_far = self._gathered()
-                        self._tell(made, self._limits.most, partial(judge, so_far, self._options.alpha))
-                        if made in looks and enough(so_far, self._options.alpha):
-                            return "precision"
-                        if made >= self._limits.most:
-                            return "most pairs"
-                        if self._options.max_time_s and time.monotonic() - began_s >= self._options.max_time_s:
-                            return "time"
+            if self._counted is not None:
+                self._count(source, self._counted)
+            while self._add(source.make()):
+                made = len(self._measured)
+                so_far = self._gathered()
+                self._tell(made, limits.most, partial(judge, so_far, self._options.alpha))
+                if made in looks and enough(so_far, self._options.alpha):
+                    return "precision"
+                if made >= limits.most:
+                    return "most pairs"
+                if self._options.max_time_s and time.monotonic() - began_s >= self._options.max_time_s:
+                    return "time"
+            self._hold_against_base(source)
         except Interrupted:
             return "interrupt"
+        return "problem"
 
-    def _count(self, pools: BothPools) -> None:
+    def _count(self, source: PairSource, plan: ExecutionPlan) -> None:
         """Count what operations of each engine cost; one that cannot be counted leaves the verdict to the pairs.
 
         Raises:
             Interrupted: the comparison is being stopped.
             UsageError: own operations cannot be loaded on an engine.
         """
-        assert self._counted is not None
-        if why_not := self._counted.scenario.target.lacks.get(Needs.ENGINE, ""):
+        if why_not := plan.scenario.target.lacks.get(Needs.ENGINE, ""):
             self._not_counted = why_not
             return
         found = []
-        for which, pool, total in zip((BASE, CANDIDATE), pools, self._totals, strict=True):
+        for which, total in zip((BASE, CANDIDATE), self._totals, strict=True):
             with naming(which):
-                counters, ending = count_exactly(self._counted, pool, lambda: self._stop.reason, total.note_opened)
-            if ending.interrupted:
+                count = source.count(plan, of_candidate=which == CANDIDATE)
+            total.note_version(count.version)
+            if count.is_interrupted:
                 raise Interrupted
-            if counters is None:
-                problem = ending.setup_error or ending.error or ending.disturbed
-                self._not_counted = f"{which} could not be counted: {problem.partition(chr(10))[0]}"
+            if count.counters is None:
+                self._not_counted = f"{which} could not be counted: {count.problem.partition(chr(10))[0]}"
                 return
-            found.append(counters)
+            found.append(count.counters)
         self._counters = count_changes(found[0], found[1], names=(BASE, CANDIDATE))
 
-    def _add(self, pair: Pair) -> bool:
-        """Take in a pair; False where an engine could not go on."""
-        for total, side in zip(self._totals, pair.sides, strict=True):
+    def _add(self, pair: PairOutcome) -> bool:
+        """Take in a pair; False if an engine could not go on."""
+        for total, side in zip(self._totals, (pair.base, pair.candidate), strict=True):
             total.add(side)
+        self._iterations = max(self._iterations, pair.iterations)
         if pair.problem:
-            self._totals[pair.sides.index(pair.problem.side)].problem = str(pair.problem)
+            self._totals[int(pair.is_of_candidate)].problem = pair.problem
             return False
-        slices = latencies(pair, self._plan)
-        self._measured.append(measure(pair, slices, self._plan))
-        self._slice_ns.append(slice_ns(slices))
+        self._measured.append(pair.measured)
+        self._machines.append(pair.machine)
+        self._slice_ns.append(pair.slice_ns)
         self._alike &= pair.is_alike
         return True
 
-    def _hold_against_base(self, pool: WorkerPool[Any]) -> None:
-        """Where the candidate could not go on, see whether the base can: a full disk and a bug of both stop both.
+    def _hold_against_base(self, source: PairSource) -> None:
+        """If the candidate could not go on, see whether the base can: a full disk and a bug of both stop both.
 
         Who met with it first was chance.
         """
         base, candidate = self._totals
         if candidate.problem:
-            problem = self._maker.make((pool, pool)).problem
-            base.problem = str(problem) if problem else ""
+            base.problem = source.problem_of_base_alone()
 
     def _spoilt(self) -> str:
         """Why the pairs cannot be compared; "" where they can."""
@@ -283,14 +284,14 @@ class Comparison:
     def _gathered(self) -> list[Compared]:
         return gathered(self._measured, self._options.margin)
 
-    def _pairing(self, stopped_by: StoppedBy) -> Pairing:
+    def _pairing(self, stopped_by: StoppedBy, *, pinned: bool) -> Pairing:
         return Pairing(
             pairs=len(self._measured),
             slices=SLICES * len(self._plan.waves),
             slice_ns=round(median(self._slice_ns)) if self._slice_ns else 0,
-            iterations=max(self._maker.rhythm.iterations.values(), default=0),
+            iterations=self._iterations,
             vus=self._plan.vus,
-            pinned=bool(self._cpus),
+            pinned=pinned,
             stopped_by=stopped_by,
         )
 

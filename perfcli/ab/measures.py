@@ -12,12 +12,12 @@ from typing import Final, Literal, NamedTuple
 
 from perfcli.ab.gate import Compared
 from perfcli.ab.pairs import Pair
-from perfcli.ab.result import EngineSide
-from perfcli.ab.side import Side
+from perfcli.ab.result import AbMachine, EngineSide, ratio_above
+from perfcli.ab.side import SideOutcome
 from perfcli.metrics.distribution import Distribution
 from perfcli.plan import ExecutionPlan
 from perfcli.recorder import Frame
-from perfcli.wire import Message, Opened
+from perfcli.results import MachineResult
 from perfcli.workload import places
 
 MARGIN: Final = 0.05
@@ -122,6 +122,31 @@ def gathered(pairs: Sequence[Mapping[str, Measured]], margin: float) -> list[Com
     ]
 
 
+def machines_of(
+    machines: Sequence[MachineResult], made_on: Sequence[str], pairs: Sequence[Mapping[str, Measured]]
+) -> list[AbMachine]:
+    """What the pairs of each machine say for themselves.
+
+    Args:
+        made_on: of each pair, the name of its machine.
+    """
+
+    def of(machine: MachineResult) -> AbMachine:
+        own = [pair for pair, name in zip(pairs, made_on, strict=True) if name == machine.name]
+        names = [name for name in own[0] if all(name in pair for pair in own)] if own else []
+        medians = {
+            name: ratio_above(
+                _COSTS[name].floor if name in _COSTS else 0.0,
+                median(pair[name].base for pair in own),
+                median(pair[name].difference for pair in own),
+            )
+            for name in names
+        }
+        return AbMachine(**machine.model_dump(), pairs=len(own), ratios=medians)
+
+    return list(map(of, machines))
+
+
 def _times(slices: Slices, plan: ExecutionPlan) -> Iterator[tuple[str, Measured]]:
     yield from _named("time", _by_slices(slices, lambda each: each.busy_ns() / max(1, each.operations)))
     for label in plan.scenario.labels:
@@ -182,22 +207,18 @@ class Total:
     _lost_writes: int = 0
     _lost: list[str] = field(default_factory=list)
 
-    def note_opened(self, message: Message) -> None:
-        """Take in the version of a process that counts."""
-        if isinstance(message, Opened):
-            self._note_version(message.version)
-
-    def _note_version(self, version: str) -> None:
+    def note_version(self, version: str) -> None:
+        """Take in the version of a process; "" if it did not get so far."""
         if version and version not in self._versions:
             self._versions.append(version)
 
-    def add(self, side: Side) -> None:
+    def add(self, side: SideOutcome) -> None:
         """Take in one process."""
-        self._note_version(side.version)
+        self.note_version(side.version)
         self._operations += side.operations
         self._errors.update(side.errors)
         self._examples = side.examples | self._examples
-        self._left_running += side.left_running()
+        self._left_running += side.left_running
         self._lost_writes += side.lost_writes
         self._lost = self._lost or side.lost
 

@@ -9,7 +9,7 @@ from typing import Final, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from perfcli.errors import ExitCode, of_interrupt
-from perfcli.results import CounterChange, Environment, OperationSource
+from perfcli.results import CounterChange, Environment, MachineResult, OperationSource
 
 AB_SCHEMA_VERSION: Final = 1
 _NOTHING: Final = 1e-9
@@ -118,6 +118,15 @@ class Pairing(_Record):
     stopped_by: StoppedBy = Field(description="why no further pair was made")
 
 
+class AbMachine(MachineResult):
+    """A machine of a cluster, with what its pairs say for themselves."""
+
+    pairs: int = Field(default=0, description="pairs that were made on it")
+    ratios: dict[str, float] = Field(
+        default={}, description="candidate to base by metric: the median over the pairs of this machine"
+    )
+
+
 class AbResult(_Record):
     """A comparison of a candidate engine with a base engine."""
 
@@ -152,6 +161,9 @@ class AbResult(_Record):
     invalid: str = Field(default="", description="why the comparison is impossible; empty if it is not")
     interrupted: str = Field(default="", description="by what, in words; empty if it was not")
     environment: Environment = Field(description="where it took place, as of a run")
+    machines: list[AbMachine] = Field(
+        default=[], description="the machines of a cluster that made the pairs; empty without `--cluster`"
+    )
 
     def exit_code(self, *, strict: bool) -> ExitCode:
         """0 unless there is a regression (5), nothing could be compared (4), or a signal (129, 130, 143).

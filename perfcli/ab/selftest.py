@@ -11,8 +11,9 @@ from typing import Final
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
-from perfcli.ab.comparison import Comparison, ComparisonOptions, OpenPools, prepared
+from perfcli.ab.comparison import Comparison, ComparisonOptions, prepared
 from perfcli.ab.gate import smallest_found
+from perfcli.ab.pair_source import OpenPools
 from perfcli.ab.result import AbResult, Change
 from perfcli.errors import ExitCode, PerfError
 from perfcli.plan import ExecutionPlan

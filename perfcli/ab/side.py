@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Final
 
 from perfcli.clock import RunningTime
@@ -160,4 +161,30 @@ class Side:
         what = ending.error or ending.setup_error or ending.disturbed
         return EngineProblem(
             self, ": ".join(filter(None, [self.handle.database.removed(), what, self.handle.output()]))
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class SideOutcome:
+    """What one engine of a pair did, and what is wrong with it."""
+
+    version: str
+    operations: int
+    errors: dict[str, int]
+    examples: dict[str, str]
+    left_running: list[str]
+    lost_writes: int
+    lost: list[str]
+
+    @classmethod
+    def of(cls, side: Side) -> SideOutcome:
+        """Of an engine that has been ended."""
+        return cls(
+            version=side.version,
+            operations=side.operations,
+            errors=dict(side.errors),
+            examples=dict(side.examples),
+            left_running=list(side.left_running()),
+            lost_writes=side.lost_writes,
+            lost=list(side.lost),
         )

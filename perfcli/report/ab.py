@@ -37,6 +37,7 @@ from perfcli.report.wording import (
     name_as_is,
     one_line,
     operation_files,
+    percent,
     verdict_word,
 )
 
@@ -74,6 +75,7 @@ def ab_document(result: AbResult, *, strict: bool | None = None) -> list[Section
         Section("verdict", [verdict_block(result)]),
         _metrics_section(result.metrics),
         Section("exact counters", list(counter_blocks(result.counters, ("base", "candidate")))),
+        Section("machines", [Facts(list(_machines(result)))] if result.machines else []),
         Section("what to know", [Notes(notes)] if notes else []),
         _engines_section(result),
         _examples_section(result),
@@ -222,6 +224,14 @@ def _row(metric: MetricComparison) -> list[Text]:
         Text("" if is_same(metric) else interval(metric)),
         Text(units.format_percentage(metric.margin), QUIET),
     ]
+
+
+def _machines(result: AbResult) -> Iterator[Fact]:
+    """Of each machine of a cluster, how many pairs it made and what their median says of the time."""
+    for machine in result.machines:
+        ratio = machine.ratios.get("time")
+        median_time = "" if ratio is None else f" · median time {percent(ratio)}"
+        yield one_line(machine.name), Text(f"{counted(machine.pairs, 'pair')}{median_time}")
 
 
 def _sides(result: AbResult) -> tuple[tuple[str, EngineSide], tuple[str, EngineSide]]:

@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from perfcli.ab.comparison import BothPools, Comparison, ComparisonOptions, OpenPools, prepared
+from perfcli.ab.comparison import Comparison, ComparisonOptions, prepared
+from perfcli.ab.pair_source import BothPools, OpenPools
 from perfcli.ab.result import AbResult, Change
 from perfcli.agent.waves import Waves
 from perfcli.errors import ExitCode

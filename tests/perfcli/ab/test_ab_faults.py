@@ -10,9 +10,10 @@ from typing import Any
 
 import pytest
 
-from perfcli.ab.comparison import BothPools, Comparison, ComparisonOptions, OpenPools, prepared
+from perfcli.ab.comparison import Comparison, ComparisonOptions, prepared
 from perfcli.ab.gate import conclusion
 from perfcli.ab.measures import Total
+from perfcli.ab.pair_source import BothPools, OpenPools
 from perfcli.ab.result import AbResult, Change, EngineSide, MetricComparison
 from perfcli.errors import ExitCode
 from perfcli.figures.counts import CALLS
@@ -102,7 +103,7 @@ class TestConclusion:
 
 
 def process(version: str) -> Any:
-    nothing = {"errors": Counter(), "examples": {}, "left_running": list, "lost_writes": 0, "lost": []}
+    nothing = {"errors": Counter(), "examples": {}, "left_running": [], "lost_writes": 0, "lost": []}
     return SimpleNamespace(version=version, operations=1, **nothing)
 
 
