@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from itertools import pairwise
 from random import Random
 from statistics import median
 from typing import Final
 
+from perfcli.capacity.ahead import probes_ahead
 from perfcli.capacity.probe import GENERATOR, Probes, check_probed, judged, threshold_count
 from perfcli.capacity.result import CapacityResult, LoadEnd, Of, ProbeResult, ProbeVerdict
 from perfcli.capacity.search import Answer, End, Outcome, Probe, Search
 from perfcli.executors.base import MOST_VUS
 from perfcli.plan import ExecutionPlan
-from perfcli.results import RunResult
+from perfcli.results import MachineResult, RunResult
 from perfcli.run import StopRequest
 from perfcli.units import NS_PER_S
 
@@ -51,7 +54,8 @@ class Finding:
     """One search on one engine; each call of `step` is one run.
 
     Args:
-        run: makes the run of a plan.
+        run: makes the runs of some plans, at the same time if it can.
+        at_once: how many it can make at the same time.
         tell: called before each run with what is known, and the load that is tried.
 
     Raises:
@@ -62,10 +66,11 @@ class Finding:
         self,
         plan: ExecutionPlan,
         options: SearchLimits,
-        run: Callable[[ExecutionPlan], RunResult],
+        run: Callable[[Sequence[ExecutionPlan]], Sequence[RunResult]],
         stop: StopRequest,
         tell: Callable[[CapacityResult, float], None] = lambda result, load: None,
         clock_s: Callable[[], float] = time.monotonic,
+        at_once: int = 1,
     ) -> None:
         check_probed(plan.scenario)
         self._plan = plan
@@ -74,8 +79,16 @@ class Finding:
         self._stop = stop
         self._tell = tell
         self._clock_s = clock_s
-        self._search = Search(options.start, options.highest, precision=options.precision, whole=options.of == "vus")
+        self._at_once = at_once
+        self._make_search = partial(
+            Search, options.start, options.highest, precision=options.precision, whole=options.of == "vus"
+        )
+        self._search = self._make_search()
+        self._verdicts: list[tuple[float, bool]] = []
+        self._ready: dict[Probe, deque[tuple[ExecutionPlan, RunResult]]] = {}
+        """Runs that were made ahead."""
         self._probes = Probes(plan, options.of, round(options.max_time_s * NS_PER_S))
+        self._machines: dict[str, MachineResult] = {}
         self._random = Random(f"{plan.seed}/probes")
         self._step: Probe | Answer = self._search.next
         self._made: list[ProbeResult] = []
@@ -105,18 +118,35 @@ class Finding:
             return
         if self._options.of == "vus":
             self._probes.iterations_per_s_of_vu = probe.iterations_per_s / probe.load
+        self._verdicts.append((probe.load, probe.verdict is ProbeVerdict.HOLDS))
         self._step = self._search.observe(probe.load, held=probe.verdict is ProbeVerdict.HOLDS)
         if isinstance(self._step, Answer) and self._is_generators(self._step):
             self._ended = "generator", "the load generator cannot start iterations on time at the load that fails"
 
     def _probed(self, wanted: Probe) -> ProbeResult:
         for _ in range(_TRIES):
-            plan = self._probes.plan_of(wanted.load, wanted.length, self._random.getrandbits(_SEED_BITS))
-            self._last = self._run(plan)
+            plan, self._last = self._run_of(wanted)
+            self._machines.update((machine.name, machine) for machine in self._last.machines)
             self._made.append(judged(self._last, wanted.load, plan))
             if self._made[-1].verdict is not ProbeVerdict.STARVED or self.is_over:
                 break
         return self._made[-1]
+
+    def _run_of(self, wanted: Probe) -> tuple[ExecutionPlan, RunResult]:
+        """A run of a probe: one that was made ahead, else a new one, with some of those that may follow."""
+        if not self._ready.get(wanted):
+            ahead = [wanted]
+            if self._at_once > 1:
+                ahead = probes_ahead(self._make_search, self._verdicts, self._at_once)
+            new = [probe for number, probe in enumerate(ahead) if self._is_missing(probe, ahead[:number])]
+            plans = [self._probes.plan_of(each.load, each.length, self._random.getrandbits(_SEED_BITS)) for each in new]
+            for probe, plan, run in zip(new, plans, self._run(plans), strict=True):
+                self._ready.setdefault(probe, deque()).append((plan, run))
+        return self._ready[wanted].popleft()
+
+    def _is_missing(self, probe: Probe, before: Sequence[Probe]) -> bool:
+        """Whether those that were made ahead do not suffice for it and the same ones before it."""
+        return before.count(probe) >= len(self._ready.get(probe, ()))
 
     def _is_generators(self, answer: Answer) -> bool:
         fails = answer.fails.load if answer.fails else None
@@ -157,6 +187,7 @@ class Finding:
                 "seconds": self._spent_s,
                 "engine_version": environment.engine_version if environment else "",
                 "usable_cpus": environment.usable_cpus if environment else None,
+                "machines": list(self._machines.values()),
                 "probes": self._made,
             }
         )

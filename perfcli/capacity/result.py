@@ -8,6 +8,7 @@ from typing import Literal
 from pydantic import Field
 
 from perfcli.errors import ExitCode
+from perfcli.results.machines import MachineResult
 from perfcli.results.observed import Record
 
 Of = Literal["rate", "vus"]
@@ -88,6 +89,9 @@ class CapacityResult(Record):
     commit: str = Field(default="", description="hash of the commit that holds these sources")
     engine_modified: bool = Field(default=False, description="whether the sources differ from the commit around them")
     usable_cpus: float | None = Field(default=None, description="CPUs that a run could keep busy")
+    machines: list[MachineResult] = Field(
+        default=[], description="the machines of a cluster that the runs took place on; empty without `--cluster`"
+    )
     probes: list[ProbeResult] = Field(default=[], description="every run, in its order")
 
     @property

@@ -146,6 +146,8 @@ def _what_ran(result: CapacityResult) -> Iterator[tuple[str, Text]]:
     yield "runs", Text(f"{counted(len(result.probes), 'run')} in {_seconds(result)}; seed {result.seed}")
     words = engine_words(result.engine, result.engine_version, result.commit, modified=result.engine_modified)
     yield "engine", name(words)
+    if result.machines:
+        yield "machines", name(", ".join(machine.name for machine in result.machines))
 
 
 def _all_of(thresholds: int) -> str:

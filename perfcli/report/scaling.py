@@ -230,6 +230,8 @@ def _what_ran(result: ScalingResult) -> Iterator[tuple[str, Text]]:
     yield "runs", Text(f"{blocks_run}, in random order, in {about(result.duration_ns)}; seed {result.seed}")
     yield "load", name(result.plan)
     yield "engine", name(engine)
+    if result.machines:
+        yield "machines", name(", ".join(machine.name for machine in result.machines))
     if result.environment:
         yield "machine", name(environment_words(result.environment))
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from itertools import count
 from random import Random
 from statistics import fmean
 from typing import Any, Final
@@ -17,7 +19,7 @@ from perfcli.operations.digipal_data import WRONG
 from perfcli.plan import ExecutionPlan
 from perfcli.pool.identity import EngineSource
 from perfcli.pool.protocol import WorkerPool
-from perfcli.results import RunResult
+from perfcli.results import MachineResult, RunResult
 from perfcli.run import StopRequest, run_scenario
 from perfcli.usl.load_points import check_scalable, plan_at, warm_up_ns
 from perfcli.usl.scaling_result import LEAST_BLOCKS, LoadPoint, Of, ScalingResult, fitted
@@ -77,9 +79,6 @@ class _Measured:
         return cls(run.total.throughput_per_s, run.total.ok, run.total.failed, latency)
 
 
-_Block = dict[int, _Measured]
-
-
 @dataclass
 class _Outcome:
     """What ended the experiment before its time."""
@@ -90,59 +89,97 @@ class _Outcome:
 
 
 @dataclass
+class Block:
+    """A run at each load, or as many as there were until one said that there is no point in more."""
+
+    measured: dict[int, _Measured] = field(default_factory=dict)
+    starved: str = ""
+    """Why it is dropped; "" if it is not."""
+
+    outcome: _Outcome | None = None
+    """What ends the experiment."""
+
+    last: RunResult | None = None
+
+
+RunPlan = Callable[[ExecutionPlan], RunResult]
+MakeBlocks = Callable[[Callable[[int, RunPlan], Block]], Generator[Block]]
+"""Makes block after block by calling its argument with numbers from 0 and what runs a plan."""
+
+
+@dataclass
 class _Experiment:
     plan: ExecutionPlan
     loads: Loads
-    pool: Callable[[], WorkerPool[Any]]
-    engine: EngineSource
     stop: StopRequest
     tell: Callable[[SoFar], None]
-    complete: list[_Block] = field(default_factory=list)
-    incomplete: _Block = field(default_factory=dict)
-    """The block that is being made."""
+    complete: list[dict[int, _Measured]] = field(default_factory=list)
+    incomplete: dict[int, _Measured] = field(default_factory=dict)
+    """The last block, if something ended it."""
     starved: list[str] = field(default_factory=list)
     last: RunResult | None = None
+    machines: dict[str, MachineResult] = field(default_factory=dict)
     began_ns: int = field(default_factory=time.monotonic_ns)
+    made: int = 0
+    """Points of blocks that are not over."""
 
-    def measure(self) -> _Outcome:
-        """Make blocks until there are enough, or one of the runs says that there is no point in more."""
-        while len(self.complete) < self.loads.blocks:
+    def measure(self, blocks: Generator[Block]) -> _Outcome:
+        """Take blocks until there are enough, or one of the runs says that there is no point in more."""
+        for block in blocks:
+            self.made -= len(block.measured)
+            self.last = block.last or self.last
+            for machine in block.last.machines if block.last else ():
+                self.machines.setdefault(machine.name, machine)
+            if block.outcome:
+                self.incomplete = block.measured
+                return block.outcome
+            if block.starved:
+                self.starved.append(block.starved)
+            else:
+                self.complete.append(block.measured)
+            if len(self.complete) >= self.loads.blocks:
+                break
             if len(self.starved) > self.loads.blocks:
                 if len(self.complete) >= LEAST_BLOCKS:
                     break
                 dropped = f"{len(self.starved)} blocks were dropped, the last one as {self.starved[-1]}"
                 return _Outcome(Verdict.INVALID, [dropped], ExitCode.INVALID)
-            self.incomplete = {}
-            if outcome := self._add_block(len(self.complete) + len(self.starved)):
-                return outcome
+        if self.stop.reason and len(self.complete) < self.loads.blocks:
+            return self._interrupted()
         return _Outcome(Verdict.PASS, [], ExitCode.PASS)
 
-    def _add_block(self, number: int) -> _Outcome | None:
-        """Make a run at each load; drop the block if one of them is starved, and return what ends the experiment."""
-        order = list(self.loads.numbers)
+    def block(self, number: int, run: RunPlan) -> Block:
+        """Make a run at each load, in random order; a starved run drops the block."""
+        order, block = list(self.loads.numbers), Block()
         Random(f"{self.plan.seed}/blocks/{number}").shuffle(order)
         for load in order:
             self._tell(load)
             if self.stop.reason:
-                return _Outcome(Verdict.INTERRUPTED, [self.stop.reason], of_interrupt(self.stop.reason))
+                block.outcome = self._interrupted()
+                break
             plan = plan_at(self.plan, self.loads.of, load, self.loads.duration_ns, self.plan.seed + number)
-            run = self.last = run_scenario(plan, pool=self.pool(), stop=self.stop, engine=self.engine)
+            block.last = result = run(plan)
             where = f"at {load} {self.loads.of}"
-            if broken := _broken(run):
-                return _Outcome(Verdict.FAIL, [f"{where}: {broken}"], ExitCode.THRESHOLD_FAILED)
-            if run.verdict is Verdict.INVALID and run.starved:
-                self.starved.append(run.starved)
-                return None
-            if run.verdict is not Verdict.PASS:
-                return _Outcome(run.verdict, [f"{where}: {reason}" for reason in run.reasons], run.exit_code)
-            self.incomplete[load] = _Measured.of(run)
-        self.complete.append(self.incomplete)
-        self.incomplete = {}
-        return None
+            if broken := _broken(result):
+                block.outcome = _Outcome(Verdict.FAIL, [f"{where}: {broken}"], ExitCode.THRESHOLD_FAILED)
+                break
+            if result.verdict is Verdict.INVALID and result.starved:
+                block.starved = result.starved
+                break
+            if result.verdict is not Verdict.PASS:
+                reasons = [f"{where}: {reason}" for reason in result.reasons]
+                block.outcome = _Outcome(result.verdict, reasons, result.exit_code)
+                break
+            block.measured[load] = _Measured.of(result)
+            self.made += 1
+        return block
+
+    def _interrupted(self) -> _Outcome:
+        return _Outcome(Verdict.INTERRUPTED, [self.stop.reason], of_interrupt(self.stop.reason))
 
     def _tell(self, load: int) -> None:
         points = len(self.loads.numbers)
-        share = (len(self.complete) * points + len(self.incomplete)) / (self.loads.blocks * points)
+        share = min(1.0, (len(self.complete) * points + self.made) / (self.loads.blocks * points))
         elapsed_ns = time.monotonic_ns() - self.began_ns
         self.tell(SoFar(load, len(self.complete) + 1, share, elapsed_ns, len(self.starved)))
 
@@ -179,12 +216,20 @@ def _broken(run: RunResult) -> str:
     return f"{wrong:,} wrong answers" if wrong else ""
 
 
+def blocks_here(pool: Callable[[], WorkerPool[Any]], engine: EngineSource, stop: StopRequest) -> MakeBlocks:
+    """Makes one block after another on this machine."""
+
+    def run(plan: ExecutionPlan) -> RunResult:
+        return run_scenario(plan, pool=pool(), stop=stop, engine=engine)
+
+    return lambda block: (block(number, run) for number in count())
+
+
 def measure_scaling(
     plan: ExecutionPlan,
     loads: Loads,
     *,
-    pool: Callable[[], WorkerPool[Any]],
-    engine: EngineSource,
+    make_blocks: MakeBlocks,
     stop: StopRequest,
     tell: Callable[[SoFar], None] = lambda so_far: None,
 ) -> ScalingResult:
@@ -193,15 +238,17 @@ def measure_scaling(
     A starved block is dropped and repeated, as often as there are blocks. A run that does not pass ends it.
 
     Args:
-        tell: called before each run.
+        make_blocks: on this machine `blocks_here`.
+        tell: called before each run, by whoever makes its block.
 
     Raises:
         UsageError: the scenario cannot be run at several loads.
     """
     check_scalable(plan.scenario, loads.of)
     started_at = datetime.now(UTC)
-    experiment = _Experiment(plan, loads, pool, engine, stop, tell)
-    outcome = experiment.measure()
+    experiment = _Experiment(plan, loads, stop, tell)
+    with closing(make_blocks(experiment.block)) as blocks:
+        outcome = experiment.measure(blocks)
     points, law = experiment.points(), None
     if len(experiment.complete) >= LEAST_BLOCKS:
         points, law = fitted(points)
@@ -228,4 +275,5 @@ def measure_scaling(
         commit=last.commit if last else "",
         engine_modified=last.engine_modified if last else False,
         environment=last.environment if last else None,
+        machines=list(experiment.machines.values()),
     )

@@ -11,7 +11,7 @@ from pydantic import Field
 from perfcli.errors import ExitCode, Verdict
 from perfcli.inference.jackknife import Interval
 from perfcli.inference.usl import UslEstimate, estimate_usl
-from perfcli.results import Environment
+from perfcli.results import Environment, MachineResult
 from perfcli.results.observed import Record
 
 LEAST_BLOCKS: Final = 5
@@ -100,6 +100,9 @@ class ScalingResult(Record):
     commit: str = Field(default="", description="as in the result of a run")
     engine_modified: bool = Field(default=False, description="as in the result of a run")
     environment: Environment | None = Field(default=None, description="where it ran; null without a run")
+    machines: list[MachineResult] = Field(
+        default=[], description="the machines of a cluster that it ran on; empty without `--cluster`"
+    )
 
     @property
     def peak(self) -> Constant | None:

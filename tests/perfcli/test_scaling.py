@@ -26,7 +26,7 @@ from perfcli.results import Integrity, RunResult
 from perfcli.run import StopRequest
 from perfcli.scenario.models import Scenario
 from perfcli.testing import Behaviour, SimulatedEngine, SimulatedPool, SimulatedTime, simulate
-from perfcli.usl.experiment import Loads, SoFar, measure_scaling
+from perfcli.usl.experiment import Loads, SoFar, blocks_here, measure_scaling
 from perfcli.usl.load_points import check_scalable, check_settings, parse_loads, plan_at
 from perfcli.usl.scaling_result import Constant, Law, LoadPoint, ScalingResult, fitted
 
@@ -64,7 +64,8 @@ class LawfulPool:
 
 def measure(plan: ExecutionPlan, pool: LawfulPool, **more: Any) -> ScalingResult:
     more = {"loads": LOADS, "stop": StopRequest(), **more}
-    return measure_scaling(plan, pool=lambda: pool, engine=EngineSource(Path(), "here"), **more)  # type: ignore[arg-type, return-value]
+    make_blocks = blocks_here(lambda: pool, EngineSource(Path(), "here"), more["stop"])  # type: ignore[arg-type, return-value]
+    return measure_scaling(plan, make_blocks=make_blocks, **more)
 
 
 def report(result: ScalingResult, width: int = 120) -> str:

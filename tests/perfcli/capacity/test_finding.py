@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +47,10 @@ def limits(of: Of = "vus", start: float = 1, highest: float = 64, **more: Any) -
     return SearchLimits(of=of, start=start, highest=highest, **{"precision": 0.2, **more})
 
 
+def one_by_one(run: Callable[[ExecutionPlan], RunResult]) -> Callable[[Sequence[ExecutionPlan]], list[RunResult]]:
+    return lambda plans: [run(each) for each in plans]
+
+
 def found(
     run: Callable[[ExecutionPlan], RunResult] = slower_with_vus,
     where: SearchLimits | None = None,
@@ -54,7 +58,7 @@ def found(
     stop: StopRequest | None = None,
     clock_s: Callable[[], float] = lambda: 0.0,
 ) -> CapacityResult:
-    finding = Finding(of_plan or plan(), where or limits(), run, stop or StopRequest(), clock_s=clock_s)
+    finding = Finding(of_plan or plan(), where or limits(), one_by_one(run), stop or StopRequest(), clock_s=clock_s)
     while not finding.is_over:
         finding.step()
     return finding.result()
@@ -159,6 +163,26 @@ def test_no_probe_begins_after_max_time() -> None:
     assert len(result.probes) == 3
 
 
+@pytest.mark.slow
+def test_machines_that_probe_ahead_find_the_same_with_fewer_waits() -> None:
+    waits: list[int] = []
+
+    def run(plans: Sequence[ExecutionPlan]) -> list[RunResult]:
+        waits.append(len(plans))
+        return [slower_with_vus(each) for each in plans]
+
+    finding = Finding(plan(), limits(), run, StopRequest(), clock_s=lambda: 0.0, at_once=4)
+    while not finding.is_over:
+        finding.step()
+    alone, together = found(), finding.result()
+    assert [(each.load, each.verdict) for each in together.probes] == [
+        (each.load, each.verdict) for each in alone.probes
+    ]
+    assert (together.holds, together.fails) == (alone.holds, alone.fails)
+    assert max(waits) == 4
+    assert len(waits) < len(alone.probes) / 2
+
+
 @pytest.mark.parametrize(
     ("keys", "message"),
     [
@@ -168,7 +192,7 @@ def test_no_probe_begins_after_max_time() -> None:
 )
 def test_what_cannot_be_searched_is_refused(keys: dict[str, Any], message: str) -> None:
     with pytest.raises(UsageError, match=message):
-        Finding(plan(**keys), limits(), slower_with_vus, StopRequest())
+        Finding(plan(**keys), limits(), one_by_one(slower_with_vus), StopRequest())
 
 
 @pytest.mark.parametrize(
