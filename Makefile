@@ -1,5 +1,6 @@
 # make demo: see DigiPal under load. make quick, test, nightly: the tests after each edit, before each merge, each night.
-# make docs: the reference, made from the code, and the documents as a site. Each sets up .venv by itself; none needs root.
+# make docs: the reference, made from the code, and the documents as a site. make cluster-demo: a cluster on this machine.
+# Each sets up .venv by itself; none needs root.
 
 PYTHON ?= python3
 VENV := .venv
@@ -11,11 +12,15 @@ COMPILE := $(BIN)/python -m compileall -q perfcli digipal
 # Cached bytecode halves the time to collect the tests; this keeps it even if your shell says PYTHONDONTWRITEBYTECODE.
 CACHED := PYTHONDONTWRITEBYTECODE= PYTHONPYCACHEPREFIX=$(CURDIR)/$(VENV)/bytecode
 
-.PHONY: demo quick test nightly lint format reference docs clean
+.PHONY: demo cluster-demo quick test nightly lint format reference docs clean
 
 demo: $(VENV)/installed
 	$(BIN)/digipal-perf run --tag quick
 	@echo "Call it as $(BIN)/digipal-perf, or as digipal-perf after: . $(BIN)/activate"
+
+# a scheduler and two workers on 127.0.0.1, with certificates of their own; all of it is ended
+cluster-demo: $(VENV)/installed-for-tests
+	$(BIN)/python -m benchmarks.cluster_demo
 
 # two workers: each more costs the time to import everything once again
 quick: $(VENV)/installed-for-tests

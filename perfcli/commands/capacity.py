@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import ExitStack
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from rich.text import Text
 
@@ -33,6 +33,9 @@ from perfcli.units import (
     parse_rate_per_s,
 )
 
+if TYPE_CHECKING:
+    from perfcli.spread.remote_runner import RemoteRunner
+
 _FIRST: Final[dict[Of, float]] = {"rate": 50.0, "vus": 1.0}
 
 
@@ -50,9 +53,10 @@ def capacity(options: CapacityOptions, context: Context) -> int:
         engines = [
             stack.enter_context(context.engine(name, "--engine", role)) for name, role in zip(named, roles, strict=True)
         ]
+        runners = stack.enter_context(context.runners(options.spread, engines))
         stack.enter_context(context.follow(options.following, lambda: capacity_html(results) if results else ""))
         live = stack.enter_context(context.live(wanted=options.progress))
-        results += _search(plan, limits, engines, context, live)
+        results += _search(plan, limits, engines, context, live, runners)
     document = capacity_document(results)
     render = {
         "markdown": lambda: f"{to_markdown(document)}\n",
@@ -81,9 +85,18 @@ def _search(
     engines: Sequence[EngineSource],
     context: Context,
     live: Watched,
+    runners: Sequence[RemoteRunner],
 ) -> list[CapacityResult]:
-    """Search each engine, a probe of one after a probe of the other, with the same seeds."""
-    findings = [_finding(plan, limits, engine, context, live) for engine in engines]
+    """Search each engine, a probe of one after a probe of the other, with the same seeds.
+
+    Args:
+        runners: on the machines that make the probes; none if they are made here.
+    """
+    if runners:
+        from perfcli.commands.spread import alike
+
+        runners = alike(runners)
+    findings = [_finding(plan, limits, engine, context, live, runners) for engine in engines]
     while waiting := [finding for finding in findings if not finding.is_over]:
         for finding in waiting:
             if not finding.is_over:
@@ -92,20 +105,38 @@ def _search(
 
 
 def _finding(
-    plan: ExecutionPlan, limits: SearchLimits, engine: EngineSource, context: Context, live: Watched
+    plan: ExecutionPlan,
+    limits: SearchLimits,
+    engine: EngineSource,
+    context: Context,
+    live: Watched,
+    runners: Sequence[RemoteRunner],
 ) -> Finding:
     stop = context.interrupts.stop
 
-    def run(probe: ExecutionPlan) -> RunResult:
-        context.audience.begin(probe, engine)
-        result = run_scenario(probe, pool=context.pool(engine), observer=context.audience, stop=stop, engine=engine)
-        context.audience.end(result)
-        return result
+    def run_here(plans: Sequence[ExecutionPlan]) -> list[RunResult]:
+        results = []
+        for probe in plans:
+            context.audience.begin(probe, engine)
+            pool = context.pool(engine)
+            results.append(run_scenario(probe, pool=pool, observer=context.audience, stop=stop, engine=engine))
+            context.audience.end(results[-1])
+        return results
+
+    def run_there(plans: Sequence[ExecutionPlan]) -> list[RunResult]:
+        from perfcli.commands.spread import probe_all
+
+        results = probe_all(plans, runners, engine)
+        for probe, result in zip(plans, results, strict=True):
+            context.audience.begin(probe, engine)
+            context.audience.end(result)
+        return results
 
     def tell(result: CapacityResult, load: float) -> None:
         live.tell(lambda: Text(one_line(so_far(result, load)), no_wrap=True, overflow="crop"))
 
-    return Finding(plan, limits, run, stop, tell)
+    run = run_there if runners else run_here
+    return Finding(plan, limits, run, stop, tell, at_once=max(1, len(runners)))
 
 
 def _of_engine(result: CapacityResult, engine: EngineSource) -> CapacityResult:

@@ -19,6 +19,7 @@ from perfcli.streams import complain
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from perfcli.commands.cluster_options import ClusterOptions
     from perfcli.live.followers import Audience, Watched
     from perfcli.plan import ExecutionPlan
     from perfcli.pool.identity import EngineSource
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from perfcli.run.interrupts import Interrupts
     from perfcli.scenario.models import Scenario
     from perfcli.scenario.overrides import Override
+    from perfcli.spread.remote_runner import RemoteRunner
 
 
 class Context:
@@ -179,6 +181,21 @@ class Context:
             return LocalPool(engine.path)
         self._template.restart_if_ended()
         return LocalPool(engine.path, forked(self._template))
+
+    @contextmanager
+    def runners(self, options: ClusterOptions, engines: Sequence[EngineSource]) -> Iterator[Sequence[RemoteRunner]]:
+        """What runs these engines on the machines of a cluster, as long as the block lasts; nothing without one.
+
+        Raises:
+            UsageError, PerfError: as `hired`.
+        """
+        if not options.cluster:
+            yield ()
+            return
+        from perfcli.commands.spread import hired
+
+        with hired(options, engines, self.interrupts.stop) as runners:
+            yield runners
 
     @property
     def audience(self) -> Audience:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from perfcli.commands.cluster_options import ClusterOptions
 from perfcli.commands.options import (
     AT_LEAST_ONE,
     Changes,
@@ -66,6 +67,7 @@ class AbOptions:
     strict: bool = option("--strict", is_flag=True, help="Fail also where it stays inconclusive.")
     quiet: bool = quiet_option()
     verbose: bool = verbose_option()
+    spread: ClusterOptions = group(ClusterOptions)
 
     def __post_init__(self) -> None:
         refuse_verbose_and_quiet(verbose=self.verbose, quiet=self.quiet)
@@ -132,6 +134,7 @@ class CapacityOptions:
     verbose: bool = verbose_option()
     progress: bool = progress_option()
     following: Following = group(Following)
+    spread: ClusterOptions = group(ClusterOptions)
 
     def __post_init__(self) -> None:
         if len(self.engines) > 2:
@@ -202,6 +205,7 @@ class ScalingOptions:
     json_file: Path | None = json_option("Write the result.")
     files: dict[str, Path] = files_by_format("html", "markdown")
     progress: bool = progress_option()
+    spread: ClusterOptions = group(ClusterOptions)
 
     def __post_init__(self) -> None:
         if self.vus and self.processes:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import closing
 from dataclasses import asdict, dataclass, field, replace
 from itertools import count, islice
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from rich.text import Text
 
@@ -33,6 +34,9 @@ from perfcli.report.selftest import selftest_document
 from perfcli.report.wording import one_line
 from perfcli.results.findings import ProfileResult
 from perfcli.units import NS_PER_S, UnitError, format_duration, parse_duration_ns, parse_fraction
+
+if TYPE_CHECKING:
+    from perfcli.spread.remote_runner import RemoteRunner
 
 _KILLS: Final = 200
 
@@ -67,10 +71,11 @@ class _Comparisons:
             context.engine(options.base, "--base", "base") as base,
             context.engine(options.candidate, "--candidate", "candidate") as candidate,
             context.follow(options.pairs.following, lambda: whole_page(self.results)),
+            context.runners(options.spread, [base, candidate]) as runners,
         ):
             for number, plan in enumerate(context.until_interrupted(self.plans), start=1):
                 context.audience.begin(plan, candidate, number, len(self.plans))
-                self.results.append(self._compared(plan, base, candidate))
+                self.results.append(self._compared(plan, base, candidate, runners))
                 context.audience.end(self.results[-1])
                 if json_file and json_file != STDOUT:
                     self._write(json_file)
@@ -84,15 +89,21 @@ class _Comparisons:
                 context.console.print(to_console(ab_summary(self.results, of=len(self.plans))))
         return context.exit_code([result.exit_code(strict=options.strict) for result in self.results])
 
-    def _compared(self, plan: ExecutionPlan, base: EngineSource, candidate: EngineSource) -> AbResult:
-        """One scenario, which shares the probability of a false alarm with the others."""
+    def _compared(
+        self, plan: ExecutionPlan, base: EngineSource, candidate: EngineSource, runners: Sequence[RemoteRunner]
+    ) -> AbResult:
+        """One scenario, which shares the probability of a false alarm with the others.
+
+        Args:
+            runners: on the machines that make the pairs; none if they are made here.
+        """
         ready = prepared(plan, keep_ai=_asks_for_ai(self.options.pairs.changes.settings))
         with self.context.live(wanted=self.options.pairs.progress) as live:
             limit, began_s = _limit(self.how, "in all"), time.monotonic()
             live.begin(
                 _line(f"{plan.scenario.name}: counting and comparing {candidate.name} with {base.name} in pairs{limit}")
             )
-            result = Comparison(
+            comparison = Comparison(
                 (ready, ready),
                 (base.name, candidate.name),
                 self.how,
@@ -101,9 +112,28 @@ class _Comparisons:
                 tell=lambda *so_far: live.tell(
                     lambda: _so_far(plan.scenario.name, time.monotonic() - began_s, *so_far)
                 ),
-            ).run(from_engines(base.path, candidate.path))
+            )
+            if runners:
+                result = self._spread(comparison, (ready, ready), (base, candidate), runners)
+            else:
+                result = comparison.run(from_engines(base.path, candidate.path))
         sides = {"base": _side(result.base, base), "candidate": _side(result.candidate, candidate)}
         return result.model_copy(update=sides)
+
+    def _spread(
+        self,
+        comparison: Comparison,
+        plans: tuple[ExecutionPlan, ExecutionPlan],
+        engines: tuple[EngineSource, EngineSource],
+        runners: Sequence[RemoteRunner],
+    ) -> AbResult:
+        """Compare by pairs of several machines."""
+        from perfcli.spread.spread_pairs import SpreadPairs
+
+        pairs = SpreadPairs(runners, plans, engines, self.how.cpus, self.context.interrupts.stop)
+        with closing(pairs):
+            result = comparison.run_with(pairs)
+        return result.model_copy(update={"environment": runners[0].environment(result.candidate.version)})
 
     def _write(self, path: Path) -> None:
         with self.context.outputs.attempt("--json", path):

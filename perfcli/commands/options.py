@@ -7,6 +7,7 @@ from typing import Any, Final
 
 import click
 
+from perfcli.commands.cluster_options import ClusterOptions
 from perfcli.commands.parameters import DIRECTORY, FILE, argument, files_by_format, group, option, options
 from perfcli.errors import UsageError
 
@@ -181,8 +182,13 @@ class RunOptions:
     store: Path = store_option()
     progress: bool = progress_option()
     following: Following = group(Following)
+    spread: ClusterOptions = group(ClusterOptions)
 
     def __post_init__(self) -> None:
+        if self.spread.cluster and (self.samples or self.keep_database_in):
+            raise UsageError(
+                "--samples and --keep-db need what stays on the machines of a cluster: leave them out, or --cluster"
+            )
         if self.exact and self.also_exact:
             raise UsageError("--exact runs no load, --also-exact does: choose one of them")
         if self.exact and self.keep_database_in:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from bisect import bisect
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,7 +12,7 @@ from rich.text import Text
 
 from perfcli.commands.context import Context, say_faults_left_out
 from perfcli.commands.options import RunOptions
-from perfcli.errors import Verdict
+from perfcli.errors import ExitCode, PerfError, Verdict
 from perfcli.measurement.spilled_samples import SpilledSamples, spilled_beside
 from perfcli.outputs import STDOUT, check_folder
 from perfcli.plan import ExecutionPlan
@@ -29,6 +30,7 @@ from perfcli.run.supervision import StopRequest
 if TYPE_CHECKING:
     from perfcli.history.baseline import Baseline
     from perfcli.history.store import Store
+    from perfcli.spread.remote_runner import RemoteRunner, Tell
 
 
 def run(options: RunOptions, context: Context) -> int:
@@ -96,6 +98,8 @@ class _Suite:
     context: Context
     spilled: SpilledSamples | None
     results: list[RunResult] = field(default_factory=list)
+    _numbers: list[int] = field(default_factory=list)
+    """The number of the plan of each result."""
 
     @property
     def is_short(self) -> bool:
@@ -107,13 +111,11 @@ class _Suite:
                 self.context.engine(self.options.engine) as engine,
                 self.context.follow(self.options.following, lambda: whole_page(self.results)),
             ):
-                for number, plan in enumerate(self.context.until_interrupted(self.plans), start=1):
-                    self.context.audience.begin(plan, engine, number, len(self.plans))
-                    self.results.append(self._compared(self._run(plan, engine)))
-                    self.context.audience.end(self.results[-1])
-                    self._save()
+                for number, result in self._spread(engine) if self.options.spread.cluster else self._here(engine):
+                    newest = self._add(number, self._compared(result))
+                    self._save(newest)
                     with self.context.outputs.attempt("stdout"):
-                        self._show(self.results[-1])
+                        self._show(newest)
         finally:
             # also if a later scenario cannot even be started
             if self.results:
@@ -121,6 +123,49 @@ class _Suite:
         with self.context.outputs.attempt("stdout"):
             self._summarize()
         return self.context.exit_code([result.exit_code for result in self.results])
+
+    def _here(self, engine: EngineSource) -> Iterator[tuple[int, RunResult]]:
+        """The results of all plans, one after another, with the numbers of their plans."""
+        audience = self.context.audience
+        for number, plan in enumerate(self.context.until_interrupted(self.plans)):
+            audience.begin(plan, engine, number + 1, len(self.plans))
+            result = self._run(plan, engine)
+            audience.end(result)
+            yield number, result
+
+    def _spread(self, engine: EngineSource) -> Iterator[tuple[int, RunResult]]:
+        """The results of all plans as they come from the machines of a cluster, with the numbers of their plans."""
+        from perfcli.commands.spread import check_spread, spread_runs
+
+        stop, audience = self.context.interrupts.stop, self.context.audience
+
+        def run(runner: RemoteRunner, plan: ExecutionPlan, tell: Tell) -> RunResult:
+            def run_once() -> RunResult:
+                return runner.run(plan, engine, _counting(self.options), tell)
+
+            return run_with_retries(run_once, self.options.retries, stop, lambda starved: None)
+
+        check_spread(self.plans)
+        with (
+            self.context.runners(self.options.spread, [engine]) as runners,
+            self.context.live(wanted=self.options.progress) as live,
+        ):
+            for number, result in spread_runs(self.plans, runners, run, stop, live):
+                audience.begin(self.plans[number], engine, number + 1, len(self.plans))
+                audience.end(result)
+                yield number, result
+        if (left := len(self.plans) - len(self.results)) and not stop.reason:
+            raise PerfError(
+                f"no machine of the cluster is left: {left} of {len(self.plans)} scenarios were not run",
+                exit_code=ExitCode.INVALID,
+            )
+
+    def _add(self, number: int, result: RunResult) -> RunResult:
+        """Keep a result in the place of its plan among the others."""
+        place = bisect(self._numbers, number)
+        self._numbers.insert(place, number)
+        self.results.insert(place, result)
+        return result
 
     def _run(self, plan: ExecutionPlan, engine: EngineSource) -> RunResult:
         stop = self.context.interrupts.stop
@@ -153,9 +198,9 @@ class _Suite:
             return result
         return result.model_copy(update={"baseline": self.baseline.judge(result, strict=self.options.strict)})
 
-    def _save(self) -> None:
-        """Save the newest result, before anything else can go wrong with it or with a later scenario."""
-        newest, options, outputs = self.results[-1], self.options, self.context.outputs
+    def _save(self, newest: RunResult) -> None:
+        """Save a result, before anything else can go wrong with it or with a later scenario."""
+        options, outputs = self.options, self.context.outputs
         if options.json_file and options.json_file != STDOUT:
             with outputs.attempt("--json", options.json_file):
                 save_results(self.results, options.json_file)
@@ -197,7 +242,8 @@ class _Suite:
             self.context.console.print(to_console(summary_document(self.results)))
         if done < planned:
             swept = bool(self.options.sweeps)
-            names = "; ".join(one_line(plan.title) for plan in self.plans[done:])
+            left = [plan for number, plan in enumerate(self.plans) if number not in self._numbers]
+            names = "; ".join(one_line(plan.title) for plan in left)
             count = f"{planned - done} of {planned} {'variations' if swept else 'scenarios'}"
             self.context.console.print(Text(f"not run: {count}{f': {names}' if swept else ''}", "yellow"))
 

@@ -13,7 +13,7 @@ from perfcli.report.markdown import to_markdown
 from perfcli.report.scaling import about, scaling_document, scaling_so_far
 from perfcli.report.wording import one_line
 from perfcli.units import UnitError, parse_duration_ns
-from perfcli.usl.experiment import Loads, measure_scaling
+from perfcli.usl.experiment import Loads, SoFar, blocks_here, measure_scaling
 from perfcli.usl.load_points import DEFAULT_VUS, check_scalable, check_settings, parse_loads
 from perfcli.usl.scaling_result import LEAST_BLOCKS, ScalingResult
 
@@ -29,19 +29,32 @@ def scaling(options: ScalingOptions, context: Context) -> int:
     check_scalable(plan.scenario, loads.of)
     files = options.files | ({"json": options.json_file} if options.json_file else {})
     context.will_write(files)
-    with context.engine(options.engine) as engine, context.live(wanted=options.progress) as live:
+    with (
+        context.engine(options.engine) as engine,
+        context.runners(options.spread, [engine]) as runners,
+        context.live(wanted=options.progress) as live,
+    ):
         runs = f"{loads.blocks} blocks of {len(loads.numbers)} runs, about {about(loads.expected_ns(plan))}"
         live.begin(_line(f"{plan.scenario.name}: {runs}"))
-        result = measure_scaling(
-            plan,
-            loads,
-            pool=lambda: context.pool(engine),
-            engine=engine,
-            stop=context.interrupts.stop,
-            tell=lambda so_far: live.tell(
-                lambda: _line(f"{plan.scenario.name}: {scaling_so_far(so_far, loads.blocks, loads.of)}")
-            ),
-        )
+        stop, latest = context.interrupts.stop, list[SoFar]()
+
+        def show() -> None:
+            if latest:
+                told = scaling_so_far(latest[-1], loads.blocks, loads.of)
+                live.tell(lambda: _line(f"{plan.scenario.name}: {told}"))
+
+        def hear(so_far: SoFar) -> None:
+            latest[:] = [so_far]
+            if not runners:  # else it is a thread of a machine that says so
+                show()
+
+        if runners:
+            from perfcli.commands.spread import spread_blocks
+
+            make_blocks = spread_blocks(runners, engine, stop, show)
+        else:
+            make_blocks = blocks_here(lambda: context.pool(engine), engine, stop)
+        result = measure_scaling(plan, loads, make_blocks=make_blocks, stop=stop, tell=hear)
     return _report(result, options, context)
 
 

@@ -195,6 +195,8 @@ def _what_ran(result: RunResult) -> Iterator[Fact]:
     yield from what_held(result)
     if result.kept_database:
         yield "database", Text.assemble("kept at ", name(result.kept_database))
+    if result.machines:
+        yield "machine", name(", ".join(machine.name for machine in result.machines))
     yield "environment", name(environment_words(result.environment))
 
 

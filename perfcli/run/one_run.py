@@ -94,6 +94,12 @@ def run_scenario(
         return _result(Measurement(plan), run, started_at, unusable)
 
 
+def run_without_result(plan: ExecutionPlan, engine: EngineSource, started_at: datetime, ending: Ending) -> RunResult:
+    """The result of a run elsewhere of which nothing came back, but how it ended."""
+    measurement = Measurement(plan)
+    return _result(measurement, _Run(measurement, LocalPool(engine.path), engine), started_at, ending)
+
+
 def check_packages(plan: ExecutionPlan) -> None:
     """See that the plan's faults have what they need.
 
