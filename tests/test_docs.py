@@ -111,9 +111,13 @@ LINK = re.compile(r'\]\((?!https?:)([^)\s]+)\)|src(?:set)?="([^"]+)"')
 LINKS = [(name, link or picture) for name, text in DOCUMENTS.items() for link, picture in LINK.findall(text)]
 EXAMPLES = [(text, block) for text in GUIDES.values() for block in blocks(text, "yaml")]
 COMMANDS = list({tuple(command): command for text in GUIDES.values() for command in commands(text)}.values())
-CHEAP = [command for command in COMMANDS if "--tag" not in command and command[0] != "scaling"]
-"""Those that start few engine processes; whole suites have tests of their own, and so has `scaling` with its 30 runs
-and more.
+CHEAP = [
+    command
+    for command in COMMANDS
+    if "--tag" not in command and command[0] not in ("cluster", "scaling") and "--cluster" not in command
+]
+"""Those that start few engine processes; whole suites have tests of their own, and so have `scaling` with its 30 runs
+and more, and clusters.
 """
 
 
@@ -202,8 +206,8 @@ class TestCommands:
         assert done.stdout or done.stderr.startswith("wrote ")
 
     def test_make_targets_exist(self) -> None:
-        targets = set(re.findall(r"^(\w+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
-        named = set(re.findall(r"`make (\w+)", "\n".join(DOCUMENTS.values())))
+        targets = set(re.findall(r"^([\w-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
+        named = set(re.findall(r"`make ([\w-]+)", "\n".join(DOCUMENTS.values())))
         assert named
         assert named <= targets
 

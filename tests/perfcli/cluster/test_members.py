@@ -13,6 +13,7 @@ from perfcli.cluster.carrier import check_address
 from perfcli.cluster.description import Description, describe
 from perfcli.cluster.members import Crew, check, difference, gather, install_command
 from perfcli.errors import ExitCode, PerfError, UsageError
+from perfcli.version import VERSION
 from tests.perfcli.cluster.fake_carrier import FakeCarrier
 
 OWN = Description.of(describe())
@@ -65,7 +66,7 @@ def test_a_machine_that_does_not_answer_is_not_there(carrier: FakeCarrier) -> No
     [
         (
             {"source": "0123456789ab"},
-            f"has perfcli 0123456789ab (version 0.1.0), this tool {OWN.source}",
+            f"has perfcli 0123456789ab (version {VERSION}), this tool {OWN.source}",
             "pip install",
         ),
         ({"wire": 99}, "speaks version 99 of the messages", "pip install"),
@@ -103,7 +104,7 @@ def test_patch_versions_of_python_may_differ() -> None:
 @pytest.mark.parametrize(
     ("origin", "command"),
     [
-        ({}, "'digipal-perf[cluster]==0.1.0'"),
+        ({}, f"'digipal-perf[cluster]=={VERSION}'"),
         (
             {"url": "https://host/repo.git", "vcs_info": {"vcs": "git", "commit_id": "1a2b3c"}},
             "'digipal-perf[cluster] @ git+https://host/repo.git@1a2b3c'",
