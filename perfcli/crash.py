@@ -22,6 +22,7 @@ from perfcli.pool.protocol import WorkerPool
 from perfcli.results import RunResult
 from perfcli.run import StopRequest, run_scenario
 from perfcli.scenario.models import Phase, Scenario
+from perfcli.scenario.pool_settings import ONE_PROCESS
 
 KILLS_OF_A_RUN: Final = 20
 """On one database: the more there are, the longer it takes to look at all that is stored."""
@@ -192,7 +193,7 @@ def _with_loads(scenario: Scenario, loads: Mapping[str, Load]) -> Scenario:
             "steady_state": [],
             "thresholds": [],
             "growth": None,
-            "pool": scenario.pool.model_copy(update={"processes": 1}),
+            "pool": ONE_PROCESS,
             "engine": scenario.engine.model_copy(update={"ai": no_waiting}),
         }
     )

@@ -49,6 +49,11 @@ class Line:
         self._sent = 0
         self._received = 0
 
+    @property
+    def end(self) -> socket.socket:
+        """Its end, for whoever passes on what it brings."""
+        return self._end
+
     def send(self, message: Message) -> None:
         """Send a message; raises OSError if the other side is gone."""
         kind, data = encode(message)

@@ -118,6 +118,31 @@ class ExecutionPlan(BaseModel):
     counting_seed: int = Field(default=0, ge=0, lt=2**63, description="of operations that are counted, not timed")
 
     crash: Crash | None = None
+    users_prefix: str = Field(default="", description="of the names of users at a server that serves other runs too")
+    serve_at: str = Field(default="", description="where other machines reach the host's; empty: this machine alone")
+
+    @property
+    def host(self) -> int | None:
+        """The process that serves the engine to the others, and has no vus; None if none does."""
+        return self.scenario.pool.processes if self.scenario.serves_others else None
+
+    def on_cluster(self, address: str) -> ExecutionPlan:
+        """The same plan, on this cluster if it is one for a cluster: one that says `pool.cluster`."""
+        pool = self.scenario.pool
+        if "cluster" not in pool.model_fields_set:
+            return self
+        scenario = self.scenario.model_copy(update={"pool": pool.model_copy(update={"cluster": address})})
+        return self.model_copy(update={"scenario": scenario})
+
+    @property
+    def first_process(self) -> int:
+        """The process that opens the engine before all others, and makes the set-up."""
+        return self.host or 0
+
+    @property
+    def started_processes(self) -> int:
+        """How many processes a run starts: those with vus, and the host."""
+        return self.scenario.pool.processes + (self.host is not None)
 
     @property
     def oldest_sample_ns(self) -> int | None:
@@ -190,14 +215,23 @@ class ExecutionPlan(BaseModel):
         scenario = self.scenario
         if driven := scenario.target.describe():
             yield driven
-        if scenario.pool.processes > 1:
-            yield f"over {scenario.pool.processes} engine processes on one database"
+        yield from self._describe_pool()
         if scenario.setup.pets:
             yield f"{scenario.setup.pets:,} {'pet' if scenario.setup.pets == 1 else 'pets'} set up"
         for fault in scenario.faults:
             yield fault.describe()
         if self._uses_ai:
             yield f"AI {scenario.engine.ai.latency}"
+
+    def _describe_pool(self) -> Iterator[str]:
+        pool = self.scenario.pool
+        if self.scenario.target.in_process and pool.processes > 1:
+            yield f"over {pool.processes} engine processes on one database"
+        elif pool.processes > 1 or pool.cluster:
+            clients = "1 process" if pool.processes == 1 else f"{pool.processes} processes"
+            machines = "1 machine" if pool.machines == 1 else f"{pool.machines} machines"
+            on = f" of {pool.server}" if pool.server else ""
+            yield f"loaded by {clients}{f', with the server{on} on {machines}' if pool.cluster else ''}"
 
     @property
     def _uses_ai(self) -> bool:

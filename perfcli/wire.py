@@ -61,6 +61,17 @@ class LivesIn:
 
 
 @dataclass(frozen=True, slots=True)
+class Serving:
+    """Where the processes that load the engine reach it, and what they need to be let in; passed on by the tool."""
+
+    url: str
+    token: str
+    """Empty if everybody is let in who reaches it."""
+    certificate: str
+    """The only one to trust, as PEM; empty without TLS."""
+
+
+@dataclass(frozen=True, slots=True)
 class Opened:
     """The engine is open."""
 
@@ -278,6 +289,7 @@ FromEngine = (
     Stage
     | Checkpoint
     | LivesIn
+    | Serving
     | Opened
     | Outcome
     | Wave
@@ -300,7 +312,7 @@ FromEngine = (
 )
 FaultOrder = BeginFault | EndFault
 FaultReport = FaultBegan | FaultEnded | NoFault
-FromTool = Go | Rejoin | ReadClock | Slice | NoMoreSlices | FaultOrder | StopLoad | Answers | NoMoreAnswers
+FromTool = Serving | Go | Rejoin | ReadClock | Slice | NoMoreSlices | FaultOrder | StopLoad | Answers | NoMoreAnswers
 Event = FromEngine | FromTool
 Message = Event | Frame
 

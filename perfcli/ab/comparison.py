@@ -30,6 +30,7 @@ from perfcli.pool.template import Template
 from perfcli.results import CounterChange
 from perfcli.run.supervision import StopRequest
 from perfcli.scenario.models import Phase, Scenario
+from perfcli.scenario.pool_settings import ONE_PROCESS
 
 
 def prepared(plan: ExecutionPlan, *, keep_ai: bool, slowdown: float = 0.0) -> ExecutionPlan:
@@ -51,7 +52,7 @@ def _bare(scenario: Scenario, *, keep_ai: bool) -> Scenario:
     ai = scenario.engine.ai if keep_ai else scenario.engine.ai.model_copy(update={"latency": "0ms", "jitter": "0ms"})
     update = {
         "engine": scenario.engine.model_copy(update={"ai": ai}),
-        "pool": scenario.pool.model_copy(update={"processes": 1}),
+        "pool": ONE_PROCESS,
         "load": None,
         "phases": phases,
         "flow": [],

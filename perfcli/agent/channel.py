@@ -31,6 +31,7 @@ from perfcli.wire import (
     NoMoreSlices,
     ReadClock,
     Rejoin,
+    Serving,
     Slice,
     StopLoad,
 )
@@ -57,6 +58,8 @@ class Channel:
         self._go = Event()
         self._go_at_ns = 0
         self._rejoin: Rejoin | None = None
+        self.serving: Serving | None = None
+        """Where another process serves the engine, once the tool has said so."""
         self._slices: SimpleQueue[Slice | None] = SimpleQueue()
         self._obey: Callable[[FaultOrder], None] = lambda order: None
         Thread(target=self._listen, name="digipal-perf-link", daemon=True).start()
@@ -146,6 +149,8 @@ class Channel:
             case Rejoin():
                 self._rejoin = message
                 self._go.set()
+            case Serving():
+                self.serving = message
             case ReadClock():
                 self.send(ClockRead(self._now_ns()))
             case Slice():

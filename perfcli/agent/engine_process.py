@@ -44,7 +44,7 @@ def main(arguments: list[str], code_in_use: Sequence[Pages] = ()) -> None:
         from perfcli.targets import make_target
 
         with use_engine(engine):
-            return make_target(plan, database_file)
+            return make_target(plan, database_file, process, channel.serving)
 
     exit_code = 0
     try:

@@ -36,7 +36,6 @@ from perfcli.targets.protocol import ChangeAi, Obey, Target
 from perfcli.wire import (
     OWN_OPERATIONS,
     Answers,
-    LivesIn,
     LoadOver,
     Opened,
     Outcome,
@@ -48,6 +47,7 @@ from perfcli.workload import Workload
 
 _REFERENCE_INTERVAL_NS: Final = 40_000_000
 _MOST_SHARING_IT: Final = 10
+_LOOK_INTERVAL_NS: Final = 100_000_000
 _ANSWERS_BYTES: Final = 100_000
 
 
@@ -113,20 +113,22 @@ class Session:
         self._profiler = make_profiler(self._plan, self._database, self._process)
         target = make_target()
         self._profiler.engine_is_imported()
-        version = target.open(lambda pid: self._channel.send(LivesIn(pid)))
+        version = target.open(self._channel.send)
         self._channel.send(Opened(version))
         self._stage = OWN_OPERATIONS
         own = self._own_operations()
         self.checkpoint("opened")
         self.begin("set-up")
-        if self._process == self._incarnation == 0:
+        if self._process == self._plan.first_process and not self._incarnation:
             target.set_up()
             self.checkpoint("set up")
         else:
             self.checkpoint("set up")
             target.join()
         users = self._virtual_users(target, own)
-        if self._plan.slices is None:
+        if self._process == self._plan.host:
+            self._serve(target)
+        elif self._plan.slices is None:
             rejoin = self._rejoin() if self._incarnation else None
             waves = Waves(
                 *(self._plan, self._process, users, self._channel, self._clock, self._threads),
@@ -156,6 +158,19 @@ class Session:
             operations.close()
         self._channel.send(inspector.leave(target.close, self._harness_threads(users)))
 
+    def _serve(self, target: Target) -> None:
+        """Have the server do what the vus of the other processes ask for, until the tool says that their load is over.
+
+        Raises:
+            EngineGone: the server has ended.
+        """
+        self.checkpoint("baseline")
+        self.begin("measuring")
+        with self._faults(target):
+            while not self._channel.stop.asked:
+                target.see_that_it_lives()
+                self._clock.pause(_LOOK_INTERVAL_NS)
+
     def _crash_of_first_process(self) -> AbstractContextManager[None]:
         crash = self._plan.crash
         return dying_at_write(crash.at_write) if crash and crash.at_write and not self._incarnation else nullcontext()
@@ -170,7 +185,8 @@ class Session:
                 stack.enter_context(inside.movable_clock())
                 return Inflictor(self._plan, self._process, self._clock.now_ns, inside).obey
 
-            if any(fault.is_inside for fault in self._plan.scenario.faults):
+            has_engine = self._plan.host in (None, self._process)
+            if has_engine and any(fault.is_inside for fault in self._plan.scenario.faults):
                 orders = FaultOrders(self._process, self._channel, target.fault_orders(here))
                 stack.enter_context(orders)
             yield

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import zlib
+from array import array
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Literal
 
 from perfcli.clock import Stop
+from perfcli.cpus import Scheduling
 from perfcli.measurement.conservation import Conservation
 from perfcli.measurement.fault_spans import FaultSpans
 from perfcli.measurement.integrity import check_integrity
@@ -63,6 +65,10 @@ class Measurement:
         self._tool_stops: Sequence[Stop] = ()
         self._starved_before_outage = ""
         self.held_up: list[Stop] = []
+        self.start_late_ns: dict[int, int] = {}
+        """By process: how long after the common start its vus began."""
+        self.loads: dict[int, dict[str, Scheduling]] = {}
+        """Of processes without the engine, by checkpoint: what the scheduler gave them."""
         self.active_pets: int | None = None
         self.engine_version = ""
         self.integrity: Integrity | None = None
@@ -114,6 +120,9 @@ class Measurement:
             return
         began_ns = self.phases[phase.index].began_ns
         assert began_ns is not None
+        if frame.starts and frame.starts[0] < began_ns:
+            # another process said first when the phase began, perhaps by another clock
+            frame = replace(frame, starts=array("q", [max(began_ns, start_ns) for start_ns in frame.starts]))
         work = self.performed.setdefault(frame.vu, PerformedWork(self.plan.vus))
         work.add(frame)
         if frame.reference_ns and frame.starts:
@@ -202,7 +211,7 @@ class Measurement:
         """Why the figures are not the engine's alone, so far; "" if they are."""
         if disturbed := self._disturbed:
             return disturbed
-        return self._starved_before_outage or self._starved_since_rejoining
+        return self._starved_before_outage or self._starved_since_rejoining or self._starved_load
 
     @property
     def _starved_since_rejoining(self) -> str:
@@ -212,6 +221,14 @@ class Measurement:
         if before is None or after is None or before.scheduling is None or after.scheduling is None:
             return ""
         return starvation(before.scheduling, after.scheduling)
+
+    @property
+    def _starved_load(self) -> str:
+        """Why a process that loads the engine of another one could not do so as planned; "" if none was starved."""
+        for process, marks in self.loads.items():
+            if "baseline" in marks and "end" in marks and (why := starvation(marks["baseline"], marks["end"])):
+                return f"process {process}, which loads the server: {why}"
+        return ""
 
     @property
     def _disturbed(self) -> str:

@@ -8,7 +8,9 @@ import shutil
 from pathlib import Path
 from typing import Final
 
-_SUFFIXES = ("", "-wal", "-shm", "-journal")
+SUFFIXES: Final = ("", "-wal", "-shm", "-journal")
+"""Of the files that SQLite keeps a database in."""
+
 _UNSAFE: Final = re.compile(r"[^\w.=+-]+")
 _LONGEST_NAME: Final = 150
 NOT_KEPT: Final = "the database could not be kept"
@@ -28,12 +30,12 @@ def keep_database(database: Path, directory: Path, name: str) -> tuple[str, str]
         directory.mkdir(parents=True, exist_ok=True)
         kept = _reserve(directory, _UNSAFE.sub("_", name).strip("_")[:_LONGEST_NAME])
         try:
-            for suffix in _SUFFIXES:
+            for suffix in SUFFIXES:
                 file = database.with_name(database.name + suffix)
                 if file.exists():
                     shutil.move(file, kept.with_name(kept.name + suffix))
         except OSError:
-            for suffix in _SUFFIXES:
+            for suffix in SUFFIXES:
                 kept.with_name(kept.name + suffix).unlink(missing_ok=True)
             raise
     except OSError as error:
@@ -43,7 +45,7 @@ def keep_database(database: Path, directory: Path, name: str) -> tuple[str, str]
 
 def remove_database(kept: str) -> None:
     """Remove a database that was kept, with what SQLite keeps beside it; nothing for ""."""
-    for suffix in _SUFFIXES if kept else ():
+    for suffix in SUFFIXES if kept else ():
         Path(kept + suffix).unlink(missing_ok=True)
 
 
@@ -60,6 +62,6 @@ def _reserve(directory: Path, name: str) -> Path:
             kept.open("x").close()
         except FileExistsError:
             continue
-        if not any(os.path.lexists(f"{kept}{suffix}") for suffix in _SUFFIXES[1:]):
+        if not any(os.path.lexists(f"{kept}{suffix}") for suffix in SUFFIXES[1:]):
             return kept
         kept.unlink()

@@ -26,6 +26,8 @@ from perfcli.pool.protocol import EngineClock
 from perfcli.pool.supervised import Output, SupervisedProcess, start_supervised
 from perfcli.pool.template import Template, engine_environment
 from perfcli.recorder import BEGUN, Begun, begun_calls
+from perfcli.results import Environment
+from perfcli.results.machines import MachineResult
 
 _OUTPUT: Final = "output.txt"
 AGENT: Final = "perfcli.agent.engine_process"
@@ -54,6 +56,7 @@ class EngineProcess:
     """
 
     line: Line
+    lost = ""
 
     def __init__(self, begin: Begin, prepare: Callable[[int], Post], database: LocalDatabase) -> None:
         self._begin = begin
@@ -186,6 +189,9 @@ class LocalPool:
     def __init__(self, engine: Path, begin: Begin | None = None) -> None:
         self._engine = engine
         self._begin = begin or fresh(AGENT)
+
+    machines: Sequence[MachineResult] = ()
+    environment: Environment | None = None
 
     def for_counting(self) -> LocalPool:
         """Starts processes that count what operations cost: fresh interpreters that order sets alike."""

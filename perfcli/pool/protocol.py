@@ -9,16 +9,21 @@ from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import fields, replace
 from pathlib import Path
-from typing import NamedTuple, Protocol, TypeVar
+from typing import Final, NamedTuple, Protocol, TypeVar
 
 from perfcli.line import Line
 from perfcli.monitor import Reading
 from perfcli.operations.stored import Readable
 from perfcli.plan import ExecutionPlan
 from perfcli.recorder import Begun, Frame
+from perfcli.results import Environment
+from perfcli.results.machines import MachineResult
 from perfcli.wire import Message
 
 M = TypeVar("M", bound=Message)
+
+LEAD_NS: Final = 20_000_000
+"""For processes to receive the message that they may go on; a line that takes longer shows in the clock's bound."""
 
 
 class EngineClock:
@@ -33,6 +38,8 @@ class EngineClock:
         self.is_shared = is_shared
         self.now_ns = now_ns
         self._is_known = is_shared
+        self.needs_messages = not is_shared
+        """Whether it is compared by messages, at each checkpoint."""
         self.offset_ns = 0
         """How far the engine process's clock is ahead of the tool's."""
         self.bound_ns = 0
@@ -45,9 +52,20 @@ class EngineClock:
             readings: of the tool's clock when it asked, of the engine's, of the tool's when the answer had come; ns.
         """
         asked_ns, read_ns, answered_ns = min(readings, key=lambda reading: reading[2] - reading[0])
-        self.bound_ns = -(-(answered_ns - asked_ns) // 2)
-        self.offset_ns = read_ns - (asked_ns + answered_ns) // 2
+        self.hold(read_ns - (asked_ns + answered_ns) // 2, -(-(answered_ns - asked_ns) // 2))
+
+    def hold(self, offset_ns: int, bound_ns: int) -> None:
+        """Go by this offset from now on, which is off by the bound at most."""
+        self.offset_ns, self.bound_ns = offset_ns, bound_ns
         self._is_known = True
+
+    @property
+    def lead_ns(self) -> int:
+        """How far ahead a common start must be, so that the message to start is there in time."""
+        return LEAD_NS + self.bound_ns
+
+    def look_soon(self) -> None:
+        """Compare it again soon, if nothing else does: a checkpoint is reached."""
 
     def there(self, at_ns: int) -> int:
         """A time of the tool, by the engine process's clock."""
@@ -132,6 +150,10 @@ class EngineHandle(Protocol):
         """What its times are by the tool's clock."""
 
     @property
+    def lost(self) -> str:
+        """Why nothing more can be known of it, though it may run: its machine is lost; "" if it is not."""
+
+    @property
     def incarnation(self) -> int:
         """How many processes it has replaced."""
 
@@ -198,6 +220,14 @@ D = TypeVar("D", bound=Database)
 
 class WorkerPool(Protocol[D]):
     """Starts engine processes."""
+
+    @property
+    def machines(self) -> Sequence[MachineResult]:
+        """Those of a cluster that processes were started on, in the order of their first ones."""
+
+    @property
+    def environment(self) -> Environment | None:
+        """Where the engine runs; None for this machine."""
 
     def for_counting(self) -> WorkerPool[D]:
         """In the same place, starts processes that count what operations cost, and time none."""

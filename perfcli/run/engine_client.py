@@ -33,9 +33,11 @@ from perfcli.wire import (
     NoMoreSlices,
     ReadClock,
     Rejoin,
+    Serving,
     Slice,
     Stage,
     StopLoad,
+    Wave,
 )
 
 _TO_LEAVE_S: Final = 2.0
@@ -80,6 +82,9 @@ class EngineClient:
         self._so_far = WaveSoFar()
         self.killed_ns: int | None = None
         """When it was killed; None once its next incarnation has joined in."""
+        self.start_late_ns: int | None = None
+        """How long after the common start its vus began, at most; None if they did not, or began alone."""
+        self._goes_at_ns = 0
         self._begin()
 
     def _begin(self) -> None:
@@ -114,6 +119,12 @@ class EngineClient:
         return self._limits.is_over(
             self.stage, self._process, max(0, self._so_far.number), lasted_s=self.stage_lasted_s, silent_s=silent_s
         )
+
+    @property
+    def has_engine(self) -> bool:
+        """Whether it has the engine; not if it loads the one that another process of the run serves."""
+        host = self._limits.plan.host
+        return self._limits.plan.scenario.target.watchable if host is None else host == self._process
 
     @property
     def is_measuring(self) -> bool:
@@ -213,6 +224,7 @@ class EngineClient:
         self._stage_began_s = self._running.elapsed_s()
         if rejoins:
             return self._rejoin()
+        self._goes_at_ns = at_ns
         return self.send(Go(self.engine.clock.there(at_ns) if at_ns else 0))
 
     def _rejoin(self) -> None:
@@ -227,7 +239,7 @@ class EngineClient:
         """What the engine process holds and uses now, by the tool's clock; None if it is gone or out of sight."""
         return self.engine.clock.reading_here(self.engine.readings(whole=whole))
 
-    def send(self, message: Go | Rejoin | ReadClock | Slice | NoMoreSlices | FaultOrder | StopLoad) -> None:
+    def send(self, message: Serving | Go | Rejoin | ReadClock | Slice | NoMoreSlices | FaultOrder | StopLoad) -> None:
         """Send a message; an engine process that is gone ends the talk."""
         self._heard_at_s = self._running.elapsed_s()
         if isinstance(message, BeginFault):
@@ -276,11 +288,14 @@ class EngineClient:
             case _:
                 here = self.engine.clock.here(message)
                 self._so_far = self._so_far.with_message(here)
+                if isinstance(here, Wave) and self._goes_at_ns:
+                    self.start_late_ns = max(self.start_late_ns or 0, here.at_ns - self._goes_at_ns)
                 self._take(here)
 
     def _compare_clocks(self) -> None:
         """Read the engine process's clock while it stands still at a checkpoint, unless it is the tool's own."""
-        if not self.engine.clock.is_shared and len(self._clock_readings) < _CLOCK_READINGS:
+        self.engine.clock.look_soon()
+        if self.engine.clock.needs_messages and len(self._clock_readings) < _CLOCK_READINGS:
             self._asked_clock_ns = time.perf_counter_ns()
             return self.send(ReadClock())
         if self._clock_readings:
@@ -300,7 +315,13 @@ class EngineClient:
         return Ending(error=f"the engine failed at {failed.stage}{after}: {failed.message}", details=details)
 
     def _report_end(self) -> None:
-        """The process has died, or closed its end of the line."""
+        """The process has died, or closed its end of the line; or nobody knows, as its machine is lost."""
+        if lost := self.engine.lost:
+            is_engine_lost = Ending(error=f"{lost}, while the engine there was {self._doing}")
+            self.end(
+                is_engine_lost if self.has_engine else Ending(disturbed=f"{lost}: the load was not the planned one")
+            )
+            return
         code = self.engine.wait(_TO_LEAVE_S)
         if self._is_planned(code):
             self.killed_ns = self.killed_ns or self.engine.clock.now_ns()

@@ -19,6 +19,7 @@ from perfcli.pool.protocol import WorkerPool
 from perfcli.results import ExactCounters
 from perfcli.run.engine_client import EngineClient
 from perfcli.run.time_limits import TimeLimits
+from perfcli.scenario.pool_settings import ONE_PROCESS
 from perfcli.wire import Counted, Message
 
 _COUNTS: Final = 2
@@ -79,8 +80,7 @@ def counted_plan(plan: ExecutionPlan) -> ExecutionPlan:
     scenario = plan.scenario
     ai = scenario.engine.ai.model_copy(update={"latency": "0ms", "jitter": "0ms", "error_rate": "0%"})
     engine = scenario.engine.model_copy(update={"ai": ai})
-    pool = scenario.pool.model_copy(update={"processes": 1})
-    counted = scenario.model_copy(update={"engine": engine, "pool": pool})
+    counted = scenario.model_copy(update={"engine": engine, "pool": ONE_PROCESS})
     return ExecutionPlan.model_construct(scenario=counted, seed=plan.counting_seed)
 
 

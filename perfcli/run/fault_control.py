@@ -186,7 +186,11 @@ class FaultControl:
         fault, spans = self._faults[number].fault, self._measurement.faults
         assert spans is not None
         places = fault.places(
-            [_Process(client, process, self._kills, self._measurement) for process, client in enumerate(self._clients)]
+            [
+                _Process(client, process, self._kills, self._measurement)
+                for process, client in enumerate(self._clients)
+                if client.has_engine
+            ]
         )
         undo = fault.inflict(places) if places else None
         if undo is None:

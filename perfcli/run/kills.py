@@ -101,12 +101,14 @@ class Kills:
         """What all processes hold and use, with what those used that were replaced; None while one is away."""
         readings = []
         for process, client in enumerate(self._clients):
+            if not client.has_engine:
+                continue
             if client.is_away and client.waits_at != "rejoin":
                 return None
             reading = client.readings(whole=whole)
             earlier = self._earlier.get(process)
             readings.append(_continued(reading, earlier) if reading and earlier else reading)
-        return joined(readings)
+        return joined(readings) if readings else None
 
     def rejoin(self, process: int) -> None:
         """The next incarnation stands still, about to join in: what it has used until now was no load."""

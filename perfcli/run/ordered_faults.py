@@ -36,7 +36,8 @@ class OrderedFaults:
 
     def order(self, number: int) -> Lift | None:
         """Have all processes inflict it that do load; return what orders its end, None while one is being replaced."""
-        at_work = {process: client for process, client in enumerate(self._clients) if client.is_measuring}
+        engines = {process: client for process, client in enumerate(self._clients) if client.has_engine}
+        at_work = {process: client for process, client in engines.items() if client.is_measuring}
         if not at_work or any(client.is_away for client in self._clients):
             return None
         self._faults[number] = _Ordered({process: client.engine.incarnation for process, client in at_work.items()})

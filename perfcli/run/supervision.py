@@ -23,7 +23,7 @@ from perfcli.run.messages import Inbox
 from perfcli.run.progress import ProgressReporter
 from perfcli.run.threshold_watch import AbortCheck
 from perfcli.run.time_limits import TimeLimits
-from perfcli.wire import FaultBegan, FaultEnded, LivesIn, Message, NoFault, Rejoined, StopLoad
+from perfcli.wire import FaultBegan, FaultEnded, LivesIn, Message, NoFault, Rejoined, Serving, StopLoad
 
 TICK_S: Final = 0.1
 UPDATE_INTERVAL_S: Final = 0.25
@@ -53,7 +53,7 @@ class Supervision:
             EngineClient(engine, self._limits, number, self._take, self._running)
             for number, engine in enumerate(engines)
         ]
-        self._barrier = Barrier(self._clients, self._look)
+        self._barrier = Barrier(self._clients, self._look, plan.host)
         self._stopped_at_s: float | None = None
         self._ending_of_stop = Ending()
         self._stops_seen = 0
@@ -83,7 +83,14 @@ class Supervision:
             self._faults.lift_all()
             self._monitor.stop()
         self._measurement.end_unless_ended(time.perf_counter_ns())
-        ending = next((client.ending for client in self._clients if client.ending not in (None, Ending())), None)
+        self._measurement.start_late_ns = {
+            process: client.start_late_ns
+            for process, client in enumerate(self._clients)
+            if client.start_late_ns is not None
+        }
+        endings = [client.ending for client in self._clients if client.ending not in (None, Ending())]
+        # an engine that is gone outweighs what its absence did to others
+        ending = next((each for each in endings if each and each.error), next(iter(endings), None))
         if ending is None or self._ending_of_stop.interrupted:
             ending = self._ending_of_stop
         return ending
@@ -111,7 +118,7 @@ class Supervision:
         client.receive(message)
         if client.waits_at and client.is_away:
             self._let_rejoin(process)
-        elif client.waits_at:
+        elif client.waits_at or client.ending is not None:
             self._barrier.release()
 
     def _let_rejoin(self, process: int) -> None:
@@ -132,6 +139,10 @@ class Supervision:
                 if self._measurement.began_ns is None:
                     self._monitor.forget()
                 self._measurement.engine_lives_elsewhere(watched=process is not None)
+            case Serving():
+                for client in self._clients:
+                    if not client.has_engine:
+                        client.send(message)
             case Rejoined(process, at_ns):
                 self._measurement.restarts.rejoined(process, at_ns)
             case FaultBegan() | FaultEnded() | NoFault():
@@ -144,11 +155,22 @@ class Supervision:
         reading = self._monitor.look()
         if reading is not None:
             self._measurement.mark(checkpoint, reading)
+        if checkpoint in ("baseline", "end"):
+            self._look_at_load(checkpoint)
         if checkpoint == "baseline":
             self._measurement.begin_account(self._database)
         if checkpoint == "account":
             # before the engine shuts down: what it stores only then was not stored when it said so
             self._measurement.check_integrity(self._database)
+
+    def _look_at_load(self, checkpoint: str) -> None:
+        """Look at the processes that load the engine of another one."""
+        for process, client in enumerate(self._clients):
+            if self._measurement.plan.host in (None, process):
+                continue
+            reading = client.readings(whole=True)
+            if reading is not None and reading.scheduling is not None:
+                self._measurement.loads.setdefault(process, {})[checkpoint] = reading.scheduling
 
     def _stop(self, ending: Ending) -> None:
         self._stopped_at_s = self._running.elapsed_s()

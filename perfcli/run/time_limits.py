@@ -37,12 +37,16 @@ class TimeLimits:
 
     def is_over(self, stage: str, process: int, wave: int, *, lasted_s: float, silent_s: float) -> bool:
         """Whether a stage has lasted too long, or a process has been silent for too long while its vus work."""
+        if stage == "measuring" and process == self.plan.host:
+            return False  # it serves as long as the others do load
         silence_s = self.silence_s(stage, process, wave)
         return lasted_s > self._stage_limit_s(stage, wave) or (silence_s is not None and silent_s > silence_s)
 
     def silence_s(self, stage: str, process: int, wave: int) -> float | None:
         """The longest silence of a process that is no hang; None if only the length of the stage counts."""
         match stage:
+            case _ if process == self.plan.host:
+                return None
             case "warm-up":
                 return silence_of_warm_up_ns(self.plan, process) / 1e9 + GRACE_S
             case "measuring" if self.plan.slices is not None:

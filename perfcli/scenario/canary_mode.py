@@ -19,7 +19,7 @@ def canary_mode_of(scenario: Scenario) -> CanaryMode:
         return CanaryMode.NONE
     changed = any(_acts_on_set_up(phase, lambda effects: effects.changes_pet_through_engine) for phase in phases)
     # what another process has in memory since an earlier wave is older, and talk to it may store it again
-    outlives = scenario.pool.processes > 1 and any(phase.load.start_after is None for phase in phases[1:])
+    outlives = scenario.engine_processes > 1 and any(phase.load.start_after is None for phase in phases[1:])
     alone = all(_vus_are_alone(phases, index, scenario.setup.pets) for index in savers)
     if alone and not (changed and outlives):
         return CanaryMode.IN_PLACE
@@ -40,7 +40,7 @@ def lasting_fields(scenario: Scenario) -> Collection[str]:
     """
     phases = scenario.phases_to_run
     stores = any(_acts_on_set_up(phase, lambda effects: effects.stores_whole_pet) for phase in phases)
-    outlives = scenario.pool.processes > 1 and any(phase.load.start_after is None for phase in phases[1:])
+    outlives = scenario.engine_processes > 1 and any(phase.load.start_after is None for phase in phases[1:])
     if stores and (may_share_pets(scenario) or outlives):
         return ()
     changes = any(step.effects.changes_attributes or step.effects.texts for phase in phases for step in phase.flow)
@@ -59,7 +59,7 @@ def telling_reads(scenario: Scenario, phase: Phase) -> Mapping[int, bool]:
     """
     mode = canary_mode_of(scenario)
     # on copies the harness itself changes the cache, and other processes have a cache of their own
-    cache_tells = mode is CanaryMode.IN_PLACE and scenario.pool.processes == 1
+    cache_tells = mode is CanaryMode.IN_PLACE and scenario.engine_processes == 1
     steps = list(zip(phase.flow, follows_creation(phase), strict=True))
     saves_created = any(new and step.effects.saves_pet for step, new in steps)
     return {

@@ -30,6 +30,7 @@ from perfcli.operations import Step
 from perfcli.operations.base import NAME_PATTERN
 from perfcli.operations.own.declared import OperationFile
 from perfcli.operations.own.step import knowing, known_operations
+from perfcli.scenario.pool_settings import Pool
 from perfcli.scenario.target import DEFAULT_TARGET, OWN, Target, Users
 from perfcli.thresholds import Threshold, parse_threshold
 
@@ -37,7 +38,6 @@ if TYPE_CHECKING:
     from perfcli.results import OperationSource, UnjudgedRun
 
 MOST_PETS: Final = 1_000_000
-MOST_PROCESSES: Final = 64
 MOST_PHASES: Final = 100
 MOST_STEPS: Final = 500
 MOST_THRESHOLDS: Final = 500
@@ -100,12 +100,6 @@ class Setup(_Section):
     """What exists before the load starts."""
 
     pets: int = Field(default=0, ge=0, le=MOST_PETS, description="users with a hatched pet each")
-
-
-class Pool(_Section):
-    """Where the vus run: threads in one engine process, or spread over several that share the database."""
-
-    processes: int = Field(default=1, ge=1, le=MOST_PROCESSES, description="engine processes on one database")
 
 
 class Growth(_Section):
@@ -343,9 +337,24 @@ class Scenario(_Section):
         return cls.model_validate({**run.scenario, "operations": declared})
 
     def as_document(self) -> dict[str, Any]:
-        """Plain data for a result: with the names of the files of own operations, without their sources."""
+        """Plain data for a result: with the names of the files of own operations, without their sources.
+
+        Runs are comparable whatever cluster they used, so its address is left out.
+        """
         names = [file.shown for file in self.operations]
-        return {**self.model_dump(mode="json", exclude={"operations"}), "operations": names}
+        left_out = {"cluster"} if self.pool.cluster else {"cluster", "machines", "server"}
+        return {**self.model_dump(mode="json", exclude={"operations": True, "pool": left_out}), "operations": names}
+
+    @property
+    def serves_others(self) -> bool:
+        """Whether one more process has the engine's server, which those of the pool load."""
+        is_split = self.pool.processes > 1 or bool(self.pool.cluster)
+        return is_split and self.target.watchable and self.target.shareable and not self.target.in_process
+
+    @property
+    def engine_processes(self) -> int:
+        """How many processes have an engine, each on the one database; a server is one, whoever loads it."""
+        return self.pool.processes if self.target.in_process else 1
 
     @property
     def waits_for_ai(self) -> frozenset[str]:

@@ -13,6 +13,7 @@ from perfcli.operations.save_canaries import CANARY_FIELDS
 from perfcli.scenario.fault_rules import fault_problems, unknown_fault
 from perfcli.scenario.models import MOST_PHASES, Phase, Scenario, ThresholdRule
 from perfcli.scenario.node import Node
+from perfcli.scenario.pool_rules import pool_problems
 from perfcli.scenario.problems import KeyPath, Problem, legible, shown
 from perfcli.thresholds import Threshold, did_you_mean
 
@@ -74,6 +75,7 @@ def rule_problems(scenario: Scenario, root: Node) -> Iterator[Problem]:
     yield from _fields_written_twice(scenario, root)
     yield from _growth_cleared(scenario, root)
     yield from _settings_without_use(scenario, root)
+    yield from pool_problems(scenario, root)
     yield from fault_problems(scenario, root)
     yield from _capacity(scenario, root)
     for located in located_rules(scenario):

@@ -67,6 +67,16 @@ class TargetSettings(BaseModel):
         return {need: (_WHY_NOT | unseen)[need] for need, is_offered in offers.items() if not is_offered}
 
     @property
+    def why_not_shared(self) -> str:
+        """Why processes that have no engine of their own cannot load it, and what to do; "" if they can."""
+        return ""
+
+    @property
+    def shareable(self) -> bool:
+        """Whether processes that have no engine of their own can load it, also from other machines."""
+        return not self.why_not_shared
+
+    @property
     def useless_keys(self) -> Sequence[KeyPath]:
         """The keys of a scenario that have no meaning for it."""
         return ()
@@ -92,6 +102,14 @@ class EmbeddedSettings(TargetSettings):
     clears_cache: ClassVar[bool] = True
 
     target: Literal["embedded"] = "embedded"
+
+    @property
+    def why_not_shared(self) -> str:
+        """SQLite's WAL is shared memory, so the database belongs to one machine."""
+        return (
+            "an embedded engine cannot be split: its SQLite database belongs to one machine; spread whole scenarios "
+            "with `digipal-perf run --cluster ADDRESS`, or write target: {mcp: {transport: http}}"
+        )
 
 
 def _written_url(value: object) -> str | None:
@@ -120,15 +138,24 @@ class McpSettings(TargetSettings):
         return self.url or ""
 
     @property
+    def why_not_shared(self) -> str:
+        """Over stdio a server has one client."""
+        if self.url or self.transport == "http":
+            return ""
+        return "a server over stdio has one client: write target: {mcp: {transport: http}}"
+
+    @property
     def useless_keys(self) -> Sequence[KeyPath]:
-        """The pool; of a server that runs already, also what its start needs."""
-        return (("pool",),) if self.watchable else (("engine",), ("pool",), ("target", "mcp", "transport"))
+        """Over stdio the pool; of a server that runs already, what its start needs."""
+        if self.watchable:
+            return () if self.shareable else (("pool",),)
+        return (("engine",), ("pool", "server"), ("target", "mcp", "transport"))
 
     @property
     def why_useless(self) -> str:
-        """Why it has one process, or none of the run's own."""
+        """Why several processes are of no use, or what starts an engine."""
         if self.watchable:
-            return "does not go with target mcp, whose server is one process: remove it"
+            return f"does not go with target mcp: {self.why_not_shared}"
         return "does not go with the url of a server that runs already: remove it"
 
     def describe(self) -> str:

@@ -25,8 +25,9 @@ from perfcli.operations.stored import answers
 from perfcli.plan import ExecutionPlan
 from perfcli.scenario.canary_mode import canary_mode_of, follows_creation, notes_vanish, telling_reads
 from perfcli.targets.error_kinds import causes, kind_of_error
-from perfcli.targets.protocol import ChangeAi, EngineGone, Failure, LivesIn, Obey, assets_of, source_digest
+from perfcli.targets.protocol import ChangeAi, EngineGone, Failure, Found, Obey, assets_of, source_digest
 from perfcli.targets.simulated_ai import SimulatedAI
+from perfcli.wire import Serving
 
 _MOST_REFUSALS: Final = 10
 _BUSY_PAUSE_S: Final = 0.02
@@ -36,7 +37,8 @@ _BUSY_CODES = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
 class EmbeddedTarget:
     """DigiPalCore on a SQLite file, with the simulated AI."""
 
-    def __init__(self, plan: ExecutionPlan, database: Path) -> None:
+    def __init__(self, plan: ExecutionPlan, database: Path, process: int = 0, serving: Serving | None = None) -> None:
+        assert serving is None, "the engine is in each process"
         self._plan = plan
         self._scenario = plan.scenario
         self._database = database
@@ -44,7 +46,7 @@ class EmbeddedTarget:
         self._pets_of_vus: list[VuPets] = []
         self._canaries = SaveCanaries(canary_mode_of(plan.scenario), notes_vanish=notes_vanish(plan.scenario))
 
-    def open(self, lives_in: LivesIn) -> str:
+    def open(self, found: Found) -> str:
         """Open the engine on a new database."""
         self._storage = StorageManager(str(self._database), str(assets_of(self._database)))
         self._ai = SimulatedAI(self._scenario.engine.ai, self._plan.seed)
@@ -112,6 +114,9 @@ class EmbeddedTarget:
             # others may have saved it behind this cache's back, which is no fault of the engine
             self._core.active_pets.pop(user, None)
         return self._core.load_existing_pet(user)
+
+    def see_that_it_lives(self) -> None:
+        """It lives as long as this process does."""
 
     def clean_up(self) -> bool:
         """Empty the core's cache."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import secrets
 import subprocess
 import sys
 import time
@@ -10,7 +12,6 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any, Final, cast
-from uuid import uuid4
 
 from mcp import Client
 from mcp_types import CallToolResult
@@ -25,14 +26,19 @@ from perfcli.operations.own.binding import OwnVu
 from perfcli.plan import ExecutionPlan, longest_call_ns
 from perfcli.scenario.target import McpSettings
 from perfcli.targets.error_kinds import kind_of
+from perfcli.targets.mcp_certificate import make_certificate
 from perfcli.targets.mcp_hosting import HostedServer
+from perfcli.targets.mcp_http import TOKEN_VARIABLE, Access
 from perfcli.targets.mcp_sessions import LostCall, Sessions, is_cut_off
-from perfcli.targets.protocol import PACKAGE, ChangeAi, EngineGone, Failure, LivesIn, Obey, installed_in, source_digest
+from perfcli.targets.protocol import PACKAGE, ChangeAi, EngineGone, Failure, Found, Obey, installed_in, source_digest
+from perfcli.wire import LivesIn, Serving
 
 _CLOSES_WITHIN_S: Final = 30.0
 _SAVES_A_PET_WITHIN_S: Final = 0.05
 _MOMENT_S: Final = 1.0
 _ALL_MOMENTS_S: Final = 3.0
+_CERTIFICATE: Final = "server.pem"
+"""In the process's working directory: with its key, and gone with the run."""
 
 
 def server_arguments(plan: ExecutionPlan, database: Path) -> list[str]:
@@ -53,12 +59,16 @@ class HttpServer:
 
     Args:
         pets: how many it may have to save when it closes.
+        token: what it lets in; "" for the one of the environment, if there is one.
     """
 
-    def __init__(self, arguments: list[str], pets: int) -> None:
+    def __init__(self, arguments: list[str], pets: int, token: str = "") -> None:
         self._closes_within_s = _CLOSES_WITHIN_S + _SAVES_A_PET_WITHIN_S * pets
         self._process = subprocess.Popen(
-            [sys.executable, *arguments, "--http", "0", "--until-eof"], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+            [sys.executable, *arguments, "--http", "0", "--until-eof"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            env={**os.environ, TOKEN_VARIABLE: token} if token else None,
         )
         self.pid = self._process.pid
         self._moments_left_s = _ALL_MOMENTS_S
@@ -74,6 +84,10 @@ class HttpServer:
         if not told:
             raise ConnectionError("it ended before it listened")
         return told
+
+    def has_ended(self) -> bool:
+        """Whether it has ended by now."""
+        return self._process.poll() is not None
 
     def is_gone(self) -> bool:
         """Whether it has ended; one that is ending is given a moment to do so, but not by each of a thousand calls."""
@@ -114,25 +128,33 @@ Answer = dict[str, Any]
 
 
 class McpTarget:
-    """A server of the run's own, on the run's database; or one that runs already, under users of this run's own."""
+    """A server of the run's own, on the run's database; or one that runs already, under users of this run's own.
 
-    def __init__(self, plan: ExecutionPlan, database: Path) -> None:
+    Args:
+        process: the number of this process; the plan's host starts the server and serves it to the others.
+        serving: where the host does; None in the host itself, and in plans without one.
+    """
+
+    def __init__(self, plan: ExecutionPlan, database: Path, process: int = 0, serving: Serving | None = None) -> None:
         self._plan = plan
+        self._is_host = process == plan.host
+        self._serving = serving
         settings = cast("McpSettings", plan.scenario.target)
         self._settings = settings
         self._database = database
         # what a server found at a URL keeps from other runs must not stand in the way of this one
-        self._prefix = "" if settings.watchable else f"{uuid4().hex[:8]}-"
+        self._prefix = "" if settings.watchable else plan.users_prefix
         self._sessions = Sessions(longest_call_ns(plan) / 1e9)
         self._server: HttpServer | None = None
-        self._url = settings.url
+        self._url = serving.url if serving else settings.url
+        self._access = Access(serving.token, serving.certificate) if serving and serving.certificate else None
         self._pets: list[PetRef] = []
         has_faults = any(fault.is_inside for fault in plan.scenario.faults)
-        self._hosted = HostedServer(plan) if has_faults else None
+        self._hosted = HostedServer(plan) if has_faults and not serving else None
 
-    def open(self, lives_in: LivesIn) -> str:
+    def open(self, found: Found) -> str:
         """Start the server, or find it, and see that it has the tools of the flow."""
-        client = self._first_session(lives_in)
+        client = self._first_session(found)
         offered = {tool.name for tool in self._sessions.tools(client)}
         flows = [phase.flow for phase in self._plan.phases]
         needed = {step.tool for flow in flows for step in flow if step.tool}
@@ -153,7 +175,7 @@ class McpTarget:
             self._pets.append(PetRef(user, pet["id"]))
 
     def join(self) -> None:
-        """Ask for the pets that the server before, which was killed, has set up on the same database."""
+        """Ask for the pets that another process has set up, or the server before, which was killed."""
         for index in range(self._plan.scenario.setup.pets):
             user = self._prefix + set_up_user(index)
             self._pets.append(PetRef(user, self._call(self._client, "get_pet_status", {"user_id": user})["id"]))
@@ -164,7 +186,7 @@ class McpTarget:
 
     def calls(self, vu: int, shown: array[int], own: OwnVu) -> list[Call | None]:
         """The scenario's steps for one vu: over HTTP in a session of its own, over stdio in the only one."""
-        client = self._sessions.over_http(self._url) if self._url else self._client
+        client = self._sessions.over_http(self._url, self._access) if self._url else self._client
         bound = ToolVu(
             VuPets(vu, self._pets, self._prefix),
             partial(self._call, client),
@@ -186,7 +208,7 @@ class McpTarget:
         if is_cut_off(error) and self._has_ended():
             raise EngineGone("the MCP server ended") from error
         if isinstance(error, LostCall) and error.is_refused and self._settings.watchable:
-            raise EngineGone("the MCP server still runs, but listens no more") from error
+            raise EngineGone(f"the MCP server {'still runs, but ' if self._server else ''}listens no more") from error
         if isinstance(error, LostCall):
             return Failure(str(error), "timeout" if error.is_timeout else "")
         return Failure(kind_of(f"{type(error).__name__}: {error}"), _CATEGORIES.get(type(error).__name__, ""))
@@ -198,6 +220,15 @@ class McpTarget:
         """The engine lives in the server."""
         assert self._hosted is not None
         return self._hosted.obey
+
+    def see_that_it_lives(self) -> None:
+        """Whether the server still runs.
+
+        Raises:
+            EngineGone: it does not.
+        """
+        if self._server is not None and self._server.has_ended():
+            raise EngineGone("the MCP server ended")
 
     def clean_up(self) -> bool:
         """No tool clears the cache."""
@@ -211,20 +242,29 @@ class McpTarget:
         if self._hosted is not None:
             self._hosted.close()
 
-    def _first_session(self, lives_in: LivesIn) -> Client:
+    def _first_session(self, found: Found) -> Client:
         arguments = server_arguments(self._plan, self._database)
         try:
+            if self._serving:
+                return self._sessions.over_http(self._serving.url, self._access)
             if self._settings.url:
-                lives_in(None)
+                found(LivesIn(None))
                 return self._sessions.over_http(self._settings.url)
             if self._hosted is not None:
                 arguments = self._hosted.arguments(arguments)
             if self._settings.transport == "stdio":
-                return self._sessions.over_stdio(arguments, lives_in)
-            self._server = HttpServer(arguments, self._plan.scenario.setup.pets)
-            lives_in(self._server.pid)
+                return self._sessions.over_stdio(arguments, found)
+            if self._plan.serve_at:
+                certificate = make_certificate(self._plan.serve_at, Path(_CERTIFICATE))
+                self._access = Access(secrets.token_urlsafe(), certificate)
+                arguments += ["--host", self._plan.serve_at, "--tls-cert", _CERTIFICATE]
+            token = self._access.token if self._access else ""
+            self._server = HttpServer(arguments, self._plan.scenario.setup.pets, token)
+            found(LivesIn(self._server.pid))
             self._url = self._server.url()
-            return self._sessions.over_http(self._url)
+            if self._is_host:
+                found(Serving(self._url, token, self._access.certificate if self._access else ""))
+            return self._sessions.over_http(self._url, self._access)
         except PerfError:
             raise
         except Exception as error:
@@ -240,7 +280,7 @@ class McpTarget:
         """Over stdio a broken connection is the server's end; over HTTP it may be one of many."""
         if self._server is not None:
             return self._server.is_gone()
-        return self._settings.watchable
+        return self._settings.watchable and not self._serving
 
 
 def _answer_in(result: CallToolResult) -> Answer:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from errno import ECONNREFUSED
 from functools import cache
 from http import HTTPStatus
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 from urllib.parse import urlsplit, urlunsplit
 from urllib.request import getproxies, proxy_bypass
 
@@ -53,26 +53,35 @@ class NotingClient(httpx2.AsyncClient):
         return self.response
 
 
-def http_client(url: str, longest_call_s: float = 0.0) -> NotingClient:
+class Access(NamedTuple):
+    """What the run's own server asks of those who load it from other machines, and shows them."""
+
+    token: str
+    certificate: str
+    """As PEM: the only one that is trusted."""
+
+
+def http_client(url: str, longest_call_s: float = 0.0, access: Access | None = None) -> NotingClient:
     """A client for the server at a URL, with the token of the environment, if there is one.
 
-    Loopback is never reached by way of a proxy: HTTP_PROXY and its like are for other machines.
+    Loopback is never reached by way of a proxy, nor is the run's own server: HTTP_PROXY and its like are for others.
 
     Args:
         longest_call_s: what the scenario itself lets a call take.
+        access: to the run's own server; None for any other.
 
     Raises:
         PerfError: the token would travel where others can read it, or cannot travel at all.
     """
-    token = os.environ.get(TOKEN_VARIABLE, "")
+    token = access.token if access else os.environ.get(TOKEN_VARIABLE, "")
     if token:
         _refuse_to_send(token, url)
     open_read_s = max(LEAST_READ_S, longest_call_s + _OTHERWISE_S)
     client = NotingClient(
         headers={"Authorization": f"Bearer {token}"} if token else None,
         timeout=httpx2.Timeout(_OTHERWISE_S, connect=CONNECT_S, read=open_read_s),
-        verify=_tls(),
-        trust_env=not is_loopback(urlsplit(url).hostname or ""),
+        verify=_tls_with(access.certificate) if access else _tls(),
+        trust_env=not (access or is_loopback(urlsplit(url).hostname or "")),
     )
     client.open_read_s = open_read_s
     return client
@@ -93,6 +102,14 @@ def is_loopback(host: str) -> bool:
 def _tls() -> ssl.SSLContext:
     """One for all sessions: it takes longer to make than a session. SSL_CERT_FILE and SSL_CERT_DIR count."""
     return httpx2.create_ssl_context()
+
+
+@cache
+def _tls_with(certificate: str) -> ssl.SSLContext:
+    """Trusts the server that holds the key of this certificate, and no other."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.load_verify_locations(cadata=certificate)
+    return context
 
 
 def _refuse_to_send(token: str, url: str) -> None:

@@ -16,8 +16,9 @@ from mcp.client.streamable_http import streamable_http_client
 from mcp_types import CONNECTION_CLOSED, CallToolResult, Tool
 
 from perfcli.errors import PerfError
-from perfcli.targets.mcp_http import NotingClient, http_client, reason_of, reason_over_stdio, was_refused
-from perfcli.targets.protocol import LivesIn
+from perfcli.targets.mcp_http import Access, NotingClient, http_client, reason_of, reason_over_stdio, was_refused
+from perfcli.targets.protocol import Found
+from perfcli.wire import LivesIn
 
 T = TypeVar("T")
 
@@ -46,24 +47,27 @@ class Sessions:
         self._has_lost_calls = False
         self._http: dict[int, tuple[str, NotingClient]] = {}
 
-    def over_stdio(self, arguments: list[str], lives_in: LivesIn) -> Client:
+    def over_stdio(self, arguments: list[str], found: Found) -> Client:
         """A session with a server that this starts, `python ARGUMENTS`; its pid is told before it answers.
 
         Raises:
             PerfError: it does not answer, and why.
         """
         try:
-            return self._enter(Client(_started(arguments, lives_in)))
+            return self._enter(Client(_started(arguments, found)))
         except Exception as error:
             raise PerfError(f"the MCP server does not start: {reason_over_stdio(error)}") from error
 
-    def over_http(self, url: str) -> Client:
-        """A session with a server that listens; the environment may hold its token.
+    def over_http(self, url: str, access: Access | None = None) -> Client:
+        """A session with a server that listens.
+
+        Args:
+            access: how this run's own server lets it in; None: the environment may hold a token.
 
         Raises:
             PerfError: there is no session to be had; which of many reasons it is, and what to do.
         """
-        http = http_client(url, self._longest_call_s)
+        http = http_client(url, self._longest_call_s, access)
         self._enter(http)
         try:
             client = self._enter(Client(streamable_http_client(url, http_client=http)))
@@ -126,14 +130,14 @@ class Sessions:
 
 
 @asynccontextmanager
-async def _started(arguments: list[str], lives_in: LivesIn) -> AsyncGenerator[Any, None]:
+async def _started(arguments: list[str], found: Found) -> AsyncGenerator[Any, None]:
     server = StdioServerParameters(command=sys.executable, args=arguments, env=dict(os.environ))
     before = psutil.Process().children()
     async with stdio_client(server, errlog=sys.stderr) as streams:
         # none if it has ended already: opening the session reports that
         for process in psutil.Process().children():
             if process not in before:
-                lives_in(process.pid)
+                found(LivesIn(process.pid))
         yield streams
 
 

@@ -12,7 +12,7 @@ from typing import Final, NamedTuple, Protocol
 from perfcli.operations.call import Call
 from perfcli.operations.own.binding import OwnVu
 from perfcli.scenario.models import SimulatedAi
-from perfcli.wire import FaultOrder, FaultReport
+from perfcli.wire import FaultOrder, FaultReport, LivesIn, Serving
 
 PACKAGE: Final = "digipal"
 
@@ -62,18 +62,19 @@ The newest settings hold. Raises PerfError if there is no such AI.
 Obey = Callable[[FaultOrder], FaultReport]
 """Carries out an order, and reports on it."""
 
-LivesIn = Callable[[int | None], None]
-"""Told the process that an engine lives in; None where that is out of sight."""
+Found = Callable[[LivesIn | Serving], None]
+"""Told the process that an engine lives in, and where other processes of the run reach it."""
 
 
 class Target(Protocol):
     """An engine to drive. Called from the agent's main thread, but for what `calls` returns."""
 
-    def open(self, lives_in: LivesIn) -> str:
+    def open(self, found: Found) -> str:
         """Import and open the engine; return its version.
 
         Args:
-            lives_in: to be called as soon as the engine has a process, unless that is the agent's own.
+            found: to be called as soon as the engine has a process, unless that is the agent's own; and with where it
+                is reached, if this process is the host of others.
         """
 
     def set_up(self) -> None:
@@ -108,6 +109,9 @@ class Target(Protocol):
 
         Called at most once, before the load.
         """
+
+    def see_that_it_lives(self) -> None:
+        """Look at a server that others load; raises EngineGone if it has ended."""
 
     def clean_up(self) -> bool:
         """Clear the engine's cache, as an engine under memory pressure would; False where that cannot be done."""

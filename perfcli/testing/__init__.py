@@ -25,7 +25,8 @@ from perfcli.plan import ExecutionPlan
 from perfcli.pool.database import LocalDatabase, local_database
 from perfcli.pool.protocol import EngineClock
 from perfcli.recorder import BEGUN, Begun, begun_calls
-from perfcli.results import RunResult
+from perfcli.results import Environment, RunResult
+from perfcli.results.machines import MachineResult
 from perfcli.run import StopRequest, run_scenario
 from perfcli.testing.scripted_engine import Behaviour, Script, ScriptedTarget, SimulatedTime
 
@@ -62,6 +63,8 @@ class SimulatedPool:
         self._time = time
         self._probe = probe or SteadyProbe(time)
         self.target: ScriptedTarget | None = None
+        self.machines: Sequence[MachineResult] = ()
+        self.environment: Environment | None = None
 
     def for_counting(self) -> SimulatedPool:
         """Refuse: nothing that a scripted engine does costs anything."""
@@ -135,6 +138,7 @@ class SimulatedEngine:
         self.database = database
         self.clock = EngineClock(is_shared=True, now_ns=self._now_ns)
         self.incarnation = 0
+        self.lost = ""
         self._killed_by = 0
         self._is_known_dead = False
         self._thread = begin(0)

@@ -24,7 +24,7 @@ from perfcli.operations.stored import MinimalDatabase
 from perfcli.plan import ExecutionPlan
 from perfcli.scenario.canary_mode import telling_reads
 from perfcli.scenario.models import SimulatedAi
-from perfcli.targets.protocol import ChangeAi, EngineGone, Failure, LivesIn, Obey
+from perfcli.targets.protocol import ChangeAi, EngineGone, Failure, Found, Obey
 from perfcli.units import format_duration
 
 _LOOK_NS: Final = 10_000_000
@@ -213,7 +213,7 @@ class ScriptedTarget:
         self._begun: Counter[int] = Counter()
         self.performed: dict[int, list[tuple[str, int, int]]] = {}
 
-    def open(self, lives_in: LivesIn) -> str:
+    def open(self, found: Found) -> str:
         """Make the tables the tool looks into, unless they are there."""
         self._stored.create()
         return "scripted"
@@ -255,6 +255,9 @@ class ScriptedTarget:
     def fault_orders(self, here: Callable[[ChangeAi], Obey]) -> Obey:
         """The engine lives here."""
         return here(_no_ai)
+
+    def see_that_it_lives(self) -> None:
+        """It lives as long as this process does."""
 
     def clean_up(self) -> bool:
         """Nothing is cached."""

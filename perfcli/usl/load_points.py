@@ -11,7 +11,8 @@ from perfcli.executors.base import MOST_VUS
 from perfcli.executors.fields import duration_text
 from perfcli.figures.registry import Group
 from perfcli.plan import ExecutionPlan
-from perfcli.scenario.models import MOST_PROCESSES, Rules, Scenario
+from perfcli.scenario.models import Rules, Scenario
+from perfcli.scenario.pool_settings import MOST_PROCESSES
 from perfcli.usl.scaling_result import LEAST_LOADS, Of
 
 MOST: Final[dict[Of, int]] = {"vus": MOST_VUS, "processes": MOST_PROCESSES}
@@ -68,8 +69,8 @@ def check_scalable(scenario: Scenario, of: Of) -> None:
         )
     if scenario.faults:
         raise UsageError(f"{scenario.name} has faults: scaling needs a steady load", hint="add --set faults=[]")
-    if of == "processes" and ("pool",) in scenario.target.useless_keys:
-        raise UsageError(f"{scenario.name}: --processes {scenario.target.why_useless}", hint="use --vus")
+    if of == "processes" and not scenario.target.in_process:
+        raise UsageError(f"{scenario.name}: --processes counts engines, and its server is one", hint="use --vus")
 
 
 def plan_at(plan: ExecutionPlan, of: Of, load: int, duration_ns: int, seed: int) -> ExecutionPlan:

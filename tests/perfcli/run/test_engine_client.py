@@ -57,6 +57,7 @@ class Engine:
         self.clock = EngineClock(is_shared=True)
         self.sent: list[Message] = []
         self.code: int | None = None
+        self.lost = ""
         self.stopped = self.is_deaf = False
         self.incarnation = self.noted = 0
         self.lived_in: list[int | None] = []
@@ -353,3 +354,32 @@ def test_nothing_is_measured_while_it_waits_or_when_its_load_is_over(bench: Benc
     assert not client.is_measuring
     assert bench.tell(Stage("measuring"), Wave(0, 1)).is_measuring
     assert not bench.tell(PhaseOver(0, 5, 0), LoadOver(5, None)).is_measuring
+
+
+@pytest.mark.parametrize(
+    ("process", "ending"),
+    [
+        (0, Ending(disturbed="machine b is lost: no answer: the load was not the planned one")),
+        (2, Ending(error="machine b is lost: no answer, while the engine there was starting")),
+    ],
+)
+def test_a_lost_machine_is_an_error_only_with_the_engine(
+    make_plan: Callable[..., ExecutionPlan], process: int, ending: Ending
+) -> None:
+    plan = make_plan(["get_pet_status"], target={"mcp": {"transport": "http"}}, pool={"processes": 2})
+    engine: Any = Engine()
+    client = EngineClient(engine, TimeLimits(plan), process, lambda message: None, RunningTime(lambda: 0))
+    assert client.has_engine == (process == 2)
+    engine.lost = "machine b is lost: no answer"
+    client.receive(None)
+    assert client.ending == ending
+
+
+def test_it_knows_how_late_its_vus_began(bench: Bench) -> None:
+    client = bench.client
+    for message in TO_BASELINE:
+        client.receive(message)
+        if client.waits_at:
+            client.go(70)
+    bench.tell(Stage("measuring"), Wave(0, 95))
+    assert client.start_late_ns == 25

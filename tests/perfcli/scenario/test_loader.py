@@ -143,7 +143,8 @@ thresholds:
 """
 
 WITHOUT_SENSE = """\
-3:1: pool: does not go with target mcp, whose server is one process: remove it
+3:1: pool: does not go with target mcp: a server over stdio has one client: write\
+ target: {mcp: {transport: http}}
 5:5: flow[0]: get_pet_status needs pets that exist: set setup.pets to 1 or more
 6:5: flow[1]: has no weight, though other steps have one (1 of 4): give one to every step (a mix), or to none (in \
 order)

@@ -223,12 +223,6 @@ def test_a_pool_has_1_to_64_processes(mistakes: Mistakes, pool: str, told: list[
     assert mistakes(f"{pool}\n{HEAD}{LOAD}\nflow: [status]") == told
 
 
-def test_a_server_at_a_url_has_no_pool(mistakes: Mistakes) -> None:
-    target = "target: {mcp: {url: 'http://localhost/mcp'}}"
-    told = mistakes(f"pool: {{processes: 2}}\n{target}\n{HEAD}{LOAD}\nflow: [get_pet_status]")
-    assert told == ["s.yaml:1:1: pool: does not go with the url of a server that runs already: remove it"]
-
-
 @pytest.mark.parametrize(
     ("written_users", "told"),
     [

@@ -167,9 +167,11 @@ def test_the_plan_says_what_is_driven(make_plan: Callable[..., ExecutionPlan]) -
     assert "MCP" not in make_plan(["status"], **pets).describe()
 
 
-def test_a_pool_does_not_go_with_the_one_server(mistakes: Mistakes) -> None:
+def test_a_server_over_stdio_has_one_client(mistakes: Mistakes) -> None:
     (mistake,) = mistakes(scenario("target: mcp", more="pool: {processes: 2}\n"))
-    assert mistake.endswith("pool: does not go with target mcp, whose server is one process: remove it")
+    assert mistake.endswith(
+        "pool: does not go with target mcp: a server over stdio has one client: write target: {mcp: {transport: http}}"
+    )
 
 
 @pytest.mark.parametrize(
