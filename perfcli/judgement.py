@@ -98,7 +98,9 @@ def _judge(run: UnjudgedRun, rule: Rule, phase: PhaseResult | None) -> Threshold
     complaint = "" if rule.rule.allow_thin else _thin(threshold, view)
     if observed is None:
         complaint = ": ".join(filter(None, (NO_SAMPLES, threshold.metric.reason_missing(view))))
-    judged = not (run.starved and _depends_on_time(threshold, observed, view))
+    judged = not (
+        (run.starved and _depends_on_time(threshold, observed, view)) or (threshold.is_of_part and run.unsure_clocks)
+    )
     return ThresholdResult(
         expr=threshold.text,
         unit=threshold.metric.unit,
@@ -179,6 +181,8 @@ def _verdict(run: UnjudgedRun, ending: Ending, thresholds: Sequence[ThresholdRes
     unless a threshold says how much of it may be missing.
     """
     starved = [run.starved] if run.starved else []
+    if run.unsure_clocks and any(threshold.outcome == "not judged" for threshold in thresholds):
+        starved.append(f"{run.unsure_clocks}: windows that join machines are not judged")
     exceeded = [describe_failure(threshold) for threshold in thresholds if threshold.outcome == "fail"]
     if ending.error:
         return Verdict.ERROR, [ending.error]

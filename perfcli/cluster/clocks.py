@@ -14,9 +14,6 @@ READINGS: Final = 20
 INTERVAL_S: Final = 5.0
 """How often a run estimates again, besides at its checkpoints."""
 
-UNSURE_NS: Final = 50_000_000
-"""With a larger bound, windows that join machines get no verdict: intervals of the time line take 100 ms."""
-
 _WANDERS: Final = 1e-4
 """How much quartz clocks part in a second, at most: 100 ppm."""
 

@@ -9,7 +9,7 @@ import gc
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from perfcli.commands.options import Changes, Following, Selection
 from perfcli.errors import ExitCode, UsageError, worst
@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from perfcli.scenario.models import Scenario
     from perfcli.scenario.overrides import Override
     from perfcli.spread.remote_runner import RemoteRunner
+
+Job = TypeVar("Job")
 
 
 class Context:
@@ -249,12 +251,12 @@ class Context:
             return report()
         return ""
 
-    def until_interrupted(self, plans: Iterable[ExecutionPlan]) -> Iterator[ExecutionPlan]:
-        """The plans, but none after a signal."""
-        for plan in plans:
+    def until_interrupted(self, jobs: Iterable[Job]) -> Iterator[Job]:
+        """The jobs, but none after a signal."""
+        for job in jobs:
             if self.interrupts.exit_code is not None:
                 return
-            yield plan
+            yield job
 
     def exit_code(self, codes: Sequence[int]) -> int:
         """That of a signal; else the worst of these, and of the outputs."""

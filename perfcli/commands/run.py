@@ -50,6 +50,8 @@ def run_plans(plans: Sequence[ExecutionPlan], options: RunOptions, context: Cont
         UsageError: the results or the databases have no place to go, or there is no such baseline; told before
             anything runs.
     """
+    if options.spread.cluster:
+        plans = [plan.on_cluster(options.spread.cluster) for plan in plans]
     for plan in plans:
         check_packages(plan)
     baseline = _check_files(options, context)
@@ -111,7 +113,7 @@ class _Suite:
                 self.context.engine(self.options.engine) as engine,
                 self.context.follow(self.options.following, lambda: whole_page(self.results)),
             ):
-                for number, result in self._spread(engine) if self.options.spread.cluster else self._here(engine):
+                for number, result in self._results(engine):
                     newest = self._add(number, self._compared(result))
                     self._save(newest)
                     with self.context.outputs.attempt("stdout"):
@@ -124,17 +126,29 @@ class _Suite:
             self._summarize()
         return self.context.exit_code([result.exit_code for result in self.results])
 
-    def _here(self, engine: EngineSource) -> Iterator[tuple[int, RunResult]]:
-        """The results of all plans, one after another, with the numbers of their plans."""
+    def _results(self, engine: EngineSource) -> Iterator[tuple[int, RunResult]]:
+        """The results of all plans, with their numbers: whole ones on any machine, then those that are split."""
+        numbers = range(len(self.plans))
+        if not self.options.spread.cluster:
+            yield from self._here(engine, numbers)
+            return
+        split = [number for number in numbers if self.plans[number].scenario.pool.cluster]
+        if whole := [number for number in numbers if number not in split]:
+            yield from self._spread(engine, whole)
+        yield from self._here(engine, split)
+
+    def _here(self, engine: EngineSource, numbers: Sequence[int]) -> Iterator[tuple[int, RunResult]]:
+        """The results of these plans, one after another."""
         audience = self.context.audience
-        for number, plan in enumerate(self.context.until_interrupted(self.plans)):
+        for number in self.context.until_interrupted(numbers):
+            plan = self.plans[number]
             audience.begin(plan, engine, number + 1, len(self.plans))
             result = self._run(plan, engine)
             audience.end(result)
             yield number, result
 
-    def _spread(self, engine: EngineSource) -> Iterator[tuple[int, RunResult]]:
-        """The results of all plans as they come from the machines of a cluster, with the numbers of their plans."""
+    def _spread(self, engine: EngineSource, numbers: Sequence[int]) -> Iterator[tuple[int, RunResult]]:
+        """The results of these plans as they come from the machines of a cluster."""
         from perfcli.commands.spread import check_spread, spread_runs
 
         stop, audience = self.context.interrupts.stop, self.context.audience
@@ -145,18 +159,20 @@ class _Suite:
 
             return run_with_retries(run_once, self.options.retries, stop, lambda starved: None)
 
-        check_spread(self.plans)
+        plans, done = [self.plans[number] for number in numbers], 0
+        check_spread(plans)
         with (
             self.context.runners(self.options.spread, [engine]) as runners,
             self.context.live(wanted=self.options.progress) as live,
         ):
-            for number, result in spread_runs(self.plans, runners, run, stop, live):
-                audience.begin(self.plans[number], engine, number + 1, len(self.plans))
+            for place, result in spread_runs(plans, runners, run, stop, live):
+                done += 1
+                audience.begin(plans[place], engine, numbers[place] + 1, len(self.plans))
                 audience.end(result)
-                yield number, result
-        if (left := len(self.plans) - len(self.results)) and not stop.reason:
+                yield numbers[place], result
+        if (left := len(plans) - done) and not stop.reason:
             raise PerfError(
-                f"no machine of the cluster is left: {left} of {len(self.plans)} scenarios were not run",
+                f"no machine of the cluster is left: {left} of {len(plans)} scenarios were not run",
                 exit_code=ExitCode.INVALID,
             )
 
@@ -182,6 +198,7 @@ class _Suite:
                     engine=engine,
                     counting=_counting(self.options),
                     spilled=self.spilled,
+                    insecure_cluster=self.options.spread.insecure_cluster,
                 )
 
             return run_with_retries(run_once, self.options.retries, stop, self._show_retry)

@@ -9,12 +9,13 @@ import math
 import os
 import platform
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from statistics import median
 from typing import Any, Final
 
 from perfcli.cpus import cpu_model, usable_cpus
+from perfcli.measurement.machines import machine_results
 from perfcli.measurement.measurement import Measurement
 from perfcli.measurement.parts import Part, Wanted, phase_result
 from perfcli.measurement.process import ProcessFigures
@@ -23,6 +24,7 @@ from perfcli.metrics.recovery import SteadyLimit, SteadyState
 from perfcli.metrics.timeline import Interval
 from perfcli.monitor import Reading, cpu_use
 from perfcli.results import Environment, Inspection, Integrity, LoadSlice, MonitorSample, SecondOfLoad, UnjudgedRun
+from perfcli.results.machines import MachineResult
 from perfcli.units import NS_PER_S
 from perfcli.version import VERSION, python_version
 
@@ -152,6 +154,9 @@ class Identity:
     commit: str = ""
     engine_modified: bool = False
     kept_database: str = ""
+    machines: Sequence[MachineResult] = ()
+    environment: Environment | None = None
+    """Where the engine ran; None for this machine."""
 
 
 def assemble(measurement: Measurement, wanted: Wanted, identity: Identity) -> UnjudgedRun:
@@ -178,11 +183,18 @@ def assemble(measurement: Measurement, wanted: Wanted, identity: Identity) -> Un
         vus=[work.of(vu) for vu, work in sorted(measurement.performed.items())],
         restarts=measurement.restarts.results(measurement.began_ns or 0),
         **_faults(measurement),
-        environment=describe_environment(measurement.engine_version),
+        environment=_environment(identity, measurement.engine_version),
+        machines=machine_results(measurement, identity.machines),
         monitor=monitor_samples(measurement),
         seconds=seconds_of_load(measurement),
         seconds_by_operation={label: seconds_of_load(measurement, label) for label in samples.labels},
     )
+
+
+def _environment(identity: Identity, engine_version: str) -> Environment:
+    if identity.environment is None:
+        return describe_environment(engine_version)
+    return identity.environment.model_copy(update={"engine_version": engine_version})
 
 
 def _faults(measurement: Measurement) -> dict[str, Any]:

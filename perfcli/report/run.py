@@ -15,6 +15,7 @@ from perfcli.report.blocks import BAD, DOUBTFUL, QUIET, Block, Code, Facts, Sect
 from perfcli.report.compared import baseline_in_brief, baseline_section, comparison_word
 from perfcli.report.exact_counters import counts_in_brief, exact_section
 from perfcli.report.faults import faults_section
+from perfcli.report.machines import machines_section
 from perfcli.report.operations import (
     brief_operations_table,
     failure_examples,
@@ -55,7 +56,7 @@ def run_document(result: RunResult, *, plot: bool = False) -> list[Section]:
         sections += _load(result)
         sections += [Section("plots", list(plots(result)))] if plot else []
         sections += [stability_section(result), figures_section(result)]
-    sections += [*faults_section(result), *exact_section(result)]
+    sections += [*faults_section(result), *machines_section(result), *exact_section(result)]
     sections += [
         Section("in brief", (), brief=[Facts(list(_in_brief(result)))]),
         thresholds_section(result),

@@ -11,7 +11,7 @@ from perfcli.errors import Verdict, worst
 from perfcli.results.changes import BaselineComparison
 from perfcli.results.exact import ExactCounters
 from perfcli.results.fault_results import FaultResult
-from perfcli.results.machines import MachineResult
+from perfcli.results.machines import MachineResult, unsure_clocks
 from perfcli.results.observed import Inspection, Integrity, MemoryResult, MonitorSample, Record, ResourceResult
 from perfcli.results.operation_results import LatencySummary, LoadSlice, Part, PhaseResult, SecondOfLoad
 from perfcli.units import Unit
@@ -165,7 +165,9 @@ class UnjudgedRun(Part):
         "answer; cut to some 8,000 characters, without control characters and what looks like a "
         "secret",
     )
-    processes: int = Field(default=1, description="engine processes on the one database")
+    processes: int = Field(
+        default=1, description="processes with vus: engines on one database, or clients of one server"
+    )
     engine: str = Field(
         default="",
         description="the path or revision given to `--engine`, `the working tree` or `the installed engine`, see "
@@ -207,9 +209,9 @@ class UnjudgedRun(Part):
     restarts: list[Restart] = Field(default=[], description="engine processes that were replaced, in order of time")
     faults: list[FaultResult] = Field(default=[], description="the faults of the scenario, in order of time")
     unsteady: str = Field(default="", description="why the load was not steady before the first fault; empty if it was")
-    environment: Environment = Field(description="where the run took place")
+    environment: Environment = Field(description="where the run took place; if it was split, the server's machine")
     machines: list[MachineResult] = Field(
-        default=[], description="the machines of a cluster that it took place on; empty without `--cluster`"
+        default=[], description="the machines of a cluster that it took place on; empty without a cluster"
     )
     monitor: list[MonitorSample] = Field(
         default=[], description="readings of the engine process, every 100 ms and at each mark"
@@ -224,6 +226,11 @@ class UnjudgedRun(Part):
     exact: ExactCounters | None = Field(
         default=None, description="what operations cost in counts; null if it was not counted"
     )
+
+    @property
+    def unsure_clocks(self) -> str:
+        """Why windows of time, which join the machines with vus, cannot be judged; "" if they can."""
+        return unsure_clocks(self.machines)
 
     @property
     def only_counted(self) -> bool:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -10,12 +11,15 @@ from importlib.util import find_spec
 from pathlib import Path
 from traceback import extract_tb, format_exc
 from typing import Any, Final
+from uuid import uuid4
 
+from perfcli.cluster.machine import MachineLost
 from perfcli.errors import UsageError, describe_error
 from perfcli.figures import Needs
 from perfcli.figures.counts import COUNTERS
 from perfcli.judgement import Ending, judge, rules_of
 from perfcli.measurement.assembly import Identity, assemble, notes_on
+from perfcli.measurement.machines import machine_notes
 from perfcli.measurement.measurement import Measurement
 from perfcli.measurement.parts import Wanted
 from perfcli.measurement.spilled_samples import SpilledSamples
@@ -52,6 +56,7 @@ def run_scenario(
     on_findings: Callable[[Findings], None] = lambda findings: None,
     counting: Counting = Counting.IF_ASKED,
     spilled: SpilledSamples | None = None,
+    insecure_cluster: bool = False,
 ) -> RunResult:
     """Run a plan in a fresh engine process on a fresh database, and say what happened.
 
@@ -59,29 +64,63 @@ def run_scenario(
     behind, but the database where `keep_database_in` names a directory for it.
 
     Raises:
-        UsageError: a file of own operations cannot be loaded, or a package is missing.
+        UsageError: a file of own operations cannot be loaded, a package is missing, or a cluster cannot be used.
+        PerfError: the cluster has too few machines; nothing has run.
 
     Args:
+        pool: where its processes are started; this machine by default. A plan that names a cluster has them there.
         engine: where to take the engine from; None for the one that `import digipal` finds.
         on_findings: receives what the plan's profiler found, if the run got that far.
         counting: whether operations are counted in processes of their own, once the load is over or instead of it.
         spilled: keeps every sample of the run.
+        insecure_cluster: whether the cluster may be one without TLS.
     """
     check_packages(plan)
+    if not plan.scenario.target.watchable:
+        # what a server keeps from other runs must not stand in the way of this one
+        plan = plan.model_copy(update={"users_prefix": f"{uuid4().hex[:8]}-"})
+    with ExitStack() as stack:
+        if pool is None or (plan.scenario.pool.cluster and isinstance(pool, LocalPool)):
+            engine = engine or installed_engine()
+            pool = stack.enter_context(_place(plan, engine, insecure_cluster=insecure_cluster))
+        run = _Run(Measurement(plan, spilled), pool, engine)
+        return _conducted(
+            run, observer or SilentObserver(), stop or StopRequest(), keep_database_in, on_findings, counting
+        )
+
+
+@contextmanager
+def _place(plan: ExecutionPlan, engine: EngineSource, *, insecure_cluster: bool) -> Iterator[WorkerPool[Any]]:
+    """Where the plan says that its processes are to be."""
+    if not plan.scenario.pool.cluster:
+        yield LocalPool(engine.path)
+        return
+    from perfcli.cluster.pool import split_pool
+
+    with split_pool(plan.scenario.pool, engine.path, insecure=insecure_cluster) as pool:
+        yield pool
+
+
+def _conducted(
+    run: _Run,
+    observer: Observer,
+    stop: StopRequest,
+    keep_database_in: Path | None,
+    on_findings: Callable[[Findings], None],
+    counting: Counting,
+) -> RunResult:
+    """Go through the run, and say what came of it."""
     started_at = datetime.now(UTC)
-    measurement = Measurement(plan, spilled)
-    if pool is None:
-        engine = engine or installed_engine()
-        pool = LocalPool(engine.path)
-    run = _Run(measurement, pool, engine)
-    stop = stop or StopRequest()
+    measurement, plan = run.measurement, run.measurement.plan
     try:
         if counting is not Counting.ONLY:
-            run.go(observer or SilentObserver(), stop, keep_database_in)
+            run.go(observer, stop, keep_database_in)
         if counting is not Counting.IF_ASKED or any(map(plan.scenario.asks_for, COUNTERS)):
             run.count(stop)
     except UsageError:
         raise
+    except MachineLost as lost:
+        run.ending = Ending(disturbed=str(lost))
     except Exception as error:
         # an engine can remove or break whatever the tool relies on: that ends its own run, and no other
         run.ending = Ending(error=_internal(error), details=format_exc())
@@ -117,7 +156,7 @@ def _result(measurement: Measurement, run: _Run, started_at: datetime, ending: E
     rules = rules_of(measurement.plan.scenario)
     wanted = Wanted([(rule.phase, rule.threshold) for rule in rules])
     whole = assemble(measurement, wanted, run.identity(started_at))
-    return judge(whole, rules, ending, [*run.notes, *notes_on(measurement)])
+    return judge(whole, rules, ending, [*run.notes, *notes_on(measurement), *machine_notes(whole.machines)])
 
 
 def _internal(error: Exception) -> str:
@@ -131,7 +170,7 @@ class _Run:
     """One run, from its scratch directory to what is left of it."""
 
     def __init__(self, measurement: Measurement, pool: WorkerPool[Any], engine: EngineSource | None) -> None:
-        self._measurement = measurement
+        self.measurement = measurement
         self._pool = pool
         self._engine = engine
         self.ending = Ending()
@@ -141,7 +180,7 @@ class _Run:
 
     def go(self, observer: Observer, stop: StopRequest, keep_database_in: Path | None) -> None:
         """Run; whatever happens, the processes are ended and the database's place is removed."""
-        measurement = self._measurement
+        measurement = self.measurement
         with self._pool.make_database() as database:
             try:
                 self._follow(database, observer, stop)
@@ -158,7 +197,7 @@ class _Run:
 
     def count(self, stop: StopRequest) -> None:
         """Count what operations cost, unless the run ended before its time."""
-        measurement, target = self._measurement, self._measurement.plan.scenario.target
+        measurement, target = self.measurement, self.measurement.plan.scenario.target
         if self.ending != Ending():
             return
         if why_not := target.lacks.get(Needs.ENGINE, ""):
@@ -170,8 +209,8 @@ class _Run:
 
     def identity(self, started_at: datetime) -> Identity:
         """Which engine ran; a server that ran before is none of the engines at hand."""
-        url = self._measurement.plan.scenario.target.running_at
-        version = self._measurement.engine_version
+        url = self.measurement.plan.scenario.target.running_at
+        version = self.measurement.engine_version
         engine = None if url else self._engine
         return Identity(
             started_at=started_at.isoformat(timespec="seconds"),
@@ -179,6 +218,8 @@ class _Run:
             commit=engine.commit_of(version) if engine else "",
             engine_modified=engine is not None and engine.is_modified(version),
             kept_database=self.kept_database,
+            machines=self._pool.machines,
+            environment=self._pool.environment,
         )
 
     @property
@@ -191,10 +232,10 @@ class _Run:
         return replace(ending, error="; ".join(filter(None, [self._removed, what_else])), setup_error="")
 
     def _follow(self, database: Database, observer: Observer, stop: StopRequest) -> None:
-        measurement, plan = self._measurement, self._measurement.plan
+        measurement, plan = self.measurement, self.measurement.plan
         engines: list[EngineHandle] = []
         try:
-            for process in range(plan.scenario.pool.processes):
+            for process in range(plan.started_processes):
                 # one by one: if one does not start, those before it are ended
                 engines.append(self._pool.start(plan, database, process))  # noqa: PERF401
             supervision = Supervision(plan, engines, measurement, database)

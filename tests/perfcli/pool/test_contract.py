@@ -15,6 +15,8 @@ import pytest
 
 from perfcli.ab.pairs import PairMaker
 from perfcli.clock import RunningTime
+from perfcli.cluster.machine import zipped
+from perfcli.cluster.pool import ClusterPool
 from perfcli.errors import Verdict
 from perfcli.judgement import Ending
 from perfcli.measurement.integrity import check_integrity
@@ -32,6 +34,7 @@ from perfcli.run.engine_client import EngineClient
 from perfcli.run.time_limits import TimeLimits
 from perfcli.testing import Behaviour, SimulatedPool, SimulatedTime
 from perfcli.wire import HeldUp, Message
+from tests.perfcli.cluster.plain_machine import PlainMachine
 from tests.perfcli.pool.elsewhere import PoolElsewhere
 
 pytestmark = pytest.mark.slow
@@ -74,6 +77,9 @@ def opened(name: str) -> Iterator[Place]:
         case "forked":
             with Template() as template:
                 yield Place(LocalPool(ROOT, forked(template)))
+        case "cluster":
+            machines: list[Any] = [PlainMachine()]
+            yield Place(ClusterPool(machines, zipped(ROOT)))
         case "ahead":
             yield Place(PoolElsewhere(ROOT, delay_ms=_DELAY_MS, ahead_ns=_HOUR_NS))
         case "behind":
@@ -85,7 +91,7 @@ def opened(name: str) -> Iterator[Place]:
             yield Place(SimulatedPool(lambda label, call: Behaviour(), simulated), False, simulated.now_ns)
 
 
-REAL = ["fresh", "forked", pytest.param("ahead", marks=pytest.mark.nightly), "behind"]
+REAL = ["fresh", "forked", "cluster", pytest.param("ahead", marks=pytest.mark.nightly), "behind"]
 
 
 @pytest.fixture(scope="module", params=[*REAL, "scripted"])
