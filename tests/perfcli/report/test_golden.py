@@ -11,12 +11,11 @@ import pytest
 from rich.text import Text
 
 from perfcli.report.blocks import BAD, Column, Facts, Line, Notes, Section, Table, Verdict
-from perfcli.report.listing import list_document
+from perfcli.report.listing import ListedScenario, list_document
 from perfcli.report.run import run_document
 from perfcli.report.summary import render_verdict_line, summary_document
 from perfcli.report.wording import name
 from perfcli.results import RunResult
-from perfcli.scenario.models import Scenario
 from tests.perfcli.report.structure import matches, structure
 
 Printed = Callable[..., str]
@@ -117,18 +116,12 @@ class TestList:
     """What can be run."""
 
     def test_a_scenario_stands_beside_what_it_does(self, printed: Printed) -> None:
-        def scenario(name: str, description: str, tags: list[str]) -> Scenario:
-            load = {"executor": "constant-vus", "duration": "2s"}
-            settings = {"name": name, "description": description, "tags": tags, "load": load, "flow": ["load_pet"]}
-            return Scenario.model_validate(settings)
-
         listing = [
-            (
-                scenario("pet_creation", "100 users hatch a pet each", ["quick", "scalability"]),
-                "100 iterations by 1 vu",
+            ListedScenario(
+                "pet_creation", "100 users hatch a pet each", ["quick", "scalability"], "100 iterations by 1 vu"
             ),
-            (scenario("undescribed", "", []), "1 vu for 2s"),
-            (scenario("a_name_longer_than_the_column_of_names", "It stands alone", []), "1 vu for 2s"),
+            ListedScenario("undescribed", "", [], "1 vu for 2s"),
+            ListedScenario("a_name_longer_than_the_column_of_names", "It stands alone", [], "1 vu for 2s"),
         ]
         assert printed(list_document(listing), 80).splitlines() == [
             "pet_creation  100 users hatch a pet each",
