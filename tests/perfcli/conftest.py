@@ -11,7 +11,10 @@ from typing import Any, Literal, Union, get_args, get_origin
 import pytest
 from pydantic import BaseModel
 
+from perfcli.agent.private_memory import can_be_private
 from perfcli.plan import ExecutionPlan, plan_run
+from perfcli.pool.processes import LocalPool, forked
+from perfcli.pool.template import Template
 from perfcli.results import RunResult
 from perfcli.scenario.models import Scenario
 
@@ -71,3 +74,19 @@ def make_plan() -> MakePlan:
 def _nothing_starves_runs_of_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
     """Other tests run beside, and what a run measures must not depend on them."""
     monkeypatch.setattr("perfcli.measurement.measurement.starvation", lambda before, after: "")
+
+
+@pytest.fixture(scope="session")
+def template() -> Iterator[Template]:
+    """What engine processes are forked from, with the environment of its start."""
+    with Template() as template:
+        yield template
+
+
+@pytest.fixture
+def forked_engines(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Runs fork their engine processes, as the command `run` has it: each saves the imports of an interpreter."""
+    if can_be_private():
+        template = request.getfixturevalue("template")
+        template.restart_if_ended()
+        monkeypatch.setattr("perfcli.run.one_run.LocalPool", lambda engine: LocalPool(engine, forked(template)))

@@ -10,7 +10,7 @@ import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,9 @@ from typing import Any
 import psutil
 import pytest
 
+from perfcli.__main__ import _exit_code
+
+Here = Callable[..., tuple[int, str, str]]
 ROOT = Path(__file__).parents[2]
 
 ENGINE_LINE = re.compile(r"engine: the installed engine \(.+\): sources [0-9a-f]{12}.*\n(wrote r\.json \(.+\)\n)?")
@@ -136,6 +139,18 @@ def command(tmp_path: Path) -> Iterator[Command]:
         engine.kill()
 
 
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Here:
+    """Calls the command in this process, for what starts no engine."""
+    monkeypatch.chdir(tmp_path)
+
+    def call(*arguments: str) -> tuple[int, str, str]:
+        code = _exit_code(list(arguments), None)
+        return code, *capfd.readouterr()
+
+    return call
+
+
 def test_a_run_passes_and_leaves_nothing_behind(command: Command) -> None:
     code, output, errors = command.run("run", command.write(SHORT), "--seed", "7", "--json", "r.json")
     assert code == 0
@@ -230,10 +245,10 @@ def test_overrides_change_the_load(command: Command) -> None:
         ("\x00\x01", r"bad\.yaml"),
     ],
 )
-def test_a_broken_file_is_a_usage_error_with_its_place(command: Command, content: str, expected: str) -> None:
-    scenario = command.write(content, "bad.yaml")
+def test_a_broken_file_is_a_usage_error_with_its_place(here: Here, tmp_path: Path, content: str, expected: str) -> None:
+    (tmp_path / "bad.yaml").write_text(content, encoding="utf-8")
     for verb in ("run", "validate"):
-        code, output, errors = command.run(verb, scenario)
+        code, output, errors = here(verb, "bad.yaml")
         assert (code, output) == (2, "")
         assert re.search(expected, errors)
         assert "Traceback" not in errors
@@ -254,15 +269,21 @@ def test_a_broken_file_is_a_usage_error_with_its_place(command: Command, content
         ["no_such_command"],
     ],
 )
-def test_misuse_exits_2_with_a_message(command: Command, arguments: list[str]) -> None:
-    code, output, errors = command.run(*arguments)
+def test_misuse_exits_2_with_a_message(here: Here, arguments: list[str]) -> None:
+    code, output, errors = here(*arguments)
     assert (code, output) == (2, "")
     assert "Error" in errors
     assert "Traceback" not in errors
 
 
-def test_a_result_that_cannot_be_written_is_told_before_the_load(command: Command) -> None:
-    code, output, errors = command.run("run", command.write(SHORT), "--json", "missing/r.json")
+def test_misuse_ends_the_process_with_code_2(command: Command) -> None:
+    code, output, errors = command.run("validate", "missing.yaml")
+    assert (code, output) == (2, "")
+    assert errors.startswith("Error: missing.yaml: no such file")
+
+
+def test_a_result_that_cannot_be_written_is_told_before_the_load(command: Command, here: Here) -> None:
+    code, output, errors = here("run", command.write(SHORT), "--json", "missing/r.json")
     assert (code, output) == (2, "")
     assert "missing/r.json" in errors
 
@@ -386,9 +407,9 @@ def test_a_killed_profile_leaves_nothing_either(command: Command) -> None:
     command.assert_nothing_is_left()
 
 
-def test_help_is_there_for_every_command(command: Command) -> None:
+def test_help_is_there_for_every_command(command: Command, here: Here) -> None:
     for arguments in (["--help"], ["run", "--help"], ["list", "-h"], ["validate", "-h"]):
-        code, output, _ = command.run(*arguments)
+        code, output, _ = here(*arguments)
         assert code == 0
         assert "digipal-perf" in output
         assert "Example" in output

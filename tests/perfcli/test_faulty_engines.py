@@ -17,6 +17,7 @@ import pytest
 from perfcli.errors import Verdict
 from perfcli.plan import plan_run
 from perfcli.pool.identity import EngineSource
+from perfcli.pool.processes import LocalPool
 from perfcli.results import RunResult
 from perfcli.run import run_scenario, time_limits
 from perfcli.scenario.library import find_scenarios
@@ -52,7 +53,18 @@ Run = Callable[..., RunResult]
 
 
 @pytest.fixture
-def run(tmp_path: Path) -> Run:
+def misdeed_of(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
+    """Have engines read this text from their environment: a template would have that of its own start."""
+
+    def tell(text: str) -> None:
+        monkeypatch.setattr("perfcli.run.one_run.LocalPool", LocalPool)
+        monkeypatch.setenv("DIGIPAL_MISDEED", text)
+
+    return tell
+
+
+@pytest.fixture
+def run(tmp_path: Path, forked_engines: None) -> Run:
     """Run a flow on an engine with a fault; its thresholds are CLEAN, unless others are given."""
 
     def run(fault: str, flow: list[Any], *, thresholds: list[Any] | None = None, **keys: Any) -> RunResult:
@@ -158,7 +170,9 @@ def test_an_unclean_end_is_seen_in_all_its_parts(run: Run) -> None:
     assert result.inspection.log_errors == {"digipal.storage": 1}
 
 
-def test_shipped_scenarios_see_one_stall_and_an_error_that_was_only_logged(tmp_path: Path) -> None:
+def test_shipped_scenarios_see_one_stall_and_an_error_that_was_only_logged(
+    tmp_path: Path, forked_engines: None
+) -> None:
     scenario = load_scenario(
         find_scenarios(["crowd"])[0], [parse_set("load.iterations=300"), parse_set("setup.pets=20")]
     )
@@ -253,9 +267,9 @@ HARMLESS = [
 @pytest.mark.nightly
 @pytest.mark.parametrize(("misdeed", "words"), MISDEEDS)
 def test_a_misdeed_is_an_error_that_names_it(
-    run: Run, monkeypatch: pytest.MonkeyPatch, misdeed: str, words: str
+    run: Run, misdeed_of: Callable[[str], None], misdeed: str, words: str
 ) -> None:
-    monkeypatch.setenv("DIGIPAL_MISDEED", misdeed)
+    misdeed_of(misdeed)
     result = run("misbehaves", READ, thresholds=["success_rate == 100%"], iterations=1_000)
     assert result.verdict is Verdict.ERROR
     assert re.search(words, result.reasons[0])
@@ -263,8 +277,8 @@ def test_a_misdeed_is_an_error_that_names_it(
 
 @pytest.mark.nightly
 @pytest.mark.parametrize("deed", HARMLESS)
-def test_what_harms_nobody_is_no_error(run: Run, monkeypatch: pytest.MonkeyPatch, deed: str) -> None:
-    monkeypatch.setenv("DIGIPAL_MISDEED", deed)
+def test_what_harms_nobody_is_no_error(run: Run, misdeed_of: Callable[[str], None], deed: str) -> None:
+    misdeed_of(deed)
     result = run("misbehaves", READ, thresholds=["success_rate == 100%"], iterations=1_000)
     assert (result.verdict, result.reasons) == (Verdict.PASS, [])
 
@@ -301,7 +315,7 @@ def test_a_scenario_that_an_engine_breaks_ends_no_suite(tmp_path: Path) -> None:
     assert "removed its scratch directory; the engine process wrote garbage" in broken["reasons"][0]
 
 
-def test_backups_without_data_are_found_by_operations_of_its_own(tmp_path: Path) -> None:
+def test_backups_without_data_are_found_by_operations_of_its_own(tmp_path: Path, forked_engines: None) -> None:
     (file,) = find_scenarios(["backup_and_restore"])
     scenario = load_scenario(file)
     sound = run_scenario(plan_run(scenario, 1))

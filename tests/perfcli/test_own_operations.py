@@ -19,7 +19,7 @@ from perfcli.scenario.loader import load_scenario
 from perfcli.scenario.overrides import parse_set
 from tests.perfcli.faulty.checkout import make_checkout
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("forked_engines")]
 
 ROOT = Path(__file__).parents[2]
 
