@@ -66,7 +66,8 @@ def setup(app: Any) -> None:
 def _add_contents(app: Any, name: str, source: list[str]) -> None:
     if name == root_doc:
         placed = {*_START, *_PROJECT}
-        pages = sorted(page for page in app.env.found_docs if page.startswith("docs/") and page not in placed)
+        found = (page for page in app.env.found_docs if page.startswith("docs/") and page not in placed)
+        pages = sorted(found, key=lambda page: (not page.endswith("/index"), page))
         reference = [page for page in pages if page.startswith("docs/reference/")]
         guides = [page for page in pages if page not in reference]
         parts = {"Start": _START, "Guides": guides, "Reference": reference, "Project": _PROJECT}
