@@ -12,7 +12,6 @@ from typing import Final
 
 from benchmarks.loopback_cluster import LoopbackCluster, loopback_cluster
 
-
 SPLIT: Final = """\
 name: crowd
 description: A server on one machine, and those who load it on another
