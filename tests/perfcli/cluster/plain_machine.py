@@ -96,9 +96,15 @@ class PlainProcess:
 
 
 class PlainMachine:
-    """As Machine."""
+    """As Machine.
 
-    def __init__(self, name: str = "a") -> None:
+    Args:
+        there_s: what a call takes on its way there.
+        back_s: what its answer takes.
+    """
+
+    def __init__(self, name: str = "a", there_s: float = 0.0, back_s: float = 0.0) -> None:
+        self._there_s, self._back_s = there_s, back_s
         self.name = name
         self.address = "tls://127.0.0.1:40000"
         self.description = Description.of(describe())
@@ -106,7 +112,10 @@ class PlainMachine:
 
     def call(self, method: str, *arguments: Any, limit_s: float = 5.0) -> int:
         assert method == "clock_ns"
-        return time.perf_counter_ns()
+        time.sleep(self._there_s)
+        read_ns = time.perf_counter_ns()
+        time.sleep(self._back_s)
+        return read_ns
 
     def start(self, command: Sequence[str], *, folders: Mapping[str, bytes]) -> PlainProcess:
         folder = Path(tempfile.mkdtemp(prefix="plain-machine-"))

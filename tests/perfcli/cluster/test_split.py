@@ -47,6 +47,25 @@ class Cluster:
         self.pool = ClusterPool(machines, zipped(ROOT))
 
 
+@pytest.mark.nightly
+@pytest.mark.parametrize(("there_s", "back_s", "verdict"), [(0.002, 0.03, Verdict.PASS), (0.02, 0.1, Verdict.INVALID)])
+def test_windows_are_judged_if_clocks_are_known(
+    make_plan: MakePlan, there_s: float, back_s: float, verdict: Verdict
+) -> None:
+    machines: list[Any] = [PlainMachine("db"), PlainMachine("b"), PlainMachine("c", there_s, back_s)]
+    keys = {**KEYS, "thresholds": ["lost_writes == 0", "latency.p95 < 1m within 1s"]}
+    load = {"executor": "constant-vus", "vus": 2, "duration": "3s"}
+    plan = make_plan(FLOW, load=load, pool={**SPLIT, "processes": 2}, **keys)
+    result = run_scenario(plan, pool=ClusterPool(machines, zipped(ROOT)))
+    assert result.verdict is verdict, result.reasons
+    clock = result.machines[2].clock
+    assert clock
+    # the way is not the same both ways: so far off, and no further than the bound
+    assert (back_s - there_s) / 2 * 0.9e9 <= -clock.offset_ns <= clock.bound_ns
+    if verdict is Verdict.INVALID:
+        assert result.reasons[0].startswith("the clock of c is known to ±")
+
+
 class Losing(SilentObserver):
     """Loses a machine as soon as something was measured."""
 
