@@ -136,7 +136,7 @@ def test_a_target_imports_mcp_only_where_it_is_asked_for() -> None:
         for module in modules("perfcli")
         if {name.split(".")[0] for name in imports(module, only_at_import=True)} & MCP
     }
-    assert eager == {"mcp.py", "mcp_http.py", "mcp_sessions.py"}
+    assert eager == {"mcp.py", "mcp_http.py", "mcp_sessions.py", "relay.py"}
     assert not [n for n in imports(ROOT / "perfcli/targets/__init__.py", only_at_import=True) if ".mcp" in n]
 
 

@@ -17,6 +17,7 @@ from threading import Thread
 from perfcli.agent.inside_faults import Inflictor, ThisProcess
 from perfcli.line import Line
 from perfcli.plan import ExecutionPlan
+from perfcli.targets.protocol import Surroundings
 from perfcli.targets.server_ai import watch_ai
 from perfcli.wire import BeginFault, EndFault
 
@@ -27,7 +28,7 @@ def main(arguments: Sequence[str]) -> None:
     plan = ExecutionPlan.model_validate_json(Path(plan_file).read_text(encoding="utf-8"), strict=False)
     end = socket(AF_UNIX)
     end.connect(control)
-    inside = ThisProcess(plan, watch_ai())
+    inside = ThisProcess(plan, Surroundings(watch_ai()))
     Thread(target=_obey, args=(Line(end), Inflictor(plan, 0, time.perf_counter_ns, inside)), daemon=True).start()
     sys.argv = [module, *rest]
     # the clock goes back when this process ends

@@ -17,7 +17,7 @@ from perfcli.errors import describe_error
 from perfcli.faults import Lift
 from perfcli.faults.inside import Inflicted, InsideFault
 from perfcli.plan import ExecutionPlan
-from perfcli.targets.protocol import ChangeAi
+from perfcli.targets.protocol import Surroundings
 from perfcli.wire import BeginFault, EndFault, FaultBegan, FaultEnded, FaultOrder, FaultReport, NoFault
 
 
@@ -25,12 +25,12 @@ class ThisProcess:
     """This process and the engine in it, as far as faults reach.
 
     Args:
-        change_ai: has the engine's AI behave otherwise.
+        there: what there is of the target.
     """
 
-    def __init__(self, plan: ExecutionPlan, change_ai: ChangeAi) -> None:
+    def __init__(self, plan: ExecutionPlan, there: Surroundings) -> None:
         self._plan = plan
-        self._change_ai = change_ai
+        self._there = there
         self._clock = WallClock()
 
     def movable_clock(self) -> AbstractContextManager[None]:
@@ -50,11 +50,15 @@ class ThisProcess:
 
     def change_ai(self, changes: Mapping[str, str], on_call: Callable[[], None]) -> Lift:
         """Have the engine's AI behave otherwise, and call `on_call` at each of its calls."""
-        return self._change_ai(self._plan.scenario.engine.ai.model_copy(update=dict(changes)), on_call)
+        return self._there.change_ai(self._plan.scenario.engine.ai.model_copy(update=dict(changes)), on_call)
 
     def move_clock(self, by_ns: int) -> Lift:
         """Have the wall clock jump."""
         return self._clock.move(by_ns)
+
+    def cut_connections(self) -> tuple[Lift, int]:
+        """Reset all connections to the server, and refuse others; also return how many there were."""
+        return self._there.cut()
 
 
 class Inflictor:

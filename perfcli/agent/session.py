@@ -26,13 +26,14 @@ from perfcli.agent.vu import VirtualUser
 from perfcli.agent.waves import Waves
 from perfcli.clock import Clock
 from perfcli.executors.per_vu_iterations import for_each_vu
+from perfcli.faults.inside import InsideFault
 from perfcli.operations.call import Call, begin_stream
 from perfcli.operations.own.binding import OwnVu
 from perfcli.operations.own.loading import load_files
 from perfcli.plan import INCARNATION, LONGEST_PASS_NS, ExecutionPlan, PlannedPhase
 from perfcli.recorder import BegunCalls, Recorder
 from perfcli.scenario.canary_mode import may_share_pets
-from perfcli.targets.protocol import ChangeAi, Obey, Target
+from perfcli.targets.protocol import Obey, Surroundings, Target
 from perfcli.wire import (
     OWN_OPERATIONS,
     Answers,
@@ -180,13 +181,16 @@ class Session:
         """Surrounds the load: the tool's orders of faults are carried out in it."""
         with ExitStack() as stack:
 
-            def here(change_ai: ChangeAi) -> Obey:
-                inside = ThisProcess(self._plan, change_ai)
-                stack.enter_context(inside.movable_clock())
+            def here(there: Surroundings) -> Obey:
+                inside = ThisProcess(self._plan, there)
+                if self._plan.scenario.target.in_process:
+                    stack.enter_context(inside.movable_clock())
                 return Inflictor(self._plan, self._process, self._clock.now_ns, inside).obey
 
-            has_engine = self._plan.host in (None, self._process)
-            if has_engine and any(fault.is_inside for fault in self._plan.scenario.faults):
+            host = self._plan.host
+            has_engine, has_vus = host in (None, self._process), host != self._process
+            faults = [fault for fault in self._plan.scenario.faults if isinstance(fault, InsideFault)]
+            if any(has_engine if fault.is_in_engine else has_vus for fault in faults):
                 orders = FaultOrders(self._process, self._channel, target.fault_orders(here))
                 stack.enter_context(orders)
             yield

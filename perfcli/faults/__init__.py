@@ -9,6 +9,7 @@ from pydantic import BaseModel, BeforeValidator, Field
 from perfcli.faults.ai import Ai
 from perfcli.faults.base import DEFAULT_STEADY_STATE, FaultSettings, Lift, Place, Seen
 from perfcli.faults.clock import Clock
+from perfcli.faults.cut import Cut
 from perfcli.faults.disk_error import DiskError
 from perfcli.faults.disk_full import DiskFull
 from perfcli.faults.disk_slow import DiskSlow
@@ -17,7 +18,7 @@ from perfcli.faults.lock import Lock
 from perfcli.faults.pause import Pause
 from perfcli.faults.reader import Reader
 
-_AnyFault = Lock | Reader | Pause | Kill | DiskFull | DiskError | DiskSlow | Ai | Clock
+_AnyFault = Lock | Reader | Pause | Kill | DiskFull | DiskError | DiskSlow | Ai | Clock | Cut
 
 FAULT_MODELS: Final[dict[str, type[FaultSettings]]] = {
     model.model_fields["fault"].default: model for model in get_args(_AnyFault)

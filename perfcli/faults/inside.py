@@ -29,12 +29,15 @@ class Inside(Protocol):
     def move_clock(self, by_ns: int) -> Lift:
         """Have the wall clock jump."""
 
+    def cut_connections(self) -> tuple[Lift, int]:
+        """Reset all connections to the server, and refuse others; also return how many there were."""
+
 
 class Hits:
-    """Counts the engine's calls that a fault hits, in any thread."""
+    """Counts what a fault hits, in any thread: the engine's calls, or connections."""
 
-    def __init__(self) -> None:
-        self.number = 0
+    def __init__(self, number: int = 0) -> None:
+        self.number = number
         self._counting = Lock()
 
     def add(self) -> None:
@@ -55,6 +58,8 @@ class InsideFault(FaultSettings):
     """A fault that only code in the engine process can inflict. It ends with that process."""
 
     is_inside: ClassVar[bool] = True
+    is_in_engine: ClassVar[bool] = True
+    """Whether it acts where the engine lives; if not, in the process of the vus."""
 
     @property
     def stays(self) -> bool:

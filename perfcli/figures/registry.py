@@ -150,6 +150,7 @@ class Needs(StrEnum):
     CACHE = "cache", "the engine's cache: how full it is, and clearing it"
     FIELDS = "fields", "answers that can be compared field by field"
     ENGINE = "engine", "the engine within the agent's own process"
+    CONNECTIONS = "connections", "connections to a server, which a relay may stand between"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

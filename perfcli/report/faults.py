@@ -11,10 +11,6 @@ from perfcli.report.blocks import BAD, DOUBTFUL, Block, Column, Notes, Section, 
 from perfcli.report.wording import name
 from perfcli.results import FaultResult, PhaseResult, RunResult
 
-_COLUMNS = (
-    Column("fault", "word"),
-    *map(Column, ("inflicted at", "lasted", "in flight", "failed", "outage", "recovery")),
-)
 _MOST_ROWS = 20
 
 
@@ -22,27 +18,32 @@ def faults_section(result: RunResult) -> Iterator[Section]:
     """Each time that a fault was due; nothing if there was none."""
     if not result.faults:
         return
-    rows = [_row(fault) for fault in result.faults[:_MOST_ROWS]]
+    counts_hits = any(fault.hits is not None for fault in result.faults)
+    hits = ("hits",) if counts_hits else ()
+    columns = map(Column, ("inflicted at", "lasted", *hits, "in flight", "failed", "outage", "recovery"))
+    rows = [_row(fault, counts_hits=counts_hits) for fault in result.faults[:_MOST_ROWS]]
     left = len(result.faults) - len(rows)
     notes = [Text(f"{left} more are in the JSON")] if left else []
     notes += [Text(doubt, DOUBTFUL) for doubt in _doubts(result)]
     parts: list[Block] = [
-        Table(_COLUMNS, rows, "faults", first_to_go=("in flight", "lasted")),
+        Table((Column("fault", "word"), *columns), rows, "faults", first_to_go=("in flight", "lasted", *hits)),
         *([Notes(notes)] if notes else []),
     ]
     yield Section("faults", parts, brief=parts)
 
 
-def _row(fault: FaultResult) -> list[Text]:
+def _row(fault: FaultResult, *, counts_hits: bool) -> list[Text]:
     label = fault.name if fault.name == fault.kind else f"{fault.name} ({fault.kind})"
     at = Text(units.format_duration(fault.at_ns))
     if fault.lasted_ns is None:
-        return [name(label), Text("–", BAD), *[Text("–")] * 5]
+        return [name(label), Text("–", BAD), *[Text("–")] * (6 if counts_hits else 5)]
+    hits = Text("–" if fault.hits is None else units.format_count(fault.hits))
     recovery = Text("never", BAD) if fault.recovery_ns is None else Text(units.format_duration(fault.recovery_ns))
     return [
         name(label),
         at,
         Text(units.format_duration(fault.lasted_ns)),
+        *([hits] if counts_hits else []),
         Text(units.format_count(fault.in_flight)),
         Text(f"{units.format_count(fault.failed)} of {units.format_count(fault.operations)}", BAD * bool(fault.failed)),
         Text(units.format_duration(fault.outage_ns or 0)),

@@ -26,7 +26,8 @@ class FaultResult(Record):
         default=None, description="longest time without a success that touches it, while operations were due"
     )
     hits: int | None = Field(
-        default=None, description="the engine's calls that it hit, e.g. writes of SQLite; null if that is not known"
+        default=None,
+        description="what it hit: writes of SQLite, calls of the AI, or connections; null if that is not known",
     )
     recovery_ns: int | None = Field(
         default=None, description="from its end until the load was steady again; null if it never was"

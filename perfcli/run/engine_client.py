@@ -127,6 +127,11 @@ class EngineClient:
         return self._limits.plan.scenario.target.watchable if host is None else host == self._process
 
     @property
+    def has_vus(self) -> bool:
+        """Whether it loads the engine; not if it serves that to the others."""
+        return self._limits.plan.host != self._process
+
+    @property
     def is_measuring(self) -> bool:
         """Whether its vus are at work, and their samples count."""
         is_alive = self.ending is None and self.killed_ns is None

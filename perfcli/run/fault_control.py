@@ -11,6 +11,7 @@ from typing import Final
 
 from perfcli.errors import describe_error
 from perfcli.faults import Lift
+from perfcli.faults.inside import InsideFault
 from perfcli.measurement.measurement import Measurement
 from perfcli.pool.protocol import Database
 from perfcli.run.engine_client import EngineClient
@@ -168,7 +169,7 @@ class FaultControl:
         due_ns = self._due_ns(number)
         assert due_ns is not None
         try:
-            on = self._order(number) if fault.is_inside else self._inflict(number, now_ns)
+            on = self._order(number, fault) if isinstance(fault, InsideFault) else self._inflict(number, now_ns)
         except (OSError, sqlite3.Error) as error:
             self._give_up(number, describe_error(error))
             return
@@ -178,8 +179,8 @@ class FaultControl:
         elif fault.waits_ns is not None and now_ns > due_ns + fault.waits_ns:
             self._give_up(number, fault.why_not_yet)
 
-    def _order(self, number: int) -> _On | None:
-        lift = self._ordered.order(number)
+    def _order(self, number: int, fault: InsideFault) -> _On | None:
+        lift = self._ordered.order(number, in_engine=fault.is_in_engine)
         return lift and _On(lift, None)
 
     def _inflict(self, number: int, now_ns: int) -> _On | None:

@@ -34,10 +34,18 @@ class OrderedFaults:
         self._clients = clients
         self._faults: dict[int, _Ordered] = {}
 
-    def order(self, number: int) -> Lift | None:
-        """Have all processes inflict it that do load; return what orders its end, None while one is being replaced."""
-        engines = {process: client for process, client in enumerate(self._clients) if client.has_engine}
-        at_work = {process: client for process, client in engines.items() if client.is_measuring}
+    def order(self, number: int, *, in_engine: bool) -> Lift | None:
+        """Have all processes inflict it that do load; return what orders its end, None while one is being replaced.
+
+        Args:
+            in_engine: whether it acts where an engine is; if not, where vus are.
+        """
+        meant = {
+            process: client
+            for process, client in enumerate(self._clients)
+            if (client.has_engine if in_engine else client.has_vus)
+        }
+        at_work = {process: client for process, client in meant.items() if client.is_measuring}
         if not at_work or any(client.is_away for client in self._clients):
             return None
         self._faults[number] = _Ordered({process: client.engine.incarnation for process, client in at_work.items()})

@@ -102,6 +102,9 @@ _LIMITS: Final = {
     "string_too_short": "needs at least {min_length} characters",
     "string_too_long": "is too long: at most {max_length} characters",
 }
+_TAGS: Final = ("fault", "operation", "target")
+"""Keys that the models have in place of the key that a file has above its settings."""
+
 _SWITCHES: Final = {
     **dict.fromkeys(("yes", "on", "true"), "true"),
     **dict.fromkeys(("no", "off", "false"), "false"),
@@ -227,7 +230,7 @@ def _unknown_key(detail: ErrorDetails) -> str:
     elsewhere = key_elsewhere(section, str(key))
     if elsewhere:
         return elsewhere
-    known = [name for model in _models_at(section) for name in _fields(model)]
+    known = [name for model in _models_at(section) for name in _fields(model) if name not in _TAGS]
     listing = f": use one of {', '.join(known)}"
     if any(key in _fields(model) for model in _models_at(section[:-1])):
         return f"does not go with {section[-1]}{listing}"

@@ -18,6 +18,7 @@ _WHY_NOT: Final = {
     Needs.ENGINE: "the engine lives in the server, out of sight",
     Needs.CACHE: "no tool reports how many pets are in the engine's cache, or clears it",
     Needs.FIELDS: "the tools answer in words for people, which cannot be compared field by field",
+    Needs.CONNECTIONS: "the engine is not reached over HTTP: write target: {mcp: {transport: http}}",
 }
 _ONLY_ANSWERS: Final = "of a server that runs already, only the answers are seen"
 
@@ -62,6 +63,8 @@ class TargetSettings(BaseModel):
             Needs.FIELDS: self.restartable,
             Needs.PROCESS: self.watchable,
             Needs.DATABASE: self.watchable,
+            # over stdio there is one pipe for all
+            Needs.CONNECTIONS: self.shareable,
         }
         unseen = {} if self.watchable else dict.fromkeys((Needs.PROCESS, Needs.DATABASE, Needs.CACHE), _ONLY_ANSWERS)
         return {need: (_WHY_NOT | unseen)[need] for need, is_offered in offers.items() if not is_offered}

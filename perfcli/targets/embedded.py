@@ -25,7 +25,7 @@ from perfcli.operations.stored import answers
 from perfcli.plan import ExecutionPlan
 from perfcli.scenario.canary_mode import canary_mode_of, follows_creation, notes_vanish, telling_reads
 from perfcli.targets.error_kinds import causes, kind_of_error
-from perfcli.targets.protocol import ChangeAi, EngineGone, Failure, Found, Obey, assets_of, source_digest
+from perfcli.targets.protocol import EngineGone, Failure, Found, Obey, Surroundings, assets_of, source_digest
 from perfcli.targets.simulated_ai import SimulatedAI
 from perfcli.wire import Serving
 
@@ -98,9 +98,9 @@ class EmbeddedTarget:
         """Pets in the core's cache."""
         return len(self._core.active_pets)
 
-    def fault_orders(self, here: Callable[[ChangeAi], Obey]) -> Obey:
+    def fault_orders(self, here: Callable[[Surroundings], Obey]) -> Obey:
         """The engine lives here, and its AI is the tool's."""
-        return here(self._ai.behave)
+        return here(Surroundings(self._ai.behave))
 
     def answers(self, *, of_setup: bool) -> Iterator[str]:
         """What the engine answers about the pets that vus of this process created, and of the setup."""

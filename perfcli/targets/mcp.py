@@ -13,12 +13,12 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final, cast
 
-from mcp import Client
 from mcp_types import CallToolResult
 
 from perfcli import units
 from perfcli.clock import await_exit
 from perfcli.errors import PerfError
+from perfcli.faults.inside import InsideFault
 from perfcli.operations.binding import ToolError, ToolVu
 from perfcli.operations.call import Call
 from perfcli.operations.digipal_data import EGG_TYPES, PetRef, VuPets, set_up_user
@@ -29,9 +29,19 @@ from perfcli.targets.error_kinds import kind_of
 from perfcli.targets.mcp_certificate import make_certificate
 from perfcli.targets.mcp_hosting import HostedServer
 from perfcli.targets.mcp_http import TOKEN_VARIABLE, Access
-from perfcli.targets.mcp_sessions import LostCall, Sessions, is_cut_off
-from perfcli.targets.protocol import PACKAGE, ChangeAi, EngineGone, Failure, Found, Obey, installed_in, source_digest
-from perfcli.wire import LivesIn, Serving
+from perfcli.targets.mcp_sessions import LostCall, Session, Sessions, is_cut_off
+from perfcli.targets.protocol import (
+    PACKAGE,
+    EngineGone,
+    Failure,
+    Found,
+    Obey,
+    Surroundings,
+    installed_in,
+    source_digest,
+)
+from perfcli.targets.relay import Relay
+from perfcli.wire import FaultOrder, FaultReport, LivesIn, Serving
 
 _CLOSES_WITHIN_S: Final = 30.0
 _SAVES_A_PET_WITHIN_S: Final = 0.05
@@ -149,36 +159,42 @@ class McpTarget:
         self._url = serving.url if serving else settings.url
         self._access = Access(serving.token, serving.certificate) if serving and serving.certificate else None
         self._pets: list[PetRef] = []
-        has_faults = any(fault.is_inside for fault in plan.scenario.faults)
-        self._hosted = HostedServer(plan) if has_faults and not serving else None
+        faults = [fault for fault in plan.scenario.faults if isinstance(fault, InsideFault)]
+        in_engine = any(fault.is_in_engine for fault in faults)
+        self._hosted = HostedServer(plan) if in_engine and not serving else None
+        self._has_cuts = not all(fault.is_in_engine for fault in faults) and not self._is_host
+        self._relay: Relay | None = None
 
     def open(self, found: Found) -> str:
         """Start the server, or find it, and see that it has the tools of the flow."""
-        client = self._first_session(found)
-        offered = {tool.name for tool in self._sessions.tools(client)}
+        session = self._first_session(found)
+        offered = {tool.name for tool in self._sessions.tools(session)}
         flows = [phase.flow for phase in self._plan.phases]
         needed = {step.tool for flow in flows for step in flow if step.tool}
         if missing := sorted(needed - offered):
             raise PerfError(f"the MCP server has no tool {', '.join(missing)}: it offers {', '.join(sorted(offered))}")
-        self._client = client
+        self._session = session
+        if self._has_cuts and self._url:
+            self._relay = Relay(self._url, is_ours=self._access is not None)
         if self._settings.watchable and (home := installed_in()):
             return source_digest(home / PACKAGE)
-        return client.server_info.version if client.server_info else ""
+        server = session.client.server_info
+        return server.version if server else ""
 
     def set_up(self) -> None:
         """One user with a hatched pet for each of `setup.pets`."""
         for index in range(self._plan.scenario.setup.pets):
             user = self._prefix + set_up_user(index)
             egg = {"egg_type": EGG_TYPES[index % len(EGG_TYPES)]}
-            pet = self._call(self._client, "create_new_pet", {"user_id": user, **egg})
-            self._call(self._client, "trigger_evolution", {"user_id": user, "force": True})
+            pet = self._call(self._session, "create_new_pet", {"user_id": user, **egg})
+            self._call(self._session, "trigger_evolution", {"user_id": user, "force": True})
             self._pets.append(PetRef(user, pet["id"]))
 
     def join(self) -> None:
         """Ask for the pets that another process has set up, or the server before, which was killed."""
         for index in range(self._plan.scenario.setup.pets):
             user = self._prefix + set_up_user(index)
-            self._pets.append(PetRef(user, self._call(self._client, "get_pet_status", {"user_id": user})["id"]))
+            self._pets.append(PetRef(user, self._call(self._session, "get_pet_status", {"user_id": user})["id"]))
 
     def answers(self, *, of_setup: bool) -> Iterator[str]:
         """None: a tool's answer is a text for people."""
@@ -186,12 +202,15 @@ class McpTarget:
 
     def calls(self, vu: int, shown: array[int], own: OwnVu) -> list[Call | None]:
         """The scenario's steps for one vu: over HTTP in a session of its own, over stdio in the only one."""
-        client = self._sessions.over_http(self._url, self._access) if self._url else self._client
+        session = self._session
+        if self._url:
+            by_relay = self._relay.transport if self._relay else None
+            session = self._sessions.over_http(self._url, self._access, by_relay)
         bound = ToolVu(
             VuPets(vu, self._pets, self._prefix),
-            partial(self._call, client),
+            partial(self._call, session),
             own,
-            partial(self._call_async, client),
+            partial(self._call_async, session),
             self._sessions.run,
         )
         flow = enumerate(self._plan.flow_of(vu))
@@ -205,6 +224,8 @@ class McpTarget:
         """
         if isinstance(error, ToolError):
             return Failure(kind_of(str(error)), _CATEGORIES.get(error.details.get("error", ""), ""))
+        if self._relay is not None and self._relay.fails_calls and isinstance(error, LostCall) and error.is_cut_off:
+            return Failure(f"the fault cut {'refused' if error.is_refused else 'reset'} the connection", "")
         if is_cut_off(error) and self._has_ended():
             raise EngineGone("the MCP server ended") from error
         if isinstance(error, LostCall) and error.is_refused and self._settings.watchable:
@@ -216,10 +237,18 @@ class McpTarget:
     def active_pets(self) -> None:
         """No tool tells."""
 
-    def fault_orders(self, here: Callable[[ChangeAi], Obey]) -> Obey:
-        """The engine lives in the server."""
-        assert self._hosted is not None
-        return self._hosted.obey
+    def fault_orders(self, here: Callable[[Surroundings], Obey]) -> Obey:
+        """The engine lives in the server, and the ends of its connections here."""
+        in_server = self._hosted.obey if self._hosted else None
+        at_this_end = here(Surroundings(cut=self._relay.cut)) if self._relay else None
+
+        def obey(order: FaultOrder) -> FaultReport:
+            fault = cast("InsideFault", self._plan.faults[order.number].fault)
+            meant = in_server if fault.is_in_engine else at_this_end
+            assert meant is not None
+            return meant(order)
+
+        return obey
 
     def see_that_it_lives(self) -> None:
         """Whether the server still runs.
@@ -237,12 +266,14 @@ class McpTarget:
     def close(self) -> None:
         """End the sessions, and with them the run's own server."""
         self._sessions.close()
+        if self._relay is not None:
+            self._relay.close()
         if self._server is not None:
             self._server.close()
         if self._hosted is not None:
             self._hosted.close()
 
-    def _first_session(self, found: Found) -> Client:
+    def _first_session(self, found: Found) -> Session:
         arguments = server_arguments(self._plan, self._database)
         try:
             if self._serving:
@@ -270,11 +301,11 @@ class McpTarget:
         except Exception as error:
             raise PerfError(f"the MCP server does not start: {error}") from error
 
-    def _call(self, client: Client, tool: str, arguments: Mapping[str, Any]) -> Answer:
-        return _answer_in(self._sessions.call(client, tool, arguments))
+    def _call(self, session: Session, tool: str, arguments: Mapping[str, Any]) -> Answer:
+        return _answer_in(self._sessions.call(session, tool, arguments))
 
-    async def _call_async(self, client: Client, tool: str, arguments: Mapping[str, Any]) -> Answer:
-        return _answer_in(await self._sessions.call_async(client, tool, arguments))
+    async def _call_async(self, session: Session, tool: str, arguments: Mapping[str, Any]) -> Answer:
+        return _answer_in(await session.call(tool, dict(arguments)))
 
     def _has_ended(self) -> bool:
         """Over stdio a broken connection is the server's end; over HTTP it may be one of many."""

@@ -61,7 +61,16 @@ class Access(NamedTuple):
     """As PEM: the only one that is trusted."""
 
 
-def http_client(url: str, longest_call_s: float = 0.0, access: Access | None = None) -> NotingClient:
+MakeTransport = Callable[[ssl.SSLContext], httpx2.AsyncBaseTransport]
+"""Makes how requests travel, given whom to trust."""
+
+
+def http_client(
+    url: str,
+    longest_call_s: float = 0.0,
+    access: Access | None = None,
+    make_transport: MakeTransport | None = None,
+) -> NotingClient:
     """A client for the server at a URL, with the token of the environment, if there is one.
 
     Loopback is never reached by way of a proxy, nor is the run's own server: HTTP_PROXY and its like are for others.
@@ -69,6 +78,7 @@ def http_client(url: str, longest_call_s: float = 0.0, access: Access | None = N
     Args:
         longest_call_s: what the scenario itself lets a call take.
         access: to the run's own server; None for any other.
+        make_transport: how requests travel; None for straight to the server, or to its proxy.
 
     Raises:
         PerfError: the token would travel where others can read it, or cannot travel at all.
@@ -77,10 +87,12 @@ def http_client(url: str, longest_call_s: float = 0.0, access: Access | None = N
     if token:
         _refuse_to_send(token, url)
     open_read_s = max(LEAST_READ_S, longest_call_s + _OTHERWISE_S)
+    trusted = _tls_with(access.certificate) if access else _tls()
     client = NotingClient(
         headers={"Authorization": f"Bearer {token}"} if token else None,
         timeout=httpx2.Timeout(_OTHERWISE_S, connect=CONNECT_S, read=open_read_s),
-        verify=_tls_with(access.certificate) if access else _tls(),
+        verify=trusted,
+        transport=make_transport(trusted) if make_transport else None,
         trust_env=not (access or is_loopback(urlsplit(url).hostname or "")),
     )
     client.open_read_s = open_read_s
@@ -253,15 +265,21 @@ def _other_path(url: str) -> str:
     return f"use its MCP endpoint, such as {urlunsplit((parts.scheme, parts.netloc, '/mcp', '', ''))}"
 
 
-def _by_proxy(url: str) -> str:
-    """Which proxy stands between, for failures that may be its own."""
+def proxy_for(url: str) -> str:
+    """The proxy that requests to a URL go to, without its password; "" for none."""
     parts = urlsplit(url)
     proxies, host = getproxies(), parts.hostname or ""
     proxy = proxies.get(parts.scheme) or proxies.get("all")
     if not proxy or is_loopback(host) or proxy_bypass(host):
         return ""
-    shown = urlsplit(proxy)._replace(netloc=urlsplit(proxy).netloc.rpartition("@")[2]).geturl()
-    return f"; it is reached by way of the proxy {shown}, unless NO_PROXY names {host}"
+    return urlsplit(proxy)._replace(netloc=urlsplit(proxy).netloc.rpartition("@")[2]).geturl()
+
+
+def _by_proxy(url: str) -> str:
+    """Which proxy stands between, for failures that may be its own."""
+    if proxy := proxy_for(url):
+        return f"; it is reached by way of the proxy {proxy}, unless NO_PROXY names {urlsplit(url).hostname}"
+    return ""
 
 
 def _authority(url: str) -> str:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import hashlib
 from array import array
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path, PurePath
 from typing import Final, NamedTuple, Protocol
 
+from perfcli.errors import PerfError
 from perfcli.operations.call import Call
 from perfcli.operations.own.binding import OwnVu
 from perfcli.scenario.models import SimulatedAi
@@ -59,6 +61,36 @@ ChangeAi = Callable[[SimulatedAi, Callable[[], None]], Callable[[], None]]
 The newest settings hold. Raises PerfError if there is no such AI.
 """
 
+
+class Cut(NamedTuple):
+    """Connections to a server that were cut."""
+
+    lift: Callable[[], None]
+    """Lets new ones be opened."""
+    connections: int
+    """How many were reset."""
+
+
+def _no_ai(settings: SimulatedAi, on_call: Callable[[], None]) -> Callable[[], None]:
+    raise PerfError("there is no AI in this process")
+
+
+def _no_connections() -> Cut:
+    raise PerfError("there is no connection in this process")
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What of a target faults reach in a process, beside SQLite and the clock; what is not there raises PerfError.
+
+    Args:
+        cut: resets all connections to the server, and refuses others until that is lifted.
+    """
+
+    change_ai: ChangeAi = _no_ai
+    cut: Callable[[], Cut] = _no_connections
+
+
 Obey = Callable[[FaultOrder], FaultReport]
 """Carries out an order, and reports on it."""
 
@@ -104,8 +136,8 @@ class Target(Protocol):
     def active_pets(self) -> int | None:
         """Pets in the engine's active cache; None where it does not tell."""
 
-    def fault_orders(self, here: Callable[[ChangeAi], Obey]) -> Obey:
-        """What carries out orders of faults where the engine lives: in this process `here`, given its AI.
+    def fault_orders(self, here: Callable[[Surroundings], Obey]) -> Obey:
+        """What carries out orders of faults where they act: in this process `here`, given what there is of the target.
 
         Called at most once, before the load.
         """

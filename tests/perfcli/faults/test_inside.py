@@ -31,6 +31,7 @@ from perfcli.run.engine_client import EngineClient
 from perfcli.run.ordered_faults import OrderedFaults
 from perfcli.scenario.loader import ScenarioFileError, load_scenario
 from perfcli.scenario.models import Scenario, SimulatedAi
+from perfcli.targets.protocol import Surroundings
 from perfcli.targets.simulated_ai import SimulatedAI, SimulatedFailure
 from perfcli.wire import BeginFault, EndFault, FaultBegan, FaultEnded, Message, NoFault
 
@@ -44,12 +45,7 @@ SCENARIO: dict[str, Any] = {
     "flow": ["interact"],
 }
 
-
-def no_ai(settings: SimulatedAi, on_call: Callable[[], None]) -> Callable[[], None]:
-    raise PerfError("no AI here")
-
-
-THIS_PROCESS = ThisProcess(plan_run(Scenario.model_validate(SCENARIO), 1), no_ai)
+THIS_PROCESS = ThisProcess(plan_run(Scenario.model_validate(SCENARIO), 1), Surroundings())
 
 
 @pytest.fixture
@@ -165,6 +161,7 @@ class Client:
         self.sent: list[Message] = []
         self.send = self.sent.append
         self.is_measuring, self.is_away, self.is_down = True, False, False
+        self.has_engine = self.has_vus = True
         self.killed_ns: int | None = None
         self.engine = SimpleNamespace(incarnation=0)
 
@@ -180,7 +177,7 @@ def ordered(clients: list[Client]) -> OrderedFaults:
 
 
 def test_a_fault_lasts_from_the_first_process_to_the_last(clients: list[Client], ordered: OrderedFaults) -> None:
-    end = ordered.order(7)
+    end = ordered.order(7, in_engine=True)
     assert end is not None
     assert ordered.began(FaultBegan(1, 7, 100))
     assert not ordered.began(FaultBegan(0, 7, 110))
@@ -190,14 +187,23 @@ def test_a_fault_lasts_from_the_first_process_to_the_last(clients: list[Client],
     assert [client.sent for client in clients] == [[BeginFault(7), EndFault(7)]] * 2
 
 
+def test_what_acts_where_vus_are_is_not_ordered_where_only_the_engine_is(
+    clients: list[Client], ordered: OrderedFaults
+) -> None:
+    clients[0].has_vus = clients[1].has_engine = False
+    ordered.order(1, in_engine=True)
+    ordered.order(2, in_engine=False)
+    assert [client.sent for client in clients] == [[BeginFault(1)], [BeginFault(2)]]
+
+
 def test_nothing_is_ordered_while_a_process_is_replaced(clients: list[Client], ordered: OrderedFaults) -> None:
     clients[1].is_measuring, clients[1].is_away = False, True
-    assert ordered.order(7) is None
+    assert ordered.order(7, in_engine=True) is None
     assert clients[0].sent == []
 
 
 def test_a_process_that_is_replaced_has_the_fault_no_more(clients: list[Client], ordered: OrderedFaults) -> None:
-    end = ordered.order(7)
+    end = ordered.order(7, in_engine=True)
     assert end is not None
     for process in (0, 1):
         ordered.began(FaultBegan(process, 7, 100))
@@ -213,7 +219,7 @@ def test_a_process_that_is_replaced_has_the_fault_no_more(clients: list[Client],
 
 
 def test_one_process_that_cannot_is_enough_to_give_up(clients: list[Client], ordered: OrderedFaults) -> None:
-    ordered.order(7)
+    ordered.order(7, in_engine=True)
     ordered.began(FaultBegan(0, 7, 100))
     ordered.failed(NoFault(1, 7, "no ctypes"))
     assert ordered.ended(FaultEnded(0, 7, 200, 5)) is None

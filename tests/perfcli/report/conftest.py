@@ -279,6 +279,7 @@ RESULTS: dict[str, RunResult] = {
                 in_flight=2,
                 longest_ns=2 * 10**9,
             ),
+            fault("full", 6 * 10**9, 5_000_000, kind="disk_full", operations=9, failed=8, hits=12),
             fault("stall", 7 * 10**9, 10_000_000, kind="pause", operations=11, failed=3, recovery_ns=None),
             fault("never", 9 * 10**9, None, problem="not inflicted: the engine held the write lock all the time"),
         ],

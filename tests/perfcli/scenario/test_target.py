@@ -175,18 +175,19 @@ def test_a_server_over_stdio_has_one_client(mistakes: Mistakes) -> None:
 
 
 @pytest.mark.parametrize(
-    ("settings", "in_process", "watchable", "restartable", "clears_cache"),
+    ("settings", "in_process", "watchable", "restartable", "clears_cache", "shareable"),
     [
-        (EmbeddedSettings(), True, True, True, True),
-        (McpSettings(), False, True, False, False),
-        (McpSettings(url=URL), False, False, False, False),
+        (EmbeddedSettings(), True, True, True, True, False),
+        (McpSettings(), False, True, False, False, False),
+        (McpSettings(transport="http"), False, True, False, False, True),
+        (McpSettings(url=URL), False, False, False, False, True),
     ],
 )
 def test_what_targets_offer(
-    settings: TargetSettings, in_process: bool, watchable: bool, restartable: bool, clears_cache: bool
+    settings: TargetSettings, in_process: bool, watchable: bool, restartable: bool, clears_cache: bool, shareable: bool
 ) -> None:
-    offered = (settings.in_process, settings.watchable, settings.restartable, settings.clears_cache)
-    assert offered == (in_process, watchable, restartable, clears_cache)
+    offered = (settings.in_process, settings.watchable, settings.restartable, settings.clears_cache, settings.shareable)
+    assert offered == (in_process, watchable, restartable, clears_cache, shareable)
     lacking = [need for need in Needs if need is not Needs.ANSWERS and need not in settings.lacks]
     wanted = {
         Needs.ENGINE: in_process,
@@ -194,6 +195,7 @@ def test_what_targets_offer(
         Needs.DATABASE: watchable,
         Needs.FIELDS: restartable,
         Needs.CACHE: clears_cache,
+        Needs.CONNECTIONS: shareable,
     }
     assert set(lacking) == {need for need, is_offered in wanted.items() if is_offered}
     assert all(settings.lacks.values())

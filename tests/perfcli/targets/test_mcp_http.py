@@ -8,12 +8,14 @@ import ssl
 import struct
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 from threading import Event, Thread
+from typing import Any
 
 import httpx2
 import pytest
-from mcp import Client, MCPError
+from mcp import MCPError
 
 from digipal.ai import SimulatedAI
 from digipal.core.digipal_core import DigiPalCore
@@ -23,10 +25,11 @@ from digipal.storage import StorageManager
 from perfcli.errors import PerfError
 from perfcli.targets import mcp_http
 from perfcli.targets.mcp_http import NotingClient, http_client, is_loopback, reason_of
-from perfcli.targets.mcp_sessions import LostCall, Sessions
+from perfcli.targets.mcp_sessions import HttpSession, LostCall, Session, Sessions
 from tests.tls import make_certificate
 
 Serve = Callable[..., str]
+Opened = tuple[Sessions, Session, Callable[[], None]]
 
 
 class Scripted:
@@ -199,7 +202,7 @@ class TestALostServer:
     """One that is gone after the sessions were opened."""
 
     @pytest.fixture
-    def sessions(self, tmp_path: Path) -> Iterator[tuple[Sessions, Client, Callable[[], None]]]:
+    def sessions(self, tmp_path: Path) -> Iterator[Opened]:
         storage = StorageManager(tmp_path / "theirs.db")
         listener = HttpListener(MCPServer(DigiPalCore(storage, SimulatedAI(latency_ms=0))).server, "127.0.0.1", 0)
         thread = Thread(target=asyncio.run, args=(listener.serve(),))
@@ -214,27 +217,50 @@ class TestALostServer:
         stop()
         storage.close()
 
-    def test_calls_say_so(self, sessions: tuple[Sessions, Client, Callable[[], None]]) -> None:
-        opened, client, stop = sessions
-        assert not opened.call(client, "create_new_pet", {"user_id": "u", "egg_type": "red"}).is_error
+    def test_calls_say_so(self, sessions: Opened) -> None:
+        opened, session, stop = sessions
+        assert not opened.call(session, "create_new_pet", {"user_id": "u", "egg_type": "red"}).is_error
         stop()
         for _ in range(3):
             with pytest.raises(LostCall, match=r"nothing listens at|closed the connection without an answer") as lost:
-                opened.call(client, "get_pet_status", {"user_id": "u"})
+                opened.call(session, "get_pet_status", {"user_id": "u"})
         assert (lost.value.is_cut_off, lost.value.is_timeout) == (True, False)
         opened.close()
 
-    def test_the_end_says_so_if_no_call_did(self, sessions: tuple[Sessions, Client, Callable[[], None]]) -> None:
-        opened, client, stop = sessions
+    def test_the_end_says_so_if_no_call_did(self, sessions: Opened, monkeypatch: pytest.MonkeyPatch) -> None:
+        opened, _, stop = sessions
         stop()
-        opened._http[id(client)][1].failure = httpx2.ReadError("gone")
-        opened._open.callback(_raise_group)
+        (session,) = opened._http
+        monkeypatch.setattr(session, "close", partial(_end_with_group, session))
         with pytest.raises(PerfError, match=r"lost the MCP server at http://.*: it closed the connection"):
             opened.close()
 
+    def test_a_session_is_opened_anew_when_the_server_is_there_again(
+        self, sessions: Opened, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        opened, session, _ = sessions
+        assert isinstance(session, HttpSession)
+        user = {"user_id": "u"}
+        assert not opened.call(session, "create_new_pet", {**user, "egg_type": "red"}).is_error
+        lost = session.client
+        send = httpx2.AsyncClient.send
 
-def _raise_group() -> None:
-    raise ExceptionGroup("unhandled errors in a TaskGroup", [httpx2.ReadError("gone")])
+        async def fail(self: httpx2.AsyncClient, request: httpx2.Request, **settings: Any) -> httpx2.Response:
+            raise httpx2.ReadError("gone")
+
+        monkeypatch.setattr(httpx2.AsyncClient, "send", fail)
+        for _ in range(2):
+            with pytest.raises(LostCall, match="closed the connection without an answer"):
+                opened.call(session, "get_pet_status", user)
+        monkeypatch.setattr(httpx2.AsyncClient, "send", send)
+        assert not opened.call(session, "get_pet_status", user).is_error
+        assert session.client is not lost
+        opened.close()
+
+
+async def _end_with_group(session: HttpSession) -> None:
+    session.http.failure = httpx2.ReadError("gone")
+    session.end_error = ExceptionGroup("unhandled errors in a TaskGroup", [session.http.failure])
 
 
 class TestTls:
