@@ -11,7 +11,9 @@ from typing import Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from perfcli.executors import Load, Share
+from perfcli.executors import LoadSettings, Share
+from perfcli.executors.base import CountedLoad
+from perfcli.executors.repeated import Repeated
 from perfcli.faults.ai import JITTER_AT_MOST
 from perfcli.faults.schedule import Occurrence, occurrences
 from perfcli.operations import Step
@@ -45,16 +47,13 @@ class PlannedPhase:
     first_vu: int
     phase: Phase
     pets: int
+    load: LoadSettings
+    """That of the phase, repeated if it might end before its faults do."""
 
     @property
     def name(self) -> str:
         """The phase's name."""
         return self.phase.name
-
-    @property
-    def load(self) -> Load:
-        """The phase's load."""
-        return self.phase.load
 
     @property
     def flow(self) -> Sequence[Step]:
@@ -258,7 +257,11 @@ def _planned(scenario: Scenario) -> Iterator[PlannedPhase]:
     for index, phase in enumerate(scenario.phases_to_run):
         if index and phase.load.start_after is None:
             wave += 1
-        yield PlannedPhase(index, wave, first_vu, phase, scenario.setup.pets)
+        load: LoadSettings = phase.load
+        faults = [fault for fault in scenario.faults if fault.phase == phase.name or not (fault.phase or index)]
+        if faults and isinstance(load, CountedLoad):
+            load = Repeated.of(load, max(fault.ends_ns for fault in faults))
+        yield PlannedPhase(index, wave, first_vu, phase, scenario.setup.pets, load)
         first_vu += phase.load.vu_count
 
 

@@ -276,6 +276,13 @@ class EndFault:
 
 
 @dataclass(frozen=True, slots=True)
+class EndPhase:
+    """Vus of a phase whose load ends on order begin no further iteration."""
+
+    phase: int
+
+
+@dataclass(frozen=True, slots=True)
 class StopLoad:
     """Vus begin no further iteration."""
 
@@ -312,7 +319,19 @@ FromEngine = (
 )
 FaultOrder = BeginFault | EndFault
 FaultReport = FaultBegan | FaultEnded | NoFault
-FromTool = Serving | Go | Rejoin | ReadClock | Slice | NoMoreSlices | FaultOrder | StopLoad | Answers | NoMoreAnswers
+FromTool = (
+    Serving
+    | Go
+    | Rejoin
+    | ReadClock
+    | Slice
+    | NoMoreSlices
+    | FaultOrder
+    | EndPhase
+    | StopLoad
+    | Answers
+    | NoMoreAnswers
+)
 Event = FromEngine | FromTool
 Message = Event | Frame
 

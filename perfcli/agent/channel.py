@@ -22,6 +22,7 @@ from perfcli.wire import (
     ClockRead,
     Done,
     EndFault,
+    EndPhase,
     Failed,
     FaultOrder,
     Garbled,
@@ -60,6 +61,8 @@ class Channel:
         self._rejoin: Rejoin | None = None
         self.serving: Serving | None = None
         """Where another process serves the engine, once the tool has said so."""
+        self.ended_phases: set[int] = set()
+        """Those whose load was to end on order."""
         self._slices: SimpleQueue[Slice | None] = SimpleQueue()
         self._obey: Callable[[FaultOrder], None] = lambda order: None
         Thread(target=self._listen, name="digipal-perf-link", daemon=True).start()
@@ -157,6 +160,8 @@ class Channel:
                 self._slices.put(message)
             case BeginFault() | EndFault():
                 self._obey(message)
+            case EndPhase(phase):
+                self.ended_phases.add(phase)
             case NoMoreSlices():
                 self._slices.put(None)
             case StopLoad():

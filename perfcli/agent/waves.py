@@ -16,6 +16,7 @@ from perfcli.executors import Earlier, Schedule
 from perfcli.executors.arrivals import LATE_START_NS
 from perfcli.executors.base import BoundedSchedule, Share
 from perfcli.executors.constant_vus import steady
+from perfcli.executors.repeated import EndableSchedule
 from perfcli.operations.call import begin_stream
 from perfcli.plan import ExecutionPlan, PlannedPhase
 from perfcli.wire import PhaseOver, Rejoin, Rejoined, Wave
@@ -118,6 +119,9 @@ class Waves:
             interrupted = sum(user.interrupted for user in mine)
             self._channel.send(PhaseOver(phase.index, ended_ns, interrupted))
 
+    def _has_ended(self, phase: int) -> bool:
+        return phase in self._channel.ended_phases
+
     def _users_of(self, phase: PlannedPhase) -> list[VirtualUser]:
         return [self._users[vu] for vu in phase.vus if vu in self._users]
 
@@ -147,6 +151,8 @@ class Waves:
         for phase in phases:
             begins_ns = origin_ns + (phase.load.start_after_ns or 0)
             schedule = schedule_of(phase, self._share)
+            if phase.load.ends_on_order:
+                schedule = EndableSchedule(schedule, partial(self._has_ended, phase.index))
             if self._bound_ns:
                 schedule = BoundedSchedule(schedule, self._bound_ns)
             jobs = self._jobs(phase, schedule, "load", begins_ns, begins_ns + phase.load.longest_ns)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Final, NamedTuple, Protocol
+from typing import Annotated, ClassVar, Final, NamedTuple, Protocol
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Discriminator, Field, Tag
 
@@ -122,6 +122,9 @@ class LoadSettings(BaseModel):
     """The settings that every executor takes, and what can be asked of any load."""
 
     model_config = ConfigDict(defer_build=True, extra="forbid", frozen=True, strict=True)
+
+    ends_on_order: ClassVar[bool] = False
+    """Whether the tool says when it is over."""
 
     think_time: ThinkTime = Field(default="0s", validate_default=True, description="pause of a vu after each iteration")
     warmup: DurationText = Field(default="0s", description="time the flow runs first, its samples discarded")

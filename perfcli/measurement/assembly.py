@@ -15,6 +15,7 @@ from statistics import median
 from typing import Any, Final
 
 from perfcli.cpus import cpu_model, usable_cpus
+from perfcli.executors.repeated import Repeated
 from perfcli.measurement.machines import machine_results
 from perfcli.measurement.measurement import Measurement
 from perfcli.measurement.parts import Part, Wanted, phase_result
@@ -25,7 +26,7 @@ from perfcli.metrics.timeline import Interval
 from perfcli.monitor import Reading, cpu_use
 from perfcli.results import Environment, Inspection, Integrity, LoadSlice, MonitorSample, SecondOfLoad, UnjudgedRun
 from perfcli.results.machines import MachineResult
-from perfcli.units import NS_PER_S
+from perfcli.units import NS_PER_S, format_duration
 from perfcli.version import VERSION, python_version
 
 MOST_SLICES: Final = 40
@@ -197,16 +198,22 @@ def _environment(identity: Identity, engine_version: str) -> Environment:
     return identity.environment.model_copy(update={"engine_version": engine_version})
 
 
+def steady_state(measurement: Measurement) -> SteadyState:
+    """What the load of a run with faults keeps when it is well, and what is known of it so far."""
+    assert measurement.faults is not None
+    limits = [
+        SteadyLimit(limit, measurement.timeline(limit.operation, by_service_time=limit.metric.name == "service_time"))
+        for limit in measurement.plan.scenario.steady_limits
+    ]
+    return SteadyState(limits, measurement.faults.activity)
+
+
 def _faults(measurement: Measurement) -> dict[str, Any]:
     """The faults of a run that is over, and whether it was steady before them."""
     faults = measurement.faults
     if faults is None or measurement.duration_ns is None:
         return {}
-    limits = [
-        SteadyLimit(limit, measurement.timeline(limit.operation, by_service_time=limit.metric.name == "service_time"))
-        for limit in measurement.plan.scenario.steady_limits
-    ]
-    steady = SteadyState(limits, faults.activity)
+    steady = steady_state(measurement)
     due_ns = [measurement.offset_ns(each.phase) + each.at_ns for each in measurement.plan.faults]
     return {
         "faults": list(faults.results(steady, due_ns, measurement.duration_ns)),
@@ -228,7 +235,16 @@ def partial_run(measurement: Measurement, wanted: Wanted) -> UnjudgedRun:
 
 
 def notes_on(measurement: Measurement) -> Iterator[str]:
-    """What else to know of a run, though no threshold may ask for it: that file descriptors ran out."""
+    """What else to know of a run, though no threshold may ask for it."""
+    for phase in measurement.plan.phases:
+        over_ns = measurement.faults.over_ns(phase.index) if measurement.faults else None
+        if not isinstance(phase.load, Repeated) or not over_ns or measurement.duration_ns is None:
+            continue
+        assert measurement.began_ns is not None
+        over_ns -= measurement.began_ns
+        if steady_state(measurement).recovery_ns(over_ns, measurement.duration_ns) is None:
+            lasted = format_duration(max(0, measurement.duration_ns - over_ns))
+            yield f"{phase.name}: iterations were repeated for {lasted} after the last fault, and it never recovered"
     held, limit = ProcessFigures(measurement).fullest() or (0, 1)
     if held >= _NEARLY_FULL * limit:
         yield f"the engine holds {held:,} of {limit:,} file descriptors (RLIMIT_NOFILE, ulimit -n)"

@@ -96,6 +96,18 @@ class FaultSpans:
         if span := self._spans.pop(number, None):
             self._newest.remove(span)
 
+    def over_ns(self, phase: int) -> int | None:
+        """When the last fault of a phase was over; None while one is to come, or there; 0 if all were given up."""
+        last_ns = 0
+        for number, occurrence in enumerate(self._plan.faults):
+            if occurrence.phase != phase or number in self._why_not:
+                continue
+            span = self._spans.get(number)
+            if span is None or span.ended_ns is None:
+                return None
+            last_ns = max(last_ns, span.ended_ns)
+        return last_ns
+
     def on(self) -> list[str]:
         """The names of those that are on now."""
         return [span.name for span in self._spans.values() if span.ended_ns is None]

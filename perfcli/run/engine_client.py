@@ -24,6 +24,7 @@ from perfcli.wire import (
     Checkpoint,
     ClockRead,
     Done,
+    EndPhase,
     Failed,
     FaultOrder,
     Garbled,
@@ -244,7 +245,9 @@ class EngineClient:
         """What the engine process holds and uses now, by the tool's clock; None if it is gone or out of sight."""
         return self.engine.clock.reading_here(self.engine.readings(whole=whole))
 
-    def send(self, message: Serving | Go | Rejoin | ReadClock | Slice | NoMoreSlices | FaultOrder | StopLoad) -> None:
+    def send(
+        self, message: Serving | Go | Rejoin | ReadClock | Slice | NoMoreSlices | FaultOrder | EndPhase | StopLoad
+    ) -> None:
         """Send a message; an engine process that is gone ends the talk."""
         self._heard_at_s = self._running.elapsed_s()
         if isinstance(message, BeginFault):

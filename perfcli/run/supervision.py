@@ -21,9 +21,10 @@ from perfcli.run.fault_control import FaultControl
 from perfcli.run.kills import Kills
 from perfcli.run.messages import Inbox
 from perfcli.run.progress import ProgressReporter
+from perfcli.run.recovery_watch import RecoveryWatch
 from perfcli.run.threshold_watch import AbortCheck
 from perfcli.run.time_limits import TimeLimits
-from perfcli.wire import FaultBegan, FaultEnded, LivesIn, Message, NoFault, Rejoined, Serving, StopLoad
+from perfcli.wire import EndPhase, FaultBegan, FaultEnded, LivesIn, Message, NoFault, Rejoined, Serving, StopLoad
 
 TICK_S: Final = 0.1
 UPDATE_INTERVAL_S: Final = 0.25
@@ -63,6 +64,7 @@ class Supervision:
         self._inbox = Inbox([engine.line for engine in engines])
         self._kills = Kills(self._clients, self._inbox, measurement, database)
         self._faults = FaultControl(self._clients, self._kills, measurement)
+        self._recoveries = RecoveryWatch(measurement, lambda: self._clients[0].engine.clock.now_ns())
 
     def follow(self, observer: Observer, stop: StopRequest) -> Ending:
         """Receive until the processes are done, one died, or time ran out."""
@@ -76,6 +78,7 @@ class Supervision:
                 if self._kills.end_load and self._stopped_at_s is None:
                     self._stop(Ending())
                 self._faults.look(stopped=self._stopped_at_s is not None)
+                self._end_recovered_phases()
                 self._check_thresholds_that_abort()
                 self._check_time()
                 self._show(observer)
@@ -128,6 +131,9 @@ class Supervision:
             self._kills.rejoin(process)
             self._measurement.end_outage(self._monitor.look())
         client.go(0)
+        if not client.is_away:
+            for phase in self._recoveries.ended:
+                client.send(EndPhase(phase))
         if self._stopped_at_s is not None and not client.is_away:
             client.send(StopLoad())
 
@@ -181,6 +187,12 @@ class Supervision:
                 client.end(ending)
             elif not client.is_away:
                 client.send(StopLoad())
+
+    def _end_recovered_phases(self) -> None:
+        for phase in self._recoveries.phases_to_end():
+            for client in self._clients:
+                if not client.is_away:
+                    client.send(EndPhase(phase))
 
     def _check_thresholds_that_abort(self) -> None:
         if len(self._running.stops) > self._stops_seen:

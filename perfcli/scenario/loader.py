@@ -26,7 +26,6 @@ from perfcli.scenario.node import Node
 from perfcli.scenario.operation_files import KEY, OwnOperations, read_operation_files
 from perfcli.scenario.problems import KeyPath, Location, Problem, ScenarioFileError, first_problems, in_order, shown
 from perfcli.scenario.pydantic_errors import is_missing, names_no_model, problems_of, take_as_text
-from perfcli.scenario.repeated_loads import with_repeated_loads
 from perfcli.scenario.rules import rule_problems
 from perfcli.scenario.variables import put_in_variables, unused_variables, with_bases
 
@@ -117,7 +116,7 @@ def _loaded(path: Path, overrides: Sequence[Override]) -> tuple[Scenario, Node]:
             problems += first_problems(rule_problems(scenario, root))
     if scenario is None or problems:
         raise ScenarioFileError(in_order(problems, str(path)))
-    return with_repeated_loads(scenario), root
+    return scenario, root
 
 
 def _read(path: Path) -> tuple[Node, list[Problem]]:

@@ -14,7 +14,6 @@ from threading import Event, Thread, current_thread
 from typing import Any, Final
 
 from perfcli.agent.timed_calls import TimedCaller, TimedOut
-from perfcli.errors import PerfError
 from perfcli.operations.base import StepSettings
 from perfcli.operations.call import Call
 from perfcli.operations.digipal_data import CREATED_PET, created_user, set_up_user
@@ -23,8 +22,7 @@ from perfcli.operations.save_canaries import SaveCanary, key_in, save_name, save
 from perfcli.operations.stored import MinimalDatabase
 from perfcli.plan import ExecutionPlan
 from perfcli.scenario.canary_mode import telling_reads
-from perfcli.scenario.models import SimulatedAi
-from perfcli.targets.protocol import ChangeAi, EngineGone, Failure, Found, Obey
+from perfcli.targets.protocol import EngineGone, Failure, Found, Obey, Surroundings
 from perfcli.units import format_duration
 
 _LOOK_NS: Final = 10_000_000
@@ -193,10 +191,6 @@ Script = Callable[[str, int], Behaviour]
 """(label of the step, how many times it was called before) → what happens this time."""
 
 
-def _no_ai(settings: SimulatedAi, on_call: Callable[[], None]) -> Callable[[], None]:
-    raise PerfError("a scripted engine has no AI")
-
-
 class ScriptedTarget:
     """An engine that does what a script says, in simulated time, on a real database file."""
 
@@ -252,9 +246,9 @@ class ScriptedTarget:
         """The pets of the setup."""
         return self._scenario.setup.pets
 
-    def fault_orders(self, here: Callable[[ChangeAi], Obey]) -> Obey:
-        """The engine lives here."""
-        return here(_no_ai)
+    def fault_orders(self, here: Callable[[Surroundings], Obey]) -> Obey:
+        """The engine lives here, without an AI."""
+        return here(Surroundings())
 
     def see_that_it_lives(self) -> None:
         """It lives as long as this process does."""

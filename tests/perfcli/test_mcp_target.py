@@ -376,7 +376,8 @@ def test_a_server_that_is_killed_is_replaced_on_the_same_database(transport: str
     plan = make_plan(["interact_with_pet"], target=target, setup={"pets": 2}, load=load, faults=faults, **QUIET_AI)
     result = run_scenario(plan)
     assert (result.verdict, result.reasons) == (Verdict.PASS, [])
-    assert (result.iterations, len(result.restarts)) == (80, 1)
+    assert len(result.restarts) == 1
+    assert result.iterations >= 80, "they are repeated until the kill has recovered"
     assert result.integrity is not None
     assert (result.integrity.lost, result.integrity.duplicates) == (0, 0)
     assert result.inspection.processes_left == []

@@ -104,6 +104,6 @@ def test_a_target_without_connections_has_none_to_cut(target: str, tmp_path: Pat
     with pytest.raises(ScenarioFileError) as failure:
         load_scenario(path)
     assert (
-        f"{path}:6:10: faults[0].cut: cut cannot be inflicted: there are no connections to it: "
+        f"{path}:6:10: faults[0].cut: cut cannot be inflicted: the engine is not reached over HTTP: "
         "write target: {mcp: {transport: http}}" in str(failure.value)
     )

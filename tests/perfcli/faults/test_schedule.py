@@ -9,9 +9,10 @@ import pytest
 from pydantic import TypeAdapter
 
 from perfcli.errors import UsageError
-from perfcli.executors import ConstantVus
+from perfcli.executors.repeated import Repeated
 from perfcli.faults import Fault, FaultSettings
 from perfcli.faults.schedule import occurrences
+from perfcli.plan import plan_run
 from perfcli.scenario.loader import ScenarioFileError, load_scenario
 from perfcli.scenario.overrides import fault as added
 
@@ -94,9 +95,11 @@ def test_iterations_are_repeated_until_the_fault_is_over_and_recovered(executor:
     path = tmp_path / "t.yaml"
     load = f"load: {{executor: {executor}, vus: 2, iterations: 50, think_time: 10ms}}\n"
     path.write_text(f"{HEAD}{load}faults: [lock: {{at: 3s, for: 1500ms}}]\n")
-    repeated = load_scenario(path).load
-    assert isinstance(repeated, ConstantVus)
-    assert (repeated.vus, repeated.duration, repeated.think_time.longest_ns) == (2, "10s", 10_000_000)
+    (phase,) = plan_run(load_scenario(path)).phases
+    assert isinstance(phase.load, Repeated)
+    assert (phase.load.vu_count, phase.load.think_time.longest_ns) == (2, 10_000_000)
+    assert phase.load.least_iterations == (50 if executor == "shared-iterations" else 100)
+    assert phase.load.describe().endswith("repeated until the last fault has recovered")
 
 
 def test_only_the_phase_of_a_fault_repeats(tmp_path: Path) -> None:
@@ -107,8 +110,8 @@ def test_only_the_phase_of_a_fault_repeats(tmp_path: Path) -> None:
         "- {name: b, load: {executor: per-vu-iterations, iterations: 5, vus: [1, 2]}}\n"
         "faults: [pause: {at: 1s, for: 1s, phase: b-2}]\n"
     )
-    loads = [(phase.name, phase.load.planned_ns) for phase in load_scenario(path).phases_to_run]
-    assert loads == [("a", None), ("b-1", 7 * SECOND), ("b-2", 7 * SECOND)]
+    phases = plan_run(load_scenario(path)).phases
+    assert [phase.name for phase in phases if isinstance(phase.load, Repeated)] == ["b-2"]
 
 
 def test_an_option_adds_a_fault(tmp_path: Path) -> None:

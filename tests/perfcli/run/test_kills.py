@@ -27,9 +27,20 @@ def ten_ms(label: str, call: int) -> Behaviour:
     return Behaviour(takes_ns=10 * MS)
 
 
-def killed(plan: ExecutionPlan, *at_ms: int, restart_after_ms: int = 0) -> RunResult:
-    """The result of a run whose engine process is killed at these times."""
-    faults = [Kill(fault="kill", name=f"at-{ms}", at=f"{ms}ms", restart_after=f"{restart_after_ms}ms") for ms in at_ms]
+def killed(
+    plan: ExecutionPlan, *at_ms: int, restart_after_ms: int = 0, phase: str = "", began_ms: int = 0
+) -> RunResult:
+    """The result of a run whose engine process is killed at these times, by faults of a phase that began then."""
+    faults = [
+        Kill(
+            fault="kill",
+            name=f"at-{ms}",
+            at=f"{ms - began_ms}ms",
+            restart_after=f"{restart_after_ms}ms",
+            phase=phase,
+        )
+        for ms in at_ms
+    ]
     scenario = plan.scenario.model_copy(update={"faults": faults})
     time = SimulatedTime(START_NS, stands_still_at=[START_NS + ms * MS for ms in at_ms])
     return simulate(plan.model_copy(update={"scenario": scenario}), ten_ms, time=time)
@@ -70,9 +81,12 @@ def test_arrivals_due_while_it_is_down_begin_late(make_plan: Make) -> None:
 @pytest.mark.parametrize("executor", ["shared-iterations", "per-vu-iterations"])
 def test_a_number_of_iterations_is_done_whole(executor: str, make_plan: Make) -> None:
     planned = 60 if executor == "shared-iterations" else 20
-    load = {"executor": executor, "iterations": planned, "vus": 3}
-    result = killed(make_plan(["create_pet", "interact"], **PETS, load=load), 100, 200)
-    assert (result.iterations, result.dropped_iterations, result.interrupted_iterations) == (60, 0, 0)
+    phases = [
+        {"name": "timed", "load": {"executor": "constant-vus", "duration": "1s"}},
+        {"name": "counted", "load": {"executor": executor, "iterations": planned, "vus": 3, "start_after": "0s"}},
+    ]
+    result = killed(make_plan(["create_pet", "interact"], **PETS, phases=phases), 100, 200)
+    assert (result.phases[1].iterations, result.dropped_iterations) == (60, 0)
     assert {work.incarnation for work in result.vus} == {0, 1, 2}
     assert result.performed_as_planned
 
@@ -90,17 +104,19 @@ def test_phases_that_were_over_stay_over(make_plan: Make) -> None:
         {"name": "first", "load": {"executor": "per-vu-iterations", "iterations": 5}},
         {"name": "second", "load": {"executor": "per-vu-iterations", "iterations": 30}},
         {"name": "beside", "load": {"executor": "per-vu-iterations", "iterations": 5, "start_after": "0s"}},
+        {"name": "timed", "load": {"executor": "constant-vus", "duration": "400ms", "start_after": "0s"}},
         {"name": "last", "load": {"executor": "per-vu-iterations", "iterations": 5}},
     ]
-    result = killed(make_plan(["status"], **PETS, phases=phases), 205)
-    assert [phase.iterations for phase in result.phases] == [5, 30, 5, 5]
+    result = killed(make_plan(["status"], **PETS, phases=phases), 205, phase="timed", began_ms=50)
+    assert [phase.iterations for phase in result.phases if phase.name != "timed"] == [5, 30, 5, 5]
     worked = {(work.vu, work.incarnation) for work in result.vus if work.operations}
-    assert worked == {(0, 0), (1, 0), (1, 1), (2, 0), (3, 1)}
-    assert [phase.duration_ns for phase in result.phases if phase.name != "second"] == [50 * MS] * 3
+    assert worked == {(0, 0), (1, 0), (1, 1), (2, 0), (3, 0), (3, 1), (4, 1)}
+    short = [phase.duration_ns for phase in result.phases if phase.name in ("first", "beside", "last")]
+    assert short == [50 * MS] * 3
 
 
 def test_a_load_that_was_over_before_the_kill_is_invalid(make_plan: Make) -> None:
-    result = killed(make_plan(["status"], **PETS, load={"iterations": 150}), 10_000)
+    result = killed(make_plan(["status"], **PETS, load=TWO_VUS), 10_000)
     assert result.verdict is Verdict.INVALID
     assert result.reasons == ["at-10000 at 10.0 s: not inflicted: the load was over before it was due"]
 

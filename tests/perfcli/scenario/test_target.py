@@ -63,7 +63,7 @@ def test_an_option_can_choose_it(written: Callable[[str], Path]) -> None:
         ),
         (
             scenario("target: {mcp: {host: a}}"),
-            "2:16: target.mcp.host: unknown key: use one of target, transport, url",
+            "2:16: target.mcp.host: unknown key: use one of transport, url",
         ),
         (
             scenario("target: {mcp: {url: '127.0.0.1:8000'}}"),
