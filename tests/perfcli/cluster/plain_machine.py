@@ -64,6 +64,8 @@ class PlainProcess:
         assert self._process.stdout
         if self.is_over or not select.select([self._process.stdout], [], [], wait_s)[0]:
             return b""
+        if self.lost:
+            return b""
         content = os.read(self._process.stdout.fileno(), 2**18)
         if not content:
             self.code = self._close()
