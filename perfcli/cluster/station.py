@@ -15,6 +15,7 @@ import zipfile
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack, suppress
 from pathlib import Path
+from threading import Thread
 from typing import Any, Final
 
 from perfcli.cluster.description import describe
@@ -200,6 +201,8 @@ class Station:
                 start_new_session=True,
                 bufsize=0,
             )
+            # the worker outlives it: else it would stay a zombie
+            Thread(target=self._keeper.wait, daemon=True).start()
         return self._folder
 
     def _content(self, digest: str) -> Path:

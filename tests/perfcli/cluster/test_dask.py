@@ -152,6 +152,7 @@ def test_a_worker_that_is_killed_costs_its_own_run(tool: Tool, cluster: Loopback
         doomed.terminate()
 
 
+@pytest.mark.nightly
 def test_an_interrupt_stops_all_machines_and_reports(tool: Tool, cluster: LoopbackCluster) -> None:
     process = tool.start("run", tool.write("endless.yaml", ENDLESS), "--json", "r.json", "--cluster", cluster.address)
     assert await_true(
@@ -166,6 +167,7 @@ def test_an_interrupt_stops_all_machines_and_reports(tool: Tool, cluster: Loopba
     assert await_true(lambda: not any(started_by(worker) for worker in alive), 15)
 
 
+@pytest.mark.nightly
 def test_a_tool_that_is_killed_leaves_nothing_for_long(tool: Tool, cluster: LoopbackCluster) -> None:
     process = tool.start("run", tool.write("endless.yaml", ENDLESS), "--cluster", cluster.address)
     alive = [worker for worker in cluster.workers.values() if worker.poll() is None]
@@ -175,6 +177,7 @@ def test_a_tool_that_is_killed_leaves_nothing_for_long(tool: Tool, cluster: Loop
     assert await_true(lambda: not any(started_by(worker) for worker in alive), 15)
 
 
+@pytest.mark.nightly
 def test_another_tool_is_refused_and_nothing_runs(tool: Tool, cluster: LoopbackCluster, tmp_path: Path) -> None:
     other = tmp_path / "other"
     shutil.copytree(ROOT / "perfcli", other / "perfcli", ignore=shutil.ignore_patterns("__pycache__"))
