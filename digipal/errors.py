@@ -2,11 +2,11 @@
 
 
 class StorageError(Exception):
-    """The database could not do what was asked; `__cause__` is the sqlite3 error behind it."""
+    """The database failed; `__cause__` is the sqlite3 error."""
 
 
 class DatabaseBusyError(StorageError):
-    """Another connection kept the database locked for longer than the busy timeout; the call may be repeated."""
+    """Another connection locked the database for longer than the busy timeout; you may repeat the call."""
 
 
 class EngineClosedError(StorageError):
@@ -14,11 +14,11 @@ class EngineClosedError(StorageError):
 
 
 class SchemaVersionError(StorageError):
-    """The file was written by a newer engine; it has been left untouched."""
+    """A newer engine wrote the file; it is unchanged."""
 
 
 class PetConflictError(StorageError):
-    """The save would overwrite something the caller has not seen; nothing was written."""
+    """The save would overwrite changes the caller has not seen; nothing was written."""
 
 
 class StalePetError(PetConflictError):
@@ -26,16 +26,16 @@ class StalePetError(PetConflictError):
 
 
 class LivePetError(PetConflictError):
-    """The user already has a live pet, and a user has one at most."""
+    """The user already has a live pet; only one is allowed."""
 
 
 class AssetNameError(StorageError, ValueError):
-    """The name cannot be that of a file in the user's own folder; nothing was written."""
+    """The name is not a valid file name in the user's directory; nothing was written."""
 
 
 class TextTooLongError(StorageError, ValueError):
-    """A text is longer than the engine takes; nothing was written."""
+    """A text exceeds the engine's limit; nothing was written."""
 
 
 class SimulatedAIError(Exception):
-    """The failure a simulated AI was told to produce now and then."""
+    """A failure that a simulated AI produces at its error rate."""

@@ -1,7 +1,7 @@
 """digipal-perf: load-test the DigiPal engine, with results you can gate a merge on.
 
-From Python: `run_scenario`, `load_result` and `load_results`; what they raise is a `PerfError`, a `UsageError` if you
-can mend it.
+From Python: `run_scenario`, `load_result` and `load_results`. They raise `PerfError`, or its subclass `UsageError` if
+you can fix the cause.
 """
 
 from __future__ import annotations

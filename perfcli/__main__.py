@@ -31,7 +31,7 @@ def main() -> None:
 
     streams.protect()
     try:
-        code = _exit_code(sys.argv[1:], template)
+        code = exit_code_of(sys.argv[1:], template)
     finally:
         if template:
             template.close()
@@ -82,7 +82,8 @@ def _early_template(arguments: list[str]) -> Template | None:
     return template
 
 
-def _exit_code(arguments: list[str], template: Template | None) -> int:
+def exit_code_of(arguments: list[str], template: Template | None = None) -> int:
+    """Run a command, print its error if it ends in one, and return its exit code."""
     import click
 
     from perfcli.cli import cli
@@ -92,9 +93,9 @@ def _exit_code(arguments: list[str], template: Template | None) -> int:
     try:
         result = cli.main(arguments, prog_name="digipal-perf", standalone_mode=False, obj=template)
     except click.ClickException as error:
-        told = io.StringIO()
-        error.show(told)
-        complain(told.getvalue().rstrip("\n"))
+        message = io.StringIO()
+        error.show(message)
+        complain(message.getvalue().rstrip("\n"))
         return error.exit_code
     except OSError as error:
         complain(f"Error: {describe_error(error)}")

@@ -6,10 +6,9 @@ import json
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Final
 
 from perfcli.commands.context import Context
-from perfcli.commands.options import Changes
+from perfcli.commands.options import MOST_SEED, Changes
 from perfcli.errors import UsageError
 from perfcli.measurement.spilled_samples import spilled_beside
 from perfcli.outputs import check_outputs
@@ -18,8 +17,6 @@ from perfcli.report.sample_file import check_sample_file, write_samples
 from perfcli.results import RunResult, load_results
 from perfcli.run.one_run import Counting
 from perfcli.run.one_run import run_scenario as run_plan
-
-MOST_SEED: Final = 2**63 - 1
 
 
 def run_scenario(
@@ -37,24 +34,28 @@ def run_scenario(
 ) -> RunResult:
     """Run one scenario and return its result, as `digipal-perf run` does.
 
-    Nothing is printed, and no signal is handled: Ctrl-C raises KeyboardInterrupt, after the engine process has ended.
-    A failed threshold is no exception; look at the result's `verdict`.
+    Prints nothing and handles no signals: Ctrl-C raises KeyboardInterrupt, after the engine process has ended. A failed
+    threshold raises nothing: check the result's `verdict`.
 
     Args:
-        scenario: a shipped scenario's name, or a file.
-        seed: repeats the operations of a run; drawn if it is None.
-        workers: virtual users (`load.vus`).
-        iterations: how many, whatever the executor.
-        duration: how long, such as "30s", whatever the executor.
-        settings: keys to change, such as `{"setup.pets": 100, "engine.ai.latency": "10ms"}`.
-        faults: to add to those of the scenario, such as `{"lock": {"at": "5s", "for": "1s"}}`.
-        engine: a checkout's path or a git revision; by default this repository's engine, else the installed one.
-        exact: count what operations cost instead of timing them.
-        samples: a file for every sample of the load: .csv, .jsonl or .parquet.
+        scenario: name of a shipped scenario, or path of a file.
+        seed: replays the operations of the run with this seed, 0 to 2**63 - 1; None draws a new one.
+        workers: number of virtual users (`load.vus`); None keeps the scenario's.
+        iterations: number of iterations, whatever the executor; None keeps the scenario's.
+        duration: length of the load, e.g. "30s", whatever the executor; None keeps the scenario's.
+        settings: keys to change, e.g. `{"setup.pets": 100, "engine.ai.latency": "10ms"}`.
+        faults: faults to add to the scenario's, e.g. `{"lock": {"at": "5s", "for": "1s"}}`.
+        engine: path of a checkout, or a git revision; "" takes this repository's engine, else the installed one.
+        exact: count calls, statements and bytes per operation instead of timing operations.
+        samples: file for every sample of the load: .csv, .jsonl or .parquet.
+
+    Returns:
+        The result with its verdict. Durations are in ns, sizes in bytes, rates per second, shares from 0 to 1.
 
     Raises:
-        UsageError: no such scenario, key or engine, a mistake in the scenario, or no such file can be written.
-        PerfError: the engine could not be checked out, or the samples could not be written.
+        UsageError: the scenario, a key or the engine does not exist, the scenario has a mistake, or the file of
+            samples cannot be written.
+        PerfError: the engine cannot be checked out, or the samples could not be written.
     """
     if seed is not None and not (isinstance(seed, int) and 0 <= seed <= MOST_SEED):
         raise UsageError(f"seed={seed!r}: expected a whole number from 0 to 2**63 - 1")
@@ -70,7 +71,7 @@ def run_scenario(
     plan = context.one_plan(os.fspath(scenario), "run", changes, added)
     if file:
         if exact:
-            raise UsageError("exact=True times no operation, so there are no samples: leave one of them out")
+            raise UsageError("exact=True times nothing, so it has no samples: drop exact or samples")
         check_sample_file(file, "samples")
         check_outputs({"samples": file}, context.inputs)
     if exact:
@@ -84,15 +85,15 @@ def run_scenario(
 
 
 def load_result(path: str | Path) -> RunResult:
-    """Read the one result of a file that `digipal-perf run --json FILE` wrote.
+    """Read a file that `digipal-perf run --json FILE` wrote, and that holds one result.
 
     Raises:
-        UsageError: the file cannot be read, is no result, or holds several.
+        UsageError: the file cannot be read, is not a result, or holds several (use `load_results`).
     """
     results = load_results(Path(path))
     if len(results) > 1:
         names = ", ".join(result.title for result in results)
-        raise UsageError(f"{path}: holds {len(results)} results: {names}", hint="read them all with load_results")
+        raise UsageError(f"{path}: holds {len(results)} results: {names}", hint="use load_results to read all of them")
     return results[0]
 
 

@@ -107,9 +107,7 @@ def crash_scenario(
     Raises:
         UsageError: the scenario writes nothing, or its database is out of sight.
     """
-    _require_writes(plan.scenario)
-    if not kills and not plan.scenario.target.in_process:
-        raise UsageError(f"{plan.scenario.name}: a kill within a write needs the engine in a process of the tool's")
+    check_crashed(plan.scenario, within_writes=not kills)
     result = CrashResult(plan.scenario.name, "kills" if kills else "every-write", plan.seed)
     for ready in _at_random(plan, kills) if kills else _in_writes(plan, writes):
         run = run_scenario(ready, pool=pool(), stop=stop, engine=engine)
@@ -140,13 +138,20 @@ def _in_writes(plan: ExecutionPlan, writes: Iterable[int]) -> Iterator[Execution
         yield ExecutionPlan.model_construct(scenario=scenario, seed=plan.seed, crash=Crash(at_write=number))
 
 
-def _require_writes(scenario: Scenario) -> None:
+def check_crashed(scenario: Scenario, *, within_writes: bool) -> None:
+    """See that a crash of a scenario's engine can show something.
+
+    Raises:
+        UsageError: the scenario writes nothing, or its engine or database is out of reach.
+    """
+    if within_writes and not scenario.target.in_process:
+        raise UsageError(f"{scenario.name}: --every-write and --at-write need `target: embedded`")
     if not scenario.target.watchable:
-        raise UsageError(f"{scenario.name}: the server runs elsewhere, where nothing can be killed or looked into")
+        raise UsageError(f"{scenario.name}: its server runs elsewhere, where it cannot be killed or inspected")
     if not any(_writes(phase) for phase in scenario.phases_to_run):
         raise UsageError(
-            f"{scenario.name} writes nothing, so a crash can lose nothing",
-            hint="choose a scenario with create_pet, interact, care or save_pet in its flow",
+            f"{scenario.name} has no step that writes, so a crash can lose nothing",
+            hint="use a scenario with create_pet, interact, care or save_pet in its flow",
         )
 
 

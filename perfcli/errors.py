@@ -20,22 +20,25 @@ class ExitCode(IntEnum):
         return member
 
     PASS = 0, "pass: every threshold held, or there was none"
-    INTERNAL = 1, "error: the engine died or hung, or failed after its set-up; or the tool itself failed"
-    USAGE = 2, "usage: an option or a scenario file that cannot be run"
+    INTERNAL = 1, "error: the engine crashed, hung or failed after set-up, or the tool itself failed"
+    USAGE = 2, "usage: an option or a scenario file is wrong; nothing ran"
     THRESHOLD_FAILED = (
         3,
-        "fail: a threshold did not hold, or had too few samples (or the exit code it names, 10 to 125); "
+        "fail: a threshold failed or had too few samples (a threshold can name its own code, 10 to 125), or "
         "the database is damaged",
     )
-    INVALID = 4, "invalid: the set-up failed, nothing was measured, the load was not delivered, or others took the CPU"
+    INVALID = (
+        4,
+        "invalid: set-up failed, nothing was measured, the load was not delivered, or other processes took the CPU",
+    )
     REGRESSION = (
         5,
-        "regression: `ab` found the candidate worse, or `run --baseline` this run slower; with `--strict`, also if "
-        "they cannot tell",
+        "regression: the candidate of `ab` is worse, or the run of `run --baseline` is slower; with `--strict` also if "
+        "the comparison is inconclusive",
     )
-    HANGUP = 129, "its terminal closed (SIGHUP), with a partial report; under `nohup` the command goes on"
-    INTERRUPTED = 130, "interrupted by Ctrl-C, with a partial report; a second Ctrl-C quits at once"
-    TERMINATED = 143, "terminated by SIGTERM, with a partial report"
+    HANGUP = 129, "the terminal closed (SIGHUP); the report is partial. Under `nohup` the command goes on"
+    INTERRUPTED = 130, "interrupted by Ctrl-C; the report is partial. A second Ctrl-C quits at once"
+    TERMINATED = 143, "terminated by SIGTERM; the report is partial"
 
 
 _MILDEST_FIRST = (
@@ -94,7 +97,7 @@ _EXIT_CODE_OF = {
 def describe_error(error: BaseException) -> str:
     """What an exception says; if a process has run out of file descriptors, with the limit that it met."""
     if isinstance(error, OSError) and error.errno == errno.EMFILE:
-        return f"{error}: this process may hold {most_descriptors():,} file descriptors (ulimit -n)"
+        return f"{error}: the limit is {most_descriptors():,} file descriptors; raise it with ulimit -n"
     return str(error)
 
 

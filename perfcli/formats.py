@@ -21,10 +21,12 @@ class Format(NamedTuple):
 
 
 FORMATS: Final = {
-    "html": Format("perfcli.report.html:render_html", "Write a page with charts, in one file."),
-    "junit": Format("perfcli.report.junit:render_junit", "Write JUnit XML: a test case per threshold."),
-    "markdown": Format("perfcli.report.markdown:render_markdown", "Write Markdown for a comment or a job summary."),
-    "csv": Format("perfcli.report.csv_series:render_csv", "Write the time series as CSV."),
-    "openmetrics": Format("perfcli.report.openmetrics:render_openmetrics", "Write OpenMetrics text."),
+    "html": Format("perfcli.report.html:render_html", "Write an HTML page with charts, in one file."),
+    "junit": Format("perfcli.report.junit:render_junit", "Write JUnit XML, a test case per threshold."),
+    "markdown": Format(
+        "perfcli.report.markdown:render_markdown", "Write Markdown for a pull request or a job summary."
+    ),
+    "csv": Format("perfcli.report.csv_series:render_csv", "Write the figures of each second as CSV."),
+    "openmetrics": Format("perfcli.report.openmetrics:render_openmetrics", "Write OpenMetrics text for Prometheus."),
 }
 """By their names, which are those of the options too."""

@@ -54,7 +54,7 @@ class Ending:
     disturbed: str = ""  # the engine was stopped from outside
     interrupted: str = ""  # a signal ended the load
     aborted_by: ThresholdResult | None = None  # a threshold with abort_on_fail ended the load
-    details: str = ""  # of an error: a traceback, or what the engine printed last
+    details: str = ""  # of an error: a traceback, or last output of the engine
 
 
 def rules_of(scenario: Scenario) -> list[Rule]:
@@ -168,8 +168,8 @@ def _thin(threshold: Threshold, view: View) -> str:
     few = beyond(quantile, count)
     needed = math.ceil(LEAST_BEYOND / min(quantile, 1 - quantile))
     return (
-        f"not supported: {few} of {count:,} samples lie beyond {threshold.statistic}, {LEAST_BEYOND} are "
-        f"needed; measure {needed:,}, or say allow_thin: true"
+        f"{few} of {count:,} samples lie beyond {threshold.statistic}, {LEAST_BEYOND} needed: "
+        f"measure {needed:,}, or set allow_thin: true"
     )
 
 
@@ -204,9 +204,9 @@ def _verdict_on_load(
 ) -> tuple[Verdict, list[str]]:
     """The verdict of a load that came to its end, or that a threshold stopped."""
     if not run.performed_as_planned:
-        return Verdict.ERROR, ["the operations performed are not those the seed prescribes: please report this"]
+        return Verdict.ERROR, ["the operations differ from those the seed prescribes: please report this bug"]
     if not run.total.attempts:
-        return Verdict.INVALID, ["nothing was measured: no operation was tried", *starved]
+        return Verdict.INVALID, ["nothing was measured: no operation ran", *starved]
     stopped = [f"the load was stopped early by {describe_failure(by)}"] if (by := ending.aborted_by) else []
     if by and not _is_not_judged(by, thresholds):
         # also where the threshold holds again by the end: the load it was set for was not delivered
@@ -272,12 +272,11 @@ def _undelivered(run: UnjudgedRun, thresholds: Sequence[ThresholdResult]) -> Ite
         if offered and achieved is not None:
             if achieved / offered < LEAST_DELIVERY:
                 yield (
-                    f"{where}{achieved:.1f} of {offered:.1f} iterations/s were delivered, "
-                    f"{dropped:,} dropped: give the load more vus or a lower rate, "
-                    "or say with a threshold on dropped_iterations how many may be missing"
+                    f"{where}delivered {achieved:.1f} of {offered:.1f} iterations/s, dropped {dropped:,}: "
+                    "add vus, lower the rate, or allow it by a threshold on dropped_iterations"
                 )
         elif phase.planned_iterations and (left := dropped + interrupted):
-            yield f"{where}{left:,} iterations were not done within max_duration: give it more, or ask for fewer"
+            yield f"{where}{left:,} iterations were not done within max_duration: raise it, or lower iterations"
 
 
 def _judges_delivery(threshold: ThresholdResult, counters: Mapping[str, str]) -> bool:

@@ -88,7 +88,7 @@ class Line:
             raise Garbled(f"a message of {size:,} bytes")
         data = self._read(size, begun=True)
         if number != self._received:
-            what = "came twice" if number < self._received else f"came instead of message {self._received:,}"
+            what = "arrived twice" if number < self._received else f"arrived instead of message {self._received:,}"
             raise Garbled(f"message {number:,} {what}")
         self._received += 1
         return decode(kind, data)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import stat
 import sys
 import tempfile
@@ -230,15 +231,13 @@ def check_outputs(
         identity = _identity(path, 1)
         if identity in read:
             raise UsageError(
-                f"{option} {path} is {read[identity]}, which this command reads: it would be lost",
-                hint="give the output a file of its own",
+                f"{option} {path} would replace {read[identity]}, which this command reads",
+                hint="give the output another name",
             )
         other, first = taken.setdefault(identity, (option, path)) if identity else (option, path)
         if other != option:
             where = "stdout" if first == STDOUT else first
-            raise UsageError(
-                f"{other} and {option} both write to {where}: one would be lost", hint="give each a file of its own"
-            )
+            raise UsageError(f"{other} and {option} both write to {where}", hint="give each its own file")
     for option, path in outputs.items():
         _check_kind(path, option)
 
@@ -249,8 +248,8 @@ def _check_kind(path: Path, option: str) -> None:
     is_report = option.startswith("--") and " " not in option
     if kind and is_report and option != f"--{path.suffix.lower()[1:]}" and path.is_file() and path.stat().st_size:
         raise UsageError(
-            f"{option} {path}: there is {kind} of that name, which would be lost",
-            hint=f"was it meant as an argument? {option} takes the file to write",
+            f"{option} {path}: it would replace {kind} of that name",
+            hint=f"{option} takes the file to write; put {path} before it to read it",
         )
 
 
@@ -264,28 +263,34 @@ def check_folder(folder: Path, option: str) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         _try_to_write_in(folder)
     except FileExistsError as error:
-        raise UsageError(f"{option} {folder}: is no directory") from error
+        raise UsageError(f"{option} {folder}: not a directory", hint="name a directory, or a new one") from error
     except (OSError, ValueError) as error:
-        raise UsageError(f"{option} {folder}: no file can be written there: {reason_of(error)}") from error
+        raise UsageError(f"{option} {folder}: cannot write there: {reason_of(error)}") from error
 
 
 def _check_writable(path: Path, option: str) -> None:
     if path == STDOUT:
         if stdout_is_closed():
-            raise UsageError(f"{option} {path}: stdout is closed")
+            raise UsageError(f"{option} {path}: stdout is closed", hint="name a file, or leave stdout open")
         return
     try:
         if path.is_dir():
-            raise UsageError(f"{option} {path}: is a directory: name a file in it")
+            raise UsageError(f"{option} {path}: is a directory", hint=f"name a file in it: {option} {path / 'FILE'}")
         if path.exists() and not os.access(path, os.W_OK):
-            raise UsageError(f"{option} {path}: is write-protected")
+            raise UsageError(
+                f"{option} {path}: is write-protected", hint="name another file, or change its permissions"
+            )
         if not path.exists() or path.is_file():
             place = Path(os.path.realpath(path))
             _try_to_write_in(place.parent)
             with suppress(FileNotFoundError):
                 os.stat(place)  # raises if the name is too long, or a link leads to itself
     except FileNotFoundError as error:
-        raise UsageError(f"{option} {path}: its folder is missing") from error
+        missing = Path(os.path.realpath(path)).parent
+        raise UsageError(
+            f"{option} {path}: the directory {missing} does not exist",
+            hint=f"create it: mkdir -p {shlex.quote(str(missing))}",
+        ) from error
     except (OSError, ValueError) as error:
         raise UsageError(f"{option} {path}: cannot be written: {reason_of(error)}") from error
 

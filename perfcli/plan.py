@@ -112,7 +112,7 @@ class ExecutionPlan(BaseModel):
     scenario: Scenario
     seed: int = Field(ge=0, lt=2**63)
     variation: dict[str, str | int | float | bool] = Field(default={}, description="as the result holds it")
-    slices: Slices | None = Field(default=None, description="None: the executors say when vus work")
+    slices: Slices | None = Field(default=None, description="None: the executors decide when vus work")
     profile: Profiling | None = None
     counting_seed: int = Field(default=0, ge=0, lt=2**63, description="of operations that are counted, not timed")
 

@@ -58,7 +58,7 @@ def choose_kinds(asked: Sequence[Kind]) -> tuple[list[Kind], list[str]]:
     if missing and "cpu" in asked:
         raise UsageError(f"--cpu needs the package {_CPU_NEEDS}", hint="pip install 'digipal-perf[profile]'")
     if missing and not asked:
-        left_out = f"cpu left out: it needs the package {_CPU_NEEDS} (pip install 'digipal-perf[profile]')"
+        left_out = f"skipping --cpu: it needs the package {_CPU_NEEDS} (pip install 'digipal-perf[profile]')"
         return [kind for kind in KINDS if kind != "cpu"], [left_out]
     return [kind for kind in KINDS if kind in asked or not asked], []
 
@@ -78,7 +78,7 @@ def profile_scenario(
         PerfError: the engine died, or nothing was measured.
         UsageError: the engine lives elsewhere than in its agent.
     """
-    _require_an_engine_inside(plan)
+    check_profiled(plan)
     started_at = datetime.now(UTC)
     runs, stop = _Runs(), stop or StopRequest()
     for kind in (None, *kinds):
@@ -98,12 +98,17 @@ def profile_scenario(
     return _put_together(plan, runs, started_at, stop, engine), _flame_graph(runs)
 
 
-def _require_an_engine_inside(plan: ExecutionPlan) -> None:
+def check_profiled(plan: ExecutionPlan) -> None:
+    """See that a plan's engine can be profiled.
+
+    Raises:
+        UsageError: its engine is not in the agent's own process.
+    """
     target = plan.scenario.target
     if not target.in_process:
         raise UsageError(
-            f"{plan.scenario.name}: profile looks into the engine's own process, and its target is {target.name}",
-            hint=f"profile a scenario whose target is {' or '.join(name for name in IN_PROCESS if IN_PROCESS[name])}",
+            f"{plan.scenario.name}: profile needs the engine in the tool's own process, not target: {target.name}",
+            hint=f"profile a scenario with target: {' or '.join(name for name in IN_PROCESS if IN_PROCESS[name])}",
         )
 
 
@@ -119,12 +124,15 @@ def _require_success(result: RunResult, kind: Kind | None) -> None:
     doing = f"the run with --{kind}" if kind else "the run without a profiler"
     if result.verdict is Verdict.ERROR:
         raise PerfError(
-            f"{result.name}: {doing} broke off: {'; '.join(result.reasons)}",
-            hint=result.details or "see whether `digipal-perf run` of the same scenario says more",
+            f"{result.name}: {doing} stopped early: {'; '.join(result.reasons)}",
+            hint=result.details or f"digipal-perf run {result.name} may show the cause",
         )
     if result.verdict is not Verdict.INTERRUPTED and not result.total.ok:
-        errors = ", ".join(result.total.errors) or "none was tried"
-        raise PerfError(f"{result.name}: in {doing} no operation succeeded: {errors}", hint="digipal-perf run it first")
+        errors = ", ".join(result.total.errors) or "none ran"
+        raise PerfError(
+            f"{result.name}: in {doing} no operation succeeded: {errors}",
+            hint=f"find out why: digipal-perf run {result.name}",
+        )
 
 
 def _put_together(

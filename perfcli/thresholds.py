@@ -182,7 +182,7 @@ def parse_threshold(text: str, counters: Mapping[str, str] = {}) -> Threshold:
 def _not_a_threshold(text: str) -> str:
     parts = re.split(r"\s(?:and|or|AND|OR)\s|&&|\|\||[;,]", text)
     if len(parts) > 1 and all(map(_SIDES.fullmatch, parts)) and all(map(_HAS_VALUE.search, parts)):
-        return f"{text!r:.80} is {len(parts)} thresholds: write each as an item of its own"
+        return f"{text!r:.80} is {len(parts)} thresholds: write each as its own item"
     left, *rest = re.split(r"([<>=!]+)", text, maxsplit=1)
     if rest and left.strip() and rest[1].strip() and (operator := _NO_OPERATORS.get(rest[0])):
         return f"unknown operator {rest[0]!r}: write {left.strip():.80} {operator} {rest[1].strip():.40}"
@@ -202,17 +202,17 @@ def _split_span(value: str, metric: Metric) -> tuple[str, Span | None]:
         raise ThresholdError(f"the limit is missing before {kind!r}: write {metric.unit.form}")
     if kind == "outside":
         if name != "faults":
-            raise ThresholdError(f"write outside faults, not outside {name:.40}: it stands for the time without any")
+            raise ThresholdError(f"write outside faults, not outside {name:.40}: it means the time without any fault")
         return match["value"].strip(), Span("outside", "")
     if not name:
-        raise ThresholdError(f"{kind} needs the name of a fault behind it")
+        raise ThresholdError(f"{kind} needs the name of a fault after it")
     return match["value"].strip(), Span("during" if kind == "during" else "after", name)
 
 
 def _need_windowed(metric: Metric, word: str) -> None:
     if not metric.windowed:
         raise ThresholdError(
-            f"{metric.name} is known of the load as a whole: leave out {word!r}, which goes with "
+            f"{metric.name} is known only for the whole load: remove {word!r}, which works with "
             f"{', '.join(each.name for each in METRICS.values() if each.windowed)}"
         )
 
@@ -223,7 +223,7 @@ def _split_window(value: str, metric: Metric) -> tuple[str, Window | None]:
         other = _OTHER_WORD.fullmatch(value)
         if other and other["word"] not in ("us", "ms", "ns"):
             raise ThresholdError(
-                f"a window begins with 'for' or 'within', not with {other['word']!r:.40}: "
+                f"a window starts with 'for' or 'within', not with {other['word']!r:.40}: "
                 f"write within {other['length']:.20}"
             )
         return value, None
@@ -239,7 +239,7 @@ def _window(kind: str, length: str) -> Window:
     except units.UnitError as error:
         raise ThresholdError(f"{kind}: {error}") from error
     if length_ns < _SHORTEST_WINDOW_NS:
-        raise ThresholdError(f"{kind} {length:.40}: a window is at least 1s long")
+        raise ThresholdError(f"{kind} {length:.40}: a window lasts 1s or more")
     return Window("for" if kind == "for" else "within", length_ns)
 
 
@@ -275,7 +275,7 @@ def parse_subject(left: str, counters: Mapping[str, str] = {}) -> tuple[str, Met
     operation, _, statistic = left.rpartition(".")
     if is_statistic(statistic) and "." not in operation and not meant:
         whole = ".".join(filter(None, (operation, "latency", statistic)))
-        raise ThresholdError(f"{left!r:.80} names a statistic and no metric: write {whole:.80}")
+        raise ThresholdError(f"{left!r:.80} names a statistic but no metric: write {whole:.80}")
     raise ThresholdError(f"unknown metric {left!r:.80}{meant}")
 
 

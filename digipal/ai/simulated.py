@@ -1,4 +1,4 @@
-"""An AI that takes its time and fails now and then, the same way for the same seed: for load tests."""
+"""A simulated AI for load tests, with a latency and failures that its seed determines."""
 
 import random
 import threading
@@ -15,7 +15,7 @@ class SimulatedAI(AICommunication):
 
     Each process_interaction sleeps `latency_ms` plus a normal jitter of standard deviation `jitter_ms` (never less
     than 0 in all) and then, with probability `error_rate` (0 to 1), raises SimulatedAIError before the pet is
-    touched. The n-th call of a seed always draws the same latency and the same fate, whichever thread makes it.
+    touched. The n-th call of a seed always draws the same latency and outcome, whichever thread makes it.
     `sleep` takes seconds.
     """
 

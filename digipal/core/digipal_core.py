@@ -54,11 +54,11 @@ class _StopFlag(threading.Event):
 
 @all_name_arguments
 class DigiPalCore:
-    """What callers do with pets. Threads may share it: one pet does one thing at a time, pets do not wait for pets.
+    """The engine. Threads may share it: calls on one pet take turns, different pets do not wait for one another.
 
-    A call that changes a pet has saved it when it returns; when it raises (StorageError, or whatever the AI raised)
-    the pet is as it was before. `active_pets` keeps at most `max_active_pets` in memory; what leaves is saved first
-    if it was changed.
+    A call that changes a pet has saved it when it returns. If it raises (StorageError, or an exception of the AI),
+    the pet is unchanged. `active_pets` keeps at most `max_active_pets` in memory; a changed pet is saved before it
+    leaves.
     """
 
     def __init__(
@@ -83,9 +83,14 @@ class DigiPalCore:
         self._stop_updates = _StopFlag()
 
     def create_new_pet(self, egg_type: EggType | str, user_id: str, name: str = "DigiPal") -> DigiPal:
-        """A new egg, saved; its type as EggType or that one's value.
+        """Create and save a new egg.
 
-        ValueError for an egg of no type, RuntimeError when the user has a live pet already or storage refuses it.
+        Args:
+            egg_type: an EggType, or its value ("red", "blue", "green").
+
+        Raises:
+            ValueError: no such type of egg.
+            RuntimeError: the user already has a live pet, or storage refuses the new one.
         """
         check_text("user_id", user_id)
         check_text("name", name)
@@ -95,15 +100,15 @@ class DigiPalCore:
         return pet
 
     def load_existing_pet(self, user_id: str) -> DigiPal | None:
-        """The user's pet, from memory or else from storage; None when there is none."""
+        """The user's pet, from memory or else from storage; None without a pet."""
         return self._keeper.fetch(user_id)
 
     def get_pet_state(self, user_id: str) -> PetState | None:
-        """The pet as it is now, or as it was before the answer it is still thinking of; None when there is none."""
+        """The pet's present state, without waiting for an answer in progress; None without a pet."""
         return self._keeper.look(user_id, lambda pet: PetState(pet, self.evolution_controller))
 
     def process_interaction(self, user_id: str, text: str) -> tuple[bool, Interaction]:
-        """Say something to the pet: (whether it understood, what it answered). An egg hatches at the first words."""
+        """Talk to the pet. Returns (understood, interaction with the answer). An egg hatches at the first words."""
         check_text("text", text)
         first: dict[LifeStage, Interaction] = {}
 
@@ -126,7 +131,7 @@ class DigiPalCore:
     def process_speech_interaction(
         self, user_id: str, audio: bytes, sample_rate: int | None = None
     ) -> tuple[bool, Interaction]:
-        """Speak to the pet; `sample_rate` in Hz. What is not understood changes nothing."""
+        """Speak to the pet; `sample_rate` in Hz. Unrecognised speech changes nothing."""
 
         def listen(pet: DigiPal) -> tuple[bool, Interaction]:
             settled = self._settle_account(pet)
@@ -141,14 +146,14 @@ class DigiPalCore:
         return self._answered(user_id, "", listen)
 
     def process_audio_interaction(self, user_id: str, audio: Any) -> tuple[bool, Interaction]:
-        """Speak to the pet with a recording as widgets give it: bytes, or a pair (sample rate in Hz, samples)."""
+        """Speak to the pet with a recording: bytes, or a pair (sample rate in Hz, samples)."""
         sample_rate, samples = audio if isinstance(audio, tuple) else (None, audio)
         return self.process_speech_interaction(
             user_id, samples.tobytes() if hasattr(samples, "tobytes") else samples, sample_rate
         )
 
     def update_pet_state(self, user_id: str, force_save: bool = False) -> bool:
-        """Let the time since the last interaction take effect, by the half-hour; False without a pet."""
+        """Apply the time since the last interaction, in steps of half an hour; False without a pet."""
 
         def age(pet: DigiPal) -> tuple[bool, bool]:
             return self._settle(pet) or force_save, True
@@ -156,7 +161,7 @@ class DigiPalCore:
         return self._keeper.change(user_id, age) is not None
 
     def trigger_evolution(self, user_id: str, force: bool = False) -> tuple[bool, EvolutionResult]:
-        """Make the pet grow by one stage if it may, or if forced."""
+        """Evolve the pet by one stage if it is eligible, or if forced. Returns (success, result)."""
 
         def grow(pet: DigiPal) -> tuple[bool, EvolutionResult]:
             settled = self._settle_account(pet)
@@ -169,11 +174,11 @@ class DigiPalCore:
         return result.success, result
 
     def get_care_actions(self, user_id: str) -> list[str]:
-        """Names of the care actions the pet is old and rested enough for; none without a pet."""
+        """Names of the care actions available to the pet; empty without a pet."""
         return self._keeper.look(user_id, self.attribute_engine.get_available_actions) or []
 
     def apply_care_action(self, user_id: str, action_name: str) -> tuple[bool, Interaction]:
-        """Care for the pet. Saved when anything changed: trying without the energy for it is a mistake that counts."""
+        """Care for the pet. Returns (success, interaction). Too little energy fails, and counts as a care mistake."""
         check_text("action_name", action_name)
         done = False
 
@@ -187,15 +192,15 @@ class DigiPalCore:
         return done, interaction
 
     def get_pet_statistics(self, user_id: str) -> dict[str, Any]:
-        """Everything about the pet in one dict; empty without a pet."""
+        """All figures of the pet as one dict; empty without a pet."""
         return self._keeper.look(user_id, self._statistics) or {}
 
     def get_memory_statistics(self, user_id: str) -> dict[str, Any]:
-        """What the pet remembers and how it feels about it; empty without a pet."""
+        """The pet's memories and emotions as a dict; empty without a pet."""
         return self._keeper.look(user_id, self._memory_statistics) or {}
 
     def get_performance_statistics(self, user_id: str | None = None) -> dict[str, Any]:
-        """How full the engine's memory is and what runs in the background; whether this user's pet is in memory."""
+        """Size of the engine's caches, background threads, and whether this user's pet is cached."""
         statistics = {
             "optimization_enabled": self.enable_performance_optimization,
             "active_pets": len(self.active_pets),
@@ -207,7 +212,7 @@ class DigiPalCore:
         return statistics
 
     def optimize_performance(self, user_id: str | None = None) -> dict[str, Any]:
-        """Forget old memories of this user's pet, or of all pets in memory; nothing where optimization is off."""
+        """Drop old memories of this user's pet, or of all cached pets; nothing if optimization is off."""
         removed = 0
         if self.enable_performance_optimization:
             for owner, pet in self.active_pets.snapshot():
@@ -216,7 +221,7 @@ class DigiPalCore:
         return {"optimized": self.enable_performance_optimization, "memories_removed": removed}
 
     def clear_conversation_history(self, user_id: str) -> bool:
-        """Forget what was said to the pet, in storage too and for good; False without a pet."""
+        """Delete the pet's conversation history, also in storage; False without a pet."""
 
         def forget(pet: DigiPal) -> tuple[bool, bool]:
             self.storage_manager.clear_interaction_history(pet.id)
@@ -228,7 +233,7 @@ class DigiPalCore:
         return self._keeper.change(user_id, forget) is not None
 
     def start_background_updates(self) -> None:
-        """Let time take effect on the pets in memory once a minute; a second call does nothing."""
+        """Update cached pets once a minute in a thread; a second call does nothing."""
         if self._update_thread is not None and self._update_thread.is_alive():
             return
         self._stop_updates.clear()
@@ -236,17 +241,17 @@ class DigiPalCore:
         self._update_thread.start()
 
     def stop_background_updates(self) -> None:
-        """End the background updates; an update that waits for a busy pet is not waited for longer than a moment."""
+        """Stop the background updates, without waiting long for an update of a busy pet."""
         self._stop_updates.set()
         if self._update_thread is not None:
             self._update_thread.join(_JOIN_S)
 
     def shutdown(self) -> None:
-        """Save every pet in memory once, let them go and end every thread, within a second.
+        """Save every cached pet once, empty the cache and end every thread, within a second.
 
-        Calls that come meanwhile wait, and are refused afterwards with EngineClosedError. The storage stays its owner's
-        to close. When a pet cannot be saved the others still are, and StorageError is raised at the end: that pet stays
-        in memory, and the engine open, so that shutdown can be repeated.
+        Calls during the shutdown wait, then raise EngineClosedError. The caller closes the storage. If a pet cannot be
+        saved, the others still are, and StorageError is raised: that pet stays cached and the engine open, so that you
+        can call shutdown again.
         """
         self._stop_updates.set()
         try:
@@ -339,7 +344,7 @@ def _egg_type(given: EggType | str) -> EggType:
         return EggType(given)
     except ValueError:
         choices = ", ".join(repr(egg.value) for egg in EggType)
-        raise ValueError(f"{given!r} is no type of egg: use an EggType, or one of {choices}") from None
+        raise ValueError(f"{given!r} is not a type of egg: use an EggType, or one of {choices}") from None
 
 
 def _no_pet(user_id: str) -> str:

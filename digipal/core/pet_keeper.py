@@ -55,7 +55,7 @@ class PetKeeper:
             self._keep(pet.user_id, pet)
 
     def fetch(self, user_id: str) -> DigiPal | None:
-        """The user's pet, from memory or else from storage; None when there is none."""
+        """The user's pet, from memory or else from storage; None without a pet."""
         self._wait_to_enter()
         pet = self.active_pets.get(user_id)
         if pet is not None and self._is_current(pet):

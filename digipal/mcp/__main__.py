@@ -32,7 +32,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = _parser()
     options = parser.parse_args(arguments)
     if options.http is None and (options.tls_cert or options.tls_key):
-        parser.error("--tls-cert and --tls-key go with --http")
+        parser.error("--tls-cert and --tls-key need --http")
     if options.tls_key and not options.tls_cert:
         parser.error("--tls-key needs --tls-cert")
     logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(asctime)s %(name)s: %(message)s")
@@ -62,7 +62,7 @@ class _Engine:
         folder = os.path.dirname(os.path.abspath(options.db))
         if not os.path.isdir(folder):
             # a folder is not made, as StorageManager would: the path may be mistyped, or just have been removed
-            raise SystemExit(f"digipal.mcp: --db {options.db}: there is no folder {folder}")
+            raise SystemExit(f"digipal.mcp: --db {options.db}: the directory {folder} does not exist: create it")
         try:
             ai = _ai(options)
             self._storage = StorageManager(options.db, options.assets)
@@ -174,43 +174,67 @@ def _parser() -> argparse.ArgumentParser:
         description="Serve DigiPal over MCP: on standard input and output, or with --http as streamable HTTP.",
     )
     add = parser.add_argument
-    add("--db", required=True, metavar="FILE", help="the database; made where there is none")
-    add("--assets", default="assets", metavar="DIR", help="folder of images and backups, made when one is saved")
+    add("--db", required=True, metavar="FILE", help="database file, created if it is missing (required)")
+    add(
+        "--assets",
+        default="assets",
+        metavar="DIR",
+        help="directory of images and backups, created for the first one (default: %(default)s)",
+    )
     http = parser.add_argument_group("over HTTP")
     add = http.add_argument
-    add("--http", type=_port, metavar="PORT", help="serve at http://HOST:PORT/mcp; 0 for a free port; prints the URL")
-    add("--host", default="127.0.0.1", help="address to listen at (default: %(default)s, for this machine alone)")
+    add(
+        "--http",
+        type=_port,
+        metavar="PORT",
+        help="serve at http://HOST:PORT/mcp and print the URL; 0 takes a free port (default: stdin and stdout)",
+    )
+    add("--host", default="127.0.0.1", help="address to listen on (default: %(default)s, this machine only)")
     add(
         "--token",
         default=os.environ.get(_TOKEN_VARIABLE, ""),
-        help="what every request must bear (Authorization: Bearer TOKEN); needed where HOST is not loopback; "
-        f"better given in the environment, as {_TOKEN_VARIABLE}, where other users cannot read it",
+        help="token that every request must send (Authorization: Bearer TOKEN); required if HOST is not loopback "
+        f"(default: {_TOKEN_VARIABLE} of the environment, which other users cannot read)",
     )
     add(
         "--reached-as",
         action="append",
         default=[],
         metavar="NAME",
-        help="a name that clients reach the server by, besides HOST; may be repeated",
+        help="host name that clients use, besides HOST; repeat it for more (default: none)",
     )
-    add("--tls-cert", type=Path, metavar="FILE", help="serve https:// with this certificate (PEM, with its chain)")
     add(
-        "--tls-key", type=Path, metavar="FILE", help="the certificate's key (PEM, no password), if not in the same file"
+        "--tls-cert",
+        type=Path,
+        metavar="FILE",
+        help="serve https:// with this certificate, PEM with its chain (default: http://)",
     )
-    add("--until-eof", action="store_true", help="end when standard input does, as over stdio")
+    add(
+        "--tls-key",
+        type=Path,
+        metavar="FILE",
+        help="key of the certificate, PEM without a password (default: in the same file)",
+    )
+    add("--until-eof", action="store_true", help="end when standard input ends, as over stdio (default: off)")
     ai = parser.add_argument_group("simulated AI, for load tests")
     add = ai.add_argument
-    add("--simulated-ai", action="store_true", help="answer by rule, after a delay")
+    add("--simulated-ai", action="store_true", help="answer by rule, after a delay (default: off)")
     add("--ai-latency-ms", type=float, default=50.0, metavar="MS", help="mean delay (default: %(default)s)")
     add("--ai-jitter-ms", type=float, default=0.0, metavar="MS", help="standard deviation of it (default: %(default)s)")
-    add("--ai-error-rate", type=float, default=0.0, metavar="SHARE", help="answers that fail, 0 to 1")
-    add("--ai-seed", type=int, default=0, metavar="N", help="the delays and failures of one seed are always the same")
+    add(
+        "--ai-error-rate",
+        type=float,
+        default=0.0,
+        metavar="SHARE",
+        help="share of answers that fail, 0 to 1 (default: %(default)s)",
+    )
+    add("--ai-seed", type=int, default=0, metavar="N", help="seed of delays and failures (default: %(default)s)")
     return parser
 
 
 def _port(text: str) -> int:
     if not text.isdecimal() or int(text) > 65535:
-        raise argparse.ArgumentTypeError(f"{text!r} is no port: use 0 to 65535")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a port: use 0 to 65535")
     return int(text)
 
 

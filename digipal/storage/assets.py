@@ -69,7 +69,7 @@ def _folder(assets_path: Path, user_id: str) -> Path:
 def _refuse_unsafe(filename: str) -> None:
     if filename in ("", ".", "..") or _UNSAFE.search(filename):
         raise AssetNameError(
-            f"{_shown(filename)} is no plain file name: use one without path, separators and control characters"
+            f"{_shown(filename)} is not a plain file name: use one without a path or control characters"
         )
 
 

@@ -135,7 +135,7 @@ def prepare_database(path: Path) -> None:
         if stat.S_ISDIR(status.st_mode):
             raise IsADirectoryError(f"{path} is a directory") from None
         if not stat.S_ISREG(status.st_mode):
-            raise StorageError(f"{path} is no regular file") from None
+            raise StorageError(f"{path} is not a regular file") from None
         size = status.st_size
         if size == 0 and _size(f"{file}-wal"):
             raise StorageError(
@@ -144,7 +144,7 @@ def prepare_database(path: Path) -> None:
             ) from None
         if 0 < size < SMALLEST_DATABASE_BYTES and not _size(f"{file}-journal"):
             raise StorageError(
-                f"{path} is no database: it holds {size} bytes; remove it, or name another file"
+                f"{path} is not a database: it holds {size} bytes; remove it, or name another file"
             ) from None
 
 

@@ -106,7 +106,7 @@ def decode_dict(text: str | None) -> dict[str, Any]:
 def _encode_commands(commands: frozenset[str]) -> str:
     """Pets of one stage mostly know the same commands, and every save writes them."""
     if strange := [command for command in commands if not isinstance(command, str)]:
-        raise TypeError(f"learned_commands holds {strange[0]!r}, which is no text")
+        raise TypeError(f"learned_commands holds {strange[0]!r}, which is not text")
     return _encode(sorted(commands))
 
 
@@ -269,7 +269,7 @@ def _read_decay(interaction: datetime, paid_s: float, spell_s: float) -> Decay |
 def _decode_commands(text: str) -> set[str]:
     commands = json.loads(text) if text and text != "[]" else []
     if not isinstance(commands, list):
-        raise ValueError(f"learned_commands is no JSON list: {text!r:.200}")
+        raise ValueError(f"learned_commands is not a JSON list: {text!r:.200}")
     return set(commands)
 
 

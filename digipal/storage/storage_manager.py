@@ -26,7 +26,7 @@ _AUTOMATIC_KEPT = 10
 
 @all_name_arguments
 class StorageManager:
-    """Keeps users and pets in one SQLite file; each call is one transaction, durable when it returns.
+    """Users and pets in one SQLite file. Each call is one transaction, durable when it returns.
 
     Threads may share it. A failure of the database raises StorageError (DatabaseBusyError for a lock), a save that
     would overwrite what the caller has not seen PetConflictError, a text of more than 65,536 characters
@@ -50,7 +50,7 @@ class StorageManager:
         self._file = str(Path(db_path).resolve())
 
     def create_user(self, user_id: str, username: str, huggingface_token: str = "") -> bool:
-        """Add a user; False when the id or the name is taken."""
+        """Add a user; False if the id or the name is taken."""
         for name, text in (("user_id", user_id), ("username", username), ("huggingface_token", huggingface_token)):
             check_text(name, text)
         now = datetime.now().isoformat()
@@ -87,16 +87,16 @@ class StorageManager:
         return changed == 1
 
     def save_pet(self, pet: DigiPal) -> bool:
-        """Write the pet and the interactions of its history that are not stored yet; True, or StorageError.
+        """Save the pet and its new interactions; True, or StorageError.
 
-        PetConflictError when the stored pet is newer than this one, or when its user has another live pet.
+        Raises PetConflictError if the stored pet is newer than this one, or if the user has another live pet.
         """
         with self.db.writing("save_pet") as writing:
             writing.after_commit = pets.write_pet(writing, pet, self._file)
         return True
 
     def load_pet(self, user_id: str) -> DigiPal | None:
-        """The user's newest live pet with its last 100 interactions, oldest first; None when there is none."""
+        """The user's newest live pet with its last 100 interactions, oldest first; None without a live pet."""
         found = self._pets(pets.SELECT_LIVE, user_id)
         return found[0] if found else None
 
@@ -106,12 +106,12 @@ class StorageManager:
         return found[0] if found else None
 
     def is_current(self, pet: DigiPal) -> bool:
-        """Whether a pet that was read from here, or saved here, is live and as it is stored by now."""
+        """Whether a pet read or saved here is still live and equal to the stored one."""
         with self.db.reading("is_current") as connection:
             return pets.is_current(connection, pet, self._file)
 
     def delete_pet(self, pet_id: str) -> bool:
-        """Take the pet out of its user's life; everything about it stays stored. False for an unknown id."""
+        """Mark the pet as inactive; its data stays stored. False for an unknown id."""
         changed = self.db.execute_update(
             "UPDATE digipals SET is_active = 0, revision = revision + 1, updated_at = ? WHERE id = ?",
             (datetime.now().isoformat(), pet_id),
@@ -123,7 +123,7 @@ class StorageManager:
         return self._pets(pets.SELECT_ALL_OF_USER if include_inactive else pets.SELECT_LIVE_OF_USER, user_id)
 
     def get_interaction_history(self, user_id: str, pet_id: str | None = None, limit: int = 50) -> list[dict[str, Any]]:
-        """What was said, newest first, as stored: times are ISO text, attribute_changes a dict."""
+        """Stored interactions as dicts, newest first; times are ISO text, attribute_changes a dict."""
         where, params = ("AND digipal_id = ? ", [pet_id]) if pet_id is not None else ("", [])
         rows = self.db.execute_query(
             f"SELECT id, digipal_id, user_id, {', '.join(INTERACTION_COLUMNS)} FROM interactions "
@@ -133,7 +133,7 @@ class StorageManager:
         return [_with_json(row, "attribute_changes") for row in rows]
 
     def save_interaction_history(self, interactions: Sequence[Interaction | dict[str, Any]]) -> bool:
-        """Add interactions without their pet: plain, or dicts as get_interaction_history gives them."""
+        """Add interactions without saving their pet: Interaction objects, or dicts as from get_interaction_history."""
         with self.db.writing("save_interaction_history") as writing:
             writing.begin()
             for entry in interactions:
@@ -141,14 +141,14 @@ class StorageManager:
         return True
 
     def clear_interaction_history(self, pet_id: str) -> bool:
-        """Delete what was said to a pet, for good."""
+        """Delete the stored interactions of a pet."""
         self.db.execute_update("DELETE FROM interactions WHERE digipal_id = ?", (pet_id,))
         return True
 
     def save_care_action(
         self, pet_id: str, user_id: str, action: CareAction, changes: dict[str, int], success: bool = True
     ) -> bool:
-        """Note a care action and what it changed."""
+        """Store a care action and its changes."""
         for name, text in (("pet_id", pet_id), ("user_id", user_id), ("action.name", action.name)):
             check_text(name, text)
         self.db.execute_update(
@@ -169,7 +169,7 @@ class StorageManager:
         return True
 
     def get_care_history(self, pet_id: str, limit: int = 50) -> list[dict[str, Any]]:
-        """The pet's noted care actions, newest first; times are ISO text, attribute_changes a dict."""
+        """The pet's stored care actions as dicts, newest first; times are ISO text, attribute_changes a dict."""
         rows = self.db.execute_query(
             "SELECT id, digipal_id, user_id, action_type, action_name, timestamp, energy_cost, happiness_change, "
             "attribute_changes, success FROM care_actions WHERE digipal_id = ? ORDER BY id DESC LIMIT ?",
@@ -178,9 +178,9 @@ class StorageManager:
         return [_with_json(row, "attribute_changes") for row in rows]
 
     def create_backup(self, user_id: str, backup_type: str = "manual", pet_id: str | None = None) -> bool:
-        """Keep the user's data, with one pet or all, as JSON in the database and in a file.
+        """Back up the user's data, with one pet or all, as JSON in the database and in a file.
 
-        False for a user who is unknown and has no pet, and for a pet that is not the user's.
+        False for an unknown user without a pet, and for a pet of another user.
         """
         return user_backups.create(self.db, self._backups_path, user_id, backup_type, pet_id)
 
@@ -189,15 +189,15 @@ class StorageManager:
         return user_backups.listed(self.db, user_id, limit)
 
     def restore_backup(self, user_id: str, backup_id: int | None = None) -> bool:
-        """Put a backup back, the newest without an id: the user, and its pets with all that was said and done to them.
+        """Restore a backup, by default the newest: the user and its pets with their histories.
 
-        False when there is no such backup. What is stored of them is replaced, all or nothing; no other user's data is
-        touched. The user's live pet is the one of the backup afterwards, and what others have in memory of it stale.
+        False without such a backup. Replaces all stored data of the user, or nothing; other users are untouched. The
+        live pet is then the backup's, and copies in memory are stale.
         """
         return user_backups.restore(self.db, user_id, backup_id)
 
     def create_automatic_backup(self, user_id: str) -> bool:
-        """A backup of type "automatic", of which the newest ten are kept; False for an unknown user."""
+        """Make a backup of type "automatic", and keep the newest ten; False for an unknown user."""
         if not self.create_backup(user_id, _AUTOMATIC):
             return False
         user_backups.drop_old(self.db, self._backups_path, user_id, _AUTOMATIC_KEPT, _AUTOMATIC)
@@ -209,9 +209,9 @@ class StorageManager:
         return True
 
     def save_asset(self, user_id: str, filename: str, content: bytes) -> str:
-        """Write a file into the user's own folder, whole or not at all; its path.
+        """Write a file into the user's own directory, whole or not at all; returns its path.
 
-        AssetNameError for a name with a path in it, or none; any user id has a folder that is only its own.
+        Raises AssetNameError for an empty name or one with a path. Each user id has its own directory.
         """
         return str(assets.save_asset(self.assets_path, user_id, filename, content))
 
@@ -239,13 +239,14 @@ class StorageManager:
         return stats
 
     def set_busy_timeout(self, busy_timeout_s: float) -> float:
-        """Let writes wait so long for other writers from now on, those that wait already too; the timeout until now."""
+        """Set how long writes wait for other writers, in seconds, waiting ones included; returns the previous "
+        "timeout."""
         return self.db.set_busy_timeout(busy_timeout_s)
 
     def close(self) -> None:
         """End the schedule of backups and close every thread's connection, within a second.
 
-        A second call does nothing; any other call that needs the database raises StorageError from now on.
+        A second call does nothing; any later call that needs the database raises StorageError.
         """
         self.backup_manager.stop_schedule()
         self.db.close()

@@ -280,7 +280,7 @@ class Comparison:
     def _spoilt(self) -> str:
         """Why the pairs cannot be compared; "" where they can."""
         unsteady = "; ".join(total.unsteady for total in self._totals if total.unsteady)
-        return unsteady or ("" if self._alike else "the engines did not do the same operations")
+        return unsteady or ("" if self._alike else "the two engines did different operations")
 
     def _gathered(self) -> list[Compared]:
         return gathered(self._measured, self._options.margin)
@@ -300,4 +300,4 @@ class Comparison:
 def _left_running(base: EngineSide, candidate: EngineSide) -> Iterator[str]:
     for which, side in (("base", base), ("candidate", candidate)):
         if side.left_running:
-            yield f"the {which} left processes running, which were ended: {', '.join(side.left_running)}"
+            yield f"the {which} left processes running; they were ended: {', '.join(side.left_running)}"

@@ -267,23 +267,23 @@ def _by_pairs(
     if candidate.problem or (candidate.lost_writes and not base.lost_writes):
         return Conclusion(Change.REGRESSION, reasons, "")
     if not metrics:
-        return Conclusion(Change.INCONCLUSIVE, ["no pair was whole"], "")
+        return Conclusion(Change.INCONCLUSIVE, ["no pair was completed"], "")
     if spoilt:
         return Conclusion(Change.INCONCLUSIVE, [], spoilt)
     gravest = min((metric.change for metric in metrics), key=_GRAVEST_FIRST.index)
     missing = _not_compared(metrics, labels)
     if missing == list(labels) and gravest is not Change.REGRESSION:
-        nothing = [*reasons, "too few operations succeeded to be compared"]
+        nothing = [*reasons, "too few operations succeeded for a comparison"]
         # a candidate that does what the base cannot is no reason to fail
         return Conclusion(Change.INCONCLUSIVE, [] if faults else nothing, "; ".join(nothing) if faults else "")
     if missing:
-        reasons.append(f"not compared, as some pair had too few that succeeded: {', '.join(missing)}")
+        reasons.append(f"not compared, because too few succeeded in some pair: {', '.join(missing)}")
     return Conclusion(gravest, reasons, "")
 
 
 def _nothing_to_hold_against(base: EngineSide) -> str:
     if base.problem:
-        return f"the base {base.name} could not go on: {base.problem}"
+        return f"the base {base.name} stopped: {base.problem}"
     if base.operations and base.failed == base.operations:
         return f"the base {base.name} {_faults(base)[0]}"
     return ""
@@ -297,7 +297,7 @@ def _not_compared(metrics: Sequence[MetricComparison], labels: Sequence[str]) ->
 
 def _faults(side: EngineSide) -> list[str]:
     """What an engine did wrong, in words that follow its name."""
-    faults = [f"could not go on: {side.problem}"] if side.problem else []
+    faults = [f"stopped: {side.problem}"] if side.problem else []
     if side.failed:
         kind, count = next(iter(side.errors.items()))
         times = "once" if count == 1 else f"{count:,} times"

@@ -197,7 +197,7 @@ class Total:
 
     name: str
     problem: str = ""
-    """Why it could not go on."""
+    """Why it stopped."""
 
     _versions: list[str] = field(default_factory=list)
     _operations: int = 0
@@ -226,7 +226,8 @@ class Total:
     def unsteady(self) -> str:
         """That its processes were not all of the same sources, in words; "" where they were."""
         versions = " and ".join(self._versions)
-        return f"the sources of {self.name} changed meanwhile: {versions}" if len(self._versions) > 1 else ""
+        changed = f"the sources of {self.name} changed during the comparison: {versions}"
+        return changed if len(self._versions) > 1 else ""
 
     def whole(self) -> EngineSide:
         """As reports read it."""

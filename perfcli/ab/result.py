@@ -46,9 +46,9 @@ class MetricComparison(_Record):
     unit: Literal["ns", "bytes", "statements", "errors"] = Field(
         description="of `base` and `candidate`, per operation; `statements` in older results alone"
     )
-    margin: float = Field(description="the least change that counts: 0.05 is 5%")
+    margin: float = Field(description="smallest change that counts: 0.05 is 5%")
     base: float = Field(description="the median over pairs")
-    candidate: float = Field(description="what the change of the pairs makes of `base`: `base` × `ratio`")
+    candidate: float = Field(description="`base` × `ratio`")
     ratio: float = Field(description="candidate to base, from the Hodges–Lehmann estimate over pairs; 1.1 is 10% more")
     lower: float | None = Field(
         description="the ratio's lower bound at a one-sided confidence of 95%; null with too few pairs"
@@ -57,13 +57,13 @@ class MetricComparison(_Record):
         description="the ratio's upper bound at a one-sided confidence of 95%; null with too few pairs"
     )
     p_worse: float = Field(
-        description="that the candidate is worse: one-sided signed-rank p, Holm-adjusted over the metrics"
+        description="p that the candidate is worse: one-sided signed-rank test, Holm-adjusted over the metrics"
     )
     p_better: float = Field(
-        description="that the candidate is better: one-sided signed-rank p, Holm-adjusted over the metrics"
+        description="p that the candidate is better: one-sided signed-rank test, Holm-adjusted over the metrics"
     )
-    change: Change = Field(description="what became of this metric")
-    differences: list[float] = Field(description="of each pair: ln((candidate + floor) / (base + floor))")
+    change: Change = Field(description="verdict on this metric")
+    differences: list[float] = Field(description="per pair: ln((candidate + floor) / (base + floor))")
     floor: float = Field(
         default=0.0,
         description="added to both figures of a metric that may be 0: 64 B, 0.1% errors; 0 for times",
@@ -79,20 +79,20 @@ class EngineSide(_Record):
 
     name: str = Field(description="the path or revision given, `the working tree` or `the installed engine`")
     version: str = Field(default="", description="digest of the engine's source files")
-    commit: str = Field(
-        default="", description="the commit that holds exactly these sources; empty if none is known to"
-    )
-    modified: bool = Field(default=False, description="whether they differ from the commit checked out around them")
+    commit: str = Field(default="", description="commit with exactly these sources; empty if unknown")
+    modified: bool = Field(default=False, description="whether the sources differ from the checked-out commit")
     operations: int = Field(default=0, description="in all pairs, warm-up included")
     errors: dict[str, int] = Field(default={}, description="failed operations by kind")
     error_examples: dict[str, str] = Field(
         default={}, description="by kind of error: the first one in full, as in a run"
     )
-    left_running: list[str] = Field(default=[], description="some of the processes it left running, which were ended")
-    lost_writes: int = Field(default=0, description="acknowledged writes that its databases do not hold")
-    lost_examples: list[str] = Field(default=[], description="some of them in words")
+    left_running: list[str] = Field(
+        default=[], description="processes it left running, some of them by name; they were ended"
+    )
+    lost_writes: int = Field(default=0, description="acknowledged writes missing from its databases")
+    lost_examples: list[str] = Field(default=[], description="examples")
     problem: str = Field(
-        default="", description="why it could not go on: it crashed, hung or does not open; empty if it could"
+        default="", description="why it stopped: it crashed, hung or did not open; empty if it did not"
     )
 
     @property
@@ -115,11 +115,11 @@ class Pairing(_Record):
     iterations: int = Field(description="of each vu in each slice")
     vus: int = Field(description="vus of each engine")
     pinned: bool = Field(description="whether both engines of a pair were held on the same CPUs")
-    stopped_by: StoppedBy = Field(description="why no further pair was made")
+    stopped_by: StoppedBy = Field(description="why the comparison stopped")
 
 
 class AbMachine(MachineResult):
-    """A machine of a cluster, with what its pairs say for themselves."""
+    """A machine of a cluster, with the result of its own pairs."""
 
     pairs: int = Field(default=0, description="pairs that were made on it")
     ratios: dict[str, float] = Field(
@@ -130,21 +130,23 @@ class AbMachine(MachineResult):
 class AbResult(_Record):
     """A comparison of a candidate engine with a base engine."""
 
-    kind: Literal["ab"] = Field(default="ab", description="tells the file from that of a run")
-    schema_version: Literal[1] = Field(default=AB_SCHEMA_VERSION, description="rises as that of a run does")
+    kind: Literal["ab"] = Field(default="ab", description="identifies the kind of file")
+    schema_version: Literal[1] = Field(
+        default=AB_SCHEMA_VERSION, description="version of the format; see docs/results.md#schema-version"
+    )
     scenario: str = Field(description="the scenario's name")
     plan: str = Field(description="what each engine did, in one line")
     operation_files: list[OperationSource] = Field(
         default=[], description="the files of own operations that both engines ran"
     )
-    seed: int = Field(description="both engines of every pair did what this seed prescribes")
+    seed: int = Field(description="seed of the operations; both engines of every pair replay it")
     started_at: str = Field(description="when the comparison began: UTC, ISO 8601")
     duration_ns: int = Field(description="how long the whole comparison took")
     base: EngineSide = Field(description="the engine compared with")
-    candidate: EngineSide = Field(description="the engine that is judged")
+    candidate: EngineSide = Field(description="the engine judged")
     pairing: Pairing = Field(description="how the pairs were made")
     alpha: float = Field(
-        default=0.01, description="what p is held against: 0.01, divided by the number of scenarios compared at once"
+        default=0.01, description="significance level: 0.01, divided by the number of scenarios compared at once"
     )
     metrics: list[MetricComparison] = Field(default=[], description="each metric that both engines have in every pair")
     counters: list[CounterChange] = Field(
@@ -154,13 +156,13 @@ class AbResult(_Record):
         default="", description="why there are no exact counters; empty if there are, and in older results"
     )
     change: Change = Field(
-        description="the most severe of all metrics and exact counters; a regression too if the candidate alone "
+        description="most severe verdict of all metrics and exact counters; also a regression if only the candidate "
         "failed or lost writes"
     )
-    reasons: list[str] = Field(default=[], description="why, beyond what the metrics say")
-    invalid: str = Field(default="", description="why the comparison is impossible; empty if it is not")
-    interrupted: str = Field(default="", description="by what, in words; empty if it was not")
-    environment: Environment = Field(description="where it took place, as of a run")
+    reasons: list[str] = Field(default=[], description="reasons beyond the metrics")
+    invalid: str = Field(default="", description="why the comparison is impossible; empty if it is possible")
+    interrupted: str = Field(default="", description="signal that interrupted it; empty if none did")
+    environment: Environment = Field(description="machine it ran on, as in a run")
     machines: list[AbMachine] = Field(
         default=[], description="the machines of a cluster that made the pairs; empty without `--cluster`"
     )

@@ -24,10 +24,10 @@ from perfcli.run.supervision import StopRequest
 class Planted:
     """Gates on an engine with a known slowdown."""
 
-    slowdown: float = Field(description="0.1 is 10% more time for each operation")
-    gates: int = Field(description="gates on such an engine")
-    found: int = Field(description="those that called it a regression")
-    pairs_median: float = Field(description="pairs of such a gate")
+    slowdown: float = Field(description="slowdown of each operation: 0.1 is 10%")
+    gates: int = Field(description="gates on an engine slowed by this much")
+    found: int = Field(description="gates that reported a regression")
+    pairs_median: float = Field(description="pairs of these gates")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,7 @@ class SelftestResult:
     scenario: str = Field(description="the scenario's name")
     engine_version: str = Field(description="digest of the engine's source files")
     gates_same: int = Field(description="gates of an engine against itself")
-    false_alarms: int = Field(description="how many of them called it a regression")
+    false_alarms: int = Field(description="false alarms among them")
     planted: list[Planted] = Field(description="gates on an engine with a known slowdown")
     smallest: float | None = Field(
         description="the smallest slowdown that 95 of 100 gates find here (0.1 is 10%); null if there is none"
@@ -48,15 +48,11 @@ class SelftestResult:
     seconds_per_gate: float = Field(description="median over gates")
     duration_s: float = Field(description="how long the self-test took")
     pinned: bool = Field(description="whether both engines of a pair were held on the same CPUs")
-    passed: bool = Field(description="whether the gate can be relied on here")
-    interrupted: str = Field(default="", description="by what; empty if it was not")
+    passed: bool = Field(description="whether the gate is reliable on this machine")
+    interrupted: str = Field(default="", description="signal that interrupted it; empty if none did")
     engine: str = Field(default="", description="`the working tree` or `the installed engine`")
-    commit: str = Field(
-        default="", description="the commit that holds exactly these sources; empty if none is known to"
-    )
-    engine_modified: bool = Field(
-        default=False, description="whether they differ from the commit checked out around them"
-    )
+    commit: str = Field(default="", description="commit with exactly these sources; empty if unknown")
+    engine_modified: bool = Field(default=False, description="whether the sources differ from the checked-out commit")
 
 
 SLOWDOWN: Final = 0.10

@@ -66,7 +66,7 @@ OF_RAREST: Final = 10
 MOST_OPERATIONS: Final = 200
 """Of a mix, however rare a step is."""
 
-SKIPPED_STEP: Final = "skipped, as a step that it needs failed"
+SKIPPED_STEP: Final = "skipped, because a step it needs failed"
 
 _EVER: Final = 2**62
 """Longer than any pass takes, in ns."""

@@ -64,7 +64,8 @@ def _check(path: Path) -> None:
     if engine is not None and not (file and Path(file).resolve().is_relative_to((path / _PACKAGE).resolve())):
         raise PerfError(
             f"the engine of {path} was asked for, but {_PACKAGE} was imported from {file or 'a place without a name'}",
-            hint="something imported the engine before its place was told; run it without other Python hooks",
+            hint="something imported the engine earlier: run without other Python hooks (sitecustomize, "
+            "PYTHONSTARTUP, .pth files)",
         )
 
 

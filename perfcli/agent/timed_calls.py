@@ -139,7 +139,7 @@ class TimedCaller:
         # should the call return one day, its thread then ends
         self._hand.orders.put(None)
         if len(self._stuck) >= MOST_STUCK:
-            raise EngineGone(f"{MOST_STUCK} calls have not returned: the engine hangs")
+            raise EngineGone(f"{MOST_STUCK} calls have not returned: the engine is hung")
         self._hand = self._new_hand()
 
     def _new_hand(self) -> CallThread:
@@ -179,7 +179,7 @@ class SystemThreads:
             self.run([barrier.wait] * vus)
         except RuntimeError as error:
             barrier.abort()
-            raise UsageError(f"this system does not let a process have {vus} threads: {error}") from error
+            raise UsageError(f"this system refuses {vus} threads in one process: {error}") from error
 
     def run(self, jobs: Sequence[Callable[[], object]]) -> None:
         """Do all jobs at once, each in a thread of its own; raise what one of them raised."""

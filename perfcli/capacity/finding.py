@@ -121,7 +121,7 @@ class Finding:
         self._verdicts.append((probe.load, probe.verdict is ProbeVerdict.HOLDS))
         self._step = self._search.observe(probe.load, held=probe.verdict is ProbeVerdict.HOLDS)
         if isinstance(self._step, Answer) and self._is_generators(self._step):
-            self._ended = "generator", "the load generator cannot start iterations on time at the load that fails"
+            self._ended = "generator", "the load generator starts iterations late at the load that fails"
 
     def _probed(self, wanted: Probe) -> ProbeResult:
         for _ in range(_TRIES):

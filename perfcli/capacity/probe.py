@@ -51,14 +51,14 @@ def check_probed(scenario: Scenario) -> None:
         names = ", ".join(phase.name for phase in phases)
         raise UsageError(
             f"{scenario.name}: capacity needs one phase, not {len(phases)}: {names}",
-            hint="write a scenario with a single load; `extends` takes over the rest",
+            hint="write a scenario with one load; `extends` keeps the rest",
         )
     if scenario.faults:
-        raise UsageError(f"{scenario.name}: capacity is looked for without faults: remove `faults`")
+        raise UsageError(f"{scenario.name}: capacity cannot be searched under faults", hint="add --set faults=[]")
     if not any(rule.strict for rule in _rules(scenario)):
         raise UsageError(
-            f"{scenario.name}: capacity needs a threshold to hold, and the scenario has none",
-            hint="thresholds: [latency.p99 < 20ms]",
+            f"{scenario.name}: capacity needs a threshold, and the scenario has none",
+            hint="add to it: thresholds: [latency.p99 < 20ms]",
         )
 
 
@@ -235,7 +235,7 @@ def _verdict(run: RunResult, failed: Sequence[ThresholdResult]) -> tuple[ProbeVe
     if run.duration_ns is None or not run.total.attempts:
         return ProbeVerdict.INVALID, "; ".join(run.reasons)
     if run.verdict is Verdict.INVALID:
-        return ProbeVerdict.FAILS, run.reasons[0].partition(": give")[0]
+        return ProbeVerdict.FAILS, run.reasons[0].partition(": add vus")[0]
     return ProbeVerdict.HOLDS, ""
 
 

@@ -32,16 +32,18 @@ class ProbeResult(Record):
     """A run at a load."""
 
     load: float = Field(description="iterations per second, or vus")
-    verdict: ProbeVerdict = Field(description="what it says of the load")
-    reason: str = Field(default="", description="why it does not hold; of one that holds, the nearest limit")
-    threshold: str = Field(default="", description="the threshold that failed, or whose limit is nearest")
-    length_ns: int = Field(description="planned length of its load")
-    seed: int = Field(description="repeats its operations")
-    service_p50_ns: float | None = Field(default=None, description="median time of an operation from its actual start")
-    latency_p99_ns: float | None = Field(default=None, description="from the intended start")
-    iterations_per_s: float = Field(default=0.0, description="iterations that were done")
-    cpu_mean: float | None = Field(default=None, description="CPU time of the engine over elapsed time")
-    bound_by: str = Field(default="", description="what limits it: CPU, the AI, SQLite's writer, the load generator")
+    verdict: ProbeVerdict = Field(description="outcome at this load")
+    reason: str = Field(default="", description="why it fails; if it holds, the nearest limit")
+    threshold: str = Field(default="", description="threshold that failed, or that has the nearest limit")
+    length_ns: int = Field(description="planned duration")
+    seed: int = Field(description="replays its operations with --seed")
+    service_p50_ns: float | None = Field(default=None, description="median time of an operation, from its actual start")
+    latency_p99_ns: float | None = Field(
+        default=None, description="median time of an operation, from the intended start"
+    )
+    iterations_per_s: float = Field(default=0.0, description="iterations completed")
+    cpu_mean: float | None = Field(default=None, description="CPU time of the engine / elapsed time")
+    bound_by: str = Field(default="", description="bottleneck: CPU, the AI, SQLite's writer, the load generator")
     not_judged: list[str] = Field(default=[], description="thresholds that a run of this length cannot judge")
 
 
@@ -51,40 +53,42 @@ class LoadEnd(Record):
     load: float = Field(description="iterations per second, or vus")
     held: int = Field(description="runs in which every threshold held")
     runs: int = Field(description="runs at this load")
-    words: str = Field(default="", description="its nearest limit, or the threshold that fails most")
+    words: str = Field(default="", description="nearest limit, or the threshold that fails most often")
 
 
 class CapacityResult(Record):
     """The largest load at which a scenario's thresholds hold."""
 
-    kind: Literal["capacity"] = Field(default="capacity", description="tells it from other results")
+    kind: Literal["capacity"] = Field(default="capacity", description="identifies the kind of file")
     scenario: str = Field(description="the scenario's name")
-    of: Of = Field(description="what is raised: the rate of iterations, or the number of vus")
+    of: Of = Field(description="what the search raises: the rate of iterations, or the number of vus")
     outcome: Literal["found", "never", "always", "unfinished", "generator", "wrong", "invalid", "error"] = Field(
         description="never: fails at every load tried; always: holds at the highest one; generator: the load "
         "generator is the limit; wrong: the engine lost data or answered wrongly"
     )
-    reason: str = Field(default="", description="why it is neither of the first three")
-    interrupted: str = Field(default="", description="the signal that ended the search; empty for none")
+    reason: str = Field(default="", description="why none of never, always and generator applies")
+    interrupted: str = Field(default="", description="signal that interrupted it; empty if none did")
     out_of_time: bool = Field(default=False, description="whether --max-time ended the search")
-    thresholds: int = Field(description="how many must hold")
+    thresholds: int = Field(description="load that must hold")
     precision: float = Field(description="as a fraction")
     holds: LoadEnd | None = Field(default=None, description="the highest load that holds")
     fails: LoadEnd | None = Field(default=None, description="the lowest load that fails")
-    half: float | None = Field(default=None, description="half of the runs hold at this load")
+    half: float | None = Field(default=None, description="load at which half of the runs hold")
     scale: float | None = Field(default=None, description="of the logistic curve, over the logarithm of the load")
     lower: float | None = Field(default=None, description="lower end of its 90% interval; null: no bound")
     upper: float | None = Field(default=None, description="upper end of its 90% interval; null: no bound")
-    safe: float | None = Field(default=None, description="9 of 10 runs hold at this load")
-    knee: float | None = Field(default=None, description="median service time is 1.5 times that of the lowest load")
-    bound_by: str = Field(default="", description="what limits the engine at the load that holds; empty: not known")
-    drift_per_run: float | None = Field(default=None, description="how the half-point moves with each run, if it does")
-    holds_again: LoadEnd | None = Field(default=None, description="a load above one that fails, which holds")
-    at_least: float | None = Field(default=None, description="the load that the scenario asks for")
-    seed: int = Field(description="repeat the search with --seed")
+    safe: float | None = Field(default=None, description="load at which 9 of 10 runs hold")
+    knee: float | None = Field(
+        default=None, description="load at which the median service time is 1.5 times that of the lowest load"
+    )
+    bound_by: str = Field(default="", description="bottleneck at the load that holds; empty if unknown")
+    drift_per_run: float | None = Field(default=None, description="change of the edge per run, if it drifts")
+    holds_again: LoadEnd | None = Field(default=None, description="a load that holds above one that fails")
+    at_least: float | None = Field(default=None, description="load that the scenario asks for")
+    seed: int = Field(description="seed; pass it to --seed to replay the search")
     started_at: str = Field(description="when the first run began: UTC, ISO 8601")
     seconds: float = Field(description="how long it took")
-    engine: str = Field(default="", description="the engine that was driven")
+    engine: str = Field(default="", description="the engine loaded")
     engine_version: str = Field(default="", description="digest of its sources")
     commit: str = Field(default="", description="hash of the commit that holds these sources")
     engine_modified: bool = Field(default=False, description="whether the sources differ from the commit around them")
@@ -92,7 +96,7 @@ class CapacityResult(Record):
     machines: list[MachineResult] = Field(
         default=[], description="the machines of a cluster that the runs took place on; empty without `--cluster`"
     )
-    probes: list[ProbeResult] = Field(default=[], description="every run, in its order")
+    probes: list[ProbeResult] = Field(default=[], description="every run, in order")
 
     @property
     def meets(self) -> bool | None:

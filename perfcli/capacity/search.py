@@ -96,7 +96,7 @@ class Search:
     """A search for the load at which thresholds stop to hold.
 
     Args:
-        start: the first load to try.
+        start: first load to try.
         highest: no load beyond it is tried.
         precision: the relative distance of the ends, 0.05 for 5%, and half the width of the interval.
         whole: whether loads are whole numbers, such as vus.

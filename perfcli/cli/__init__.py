@@ -17,9 +17,10 @@ from perfcli.version import VERSION
 
 __all__ = ["cli"]
 
-EPILOG: Final = """\b
-Exit codes: 0 pass · 1 the engine died or hung · 2 usage or invalid scenario · 3 a threshold failed ·
-4 the run is invalid · 5 regression · 130 interrupted (143 by SIGTERM, 129 by SIGHUP)"""
+EPILOG: Final = (
+    "Exit codes: 0 pass, 1 the engine died or hung, 2 usage or invalid scenario, 3 a threshold failed, "
+    "4 the run is invalid, 5 regression, 130 interrupted (143 by SIGTERM, 129 by SIGHUP)."
+)
 
 
 class Command(click.Command):
@@ -34,11 +35,16 @@ class Command(click.Command):
         self._refuse_blanks(ctx, args)
         try:
             return super().parse_args(ctx, args)
-        except click.MissingParameter:
-            raise  # it has no value, and finds its own words
+        except click.MissingParameter as error:
+            message = f"For example: {self._first_example()}"
+            raise click.MissingParameter(message, ctx, error.param) from error
         except click.BadParameter as error:
-            told = error.message + defaults.origin_of(error.param, ctx)
-            raise click.BadParameter(told, ctx, error.param) from error
+            message = error.message + defaults.origin_of(error.param, ctx)
+            raise click.BadParameter(message, ctx, error.param) from error
+
+    def _first_example(self) -> str:
+        """The first of the examples in its help."""
+        return next(line.strip() for line in (self.help or "").splitlines() if line.strip().startswith("digipal-perf "))
 
     def _refuse_blanks(self, ctx: click.Context, args: list[str]) -> None:
         """Refuse an option or argument without text: `--baseline "$UNSET"` would quietly compare nothing.
@@ -53,11 +59,13 @@ class Command(click.Command):
             texts = written if isinstance(written, (list, tuple)) else [written]
             if any(isinstance(text, str) and not text.strip() for text in texts):
                 what = "option" if isinstance(parameter, click.Option) else "argument"
-                told = f"it is empty; was a variable not set? Give it a value, or leave the {what} out."
-                raise click.BadParameter(told, ctx, parameter)
+                message = f"it is empty. Is a shell variable unset? Give a value, or drop the {what}."
+                raise click.BadParameter(message, ctx, parameter)
             for variable in variables_of(parameter):
                 if os.environ.get(variable, "").isspace():
-                    raise click.BadParameter(f"{variable} holds only blanks: set a value, or unset it.", ctx, parameter)
+                    raise click.BadParameter(
+                        f"{variable} holds only blanks: set it to a value, or unset it.", ctx, parameter
+                    )
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """The options, and where else they can be set."""
@@ -70,6 +78,25 @@ class Group(click.Group):
 
     command_class = Command
     group_class = type
+
+    def __init__(self, *arguments: Any, **settings: Any) -> None:
+        super().__init__(*arguments, **settings)
+        self.headings: dict[str, str] = {}
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """The commands in the order of their headings."""
+        return list(dict.fromkeys([*self.headings, *super().list_commands(ctx)]))
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The commands below their headings, with whole summaries: a narrow terminal wraps them."""
+        by_heading: dict[str, list[tuple[str, str]]] = {}
+        width = max(map(len, self.commands))
+        for name in self.list_commands(ctx):
+            summary = self.commands[name].get_short_help_str(limit=1_000)
+            by_heading.setdefault(self.headings.get(name, "Commands"), []).append((f"{name:{width}}", summary))
+        for heading, rows in by_heading.items():
+            with formatter.section(heading):
+                formatter.write_dl(rows)
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Read the project's file, for all commands below, and look at the environment."""
@@ -86,39 +113,47 @@ class Group(click.Group):
 )
 @click.version_option(VERSION, prog_name="digipal-perf")
 def cli() -> None:
-    """Load tests for the DigiPal engine that are honest enough to block a merge.
+    """Load-test the DigiPal engine, with results you can gate a merge on.
 
     \b
     Examples:
-      digipal-perf run pet_creation         one shipped scenario, by name
-      digipal-perf run my.yaml --json r.json
-      digipal-perf run --tag quick          what a merge waits for
-      digipal-perf init my_session          a scenario of your own, to begin with
+      digipal-perf run pet_creation      run a shipped scenario
+      digipal-perf init my_session       write a scenario of your own
+      digipal-perf run my_session.yaml   run it
+      digipal-perf ab --tag quick --base main   is your change slower than main?
     """
 
 
 _COMMANDS: Final = {
-    "run": (options.RunOptions, "run:run"),
-    "plan": (options.PlanOptions, "authoring:plan"),
-    "list": (options.ListOptions, "authoring:list_scenarios"),
-    "validate": (options.ValidateOptions, "authoring:validate"),
-    "init": (options.InitOptions, "authoring:init"),
-    "schema": (options.SchemaOptions, "authoring:schema"),
-    "explain": (options.ExplainOptions, "authoring:explain"),
-    "completion": (options.CompletionOptions, "authoring:completion"),
-    "ab": (engine_options.AbOptions, "engines:ab"),
-    "selftest": (engine_options.SelftestOptions, "engines:selftest"),
-    "capacity": (engine_options.CapacityOptions, "capacity:capacity"),
-    "crash": (engine_options.CrashOptions, "engines:crash"),
-    "scaling": (engine_options.ScalingOptions, "scaling:scaling"),
-    "profile": (engine_options.ProfileOptions, "engines:profile"),
-    "cluster": (cluster_options.MachinesOptions, "cluster:cluster"),
-    "report": (result_options.ReportOptions, "results:report"),
-    "compare": (result_options.CompareOptions, "results:compare"),
-    "history": (result_options.HistoryOptions, "results:history"),
-    "trend": (result_options.TrendOptions, "results:trend"),
+    "Run": {
+        "run": (options.RunOptions, "run:run"),
+        "capacity": (engine_options.CapacityOptions, "capacity:capacity"),
+        "scaling": (engine_options.ScalingOptions, "scaling:scaling"),
+        "profile": (engine_options.ProfileOptions, "engines:profile"),
+        "crash": (engine_options.CrashOptions, "engines:crash"),
+        "cluster": (cluster_options.MachinesOptions, "cluster:cluster"),
+    },
+    "Compare": {
+        "ab": (engine_options.AbOptions, "engines:ab"),
+        "selftest": (engine_options.SelftestOptions, "engines:selftest"),
+        "compare": (result_options.CompareOptions, "results:compare"),
+    },
+    "Look back": {
+        "report": (result_options.ReportOptions, "results:report"),
+        "history": (result_options.HistoryOptions, "results:history"),
+        "trend": (result_options.TrendOptions, "results:trend"),
+    },
+    "Write scenarios": {
+        "list": (options.ListOptions, "authoring:list_scenarios"),
+        "init": (options.InitOptions, "authoring:init"),
+        "validate": (options.ValidateOptions, "authoring:validate"),
+        "plan": (options.PlanOptions, "authoring:plan"),
+        "explain": (options.ExplainOptions, "authoring:explain"),
+        "schema": (options.SchemaOptions, "authoring:schema"),
+        "completion": (options.CompletionOptions, "authoring:completion"),
+    },
 }
-"""What each command takes, and the function of `perfcli.commands` that it calls."""
+"""By the headings of `--help`: what each command takes, and the function of `perfcli.commands` that it calls."""
 
 _BASELINE: Final = {
     "save": (result_options.SaveOptions, "results:save"),
@@ -131,7 +166,7 @@ _WITH_EXIT_CODES: Final = ("run", "ab", "selftest", "capacity", "crash", "scalin
 
 @cli.group()
 def baseline() -> None:
-    """Keep runs under a name, for later runs to be compared with.
+    """Save runs under a name, and compare later runs with them.
 
     \b
     Examples:
@@ -153,7 +188,10 @@ def _command(name: str, declared: type, function: str) -> Command:
     return Command(name, params=parameters_of(declared), callback=call, help=declared.__doc__, epilog=epilog)
 
 
-for _group, _table in ((cli, _COMMANDS), (baseline, _BASELINE)):
+for _heading, _table in _COMMANDS.items():
+    cli.headings |= dict.fromkeys(_table, _heading)
+cli.headings["baseline"] = "Look back"
+for _group, _table in (*((cli, table) for table in _COMMANDS.values()), (baseline, _BASELINE)):
     for _name, (_declared, _function) in _table.items():
         _group.add_command(_command(_name, _declared, _function))
 name_variables(cli)  # once all commands are there

@@ -72,8 +72,8 @@ def warn_of_unknown_variables(root: click.Group) -> None:
         if name not in known:
             from perfcli.thresholds import did_you_mean
 
-            told = f"{name} in the environment is of no option{did_you_mean([name], known)}"
-            complain(f"Warning: {told}; they are {_PREFIX}_COMMAND_OPTION, and {_PREFIX}_STORE")
+            unknown = f"environment variable {name} belongs to no option{did_you_mean([name], known)}"
+            complain(f"Warning: {unknown}. Variables are named {_PREFIX}_COMMAND_OPTION, e.g. {_PREFIX}_RUN_SEED")
 
 
 def _all_options(command: click.Command) -> Iterator[click.Option]:
@@ -168,7 +168,7 @@ def _read(file: Path) -> dict[str, Any]:
     except (ValueError, RecursionError) as error:  # not UTF-8, not TOML, or nested too deep
         table = "[run]" if file.name == OWN_FILE else "[tool.digipal-perf.run]"
         raise UsageError(
-            f"{file}: not TOML: {error}", hint=f"write, for one, {table} and workers = 20 below"
+            f"{file}: not TOML: {error}", hint=f"write tables of options, e.g. {table} and below it workers = 20"
         ) from error
 
 
@@ -203,7 +203,7 @@ def _of_command(command: click.Command, table: dict[str, Any], file: Path, words
         name, place = str(options[key].name), f"{file}: {'.'.join([*words, key])}"
         if name in values:
             other = next(each for each in table if options[each] is options[key])
-            raise UsageError(f"{place}: {key} and {other} are one option", hint="keep one of them")
+            raise UsageError(f"{place}: {key} and {other} are the same option", hint="keep one of them")
         values[name] = _value(options[key], written, file, place)
     return values
 
@@ -219,8 +219,9 @@ def _refuse_unknown(written: Iterable[str], known: Iterable[str], place: str) ->
     listing = sorted(known)
     for key in written:
         if key not in listing:
-            hint = f"there are {', '.join(listing)}" if listing else "it has no options"
-            raise UsageError(f"{place}{key!r:.60}{did_you_mean([key], listing)}", hint=hint)
+            hint = f"use one of {', '.join(listing)}" if listing else "remove it: this command has no options"
+            meant = did_you_mean([key], listing)
+            raise UsageError(f"{place}{key!r:.60}{meant}", hint="" if meant else hint)
 
 
 def _value(option: click.Option, written: Any, file: Path, place: str) -> Any:
@@ -239,7 +240,7 @@ def _value_of_one(option: click.Option, written: Any, place: str) -> Any:
     if type(written) is not expected:
         raise UsageError(f"{place}: expected {form}, not {_shown(written)}")
     if isinstance(written, str) and not written.strip():
-        raise UsageError(f"{place} is empty", hint="give it a value, or leave the key out")
+        raise UsageError(f"{place} is empty", hint="give it a value, or remove the key")
     return written
 
 
@@ -248,7 +249,7 @@ def _type_of(option: click.Option) -> tuple[type, str]:
         return bool, "true or false"
     if isinstance(option.type, click.types.IntParamType):
         return int, "a whole number"
-    return str, 'text in quotes, as in "…"'
+    return str, 'text in quotes ("…")'
 
 
 def _shown(written: Any) -> str:

@@ -74,7 +74,7 @@ def check_address(address: str, *, insecure: bool) -> None:
         raise UsageError(f"--cluster {address}: expected the address of a scheduler", hint="tls://HOST:8786")
     if protocol != "tls" and not insecure:
         raise UsageError(
-            f"--cluster {address}: without TLS anybody who reaches the scheduler runs code on its machines and here",
+            f"--cluster {address}: without TLS, everyone who reaches the scheduler can run code",
             hint=f"start it with certificates and give tls://{place}, or add --insecure-cluster if you trust everybody "
             "who can reach it",
         )

@@ -175,7 +175,7 @@ class Station:
         """
         self._tell_keeper("beat")
         if self._is_over:
-            raise StationError("its processes were ended, as nobody asked for them for ten seconds")
+            raise StationError("its processes were ended after ten seconds without a request")
 
     def _tell_keeper(self, line: str) -> None:
         if self._keeper is None:

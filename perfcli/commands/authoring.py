@@ -106,7 +106,7 @@ def schema(options: SchemaOptions, context: Context) -> int:
 
     if options.markdown:
         if options.scenario:
-            raise UsageError(f"--markdown prints the keys of any scenario: leave out {options.scenario}")
+            raise UsageError(f"--markdown prints the keys of every scenario: drop {options.scenario}")
         say(key_tables().removesuffix("\n"))
     else:
         files = _operation_files(options.scenario, context)
@@ -120,7 +120,7 @@ def explain(options: ExplainOptions, context: Context) -> int:
         from perfcli.report.markdown_tables import metrics_table
 
         if options.subject:
-            raise UsageError(f"--markdown prints the table of all metrics: leave out {options.subject}")
+            raise UsageError(f"--markdown prints all metrics: drop {options.subject}")
         say(metrics_table().removesuffix("\n"))
         return ExitCode.PASS
     from perfcli.operations.own.step import knowing

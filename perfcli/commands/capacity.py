@@ -161,13 +161,13 @@ def _limits(plan: ExecutionPlan, options: CapacityOptions) -> SearchLimits:
     highest = _load("--to", options.highest, of) if options.highest else HIGHEST[of]
     if start > highest:
         raise UsageError(
-            f"--from {first or format_number(start)} is above --to {options.highest}: nothing lies between"
+            f"--from {first or format_number(start)} is above --to {options.highest}: lower --from, or raise --to"
         )
     if of == "vus" and highest > HIGHEST["vus"]:
-        raise UsageError(f"--to {options.highest}: at most {HIGHEST['vus']:g} vus can be run")
+        raise UsageError(f"--to {options.highest}: at most {HIGHEST['vus']:g} vus can run")
     precision = _parsed("--precision", options.precision, parse_fraction)
     if not 0.005 <= precision <= 0.5:
-        raise UsageError(f"--precision {options.precision}: write 0.5% to 50%")
+        raise UsageError(f"--precision {options.precision}: expected 0.5% to 50%")
     return SearchLimits(
         of=of,
         start=start,
@@ -181,7 +181,7 @@ def _limits(plan: ExecutionPlan, options: CapacityOptions) -> SearchLimits:
 def _load(option: str, text: str, of: Of) -> float:
     load = _parsed(option, text, parse_rate_per_s if of == "rate" else parse_count)
     if load <= 0:
-        raise UsageError(f"{option} {text}: write a load above 0")
+        raise UsageError(f"{option} {text}: expected a load above 0")
     return load
 
 

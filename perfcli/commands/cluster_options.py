@@ -5,16 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Final
 
-import click
-
-from perfcli.commands.parameters import FILE, argument, option, options
+from perfcli.commands.parameters import FILE, WholeNumber, argument, option, options
 
 SCHEDULER_VARIABLE: Final = "DASK_SCHEDULER_ADDRESS"
 
 
 def insecure_option() -> Any:
     """Whether a connection without TLS will do."""
-    return option("--insecure-cluster", is_flag=True, help="Connect without TLS, though anybody may run code then.")
+    return option("--insecure-cluster", is_flag=True, help="Connect without TLS, which lets others run code.")
 
 
 @options
@@ -26,23 +24,24 @@ class ClusterOptions:
         default="",
         envvar=SCHEDULER_VARIABLE,
         metavar="ADDRESS",
+        unset="this machine",
         help="Spread the work over the machines of this dask scheduler.",
     )
     machines: int = option(
         "--machines",
-        type=click.IntRange(min=1),
+        type=WholeNumber(min=1),
         default=1,
         metavar="N",
-        help="Begin with N machines of the cluster at least; fail if fewer are there within 10 s.",
+        help="Fail if fewer machines are there within 10 s.",
     )
     insecure_cluster: bool = insecure_option()
 
 
 @options
 class MachinesOptions:
-    """Show the machines of a cluster, and which of them `--cluster` would refuse.
+    """List the machines of a cluster, and those unfit for `--cluster`.
 
-    Prints the versions, CPUs, speed and clock of each. Exit code 2 if a machine would be refused, 4 if there is none.
+    Prints the versions, CPUs, speed and clock of each. Exits with 2 if a machine is unfit, with 4 if there is none.
 
     \b
     Examples:
@@ -52,4 +51,4 @@ class MachinesOptions:
 
     address: str = argument("[ADDRESS]", default="", envvar=SCHEDULER_VARIABLE)
     insecure_cluster: bool = insecure_option()
-    json_file: Path | None = option("--json", type=FILE, metavar="FILE", help="Write the machines.")
+    json_file: Path | None = option("--json", type=FILE, metavar="FILE", unset="none", help="Write the list as JSON.")

@@ -88,7 +88,8 @@ class Context:
 
         if not selection.scenarios and not selection.tags:
             raise UsageError(
-                "say what to run: a scenario's name, a file, a directory or --tag", hint="digipal-perf list"
+                "no scenario given: name one, a file or a directory, or use --tag",
+                hint="digipal-perf list shows the shipped scenarios",
             )
         if sweeps:
             return self._variations(selection, changes, sweeps, faults)
@@ -128,8 +129,8 @@ class Context:
         plans = self.plans(Selection(scenarios=(scenario,)), changes, faults=faults)
         if len(plans) > 1:
             names = ", ".join(plan.scenario.name for plan in plans)
-            message = f"{scenario}: one scenario is {what_is_done} at a time, not {len(plans)}"
-            raise UsageError(message, hint=f"choose: {names}")
+            message = f"{scenario} holds {len(plans)} scenarios: only one can be {what_is_done} at a time"
+            raise UsageError(message, hint=f"name one of {names}")
         return plans[0]
 
     def will_write(self, files: Mapping[str, Path], *, beside: Iterable[Path] = (), quiet: bool = False) -> None:
@@ -302,7 +303,7 @@ def say_faults_left_out(plans: Iterable[ExecutionPlan], by: str) -> None:
     """
     for plan in plans:
         if number := len(plan.scenario.faults):
-            complain(f"{plan.title}: {by} leaves out its fault{'s' if number > 1 else ''} ({number})")
+            complain(f"{plan.title}: {by} ignores its {number} fault{'s' if number > 1 else ''}")
 
 
 def _overrides(changes: Changes, faults: Sequence[str]) -> list[Override]:

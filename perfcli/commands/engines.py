@@ -17,12 +17,20 @@ from perfcli.ab.result import AbResult, EngineSide, MetricComparison
 from perfcli.ab.selftest import selftest as run_gates
 from perfcli.commands.context import Context, say_faults_left_out
 from perfcli.commands.engine_options import AbOptions, CrashOptions, PairOptions, ProfileOptions, SelftestOptions
-from perfcli.crash import crash_scenario
+from perfcli.crash import check_crashed, crash_scenario
 from perfcli.errors import ExitCode, UsageError
 from perfcli.outputs import STDOUT, check_folder, write_document
 from perfcli.plan import ExecutionPlan
 from perfcli.pool.identity import EngineSource
-from perfcli.profiling import KINDS, LONGEST_NS, choose_kinds, flame_graph_files, profile_scenario, write_flame_graph
+from perfcli.profiling import (
+    KINDS,
+    LONGEST_NS,
+    check_profiled,
+    choose_kinds,
+    flame_graph_files,
+    profile_scenario,
+    write_flame_graph,
+)
 from perfcli.report.ab import ab_document, ab_summary, verdict_line
 from perfcli.report.blocks import Section
 from perfcli.report.console import to_console
@@ -99,10 +107,8 @@ class _Comparisons:
         """
         ready = prepared(plan, keep_ai=_asks_for_ai(self.options.pairs.changes.settings))
         with self.context.live(wanted=self.options.pairs.progress) as live:
-            limit, began_s = _limit(self.how, "in all"), time.monotonic()
-            live.begin(
-                _line(f"{plan.scenario.name}: counting and comparing {candidate.name} with {base.name} in pairs{limit}")
-            )
+            limit, began_s = _limit(self.how, "in total"), time.monotonic()
+            live.begin(_line(f"{plan.scenario.name}: comparing {candidate.name} with {base.name} in pairs{limit}"))
             comparison = Comparison(
                 (ready, ready),
                 (base.name, candidate.name),
@@ -240,6 +246,7 @@ def profile(options: ProfileOptions, context: Context) -> int:
     """Profile the scenario that was named; return the exit code."""
     plan = context.one_plan(options.scenario, "profiled", options.changes)
     say_faults_left_out([plan], "profile")
+    check_profiled(plan)
     kinds, notes = choose_kinds([kind for kind in KINDS if getattr(options, kind)])
     files = options.files | ({"json": options.json_file} if options.json_file else {})
     if "cpu" in kinds:
@@ -247,7 +254,7 @@ def profile(options: ProfileOptions, context: Context) -> int:
         files |= {f"out {file.name}": file for file in flame_graph_files(plan.scenario.name, options.out)}
     context.will_write(files)
     with context.engine(options.engine) as engine, context.live(wanted=options.progress) as live:
-        runs = f"without a profiler, then with {', '.join(kinds)}, each {LONGEST_NS // NS_PER_S} s at most"
+        runs = f"without a profiler, then with {', '.join(kinds)}, at most {LONGEST_NS // NS_PER_S} s each"
         live.begin(Text(f"{plan.scenario.name}: running {runs}", no_wrap=True, overflow="crop"))
         stop = context.interrupts.stop
         result, graph = profile_scenario(plan, kinds, observer=live, stop=stop, engine=engine)
@@ -273,6 +280,7 @@ def crash(options: CrashOptions, context: Context) -> int:
     if options.every_write or options.at_write:
         writes = islice([options.at_write] if options.at_write else count(1), options.kills)
     kills = options.kills or _KILLS if writes is None else 0
+    check_crashed(plan.scenario, within_writes=not kills)
     context.will_write({"json": options.json_file} if options.json_file else {})
     with context.engine(options.engine) as engine, context.live(wanted=options.progress) as live:
         one = f"in SQLite's write {options.at_write}" if options.at_write else "in each write of SQLite's"

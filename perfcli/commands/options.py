@@ -8,28 +8,30 @@ from typing import Any, Final
 import click
 
 from perfcli.commands.cluster_options import ClusterOptions
-from perfcli.commands.parameters import DIRECTORY, FILE, argument, files_by_format, group, option, options
+from perfcli.commands.parameters import DIRECTORY, FILE, WholeNumber, argument, files_by_format, group, option, options
 from perfcli.errors import UsageError
 
-AT_LEAST_ONE: Final = click.IntRange(min=1)
+AT_LEAST_ONE: Final = WholeNumber(min=1)
+OWN_ENGINE: Final = "this repository's, else the installed one"
+"""The engine that commands use if none is named."""
+AS_WRITTEN: Final = "as in the scenario"
+MOST_SEED: Final = 2**63 - 1
 
 
 def json_option(help_text: str) -> Any:
     """The file that a command writes for programs."""
-    return option("--json", type=FILE, metavar="FILE", help=help_text)
+    return option("--json", type=FILE, metavar="FILE", unset="none", help=help_text)
 
 
 def engine_option(use: str) -> Any:
     """The engine that a command uses."""
-    default = "Default: this repository's, else the installed one."
-    return option(
-        "--engine", default="", metavar="PATH|REV", help=f"{use} this engine: a checkout or a revision. {default}"
-    )
+    help_text = f"{use} this engine: a checkout or a git revision."
+    return option("--engine", default="", metavar="PATH|REV", unset=OWN_ENGINE, help=help_text)
 
 
 def progress_option() -> Any:
-    """Whether to show how it goes."""
-    text = "Show how it goes, if not on a terminal every 10 s."
+    """Whether to show progress."""
+    text = "Show progress: live on a terminal, else a line every 10 s."
     return option("--progress/--no-progress", default=True, help=text)
 
 
@@ -43,15 +45,21 @@ def no_cache_option() -> Any:
 class Following:
     """Who else follows the command."""
 
-    live: bool = option("--live", is_flag=True, help="Show how it goes on a page in a browser, on this machine.")
+    live: bool = option("--live", is_flag=True, help="Serve a live page of the run, on this machine only.")
     live_port: int | None = option(
-        "--live-port", type=click.IntRange(1, 65535), metavar="N", help="Serve that page there. Default: a free port."
+        "--live-port",
+        type=WholeNumber(1, 65535),
+        metavar="N",
+        unset="a free port",
+        help="Port of the live page; implies --live.",
     )
-    open: bool = option("--open", is_flag=True, help="Open that page.")
+    open: bool = option("--open", is_flag=True, help="Open the live page in a browser; implies --live.")
     events: Path | None = option(
-        "--events", type=FILE, metavar="FILE", help="Write what happens, a JSON object a line; - is stdout."
+        "--events", type=FILE, metavar="FILE", unset="none", help="Write events as JSON Lines; - is stdout."
     )
-    otlp: str = option("--otlp", default="", metavar="URL", help="Send metrics to this OpenTelemetry collector.")
+    otlp: str = option(
+        "--otlp", default="", metavar="URL", unset="none", help="Send metrics to this OpenTelemetry collector."
+    )
 
     @property
     def wants_page(self) -> bool:
@@ -61,12 +69,12 @@ class Following:
 
 def verbose_option() -> Any:
     """Whether to leave nothing out."""
-    return option("--verbose", "-v", is_flag=True, help="Print everything that is known.")
+    return option("--verbose", "-v", is_flag=True, help="Print every detail.")
 
 
 def quiet_option() -> Any:
     """Whether to print next to nothing."""
-    return option("--quiet", "-q", is_flag=True, help="Print one line per scenario.")
+    return option("--quiet", "-q", is_flag=True, help="Print only one line per scenario.")
 
 
 def store_option() -> Any:
@@ -76,10 +84,9 @@ def store_option() -> Any:
         type=DIRECTORY,
         default=Path(".digipal-perf"),
         envvar="DIGIPAL_PERF_STORE",
-        show_default=True,
         show_envvar=True,
         metavar="DIR",
-        help="Where runs and baselines are kept.",
+        help="Directory of saved runs and baselines.",
     )
 
 
@@ -89,7 +96,12 @@ class Selection:
 
     scenarios: tuple[str, ...] = argument("[NAME|FILE|DIR]...", nargs=-1)
     tags: tuple[str, ...] = option(
-        "--tag", default=(), multiple=True, metavar="T", help="Only scenarios with this tag (several: any of them)."
+        "--tag",
+        default=(),
+        multiple=True,
+        metavar="T",
+        unset="any tag",
+        help="Only scenarios with this tag, or with one of several.",
     )
 
 
@@ -97,45 +109,61 @@ class Selection:
 class Changes:
     """What a command changes in every scenario that it runs."""
 
-    workers: int | None = option("--workers", "--vus", type=AT_LEAST_ONE, metavar="N", help="Virtual users (load.vus).")
-    iterations: int | None = option(
-        "--iterations", type=AT_LEAST_ONE, metavar="N", help="Iterations, whatever the executor."
+    workers: int | None = option(
+        "--workers", "--vus", type=AT_LEAST_ONE, metavar="N", unset=AS_WRITTEN, help="Run N virtual users (load.vus)."
     )
-    duration: str | None = option("--duration", metavar="D", help="Run for this long (30s, 2m), whatever the executor.")
+    iterations: int | None = option(
+        "--iterations",
+        type=AT_LEAST_ONE,
+        metavar="N",
+        unset=AS_WRITTEN,
+        help="Run N iterations, whatever the executor.",
+    )
+    duration: str | None = option(
+        "--duration", metavar="D", unset=AS_WRITTEN, help="Run for this long (30s, 2m), whatever the executor."
+    )
     settings: tuple[str, ...] = option(
-        "--set", multiple=True, metavar="KEY=VALUE", help="Change a key, e.g. engine.ai.latency=10ms."
+        "--set",
+        multiple=True,
+        metavar="KEY=VALUE",
+        unset="none",
+        help="Change a key, e.g. engine.ai.latency=10ms; repeat it for more.",
     )
     seed: int | None = option(
-        "--seed", type=click.IntRange(min=0, max=2**63 - 1), metavar="N", help="Repeat a run's operations."
+        "--seed",
+        type=WholeNumber(min=0, max=MOST_SEED),
+        metavar="N",
+        unset="a new one",
+        help="Replay the operations of the run with this seed.",
     )
 
 
 def sweep_option(use: str) -> Any:
     """The keys that are varied."""
-    help_text = f"{use} every combination of values, e.g. setup.pets=10,100."
-    return option("--sweep", default=(), multiple=True, metavar="KEY=V,V…", help=help_text)
+    help_text = f"{use} a variation for each value, e.g. setup.pets=10,100; several: each combination."
+    return option("--sweep", default=(), multiple=True, metavar="KEY=V,V…", unset="none", help=help_text)
 
 
 def fault_option() -> Any:
     """Faults beside those of the scenario."""
-    help_text = "Add a fault, e.g. 'lock={at: 5s, for: 1s}'."
-    return option("--fault", default=(), multiple=True, metavar="KIND={…}", help=help_text)
+    help_text = "Add a fault, e.g. 'lock={at: 5s, for: 1s}'; repeat it for more."
+    return option("--fault", default=(), multiple=True, metavar="KIND={…}", unset="none", help=help_text)
 
 
 @options
 class Reports:
-    """Which reports, and how much the one on the console says."""
+    """Which reports to write, and how detailed the printed one is."""
 
     files: dict[str, Path] = files_by_format()
-    plots: bool = option("--plots", is_flag=True, help="Draw the latency of each operation.")
+    plots: bool = option("--plots", is_flag=True, help="Also draw the latency of each operation.")
     verbose: bool = verbose_option()
 
 
 @options
 class RunOptions:
-    """Run scenarios: shipped ones by name, or files, or all files of a directory.
+    """Run scenarios, and judge their thresholds.
 
-    Without a name and with --tag, the shipped scenarios that carry the tag.
+    Name shipped scenarios, files or directories. With --tag alone, all shipped scenarios with that tag run.
 
     \b
     Examples:
@@ -143,8 +171,8 @@ class RunOptions:
       digipal-perf run scenarios/ --tag quick --json results.json
       digipal-perf run typical_session --workers 20 --duration 30s
       digipal-perf run long_session --set engine.ai.latency=0ms --seed 42
-      digipal-perf run database_load --sweep setup.pets=10,100,1000 --sweep load.vus=1,4
-      digipal-perf run database_load --duration 10s --save --baseline main
+      digipal-perf run database_load --sweep load.vus=1,4
+      digipal-perf run database_load --save --baseline main
       digipal-perf run database_load --exact --baseline main.json
       digipal-perf run --tag quick --html report.html --junit junit.xml
       digipal-perf run database_load --samples samples.parquet
@@ -154,28 +182,35 @@ class RunOptions:
     changes: Changes = group(Changes)
     sweeps: tuple[str, ...] = sweep_option("Run")
     faults: tuple[str, ...] = fault_option()
-    json_file: Path | None = json_option("Write the results, for `report` and others; - is stdout.")
+    json_file: Path | None = json_option("Write the results as JSON; - is stdout.")
     reports: Reports = group(Reports)
     samples: Path | None = option(
-        "--samples", type=FILE, metavar="FILE", help="Write every sample: .csv, .jsonl or .parquet."
+        "--samples",
+        type=FILE,
+        metavar="FILE",
+        unset="none",
+        help="Write every sample, as .csv, .jsonl or .parquet.",
     )
     quiet: bool = quiet_option()
-    keep_database_in: Path | None = option("--keep-db", type=DIRECTORY, metavar="DIR", help="Keep the databases there.")
+    keep_database_in: Path | None = option(
+        "--keep-db", type=DIRECTORY, metavar="DIR", unset="none", help="Save each run's database in DIR."
+    )
     engine: str = engine_option("Run")
-    exact: bool = option("--exact", is_flag=True, help="Count what operations cost, exactly, instead of timing them.")
-    also_exact: bool = option("--also-exact", is_flag=True, help="Count it after the load, too.")
-    save: bool = option("--save", is_flag=True, help="Keep every run in the store, for history, trend and baseline.")
+    exact: bool = option("--exact", is_flag=True, help="Count calls, statements and bytes per operation; time nothing.")
+    also_exact: bool = option("--also-exact", is_flag=True, help="Count them after the load, too.")
+    save: bool = option("--save", is_flag=True, help="Save every run in the store, for history, trend and baseline.")
     baseline: str = option(
-        "--baseline", default="", metavar="NAME|FILE", help="Compare with this baseline, and fail if slower."
+        "--baseline",
+        default="",
+        metavar="NAME|FILE",
+        unset="none",
+        help="Compare with this baseline; exit with 5 if slower.",
     )
-    strict: bool = option(
-        "--strict", is_flag=True, help="Fail also where the comparison could not be made or says too little."
-    )
+    strict: bool = option("--strict", is_flag=True, help="Also fail if the comparison is impossible or inconclusive.")
     retries: int = option(
         "--retries",
-        type=click.IntRange(min=0),
+        type=WholeNumber(min=0),
         default=1,
-        show_default=True,
         metavar="N",
         help="Repeat a run that other processes starved, up to N times.",
     )
@@ -187,20 +222,18 @@ class RunOptions:
     def __post_init__(self) -> None:
         if self.spread.cluster and (self.samples or self.keep_database_in):
             raise UsageError(
-                "--samples and --keep-db need what stays on the machines of a cluster: leave them out, or --cluster"
+                "--samples and --keep-db need what stays on the machines of a cluster: drop them, or drop --cluster"
             )
         if self.exact and self.also_exact:
-            raise UsageError("--exact runs no load, --also-exact does: choose one of them")
+            raise UsageError("--exact runs no load, --also-exact does: drop one of them")
         if self.exact and self.keep_database_in:
-            raise UsageError("--exact keeps no database: leave --keep-db out, or use --also-exact")
+            raise UsageError("--exact keeps no database: drop --keep-db, or use --also-exact")
         if self.exact and self.samples:
-            raise UsageError(
-                "--exact times no operation, so there are no samples: leave --samples out, or use --also-exact"
-            )
+            raise UsageError("--exact times nothing, so it has no samples: drop --samples, or use --also-exact")
         if self.strict and not self.baseline:
-            raise UsageError("--strict says how to compare: it needs --baseline NAME or FILE")
+            raise UsageError("--strict compares nothing by itself: add --baseline NAME or --baseline FILE")
         if self.reports.plots and self.quiet:
-            raise UsageError("--plots draws what --quiet leaves out: choose one of them")
+            raise UsageError("--plots and --quiet contradict each other: drop one of them")
         refuse_verbose_and_quiet(verbose=self.reports.verbose, quiet=self.quiet)
 
     @property
@@ -217,14 +250,14 @@ def refuse_verbose_and_quiet(*, verbose: bool, quiet: bool) -> None:
         UsageError: it does.
     """
     if verbose and quiet:
-        raise UsageError("--verbose prints what --quiet leaves out: choose one of them")
+        raise UsageError("--verbose and --quiet contradict each other: drop one of them")
 
 
 @options
 class PlanOptions:
-    """Show what would run, a line for each phase, and run nothing.
+    """Show what `run` would do, phase by phase, and run nothing.
 
-    Scenarios are chosen and changed as by `run`, and every mistake in them is told.
+    Takes scenarios and options as `run` does, and reports every mistake in them.
 
     \b
     Examples:
@@ -242,7 +275,7 @@ class PlanOptions:
 
 @options
 class ListOptions:
-    """Show the shipped scenarios, or those of files and directories.
+    """List the shipped scenarios, or those in files and directories.
 
     \b
     Examples:
@@ -256,9 +289,9 @@ class ListOptions:
 
 @options
 class ValidateOptions:
-    """Check scenario files, and report every mistake with its line and column.
+    """Check scenario files; report each mistake with its line.
 
-    Warns of what checks nothing, or fails whatever the engine does; exit code 0.
+    Warns about thresholds that check nothing, or fail whatever the engine does. Warnings leave exit code 0.
 
     \b
     Examples:
@@ -272,10 +305,10 @@ class ValidateOptions:
 
 @options
 class InitOptions:
-    """Write a commented scenario to begin with, NAME.yaml, that runs as it is.
+    """Write a commented scenario to start from, NAME.yaml.
 
-    Beside it goes digipal-perf.schema.json, by which editors complete keys and mark mistakes. With --operations, it
-    uses operations of your own, in NAME_operations.py.
+    It runs as it is. Beside it, digipal-perf.schema.json lets editors complete keys and mark mistakes. With
+    --operations, it also writes your own operations, in NAME_operations.py.
 
     \b
     Examples:
@@ -285,16 +318,16 @@ class InitOptions:
     """
 
     reference: str = argument("NAME")
-    operations: bool = option("--operations", is_flag=True, help="Begin with operations of your own, in Python.")
-    force: bool = option("--force", is_flag=True, help="Also in the place of a file that is there.")
+    operations: bool = option("--operations", is_flag=True, help="Also write your own operations, in Python.")
+    force: bool = option("--force", is_flag=True, help="Replace files that exist.")
 
 
 @options
 class SchemaOptions:
-    """Print the JSON Schema of scenario files, for completion in editors.
+    """Print the JSON Schema of scenario files, for editors.
 
-    With a scenario, it knows the settings of that scenario's own operations. An editor with the YAML language server
-    takes it by a first line in the scenario:
+    Name a scenario to include the settings of its own operations. Editors with the YAML language server read the
+    schema that the first line of a scenario names:
 
     \b
       # yaml-language-server: $schema=./digipal-perf.schema.json
@@ -307,12 +340,12 @@ class SchemaOptions:
     """
 
     scenario: str = argument("[NAME|FILE]", default="")
-    markdown: bool = option("--markdown", is_flag=True, help="As a document with tables, instead of a JSON Schema.")
+    markdown: bool = option("--markdown", is_flag=True, help="Print Markdown tables instead of a JSON Schema.")
 
 
 @options
 class ExplainOptions:
-    """Say what a metric means and how it is computed, or what an operation does; without a name, list them all.
+    """Explain a metric, operation or fault; alone, list them all.
 
     \b
     Examples:
@@ -325,16 +358,21 @@ class ExplainOptions:
     """
 
     subject: str = argument("[METRIC|OPERATION]", default="")
-    scenario: str = option("--scenario", default="", metavar="NAME|FILE", help="Know this scenario's own operations.")
-    markdown: bool = option("--markdown", is_flag=True, help="All metrics as a table, for a document.")
+    scenario: str = option(
+        "--scenario", default="", metavar="NAME|FILE", unset="none", help="Include this scenario's own operations."
+    )
+    markdown: bool = option("--markdown", is_flag=True, help="Print all metrics as a Markdown table.")
 
 
 @options
 class CompletionOptions:
-    """Print what makes a shell complete commands, options, and names of scenarios, tags, metrics and baselines.
+    """Print the completion script of a shell.
+
+    It completes commands, options, and the names of scenarios, tags, metrics and baselines. Add one of these lines to
+    the start-up file of your shell:
 
     \b
-    Examples, each for the file that the shell reads at its start:
+    Examples:
       eval "$(digipal-perf completion bash)"     in ~/.bashrc
       eval "$(digipal-perf completion zsh)"      in ~/.zshrc
       digipal-perf completion fish | source      in ~/.config/fish/config.fish

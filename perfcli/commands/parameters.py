@@ -32,13 +32,55 @@ class FilePath(click.Path):
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         """The path; `-` if it is another name of stdout, which must not be replaced by a file."""
         text = os.path.expanduser(os.fspath(value))
+        if not self.dir_okay and os.path.isdir(text):
+            self.fail(f"{text} is a directory: name a file in it, e.g. {os.path.join(text, 'FILE')}", param, ctx)
         if "\0" in text:
             self.fail("a path cannot hold a NUL character", param, ctx)
         return super().convert("-" if self.allow_dash and text in _STDOUT else text, param, ctx)
 
 
+class WholeNumber(click.IntRange):
+    """A whole number within limits."""
+
+    @property
+    def limits(self) -> str:
+        """Its limits in words."""
+        return f"{self.min} or more" if self.max is None else f"{self.min} to {self.max}"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """The number."""
+        try:
+            return super().convert(value, param, ctx)
+        except click.BadParameter:
+            self.fail(f"expected a whole number, {self.limits}, not {value!s:.60}", param, ctx)
+
+
 FILE: Final = FilePath(dir_okay=False, allow_dash=True)
 DIRECTORY: Final = FilePath(file_okay=False)
+
+
+class Option(click.Option):
+    """An option whose help says its default.
+
+    Args:
+        unset: what holds without the option, if its default does not say so: `none`, `as in the scenario`.
+    """
+
+    def __init__(self, names: Sequence[str], *, unset: str = "", **settings: Any) -> None:
+        super().__init__(names, show_default=True, **settings)
+        self.unset = unset
+
+    def get_help_extra(self, ctx: click.Context) -> click.types.OptionHelpExtra:
+        """What stands in brackets: the limits, the variable and the default."""
+        extra = super().get_help_extra(ctx)
+        shown = ("on" if self.get_default(ctx) else "off") if self.is_flag else extra.get("default", "").strip('"')
+        if self.unset and shown in ("", "off"):
+            shown = self.unset
+        if shown:
+            extra["default"] = shown
+        if isinstance(self.type, WholeNumber):
+            extra["range"] = self.type.limits
+        return extra
 
 
 class _Parameters(NamedTuple):
@@ -51,9 +93,9 @@ class _Parameters(NamedTuple):
 
 
 def option(*names: str, **settings: Any) -> Any:
-    """A field that an option fills; `settings` are those of `click.Option`."""
-    unset = () if settings.get("multiple") else False if settings.get("is_flag") else None
-    return _field(lambda name: click.Option([*names, name], **settings), settings.get("default", unset))
+    """A field that an option fills; `settings` are those of `Option` and `click.Option`."""
+    empty = () if settings.get("multiple") else False if settings.get("is_flag") else None
+    return _field(lambda name: Option([*names, name], **settings), settings.get("default", empty))
 
 
 def argument(metavar: str, **settings: Any) -> Any:
@@ -81,7 +123,8 @@ def files_by_format(*formats: str) -> Any:
     offered = {name: FORMATS[name] for name in formats or FORMATS}
     parameters = _Parameters(
         lambda _: [
-            click.Option([f"--{name}"], type=FILE, metavar="FILE", help=form.help) for name, form in offered.items()
+            Option([f"--{name}"], type=FILE, metavar="FILE", help=form.help, unset="none")
+            for name, form in offered.items()
         ],
         lambda _, given: {name: given[name] for name in offered if given[name] is not None},
     )

@@ -11,10 +11,10 @@ from perfcli.commands.parameters import FILE, argument, files_by_format, group, 
 
 @options
 class ReportOptions:
-    """Make reports of what `run --json` and `ab --json` wrote; by default the one that was printed then.
+    """Print or write reports of saved results.
 
-    A file of `-` is stdout, a result of `-` is stdin. The exit code says whether the report was made, not how the
-    runs went.
+    Reads what `run --json` and `ab --json` wrote, or stdin for `-`. As a file to write, `-` is stdout. The exit code is
+    0 if the report was made, whatever the verdicts in it.
 
     \b
     Examples:
@@ -30,16 +30,16 @@ class ReportOptions:
 
 def variation_option() -> Any:
     """Which runs of sweeps."""
-    help_text = "Only runs with this value of a swept key; none: without a sweep."
-    return option("--variation", default=(), multiple=True, metavar="KEY=VALUE", help=help_text)
+    help_text = "Only runs with this value of a swept key; `none` for runs without a sweep."
+    return option("--variation", default=(), multiple=True, metavar="KEY=VALUE", unset="all", help=help_text)
 
 
 @options
 class CompareOptions:
-    """Hold results against one another: the first is the baseline, each further one is compared with it.
+    """Compare results: the first is the base, the others follow.
 
-    A result is a file of `run --json`, a baseline, or a saved run by its id in `history`. Runs meet by scenario and
-    variation, and the rules of `run --baseline` decide. Exit code 5 on a regression.
+    A result is a file of `run --json`, a baseline, or a saved run by its id in `history`. Runs of the same scenario and
+    variation are compared, by the rules of `run --baseline`. A regression exits with 5.
 
     \b
     Examples:
@@ -49,7 +49,7 @@ class CompareOptions:
     """
 
     sources: tuple[str, ...] = argument("FILE|NAME|ID...", nargs=-1, required=True)
-    json_file: Path | None = json_option("Write the comparison.")
+    json_file: Path | None = json_option("Write the comparison as JSON.")
     files: dict[str, Path] = files_by_format("html", "markdown")
     strict: bool = option("--strict", is_flag=True, help="Also fail if a comparison is impossible or inconclusive.")
     verbose: bool = verbose_option()
@@ -58,7 +58,7 @@ class CompareOptions:
 
 @options
 class HistoryOptions:
-    """Show the runs that were kept, of one scenario or of all, the newest last.
+    """List saved runs, of one scenario or of all, the newest last.
 
     \b
     Examples:
@@ -69,18 +69,17 @@ class HistoryOptions:
 
     scenario: str = argument("[NAME|FILE]", default="")
     variations: tuple[str, ...] = variation_option()
-    last: int | None = option("--last", type=AT_LEAST_ONE, metavar="N", help="Only the newest N runs.")
+    last: int | None = option("--last", type=AT_LEAST_ONE, metavar="N", unset="all", help="Only the newest N runs.")
     store: Path = store_option()
-    json_file: Path | None = json_option("Write it as JSON.")
+    json_file: Path | None = json_option("Write the list as JSON.")
 
 
 @options
 class TrendOptions:
-    """Show how a scenario's metrics went from run to run, and where they changed.
+    """Show metrics from run to run, and where they changed.
 
-    By default the median latency (p50) of each operation. Times are corrected for the machine's pace, and only runs on
-    the same machine, of the same work and variation as the newest are taken. It informs, and never fails for what it
-    finds.
+    Takes saved runs on the same machine, with the same work and variation as the newest. Times are normalised by the
+    reference kernel. A change never affects the exit code.
 
     \b
     Examples:
@@ -92,19 +91,26 @@ class TrendOptions:
 
     scenario: str = argument("NAME|FILE")
     metric: str = option(
-        "--metric", default="", metavar="M", help="As in a threshold: load_pet.latency.p95, memory.growth, …"
+        "--metric",
+        default="",
+        metavar="M",
+        unset="p50 of each operation, exact counters",
+        help="Metric as in a threshold: load_pet.latency.p95, memory.growth.",
     )
-    phase: str = option("--phase", default="", metavar="NAME", help="Only in this phase; needs --metric.")
+    phase: str = option(
+        "--phase", default="", metavar="NAME", unset="the whole run", help="Only this phase; needs --metric."
+    )
     variations: tuple[str, ...] = variation_option()
     store: Path = store_option()
-    json_file: Path | None = json_option("Write it as JSON.")
+    json_file: Path | None = json_option("Write the list as JSON.")
 
 
 @options
 class SaveOptions:
-    """Save a baseline: the runs of a result file, or the newest kept run of each scenario.
+    """Save a baseline: a result file, or the newest saved runs.
 
-    Of kept runs only those count that are of the newest run's commit. A baseline of the same name is replaced.
+    Without a file, takes the newest saved run of each scenario, if it has the commit of the newest of all. Replaces a
+    baseline of the same name.
 
     \b
     Examples:
@@ -115,27 +121,27 @@ class SaveOptions:
     name: str = argument("NAME")
     results: Path | None = argument("[RESULTS.json]", required=False, type=FILE)
     force: bool = option(
-        "--force", is_flag=True, help="Also runs that failed, were interrupted or cannot be compared with."
+        "--force", is_flag=True, help="Also save runs that failed, were interrupted or cannot be compared."
     )
     store: Path = store_option()
 
 
 @options
 class BaselinesOptions:
-    """Show the baselines that are there.
+    """List the saved baselines.
 
     \b
     Example:
       digipal-perf baseline list
     """
 
-    json_file: Path | None = json_option("Write it as JSON.")
+    json_file: Path | None = json_option("Write the list as JSON.")
     store: Path = store_option()
 
 
 @options
 class ShowOptions:
-    """Show what a baseline, or a result file, would be compared by.
+    """Show what a baseline or a result file holds.
 
     \b
     Examples:
@@ -144,13 +150,13 @@ class ShowOptions:
     """
 
     name: str = argument("NAME")
-    json_file: Path | None = json_option("Write the runs.")
+    json_file: Path | None = json_option("Write the runs as JSON.")
     store: Path = store_option()
 
 
 @options
 class RemoveOptions:
-    """Remove a baseline, also one that cannot be read.
+    """Remove a baseline, even an unreadable one.
 
     \b
     Example:

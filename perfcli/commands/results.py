@@ -23,6 +23,7 @@ from perfcli.commands.result_options import (
 from perfcli.errors import ExitCode, UsageError
 from perfcli.history.baseline import (
     baseline_file,
+    check_name,
     list_baselines,
     listed,
     newest_runs,
@@ -82,7 +83,8 @@ def compare(options: CompareOptions, context: Context) -> int:
     """Compare results with the first of them; return the exit code."""
     if len(options.sources) < 2:
         raise UsageError(
-            f"{options.sources[0]}: compare needs two results or more", hint="digipal-perf compare main after.json"
+            f"only {options.sources[0]} given: compare needs two results or more",
+            hint="digipal-perf compare main after.json",
         )
     store = Store(options.store)
     context.inputs += [Path(text) for text in options.sources if text != "-"]
@@ -150,15 +152,16 @@ def _runs_of(options: HistoryOptions | TrendOptions, context: Context, *, in_sho
 
 def _none_kept(scenario: str, store: Store) -> UsageError:
     known = sorted({run.name for run in store.runs(in_short=True).runs})
-    there = f"there are runs of {', '.join(known)}" if known else "there are none at all"
+    there = f"it has runs of {', '.join(known)}" if known else "the store is empty"
     meant = get_close_matches(scenario, known, n=1)
-    hint = f"did you mean {meant[0]}?" if meant else f"digipal-perf run {scenario} --save"
-    return UsageError(f"no run of {scenario} is kept in {store.directory}: {there}", hint=hint)
+    hint = f"did you mean {meant[0]}?" if meant else f"save one: digipal-perf run {scenario} --save"
+    return UsageError(f"no saved run of {scenario} in {store.directory}: {there}", hint=hint)
 
 
 def save(options: SaveOptions, context: Context) -> int:
     """Save a baseline; return the exit code."""
     store = Store(options.store)
+    check_name(options.name)
     chosen = newest_runs(_read(store).runs) if options.results is None else read_runs(options.results)
     path, replaces = save_baseline(options.name, chosen, store, force=options.force, results=options.results)
     say(saved_in_words(options.name, chosen, path, replaces=replaces))
@@ -212,4 +215,4 @@ def _read(store: Store, scenario: str = "", *, in_short: bool = False) -> Kept:
 
 def _complain_left_out(complaints: Sequence[str]) -> None:
     for complaint in complaints:
-        complain(f"left out: {complaint}")
+        complain(f"skipped: {complaint}")

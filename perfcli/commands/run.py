@@ -204,7 +204,7 @@ class _Suite:
             return run_with_retries(run_once, self.options.retries, stop, self._show_retry)
 
     def _show_retry(self, starved: RunResult) -> None:
-        self.context.audience.note(f"{starved.title}: once more, as {starved.starved}")
+        self.context.audience.note(f"{starved.title}: repeated, because {starved.starved}")
         if not self.options.quiet:
             with self.context.outputs.attempt("stdout"):
                 self.context.console.print(render_retry(starved))

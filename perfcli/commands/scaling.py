@@ -77,13 +77,13 @@ def _page(result: ScalingResult) -> str:
 
 def _loads(options: ScalingOptions) -> Loads:
     if options.blocks < LEAST_BLOCKS:
-        raise UsageError(f"--blocks {options.blocks}: intervals need at least {LEAST_BLOCKS} blocks")
+        raise UsageError(f"--blocks {options.blocks}: expected {LEAST_BLOCKS} or more, for confidence intervals")
     try:
         duration_ns = parse_duration_ns(options.duration)
     except UnitError as error:
         raise UsageError(f"--duration: {error}") from error
     if not duration_ns:
-        raise UsageError(f"--duration {options.duration}: no time at all", hint="the default is 500ms")
+        raise UsageError(f"--duration {options.duration}: expected more than 0", hint="the default is 500ms")
     if options.processes:
         return Loads("processes", parse_loads(options.processes, "processes"), options.blocks, duration_ns)
     return Loads("vus", parse_loads(options.vus or DEFAULT_VUS, "vus"), options.blocks, duration_ns)

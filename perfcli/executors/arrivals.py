@@ -147,7 +147,7 @@ class ArrivalSchedule:
 class ArrivalRate(FixedVus):
     """The settings of executors that start iterations at a rate, whatever time each takes."""
 
-    vus: Vus = Field(default=10, description="most iterations at once; one that is due while all are busy waits")
+    vus: Vus = Field(default=10, description="vus to run iterations; an iteration that is due while all are busy waits")
 
     @property
     @abstractmethod

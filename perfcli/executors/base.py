@@ -124,15 +124,16 @@ class LoadSettings(BaseModel):
     model_config = ConfigDict(defer_build=True, extra="forbid", frozen=True, strict=True)
 
     ends_on_order: ClassVar[bool] = False
-    """Whether the tool says when it is over."""
+    """Whether the tool decides when it is over."""
 
-    think_time: ThinkTime = Field(default="0s", validate_default=True, description="pause of a vu after each iteration")
-    warmup: DurationText = Field(default="0s", description="time the flow runs first, its samples discarded")
+    think_time: ThinkTime = Field(default="0s", validate_default=True, description="pause after each iteration")
+    warmup: DurationText = Field(default="0s", description="time to run the flow before measuring")
     start_after: DurationText | None = Field(
-        default=None, description="when to start, counted from the start of the phases before it, beside which it runs"
+        default=None, description="delay after the start of the phases before it, to run beside them"
     )
     graceful_stop: DurationText = Field(
-        default="30s", description="how long iterations may go on after the end; then they are cut off between steps"
+        default="30s",
+        description="how long iterations may continue after the end, before they are interrupted between steps",
     )
 
     @property
@@ -252,12 +253,12 @@ Vus = Annotated[
 class FixedVus(LoadSettings):
     """The settings of executors with a number of vus that stays."""
 
-    vus: Vus = Field(default=1, description="virtual users, each a thread with its own seed")
+    vus: Vus = Field(default=1, description="number of virtual users, each a thread with its own seed")
 
     @property
     def vu_count(self) -> int:
         """How many vus there are; not to be asked of a list of numbers, but of each phase it is spelt out into."""
-        assert isinstance(self.vus, int), "a list of vus is spelt out into phases before it is run"
+        assert isinstance(self.vus, int), "a list of vus becomes phases before it runs"
         return self.vus
 
     def _vus(self) -> str:
@@ -267,7 +268,7 @@ class FixedVus(LoadSettings):
 class CountedLoad(FixedVus):
     """The settings of executors that count iterations, and give up when time is over."""
 
-    max_duration: PositiveDurationText = Field(default=LONGEST, description="no iteration starts after this")
+    max_duration: PositiveDurationText = Field(default=LONGEST, description="time limit; no iteration starts after it")
 
     @property
     @abstractmethod

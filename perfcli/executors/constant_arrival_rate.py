@@ -14,9 +14,9 @@ from perfcli.units import parse_duration_ns
 class ConstantArrivalRate(ArrivalRate):
     """Iterations that start at `rate` for `duration`, at most `vus` of them at once."""
 
-    executor: Literal["constant-arrival-rate"] = Field(description="decides when iterations start")
-    rate: PositiveRateText = Field(description="iterations that start in a time")
-    duration: PositiveDurationText = Field(description="no iteration is due after this")
+    executor: Literal["constant-arrival-rate"] = Field(description="when iterations start")
+    rate: PositiveRateText = Field(description="iterations started per second or minute")
+    duration: PositiveDurationText = Field(description="length of the load")
 
     @property
     def rate_stages(self) -> list[RateStage]:

@@ -15,8 +15,8 @@ from perfcli.units import parse_duration_ns
 class ConstantVus(FixedVus):
     """`vus` that iterate as fast as the engine and their think time let them, for `duration`."""
 
-    executor: Literal["constant-vus"] = Field(description="decides when iterations start")
-    duration: PositiveDurationText = Field(description="no iteration starts after this")
+    executor: Literal["constant-vus"] = Field(description="when iterations start")
+    duration: PositiveDurationText = Field(description="length of the load")
 
     def largest_gap_ns(self, share: Share = WHOLE) -> int:
         """None, unless the share has no vu."""

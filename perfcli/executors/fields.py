@@ -32,7 +32,7 @@ def _written_duration(value: object) -> str:
 
 def _positive_duration(value: object) -> str:
     if units.parse_duration_ns(value) == 0:
-        raise units.UnitError(f"{value!r} is no time at all: write more than 0")
+        raise units.UnitError(f"{value!r} is not a duration above 0: write e.g. 500ms")
     return str(value).strip()
 
 
@@ -45,7 +45,7 @@ PositiveDurationText = Annotated[str, BeforeValidator(_positive_duration), kind(
 
 def _written_jump(value: object) -> str:
     if jump_ns(value) == 0:
-        raise units.UnitError(f"{value!r} is no jump at all: write e.g. 1h or -5m")
+        raise units.UnitError(f"{value!r} moves nothing: write e.g. 1h or -5m")
     return str(value).strip()
 
 
@@ -83,13 +83,13 @@ _S_PER_H: Final = 3_600
 
 def _written_rate(value: object) -> str:
     if units.parse_rate_per_s(value) < 0:
-        raise units.UnitError(f"{value!r:.60} is less than none: write 0/s or more")
+        raise units.UnitError(f"{value!r:.60} is negative: write 0/s or more")
     return str(value).strip()
 
 
 def _positive_rate(value: object) -> str:
     if exact_rate_per_s(_written_rate(value)) == 0:
-        raise units.UnitError(f"{value!r:.60} is no rate at all: write more than 0/s")
+        raise units.UnitError(f"{value!r:.60} is not a rate above 0/s: write e.g. 50/s")
     return str(value).strip()
 
 
@@ -118,7 +118,7 @@ class Stage(BaseModel):
 
     model_config = ConfigDict(defer_build=True, extra="forbid", frozen=True, strict=True)
 
-    duration: DurationText = Field(description="how long it takes; 0s changes at once")
+    duration: DurationText = Field(description="how long the ramp takes; 0s jumps at once")
 
     @property
     def duration_ns(self) -> int:
@@ -136,7 +136,7 @@ def total_ns(stages: Sequence[Stage]) -> int:
 
 def _take_time(stages: list[AnyStage]) -> list[AnyStage]:
     if total_ns(stages) == 0:
-        raise ValueError("they take no time at all: give one of them a duration of more than 0")
+        raise ValueError("all stages last 0s: give one a duration above 0")
     return stages
 
 

@@ -13,7 +13,7 @@ from perfcli.executors.base import MOST_ITERATIONS, WHOLE, CountedLoad, Earlier,
 class PerVuIterations(CountedLoad):
     """`iterations` by each of `vus`, so every vu's work is known in advance."""
 
-    executor: Literal["per-vu-iterations"] = Field(description="decides when iterations start")
+    executor: Literal["per-vu-iterations"] = Field(description="when iterations start")
     iterations: int = Field(ge=1, le=MOST_ITERATIONS, description="iterations of each vu")
 
     def schedule(self, share: Share = WHOLE) -> Schedule:

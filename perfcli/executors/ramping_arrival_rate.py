@@ -15,15 +15,15 @@ from perfcli.executors.fields import RateText, Stage, Stages, duration_text, exa
 class ArrivalStage(Stage):
     """A change of the rate."""
 
-    target: RateText = Field(description="the rate at its end")
+    target: RateText = Field(description="rate at the end of the stage")
 
 
 class RampingArrivalRate(ArrivalRate):
     """Iterations that start at a rate which goes linearly from `start_rate` to the target of each stage in turn."""
 
-    executor: Literal["ramping-arrival-rate"] = Field(description="decides when iterations start")
-    start_rate: RateText = Field(default="0/s", description="the rate at the start")
-    stages: Stages[ArrivalStage] = Field(description="where the rate goes, and how fast")
+    executor: Literal["ramping-arrival-rate"] = Field(description="when iterations start")
+    start_rate: RateText = Field(default="0/s", description="rate at the start")
+    stages: Stages[ArrivalStage] = Field(description="rates to ramp to, one after the other")
 
     @field_validator("stages")
     @classmethod
@@ -31,7 +31,7 @@ class RampingArrivalRate(ArrivalRate):
         if "start_rate" not in seen.data:
             return stages
         if not Arrivals(_rate_stages(seen.data["start_rate"], stages)).due_before(total_ns(stages)):
-            raise ValueError("the rate is 0/s at all times, so nothing would run: give one a target of more than 0/s")
+            raise ValueError("every rate is 0/s, so nothing would run: give one stage a target above 0/s")
         return stages
 
     @property

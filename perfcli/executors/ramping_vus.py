@@ -19,21 +19,21 @@ Span = tuple[int, int]
 class VuStage(Stage):
     """A change of the number of vus."""
 
-    target: int = Field(ge=0, le=MOST_VUS, description="vus at its end")
+    target: int = Field(ge=0, le=MOST_VUS, description="vus at the end of the stage")
 
 
 class RampingVus(LoadSettings):
     """Vus that iterate as fast as the engine lets them; their number goes from `start_vus` to each target in turn."""
 
-    executor: Literal["ramping-vus"] = Field(description="decides when iterations start")
+    executor: Literal["ramping-vus"] = Field(description="when iterations start")
     start_vus: int = Field(default=1, ge=0, le=MOST_VUS, description="vus at the start")
-    stages: Stages[VuStage] = Field(description="where the number of vus goes, and how fast")
+    stages: Stages[VuStage] = Field(description="numbers of vus to ramp to, one after the other")
 
     @field_validator("stages")
     @classmethod
     def _need_a_vu(cls, stages: list[VuStage], seen: ValidationInfo) -> list[VuStage]:
         if seen.data.get("start_vus") == 0 and not any(stage.target for stage in stages):
-            raise ValueError("all go to 0 vus from 0, so nothing would run: give one a target of 1 or more")
+            raise ValueError("every stage has 0 vus, so nothing would run: give one a target of 1 or more")
         return stages
 
     @property

@@ -12,8 +12,8 @@ from perfcli.executors.base import MOST_ITERATIONS, WHOLE, CountedLoad, Earlier,
 class SharedIterations(CountedLoad):
     """`iterations` in all, shared by `vus`: a fast vu does more of them."""
 
-    executor: Literal["shared-iterations"] = Field(description="decides when iterations start")
-    iterations: int = Field(ge=1, le=MOST_ITERATIONS, description="iterations in all")
+    executor: Literal["shared-iterations"] = Field(description="when iterations start")
+    iterations: int = Field(ge=1, le=MOST_ITERATIONS, description="iterations of all vus together")
 
     def schedule(self, share: Share = WHOLE) -> Schedule:
         """A fresh schedule for one run, or for the share of it that one engine process carries."""

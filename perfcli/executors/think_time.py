@@ -71,7 +71,7 @@ class ConstantThinking(Thinking):
 
 def _ascending(limits: list[str]) -> list[str]:
     if parse_duration_ns(limits[0]) > parse_duration_ns(limits[1]):
-        raise ValueError(f"{limits[0]} is longer than {limits[1]}: write the shorter one first")
+        raise ValueError(f"{limits[0]} is longer than {limits[1]}: write the shorter pause first")
     return limits
 
 
@@ -109,15 +109,15 @@ class NormalSpread(BaseModel):
 
     model_config = ConfigDict(defer_build=True, extra="forbid", frozen=True, strict=True)
 
-    mean: DurationText = Field(description="the middle of the pauses")
-    stddev: DurationText = Field(description="their standard deviation")
+    mean: DurationText = Field(description="mean pause")
+    stddev: DurationText = Field(description="standard deviation of the pauses")
 
 
 class NormalThinking(Thinking):
     """Pauses around a mean; those that would be less than nothing are nothing."""
 
     kind: Literal["normal"] = Field(default="normal", exclude=True)
-    normal: NormalSpread = Field(description="the middle of the pauses, and their spread")
+    normal: NormalSpread = Field(description="mean and standard deviation of the pauses")
 
     @property
     def mean_ns(self) -> int:
@@ -155,7 +155,7 @@ class PacedThinking(Thinking):
     """Up to the next beat: iterations of a vu start at even distances, as long as they are shorter than that."""
 
     kind: Literal["paced"] = Field(default="paced", exclude=True)
-    paced: PositiveDurationText = Field(description="from the start of an iteration to that of the next")
+    paced: PositiveDurationText = Field(description="from the start of one iteration to the start of the next")
 
     @property
     def mean_ns(self) -> int:

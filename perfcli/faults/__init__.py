@@ -34,10 +34,10 @@ def spread_fault(item: Any) -> Any:
     if isinstance(item, BaseModel) or (isinstance(item, dict) and "fault" in item):
         return item
     if not isinstance(item, dict) or len(item) != 1:
-        raise ValueError("a fault is one key with its settings: lock: {at: 3s, for: 2s}")
+        raise ValueError("expected one fault with its settings, e.g. lock: {at: 3s, for: 2s}")
     fault, settings = next(iter(item.items()))
     if fault in FAULT_MODELS and not isinstance(settings, dict):
-        raise ValueError(f"{fault} needs to know when: write {fault}: {FAULT_MODELS[fault].example}")
+        raise ValueError(f"{fault} has no time: write {fault}: {FAULT_MODELS[fault].example}")
     return {**(settings if isinstance(settings, dict) else {}), "fault": fault}
 
 

@@ -32,7 +32,7 @@ class Ai(InsideFault, LastingFault):
     @model_validator(mode="after")
     def _changes_something(self) -> Ai:
         if not self._changes:
-            raise ValueError("changes nothing: write latency, latency_jitter or error_rate, e.g. error_rate: 50%")
+            raise ValueError("changes nothing: add latency, latency_jitter or error_rate, e.g. error_rate: 50%")
         return self
 
     @property
@@ -57,4 +57,4 @@ class Ai(InsideFault, LastingFault):
 
     def why_unseen(self, seen: Seen) -> str:
         """A load without interactions does not notice it."""
-        return "" if seen.hits != 0 else "the AI was not called: does the load interact?"
+        return "" if seen.hits != 0 else "the AI was never called: does the flow have interact?"

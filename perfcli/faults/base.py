@@ -86,7 +86,7 @@ class FaultSettings(BaseModel):
     """What any fault can be told.
 
     A fault is a subclass in a file of its own. It declares the key `fault`, its settings, how it is inflicted and what
-    must be seen of it; nothing outside this room asks which fault it is.
+    must be seen of it; nothing outside this room asks name of the fault.
     """
 
     model_config = ConfigDict(defer_build=True, extra="forbid", frozen=True, strict=True, populate_by_name=True)
@@ -100,18 +100,20 @@ class FaultSettings(BaseModel):
     is_inside: ClassVar[bool] = False
     """Whether the engine processes inflict it on themselves, on order: see `perfcli.faults.inside`."""
 
-    why_not_yet: ClassVar[str] = "an engine process was away all the time"
+    why_not_yet: ClassVar[str] = "an engine process was down all the time"
     """Why it was never possible, if it was not."""
 
     replaces_processes: ClassVar[bool] = False
     """Whether engine processes end by it. Its recovery counts from its beginning: its end is a part of the recovery."""
 
-    at: DurationText = Field(description="when it begins, since its phase began")
-    name: str = Field(default="", max_length=64, description="name in thresholds and tables; the fault by default")
-    phase: str = Field(default="", description="the phase it belongs to; the first by default")
-    every: PositiveDurationText | None = Field(default=None, description="from one time to the next, with times")
+    at: DurationText = Field(description="start, counted from the start of its phase")
+    name: str = Field(
+        default="", max_length=64, description="name in thresholds and tables; the kind of fault by default"
+    )
+    phase: str = Field(default="", description="phase to inflict it in; the first by default")
+    every: PositiveDurationText | None = Field(default=None, description="time from one to the next; needs times")
     times: int = Field(default=1, ge=1, le=MOST_TIMES, description="how often it is inflicted")
-    jitter: DurationText = Field(default="0ms", description="later by up to so much, drawn from the seed")
+    jitter: DurationText = Field(default="0ms", description="random delay of up to this long, drawn from the seed")
 
     @field_validator("name")
     @classmethod
@@ -119,19 +121,19 @@ class FaultSettings(BaseModel):
         if name and not re.fullmatch(NAME_PATTERN, name):
             raise ValueError("a name holds letters, digits, _ and - only, and begins with a letter")
         if name in METRICS:
-            raise ValueError(f"{name!r} is a metric: thresholds could not tell them apart")
+            raise ValueError(f"{name!r} is the name of a metric: choose another name")
         return name
 
     @model_validator(mode="after")
     def _one_after_another(self) -> Self:
         if self.times > 1 and self.every is None:
-            raise ValueError("times needs every: the time from one to the next, e.g. every: 5s")
+            raise ValueError("times needs every, the time from one to the next: every: 5s")
         if self.every is None:
             return self
         if self.times == 1:
-            raise ValueError("every needs times: how often, e.g. times: 3")
+            raise ValueError("every needs times, the number of repetitions: times: 3")
         if self.lasts_ns + parse_duration_ns(self.jitter) >= self.every_ns:
-            raise ValueError(f"every: {self.every} must be longer than {self.lasts_by} and jitter together")
+            raise ValueError(f"every: {self.every} must be longer than {self.lasts_by} plus jitter")
         return self
 
     @model_serializer(mode="wrap")
@@ -272,13 +274,13 @@ class DatabaseFault(LastingFault):
 class ProcessFault(FaultSettings):
     """A fault of engine processes: all of them, or one."""
 
-    process: int | None = Field(default=None, ge=0, description="which engine process, from 0; all by default")
+    process: int | None = Field(default=None, ge=0, description="number of the engine process, from 0; all by default")
 
     @field_validator("process", mode="before")
     @classmethod
     def _all_by_default(cls, process: object) -> object:
         if process == "all":
-            raise ValueError("is the number of one engine process: leave it out for all")
+            raise ValueError("is the number of one engine process: remove it for all")
         return process
 
     def of_process(self, places: Sequence[Place]) -> Sequence[Place]:

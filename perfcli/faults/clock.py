@@ -25,10 +25,10 @@ class Clock(InsideFault):
     lasts_by: ClassVar[str] = "for"
     package: ClassVar[str] = "time_machine"
     fault: Literal["clock"] = "clock"
-    jump: JumpText = Field(description="how far, e.g. 1h or -5m")
+    jump: JumpText = Field(description="how far to move the clock, e.g. 1h or -5m")
 
     for_: PositiveDurationText | None = Field(
-        default=None, alias="for", description="how long it stays there; until the load is over by default"
+        default=None, alias="for", description="how long the clock stays there; to the end of the load by default"
     )
 
     @property

@@ -15,7 +15,7 @@ from perfcli.units import parse_fraction
 class DiskFault(InsideFault, LastingFault):
     """Something happens to a share of SQLite's writes."""
 
-    share: PercentageText = Field(default="100%", description="share of SQLite's writes that it hits")
+    share: PercentageText = Field(default="100%", description="share of SQLite's writes to hit")
 
     def hit(self) -> int:
         """Happen to one write; return the errno that it fails with, 0 to let it be done."""
@@ -35,4 +35,4 @@ class DiskFault(InsideFault, LastingFault):
 
     def why_unseen(self, seen: Seen) -> str:
         """A load without writes does not notice it."""
-        return "" if seen.hits != 0 else "it hit no write of SQLite: does the load write?"
+        return "" if seen.hits != 0 else "it hit no write by SQLite: does the load write?"

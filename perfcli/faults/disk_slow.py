@@ -20,12 +20,12 @@ class DiskSlow(DiskFault):
 
     example: ClassVar[str] = "{at: 3s, for: 1s, delay: 20ms}"
     fault: Literal["disk_slow"] = "disk_slow"
-    delay: PositiveDurationText = Field(description="how much longer each write takes")
+    delay: PositiveDurationText = Field(description="delay of each write")
 
     @model_validator(mode="after")
     def _shorter_than_itself(self) -> DiskSlow:
         if self.holds_up_ns > self.lasts_ns:
-            raise ValueError(f"delay: {self.delay} is longer than the fault, for: {self.for_}")
+            raise ValueError(f"delay: {self.delay} is longer than the fault, which has for: {self.for_}")
         return self
 
     @property

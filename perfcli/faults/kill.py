@@ -27,13 +27,13 @@ class Kill(ProcessFault):
     example: ClassVar[str] = "{at: 3s}"
     lasts_by: ClassVar[str] = "restart_after"
     no_keys: ClassVar[Mapping[str, str]] = {
-        "for": "a kill lasts until the next process works: leave out for, or write restart_after",
+        "for": "a kill lasts until the next process works: replace for by restart_after",
     }
     why_not_yet: ClassVar[str] = "its engine process was replaced, or warmed up, until the load was over"
 
     fault: Literal["kill"] = "kill"
-    signal: Signal = Field(default="KILL", description="the signal that ends it")
-    restart_after: DurationText = Field(default="0ms", description="from its death to the start of the next process")
+    signal: Signal = Field(default="KILL", description="signal to send")
+    restart_after: DurationText = Field(default="0ms", description="pause before the next process starts")
 
     @property
     def lasts_ns(self) -> int:

@@ -27,4 +27,4 @@ class Lock(DatabaseFault):
         """A load without writes does not notice it."""
         if seen.failed or 2 * seen.longest_ns >= seen.lasted_ns:
             return ""
-        return "no operation waited for half of it, and none failed: did none write?"
+        return "no operation failed or waited for half of it: does the load write?"

@@ -36,4 +36,4 @@ class Pause(ProcessFault, LastingFault):
         """Only operations that are due or in flight show it."""
         if 2 * max(seen.longest_ns, seen.outage_ns) >= seen.lasted_ns:
             return ""
-        return "operations went on, or none was due: give it more load"
+        return "operations continued, or none was due: give it more load"

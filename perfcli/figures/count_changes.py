@@ -89,7 +89,7 @@ def _missing(base: ExactCounters, now: ExactCounters, metric: str, label: str, n
 def _unlike(base: ExactCounters, now: ExactCounters, metric: str, label: str) -> str:
     """Why two values are not of the same work; "" if they are."""
     if not (base.is_exact(metric, label) and now.is_exact(metric, label)):
-        return "it differs from count to count"
+        return "it varies between counts"
     # what fails often stops early, and costs less
     before, after = _failed(base, label), _failed(now, label)
     return "" if before == after else f"{after:,} counted operations failed, were {before:,}"

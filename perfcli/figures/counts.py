@@ -67,7 +67,7 @@ def _counted(name: str, unit: Unit = Unit.NUMBER, scope: Scope = Scope.OPERATION
     )
 
 
-_WHEN = "in an engine process of its own, by `--exact`, `--also-exact` or a threshold that names it"
+_WHEN = "in a separate engine process; needs `--exact`, `--also-exact` or a threshold that names it"
 
 METRICS = (
     _counted(CALLS)(

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from perfcli.figures.registry import View
     from perfcli.results import Inspection
 
-_NO_SHUTDOWN = "the engine's shutdown was not seen"
+_NO_SHUTDOWN = "the engine's shutdown was not observed"
 _NOT_COUNTED = "they were not counted"
 _AFTER_LOAD = "in a pass of about 200 operations after the load"
 
@@ -35,9 +35,8 @@ METRICS = (
         name="io.fsyncs_per_op",
         unit=Unit.NUMBER,
         of=_of(lambda inspection: inspection.fsyncs_per_operation),
-        meaning="times the engine process had the disk flushed, per operation",
-        computed=f"fsync, fdatasync, sync and syncfs, as strace sees them {_AFTER_LOAD}; counted only if a threshold "
-        "names it",
+        meaning="disk flushes of the engine process, per operation",
+        computed=f"fsync, fdatasync, sync and syncfs, counted by strace {_AFTER_LOAD}, only if a threshold names it",
         example="io.fsyncs_per_op < 2",
         section="what-an-operation-costs",
         label="fsyncs",
@@ -47,8 +46,8 @@ METRICS = (
         name="engine.shutdown_time",
         unit=Unit.DURATION,
         of=_of(lambda inspection: inspection.shutdown_ns),
-        meaning="time the engine took to shut down",
-        computed="the time of the core's shutdown() and the storage's close()",
+        meaning="time the engine takes to shut down",
+        computed="time of the core's shutdown() plus the storage's close()",
         example="engine.shutdown_time < 2s",
         label="shutdown",
         depends_on_time="yes",
@@ -57,7 +56,7 @@ METRICS = (
         name="engine.threads_left",
         unit=Unit.COUNT,
         of=_of_end(lambda inspection: len(inspection.threads_left)),
-        meaning="threads of the engine that outlive its shutdown",
+        meaning="threads that outlive the engine's shutdown",
         computed="threads that still run 1 s after the shutdown and were not there before the engine was imported, "
         "daemons too",
         example="engine.threads_left == 0",
@@ -67,8 +66,8 @@ METRICS = (
         name="engine.files_left",
         unit=Unit.COUNT,
         of=_of_end(lambda inspection: len(inspection.files_left)),
-        meaning="stray files the engine left in its working directory or by its database",
-        computed="new files in the working directory and beside the database, except SQLite's own and the engine's "
+        meaning="stray files in the working directory or next to the database",
+        computed="new files in the working directory and next to the database, except SQLite's own and the engine's "
         "assets",
         example="engine.files_left == 0",
         label="files left",
@@ -77,7 +76,7 @@ METRICS = (
         name="engine.connections_left",
         unit=Unit.COUNT,
         of=_of(lambda inspection: inspection.connections_left),
-        meaning="open descriptors of the database that outlive the shutdown",
+        meaning="database descriptors that outlive the engine's shutdown",
         computed="descriptors of SQLite files that are open after the shutdown",
         example="engine.connections_left == 0",
         label="connections left",
@@ -86,8 +85,8 @@ METRICS = (
         name="engine.processes_left",
         unit=Unit.COUNT,
         of=lambda view: len(view.run.inspection.processes_left) if view.began else None,
-        meaning="processes that the engine started and that outlive it",
-        computed="descendants found from outside once the engine process has ended; they are then ended",
+        meaning="processes the engine started and left running",
+        computed="descendants found after the engine process has ended; they are then ended",
         example="engine.processes_left == 0",
         label="processes left",
         why_none=NEVER_BEGAN,
@@ -97,8 +96,8 @@ METRICS = (
         name="log.errors",
         unit=Unit.COUNT,
         of=_of_end(lambda inspection: sum(inspection.log_errors.values())),
-        meaning="records of level ERROR and above that the engine logged",
-        computed="records of level ERROR and above, of any logger, from the import of the engine on",
+        meaning="log records of level ERROR and above",
+        computed="records of level ERROR and above, from any logger, since the engine's import",
         example="log.errors == 0",
         label="log errors",
     ),
@@ -106,7 +105,7 @@ METRICS = (
         name="stray_output",
         unit=Unit.SIZE,
         of=_of(lambda inspection: inspection.printed_bytes),
-        meaning="what the engine printed to stdout and stderr",
+        meaning="bytes the engine printed to stdout and stderr",
         computed="bytes that the engine's process wrote to stdout and stderr",
         example="stray_output == 0B",
         label="output",

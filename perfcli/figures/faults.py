@@ -58,10 +58,10 @@ METRICS = (
     _of_fault(
         name="recovery",
         of=_recovery,
-        meaning="from the end of a fault until the load is steady again",
-        computed="to the beginning of the first second (sliding by 100 ms) from which on every one keeps the steady "
-        "state, until the next fault or the end of the load; of a kill, with the time until the next process works; "
-        "the longest of several faults",
+        meaning="time from the end of a fault until the load is steady again",
+        computed="ends at the first second (sliding by 100 ms) after which every second is steady, until the next "
+        "fault or the end of the load. For a kill it includes the time until the next process works. With several "
+        "faults, the longest",
         example="recovery < 1s",
         label="recovery",
         why_none=_why_no_recovery,
@@ -69,9 +69,9 @@ METRICS = (
     _of_fault(
         name="outage",
         of=_outage,
-        meaning="longest time without a success around a fault, while operations were due",
-        computed="from the first operation due or in flight after a success to the end of the next one that succeeds, "
-        "to the millisecond; the longest stretch that touches the fault",
+        meaning="longest time without a success around a fault",
+        computed="from the first operation due or in flight after a success to the end of the next success, to the "
+        "millisecond; the longest such stretch that overlaps the fault",
         example="outage < 2s",
         label="outage",
         why_none="there was no fault",

@@ -13,10 +13,10 @@ if TYPE_CHECKING:
     from perfcli.figures.registry import View
     from perfcli.results import Integrity
 
-UNCHECKED: Final = "vus that share pets may have overwritten them: give save_pet history: true, or each vu its pets"
+UNCHECKED: Final = "other vus may have overwritten the shared pets: set history: true on save_pet, or users: own"
 """Why saves are unchecked, and what to do."""
 
-_NOT_LOOKED_INTO: Final = "the run's database was not looked into"
+_NOT_LOOKED_INTO: Final = "the run's database was not read"
 _NOT_CHECKED: Final = "no write of the load could be checked"
 
 
@@ -45,9 +45,9 @@ METRICS = (
     _count(
         name="lost_writes",
         of=_of(lambda integrity: integrity.lost),
-        meaning="writes the engine acknowledged that its database, or a read, does not show",
-        computed="what the engine acknowledged, by the samples, against its database, read afresh by SQLite alone "
-        "before the engine shuts down, and against what reads showed",
+        meaning="acknowledged writes missing from the database or from a later read",
+        computed="acknowledged writes, compared with the database as SQLite reads it before the engine shuts down, "
+        "and with what reads returned",
         example="lost_writes == 0",
         section="lost-and-duplicate-writes",
         label="lost",
@@ -56,8 +56,8 @@ METRICS = (
     _count(
         name="stale_reads",
         of=_of(lambda integrity: None if integrity.lost is None else integrity.stale_reads),
-        meaning="reads that did not show a save acknowledged before; lost_writes includes them",
-        computed="what reads showed against the saves that the engine had acknowledged to the same vu",
+        meaning="reads that missed an earlier acknowledged save; included in lost_writes",
+        computed="what reads returned, compared with the saves acknowledged to the same vu",
         example="stale_reads == 0",
         section="lost-and-duplicate-writes",
         label="stale reads",
@@ -66,8 +66,8 @@ METRICS = (
     _count(
         name="duplicate_writes",
         of=_of(lambda integrity: integrity.duplicates),
-        meaning="writes that the database holds more often than the engine was asked for",
-        computed="what the database holds against what the engine was asked for, by the samples",
+        meaning="writes stored more often than requested",
+        computed="what the database holds, compared with what was requested",
         example="duplicate_writes == 0",
         section="lost-and-duplicate-writes",
         label="stored twice",
@@ -76,33 +76,34 @@ METRICS = (
     _count(
         name="lost_updates",
         of=_of(lambda integrity: integrity.lost_updates),
-        meaning="acknowledged changes of a pet that its numbers do not show",
-        computed="six numbers of each pet, noted at the baseline and read after the load, against the sum of the "
-        "acknowledged care actions; checked only if a threshold names it",
+        meaning="acknowledged care actions missing from a pet's numbers",
+        computed="six numbers of each pet, before and after the load, compared with the sum of the acknowledged care "
+        "actions; only if a threshold names it",
         example="lost_updates == 0",
         section="conservation",
         label="lost updates",
-        why_none="no care was acknowledged whose effects only add",
+        why_none="no acknowledged care action has effects that only add",
     ),
     _count(
         name="fidelity.differences",
         of=_of(lambda integrity: integrity.differences),
-        meaning="fields of pets that a new process reads differently than answered",
-        computed="24 fields and the last 100 interactions of every pet, as the engine answered before its shutdown and"
-        " as a new process reads them; checked only if a threshold names it",
+        meaning="pet fields that a new process reads differently",
+        computed="24 fields and the last 100 interactions of every pet: the answer before shutdown, compared with "
+        "what a "
+        "new process reads; only if a threshold names it",
         example="fidelity.differences == 0",
         section="fidelity",
         label="fields that differ",
-        why_none="there was no pet to compare",
+        why_none="no pet to compare",
         needs=Needs.FIELDS,
     ),
     _count(
         name="torn_reads",
         scope=Scope.PHASE,
         of=lambda view: view.part.torn_reads,
-        meaning="reads of a pet or a history in a state that was never saved",
-        computed="each save writes one canary into three fields of a pet; a read that finds two of them, or one that"
-        " was never saved, is torn",
+        meaning="reads that mix two saves of a pet or a history",
+        computed="each save writes one canary into three fields of a pet. A read is torn if it finds two canaries, or "
+        "one never saved",
         example="torn_reads == 0",
         section="torn-reads",
         label="torn reads",
@@ -127,7 +128,7 @@ METRICS = (
         better=Better.NEITHER,
         of=_of(lambda integrity: integrity.set_up),
         meaning="pets set up before the load, among the acknowledged writes",
-        computed="counted as the set-up acknowledges them",
+        computed="counted when the set-up is acknowledged",
         example="writes.set_up >= 50",
         section="lost-and-duplicate-writes",
         label="set up",
@@ -137,7 +138,7 @@ METRICS = (
         better=Better.NEITHER,
         of=_of(lambda integrity: integrity.saves.acknowledged),
         meaning="saves of pets that the engine acknowledged, including warm-up",
-        computed="the sum of saves checked, superseded and unchecked",
+        computed="saves checked + superseded + unchecked",
         example="saves.acknowledged >= 100",
         section="lost-and-duplicate-writes",
         label="saves",
@@ -147,7 +148,7 @@ METRICS = (
         name="saves.checked",
         better=Better.MORE,
         of=_of(lambda integrity: integrity.saves.checked),
-        meaning="acknowledged saves that were looked for",
+        meaning="acknowledged saves that were checked",
         computed="a pet's last save, those read before the next one, and those with a note",
         example="saves.checked >= 100",
         section="lost-and-duplicate-writes",
@@ -158,8 +159,8 @@ METRICS = (
         name="saves.superseded",
         better=Better.NEITHER,
         of=_of(lambda integrity: integrity.saves.superseded),
-        meaning="acknowledged saves that a later save replaced before anything showed them",
-        computed="saves acknowledged, minus those checked and unchecked",
+        meaning="acknowledged saves replaced by a later save before any read",
+        computed="saves acknowledged − checked − unchecked",
         example="saves.superseded < 10000",
         section="lost-and-duplicate-writes",
         label="superseded",
@@ -168,7 +169,7 @@ METRICS = (
     _count(
         name="saves.unchecked",
         of=_of(lambda integrity: integrity.saves.unchecked),
-        meaning="acknowledged saves that nothing can tell, as vus share their pets and change them otherwise too",
+        meaning="acknowledged saves that cannot be checked, because vus share pets and also change them in other ways",
         computed="saves of shared pets that are also talked to or cared for, without history: true",
         example="saves.unchecked == 0",
         section="lost-and-duplicate-writes",

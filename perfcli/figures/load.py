@@ -16,7 +16,7 @@ _NO_ARRIVAL_RATE = "the load has no arrival rate"
 
 
 def _counted(count: Callable[[UnjudgedRun | PhaseResult], int]) -> Callable[[View], float | None]:
-    """A count of a part; None if measuring never began in it."""
+    """A count of a part; None if the run ended before measuring began in it."""
     return lambda view: count(view.part) if view.began else None
 
 
@@ -40,7 +40,7 @@ METRICS = (
         group=Group.LOAD,
         of=_counted(lambda part: part.iterations),
         meaning="completed passes over the flow",
-        computed="counted when the last step of a pass is over",
+        computed="counted at the end of a pass's last step",
         example="iterations >= 1000",
         section="load-models",
         label="iterations",
@@ -56,7 +56,7 @@ METRICS = (
         group=Group.LOAD,
         of=lambda view: view.part.iterations * NS_PER_S / view.part.duration_ns if view.part.duration_ns else None,
         meaning="completed passes over the flow per second",
-        computed="iterations over duration, pauses included",
+        computed="iterations / duration, pauses included",
         example="iteration_rate > 50/s",
         section="load-models",
         label="iteration rate",
@@ -70,7 +70,7 @@ METRICS = (
         better=Better.LESS,
         group=Group.LOAD,
         of=_counted(lambda part: part.dropped_iterations),
-        meaning="passes that were due but never started",
+        meaning="iterations that were due but never started",
         computed="iterations that were due while every vu was busy, and for which no vu was free up to 100 ms after "
         "the end",
         example="dropped_iterations == 0",
@@ -88,8 +88,8 @@ METRICS = (
         better=Better.LESS,
         group=Group.LOAD,
         of=_counted(lambda part: part.interrupted_iterations),
-        meaning="passes that were cut off when graceful_stop was over",
-        computed="iterations that vus were still in when graceful_stop was over",
+        meaning="iterations cut off at the end of graceful_stop",
+        computed="iterations still running when graceful_stop ended",
         example="interrupted_iterations == 0",
         section="load-models",
         label="interrupted",
@@ -104,8 +104,8 @@ METRICS = (
         better=Better.NEITHER,
         group=Group.LOAD,
         of=_counted(lambda part: part.warmup_iterations),
-        meaning="passes before measuring began; no other figure includes them",
-        computed="counted when the last step of a pass is over",
+        meaning="iterations of the warm-up, excluded from all other figures",
+        computed="counted at the end of a pass's last step",
         example="warmup_iterations >= 100",
         section="load-models",
         label="warm-up",
@@ -119,8 +119,8 @@ METRICS = (
         better=Better.LESS,
         group=Group.LOAD,
         of=lambda view: view.spread(view.part.schedule_lag),
-        meaning="from the time an iteration was due to its actual start",
-        computed="actual start of an iteration minus the time it was due, with an arrival rate",
+        meaning="delay of an iteration's start after it was due",
+        computed="actual start minus due time, with an arrival rate",
         example="schedule_lag.p99 < 50ms",
         section="load-models",
         label="schedule lag",
@@ -137,7 +137,7 @@ METRICS = (
         group=Group.LOAD,
         of=lambda view: view.part.offered_per_s,
         meaning="iterations due per second, with an arrival rate",
-        computed="iterations that were due over the length of the phases with an arrival rate",
+        computed="iterations due / duration of the phases with an arrival rate",
         example="offered_rate >= 20/s",
         section="load-models",
         label="offered",
@@ -153,8 +153,7 @@ METRICS = (
         group=Group.LOAD,
         of=lambda view: view.part.achieved_per_s,
         meaning="iterations done per second, with an arrival rate",
-        computed="iterations that were done over the length of the phases with an arrival rate, or over their time if "
-        "they ran longer",
+        computed="iterations completed / duration of the phases with an arrival rate, or their actual time if longer",
         example="achieved_rate >= 19/s",
         section="load-models",
         label="achieved",
@@ -169,7 +168,7 @@ METRICS = (
         better=Better.MORE,
         group=Group.LOAD,
         of=_delivery,
-        meaning="achieved rate over offered rate",
+        meaning="achieved rate / offered rate",
         computed="achieved_rate / offered_rate. Below 98% the run is invalid, unless a threshold on delivery or "
         "dropped_iterations allows it",
         example="delivery >= 99%",

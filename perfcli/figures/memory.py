@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from perfcli.results import LeakResult, MemoryResult, PhaseResult
 
 _NOT_READ = "the run ended before memory was read"
-_TOO_FEW_READINGS = "too few readings, let it run for some seconds"
-_VUS_COME_AND_GO = "vus come and go in the longest phase, and the memory they bring is no leak"
+_TOO_FEW_READINGS = "too few readings: run for some seconds"
+_VUS_COME_AND_GO = "vus come and go in the longest phase, and their memory is not a leak"
 
 
 def _of(read: Callable[[MemoryResult], float | None]) -> Callable[[View], float | None]:
@@ -62,8 +62,7 @@ METRICS = (
         unit=Unit.SIZE,
         of=_of(lambda memory: memory.growth),
         meaning="RSS after the load minus RSS at the baseline after warm-up",
-        computed="read through psutil while the engine stands still, its garbage collected: the mark end minus the "
-        "mark baseline",
+        computed="RSS at end minus RSS at baseline, both read while the engine is idle and its garbage collected",
         example="memory.growth < 50MB",
         section="memory",
         label="RSS growth",
@@ -77,8 +76,8 @@ METRICS = (
                 None if memory.end_uss is None or memory.baseline_uss is None else memory.end_uss - memory.baseline_uss
             )
         ),
-        meaning="USS (memory that no other process shares) after the load minus USS at the baseline",
-        computed="as memory.growth, from the private pages alone; not every system reports them",
+        meaning="USS (unshared memory) after the load minus USS at the baseline",
+        computed="as memory.growth, for private pages only; some systems do not report them",
         example="memory.uss_growth < 50MB",
         section="memory",
         label="USS growth",
@@ -91,7 +90,7 @@ METRICS = (
         unit=Unit.SIZE,
         of=_of(lambda memory: memory.peak),
         meaning="highest RSS while measuring, minus the harness's share",
-        computed="the highest of the readings, ten a second, from baseline to end, minus the mark harness",
+        computed="highest of ten readings a second, from baseline to end, minus the harness's share",
         example="memory.peak < 200MB",
         section="memory",
         label="peak",
@@ -101,7 +100,7 @@ METRICS = (
         unit=Unit.SIZE,
         of=_of(lambda memory: _without_harness(memory, memory.baseline_rss)),
         meaning="RSS after set-up and warm-up, minus the harness's share",
-        computed="read through psutil while the engine stands still, its garbage collected",
+        computed="read while the engine is idle and its garbage collected",
         example="memory.baseline < 100MB",
         section="memory",
         label="RSS before",
@@ -111,7 +110,7 @@ METRICS = (
         unit=Unit.SIZE,
         of=_of(lambda memory: _without_harness(memory, memory.end_rss)),
         meaning="RSS after the load, minus the harness's share",
-        computed="read through psutil while the engine stands still, its garbage collected",
+        computed="read while the engine is idle and its garbage collected",
         example="memory.end < 150MB",
         section="memory",
         label="RSS after",
@@ -121,8 +120,8 @@ METRICS = (
         name="memory.harness",
         unit=Unit.SIZE,
         of=_of(lambda memory: memory.harness_rss),
-        meaning="RSS before the engine is imported: the harness's share, which the other figures exclude",
-        computed="read through psutil before the engine is imported",
+        meaning="RSS before the engine is imported: the harness's share, excluded from other figures",
+        computed="read before the engine is imported",
         example="memory.harness < 60MB",
         section="memory",
         label="harness (excluded)",
@@ -131,9 +130,8 @@ METRICS = (
         name="memory.per_pet",
         unit=Unit.SIZE,
         of=_of(lambda memory: memory.per_pet),
-        meaning="RSS added since the engine opened, per pet in its active cache",
-        computed="the mark end minus the mark opened, over the pets in the engine's cache at the end; fixed costs are "
-        "in it",
+        meaning="RSS growth since the engine opened, per pet in its cache",
+        computed="(RSS at end − RSS at opening) / pets in the engine's cache at the end; includes fixed costs",
         example="memory.per_pet < 1MB",
         section="memory",
         label="per active pet",
@@ -147,7 +145,7 @@ METRICS = (
         better=Better.NEITHER,
         of=_of(lambda memory: memory.active_pets),
         meaning="pets in the engine's cache at the end of the load",
-        computed="the engine's count, asked when the load is over",
+        computed="the engine's own count, after the load",
         example="memory.active_pets <= 1000",
         section="memory",
         label="active pets",
@@ -172,9 +170,9 @@ METRICS = (
         name="memory.leak",
         unit=Unit.SIZE_PER_OPERATION,
         of=_of_leak(lambda leak: leak.judged),
-        meaning="RSS that each operation adds for good, by its lower confidence bound; 0 if growth is unproven",
+        meaning="lasting RSS growth per operation: its lower confidence bound; 0 if growth is not significant",
         computed="Sen's lower bound of the slope over twenty parts of the load, without the first 30%; 0 unless it "
-        "exceeds 16 B/op, 1 MiB in all, and does so in the second half alone",
+        "exceeds 16 B/op, 1 MiB in total, in the second half too",
         example="memory.leak == 0B/op",
         section="leaks",
         label="leak",
@@ -185,7 +183,7 @@ METRICS = (
         name="memory.leak_slope",
         unit=Unit.SIZE_PER_OPERATION,
         of=_of_leak(lambda leak: leak.slope),
-        meaning="slope of RSS over operations that the leak rule saw",
+        meaning="slope of RSS over operations, as the leak rule computes it",
         computed="Theil–Sen over twenty parts of the load, without the first 30%",
         example="memory.leak_slope < 100B/op",
         section="leaks",
@@ -209,8 +207,8 @@ METRICS = (
         name="memory.leak_growth",
         unit=Unit.SIZE,
         of=_of_leak(lambda leak: leak.growth_bytes),
-        meaning="RSS that the leak rule's line grows by; under 1 MiB proves nothing",
-        computed="leak slope times the operations in the last 70% of the load",
+        meaning="total growth along the leak rule's line; below 1 MiB it is no leak",
+        computed="leak slope × operations in the last 70% of the load",
         example="memory.leak_growth < 1MiB",
         section="leaks",
         label="leak growth",
@@ -222,7 +220,7 @@ METRICS = (
         unit=Unit.SIZE,
         of=_of(lambda memory: memory.after_cleanup),
         meaning="RSS above the baseline once the cache is cleared",
-        computed="the mark cleanup, made once the engine's cache is emptied, minus the mark baseline",
+        computed="RSS once the engine's cache is emptied, minus RSS at baseline",
         example="memory.after_cleanup < 10MB",
         section="memory",
         label="after cleanup",

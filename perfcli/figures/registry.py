@@ -94,7 +94,7 @@ def views(run: UnjudgedRun) -> Iterator[View]:
 
 OnTime = Literal["no", "yes", "partly"]
 
-NEVER_BEGAN: Final = "measuring never began"
+NEVER_BEGAN: Final = "the run ended before measuring began"
 """Why any figure of a part may be missing."""
 
 
@@ -144,7 +144,7 @@ class Needs(StrEnum):
         member.meaning = meaning
         return member
 
-    ANSWERS = "answers", "only what the engine answers"
+    ANSWERS = "answers", "the engine's answers only"
     PROCESS = "process", "a process that the run starts, and watches from outside"
     DATABASE = "database", "a database file that the run may read"
     CACHE = "cache", "the engine's cache: how full it is, and clearing it"

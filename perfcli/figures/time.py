@@ -40,7 +40,7 @@ def _growth(view: View) -> GrowthResult | None:
 
 
 def _why_no_exponent(view: View) -> str:
-    return "the size hardly changed" if _growth(view) else _TOO_FEW_SIZES
+    return "the size barely changed" if _growth(view) else _TOO_FEW_SIZES
 
 
 METRICS = (
@@ -51,7 +51,7 @@ METRICS = (
         better=Better.LESS,
         group=Group.TIME,
         of=_latency,
-        meaning="from the intended start of an operation to its end",
+        meaning="time from the intended start of an operation to its end",
         computed="perf_counter_ns, read before and after the engine's own call. With an arrival rate it counts from "
         "the time the call was due. Percentiles interpolate between order statistics; failed operations are "
         "left out",
@@ -70,7 +70,7 @@ METRICS = (
         better=Better.LESS,
         group=Group.TIME,
         of=_service_time,
-        meaning="from the actual start of an operation to its end",
+        meaning="time from the actual start of an operation to its end",
         computed="perf_counter_ns, read before and after the engine's own call, whenever it was due. It equals latency"
         " without an arrival rate",
         example="service_time.p99 < 100ms",
@@ -88,9 +88,9 @@ METRICS = (
         better=Better.LESS,
         group=Group.TIME,
         of=lambda view: view.operation.preparation_ns if view.operation else None,
-        meaning="mean time that a function of your own takes before its `with ctx.timed():`",
-        computed="from the call of the function to the start of its timed block, over successful operations. It is in "
-        "no latency; with an arrival rate it makes the operation late",
+        meaning="mean time of your own operation before its `with ctx.timed():`",
+        computed="from the call of the function to its timed block, over successful operations. Not part of latency; "
+        "with an arrival rate it makes the operation late",
         example="preparation < 1ms",
         section="time",
         label="preparation",
@@ -105,11 +105,11 @@ METRICS = (
         group=Group.TIME,
         of=_throughput,
         meaning="successful operations per second of planned time, or of measured time if longer",
-        computed="successful operations over the duration, including pauses between iterations and planned rests",
+        computed="successful operations / duration, including pauses and planned rests",
         example="throughput > 500/s",
         section="time",
         label="throughput",
-        why_none="no operation was tried",
+        why_none="no operation ran",
         depends_on_time="yes",
         windowed=True,
     ),
@@ -120,8 +120,8 @@ METRICS = (
         better=Better.LESS,
         group=Group.TIME,
         of=lambda view: view.operation.degradation if view.operation else None,
-        meaning="median latency of the last fifth of the operations over the first fifth, less the machine's own "
-        "change",
+        meaning="change of the median latency from the first to the last fifth of the operations, corrected for the "
+        "machine",
         computed="median of the last fifth of the operations over that of the first, minus 1. Computed in time and in "
         "units of the reference kernel; the lesser counts. A fifth needs 5 samples",
         example="degradation < 50%",
@@ -140,8 +140,8 @@ METRICS = (
         better=Better.LESS,
         group=Group.TIME,
         of=lambda view: view.operation.raw_degradation if view.operation else None,
-        meaning="degradation as it was timed, including the machine's own change",
-        computed="median latency of the last fifth of the operations over that of the first, minus 1",
+        meaning="degradation as timed, not corrected for the machine",
+        computed="median of the last fifth of the operations / median of the first fifth − 1",
         example="raw_degradation < 100%",
         section="degradation",
         label="raw degradation",
@@ -158,8 +158,8 @@ METRICS = (
         better=Better.LESS,
         group=Group.TIME,
         of=lambda view: growth.ratio if (growth := _growth(view)) else None,
-        meaning="median latency in the last tenth by size (pets stored, or length of a session) over that in the first",
-        computed=f"ten parts of equal count in the order of time; the last part's median over the first's. {_GROWTH}",
+        meaning="median latency in the last tenth by size (pets, or interactions) / median in the first",
+        computed=f"ten parts of equal count, in order of time: median of the last / median of the first. {_GROWTH}",
         example="growth.ratio < 2.5",
         section="growth-of-cost",
         label="growth",
@@ -174,7 +174,7 @@ METRICS = (
         better=Better.LESS,
         group=Group.TIME,
         of=lambda view: growth.exponent if (growth := _growth(view)) else None,
-        meaning="power of that size with which latency grows; 0 is constant, 1 is linear",
+        meaning="power of the size with which latency grows: 0 is constant, 1 is linear",
         computed=f"the b of cost = a + c * size ** b through the medians of ten parts, by Theil-Sen. {_GROWTH}",
         example="growth.exponent < 0.5",
         section="growth-of-cost",

@@ -53,15 +53,17 @@ class ListedBaseline(_Record):
     """A baseline, with what the history shows of its runs."""
 
     name: str = Field(description="the baseline's name")
-    runs: list[KeptRun] = Field(description="one run of each of its scenarios")
+    runs: list[KeptRun] = Field(description="one run per scenario")
 
 
 class BaselineList(_Record):
     """The baselines of a store; `baseline list --json` writes it."""
 
-    kind: Literal["baselines"] = Field(default="baselines", description="tells the file from that of a run")
-    schema_version: Literal[1] = Field(default=BASELINES_SCHEMA_VERSION, description="rises as that of a run does")
-    baselines: list[ListedBaseline] = Field(description="each baseline, by name")
+    kind: Literal["baselines"] = Field(default="baselines", description="identifies the kind of file")
+    schema_version: Literal[1] = Field(
+        default=BASELINES_SCHEMA_VERSION, description="version of the format; see docs/results.md#schema-version"
+    )
+    baselines: list[ListedBaseline] = Field(description="baselines, by name")
 
 
 def read_baseline(text: str, store: Store) -> Baseline:
@@ -111,8 +113,8 @@ def save_baseline(
     unfit = [f"{run.title}: {reason}" for run in runs if (reason := _why_unfit(run))]
     if unfit and not force:
         raise UsageError(
-            f"baseline {name}: not saved, as other runs would be measured by this:\n  " + "\n  ".join(unfit),
-            hint="save a run that passed, or take it as it is with --force",
+            f"baseline {name} not saved, because later runs would be compared with:\n  " + "\n  ".join(unfit),
+            hint="save a run that passed, or add --force",
         )
     replaces = path.exists()
     check_folder(store.baselines, "--store")
@@ -140,7 +142,9 @@ def remove_baseline(name: str, store: Store) -> Path:
     Raises:
         UsageError: there is none of that name, or it cannot be removed.
     """
-    path = _existing(name, store)
+    path = _file_of(name, store)
+    if not path.exists():
+        raise UsageError(f"no baseline {name} in {store.directory}", hint="digipal-perf baseline list shows them")
     try:
         path.unlink()
     except OSError as error:
@@ -149,13 +153,13 @@ def remove_baseline(name: str, store: Store) -> Path:
 
 
 def newest_runs(runs: Sequence[RunResult]) -> list[RunResult]:
-    """Of kept runs, oldest first, the last of each scenario and variation among those of the last one's engine.
+    """Of saved runs, oldest first, the last of each scenario and variation among those of the last one's engine.
 
     Raises:
         UsageError: there is none.
     """
     if not runs:
-        raise UsageError("no run has been kept here that could become a baseline", hint=_HOW_TO_SAVE)
+        raise UsageError("no saved run to make a baseline of", hint=_HOW_TO_SAVE)
     version = runs[-1].version
     return list({run.series: run for run in runs if run.version == version}.values())
 
@@ -166,18 +170,27 @@ def _existing(name: str, store: Store) -> Path:
         return path
     known = ", ".join(sorted(each.stem for each in store.baselines.glob(f"[!.]*{_SUFFIX}")))
     raise UsageError(
-        f"no baseline is called {name} in {store.directory}: {'there are ' + known if known else 'there is none yet'}",
-        hint=f"to have one: {_HOW_TO_SAVE}; a file of results is named with its path, as ./results.json",
+        f"no baseline {name} in {store.directory}: {'it has ' + known if known else 'it has none yet'}",
+        hint=f"save one: {_HOW_TO_SAVE}. To name a result file, write its path: ./results.json",
     )
 
 
-def _file_of(name: str, store: Store) -> Path:
+def check_name(name: str) -> None:
+    """See that a baseline can have a name.
+
+    Raises:
+        UsageError: it cannot.
+    """
     if not _NAME.fullmatch(name) or name.endswith(_SUFFIX):
         raise UsageError(
-            f"{name!r:.80} is no name for a baseline",
-            hint="a name has up to 64 letters, digits, dots, _ and -, begins with a letter or digit, "
-            f"and does not end in {_SUFFIX}: that would be a file",
+            f"{name!r:.80} is not a name for a baseline",
+            hint="use up to 64 letters, digits, dots, _ and -, starting with a letter or digit, "
+            f"and not ending in {_SUFFIX}, which names a file",
         )
+
+
+def _file_of(name: str, store: Store) -> Path:
+    check_name(name)
     return store.baselines / f"{name}{_SUFFIX}"
 
 
@@ -190,8 +203,8 @@ def one_of_each(runs: Sequence[RunResult], path: Path) -> tuple[RunResult, ...]:
     for run in runs:
         if sum(other.series == run.series for other in runs) > 1:
             raise UsageError(
-                f"{path}: several runs of {run.title}: which one to compare is unclear",
-                hint="give a file with one run of each scenario and variation",
+                f"{path}: it holds several runs of {run.title}, so the one to compare is ambiguous",
+                hint="use a file with one run of each scenario and variation",
             )
     return tuple(runs)
 
@@ -203,7 +216,7 @@ def _why_unfit(run: RunResult) -> str:
     if run.exact is not None:
         return ""
     if not any(run.slices.values()):
-        return "it has no slices, which are what is compared: an older digipal-perf wrote it, or nothing succeeded"
+        return "it has no slices to compare: an older digipal-perf wrote it, or no operation succeeded"
     if run.reference_ns is None:
-        return "the reference kernel never ran beside it, so its times have no unit"
+        return "the reference kernel never ran, so its times cannot be normalised"
     return ""

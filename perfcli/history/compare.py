@@ -34,7 +34,7 @@ LEAST_CPU: Final = 0.10
 ALPHA: Final = 0.01
 LEAST_VALUES: Final = 5
 _STRETCHES: Final = 8
-_AB: Final = "digipal-perf ab compares on one machine at one time"
+_AB: Final = "digipal-perf ab compares two engines on one machine at the same time"
 
 Change = Literal["regression", "improvement", "inconclusive", "no change"]
 
@@ -55,10 +55,10 @@ class Sides:
     @property
     def lacks(self) -> str:
         """Why the two cannot be told apart; "" where they can."""
-        what = "slices" if self.in_time else "readings of the machine's pace beside it"
+        what = "slices" if self.in_time else "readings of the machine's speed"
         for values, when in ((self.base, "in the baseline"), (self.now, "now")):
             if len(values) < LEAST_VALUES:
-                return f"{len(values)} {what} {when}, {LEAST_VALUES} are needed: measure for longer, as --duration 10s"
+                return f"{len(values)} {what} {when}, {LEAST_VALUES} needed: run longer, e.g. --duration 10s"
         return ""
 
 
@@ -106,18 +106,18 @@ def _judged(sides: Sides, p_slower: float, p_faster: float) -> OperationChange:
 
 def _doubt(sides: Sides, shift: float, p: float) -> str:
     """Why a shift beyond the margin may be none; "" where it is sure."""
-    told = f"{exp(shift):.2f} times as long"
+    ratio = f"{exp(shift):.2f} times the base"
     if log(sides.as_timed) * shift <= 0:
-        pace = f"the machine's pace changed too much to tell; {_AB}"
-        return f"{told} in units of the reference kernel, but {sides.as_timed:.2f} times as timed: {pace}"
+        pace = f"the machine's speed changed too much for a verdict; {_AB}"
+        return f"{ratio} in units of the reference kernel, but {sides.as_timed:.2f} times as timed: {pace}"
     if p >= ALPHA:
-        return f"{told}, but that this is more than {SURELY:.0%} is not sure (p {p:.2g}): measure for longer; {_AB}"
+        return f"{ratio}, but not significantly more than {SURELY:.0%} (p {p:.2g}): run longer; {_AB}"
     if sides.cpu is not None and log(sides.cpu) * (1 if shift > 0 else -1) < log(1 + LEAST_CPU):
-        waits = "its vus wait for one another, and that differs from run to run"
-        return f"{told}, but {sides.cpu:.2f} times the CPU time by operation: {waits}; {_AB}"
+        waits = "its vus wait for one another, which varies from run to run"
+        return f"{ratio}, but {sides.cpu:.2f} times the CPU time per operation: {waits}; {_AB}"
     went = max(wander(sides.base), wander(sides.now))
     if abs(shift) < went / 2:
-        return f"{told}, but within one run it changed by {exp(went):.2f} times: measure on a quieter machine; {_AB}"
+        return f"{ratio}, but it changed {exp(went):.2f} times within one run: use a quieter machine; {_AB}"
     return ""
 
 
@@ -161,7 +161,7 @@ def _with_counters(comparison: BaselineComparison, base: RunResult, now: RunResu
     if base.exact is None or now.exact is None:
         return comparison
     is_same = Fingerprint.of(base).scenario == Fingerprint.of(now).scenario
-    counters = count_changes(base.exact, now.exact, "" if is_same else "the scenario does other work")
+    counters = count_changes(base.exact, now.exact, "" if is_same else "the scenario does different work")
     counted = most_severe(counters)
     if counted == "incomparable":
         return comparison.model_copy(update={"counters": counters})
@@ -183,12 +183,12 @@ def _with_times(comparison: BaselineComparison, base: RunResult, now: RunResult)
 def _obstacles(base: RunResult, now: RunResult) -> list[str]:
     """Why a run and its baseline cannot be compared; empty where they can."""
     if now.starved:
-        return ["this run was starved"]  # its own reasons, beside this one, say by what
+        return ["other processes starved this run"]  # its own reasons, beside this one, say by what
     if now.unfit:
         return [f"the verdict on this run is {now.verdict}"]
     told = differences(base, now)
     if base.starved:
-        told.append(f"the baseline's run was starved: {base.starved}")
+        told.append(f"other processes starved the baseline's run: {base.starved}")
     counted = [which for result, which in ((base, "the baseline"), (now, "this run")) if result.only_counted]
     if counted:
         told.append(f"{' and '.join(counted)} only counted")
@@ -225,9 +225,9 @@ def waits_for_ai(run: RunResult) -> frozenset[str]:
         first = error.errors()[0]
         place = ".".join(map(str, first["loc"]))
         raise UsageError(
-            f"the run of {run.name} at {run.started_at} holds a scenario this version cannot read: "
+            f"the run of {run.name} at {run.started_at} holds a scenario that this version cannot read: "
             f"{place}: {first['msg']}",
-            hint=f"make a new one: digipal-perf run {run.name} --save",
+            hint=f"save a new one: digipal-perf run {run.name} --save",
         ) from error
 
 

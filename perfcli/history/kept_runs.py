@@ -93,7 +93,7 @@ def differences(base: RunResult, now: RunResult) -> list[str]:
         if field.name in _WORDS and getattr(here, field.name) != getattr(then, field.name)
     ]
     if here.scenario != then.scenario and (changes := _changes(base, now)):
-        told.append(f"the scenario does other work: {changes}")
+        told.append(f"the scenario does different work: {changes}")
     return told
 
 
@@ -187,13 +187,13 @@ def subject_of(text: str, run: RunResult, phase: str = "") -> Subject:
     try:
         operation, metric, statistic = parse_subject(text.strip(), counters_of(run))
     except ThresholdError as error:
-        raise UsageError(f"--metric {text}: {error}", hint="digipal-perf explain lists all metrics") from error
+        raise UsageError(f"--metric {text}: {error}", hint="digipal-perf explain lists every metric") from error
     timed, phases = ([each.name for each in parts] for parts in (run.operations, run.phases))
     operations = list(dict.fromkeys([*timed, *(run.exact.operations if run.exact else ())]))
     _check("operation", operation, operations, text, run)
     _check("phase", phase, phases, text, run)
     if phase and not metric.per_phase:
-        raise UsageError(f"--metric {text}: {metric.name} belongs to the whole run: leave out --phase")
+        raise UsageError(f"--metric {text}: {metric.name} belongs to the whole run: drop --phase")
     return Subject(metric, operation, statistic, phase)
 
 
@@ -221,18 +221,16 @@ class _Record(BaseModel):
 class KeptRun(_Record):
     """What the history shows of a run; null is what it did not measure."""
 
-    id: str = Field(default="", description="what names it to `compare`; empty for a run of a baseline")
+    id: str = Field(default="", description="id to name it to `compare`; empty for a run of a baseline")
     started_at: str = Field(description="when the run began: UTC, ISO 8601")
     scenario: str = Field(description="the scenario's name")
     variation: Variation = Field(default={}, description="each key that `--sweep` varies, with its value in this run")
     engine_version: str = Field(default="", description="digest of the engine's source files")
-    commit: str = Field(description="the commit that holds exactly these sources; empty if none is known to")
-    engine_modified: bool = Field(
-        default=False, description="whether they differ from the commit checked out around them"
-    )
+    commit: str = Field(description="commit with exactly these sources; empty if unknown")
+    engine_modified: bool = Field(default=False, description="whether the sources differ from the checked-out commit")
     verdict: Verdict = Field(description="how the run ended")
     iterations_per_s: float | None = Field(description="as `iteration_rate`")
-    operations: int = Field(description="operations that answered rightly")
+    operations: int = Field(description="operations with the right answer")
     p50_ns: float | None = Field(description="median latency of all operations")
     p99_ns: float | None = Field(description="99th percentile of the latency of all operations")
     memory_growth_bytes: int | None = Field(description="as `memory.growth`")
@@ -241,10 +239,12 @@ class KeptRun(_Record):
 class History(_Record):
     """Kept runs, oldest first; `history --json` writes it."""
 
-    kind: Literal["history"] = Field(default="history", description="tells the file from that of a run")
-    schema_version: Literal[1] = Field(default=HISTORY_SCHEMA_VERSION, description="rises as that of a run does")
-    runs: list[KeptRun] = Field(description="kept runs, oldest first")
-    older: int = Field(default=0, description="runs before these, which `--last` left out")
+    kind: Literal["history"] = Field(default="history", description="identifies the kind of file")
+    schema_version: Literal[1] = Field(
+        default=HISTORY_SCHEMA_VERSION, description="version of the format; see docs/results.md#schema-version"
+    )
+    runs: list[KeptRun] = Field(description="saved runs, oldest first")
+    older: int = Field(default=0, description="older runs that `--last` excludes")
 
 
 class Series(NamedTuple):

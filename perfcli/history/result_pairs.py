@@ -51,11 +51,13 @@ class _Record(BaseModel):
 class ComparedRun(_Record):
     """One of two runs."""
 
-    source: str = Field(description="the file, baseline or saved run that it was read from")
-    label: str = Field(description="what tells it from the other run: engine, commit, sources, variation, source, time")
+    source: str = Field(description="file, baseline or saved run it was read from")
+    label: str = Field(
+        description="how it differs from the other run: engine, commit, sources, variation, source, time"
+    )
     started_at: str = Field(description="when the run began: UTC, ISO 8601")
     verdict: Verdict = Field(description="how the run ended")
-    environment: Environment = Field(description="where the run took place")
+    environment: Environment = Field(description="machine and versions of the run")
 
 
 class Difference(_Record):
@@ -70,8 +72,8 @@ class FigurePair(_Record):
     """A figure of both runs, as it was measured; not judged."""
 
     operation: str = Field(description="the operation, or `all operations`; empty for a figure of the run")
-    metric: str = Field(description="as a threshold names it")
-    unit: Unit = Field(description="the kind of quantity, as of a threshold")
+    metric: str = Field(description="name, as in thresholds")
+    unit: Unit = Field(description="kind of quantity, as in thresholds")
     base: float | None = Field(description="of the base, in the base unit; null: not measured")
     now: float | None = Field(description="of the other run")
     is_hint: bool = Field(default=False, description="whether either run has too few samples for this percentile")
@@ -80,7 +82,7 @@ class FigurePair(_Record):
 class ThresholdPair(_Record):
     """A threshold in both runs."""
 
-    expr: str = Field(description="the threshold as it was written")
+    expr: str = Field(description="the threshold as written in the scenario")
     phase: str = Field(description="the phase it judges; empty for the whole run")
     base: ThresholdResult | None = Field(description="in the base; null if it has no such threshold")
     now: ThresholdResult | None = Field(description="in the other run")
@@ -93,9 +95,9 @@ class ResultPair(_Record):
     variation: Variation = Field(
         default={}, description="the swept keys and their values; empty without a sweep, or if the runs differ in them"
     )
-    base: ComparedRun = Field(description="the run compared with")
-    now: ComparedRun = Field(description="the run that is judged")
-    differences: list[Difference] = Field(description="what they differ in, comparable or not")
+    base: ComparedRun = Field(description="run compared with")
+    now: ComparedRun = Field(description="run judged")
+    differences: list[Difference] = Field(description="differences between the runs, comparable or not")
     comparison: BaselineComparison = Field(description="the run against the base, by the rules of baselines")
     figures: list[FigurePair] = Field(description="percentiles of each operation, and memory")
     thresholds: list[ThresholdPair] = Field(description="each threshold of either run")
@@ -113,10 +115,12 @@ class Unmatched(_Record):
 class ResultsComparison(_Record):
     """Results side by side; `compare --json` writes it."""
 
-    kind: Literal["compare"] = Field(default="compare", description="tells the file from that of a run")
-    schema_version: Literal[1] = Field(default=COMPARE_SCHEMA_VERSION, description="rises as that of a run does")
-    pairs: list[ResultPair] = Field(description="each run with the base's run of the same scenario and variation")
-    unmatched: list[Unmatched] = Field(default=[], description="runs without a partner")
+    kind: Literal["compare"] = Field(default="compare", description="identifies the kind of file")
+    schema_version: Literal[1] = Field(
+        default=COMPARE_SCHEMA_VERSION, description="version of the format; see docs/results.md#schema-version"
+    )
+    pairs: list[ResultPair] = Field(description="runs paired with the base's run of the same scenario and variation")
+    unmatched: list[Unmatched] = Field(default=[], description="runs with nothing to compare with")
     strict: bool = Field(default=False, description="whether `--strict` was given")
 
     @property
@@ -161,7 +165,7 @@ def side_by_side(sources: Sequence[Source], *, strict: bool = False) -> ResultsC
         scenarios = "; ".join(
             f"{each.name} has {', '.join(dict.fromkeys(run.name for run in each.runs))}" for each in sources
         )
-        raise UsageError(f"nothing to compare: {scenarios}", hint="compare runs of the same scenario")
+        raise UsageError(f"no scenario in common: {scenarios}", hint="compare results that hold the same scenario")
     return ResultsComparison(pairs=pairs, unmatched=unmatched, strict=strict)
 
 
@@ -177,11 +181,11 @@ def _located(text: str, store: Store) -> tuple[str, Path]:
         return text, saved[0]
     if saved:
         ids = ", ".join(store.run_id(path) for path in saved[:4])
-        raise UsageError(f"{text}: several saved runs begin so: {ids}{' …' if len(saved) > 4 else ''}")
+        raise UsageError(f"{text} matches several saved runs: {ids}{' …' if len(saved) > 4 else ''}")
     baselines = ", ".join(sorted(path.stem for path in store.baselines.glob("[!.]*.json"))) or "none"
     raise UsageError(
-        f"{text}: neither a baseline nor a saved run of {store.directory} (baselines: {baselines})",
-        hint="digipal-perf history shows the ids of saved runs; name a file with its path, as ./results.json",
+        f"{text}: neither a file, a baseline nor a saved run in {store.directory} (baselines: {baselines})",
+        hint="digipal-perf history lists the ids of saved runs; write a file with its path: ./results.json",
     )
 
 

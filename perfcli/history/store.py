@@ -42,11 +42,13 @@ def check_plausible(result: RunResult | AbResult, path: Path) -> None:
     """
     name = result.scenario if isinstance(result, AbResult) else result.name
     if absurd := absurdity(result):
-        raise UsageError(f"{path}: {absurd}, which no run of {name:.80} can have measured")
+        raise UsageError(
+            f"{path}: {absurd}, which no run of {name:.80} can have measured: the file was edited or damaged"
+        )
     try:
         began(result)
     except (ValueError, OverflowError) as error:
-        raise UsageError(f"{path}: started_at: {result.started_at!r:.60} is no time in ISO 8601") from error
+        raise UsageError(f"{path}: started_at: {result.started_at!r:.60} is not a time in ISO 8601") from error
 
 
 def began(result: RunResult | AbResult) -> datetime:
@@ -154,7 +156,7 @@ def _checked(runs: list[RunResult], path: Path) -> list[RunResult]:
 def _check_is_file(path: Path) -> None:
     """Refuse what is there and no file, of which a pipe would be waited for."""
     if path.exists() and not path.is_file():
-        raise UsageError(f"{path}: cannot read the result: it is no regular file")
+        raise UsageError(f"{path}: cannot read the result: it is not a regular file")
 
 
 _DIRECTORIES: Final = re.compile(r"(?<![\w/.:~-])/(?:[^\s/'\":;,()\[\]]+/)+")

@@ -44,23 +44,19 @@ class TrendPoint(_Record):
     run: int = Field(description="its place among the runs that are compared, from 0")
     started_at: str = Field(description="when the run began: UTC, ISO 8601")
     engine_version: str = Field(default="", description="digest of the engine's source files")
-    commit: str = Field(description="the commit that holds exactly these sources; empty if none is known to")
-    engine_modified: bool = Field(
-        default=False, description="whether they differ from the commit checked out around them"
-    )
+    commit: str = Field(description="commit with exactly these sources; empty if unknown")
+    engine_modified: bool = Field(default=False, description="whether the sources differ from the checked-out commit")
     measured: float = Field(description="in the metric's base unit: ns, bytes, a fraction, per second or a count")
     reference_ns: float | None = Field(description="median time of the reference kernel in this run")
-    value: float = Field(
-        description="what is compared, in the same unit: of a time of work, at the pace of the median run"
-    )
+    value: float = Field(description="value compared, in the same unit; times of work are normalised to the median run")
 
 
 class ChangePoint(_Record):
     """Two stretches of runs on different levels."""
 
-    index: int = Field(description="of the first point on the new level; of a drift, of the last of its points")
-    last_before: str = Field(description="commit of the last run on the old level; of a drift, of its first run")
-    first_after: str = Field(description="commit of the first run on the new level; of a drift, of its last run")
+    index: int = Field(description="first point on the new level; for a drift, its last point")
+    last_before: str = Field(description="commit of the last run on the old level; for a drift, of its first run")
+    first_after: str = Field(description="commit of the first run on the new level; for a drift, of its last run")
     version_before: str = Field(default="", description="digest of the engine's sources in the run of `last_before`")
     version_after: str = Field(default="", description="digest of the engine's sources in the run of `first_after`")
     began_after: str = Field(description="when the former of these two runs began: UTC, ISO 8601")
@@ -69,7 +65,7 @@ class ChangePoint(_Record):
     after: float = Field(description="median of those after it")
     shift: float | None = Field(description="0.1 is 10% more; null if it was 0 before")
     gradual: bool = Field(description="whether it is a drift over many runs, not a step")
-    is_worse: bool = Field(description="whether the new level is the worse one; never if neither direction is")
+    is_worse: bool = Field(description="whether the new level is worse; false if neither direction is worse")
     confirm: str = Field(
         description="the `ab` command that compares the two commits; empty if a commit is unknown or both runs "
         "are of the same sources"
@@ -86,10 +82,10 @@ class Incomparable(_Record):
 class MetricTrend(_Record):
     """One metric from run to run."""
 
-    metric: str = Field(description="as a threshold names it")
-    unit: Unit = Field(description="the kind of quantity, as of a threshold")
+    metric: str = Field(description="name, as in thresholds")
+    unit: Unit = Field(description="kind of quantity, as in thresholds")
     better: Better = Field(description="which direction is an improvement")
-    at_one_pace: bool = Field(description="whether values are corrected for the machine's pace")
+    at_one_pace: bool = Field(description="whether values are normalised by the reference kernel")
     points: list[TrendPoint] = Field(description="each run that has it, oldest first")
     missing: int = Field(description="runs without this metric")
     changes: list[ChangePoint] = Field(description="where its level changed")
@@ -97,22 +93,24 @@ class MetricTrend(_Record):
         default=False,
         description="whether it is an exact counter: a change of more than 2% is one, of memory more than 5% and 64 B",
     )
-    incomparable: list[Incomparable] = Field(default=[], description="of an exact counter: where it starts anew")
+    incomparable: list[Incomparable] = Field(default=[], description="points at which an exact counter starts anew")
 
 
 class Trend(_Record):
     """All that is known of how a scenario's metrics went; `trend --json` writes it."""
 
-    kind: Literal["trend"] = Field(default="trend", description="tells the file from that of a run")
-    schema_version: Literal[1] = Field(default=TREND_SCHEMA_VERSION, description="rises as that of a run does")
+    kind: Literal["trend"] = Field(default="trend", description="identifies the kind of file")
+    schema_version: Literal[1] = Field(
+        default=TREND_SCHEMA_VERSION, description="version of the format; see docs/results.md#schema-version"
+    )
     scenario: str = Field(description="the scenario's name")
     variation: Variation = Field(default={}, description="each key that `--sweep` varies, with its value in these runs")
     other_variations: list[str] = Field(
-        default=[], description="variations of other saved runs, as `--variation` takes them; `none`: of no sweep"
+        default=[], description="variations of other saved runs, as `--variation` takes them; `none`: without a sweep"
     )
-    runs: int = Field(description="kept runs of this scenario")
-    left_out: dict[str, int] = Field(description="runs that cannot be compared with the newest, by why")
-    pace_ns: float | None = Field(description="what the reference kernel takes at the pace of the median run")
+    runs: int = Field(description="saved runs of this scenario")
+    left_out: dict[str, int] = Field(description="runs that cannot be compared with the newest, by reason")
+    pace_ns: float | None = Field(description="time of the reference kernel in the median run")
     metrics: list[MetricTrend] = Field(description="each metric that was asked for")
 
 
@@ -132,10 +130,12 @@ def trend(runs: Sequence[RunResult], metric: str = "", *, phase: str = "", refer
     series, counted = comparable(runs), comparable(runs, on_any_machine=True)
     if not series.runs:
         counts = ", ".join(f"{reason} ({count})" for reason, count in series.left_out.items())
-        raise UsageError(f"no kept run of {scenario} came to an end: {counts}", hint="digipal-perf history shows them")
+        raise UsageError(
+            f"no saved run of {scenario} finished: {counts}", hint="list them: digipal-perf history {scenario}"
+        )
     newest = series.runs[-1]
     if phase and not metric:
-        raise UsageError(f"--phase {phase}: name the metric too", hint="e.g. --metric latency.p50")
+        raise UsageError(f"--phase {phase} needs a metric", hint="add one, e.g. --metric latency.p50")
     timed = next((run for run in reversed(series.runs) if not run.only_counted), None)
     by_default = [*(_p50s(timed) if timed else ()), *_counters(newest)]
     subjects = [subject_of(metric, newest, phase)] if metric else by_default
@@ -204,7 +204,7 @@ def _of_counter(subject: Subject, runs: Sequence[RunResult], work: Sequence[str]
     level: tuple[TrendPoint, ExactCounters] | None = None
     for index, (point, counters) in enumerate(places):
         if counters is None or not counters.is_exact(metric, label):
-            incomparable.append(Incomparable(index=index, reason="it differs from count to count"))
+            incomparable.append(Incomparable(index=index, reason="it varies between counts"))
             continue
         if level is not None:
             change = count_change(level[1], counters, metric, label)

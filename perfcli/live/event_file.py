@@ -47,7 +47,7 @@ class EventFile(Events):
             self._changed.notify()
         self._thread.join(_TO_LEAVE_S)
         if self._thread.is_alive():
-            complain(f"Warning: --events {self._path}: its reader takes nothing: the last events are lost")
+            complain(f"Warning: --events {self._path}: its reader does not read: the last events are lost")
         else:
             os.close(self._descriptor)
 

@@ -70,13 +70,13 @@ class Collector:
         self._url = url
         parts = urlsplit(url)
         if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise UsageError(f"--otlp {url}: expected the address of a collector, e.g. http://localhost:4318")
+            raise UsageError(f"--otlp {url}: expected the URL of a collector, e.g. http://localhost:4318")
         try:
             from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter
             from opentelemetry.sdk.resources import Resource
         except ImportError as error:
             raise PerfError(
-                f"--otlp sends metrics with OpenTelemetry, which cannot be imported: {error}",
+                f"--otlp needs the OpenTelemetry SDK, which cannot be imported: {error}",
                 hint="pip install 'digipal-perf[otel]'",
             ) from error
         endpoint = url if parts.path.strip("/") else f"{url.rstrip('/')}/v1/metrics"
@@ -136,7 +136,7 @@ class Collector:
         self._thread.join(_TO_LEAVE_S)
         if self._thread.is_alive() or self._lost:
             why = self._complaints.last or "it did not answer within 5 s"
-            complain(f"Warning: --otlp {self._url}: the collector did not take everything: {why}")
+            complain(f"Warning: --otlp {self._url}: the collector did not accept everything: {why}")
         self._exporter.shutdown()
         self._complaints.close()
 

@@ -138,7 +138,7 @@ class Picture:
             ]
             yield Section("operations", [Table(_OPERATIONS, rows, "operations")])
         if self.done:
-            yield Section("done", [Table(_DONE, list(map(_row, self.done)), "scenarios that are over")])
+            yield Section("done", [Table(_DONE, list(map(_row, self.done)), "finished scenarios")])
 
     def _head(self) -> Iterator[Block]:
         if self.plan is None and self.done:

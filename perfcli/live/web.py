@@ -126,7 +126,7 @@ class Page:
             from starlette.routing import Route
         except ImportError as error:
             raise PerfError(
-                f"the live page is served by uvicorn and starlette, which cannot be imported: {error}",
+                f"--live needs uvicorn and starlette, which cannot be imported: {error}",
                 hint="pip install 'digipal-perf[live]'",
             ) from error
         routes = [
@@ -144,7 +144,7 @@ class Page:
         until_s = time.monotonic() + _TO_START_S
         while not server.started:
             if not thread.is_alive() or time.monotonic() > until_s:
-                raise PerfError("the live page could not be served: its server does not start")
+                raise PerfError("--live: the server of the live page did not start")
             time.sleep(0.005)
         return server, thread
 
@@ -165,7 +165,7 @@ class Page:
     def _refusal(self, request: Request) -> str:
         own = {f"{name}:{self._port}" for name in (_HOST, "localhost")}
         if request.headers.get("host") not in own:
-            return "this page is for this machine alone"
+            return "this page is served to this machine only"
         origin = request.headers.get("origin")
         if origin is not None and origin not in {f"http://{each}" for each in own}:
             return "another page asked for this one"
@@ -234,8 +234,8 @@ def _listen(port: int) -> socket.socket:
     except OSError as error:
         listening.close()
         raise UsageError(
-            f"--live-port {port}: cannot be listened on: {error.strerror}",
-            hint="leave --live-port out, and a free port is taken",
+            f"--live-port {port}: cannot listen: {error.strerror}",
+            hint="drop --live-port to take a free port, or choose another one",
         ) from error
     return listening
 

@@ -90,7 +90,7 @@ class _Gain:
 
     def describe(self, user: str, name: str, start: int, now: int) -> str:
         expected = f"{start + self.least}" + (f" to {start + self.most}" if self.most > self.least else "")
-        return f"{user}: {name} {now} stored, {expected} by what was acknowledged"
+        return f"{user}: {name} is {now} in the database, expected {expected} from acknowledged actions"
 
 
 def _gains(actions: Mapping[str, CareCounts], before: Mapping[str, CareCounts]) -> dict[str, _Gain]:

@@ -213,7 +213,7 @@ class FaultSpans:
             }
             span = self._spans.get(number)
             if span is None:
-                why = self._why_not.get(number, "the load was over before it was due")
+                why = self._why_not.get(number, "the load ended before it was due")
                 yield FaultResult(**fault, at_ns=due_ns[number], problem=f"not inflicted: {why}")
                 continue
             began_ns = span.began_ns - self._origin_ns

@@ -154,7 +154,10 @@ class _Check:
 
     def _stale_reads(self) -> Iterator[str]:
         for pet, shown, latest in self._ledger.set_up_saves.registers.examples:
-            yield f"{set_up_user(pet)}: a read showed {_in_words(shown)}, after {_in_words(latest)} was acknowledged"
+            (
+                yield f"{set_up_user(pet)}: a read returned {_in_words(shown)}, although {_in_words(latest)} was "
+                f"acknowledged"
+            )
 
 
 def _of_own(own: OwnFindings) -> Iterator[Finding]:

@@ -170,7 +170,7 @@ class OperationSamples:
         return self.failures.total()
 
     def add(self, starts: array[int], service_times: array[int], lags: array[int], origin_ns: int) -> None:
-        """Take in operations that answered rightly, ascending by start; `origin_ns` is when the phase began."""
+        """Take in operations with the right answer, ascending by start; `origin_ns` is when the phase began."""
         # what was not due is as late as the step before it, whose latency has it
         late = map(max, lags, repeat(0))
         latencies = array("q", map(add, service_times, late)) if lags else service_times

@@ -28,8 +28,8 @@ def disturbance(tool_stops: Iterable[Stop], held_up: Iterable[Stop], measured: S
     if lost_ns < SPOILS_NS:
         return ""
     return (
-        f"the tool did not run for {format_duration(stop.ended_ns - stop.began_ns)}, and the load stood still for "
-        f"{format_duration(lost_ns)} of that: both were stopped (SIGSTOP, Ctrl-Z, a paused machine); run it again"
+        f"the tool was stopped for {format_duration(stop.ended_ns - stop.began_ns)}, and the load stood still for "
+        f"{format_duration(lost_ns)} of that (SIGSTOP, Ctrl-Z, a paused machine): run it again"
     )
 
 
@@ -136,5 +136,5 @@ def _stopped(before: Throttling | None, after: Throttling | None, least_ns: floa
     with_stops = after.periods_with_stops - before.periods_with_stops
     return (
         f"the CPU limit of its control group stopped the run for {format_duration(stopped_ns)} in "
-        f"{format_duration(elapsed_ns)} ({with_stops} of {periods} periods); raise the limit, or load less"
+        f"{format_duration(elapsed_ns)} ({with_stops} of {periods} periods); raise the limit, or lower the load"
     )

@@ -21,7 +21,7 @@ _LOOSE_INTERVALS: Final = 20  # the newest stay ready for additions: frames of s
 
 @dataclass(slots=True)
 class Interval:
-    """What began within a stretch of time. Latencies are those of operations that answered rightly."""
+    """What began within a stretch of time. Latencies are those of operations with the right answer."""
 
     failed: int = 0
     histogram: Histogram = field(default_factory=Histogram)
@@ -78,7 +78,7 @@ class Timeline:
         self._samples: _Samples | None = _Samples()
 
     def add(self, starts_ns: array[int], latencies_ns: array[int], *, origin_ns: int = 0) -> None:
-        """Take in operations that answered rightly: starts, ascending, and the latency of each.
+        """Take in operations with the right answer: starts, ascending, and the latency of each.
 
         Args:
             origin_ns: when the phase began, on the clock of the starts.
@@ -146,7 +146,7 @@ class Timeline:
         return Distribution.folded(_merged(self._intervals.values()).histogram)
 
     def slices(self, parts: int) -> list[Slice]:
-        """All operations that answered rightly, cut into parts of nearly equal count in the order of their start.
+        """All operations with the right answer, cut into parts of nearly equal count in the order of their start.
 
         Up to 50,000 operations are cut exactly; more are cut between intervals, and an interval that holds more than
         a part's share leaves fewer parts than were asked for.

@@ -65,7 +65,7 @@ class Limit(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """A value, from when on it counts, and how many operations that answered rightly it rests on."""
+    """A value, from when on it counts, and how many operations with the right answer it rests on."""
 
     value: float
     start_ns: int

@@ -88,7 +88,7 @@ def spread(step: Any) -> Any:
         return {"operation": operation}
     if model.short_key and not isinstance(settings, dict):
         if settings is None:
-            raise ValueError(f"{operation} needs its time: write {operation}: 50ms")
+            raise ValueError(f"{operation} has no duration: write {operation}: 50ms")
         settings = {model.short_key: settings}
     if not isinstance(settings, dict | None):
         if model.list_key and isinstance(settings, str):
@@ -99,7 +99,7 @@ def spread(step: Any) -> Any:
 
 def _single_key(step: Any) -> tuple[str, Any]:
     if not isinstance(step, dict) or not step:
-        raise ValueError("a step is the name of an operation, alone or with its settings: load_pet: {weight: 8}")
+        raise ValueError("expected an operation, with or without settings, e.g. load_pet: {weight: 8}")
     if isinstance(step.get("operation"), str):
         return step["operation"], {key: value for key, value in step.items() if key != "operation"}
     if len(step) > 1:
@@ -112,8 +112,8 @@ def _crowded(step: dict[Any, Any]) -> str:
     operations = [key for key in step if key in step_models()]
     if len(operations) == 1:
         setting = next(key for key in step if key not in step_models())
-        return f"{str(setting)!r:.60} stands beside {operations[0]}: indent it below, to be one of its settings"
-    return f"a step holds one operation, not {len(step)}: start each with its own dash"
+        return f"{str(setting)!r:.60} is beside {operations[0]}: indent it, to make it a setting of {operations[0]}"
+    return f"a step holds one operation, not {len(step)}: start each with a dash"
 
 
 def _validated(step: Any, handler: ValidatorFunctionWrapHandler) -> Any:

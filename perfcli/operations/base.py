@@ -108,7 +108,7 @@ class Effects:
 NO_EFFECTS: Final = Effects()
 
 
-Order = Annotated[Literal["in_order", "random"], Field(description="in which order they are taken")]
+Order = Annotated[Literal["in_order", "random"], Field(description="order of the values")]
 MOST_CHOICES: Final = 10_000  # as many as a CSV file may have rows
 NAME_PATTERN: Final = r"^[a-zA-Z][a-zA-Z0-9_-]{0,63}$"
 
@@ -139,12 +139,14 @@ class StepSettings(BaseModel):
     list_key: ClassVar[str] = ""
     """The list of words that people put right behind the name by mistake."""
 
-    name: str = Field(default="", max_length=64, description="name in tables and thresholds; the operation by default")
-    weight: float | None = Field(
-        default=None, gt=0, le=1e9, allow_inf_nan=False, description="share of a mix; on every step or on none"
+    name: str = Field(
+        default="", max_length=64, description="name in tables and thresholds; the operation's name by default"
     )
-    only_if: str = Field(default="", description="do it only if this step of the same iteration succeeded")
-    timeout: PositiveDurationText | None = Field(default=None, description="give up on the operation after so long")
+    weight: float | None = Field(
+        default=None, gt=0, le=1e9, allow_inf_nan=False, description="weight in a mix; on every step or on none"
+    )
+    only_if: str = Field(default="", description="run only if this step succeeded in the same iteration")
+    timeout: PositiveDurationText | None = Field(default=None, description="time limit of the operation")
 
     @field_validator("name")
     @classmethod
@@ -152,7 +154,7 @@ class StepSettings(BaseModel):
         if name and not re.fullmatch(NAME_PATTERN, name):
             raise ValueError("a name holds letters, digits, _ and - only, and begins with a letter")
         if name in METRICS:
-            raise ValueError(f"{name!r} is a metric: thresholds could not tell them apart")
+            raise ValueError(f"{name!r} is the name of a metric: choose another name")
         return name
 
     @property
@@ -181,7 +183,7 @@ class StepSettings(BaseModel):
         """Why it cannot run on a target; "" if it can."""
         if target in cls.targets:
             return ""
-        return f"{cls.model_fields['operation'].default} goes with target: {', '.join(cls.targets)}, not with {target}"
+        return f"{cls.model_fields['operation'].default} needs target: {' or '.join(cls.targets)}, not {target}"
 
     @property
     def picks_at_random(self) -> bool:
@@ -214,11 +216,11 @@ class StepSettings(BaseModel):
         Raises:
             AttributeError: the engine lacks a method that the operation needs.
         """
-        raise TypeError(f"{self.label} does not go with an engine in process")
+        raise TypeError(f"{self.label} is not available with target: embedded")
 
     def bind_mcp(self, vu: ToolVu, place: int) -> Call:
         """The call for one vu of an MCP server; `place` as of `bind_embedded`."""
-        raise TypeError(f"{self.label} does not go with an MCP server")
+        raise TypeError(f"{self.label} is not available with target: mcp")
 
     def within_timeout(self, call: Call) -> Call:
         """The call, with the step's timeout."""

@@ -19,7 +19,7 @@ from perfcli.operations.digipal_data import (
 from perfcli.operations.own.binding import OwnVu, Reach, RunCoroutine
 from perfcli.operations.save_canaries import CANARY_FIELDS, TORN_KEY, CanaryMode, SaveCanaries, saves_in
 
-_WRITTEN_BY_SAVES: Final = "save_pet steps of this scenario write it too; leave one of them out"
+_WRITTEN_BY_SAVES: Final = "save_pet steps of this scenario write it too: remove one of them"
 
 
 class EmbeddedVu:

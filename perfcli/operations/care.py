@@ -37,10 +37,12 @@ class _CareSettings(StepSettings):
         default=["meat", "rest", "praise", "play"],
         min_length=1,
         max_length=MOST_CHOICES,
-        description="what to do",
+        description="care actions to choose from",
     )
     order: Order = "in_order"
-    accept_refusal: bool = Field(default=False, description="count an action the pet is too tired for as a success")
+    accept_refusal: bool = Field(
+        default=False, description="count an action that the pet is too tired for as a success"
+    )
 
     @property
     def choices(self) -> int:
@@ -64,7 +66,7 @@ class _CareSettings(StepSettings):
 class Care(_CareSettings):
     """A care action."""
 
-    right_when: ClassVar[str] = "the record repeats what was done, has an answer, and succeeded"
+    right_when: ClassVar[str] = "the record has the same action, an answer, and success"
     operation: Literal["care"] = "care"
 
     def bind_embedded(self, vu: EmbeddedVu, place: int) -> Call:
@@ -77,7 +79,7 @@ class ApplyCareAction(_CareSettings):
     """A care action, by its tool."""
 
     targets: ClassVar[tuple[str, ...]] = ("mcp",)
-    right_when: ClassVar[str] = "the answer repeats what was done and the user, is not empty, and succeeded"
+    right_when: ClassVar[str] = "the answer has the same action and user, a response, and success"
     operation: Literal["apply_care_action"] = "apply_care_action"
 
     def bind_mcp(self, vu: ToolVu, place: int) -> Call:

@@ -22,7 +22,7 @@ class _CreationSettings(StepSettings):
     needs_pet: ClassVar[bool] = False
 
     egg_types: list[EggType] = Field(
-        default=list(EGG_TYPES), min_length=1, max_length=MOST_CHOICES, description="which eggs to take"
+        default=list(EGG_TYPES), min_length=1, max_length=MOST_CHOICES, description="types of eggs to choose from"
     )
     order: Order = "in_order"
 

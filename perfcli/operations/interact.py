@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 def _something_to_say(text: str) -> str:
     if not text.strip():
-        raise ValueError("a text to say cannot be empty")
+        raise ValueError("a text cannot be empty")
     return text
 
 
@@ -32,7 +32,7 @@ class _TalkSettings(StepSettings):
         default=["good job", "eat some food", "time to sleep", "well done"],
         min_length=1,
         max_length=MOST_CHOICES,
-        description="what to say",
+        description="texts to choose from",
     )
     order: Order = "in_order"
     accept_refusal: bool = Field(default=False, description="count a pet that does not obey as a success")
@@ -52,7 +52,7 @@ class _TalkSettings(StepSettings):
 class Interact(_TalkSettings):
     """Something the user says to the pet."""
 
-    right_when: ClassVar[str] = "the record repeats what was said, has an answer, and succeeded"
+    right_when: ClassVar[str] = "the record has the same text, an answer, and success"
     operation: Literal["interact"] = "interact"
 
     def bind_embedded(self, vu: EmbeddedVu, place: int) -> Call:
@@ -64,7 +64,7 @@ class InteractWithPet(_TalkSettings):
     """Something the user says to the pet, by its tool."""
 
     targets: ClassVar[tuple[str, ...]] = ("mcp",)
-    right_when: ClassVar[str] = "the answer repeats what was said and the user, is not empty, and succeeded"
+    right_when: ClassVar[str] = "the answer has the same text and user, a response, and success"
     operation: Literal["interact_with_pet"] = "interact_with_pet"
 
     def bind_mcp(self, vu: ToolVu, place: int) -> Call:

@@ -21,7 +21,7 @@ class LoadPet(StepSettings):
 
     operation: Literal["load_pet"] = "load_pet"
     source: Literal["database", "engine"] = Field(
-        default="database", description="from the database, or from the engine, which looks into its cache first"
+        default="database", description="where to load from: the database, or the engine, which asks its cache first"
     )
 
     @property

@@ -33,9 +33,9 @@ class CanaryMode(Enum):
     """How saves may change the pets of the setup, such that the canary itself tears nothing."""
 
     NONE = "no step saves them"
-    IN_PLACE = "no other vu acts on a pet while it is saved: the engine's own object bears the canary"
-    ON_COPIES = "others read it meanwhile: a copy bears the canary, and replaces the object once it is saved"
-    NOTES_ONLY = "others change it through the engine meanwhile, which undoes canaries: only a note can show a save"
+    IN_PLACE = "no other vu uses a pet while it is saved: the engine's own object carries the canary"
+    ON_COPIES = "other vus read it: a copy carries the canary, and replaces the object once it is saved"
+    NOTES_ONLY = "other vus change it through the engine, which overwrites canaries: only a note can show a save"
 
     @property
     def in_fields(self) -> bool:

@@ -21,7 +21,7 @@ class SavePet(StepSettings):
 
     right_when: ClassVar[str] = "the engine returns True"
     operation: Literal["save_pet"] = "save_pet"
-    history: bool = Field(default=False, description="save a new interaction with it, which bears the same canary")
+    history: bool = Field(default=False, description="also save a new interaction with the same canary")
 
     @property
     def effects(self) -> Effects:

@@ -26,7 +26,7 @@ class Sleep(StepSettings):
     @classmethod
     def _needs_none(cls, timeout: str | None) -> str | None:
         if timeout is not None:
-            raise ValueError("a sleep has its duration: a timeout goes with operations")
+            raise ValueError("sleep takes no timeout: remove it")
         return timeout
 
     @property

@@ -200,7 +200,7 @@ def _differences(answered: Mapping[str, Any], stored: Mapping[str, Any], now: da
         if "error" in answered:
             yield f"asked for it, the engine raised {answered['error']}"
         if "error" in stored:
-            yield f"loaded afresh, the engine raised {stored['error']}"
+            yield f"loaded again, the engine raised {stored['error']}"
         return
     before, after = answered["pet"], stored["pet"]
     if before is None or after is None:

@@ -76,8 +76,8 @@ def installed_engine(note: str = "") -> EngineSource:
     path = installed_in()
     if path is None:
         raise UsageError(
-            f"no engine: the package {PACKAGE} is neither installed nor in the git repository of this directory",
-            hint="name one with --engine, or install it" + (f"; {note}" if note else ""),
+            f"no engine: the package {PACKAGE} is neither installed nor in this git repository",
+            hint="name one with --engine PATH, or install it" + (f"; {note}" if note else ""),
         )
     return identified(path, INSTALLED, note=note)
 
@@ -119,9 +119,9 @@ def _engine_in(directory: Path, asked_for: str) -> Path:
     if path := _package_in(directory):
         return path
     raise UsageError(
-        f"{asked_for}: no engine in there: neither {_PACKAGE} nor {_LAYOUTS[1] / _PACKAGE}",
-        hint="give the directory that holds the package digipal, not the package itself; "
-        "of a branch with the name of a directory, give refs/heads/NAME",
+        f"{asked_for}: it holds no engine: neither {_PACKAGE} nor {_LAYOUTS[1] / _PACKAGE}",
+        hint="name the directory that contains the package digipal, not the package itself; "
+        "for a branch with the name of a directory, write refs/heads/NAME",
     )
 
 
@@ -137,13 +137,13 @@ def _revision(text: str, option: str) -> str:
         finished = git("rev-list", "--max-count=1", "--end-of-options", text, "--")
     except FileNotFoundError as error:
         raise UsageError(
-            f"{option} {text}: no such directory, and git, which knows revisions, is not installed",
-            hint="give the directory of a checkout",
+            f"{option} {text}: no such directory, and git is not installed to look up a revision",
+            hint="name the directory of a checkout, or install git",
         ) from error
     if not finished.text:
         raise UsageError(
             f"{option} {text}: neither a directory nor a git revision: {finished.last_words}",
-            hint="give the directory of a checkout, or a tag, branch or hash that `git rev-parse` knows here",
+            hint="name the directory of a checkout, or a tag, branch or hash that `git rev-parse` finds here",
         )
     return finished.text
 

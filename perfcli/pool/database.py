@@ -96,7 +96,7 @@ def _found(line: Line, process: SupervisedProcess, limit_s: float) -> Compared |
             return "wrote garbage to the tool" if code is None else f"ended with code {code}"
         if (code := process.wait(0)) is not None:
             return f"ended with code {code}"
-    return f"was not done after {limit_s:.0f} s"
+    return f"did not finish within {limit_s:.0f} s"
 
 
 _DATABASE: Final = Path("database", "digipal.db")

@@ -255,6 +255,6 @@ def fork(template: Template, line_end: int, post: Post) -> SupervisedProcess:
     except (EOFError, OSError) as error:
         ours.close()
         raise PerfError(
-            "the process that engine processes are forked from has died",
-            hint="see what it printed above; if that is nothing, it was killed, as is done where memory is short",
+            "the process that forks engine processes has died",
+            hint="see its output above. Without output it was killed, perhaps for lack of memory",
         ) from error

@@ -21,7 +21,7 @@ prints the same with examples; a [project file](../command-line.md#options-of-a-
 """
 _EXIT_CODES: Final = """# Exit codes
 
-Tell from a command's exit code what happened. With several scenarios the most severe code wins.
+See from a command's exit code what happened. With several scenarios the most severe code wins.
 
 """
 

@@ -32,7 +32,7 @@ _HOME: Final = "results.md"
 _RESULTS: Final = """# Fields of a result
 
 Look up any field of the JSON that `run --json` writes: an array of [RunResult](#runresult).
-[example.json](example.json) is a whole file; [Results](../results.md) says how to read one. Fields end in their unit;
+[example.json](example.json) is a whole file; [Results](../results.md) shows how to read it. Fields end in their unit;
 those of memory are in bytes. A field with a default may be missing in files of earlier versions.
 
 """
@@ -49,8 +49,8 @@ Look up any field of the JSON that `capacity`, `scaling`, `crash`, `profile` and
 """
 _EXPORTS: Final = """# Columns and families
 
-Look up the columns of `--samples` and `--csv` files, and the families of `--openmetrics`. [Reports](../reports.md) says
-how to write them.
+Look up the columns of `--samples` and `--csv` files, and the families of `--openmetrics`. [Reports](../reports.md)
+explains how to write them.
 
 """
 _EXAMPLE_SEED: Final = 7

@@ -44,7 +44,7 @@ Look up what a fault does, its settings, and what it needs. [Faults](../faults.m
 _METRICS: Final = """# Metrics
 
 Find a metric for a [threshold](../scenarios.md#thresholds), for `trend --metric` or for a dashboard, and how it is
-computed. `digipal-perf explain METRIC` says more. A threshold of a phase can name what is *known of* a phase;
+computed. `digipal-perf explain METRIC` shows more. A threshold of a phase can name what is *known of* a phase;
 `OPERATION.` goes before what is known of an operation. *Window* marks those that take `for` and `within`. *On time*
 marks those that a [starved run](../methodology.md#verdict) does not judge; `partly`: it does not if only timeouts and
 busy errors decide.
@@ -53,7 +53,7 @@ busy errors decide.
 _SHIPPED: Final = """# Shipped scenarios
 
 Run any of these by its name, from any directory, or all with a tag: `quick` is what a merge waits for. `digipal-perf
-plan NAME` says what one would run.
+plan NAME` shows what one would run.
 
 """
 

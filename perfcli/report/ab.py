@@ -56,11 +56,11 @@ _LAST_WORDS: Final = 5
 _MOST_NAMED: Final = 3
 _MORE_PAIRS: Final = {"most pairs": "for more pairs, raise --max-pairs", "time": "for more pairs, raise --max-time"}
 _STOPPED: Final = {
-    "precision": "enough to be sure",
-    "most pairs": "the most allowed",
-    "time": "all that fitted the time",
+    "precision": "enough for a verdict",
+    "most pairs": "the limit",
+    "time": "until --max-time",
     "interrupt": "then interrupted",
-    "problem": "then an engine could not go on",
+    "problem": "then an engine stopped",
 }
 
 
@@ -76,7 +76,7 @@ def ab_document(result: AbResult, *, strict: bool | None = None) -> list[Section
         _metrics_section(result.metrics),
         Section("exact counters", list(counter_blocks(result.counters, ("base", "candidate")))),
         Section("machines", [Facts(list(_machines(result)))] if result.machines else []),
-        Section("what to know", [Notes(notes)] if notes else []),
+        Section("notes", [Notes(notes)] if notes else []),
         _engines_section(result),
         _examples_section(result),
         Section("what ran", [Facts(list(_what_ran(result)))], detail=True),
@@ -146,7 +146,7 @@ def _outcome(result: AbResult, *, with_reasons: bool) -> Text:
     if not of_counters and any(each.change == "no change" for each in result.counters):
         parts.append(Text("exact counters unchanged"))
     if result.change is Change.NO_CHANGE and not parts:
-        parts = [Text("no metric differs by more than its margin")]
+        parts = [Text("no metric changed by more than its margin")]
     return Text("; ").join([*parts, pairs])
 
 
@@ -242,7 +242,7 @@ def _engines_section(result: AbResult) -> Section:
     """Each engine with what it did wrong, and how often it ran; of its last words in brief only the end."""
     engines = [(who, Text("\n").join([_engine(side), *_troubles(side)])) for who, side in _sides(result)]
     last_words = [
-        Code(side.problem, f"what the {who} printed last") for who, side in _sides(result) if "\n" in side.problem
+        Code(side.problem, f"last output of the {who}") for who, side in _sides(result) if "\n" in side.problem
     ]
     pairs = _made(result.pairing, result.duration_ns)
     shortened = [
@@ -268,14 +268,14 @@ def _troubles(side: EngineSide) -> Iterator[Text]:
         yield Text(f"{counted(side.lost_writes, 'acknowledged write')} lost", BAD)
     yield from (Text.assemble("- ", name(example)) for example in side.lost_examples)
     if side.problem:
-        yield name(_first_line(side.problem) or "it could not go on", BAD)
+        yield name(_first_line(side.problem) or "it stopped", BAD)
 
 
 def _last_words(problem: str) -> Iterator[Text]:
     """The last lines, which matter most; the first says what happened, and stands before them."""
     more = [line for line in problem.splitlines() if line.strip()][1:]
     if left_out := len(more[:-_LAST_WORDS]):
-        yield Text(f"({counted(left_out, 'line')} left out)", QUIET)
+        yield Text(f"({counted(left_out, 'line')} omitted)", QUIET)
     yield from (Text(INDENT).append_text(name_as_is(line)) for line in more[-_LAST_WORDS:])
 
 
@@ -290,18 +290,18 @@ def _examples_section(result: AbResult) -> Section:
 def _what_to_know(result: AbResult, *, strict: bool | None) -> Iterator[Text]:
     version = result.base.version
     if version and version == result.candidate.version:
-        yield Text("both engines have the same sources: any change is noise", DOUBTFUL)
+        yield Text("both engines have the same sources, so any change is noise", DOUBTFUL)
     if not result.pairing.pinned:
-        yield Text("not pinned: this system cannot keep a process on a CPU, so more pairs were made", DOUBTFUL)
+        yield Text("not pinned to a CPU, which this system does not support: ran more pairs instead", DOUBTFUL)
     if result.not_counted:
         yield Text.assemble("no exact counters: ", name(result.not_counted))
     if result.change is not Change.INCONCLUSIVE or result.invalid or result.interrupted:
         return
     if more_pairs := _MORE_PAIRS.get(result.pairing.stopped_by):
         yield Text(more_pairs)
-    yield Text("for less noise, stop what else runs; `digipal-perf selftest` shows what this machine can resolve")
+    yield Text("for less noise, stop other programs; `digipal-perf selftest` measures the noise of this machine")
     if strict is not None:
-        yield Text("--strict is given, so this fails" if strict else "this does not fail; with --strict it would")
+        yield Text("fails because of --strict" if strict else "passes; with --strict it fails")
 
 
 def _what_ran(result: AbResult) -> Iterator[Fact]:
@@ -310,20 +310,20 @@ def _what_ran(result: AbResult) -> Iterator[Fact]:
     if result.pairing.pinned:
         which = "the same CPU" if result.pairing.vus == 1 else "the same CPUs"
         yield "CPU", Text(f"both engines of a pair pinned to {which}, one running at a time", QUIET)
-    yield "seed", Text.assemble(str(result.seed), (f"  (repeat with --seed {result.seed})", QUIET))
+    yield "seed", Text.assemble(str(result.seed), (f"  (replay with --seed {result.seed})", QUIET))
     if result.alpha < ALPHA:
-        yield "alpha", Text(f"{result.alpha:.2g}: this scenario's part of {ALPHA:g} for all of them", QUIET)
+        yield "alpha", Text(f"{result.alpha:.2g}: this scenario's share of {ALPHA:g}", QUIET)
     yield "environment", name(environment_words(result.environment))
 
 
 def _engine(side: EngineSide) -> Text:
-    engine = engine_words("", side.version, side.commit, modified=side.modified) or "engine not known"
+    engine = engine_words("", side.version, side.commit, modified=side.modified) or "engine unknown"
     return Text.assemble(name(side.name), (f"; {one_line(engine)}; {counted(side.operations, 'operation')}", QUIET))
 
 
 def _made(pairing: Pairing, duration_ns: int) -> Text:
     if not pairing.pairs:
-        return Text("none was completed", DOUBTFUL)
+        return Text("none completed", DOUBTFUL)
     took = units.format_duration(duration_ns)
     return Text(f"{units.format_count(pairing.pairs)} in {took}, {_STOPPED[pairing.stopped_by]}")
 

@@ -85,9 +85,9 @@ def _sentence(result: CapacityResult) -> str:
         case "wrong" | "invalid" | "error":
             return one_line(result.reason)
     if result.holds is None:
-        return "not known yet" + (f": {_end(result, 'fails', result.fails)}" if result.fails else "")
+        return "unknown so far" + (f": {_end(result, 'fails', result.fails)}" if result.fails else "")
     if result.fails is None:
-        return f"{_end(result, 'holds', result.holds)}; the load that fails is not known yet"
+        return f"{_end(result, 'holds', result.holds)}; no load has failed yet"
     holds, fails = _end(result, "holds", result.holds), _end(result, "fails", result.fails)
     return f"{holds}, {fails}{_why(result.fails)}"
 
@@ -107,17 +107,17 @@ def _reasons(result: CapacityResult) -> Iterator[str]:
     if result.interrupted:
         yield f"partial report: {result.interrupted}"
     if result.out_of_time:
-        yield "--max-time ended the search before the edge was found: allow more time, or start nearer with --from"
+        yield "--max-time ended the search before the edge was found: raise it, or start nearer with --from"
     if result.outcome == "generator":
-        yield f"{result.reason}: the engine may take more; spread the vus over processes with pool.processes"
+        yield f"{result.reason}: the engine may take more: spread the vus over processes with pool.processes"
     if result.outcome == "always":
         yield f"raise --to above {_load(result, result.holds.load if result.holds else 0)} to find the edge"
     if result.at_least is not None:
-        words = {True: "is reached", False: "is not reached", None: "may or may not be reached: it is in the interval"}
+        words = {True: "is reached", False: "is not reached", None: "may be reached: it lies in the interval"}
         yield f"at_least {_load(result, result.at_least)} {words[result.meets]}"
     if result.drift_per_run is not None:
         moved = f"the edge moved by {result.drift_per_run:+.1%} from run to run"
-        yield f"{moved}: the machine or the engine changed while it was searched"
+        yield f"{moved}: the machine or the engine changed during the search"
     if result.holds_again:
         again = _load(result, result.holds_again.load)
         yield f"not monotone: thresholds hold again at {again}, above a load that fails"
@@ -133,7 +133,13 @@ def _findings(result: CapacityResult) -> Iterator[tuple[str, Text]]:
     if result.safe is not None:
         yield "safe", Text(f"{_load(result, result.safe)}: 9 of 10 runs hold")
     if result.knee is not None:
-        yield "knee", Text(f"{_load(result, result.knee)}: median service time is 1.5 times that of the lowest load")
+        yield (
+            "knee",
+            Text(
+                f"{_load(result, result.knee)}: load at which the median service time is 1.5 times that "
+                f"of the lowest load"
+            ),
+        )
     if result.holds and result.outcome in ("found", "always", "unfinished"):
         bound = f"bound by {result.bound_by}" if result.bound_by else ""
         if words := "; ".join(filter(None, (one_line(result.holds.words), bound))):
@@ -186,7 +192,7 @@ def _compared(results: Sequence[CapacityResult]) -> Iterator[Section]:
     assert candidate.half
     ratio = candidate.half / base.half - 1
     apart = _is_above(base, candidate) or _is_above(candidate, base)
-    told = "the intervals lie apart" if apart else "the intervals overlap, so this may be chance"
+    told = "the intervals lie apart" if apart else "the intervals overlap, so this may be noise"
     style = (GOOD if ratio > 0 else BAD) if apart else QUIET
     yield Section("compared", [Facts([("candidate", Text(f"{ratio:+.1%} against base: {told}", style))])])
 

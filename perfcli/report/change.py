@@ -108,7 +108,7 @@ def sentence(metric: MetricComparison) -> str:
 
 def _what_it_may_be(metric: MetricComparison) -> str:
     if metric.upper is None:
-        return "may have changed or not: too few pairs to bound it"
+        return "may have changed: too few pairs to bound it"
     if not metric.base:
         return f"may be more than the {value(metric, 0.0)} of the base"
     if metric.upper >= A_FACTOR:

@@ -30,8 +30,8 @@ _COLUMNS: Final = (
 )
 _FIRST_TO_GO: Final = ("p", "interval", "p50 then", "p50 now")
 _IN_TIME: Final = "~"
-_UNITS: Final = "change in units of the reference kernel, which ran beside the load and took"
-_TIMED: Final = "as timed: it waits for the simulated AI, whatever the machine's speed"
+_UNITS: Final = "change in units of the reference kernel, which took"
+_TIMED: Final = "as timed, because it waits for the simulated AI"
 
 
 def baseline_section(result: RunResult) -> Section:
@@ -105,7 +105,7 @@ def _which(compared: BaselineComparison) -> Text:
     engine = engine_words("", compared.engine_version, compared.commit, modified=False)
     margin = f"margin {units.format_percentage(compared.margin)}"
     forgiven = compared.change in ("incomparable", "inconclusive") and not compared.strict
-    more = [compared.started_at, engine, margin, "--strict makes it fail" if forgiven else ""]
+    more = [compared.started_at, engine, margin, "fails because of --strict" if forgiven else ""]
     return Text.assemble(_outcome(compared), (f"  ({', '.join(filter(None, more))})", QUIET))
 
 

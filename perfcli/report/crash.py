@@ -54,17 +54,17 @@ def _outcome(result: CrashResult) -> str:
     if result.failure:
         return f"{one_line(result.failure)}, after kill {result.kills}"
     if not result.kills:
-        return "the engine was never killed, which proves nothing"
+        return "the engine was never killed: nothing was tested"
     if not result.acknowledged:
-        return "no write was acknowledged, which proves nothing"
+        return "no write was acknowledged: nothing was tested"
     return f"{counted(result.kills, 'kill')}, no acknowledged write lost"
 
 
 def _what_to_do(result: CrashResult) -> Iterator[Text]:
     if result.failed_write is not None:
-        yield Text(f"repeat: --at-write {result.failed_write} --seed {result.failed_seed}")
+        yield Text(f"replay: --at-write {result.failed_write} --seed {result.failed_seed}")
     elif result.failed_seed is not None:
-        yield Text(f"repeat: --kills 20 --seed {result.failed_seed}")
+        yield Text(f"replay: --kills 20 --seed {result.failed_seed}")
 
 
 def _findings(result: CrashResult) -> Iterator[tuple[str, Text]]:
@@ -74,8 +74,8 @@ def _findings(result: CrashResult) -> Iterator[tuple[str, Text]]:
     yield "unknown", Text(f"{counted(result.unknown, 'operation')} in flight at a kill: neither lost nor duplicate")
     if result.down_ns:
         typical, longest = units.format_duration(median(result.down_ns)), units.format_duration(max(result.down_ns))
-        yield "down", Text(f"median {typical}, max {longest}, from a kill to the next operation, checks included")
-    yield "not shown", Text("a power loss: the system's page cache survives a kill", QUIET)
+        yield "down", Text(f"median {typical}, max {longest}, from a kill to the next operation, including checks")
+    yield "not shown", Text("a power loss, because the system's page cache survives a kill", QUIET)
 
 
 def _what_ran(result: CrashResult) -> Iterator[tuple[str, Text]]:

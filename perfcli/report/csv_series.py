@@ -66,8 +66,8 @@ def check_one_kind(results: Sequence[Reported]) -> None:
     """
     if len({type(result) for result in results}) > 1:
         raise UsageError(
-            "--csv: a run has a series of seconds, and a result of ab one of pairs: they do not go into one table",
-            hint="write them to a file each, with a command each",
+            "--csv: runs have one row per second, ab results one row per pair, so they cannot share a table",
+            hint="write two files: one command for the runs, one for the ab results",
         )
 
 

@@ -21,7 +21,7 @@ OF_AN_OPERATION: Final = tuple(metric for metric in COUNTERS if metric != KEPT)
 """The counters that each operation has of its own."""
 
 _SIGN: Final = "≈"
-ABOUT: Final = (_SIGN, Text("differs from count to count: not compared"))
+ABOUT: Final = (_SIGN, Text("varies between counts: not compared"))
 """The sign before a count that is not exact, with its meaning."""
 
 
@@ -75,7 +75,7 @@ def _row(counters: ExactCounters, label: str) -> list[Text]:
 
 
 def count_cell(counters: ExactCounters, metric: str, label: str) -> Text:
-    """A count, with a sign if it differs from count to count; empty if it was not counted."""
+    """A count, with a sign if it varies between counts; empty if it was not counted."""
     value = count_of(counters, metric, label)
     if value is None:
         return Text()

@@ -32,7 +32,7 @@ _ON_BUSY_MACHINE: Final = {
     "yes": "not judged if other processes starved the run",
     "partly": "not judged if timeouts and busy errors of a starved run decide it",
 }
-_REPORTED: Final = "the report says why"
+_REPORTED: Final = "the report names the reason"
 _KNOWN_OF: Final = {"run": "the whole run", "phase": "each phase", "operation": "each operation"}
 _OPERATIONS: Final = "docs/reference/operations.md"
 _FAULTS: Final = "docs/reference/faults.md"
@@ -45,7 +45,7 @@ def render_all() -> RenderableType:
         "metrics": [(metric.name, metric.meaning) for metric in _metrics().values()],
         "operations": [(operation, _does(model)) for operation, model in STEP_MODELS.items()],
         "faults": [(fault, _in_one_line(model)) for fault, model in FAULT_MODELS.items()],
-        "operations of your own": [(name, _does(model)) for name, model in known_operations().models.items()],
+        "your own operations": [(name, _does(model)) for name, model in known_operations().models.items()],
     }
     parts: list[RenderableType] = []
     for title, rows in sections.items():
@@ -77,12 +77,10 @@ def render_explanation(subject: str) -> RenderableType:
 
 def _unknown(subject: str) -> UsageError:
     if is_statistic(subject):
-        return UsageError(
-            f"{subject} is a statistic, not a metric", hint=f"name its metric: digipal-perf explain latency.{subject}"
-        )
+        return UsageError(f"{subject} is a statistic, not a metric", hint=f"try digipal-perf explain latency.{subject}")
     near = did_you_mean([subject], [*_metrics(), *step_models(), *FAULT_MODELS])
-    hint = "digipal-perf explain lists them all; --scenario FILE adds the operations of your own"
-    return UsageError(f"no metric, operation or fault is called {subject!r:.80}{near}", hint=hint)
+    hint = "digipal-perf explain lists them all; --scenario FILE adds your own operations"
+    return UsageError(f"no metric, operation or fault is named {subject!r:.80}{near}", hint=hint)
 
 
 def _in_one_line(fault: type[FaultSettings]) -> str:
@@ -138,16 +136,16 @@ def _of_metric(metric: Metric) -> Iterator[tuple[str, str]]:
         yield "", f"{metric.example} within 30s, or for 10s"
     if metric.per_operation:
         own = (name for name, model in known_operations().models.items() if metric.name in _counted(model.declared))
-        yield "", f"{next(own, 'load_pet')}.{metric.example}, of one operation"
+        yield "", f"{next(own, 'load_pet')}.{metric.example} (one operation)"
     if metric.per_fault:
-        yield "", f"lock.{metric.example}, of one fault"
+        yield "", f"lock.{metric.example} (one fault)"
     if metric.per_phase:
-        yield "", "of one phase, in the thresholds of that phase"
+        yield "", "in the thresholds of a phase (that phase)"
     yield "trend", f"digipal-perf trend SCENARIO --metric {asked}{' [--phase NAME]' * metric.per_phase}"
     is_counter = metric.name not in METRICS
     yield "OpenMetrics", _counter_family(metric) if is_counter else ", ".join(_families(metric))
     if metric.at_end:
-        yield "meanwhile", "unknown to the live view and abort_on_fail until the load is over"
+        yield "known", "only after the load: not for the live view or abort_on_fail"
     yield "in reports", f"{metric.label} ({metric.group})"
     yield "more", f"{_OWN_OPERATIONS if is_counter else _METHODOLOGY}#{metric.section}"
 
@@ -184,13 +182,13 @@ def _of_operation(operation: str, model: type[StepSettings]) -> Iterator[tuple[s
     if declared:
         yield from [("types", ", ".join(f"{each.name}: {each.type}" for each in declared.parameters) or "no settings")]
         yield from [(name, f"counts: a {unit}, for thresholds") for name, unit in declared.counters.items()]
-    yield "besides", f"{', '.join(StepSettings.model_fields)}, as of every step"
+    yield "besides", f"{', '.join(StepSettings.model_fields)}, as for every step"
     if model.is_pause:
         yield "step", f"{operation}: 50ms"
     else:
         yield (
             "needs",
-            "pets that exist: setup.pets, or a step before it that makes one" if model.needs_pet else "nothing",
+            "existing pets: set setup.pets, or put a step that makes one before it" if model.needs_pet else "nothing",
         )
         yield "step", f"{operation}, or {operation}: {{weight: 8}}"
         yield "threshold", f"{operation}.latency.p95 < 100ms; {operation}.success_rate >= 99%"

@@ -57,8 +57,8 @@ def _doubts(result: RunResult) -> Iterator[str]:
     if unseen:
         names = ", ".join(dict.fromkeys(fault.name for fault in unseen))
         yield (
-            f"{names}: each vu waits for its answer, so few operations see an outage: an arrival rate shows all that "
-            "were due"
+            f"{names}: each vu waits for its answer, so few operations show an outage: use an arrival rate to see "
+            f"every operation due"
         )
     crowded: dict[tuple[str, str], tuple[FaultResult, PhaseResult, float]] = {}
     for fault in result.faults:

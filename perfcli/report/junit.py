@@ -82,7 +82,7 @@ def _threshold(threshold: ThresholdResult, why_not_judged: str) -> Case:
     if not threshold.judged:
         return Case(name, "skipped", "not judged", f"not judged: {message}; {why_not_judged}")
     if not threshold.strict:
-        return Case(name, "skipped", "soft threshold", f"missed, and does not count: {message}")
+        return Case(name, "skipped", "soft threshold", f"missed, not counted: {message}")
     return Case(name, "failure", "threshold", message, "\n".join(filter(None, lines)))
 
 

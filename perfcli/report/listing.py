@@ -86,4 +86,4 @@ def _thresholds(plan: ExecutionPlan) -> str:
     of_phases = [f"{len(rules)} on {phase.name}" for phase in plan.phases if (rules := phase.phase.thresholds)]
     if of_phases:
         return ", ".join([f"{of_run} on the whole run", *of_phases])
-    return str(of_run) if of_run else "none: it would be measured, not judged"
+    return str(of_run) if of_run else "none: measured, not judged"

@@ -33,7 +33,7 @@ STATISTICS: Final = {
 SHORT_STATISTICS: Final = ("p50", "p95", "p99", "max")
 """Those of a brief report."""
 
-THIN: Final = (HINT, Text(f"a hint only: fewer than {LEAST_BEYOND} samples lie beyond it"))
+THIN: Final = (HINT, Text(f"rough: fewer than {LEAST_BEYOND} samples lie beyond it"))
 """What the sign before a percentile means."""
 
 _COLUMNS: Final = (
@@ -48,9 +48,9 @@ _BRIEF_COLUMNS: Final = (
 )
 _BRIEF_FIRST_TO_GO: Final = ("distribution", "skipped", "rate", "max", "ok")
 _SERVICE_TIME: Final = "service time"
-_SERVICE_TIME_MEANS: Final = Text("from the actual start of an operation; latency counts from the intended one")
+_SERVICE_TIME_MEANS: Final = Text("from the actual start of an operation; latency counts from the intended start")
 _INEXACT: Final = f"of more than {units.format_count(EXACT_MOST)} samples are right to 0.1 %"
-_SKIPPED: Final = "not tried, as a step they build upon had failed"
+_SKIPPED: Final = "skipped because a step they need failed"
 _TELLING_DIFFERENCE: Final = 0.05
 _CELLS: Final = 12
 _MARKED: Final = {"p50": "p50_ns", "p95": "p95_ns", "p99": "p99_ns"}
@@ -266,7 +266,7 @@ _OWN_COLUMNS: Final = (
     Column("sum"),
     Column("per operation"),
 )
-_PREPARATION: Final = Text("mean time before ctx.timed(): in no latency, but it delays what follows")
+_PREPARATION: Final = Text("mean time before ctx.timed(); not part of latency, but it delays later operations")
 
 
 def own_operations_section(operations: Sequence[OperationResult]) -> list[Section]:

@@ -90,7 +90,7 @@ def _amounts(phase: PhaseResult) -> Iterator[tuple[str, Text]]:
     """What was measured, and the warm-up."""
     yield "measured", _measured(phase)
     if phase.warmup_iterations:
-        yield "warm-up", Text(f"{counted(phase.warmup_iterations, 'iteration')} before, in none of the figures")
+        yield "warm-up", Text(f"{counted(phase.warmup_iterations, 'iteration')} of warm-up, excluded from the figures")
 
 
 def delivery(phase: PhaseResult) -> Iterator[tuple[str, Text]]:
@@ -98,7 +98,7 @@ def delivery(phase: PhaseResult) -> Iterator[tuple[str, Text]]:
     if not is_open(phase) or phase.duration_ns is None:
         return
     dropped, interrupted = (f"{units.format_count(count)} {what}" for count, what in _undone(phase))
-    rates = "not known: the load was cut short"
+    rates = "unknown: the load was cut short"
     if phase.offered_per_s and phase.achieved_per_s is not None:
         share = units.format_percentage(phase.achieved_per_s / phase.offered_per_s)
         achieved, offered = units.format_rate(phase.achieved_per_s), units.format_rate(phase.offered_per_s)
@@ -185,7 +185,7 @@ def _listed(numbers: Sequence[int]) -> str:
 
 def _measured(phase: PhaseResult) -> Text:
     if phase.duration_ns is None:
-        return Text("nothing: the run ended before this phase began", QUIET)
+        return Text("nothing: the run ended before this phase", QUIET)
     said = [f"{counted(phase.iterations, 'iteration')} in {units.format_duration(phase.duration_ns)}"]
     rate = phase.total.success_rate
     if rate is not None:
@@ -208,7 +208,7 @@ def _scaling_head(stem: str, family: Sequence[PhaseResult]) -> Iterator[Block]:
     yield Line(plan, Text.assemble(("phase ", QUIET), name(stem, "bold")))
     warmup = sum(phase.warmup_iterations for phase in family)
     if warmup:
-        yield Facts([("warm-up", Text(f"{counted(warmup, 'iteration')} before, in none of the figures"))])
+        yield Facts([("warm-up", Text(f"{counted(warmup, 'iteration')} of warm-up, excluded from the figures"))])
 
 
 def _scaling_rows(

@@ -52,16 +52,16 @@ def resources_in_brief(result: RunResult) -> Text:
 
 def describe_leak(leak: LeakResult, *, failed: bool) -> Text:
     """Whether memory grows for good, or how much longer a run must be to tell."""
+    slope, bound, grown = _SLOPE(leak.slope), _SLOPE(leak.lower_bound), units.format_size(leak.growth_bytes)
+    if leak.judged and failed:
+        return Text(f"{slope} (99% lower bound {bound}), {grown} in total", BAD)
     if leak.judged:
-        slope, grown = _SLOPE(leak.slope), units.format_size(leak.growth_bytes)
-        if failed:
-            return Text(f"{_SLOPE(leak.lower_bound)} at least; slope {slope}, {grown} in all", BAD)
-        what = "; a leak, or caches and histories that still fill: run longer"
-        return Text.assemble(f"memory still grew, by {slope}, {grown} in all", (what, QUIET))
+        what = "; a leak, or caches that still fill: run longer"
+        return Text.assemble(f"memory still grew by {slope}, {grown} in total", (what, QUIET))
     if not _is_short(leak):
         return Text("none")
-    needed, has = map(units.format_size, (LEAST_GROWTH_BYTES, leak.growth_bytes))
-    return Text.assemble("unproven", (f": needs {needed} of growth, has {has}: run longer", QUIET))
+    needs = f"Needs {units.format_size(LEAST_GROWTH_BYTES)} of growth, has {grown}: run longer"
+    return Text.assemble("unproven", (f": {slope} (99% lower bound {bound}). {needs}", QUIET))
 
 
 def what_it_left(inspection: Inspection) -> Iterator[Fact]:
@@ -202,7 +202,7 @@ def _restarts(result: RunResult) -> Iterator[Fact]:
     if down_ns:
         parts.append(f"down for at most {units.format_duration(max(down_ns))}")
     unknown = sum(restart.unknown for restart in result.restarts)
-    parts.append(f"{counted(unknown, 'operation')} unknown: neither lost nor duplicate")
+    parts.append(f"{counted(unknown, 'operation')} in flight: counted neither as lost nor as duplicate")
     yield "restarts", Text("; ".join(parts))
 
 
@@ -216,8 +216,8 @@ def _degradation(result: RunResult) -> Text:
     if result.duration_ns is None:
         return why_not(result, "measured")
     if total.degradation is None:
-        return Text("not known: too few operations to tell", QUIET)
-    how = ", the last fifth of the operations against the first"
+        return Text("unknown: too few operations", QUIET)
+    how = ", last fifth of the operations against the first"
     return Text.assemble(_CHANGE(total.degradation), (how, QUIET), _most_degraded(result.operations, total.degradation))
 
 
@@ -249,7 +249,7 @@ def _growth_of(operation: str, growth: GrowthResult, width: int) -> Text:
     sizes = [size for size, _ in growth.points]
     over = _OVER[growth.over]
     seen = f"{units.format_count(sizes[0])} to {units.format_count(sizes[-1])} {over}" if sizes else over
-    exponent = "no exponent: the size hardly changed"
+    exponent = "no exponent: the size barely changed"
     if growth.exponent is not None:
         exponent = f"cost ~ size^{units.format_number(growth.exponent)}"
     return Text.assemble(
@@ -262,15 +262,15 @@ def _all_is_well(integrity: Integrity) -> tuple[list[str], str]:
     if not of_load:
         words, style = ["the load wrote nothing"], ""
     elif integrity.lost is None:
-        words, style = [f"{counted(of_load, 'write')} acknowledged, none could be checked"], DOUBTFUL
+        words, style = [f"{counted(of_load, 'write')} acknowledged, none checked"], DOUBTFUL
     else:
-        once = "" if integrity.duplicates is None else ", none stored twice"
+        once = "" if integrity.duplicates is None else ", no duplicates"
         words, style = [f"{counted(integrity.acknowledged, 'write')} acknowledged: none lost{once}"], GOOD
     words += _unchecked(integrity.saves)
     if integrity.lost_updates is not None:
-        words.append("every change adds up")
+        words.append("all updates are present")
     if integrity.differences is not None:
-        words.append("a new process reads what was answered")
+        words.append("a new process reads the same")
     return words, style
 
 

@@ -70,14 +70,12 @@ def _head(result: ProfileResult) -> Iterator[Block]:
 def _breakdown(breakdown: Sequence[Breakdown]) -> Iterator[Block]:
     if not breakdown:
         return
-    yield _heading("Operations, mean of each, and its parts")
+    yield _heading("Mean time of each operation, and its parts")
     columns = [Column("operation", "prose", least=14), *map(Column, ("count", "whole", *_PARTS, "sum"))]
     yield Table(columns, [_row_of_parts(each) for each in breakdown], "operations", first_to_go=("count", "sum"))
     yield Notes(
         [
-            Text.assemble(
-                name(each.parts.operation), f": {share(1 - each.accounted)} of its time was the profiler's own"
-            )
+            Text.assemble(name(each.parts.operation), f": {share(1 - each.accounted)} of its time is the profiler's")
             for each in breakdown
             if each.accounted is not None and each.accounted < _ACCOUNTED
         ]
@@ -107,7 +105,7 @@ def _rounded(fraction: float) -> str:
 
 def _cpu(cpu: CpuFindings, files: Sequence[str]) -> Iterator[Block]:
     sampled = f"{units.format_duration(cpu.sampled_ns)} in {counted(cpu.samples, 'sample')}"
-    yield _heading("Functions, by their own time", sampled)
+    yield _heading("Functions, by self time", sampled)
     rows = [
         [Text(_rounded(each.self_share)), Text(_rounded(each.total_share)), name(each.name), name(each.place, QUIET)]
         for each in cpu.functions[:MOST_FUNCTIONS]
@@ -124,11 +122,11 @@ def _cpu(cpu: CpuFindings, files: Sequence[str]) -> Iterator[Block]:
 
 def _memory(memory: MemoryFindings, operations: int, processes: int) -> Iterator[Block]:
     mine = max(1, operations // processes)
-    kept = f"{units.format_size(memory.kept_bytes)} in all, cache emptied"
-    yield _heading("Memory that outlives the load, by line", kept)
+    kept = f"{units.format_size(memory.kept_bytes)} in total, with the cache emptied"
+    yield _heading("Memory kept after the load, by line", kept)
     telling = [line for line in memory.lines if line.kept_bytes >= _TELLING_BYTES][:MOST_LINES]
     if not telling:
-        yield Notes([Text("no line holds on to as much as 1 KiB")])
+        yield Notes([Text("no line keeps 1 KiB or more")])
         return
     rows = [
         [
@@ -151,7 +149,7 @@ def _memory(memory: MemoryFindings, operations: int, processes: int) -> Iterator
 
 
 def _locks(locks: Sequence[LockFigures]) -> Iterator[Block]:
-    yield _heading("Locks, by the time waited for them within operations")
+    yield _heading("Locks, by waiting time within operations")
     waited = [lock for lock in locks if lock.waits][:MOST_LOCKS]
     if not waited:
         asked = counted(sum(lock.acquired for lock in locks), "time")
@@ -181,10 +179,10 @@ def _row_of_lock(lock: LockFigures) -> list[Text]:
 
 def _overheads(result: ProfileResult) -> Iterator[Block]:
     if result.overheads:
-        yield _heading("What profiling itself adds to an operation, by a run without it")
+        yield _heading("Cost of profiling per operation, compared with a run without")
         columns = [Column("profiler", "word"), *map(Column, ("operations", "without", "with", "added", "share"))]
         yield Table(columns, [_row_of_overhead(each) for each in result.overheads], "overheads")
-    yield Line(Text("Profiled figures count for no threshold and no baseline.", QUIET))
+    yield Line(Text("Profiled figures are not judged by thresholds, and not saved.", QUIET))
 
 
 def _row_of_overhead(overhead: Overhead) -> list[Text]:
@@ -205,9 +203,9 @@ def _statements(statements: Sequence[StatementFigures]) -> Iterator[Section]:
     first = list(statements[:MOST_STATEMENTS])
     shown = [*first, *(each for each in flagged if each not in first)]
     more = f"{len(shown)} of {len(statements)}" if len(statements) > len(shown) else ""
-    heading = _heading("Statements, by their time in all", more)
+    heading = _heading("Statements, by total time", more)
     if not statements:
-        yield Section("statements", [heading, Notes([Text("none was run within an operation")])])
+        yield Section("statements", [heading, Notes([Text("no statement ran within an operation")])])
         return
     columns = [Column("#"), *map(Column, ("count", "total", "mean", "p99", "rows")), Column("flags", "prose", least=20)]
     rows = [_row_of_statement(place, each) for place, each in enumerate(shown, 1)]
@@ -246,7 +244,7 @@ def _about(statement: StatementFigures) -> Iterator[tuple[str, Text]]:
     for step in statement.plan:
         yield "plan", name(step, DOUBTFUL if _is_of_full_scan(step, statement) else QUIET)
     if statement.no_plan:
-        yield "plan", name(f"not known: {statement.no_plan}", QUIET)
+        yield "plan", name(f"unknown: {statement.no_plan}", QUIET)
 
 
 def _is_of_full_scan(step: str, statement: StatementFigures) -> bool:

@@ -59,7 +59,7 @@ def _each_once(paths: Iterable[Path]) -> list[Path]:
     for path in paths:
         file = _STDIN if path == STDOUT else path
         if files.setdefault(os.path.realpath(file), file) is not file:
-            complain(f"Warning: {path} is named twice; it counts once")
+            complain(f"Warning: {path} is named twice; reading it once")
     return list(files.values())
 
 

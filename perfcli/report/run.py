@@ -126,7 +126,7 @@ def earlier_tries(result: RunResult) -> str:
 
 def _tried(result: RunResult) -> str:
     earlier = len(result.earlier_tries)
-    before = "the first was starved" if earlier == 1 else f"{earlier} before were starved"
+    before = "other processes starved the first" if earlier == 1 else f"other processes starved {earlier} tries before"
     return f"{_ordinal(result)} try; {before}"
 
 
@@ -135,7 +135,7 @@ def _answer(result: RunResult) -> Section:
     if result.verdict is not Verdict.PASS and was_measured(result):
         parts.append(Facts([("ran", load_in_brief(result))]))
     if result.details:
-        parts.append(Code(result.details, "what the engine printed last"))
+        parts.append(Code(result.details, "last output of the engine"))
     return Section("verdict", parts)
 
 
@@ -188,7 +188,7 @@ def _what_ran(result: RunResult) -> Iterator[Fact]:
     if experiment := _experiment(result):
         yield "pool", experiment
     swept = "".join(f" --sweep {shlex.quote(f'{key}={value_text(value)}')}" for key, value in result.variation.items())
-    yield "seed", Text.assemble(str(result.seed), (f"  (repeat with --seed {result.seed}{swept})", QUIET))
+    yield "seed", Text.assemble(str(result.seed), (f"  (replay with --seed {result.seed}{swept})", QUIET))
     if tried := earlier_tries(result):
         yield "try", name(tried)
     if len(result.phases) == 1:
@@ -223,18 +223,18 @@ def _outcome(result: RunResult) -> str:
     if result.verdict in (Verdict.INTERRUPTED, Verdict.ERROR):
         return "nothing was measured" if result.duration_ns is None else "partial report"
     if result.verdict is Verdict.INVALID:
-        return "cannot be judged"
+        return "not judged"
     return f"{_of_thresholds(result)}{_of_soft_ones(result)}{_own_exit_code(result)}"
 
 
 def _of_thresholds(result: RunResult) -> str:
     if result.only_counted and all(threshold.outcome == "not judged" for threshold in result.thresholds):
-        return "counted, not judged: no threshold is on counts"
+        return "counted, not judged: no threshold judges counts"
     failed, total = len(result.failed_thresholds), sum(map(_counts, result.thresholds))
     if failed:
         return f"{units.format_count(failed)} of {counted(total, 'threshold')} failed{_not_judged(result)}"
     if total == 0:
-        return "no thresholds: measured, not judged" if not result.thresholds else "only soft thresholds: not judged"
+        return "no strict threshold: not judged" if result.thresholds else "no thresholds: measured, not judged"
     return "the threshold holds" if total == 1 else f"all {units.format_count(total)} thresholds hold"
 
 
@@ -249,7 +249,7 @@ def _not_judged(result: RunResult) -> str:
 
 def _of_soft_ones(result: RunResult) -> str:
     missed = sum(threshold.outcome == "miss" for threshold in result.thresholds)
-    return f", {counted(missed, 'soft one')} missed" if missed else ""
+    return f", {units.format_count(missed)} missed with strict: false" if missed else ""
 
 
 def _own_exit_code(result: RunResult) -> str:

@@ -37,15 +37,15 @@ _LEAST_OK: Final = 30
 _SINGULAR: Final = {"vus": "vu", "processes": "process"}
 _SHARED: Final = {
     "threads": (
-        "vus are threads of one process, and take turns at Python's interpreter lock (GIL)",
-        "threads hand the interpreter lock (GIL) to and fro",
+        "vus are threads of one process, and take turns holding Python's interpreter lock (GIL)",
+        "threads pass the interpreter lock (GIL) back and forth",
     ),
     "processes": (
-        "processes take turns at SQLite's one writer",
+        "processes take turns as SQLite's only writer",
         "processes retry while another one writes, and share the CPUs",
     ),
     "sessions": (
-        "MCP sessions take turns at the server's one event loop",
+        "MCP sessions take turns in the server's event loop",
         "MCP sessions wait for one another in the server's event loop",
     ),
 }
@@ -58,7 +58,7 @@ def scaling_document(result: ScalingResult) -> list[Section]:
         Section("verdict", [scaling_verdict(result)]),
         Section("loads", list(_loads(result))),
         Section("the law", list(_law(result))),
-        Section("what to know", [Notes(notes)] if (notes := list(_notes(result))) else []),
+        Section("notes", [Notes(notes)] if (notes := list(_notes(result))) else []),
         Section("what ran", [Facts(list(_what_ran(result)))]),
     ]
     return [section for section in sections if section.blocks]
@@ -106,7 +106,7 @@ def _scaling_in_words(result: ScalingResult, law: Law) -> str:
         return f"does not follow the law: residual {share(law.residual)}, limit {share(MOST_RESIDUAL)}"
     peak = result.peak
     if law.sigma.lower >= 1 or (peak and peak.value == 1):
-        return f"peak at 1 {_SINGULAR[result.of]}: a second one costs more than it brings"
+        return f"peak at 1 {_SINGULAR[result.of]}: a second one lowers throughput"
     if peak is None or peak.value is None:
         return f"no peak within {_counted(most, result.of)}"
     if peak.value > most:
@@ -187,7 +187,7 @@ def _kind(result: ScalingResult) -> str:
 def _sigma_in_words(law: Law, one: str) -> str:
     value = law.sigma.value or 0.0
     if value >= 1:
-        return f"a second {one} costs more than it brings"
+        return f"a second {one} lowers throughput"
     if not value:
         return f"no {one} waits for another"
     doubt = " (or none of it)" if not law.sigma.lower else ""
@@ -198,8 +198,8 @@ def _sigma_in_words(law: Law, one: str) -> str:
 
 def _kappa_in_words(kappa: Constant, of: str) -> str:
     if kappa.lower:
-        return f"{of} slow one another: the more there are, the more each one costs"
-    return f"no proof that {of} slow one another"
+        return f"{of} slow one another down: each further one costs more"
+    return f"{of} do not measurably slow one another down"
 
 
 def _notes(result: ScalingResult) -> Iterator[Text]:
@@ -210,12 +210,12 @@ def _notes(result: ScalingResult) -> Iterator[Text]:
     few = [point for point in result.points if point.ok < _LEAST_OK * len(point.blocks_per_s)]
     if few:
         where = ", ".join(f"{point.load:,}" for point in few)
-        yield Text(f"fewer than {_LEAST_OK} operations a block at {where} {result.of}: raise --duration")
+        yield Text(f"fewer than {_LEAST_OK} operations per block at {where} {result.of}: raise --duration")
     failed = sum(point.failed for point in result.points)
     if failed:
-        yield Text(f"{counted(failed, 'operation')} failed, and are in no throughput")
+        yield Text(f"{counted(failed, 'operation')} failed; throughput excludes them")
     if result.law and not result.law.holds:
-        yield Text("σ and κ say nothing of an engine that does not follow the law")
+        yield Text("σ and κ are meaningless: the engine does not follow the law")
 
 
 def _what_ran(result: ScalingResult) -> Iterator[tuple[str, Text]]:

@@ -21,7 +21,7 @@ _COLUMNS: Final = (
     Column("at 95% confidence", "prose", least=24),
 )
 _FIRST_TO_GO: Final = ("pairs", "gates")
-_UNSEEN: Final = "no gate was completed"
+_UNSEEN: Final = "no gate completed"
 
 
 def selftest_document(result: SelftestResult) -> list[Section]:
@@ -39,7 +39,7 @@ def _what_ran(result: SelftestResult) -> list[tuple[str, Text]]:
     took = f"{counted(gates, 'gate')} in {_seconds(result.duration_s)}, {_seconds(result.seconds_per_gate)} each"
     pinned = Text("both engines of a pair pinned to the same CPUs", QUIET)
     if not result.pinned:
-        pinned = Text("not pinned: this system does not let a process keep to a CPU, so pairs are noisier", DOUBTFUL)
+        pinned = Text("not pinned to a CPU, which this system does not support: pairs are noisier", DOUBTFUL)
     engine = engine_words(result.engine, result.engine_version, result.commit, modified=result.engine_modified)
     return [("scenario", name(result.scenario)), ("engine", name(engine)), ("gates", Text(took)), ("CPU", pinned)]
 
@@ -72,7 +72,7 @@ def _counts(gates: int, called: int, style: str) -> list[Text]:
 
 def _resolves(result: SelftestResult) -> Text:
     if result.smallest is None:
-        return Text("not known: none of the slowdowns tried would be found in 95% of gates", DOUBTFUL)
+        return Text("unknown: 95% of gates would find none of the slowdowns tried", DOUBTFUL)
     return Text(f"a slowdown of {share(result.smallest)} is the smallest that 95% of gates would find here")
 
 
@@ -97,17 +97,17 @@ def _outcome(result: SelftestResult) -> str:
     if result.interrupted:
         return f"partial report: {one_line(result.interrupted)}"
     if result.passed:
-        return "the gate can be trusted on this machine"
-    what = "is not to be trusted" if result.false_alarms else "missed slowdowns"
+        return "the gate is reliable on this machine"
+    what = "is unreliable" if result.false_alarms else "missed slowdowns"
     return f"the gate {what} on this machine"
 
 
 def _what_to_do(result: SelftestResult) -> Iterator[Text]:
     if result.false_alarms:
-        yield Text("do not block merges on it here; a false alarm is a fault of the gate: please report it")
+        yield Text("do not block merges on it here. A false alarm is a bug of the gate: please report it")
     if any(planted.found < planted.gates for planted in result.planted):
         yield Text("give each gate more time (--max-time), or a margin that this machine can resolve (--margin)")
-    yield Text("stop what else runs on this machine, and repeat")
+    yield Text("stop other programs on this machine, and repeat")
 
 
 def _seconds(seconds: float) -> str:

@@ -1,4 +1,4 @@
-"""Every threshold with what was observed; and for a run without any, one to begin with."""
+"""Every threshold with its observed value; and for a run without any, one to begin with."""
 
 from __future__ import annotations
 
@@ -54,7 +54,10 @@ def thresholds_in_brief(result: RunResult) -> Iterator[tuple[str, Text]]:
         text.append_text(Text.assemble("; nearest ", subject(nearest), f" {_observed_of_limit(nearest)}"))
     yield "thresholds", text
     for missed in counts["miss"]:
-        yield "missed", Text.assemble(name(describe(missed)), f": {observed_in_words(missed)}", (" (soft)", QUIET))
+        yield (
+            "missed",
+            Text.assemble(name(describe(missed)), f": {observed_in_words(missed)}", (" (strict: false)", QUIET)),
+        )
 
 
 def nearest_limit(result: RunResult) -> ThresholdResult | None:
@@ -141,7 +144,7 @@ def _blocks(result: RunResult) -> Iterator[Block]:
 
 def _none(result: RunResult) -> Text:
     if result.scenario.get("thresholds"):
-        return Text("not judged: the run did not get that far", QUIET)
+        return Text("not judged: the run ended too early", QUIET)
     example = name(example_threshold(result))
     return Text.assemble(
         f"none: {'counted' if result.only_counted else 'measured'}, not judged", ("; add e.g. ", QUIET), example
@@ -181,8 +184,8 @@ def _observed_of_limit(threshold: ThresholdResult) -> str:
 def _conditions(threshold: ThresholdResult) -> str:
     """That it is not counted, and the exit code of its own."""
     own_code = None if threshold.exit_code is None else f"exit code {threshold.exit_code}"
-    said = ", ".join(filter(None, ("" if threshold.strict else "soft", own_code)))
-    return f" ({said})" if said else ""
+    words = ", ".join(filter(None, ("" if threshold.strict else "strict: false", own_code)))
+    return f" ({words})" if words else ""
 
 
 def _parsed(threshold: ThresholdResult) -> Threshold | None:

@@ -51,7 +51,7 @@ def _headline(trend: Trend) -> Iterator[Block]:
     yield Line(Text.assemble(counted(trend.runs - left_out, "run"), "; ", _answer(trend)), name(title, "bold"))
     if left_out:
         why = ", ".join(f"{reason} ({count})" for reason, count in trend.left_out.items())
-        yield Line(name(f"{left_out} of {counted(trend.runs, 'saved run')} left out: {why}"))
+        yield Line(name(f"{left_out} of {counted(trend.runs, 'saved run')} skipped: {why}"))
     if trend.other_variations:
         shown = trend.other_variations[:_MOST_VARIATIONS]
         more = len(trend.other_variations) - len(shown)
@@ -85,10 +85,10 @@ def _metric(metric: MetricTrend) -> Iterator[Block]:
     if metric.exact:
         yield from _exactly(metric)
     elif len(values) < _LEAST_RUNS:
-        needed = f"too few runs to find a change: {_LEAST_RUNS} are needed, {len(values)} measured this"
+        needed = f"too few runs to find a change: {_LEAST_RUNS} needed, {len(values)} have this metric"
         yield Line(Text(needed, QUIET), Text(INDENT))
     elif not metric.changes:
-        yield Line(Text("no change of level", QUIET), Text(INDENT))
+        yield Line(Text("no change", QUIET), Text(INDENT))
     for change in metric.changes:
         yield from _change(metric, change)
 
@@ -108,7 +108,7 @@ def _remarks(metric: MetricTrend) -> str:
     if metric.unit is units.Unit.DURATION and not metric.at_one_pace:
         remarks.append("as measured, not normalised")
     if metric.missing:
-        remarks.append(f"{counted(metric.missing, 'run')} without it")
+        remarks.append(f"missing in {counted(metric.missing, 'run')}")
     return f"; {'; '.join(remarks)}" if remarks else ""
 
 
@@ -121,7 +121,7 @@ def _judged(metric: MetricTrend, change: ChangePoint) -> Text:
 def _change(metric: MetricTrend, change: ChangePoint) -> Iterator[Block]:
     levels = f"{_value(metric, change.before)} to {_value(metric, change.after)}"
     moved = levels if change.shift is None else f"{_SHIFT(change.shift)} ({levels})"
-    where = "a drift, somewhere between" if change.gradual else "between"
+    where = "a drift, between" if change.gradual else "between"
     text = Text.assemble(
         _judged(metric, change),
         f": {moved}, {where} ",
@@ -144,10 +144,10 @@ def _run(commit: str, version: str, started_at: str) -> Text:
 def _why_unsure(change: ChangePoint) -> str:
     """Why no command can confirm a change."""
     if change.version_before and change.version_before == change.version_after:
-        return "the same sources on both sides: not the engine's doing"
+        return "same sources on both sides: the engine is not the cause"
     if change.last_before and change.last_before == change.first_after:
-        return "one commit, two versions: one of them, at least, is not what the commit holds"
-    return "" if change.confirm else "no command can confirm it: a commit is known of sources that it holds, unmodified"
+        return "same commit, different sources: at least one run had uncommitted changes"
+    return "" if change.confirm else "no command can confirm it: a run had uncommitted changes, or no git commit"
 
 
 def _figures(trend: Trend) -> Iterator[Block]:

@@ -95,7 +95,7 @@ def counted(count: int, noun: str, plural: str = "") -> str:
 
 def why_not(result: RunResult, done: str) -> Text:
     """Why something is not known: the run broke off, or it was an engine that only answers."""
-    why = "the run did not get that far" if result.duration_ns is None else "this run did not start the engine"
+    why = "the run ended too early" if result.duration_ns is None else "this run did not start the engine"
     return Text(f"not {done}: {why}", QUIET)
 
 

@@ -1,4 +1,4 @@
-"""RunResult: all that is known of one run. Reports, baselines and comparisons read this and nothing else.
+"""RunResult: everything known about one run. Reports, baselines and comparisons read only this.
 
 The JSON that `--json` writes is this model; docs/results.md describes it. `schema_version` rises when a field changes
 its meaning or goes away; a new field alone does not raise it.
@@ -101,7 +101,7 @@ __all__ = [
 
 _FIRST: Final = ("schema_version", "name", "verdict", "reasons")
 """The fields that a saved result begins with, for whoever opens the file."""
-_WRITTEN_BY: Final = "results are written by digipal-perf run --json FILE"
+_WRITTEN_BY: Final = "write one: digipal-perf run SCENARIO --json FILE"
 
 
 def save_results(results: Sequence[RunResult], path: Path, *, new: bool = False) -> None:
@@ -124,7 +124,7 @@ def as_document(results: Sequence[RunResult]) -> list[dict[str, Any]]:
 
 
 def load_results(path: Path) -> list[RunResult]:
-    """The RunResults of a file that `save_results` wrote.
+    """The results of a file that `digipal-perf run --json FILE` wrote, one or several.
 
     Raises:
         UsageError: the file cannot be read, or is not a result of this schema version.
@@ -141,12 +141,12 @@ def load_records(path: Path) -> list[Any]:
     try:
         document = json.loads(path.read_text(encoding="utf-8-sig"), parse_float=_finite, parse_constant=_finite)
     except OSError as error:
-        raise UsageError(f"{path}: cannot read the result: {error.strerror}") from error
+        raise UsageError(f"{path}: cannot read the result: {error.strerror}", hint=_WRITTEN_BY) from error
     except (ValueError, RecursionError) as error:
         raise UsageError(f"{path}: not a result file: {error or 'it is empty'}", hint=_WRITTEN_BY) from error
     records = document if isinstance(document, list) else [document]
     if not records:
-        raise UsageError(f"{path}: an array without any result", hint=_WRITTEN_BY)
+        raise UsageError(f"{path}: it holds no result", hint=_WRITTEN_BY)
     return records
 
 
@@ -168,15 +168,17 @@ def as_result(record: Any, path: Path) -> RunResult:
     if kind := fields.get("kind"):
         raise UsageError(f"{path}: not the result of a run, but of digipal-perf {kind!s:.60}", hint=_WRITTEN_BY)
     version = fields.get("schema_version")
+    if version is None:
+        raise UsageError(f"{path}: not a result file: it has no schema_version", hint=_WRITTEN_BY)
     if version != SCHEMA_VERSION:
         is_newer = isinstance(version, int) and version > SCHEMA_VERSION
         raise UsageError(
             f"{path}: not a result of schema version {SCHEMA_VERSION} (found {version!r:.60})",
-            hint="a newer digipal-perf wrote it: update this one to read it" if is_newer else _WRITTEN_BY,
+            hint="a newer digipal-perf wrote it: update digipal-perf to read it" if is_newer else _WRITTEN_BY,
         )
     try:
         return RunResult.model_validate(record)
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(map(str, first["loc"]))
-        raise UsageError(f"{path}: not a whole result: {place}: {first['msg']}") from error
+        raise UsageError(f"{path}: not a whole result: {place}: {first['msg']}", hint=_WRITTEN_BY) from error

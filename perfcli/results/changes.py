@@ -19,8 +19,8 @@ class OperationChange(Record):
     """One operation now, against the baseline."""
 
     name: str = Field(description="the operation, or `all operations`: each weighted by its count in the baseline")
-    base_p50_ns: float | None = Field(default=None, description="median latency in the baseline's run, as it was timed")
-    p50_ns: float | None = Field(default=None, description="median latency in this run, as it was timed")
+    base_p50_ns: float | None = Field(default=None, description="median latency in the baseline's run, not normalised")
+    p50_ns: float | None = Field(default=None, description="median latency in this run, not normalised")
     in_time: bool = Field(default=False, description="whether times were compared, not units of the reference kernel")
     ratio: float | None = Field(
         default=None,
@@ -42,7 +42,7 @@ class OperationChange(Record):
         description="one-sided Mann–Whitney p that it is more than 5% faster, by Holm's method over all operations",
     )
     change: Literal["regression", "improvement", "inconclusive", "no change"] = Field(
-        description="what became of this operation"
+        description="verdict on this operation"
     )
     reason: str = Field(default="", description="why it is inconclusive; else empty")
 
@@ -51,12 +51,10 @@ class CounterChange(Record):
     """An exact counter of one operation, of an engine against another or an earlier one."""
 
     operation: str = Field(description="the operation; empty for all together")
-    metric: str = Field(description="the counter, as a threshold names it")
+    metric: str = Field(description="name of the counter, as in thresholds")
     base: float | None = Field(description="mean of an operation in the baseline, or the base; null: no count")
     now: float | None = Field(description="mean of an operation now, or of the candidate; null: no count")
-    change: CounterOutcome = Field(
-        description="what became of it: more than 2% is a change, of memory more than 5% and 64 B"
-    )
+    change: CounterOutcome = Field(description="verdict: more than 2% is a change, of memory more than 5% and 64 B")
     reason: str = Field(default="", description="why it cannot be compared; else empty")
 
 
@@ -70,22 +68,22 @@ class BaselineComparison(Record):
         default="", description="when the baseline's run began: UTC, ISO 8601; empty if there is none"
     )
     margin: float = Field(default=0.15, description="ignore changes smaller than this: 0.15 is 15%")
-    change: Outcome = Field(description="what became of the whole")
-    reasons: list[str] = Field(
-        default=[], description="of what is incomparable: what differs; else what to know of the baseline"
-    )
+    change: Outcome = Field(description="verdict on the whole")
+    reasons: list[str] = Field(default=[], description="if incomparable, what differs; else notes on the baseline")
     base_reference_ns: float | None = Field(
         default=None, description="median time of the reference kernel in the baseline's run"
     )
     reference_ns: float | None = Field(default=None, description="median time of the reference kernel in this run")
     operations: list[OperationChange] = Field(
-        default=[], description="each operation; of several, last all of them together"
+        default=[], description="each operation; with several, all together come last"
     )
     counters: list[CounterChange] = Field(
         default=[], description="exact counters of each operation; empty if either run did not count"
     )
     rests_on: Literal["times", "exact counters", "times and exact counters"] = Field(
-        default="times", description="what `change` rests on: what is incomparable decides nothing if the other is not"
+        default="times",
+        description="what `change` rests on: times or counters; an incomparable one is ignored if "
+        "the other is comparable",
     )
     strict: bool = Field(default=False, description="whether `--strict` was given")
 

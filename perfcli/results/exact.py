@@ -11,7 +11,7 @@ class OperationCounts(Record):
     """What one operation cost, counted; each figure is the mean of an operation, null if it was not counted."""
 
     done: int = Field(description="operations that were counted, for each figure anew")
-    failed: int = Field(default=0, description="how many failed, of all that were counted")
+    failed: int = Field(default=0, description="failures among the operations counted")
     calls: float | None = Field(default=None, description="calls in Python")
     steps: float | None = Field(default=None, description="instructions of SQLite's virtual machine")
     statements: float | None = Field(default=None, description="SQL statements")

@@ -24,7 +24,7 @@ class CpuFindings(Record):
 
     samples: int = Field(description="stacks that were sampled")
     sampled_ns: int = Field(description="time within operations, of all vus")
-    harness_share: float = Field(description="of the vus' time: the harness itself and its pauses, left out")
+    harness_share: float = Field(description="share of the vus' time in the harness and its pauses, excluded")
     functions: list[FunctionTime] = Field(default=[], description="by self time, the longest first")
 
 
@@ -48,7 +48,7 @@ class KeptLine(Record):
 class MemoryFindings(Record):
     """Allocations that outlive the load, by line."""
 
-    kept_bytes: int = Field(description="of all lines, the harness's own left out")
+    kept_bytes: int = Field(description="total of all lines, without the harness")
     lines: list[KeptLine] = Field(default=[], description="the engine's first, the largest first")
 
 
@@ -64,7 +64,7 @@ class StatementFigures(Record):
 
     sql: str = Field(description="values written into it replaced by ?")
     count: int = Field(description="how often it ran")
-    total_ns: int = Field(description="executing and fetching; waiting for the write lock left out")
+    total_ns: int = Field(description="executing and fetching, without waiting for the write lock")
     mean_ns: float = Field(description="total_ns over count")
     p99_ns: float = Field(description="99th percentile")
     rows: int = Field(description="fetched, or changed")
@@ -82,7 +82,7 @@ class LockFigures(Record):
     """One lock, or all that are made at the same place."""
 
     kind: Literal["Lock", "RLock", "Condition", "SQLite"] = Field(description="SQLite: its write lock")
-    place: str = Field(description="the engine's line that makes it, file:line; of SQLite's own its name")
+    place: str = Field(description="file:line in the engine that creates it; for SQLite's own lock its name")
     source: str = Field(default="", description="that line itself")
     acquired: int = Field(description="how often it was asked for within operations")
     waits: int = Field(description="how often it was not free")
@@ -156,7 +156,7 @@ class ProfileResult(Record):
     """What one `profile` found."""
 
     schema_version: Literal[1] = Field(default=SCHEMA_VERSION, description="rises as that of a run does")
-    kind: Literal["profile"] = Field(default="profile", description="tells it from other results")
+    kind: Literal["profile"] = Field(default="profile", description="identifies the kind of file")
     scenario: str = Field(description="the scenario's name")
     plan: str = Field(description="what ran, in one line")
     operation_files: list[OperationSource] = Field(default=[], description="the files of own operations that ran")

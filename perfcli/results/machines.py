@@ -31,7 +31,7 @@ class MachineResult(Record):
     sqlite: str = Field(default="", description="version of the SQLite library")
     kernel_ns: int = Field(default=0, description="the reference kernel there, before the run: the least of some runs")
     role: Literal["whole", "server", "load", "server and load"] = Field(
-        default="whole", description="what ran there: the whole run, or a part of one that is split"
+        default="whole", description="what ran there: the whole run, or its part of a split run"
     )
     processes: list[int] = Field(default=[], description="the processes with vus that ran there, by their numbers")
     clock: MachineClock | None = Field(default=None, description="null if the whole run took place there")

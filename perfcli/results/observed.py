@@ -18,18 +18,18 @@ class LeakResult(Record):
     """What the rule for leaks saw, see docs/methodology.md#leaks."""
 
     slope: float = Field(
-        description="Theil–Sen slope of RSS in bytes per operation, as the following ones, without the beginning"
+        description="Theil–Sen slope of RSS, in bytes per operation like the following ones, without the beginning"
     )
     lower_bound: float = Field(description="lower bound of that slope, at 99% confidence")
     second_half_slope: float = Field(description="slope of the second half alone")
-    growth_bytes: float = Field(description="what the slope adds up to")
-    judged: float = Field(description="what `memory.leak` is: the lower bound if all parts of the rule agree, else 0")
+    growth_bytes: float = Field(description="total growth along the slope")
+    judged: float = Field(description="value of `memory.leak`: the lower bound if all parts of the rule agree, else 0")
 
 
 class MemoryResult(Record):
     """Memory of the engine process in bytes, seen from outside.
 
-    docs/methodology.md#memory explains the marks. Null: the run did not get that far.
+    docs/methodology.md#memory explains the marks. Null: the run ended before.
     """
 
     harness_rss: int | None = Field(default=None, description="RSS before the engine was imported: the harness's own")
@@ -41,7 +41,7 @@ class MemoryResult(Record):
     )
     end_uss: int | None = Field(default=None, description="USS after the load")
     active_pets: int | None = Field(
-        default=None, description="pets in the engine's cache at the end of the load; null if it does not tell"
+        default=None, description="pets in the engine's cache at the end of the load; null if unknown"
     )
     growth: int | None = Field(default=None, description="`end_rss` − `baseline_rss`")
     peak: int | None = Field(default=None, description="highest RSS from baseline to end, less `harness_rss`")
@@ -50,23 +50,23 @@ class MemoryResult(Record):
     )
     after_cleanup: int | None = Field(default=None, description="`cleanup_rss` − `baseline_rss`")
     slope_bytes_per_operation: float | None = Field(default=None, description="Theil–Sen slope of RSS over operations")
-    leak: LeakResult | None = Field(default=None, description="what the rule for leaks saw; null with too few readings")
+    leak: LeakResult | None = Field(default=None, description="result of the leak rule; null with too few readings")
 
 
 class ResourceResult(Record):
     """What else the engine process used while it was measured."""
 
-    cpu_mean: float | None = Field(default=None, description="CPU time over elapsed time, 1.0 is one core")
+    cpu_mean: float | None = Field(default=None, description="CPU time / elapsed time; 1.0 is one core")
     cpu_max: float | None = Field(
-        default=None, description="the highest between two readings; null if the load was too short to tell"
+        default=None, description="highest CPU use between two readings; null if the load was too short"
     )
     cpu_ns_per_operation: float | None = Field(
-        default=None, description="CPU time over successful operations, the harness's included"
+        default=None, description="CPU time / successful operations, including the harness's"
     )
     threads_max: int | None = Field(default=None, description="threads of the process, the harness's included")
     open_files_max: int | None = Field(default=None, description="file descriptors, the harness's included")
     open_files_limit: int | None = Field(
-        default=None, description="how many the process that came closest to it may hold (RLIMIT_NOFILE); null on macOS"
+        default=None, description="limit (RLIMIT_NOFILE) of the process nearest to it; null on macOS"
     )
     read_bytes: int | None = Field(
         default=None, description="of read calls while measured, cached or not; null on macOS"
@@ -78,14 +78,14 @@ class ResourceResult(Record):
 
 
 class MonitorSample(Record):
-    """One look at the engine process from outside."""
+    """One reading of the engine process from outside."""
 
     at_ns: int = Field(description="since measuring began; negative before")
     rss: int = Field(description="resident set size, the harness's share included")
     uss: int | None = Field(default=None, description="unshared memory; read at the marks only, else null")
     cpu: float | None = Field(
         default=None,
-        description="since the reading before, 1.0 is one core; null for the first, and if too little time passed",
+        description="since the previous reading, 1.0 is one core; null for the first, and after too little time",
     )
     threads: int = Field(description="threads of the process")
     open_files: int = Field(description="file descriptors")
@@ -99,23 +99,23 @@ class MonitorSample(Record):
 
 
 class SaveCounts(Record):
-    """How many acknowledged saves could be looked for, see docs/methodology.md#saves."""
+    """How many acknowledged saves could be checked; see docs/methodology.md#saves."""
 
     acknowledged: int = Field(
         default=0, description="saves that the engine acknowledged, warm-up included: the sum of the following"
     )
     checked: int = Field(
         default=0,
-        description="the last one of its pet, shown by a read before another replaced it, or saved with a note",
+        description="last save of its pet, read before another replaced it, or saved with a note",
     )
-    superseded: int = Field(default=0, description="replaced by another save before anything looked")
+    superseded: int = Field(default=0, description="replaced by another save before any read")
     unchecked: int = Field(
-        default=0, description="of pets that vus share and also talk to or care for, without `history: true`"
+        default=0, description="saves of pets that vus share and also talk to or care for, without `history: true`"
     )
 
 
 class Integrity(Record):
-    """What the engine acknowledged against what its database holds, read afresh after the load.
+    """Acknowledged writes, compared with the database as read after the load.
 
     docs/methodology.md#integrity has the rules.
     """
@@ -123,33 +123,32 @@ class Integrity(Record):
     acknowledged: int = Field(
         description="pets of the set-up, and writes of warm-up and load, that the engine acknowledged"
     )
-    set_up: int = Field(default=0, description="how many of them are pets of the set-up")
+    set_up: int = Field(default=0, description="pets of the set-up among them")
     lost: int | None = Field(
-        description="acknowledged writes that the database does not hold, and stale reads; null if no write of "
+        description="acknowledged writes missing from the database, and stale reads; null if no write of "
         "the load could be checked"
     )
     stale_reads: int = Field(
-        default=0, description="reads among the lost: what they showed had been replaced by an acknowledged save before"
+        default=0,
+        description="stale reads among the lost: they returned a value that an acknowledged save had replaced",
     )
     duplicates: int | None = Field(
         default=None,
-        description="writes that the database holds more often than asked for; null if the load wrote nothing, "
+        description="writes stored more often than requested; null if the load wrote nothing, "
         "or not all answers are known",
     )
-    damaged: str = Field(
-        default="", description="what SQLite's own check found wrong with the file; empty for a sound one"
-    )
+    damaged: str = Field(default="", description="what SQLite's integrity check reports; empty if the file is sound")
     lost_updates: int | None = Field(
         default=None,
-        description="acknowledged changes of pets' numbers that do not show in their sums; null if no threshold asks",
+        description="acknowledged care actions missing from pets' numbers; null if no threshold asks",
     )
     differences: int | None = Field(
         default=None,
-        description="fields of pets that a new process reads otherwise than answered; null if no threshold asks",
+        description="pet fields that a new process reads differently; null if no threshold asks",
     )
-    torn: int = Field(default=0, description="answers that were partly one save of a pet and partly another")
-    saves: SaveCounts = Field(default=SaveCounts(), description="how many saves could be looked for")
-    examples: list[str] = Field(default=[], description="some of the faults in words")
+    torn: int = Field(default=0, description="reads that mix two saves of a pet")
+    saves: SaveCounts = Field(default=SaveCounts(), description="how many saves could be checked")
+    examples: list[str] = Field(default=[], description="examples of the faults, in words")
 
     @property
     def violation(self) -> str:
@@ -161,12 +160,12 @@ class Integrity(Record):
 
 
 class Inspection(Record):
-    """What was seen from inside the engine process; null or empty: not looked for, or nothing to see.
+    """Findings from inside the engine process; null or empty if not looked for, or if there is nothing.
 
-    Of several processes: all that they left, the longest shutdown, and the costs that the first of them saw.
+    With several processes: everything they left, the longest shutdown, and the costs in the first process.
     """
 
-    shutdown_ns: int | None = Field(default=None, description="time the engine took to shut down")
+    shutdown_ns: int | None = Field(default=None, description="time the engine takes to shut down")
     threads_left: list[str] = Field(default=[], description="names of threads that outlive its shutdown")
     connections_left: int | None = Field(default=None, description="open descriptors of the database that outlive it")
     processes_left: list[str] = Field(
@@ -178,11 +177,11 @@ class Inspection(Record):
         default=[], description="stray files in the engine's working directory or by its database"
     )
     log_errors: dict[str, int] = Field(default={}, description="records of level ERROR and above, by logger")
-    log_examples: dict[str, str] = Field(default={}, description="one such record in words, by logger")
+    log_examples: dict[str, str] = Field(default={}, description="one such record, by logger")
     written_per_operation: float | None = Field(
-        default=None, description="bytes of write calls per operation, the harness's own left out"
+        default=None, description="bytes of write calls per operation, without the harness"
     )
-    fsyncs_per_operation: float | None = Field(default=None, description="times the disk was flushed, per operation")
+    fsyncs_per_operation: float | None = Field(default=None, description="disk flushes per operation")
     fsyncs_not_told: str = Field(
         default="", description="why flushes could not be counted, if a threshold asked for them"
     )

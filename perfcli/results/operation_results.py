@@ -56,7 +56,7 @@ class GrowthResult(Record):
     over: Literal["pets", "interactions"] = Field(description="pets that are stored, or interactions of a pet")
     ratio: float = Field(description="median latency of the last tenth over that of the first")
     exponent: float | None = Field(
-        description="latency ~ size^exponent: 0 is constant, 1 is linear; null if the size hardly changed"
+        description="latency ~ size^exponent: 0 is constant, 1 is linear; null if the size barely changed"
     )
     points: list[tuple[float, float]] = Field(default=[], description="size and median latency in ns of each tenth")
 
@@ -73,7 +73,7 @@ class OperationResult(Record):
     """One operation, or all of them together."""
 
     name: str = Field(description="the step's name, or its operation's")
-    ok: int = Field(ge=0, description="operations that answered rightly; only these are in `latency`")
+    ok: int = Field(ge=0, description="operations with the right answer; only these are in `latency`")
     failed: int = Field(ge=0, description="operations that raised or returned the wrong thing")
     errors: dict[str, int] = Field(default={}, description="failed operations by kind, the most frequent first")
     throughput_per_s: float = Field(
@@ -96,12 +96,14 @@ class OperationResult(Record):
     counters: dict[str, CounterResult] = Field(default={}, description="what a function of your own counted, by name")
     degradation: float | None = Field(
         default=None,
-        description="last fifth against first fifth, 0.5 is 50% slower, the machine's own change of pace left "
-        "out; null with too few successes",
+        description="last fifth against first fifth, corrected for the machine: 0.5 is 50% slower; null with too few "
+        "successes",
     )
-    raw_degradation: float | None = Field(default=None, description="degradation as it was timed")
+    raw_degradation: float | None = Field(
+        default=None, description="degradation as timed, not corrected for the machine"
+    )
     growth: GrowthResult | None = Field(
-        default=None, description="how its latency grows with what is stored; null if the scenario does not ask for it"
+        default=None, description="how its latency grows with the stored data; null without `growth` in the scenario"
     )
     histogram_ns: dict[int, int] = Field(
         default={},
@@ -142,7 +144,7 @@ class LoadSlice(Record):
         default=None,
         gt=0,
         allow_inf_nan=False,
-        description="what the reference kernel took meanwhile, or at the nearest time; null if it never ran",
+        description="time of the reference kernel then, or nearest to it; null if it never ran",
     )
 
 
@@ -163,7 +165,7 @@ class SecondOfLoad(Record):
         default=None, description="their 95th percentile, right to 0.1%; null without one, and in older results"
     )
     p99_ns: float | None = Field(
-        default=None, description="their 99th percentile, right to 0.1%; of fewer than 1,000 operations a hint only"
+        default=None, description="their 99th percentile, right to 0.1%; rough with fewer than 1,000 operations"
     )
     max_ns: int | None = Field(default=None, description="highest latency of the successful ones; null without one")
 
@@ -171,7 +173,9 @@ class SecondOfLoad(Record):
 class Part(Record):
     """What a run has, and each of its phases."""
 
-    duration_ns: int | None = Field(default=None, description="measured time; null if measuring never began")
+    duration_ns: int | None = Field(
+        default=None, description="measured time; null if the run ended before measuring began"
+    )
     iterations: int = Field(default=0, description="passes over the flow that all vus completed while measured")
     dropped_iterations: int = Field(
         default=0, description="iterations that were due, or that the load prescribes, and that never began"
@@ -217,11 +221,11 @@ class PhaseResult(Part):
     plan: str = Field(description="what ran, in one line")
     vus: int = Field(description="vus of the phase")
     began_ns: int | None = Field(default=None, description="since measuring began; null if the phase never did")
-    planned_iterations: int | None = Field(default=None, description="null: as many as its time allows")
+    planned_iterations: int | None = Field(default=None, description="null: limited by time only")
     offered_line: list[tuple[int, float]] = Field(
         default=[],
         description="the planned rate of arrivals over time: each point is [ns since the phase began, iterations "
-        "per second], with straight lines between; empty if the engine's own pace decides",
+        "per second], with straight lines between; empty without an arrival rate",
     )
     vus_line: list[tuple[int, int]] = Field(
         default=[],

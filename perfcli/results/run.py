@@ -1,4 +1,4 @@
-"""RunResult: all that is known of one run."""
+"""RunResult: everything known about one run."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from perfcli.units import Unit
 
 
 class ThresholdResult(Record):
-    """A threshold with what was observed."""
+    """A threshold with its observed value."""
 
-    expr: str = Field(description="the threshold as it was written")
+    expr: str = Field(description="the threshold as written in the scenario")
     unit: Unit = Field(description="the kind of quantity")
     observed: float | None = Field(
         default=None,
@@ -40,7 +40,7 @@ class ThresholdResult(Record):
     )
     reason: str = Field(
         default="",
-        description="why it failed if the figures do not say so: `no samples`, or a percentile with too few beyond it",
+        description="why it failed, beyond its figures: `no samples`, or a percentile with too few samples",
     )
     abort_on_fail: bool = Field(default=False, description="whether failing it ends the load")
     strict: bool = Field(default=True, description="false: shown, not counted")
@@ -49,7 +49,7 @@ class ThresholdResult(Record):
 
     @property
     def outcome(self) -> Literal["fail", "not judged", "miss", "pass"]:
-        """What became of it; a soft one that does not hold is a miss."""
+        """Its outcome; a failed one with strict: false is a miss."""
         if not self.judged:
             return "not judged"
         return "pass" if self.passed else "fail" if self.strict else "miss"
@@ -59,14 +59,14 @@ SCHEMA_VERSION: Final = 1
 
 
 class VuWork(Record):
-    """What one vu did, as a digest of its operations, users and choices in their order."""
+    """The work of one vu, with a digest of its operations, users and choices in order."""
 
     vu: int = Field(description="number of the vu, from 0")
     incarnation: int = Field(default=0, description="how often its engine process had been replaced by then")
     iterations: int = Field(description="iterations it completed while measured")
     operations: int = Field(description="operations it tried while measured")
     digest: str = Field(
-        description="of its first operations, with their pets and variants, in their order: of its share of "
+        description="digest of its first operations with their pets and variants, in order: its share of "
         "200,000, 1,000 at least"
     )
 
@@ -85,7 +85,7 @@ class Restart(Record):
 
 
 class Environment(Record):
-    """Where the run took place; nothing that tells whose machine it is."""
+    """The machine and versions of a run, without names of hosts or users."""
 
     tool_version: str = Field(description="version of digipal-perf")
     engine_version: str = Field(default="", description="digest of the engine's source files")
@@ -97,8 +97,8 @@ class Environment(Record):
     cpu_count: int = Field(description="logical processors of the machine")
     usable_cpus: float | None = Field(
         default=None,
-        description="CPUs that the run could keep busy: CPU affinity (`taskset`) and the limit of its cgroup "
-        "(`docker run --cpus`); null in results of version 0.1.0, which are taken to have used all",
+        description="CPUs available to the run: CPU affinity (`taskset`) and the limit of its cgroup "
+        "(`docker run --cpus`); null in results of version 0.1.0, which used all",
     )
 
 
@@ -140,7 +140,7 @@ class UnjudgedRun(Part):
 
     schema_version: Literal[1] = Field(default=SCHEMA_VERSION, description="see docs/results.md#schema-version")
     name: str = Field(description="the scenario's name")
-    description: str = Field(default="", description="what the scenario says it is")
+    description: str = Field(default="", description="description of the scenario")
     tags: list[str] = Field(default=[], description="the scenario's tags")
     variation: Variation = Field(
         default={}, description="each key that `--sweep` varies, with its value in this run; empty without a sweep"
@@ -152,11 +152,11 @@ class UnjudgedRun(Part):
         default=[], description="the files of own operations that it names, see docs/scenarios.md"
     )
     plan: str = Field(description="what ran, in one line")
-    seed: int = Field(description="repeat the operations of the run with `--seed`")
+    seed: int = Field(description="seed; pass it to `--seed` to replay the operations")
     started_at: str = Field(description="when the run began: UTC, ISO 8601")
     starved: str = Field(
         default="",
-        description="how other processes kept the run from the CPU, so that its times are not judged; empty: "
+        description="how other processes kept the run from the CPU, which leaves its times unjudged; empty: "
         "they did not",
     )
     error_examples: dict[str, str] = Field(
@@ -176,12 +176,10 @@ class UnjudgedRun(Part):
     )
     commit: str = Field(
         default="",
-        description="hash of the commit that holds exactly the sources that ran (`environment.engine_version`); "
-        "empty if none is known to",
+        description="hash of the commit with exactly the sources that ran (`environment.engine_version`); "
+        "empty if unknown",
     )
-    engine_modified: bool = Field(
-        default=False, description="whether the sources that ran differ from the commit checked out around them"
-    )
+    engine_modified: bool = Field(default=False, description="whether the sources differ from the checked-out commit")
     slices: dict[str, list[LoadSlice]] = Field(
         default={}, description="by operation: its successful samples in up to 40 parts, see docs/results.md#slices"
     )
@@ -194,22 +192,29 @@ class UnjudgedRun(Part):
     phases: list[PhaseResult] = Field(
         default=[], description="each phase, in the order of the file; a plain `load` is one phase called `load`"
     )
-    inspection: Inspection = Field(default=Inspection(), description="what was seen from inside the engine process")
+    inspection: Inspection = Field(default=Inspection(), description="findings from inside the engine process")
     memory: MemoryResult = Field(default=MemoryResult(), description="memory of the engine process")
-    resources: ResourceResult = Field(default=ResourceResult(), description="what else the engine process used")
+    resources: ResourceResult = Field(
+        default=ResourceResult(), description="CPU, threads, files and I/O of the engine process"
+    )
     integrity: Integrity | None = Field(
-        default=None, description="acknowledged writes against the database; null if measuring never began"
+        default=None,
+        description="acknowledged writes against the database; null if the run ended before measuring began",
     )
     digest: str = Field(
         description="of the first 1,000 steps that the seed prescribes to each vu: the same in two runs of one "
         "seed and scenario"
     )
-    performed_as_planned: bool = Field(description="whether every vu did what the seed prescribes, in that order")
+    performed_as_planned: bool = Field(
+        description="whether every vu did exactly the operations that the seed prescribes, in order"
+    )
     vus: list[VuWork] = Field(default=[], description="what each vu performed")
     restarts: list[Restart] = Field(default=[], description="engine processes that were replaced, in order of time")
     faults: list[FaultResult] = Field(default=[], description="the faults of the scenario, in order of time")
     unsteady: str = Field(default="", description="why the load was not steady before the first fault; empty if it was")
-    environment: Environment = Field(description="where the run took place; if it was split, the server's machine")
+    environment: Environment = Field(
+        description="machine and versions of the run; if it was split, those of the server"
+    )
     machines: list[MachineResult] = Field(
         default=[], description="the machines of a cluster that it took place on; empty without a cluster"
     )
@@ -217,7 +222,7 @@ class UnjudgedRun(Part):
         default=[], description="readings of the engine process, every 100 ms and at each mark"
     )
     seconds: list[SecondOfLoad] = Field(
-        default=[], description="the time series of all operations; seconds in which none began are left out"
+        default=[], description="the time series of all operations; seconds without one are omitted"
     )
     seconds_by_operation: dict[str, list[SecondOfLoad]] = Field(
         default={}, description="the time series of each operation by its name"
@@ -260,13 +265,13 @@ class Try(Record):
     reasons: list[str] = Field(default=[], description="how other processes kept it from the CPU")
     iterations: int = Field(default=0, description="passes over the flow that all vus completed")
     dropped_iterations: int = Field(default=0, description="iterations that were due and never began")
-    ok: int = Field(default=0, description="operations that answered rightly")
+    ok: int = Field(default=0, description="operations with the right answer")
     failed: int = Field(default=0, description="operations that failed")
     throughput_per_s: float = Field(default=0.0, description="successful operations per second, as in `total`")
     latency: LatencySummary | None = Field(
         default=None, description="of all operations together; null without a success"
     )
-    thresholds: list[ThresholdResult] = Field(default=[], description="thresholds with what was observed")
+    thresholds: list[ThresholdResult] = Field(default=[], description="thresholds with their observed values")
 
     @classmethod
     def of(cls, result: RunResult) -> Try:
@@ -277,13 +282,14 @@ class Try(Record):
 
 
 class RunResult(UnjudgedRun):
-    """All that is known of one run of one scenario."""
+    """One run of one scenario. Durations are in ns, sizes in bytes, rates per second, shares from 0 to 1."""
 
     verdict: Verdict = Field(description="how the run ended")
-    reasons: list[str] = Field(default=[], description="why the verdict is not `pass`, and what else to know")
-    details: str = Field(default="", description="of an error: the traceback, or what the engine printed last")
+    reasons: list[str] = Field(default=[], description="reasons for a verdict other than `pass`, and notes")
+    details: str = Field(default="", description="of an error: the traceback, or last output of the engine")
     thresholds: list[ThresholdResult] = Field(
-        default=[], description="each threshold, in the order of the file; empty if measuring never began"
+        default=[],
+        description="each threshold, in the order of the file; empty if the run ended before measuring began",
     )
     earlier_tries: list[Try] = Field(
         default=[],
@@ -294,10 +300,10 @@ class RunResult(UnjudgedRun):
     )
 
     def phase(self, name: str) -> PhaseResult:
-        """The phase of that name.
+        """The phase with this name; a plain `load` is named `load`.
 
         Raises:
-            LookupError: there is none; the message names those that there are.
+            LookupError: no phase has this name; the message lists the names.
         """
         for phase in self.phases:
             if phase.name == name:
@@ -308,7 +314,7 @@ class RunResult(UnjudgedRun):
         """One flat dict for each operation of each phase, for a DataFrame.
 
         Each has `scenario`, the keys of a sweep (`setup.pets`), `seed`, `verdict`, `phase`, `operation`, then the
-        figures of `OperationResult` by its fields' names; times are in ns. A figure that is not known is None.
+        figures of `OperationResult` by field name. Times are in ns; an unknown figure is None.
         """
         run = {"scenario": self.name, **self.variation, "seed": self.seed, "verdict": self.verdict.value}
         rows = [

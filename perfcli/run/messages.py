@@ -135,7 +135,7 @@ class MessageOrder:
             return
         key = type(message).__name__
         if isinstance(message, FaultReport) and message.number not in self.ordered_faults:
-            raise Garbled(f"the message {key!r} of number {message.number}, which nobody ordered")
+            raise Garbled(f"the message {key!r} of number {message.number}, which was not ordered")
         if key in _AT_ANY_TIME and (self._last or key == "HeldUp"):
             return
         if isinstance(message, (Checkpoint, Stage)):

@@ -129,7 +129,10 @@ def _conducted(
     try:
         return _result(measurement, run, started_at, run.whole_ending)
     except Exception as error:
-        unusable = Ending(error=f"what was measured makes no sense: {_internal(error)}", details=format_exc())
+        unusable = Ending(
+            error=f"digipal-perf cannot make sense of the measurement; please report this bug: {_internal(error)}",
+            details=format_exc(),
+        )
         return _result(Measurement(plan), run, started_at, unusable)
 
 
@@ -193,7 +196,7 @@ class _Run:
                     self.notes += filter(None, [complaint])
                 if measurement.left_running:
                     names = ", ".join(measurement.left_running)
-                    self.notes.append(f"the engine left processes running, which were ended: {names}")
+                    self.notes.append(f"the engine left processes running; they were ended: {names}")
 
     def count(self, stop: StopRequest) -> None:
         """Count what operations cost, unless the run ended before its time."""

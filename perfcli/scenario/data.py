@@ -22,7 +22,7 @@ CSV_FILE: Final = FileKind("CSV file", (".csv",), 1024 * 1024)
 _LISTS: Final = ("texts", "actions", "egg_types")
 _KEYS: Final = ("list", "csv", "column")
 _DELIMITERS: Final = (",", ";", "\t")
-_FORMS: Final = "write a list, {list: [...]}, or {csv: FILE, column: NAME}"
+_FORMS: Final = "write a list, {list: [...]} or {csv: FILE, column: NAME}"
 
 
 def put_in_data(root: Node) -> list[Problem]:
@@ -96,7 +96,7 @@ def _items(source: Node) -> list[Node]:
             return _plain_list(written)
         case {"csv": name, **others} if "list" not in others:
             return _column_of_file(name, others.get("column"))
-    raise _UnusableError(source.location, (), f"is neither a list nor a column of a file: {_FORMS}")
+    raise _UnusableError(source.location, (), f"expected a list or a column of a file: {_FORMS}")
 
 
 def _plain_list(written: Node) -> list[Node]:
@@ -152,9 +152,9 @@ def _column(rows: Iterator[tuple[int, list[str]]], file: str, name: Node, column
         if len(row) != len(header):
             raise _UnusableError(location, (), f"has {_fields(row)}, but the header has {len(header)}")
         if len(header) > 1 and row == header:
-            raise _UnusableError(location, (), "is the header again: were two files put together? Remove this line")
+            raise _UnusableError(location, (), "repeats the header: remove this line")
         if len(values) == MOST_CHOICES:
-            raise _UnusableError(location, (), f"has more rows than the {MOST_CHOICES:,} that a step can choose from")
+            raise _UnusableError(location, (), f"has too many rows: a step can choose from {MOST_CHOICES:,} at most")
         values.append(Node(row[index], location, location))
     return values
 
@@ -163,17 +163,15 @@ def _index(header: list[str], location: Location, column: Node | None) -> int:
     listing = ", ".join(map(legible, header[:10]))
     if column is not None:
         if column.value not in header:
-            meant = did_you_mean([str(column.value)], header)
-            message = f"{location.source} has no column {shown(column.value)}{meant}: its header is {listing}"
+            meant = did_you_mean([str(column.value)], header) or f": use one of {listing}"
+            message = f"{location.source} has no column {shown(column.value)}{meant}"
             raise _UnusableError(column.location, ("column",), message)
         if (named := header.count(str(column.value))) > 1:
             message = f"{location.source} has {named} columns {shown(column.value)}: rename all but one"
             raise _UnusableError(column.location, ("column",), message)
         return header.index(str(column.value))
     if len(header) > 1:
-        raise _UnusableError(
-            location, (), f"has several columns: choose one of them, as in column: {legible(header[0])}"
-        )
+        raise _UnusableError(location, (), f"has several columns: choose one, e.g. column: {legible(header[0])}")
     return 0
 
 

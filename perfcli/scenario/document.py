@@ -19,23 +19,31 @@ _PLAIN_WORDS: Final = (
     ("'\\t' that cannot start", "a tab cannot indent YAML: use spaces"),
     ("that cannot start any token", "text cannot start with this character: put it in quotes"),
     ("mapping values are not allowed", "a ':' where no key can be: check the indentation, or put the text in quotes"),
-    ("expected ':'", "a key without its ':' (write key: value)"),
+    ("expected ':'", "a key without a ':': write key: value"),
     ("sequence entries are not allowed", "a '-' where no list can be: start the list on a line of its own"),
     ("expected <block end>", "the indentation does not fit the lines above"),
-    ("found undefined alias", "no anchor of this name stands above: define it with &, or put the text in quotes"),
+    ("found undefined alias", "no anchor above has this name: define it with &, or put the text in quotes"),
     ("second occurrence", "this anchor has been defined above: give it another name"),
-    ("unknown escape character", "no escape is written like this: in single quotes a backslash stands for itself"),
-    ("expected escape sequence", "an escape is cut short: in single quotes a backslash stands for itself"),
+    ("unknown escape character", "unknown escape: use single quotes, in which a backslash stands for itself"),
+    ("expected escape sequence", "incomplete escape: use single quotes, in which a backslash stands for itself"),
     ("found unexpected document separator", "a quote is opened above and never closed"),
     ("expected alphabetic or numeric character", "a name must follow & or *: put the text in quotes if it is text"),
-    ("expected '<document start>'", "this does not belong to what stands above: check the indentation and the quotes"),
+    ("expected '<document start>'", "this does not fit the lines above: check the indentation and the quotes"),
 )
 _TOLD_AT_THE_START: Final = (
     # where PyYAML was, what it says, what it means at the place where that began
-    ("while scanning a directive", "", "a line that starts with % is no key or value: put the text in quotes"),
+    ("while scanning a directive", "", "a line that starts with % is not a key or value: put the text in quotes"),
     ("while scanning a quoted scalar", "found unexpected end of stream", "this quote is never closed"),
-    ("while parsing a flow sequence", "expected ',' or ']'", "this '[' is never closed, or a ',' is missing in it"),
-    ("while parsing a flow mapping", "expected ',' or '}'", "this '{' is never closed, or a ',' is missing in it"),
+    (
+        "while parsing a flow sequence",
+        "expected ',' or ']'",
+        "this '[' is never closed, or a ',' is missing in it: add it",
+    ),
+    (
+        "while parsing a flow mapping",
+        "expected ',' or '}'",
+        "this '{' is never closed, or a ',' is missing in it: add it",
+    ),
 )
 
 
@@ -54,7 +62,7 @@ def syntax_problem(error: Exception, text: str, source: str, loader: yaml.SafeLo
         return location_at(source, text, error.position).problem((), wrong)
     if not isinstance(error, yaml.MarkedYAMLError):
         mark = loader.get_mark() if loader else None
-        return _at(mark, source, text).problem((), "not YAML: a number here is out of bounds")
+        return _at(mark, source, text).problem((), "not YAML: a number is out of range")
     said, context = error.problem or "", error.context or ""
     told = _without_space(error, text, source) or _bare_variable(error, text, source)
     if told:
@@ -129,7 +137,11 @@ def _composed(text: str, source: str) -> yaml.Node:
         node = loader.get_node() if loader.check_node() else None
         if node is None:
             raise ScenarioFileError(
-                [Location(source).problem((), "is empty: a scenario needs a name, a load and a flow")]
+                [
+                    Location(source).problem(
+                        (), "is empty: a scenario needs a name, a load and a flow (digipal-perf init writes one)"
+                    )
+                ]
             )
         if loader.check_node():
             raise _refused(
@@ -235,7 +247,7 @@ class _Reading:
         location = self._location(node)
         key_location = self._location(key) if key else location
         if not is_plain_tag(node):
-            self._mistake(node, f"the tag {node.tag!r:.60} is not allowed: write the value without it")
+            self._mistake(node, f"the tag {node.tag!r:.60} is not allowed: remove the tag")
         if isinstance(node, yaml.ScalarNode):
             return Node(self._scalar(node), location, key_location)
         with self._inside(node):
@@ -246,7 +258,7 @@ class _Reading:
     def _scalar(self, node: yaml.ScalarNode) -> Scalar:
         self._count(node, 1, len(node.value))
         if not _is_text(node.value):
-            self._mistake(node, r"\u escapes a half of a character: write the character itself")
+            self._mistake(node, r"\u escapes half of a character: write the character itself")
             return ""
         return scalar(node)
 
@@ -277,11 +289,11 @@ class _Reading:
     def _is_new_key(self, key: yaml.Node, entries: _Entries) -> bool:
         if not isinstance(key, yaml.ScalarNode) or not isinstance(scalar(key), str) or not _is_text(key.value):
             written = f"{key.value!r:.60}" if isinstance(key, yaml.ScalarNode) else "a list or section"
-            self._mistake(key, f"a key is text, not {written}")
+            self._mistake(key, f"a key must be text, not {written}")
             return False
         if key.value in entries:
             first = entries[key.value][0].start_mark.line + 1
-            self._mistake(key, f"written twice: first on line {first}", (key.value,))
+            self._mistake(key, f"written twice, first on line {first}: remove one of them", (key.value,))
             return False
         return True
 
@@ -293,12 +305,14 @@ class _Reading:
                 if isinstance(section, yaml.MappingNode):
                     yield section
                 else:
-                    self._mistake(section, "<< merges a section: name one by its anchor, <<: *anchor")
+                    self._mistake(section, "<< needs an anchor: write <<: *anchor")
 
     @contextmanager
     def _inside(self, node: yaml.Node) -> Iterator[None]:
         if any(node is ancestor for ancestor in self._ancestors):
-            raise _refused(self._source, self._text, node.start_mark, "an anchor holds itself")
+            raise _refused(
+                self._source, self._text, node.start_mark, "an anchor contains itself: remove the inner alias"
+            )
         if len(self._ancestors) >= MOST_LEVELS:
             raise _refused(self._source, self._text, node.start_mark, f"nested deeper than {MOST_LEVELS} levels")
         self._ancestors.append(node)
@@ -310,7 +324,7 @@ class _Reading:
         self._characters += characters
         if self._nodes > MOST_NODES or self._characters > MOST_CHARACTERS:
             raise _refused(
-                self._source, self._text, node.start_mark, "the aliases expand to more than a scenario can hold"
+                self._source, self._text, node.start_mark, "the aliases expand to too many values: write fewer aliases"
             )
 
     def _mistake(self, node: yaml.Node, message: str, below: KeyPath = ()) -> None:

@@ -32,8 +32,8 @@ def fault_problems(scenario: Scenario, root: Node) -> Iterator[Problem]:
         if isinstance(fault, ProcessFault):
             yield from _process_problems(fault, path, scenario.engine_processes, root)
         if fault.phase and fault.phase not in phases:
-            listing = did_you_mean([fault.phase], phases) or f": there is {', '.join(list(phases)[:10])}"
-            yield root.problem((*path, "phase"), f"no phase is called {shown(fault.phase)}{listing}")
+            listing = did_you_mean([fault.phase], phases) or f": use one of {', '.join(list(phases)[:10])}"
+            yield root.problem((*path, "phase"), f"no phase is named {shown(fault.phase)}{listing}")
             continue
         phase = phases[fault.phase] if fault.phase else next(iter(phases.values()))
         yield from _time_problems(fault, path, phase, is_first=phase is next(iter(phases.values())), root=root)
@@ -46,25 +46,26 @@ def unknown_fault(threshold: Threshold, scenario: Scenario) -> str:
     if not about:
         return ""
     if not names:
-        return f"{about} needs a fault, and the scenario has none: write faults: [lock: {{at: 3s, for: 2s}}]"
+        return f"{about} needs a fault, and the scenario has none: add faults: [lock: {{at: 3s, for: 2s}}]"
     if threshold.fault and threshold.fault not in names:
-        meant = did_you_mean([threshold.fault], names) or f": there is {', '.join(names[:10])}"
-        return f"no fault is called {shown(threshold.fault)}{meant}"
+        meant = did_you_mean([threshold.fault], names) or f": use one of {', '.join(names[:10])}"
+        return f"no fault is named {shown(threshold.fault)}{meant}"
     return ""
 
 
 def _steady_problems(scenario: Scenario, root: Node) -> Iterator[Problem]:
     if scenario.steady_state and not scenario.faults:
-        yield root.problem(("steady_state",), "goes with faults, and the scenario has none", key=True)
+        message = "needs faults, and the scenario has none: remove it, or add faults: [lock: {at: 3s, for: 2s}]"
+        yield root.problem(("steady_state",), message, key=True)
     labels = scenario.labels if scenario.load or scenario.phases else []
     for index, limit in enumerate(scenario.steady_state):
         path: KeyPath = ("steady_state", index)
         if not limit.metric.windowed or limit.is_of_part:
-            message = "the steady state is judged each second: take latency, service_time, success_rate, error_rate or "
+            message = "the steady state is judged each second: use latency, service_time, success_rate, error_rate or "
             yield root.problem(path, f"{message}throughput, without for, within or during")
         elif limit.operation and labels and limit.operation not in labels:
             yield root.problem(
-                path, f"no step is called {shown(limit.operation)}{did_you_mean([limit.operation], labels)}"
+                path, f"no step is named {shown(limit.operation)}{did_you_mean([limit.operation], labels)}"
             )
 
 
@@ -74,20 +75,20 @@ def _name_problems(
     where: KeyPath = (*path, "name") if fault.name else path
     if fault.label in names:
         remedy = "give each a name of its own" if fault.name else f"give them names, {fault.kind}: {{name: …}}"
-        message = f"two faults are called {shown(fault.label)} (the other on line {names[fault.label]}): {remedy}"
+        message = f"two faults are named {shown(fault.label)} (the other on line {names[fault.label]}): {remedy}"
         yield root.problem(where, message, key=not fault.name)
     elif fault.label in scenario.labels:
-        yield root.problem(where, f"{shown(fault.label)} is the name of a step: thresholds could not tell them apart")
+        yield root.problem(where, f"{shown(fault.label)} is the name of a step: choose another name")
     elif fault.label in (phase.name for phase in scenario.phases):
-        yield root.problem(where, f"{shown(fault.label)} is the name of a phase: thresholds could not tell them apart")
+        yield root.problem(where, f"{shown(fault.label)} is the name of a phase: choose another name")
 
 
 def _process_problems(fault: ProcessFault, path: KeyPath, processes: int, root: Node) -> Iterator[Problem]:
     if fault.process is None or fault.process < processes:
         return
-    there = "one engine process, numbered 0" if processes == 1 else f"{processes}, numbered 0 to {processes - 1}"
-    remedy = "" if processes > 1 else "; several take pool: {processes: N}"
-    yield root.problem((*path, "process"), f"there is no process {fault.process}: there is {there}{remedy}")
+    there = "one process, number 0" if processes == 1 else f"{processes}, numbered 0 to {processes - 1}"
+    remedy = "" if processes > 1 else "; for several, set pool: {processes: N}"
+    yield root.problem((*path, "process"), f"no process {fault.process}: the pool has {there}{remedy}")
 
 
 def _time_problems(
@@ -95,9 +96,9 @@ def _time_problems(
 ) -> Iterator[Problem]:
     planned_ns = phase.load.planned_ns
     if is_first and fault.at_ns < LEAST_STEADY_NS:
-        message = "begins before the load can be steady, which takes a second: write at: 2s or more"
+        message = "starts before the load is steady, which takes 1s: write at: 2s or later"
         yield root.problem((*path, "at"), message)
     elif planned_ns is not None and fault.ends_ns > planned_ns:
         lasts, ends = format_duration(fault.ends_ns), format_duration(planned_ns)
-        message = f"lasts until {lasts}, and the load ends after {ends}: begin it earlier, or run for longer"
+        message = f"lasts until {lasts}, but the load ends after {ends}: start it earlier, or run longer"
         yield root.problem((*path, "at"), message)

@@ -33,8 +33,8 @@ def fault_warnings(scenario: Scenario, root: Node) -> Iterator[Problem]:
         blocked = [phase for phase in beside if _blocked_share(fault, phase)]
         if blocked and not any(phase.load.is_open for phase in blocked):
             message = (
-                "each vu waits for its answer meanwhile, so few operations see the outage: "
-                "an arrival rate shows all that are due"
+                "each vu waits for its answer meanwhile, so few operations show the outage: "
+                "use an arrival rate to see every operation due"
             )
             yield root.problem(path, message, key=True)
         for phase in blocked:
@@ -90,10 +90,10 @@ def _too_few_vus(fault: FaultSettings, phase: Phase, spans: list[_Span], *, seve
     whose = f"{phase.name} has" if several else "there are"
     more = f"give it {waiting:,} vus" if waiting <= MOST_VUS else "lower the rate"
     spared = [step.label for step in phase.flow if not (step.is_pause or fault.blocks(step))]
-    apart = f", and {spared[0]} a phase of its own beside (start_after: 0s)" if spared else ""
+    apart = f", and {spared[0]} its own phase (start_after: 0s)" if spared else ""
     return (
-        f"{waiting:,} iterations may wait for its end, and {whose} {vus:,} vus: all others then wait for a free vu, "
-        f"and look slower than the engine is; {more}{apart}"
+        f"{waiting:,} iterations may wait for its end, but {whose} {vus:,} vus: other operations then wait for a "
+        f"free vu, and look slower than the engine is; {more}{apart}"
     )
 
 

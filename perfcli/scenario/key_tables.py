@@ -108,7 +108,7 @@ def _operation(model: type[StepSettings]) -> Definition:
 def _kinds() -> Iterator[str]:
     yield "## How values are written\n"
     yield from (f"- {each['description']}" for name, each in text_types().items() if not name.startswith("Positive"))
-    yield "- any value that is no list and no section: a variable, `${name}`"
+    yield "- any single value: a variable, `${name}`"
     yield ""
 
 

@@ -89,11 +89,13 @@ def read_text(path: Path, kind: FileKind = SCENARIO_FILE) -> str:
     try:
         content = _read_bytes(path, kind)
     except FileNotFoundError:
-        raise _unusable(path, f"no such file{_meant([path.name], _neighbours(path, kind))}") from None
+        raise _unusable(
+            path, f"no such file{_meant([path.name], _neighbours(path, kind)) or ': check the path'}"
+        ) from None
     except OSError as error:
         raise _unusable(path, f"cannot be read: {error.strerror}") from error
     except ValueError:  # a NUL in the path
-        raise _unusable(path, "cannot be the name of a file") from None
+        raise _unusable(path, "is not a valid file name") from None
     _record(path, content)
     return _decoded(path, content, _encoding(content) if kind.has_coding_line else _UTF_8)
 
@@ -139,7 +141,7 @@ def _decoded(path: Path, content: bytes, encoding: str) -> str:
         wrong = f"byte 0x{content[at]:02x} is not {name}: save the file as {name}"
         raise ScenarioFileError([location_at(str(path), before, len(before)).problem((), wrong)]) from None
     except LookupError:
-        raise _unusable(path, f"no text encoding is called {encoding!r:.60}: save the file as UTF-8") from None
+        raise _unusable(path, f"no text encoding is named {encoding!r:.60}: save the file as UTF-8") from None
     return text
 
 
@@ -188,7 +190,7 @@ def find_scenarios(references: Sequence[str]) -> list[Path]:
     for path in found if references else shipped.values():
         files.setdefault(os.path.realpath(path), path)
     if not files:
-        raise UsageError("this installation holds no scenarios", hint="name a scenario file, or install again")
+        raise UsageError("this installation holds no scenarios", hint="name a scenario file, or reinstall digipal-perf")
     _warn_of_repeated(references, shipped)
     return list(files.values())
 
@@ -199,7 +201,7 @@ def _warn_of_repeated(references: Sequence[str], shipped: Mapping[str, Path]) ->
     for reference in references:
         real = os.path.realpath(shipped.get(reference, os.path.expanduser(reference)))
         if real in seen:
-            complain(f"Warning: {reference} is named twice; it counts once")
+            complain(f"Warning: {reference} is named twice; reading it once")
         seen[real] = reference
 
 
@@ -212,15 +214,15 @@ def _referred(reference: str, shipped: dict[str, Path]) -> list[Path]:
     if os.path.exists(path) or os.sep in path or path.lower().endswith(_SUFFIXES):
         return [Path(path)]
     raise UsageError(
-        f"no scenario is called {reference!r:.80}{_meant([reference], shipped)}",
-        hint="digipal-perf list shows all scenarios; a file or a folder can be named too",
+        f"no scenario is named {reference!r:.80}{_meant([reference], shipped)}",
+        hint="digipal-perf list shows every scenario; or name a file or a directory",
     )
 
 
 def _scenarios_of(folder: Path) -> list[Path]:
     scenarios = _scenarios_in(folder)
     if not scenarios:
-        raise UsageError(f"{folder}: no scenario in this folder", hint="scenarios are files that end in .yaml")
+        raise UsageError(f"{folder}: no scenario in this directory", hint="scenario files end in .yaml")
     return scenarios
 
 
@@ -247,5 +249,5 @@ def bears_any(tags: Collection[str], own: Iterable[str]) -> bool:
 def no_such_tag(tags: Collection[str], known: Iterable[str]) -> UsageError:
     """No scenario bears any of the tags."""
     listing = sorted(known)
-    hint = f"tags in use: {', '.join(listing)}" if listing else "none of the scenarios has tags"
+    hint = f"tags in use: {', '.join(listing)}" if listing else "no scenario has any tag: drop --tag"
     return UsageError(f"no scenario has the tag {' or '.join(map(repr, tags))}{_meant(tags, listing)}", hint=hint)

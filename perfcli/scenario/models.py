@@ -99,7 +99,7 @@ class Engine(_Section):
 class Setup(_Section):
     """What exists before the load starts."""
 
-    pets: int = Field(default=0, ge=0, le=MOST_PETS, description="users with a hatched pet each")
+    pets: int = Field(default=0, ge=0, le=MOST_PETS, description="number of users, each with a hatched pet")
 
 
 class Growth(_Section):
@@ -115,7 +115,9 @@ def _written_load(value: object) -> str:
     except units.UnitError:
         load = 0
     if load <= 0:
-        raise units.UnitError(f"{value!r:.60} is no load: write a rate of iterations (800/s) or a number of vus (16)")
+        raise units.UnitError(
+            f"{value!r:.60} is not a load: write a rate of iterations (800/s) or a number of vus (16)"
+        )
     return text
 
 
@@ -130,7 +132,7 @@ class Capacity(_Section):
         default=None, description="what to raise; rate for an arrival rate, else vus"
     )
     at_least: CapacityLoad | None = Field(default=None, description="fail (exit code 3) if less load holds")
-    from_: CapacityLoad | None = Field(default=None, alias="from", description="the first load to try")
+    from_: CapacityLoad | None = Field(default=None, alias="from", description="first load to try")
 
     @model_serializer(mode="wrap")
     def _as_written(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
@@ -143,10 +145,10 @@ class ThresholdRule(_Section):
     """A threshold with more to say than its expression."""
 
     expr: Expression = Field(description="what must hold, e.g. latency.p99 < 100ms")
-    strict: bool = Field(default=True, description="count it; false shows it alone")
-    allow_thin: bool = Field(default=False, description="judge a percentile with fewer than 10 samples beyond it too")
+    strict: bool = Field(default=True, description="false: report it, but do not count it")
+    allow_thin: bool = Field(default=False, description="judge a percentile even with fewer than 10 samples beyond it")
     exit_code: int | None = Field(
-        default=None, ge=OWN_EXIT_CODES[0], le=OWN_EXIT_CODES[1], description="to leave with when it fails"
+        default=None, ge=OWN_EXIT_CODES[0], le=OWN_EXIT_CODES[1], description="exit code if it fails"
     )
     abort_on_fail: bool = Field(default=False, description="stop the load as soon as the threshold fails")
     delay_abort_eval: DurationText | None = Field(default=None, description="time before it is judged first")
@@ -203,9 +205,9 @@ class Phase(_Section):
 
     name: str = Field(pattern=NAME_PATTERN, description="name in tables and results")
     load: Load = Field(description="when iterations start, and how many")
-    flow: Flow = Field(default=[], max_length=MOST_STEPS, description="the scenario's own where none is given")
-    users: Users | None = Field(default=None, description="the scenario's own where none is given")
-    growth: Growth | None = Field(default=None, description="the scenario's own where none is given")
+    flow: Flow = Field(default=[], max_length=MOST_STEPS, description="the scenario's own by default")
+    users: Users | None = Field(default=None, description="the scenario's own by default")
+    growth: Growth | None = Field(default=None, description="the scenario's own by default")
     thresholds: Rules = Field(default=[], max_length=MOST_THRESHOLDS, description="what must hold in this phase")
 
     @property
@@ -253,13 +255,17 @@ class Scenario(_Section):
     """One load test: what exists, what runs, when, and what must hold."""
 
     name: str = Field(pattern=NAME_PATTERN, description="name in tables, results and on the command line")
-    description: str = Field(default="", max_length=1_000, description="one sentence on what is tried")
+    description: str = Field(default="", max_length=1_000, description="one sentence on what it tests")
     tags: list[Annotated[str, Field(pattern=NAME_PATTERN)]] = Field(default=[], description="for --tag")
-    extends: str = Field(default="", description="the scenario it is made from: a shipped one's name, or a file")
-    operations: OperationFiles = Field(default=[], description="files of own operations beside this one, or modules")
-    vars: dict[str, str | int | float | bool] = Field(default={}, description="variables, for ${name} in any value")
-    target: Target = Field(default=DEFAULT_TARGET, description="what is driven")
-    engine: Engine = Field(default=Engine(), description="how the engine is set up")
+    extends: str = Field(
+        default="", description="scenario to take all other keys from: a shipped one's name, or a file"
+    )
+    operations: OperationFiles = Field(default=[], description="Python files with your own operations, or modules")
+    vars: dict[str, str | int | float | bool] = Field(
+        default={}, description="variables to use as ${name} in any value"
+    )
+    target: Target = Field(default=DEFAULT_TARGET, description="what to load: embedded, or an MCP server")
+    engine: Engine = Field(default=Engine(), description="settings of the engine")
     setup: Setup = Field(default=Setup(), description="what exists before the load")
     pool: Pool = Field(default=Pool(), description="where the vus run")
     load: Annotated[Load | None, NotEmpty] = Field(
@@ -268,13 +274,15 @@ class Scenario(_Section):
     phases: Annotated[list[Phase], NotEmpty] = Field(
         default=[], max_length=MOST_PHASES, description="several parts, each with its own load"
     )
-    users: Users = Field(default=OWN, description="whose pet an iteration acts on")
-    flow: Flow = Field(default=[], max_length=MOST_STEPS, description="what an iteration does")
-    growth: Growth | None = Field(default=None, description="what the cost of operations is held against")
+    users: Users = Field(default=OWN, description="whose pet each iteration uses")
+    flow: Flow = Field(default=[], max_length=MOST_STEPS, description="steps of an iteration")
+    growth: Growth | None = Field(default=None, description="size to relate the cost of operations to")
     steady_state: list[Expression] = Field(
-        default=[], max_length=MOST_THRESHOLDS, description="when the load is well; success_rate >= 99% by default"
+        default=[],
+        max_length=MOST_THRESHOLDS,
+        description="what must hold without a fault; success_rate >= 99% by default",
     )
-    faults: list[Fault] = Field(default=[], max_length=MOST_FAULTS, description="what goes wrong, and when")
+    faults: list[Fault] = Field(default=[], max_length=MOST_FAULTS, description="faults to inflict, and when")
     thresholds: Rules = Field(default=[], max_length=MOST_THRESHOLDS, description="what must hold")
     capacity: Capacity | None = Field(default=None, description="what `digipal-perf capacity` must find")
 

@@ -39,7 +39,7 @@ def module_file(name: str) -> Path:
         # by the last name alone: the full name would ask for the parent, which is not imported
         spec, path = PathFinder.find_spec(part, list(spec.submodule_search_locations)), f"{path}.{part}"
     if spec is None:
-        raise NoSourceError(f"Python finds no module called {path!r:.60}")
+        raise NoSourceError(f"Python finds no module {path!r:.60}: install it, or name a file")
     if spec.origin is None:
         raise NoSourceError(f"{path} is a folder without __init__.py: name a module in it")
     if not (spec.origin.endswith(".py") and os.path.isfile(spec.origin)):
@@ -60,7 +60,7 @@ KEY: Final = "operations"
 MOST_FILES: Final = 50
 PYTHON_FILE: Final = FileKind("file of operations", (".py",), 256 * 1024, has_coding_line=True)
 _MODULE: Final = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*")
-_FORM: Final = "write a file such as my_operations.py, or a module such as package.module"
+_FORM: Final = "write a file, e.g. my_operations.py, or a module, e.g. package.module"
 _PYTHON_LINE_ENDS: Final = re.compile(r"\r\n?")
 _OTHER_LINE_ENDS: Final = re.compile("[\x85\u2028\u2029]")
 
@@ -122,7 +122,7 @@ def _new_path(written: Node, paths: dict[str, Path]) -> Path:
     path = _path_of(written)
     other = paths.setdefault(os.path.realpath(path), path)
     if other is not path:
-        raise _Wrong(f"is the file {other} again: name it once")
+        raise _Wrong(f"is the same file as {other}: remove one")
     return path
 
 
@@ -135,7 +135,7 @@ def _path_of(written: Node) -> Path:
     if name.endswith(".py") or os.sep in name or name.startswith("~"):
         return folder / os.path.expanduser(name)
     if not _MODULE.fullmatch(name):
-        raise _Wrong(f"{shown(name)} is neither: {_FORM}")
+        raise _Wrong(f"{shown(name)} is neither a file nor a module: {_FORM}")
     record_search()
     try:
         return module_file(name)

@@ -145,7 +145,7 @@ def _apply(root: Node, override: Override) -> Iterator[Problem]:
         _add(root, override.path[0], override.item)
         return
     if override.path[0] == "extends":
-        yield location.problem((), "extends is read from the file, before the options: change it there")
+        yield location.problem((), "--set cannot change extends: change it in the file")
         return
     if override.path[0] == "load" and not override.every_phase and (phases := _names_of_phases(root)):
         yield location.problem((), _each_has_its_own(override, phases))
@@ -213,12 +213,12 @@ def _store(here: Node, part: str, value: Node, path: tuple[str, ...]) -> None:
     elif isinstance(here.value, list):
         items, index = here.value, _index(part)
         if not part.isdecimal():
-            raise _NoPlaceError(f"{section} is a list: name an item by its number, as in {section}.0")
+            raise _NoPlaceError(f"{section} is a list: name an item by its number, e.g. {section}.0")
         if not 0 <= index <= len(items):
             raise _NoPlaceError(f"{section} has {len(items)} items: {section}.{len(items)} would add one")
         items[index : index + 1] = [value]
     else:
-        raise _NoPlaceError(f"{section} is a single value, without {part!r:.60} in it: set {section} as a whole")
+        raise _NoPlaceError(f"{section} is a single value, without {part!r:.60}: set {section} as a whole")
 
 
 def _index(part: str) -> int:

@@ -54,10 +54,11 @@ class Problem:
     """The whole text of the file, if it was read."""
 
     def __str__(self) -> str:
-        location = f"{self.file}:{self.line}:{self.column}" if self.line else self.file
-        told = ": ".join(filter(None, (location, self.path, self.message)))
+        is_in_file = self.line and not self.file.startswith("--")
+        location = f"{self.file}:{self.line}:{self.column}" if is_in_file else self.file
+        text = ": ".join(filter(None, (location, self.path, self.message)))
         # what the file holds may be quoted anywhere in it: nothing of that may steer a terminal
-        return "".join(char if char.isprintable() else repr(char)[1:-1] for char in told)
+        return "".join(char if char.isprintable() else repr(char)[1:-1] for char in text)
 
     def with_source_line(self, indent: str = "") -> str:
         """The problem, and below it the line it is on with a caret under the column; alone if there is no line."""

@@ -29,7 +29,7 @@ _OF_A_LOAD: Final = {
 }
 _TOP_ELSEWHERE: Final = {
     **dict.fromkeys(("scenarios", "stage"), "write phases: [{name: …, load: …, flow: …}]"),
-    **dict.fromkeys(("steps", "tasks", "requests", "actions", "operations"), "the steps stand under flow"),
+    **dict.fromkeys(("steps", "tasks", "requests", "actions", "operations"), "write the steps under flow"),
     **dict.fromkeys(("wait_time", "pacing", "think", "pause"), "write load: {…, think_time: 1s}"),
     **dict.fromkeys(
         ("options", "config", "execution", "thread_group"),
@@ -37,7 +37,7 @@ _TOP_ELSEWHERE: Final = {
     ),
     **dict.fromkeys(("run_time", "hold_for", "hold"), "write load: {…, duration: 30s}"),
     **dict.fromkeys(("concurrency", "threads", "clients", "virtual_users"), "write load: {…, vus: N}"),
-    **dict.fromkeys(("limits", "assertions", "ensure", "checks", "pass_fail"), "limits stand under thresholds"),
+    **dict.fromkeys(("limits", "assertions", "ensure", "checks", "pass_fail"), "write limits under thresholds"),
     **dict.fromkeys(("pets", "users_count"), "write setup: {pets: N}"),
     **dict.fromkeys(
         ("ramp_up", "rampup", "spawn_rate", "hatch_rate"), "write a ramp as load: {executor: ramping-vus, …}"
@@ -52,7 +52,7 @@ _LOAD_ELSEWHERE: Final = {
     **dict.fromkeys(("ramp_up", "spawn_rate"), "write executor: ramping-vus, with stages"),
     "graceful_ramp_down": "write graceful_stop: 1s",
     "start_time": "write start_after: 1s",
-    "exec": "a phase has a flow of its own: write phases: [{name: …, load: …, flow: …}]",
+    "exec": "each phase has its own flow: write phases: [{name: …, load: …, flow: …}]",
 }
 
 
@@ -233,7 +233,7 @@ def _unknown_key(detail: ErrorDetails) -> str:
     known = [name for model in _models_at(section) for name in _fields(model) if name not in _TAGS]
     listing = f": use one of {', '.join(known)}"
     if any(key in _fields(model) for model in _models_at(section[:-1])):
-        return f"does not go with {section[-1]}{listing}"
+        return f"is not a key of {section[-1]}{listing}"
     return f"unknown key{did_you_mean([str(key), in_snake_case(str(key))], known) or listing}"
 
 
@@ -242,7 +242,9 @@ def _unknown_tag(detail: ErrorDetails) -> str:
     if detail["type"] == "union_tag_not_found":
         return f"required key is missing: use one of {', '.join(EXECUTORS)}"
     known = _quoted(detail["ctx"]["expected_tags"])
-    return _one_of(f"unknown {name}", detail["input"].get(name), known)
+    message = _one_of(f"unknown {name}", detail["input"].get(name), known)
+    is_own = name == "operation" and not message.endswith("?)")
+    return f"{message}; for one of your own, add operations: [FILE.py]" if is_own else message
 
 
 def _one_of(what: str, value: Any, known: list[str]) -> str:

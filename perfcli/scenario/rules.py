@@ -111,7 +111,8 @@ def _running_flows(scenario: Scenario) -> list[_Flow]:
 
 def _loads(scenario: Scenario, root: Node) -> Iterator[Problem]:
     if scenario.load and scenario.phases:
-        yield root.problem(("phases",), "does not go beside load: write one load, or phases with a load each", key=True)
+        message = "cannot be combined with load: write one load, or phases with a load each"
+        yield root.problem(("phases",), message, key=True)
     elif not (scenario.load or scenario.phases):
         message = "required key is missing (when iterations start, and how many): write a load, or phases"
         yield root.location.problem(("load",), message)
@@ -121,7 +122,7 @@ def _required_flows(scenario: Scenario, root: Node) -> Iterator[Problem]:
     for path, section in _sections(scenario):
         if not (section.flow or scenario.flow):
             elsewhere = ": neither the phase nor the scenario has one" if path else ""
-            message = f"required key is missing (what an iteration does){elsewhere}"
+            message = f"required key is missing (steps of an iteration){elsewhere}"
             yield root.trace(path)[1].location.problem((*path, "flow"), message)
 
 
@@ -134,12 +135,12 @@ def _names(scenario: Scenario, root: Node) -> Iterator[Problem]:
         for name in phase.names_when_run:
             runs += 1
             if name in lines:
-                message = f"two phases would be called {shown(name)} (the other on line {lines[name]})"
+                message = f"two phases are named {shown(name)} (the other on line {lines[name]})"
                 yield root.problem(path, message)
                 break
             lines[name] = root.trace(path)[1].location.line
     if runs > MOST_PHASES:
-        message = f"the lists of vus make {runs} phases of them: at most {MOST_PHASES} can run"
+        message = f"the lists of vus make {runs} phases, at most {MOST_PHASES} can run: remove some numbers"
         yield root.problem(("phases",), message, key=True)
 
 
@@ -163,7 +164,7 @@ def _steps(flow: _Flow, root: Node) -> Iterator[Problem]:
             )
             yield root.problem((*flow.path, index), message)
     if not flow.measured:
-        message = "only sleeps, so nothing is measured: add an operation"
+        message = "has only sleep, so nothing is measured: add an operation"
         yield root.trace((*flow.path, 0))[1].location.problem(flow.path, message)
 
 
@@ -177,16 +178,16 @@ def _conditions(flow: _Flow, root: Node) -> Iterator[Problem]:
 def _misfit(needed: str, flow: _Flow, before: Sequence[Step]) -> str:
     """Why a step cannot wait for the one called `needed`; "" if it can."""
     if flow.is_mix:
-        return "a mix draws one step for each iteration, so no other has run before: remove the weights, or only_if"
+        return "a mix runs one step per iteration, so no step runs before this one: remove the weights, or only_if"
     labels = [step.label for step in before if not step.is_pause]
     if needed in labels:
         return ""
     if any(step.label == needed for step in before):
-        return f"{shown(needed)} is a sleep, which neither succeeds nor fails"
+        return f"{shown(needed)} is a sleep, which never fails: name an operation"
     if needed in flow.measured:
         return f"{shown(needed)} does not come before this step: move it up"
     listing = f": before it {'come' if len(labels) > 1 else 'comes'} {', '.join(labels[:10])}" if labels else ""
-    return f"no step before this one is called {shown(needed)}{did_you_mean([needed], labels) or listing}"
+    return f"no step before this one is named {shown(needed)}{did_you_mean([needed], labels) or listing}"
 
 
 def _operations(flow: _Flow, scenario: Scenario, root: Node) -> Iterator[Problem]:
@@ -221,7 +222,7 @@ def _fields_written_twice(scenario: Scenario, root: Node) -> Iterator[Problem]:
     for flow in flows:
         for index, step in enumerate(flow.steps):
             if both := [field for field in step.effects.fields if field in CANARY_FIELDS]:
-                message = f"{step.operation} and save_pet both write {both[0]}: no loss could be told; leave out one"
+                message = f"{step.operation} and save_pet both write {both[0]}, which hides losses: remove one"
                 yield root.problem((*flow.path, index), message)
 
 
@@ -233,7 +234,7 @@ def _growth_cleared(scenario: Scenario, root: Node) -> Iterator[Problem]:
     for flow in _running_flows(scenario):
         for index, step in enumerate(flow.steps):
             if step.effects.clears_history:
-                message = f"{step.operation} deletes the interactions that growth counts: leave out one of them"
+                message = f"{step.operation} deletes the interactions that growth counts: remove one of them"
                 yield root.problem((*flow.path, index), message)
 
 
@@ -283,12 +284,12 @@ def _unknown_operation(operation: str, flows: Sequence[_Flow]) -> str:
     if not operation or not flows or any(operation in flow.measured for flow in flows):
         return ""
     if any(step.label == operation for flow in flows for step in flow.steps):
-        return f"{shown(operation)} is a sleep, which is never measured"
+        return f"{shown(operation)} is a sleep, which is not measured: name an operation"
     labels = list(dict.fromkeys(label for flow in flows for label in flow.measured))
     listing = ", ".join(map(legible, labels[:10])) + (", …" if len(labels) > 10 else "")
-    where, they = ("the flow", "it has") if len(flows) == 1 else ("any phase", "they have")
-    meant = did_you_mean([operation], labels)
-    return f"no step of {where} is called {shown(operation)}{meant}: {they} {listing or 'none that is measured'}"
+    where = "the flow" if len(flows) == 1 else "any phase"
+    meant = did_you_mean([operation], labels) or (f": use one of {listing}" if listing else "")
+    return f"no step of {where} is named {shown(operation)}{meant}"
 
 
 def _unmeasured_metric(threshold: Threshold, phase: Phase | None, scenario: Scenario) -> str:
@@ -297,7 +298,7 @@ def _unmeasured_metric(threshold: Threshold, phase: Phase | None, scenario: Scen
         return f"{metric.name} belongs to the whole run: move it to the scenario's own thresholds"
     growth = (scenario.growth, *(each.growth for each in ([phase] if phase else scenario.phases)))
     if metric.needs_growth and not any(growth):
-        return f"{metric.name} needs to know with what: write growth: {{over: pets}} or {{over: interactions}}"
+        return f"{metric.name} needs a size: add growth: {{over: pets}} or growth: {{over: interactions}}"
     return ""
 
 
@@ -318,7 +319,7 @@ def _uncounted_metric(threshold: Threshold, flows: Sequence[_Flow]) -> str:
 
 def _unknowable_metric(threshold: Threshold, scenario: Scenario) -> str:
     why = scenario.target.why_not(threshold.metric)
-    return f"{threshold.metric.name} cannot be measured: {why}" if why else ""
+    return f"{threshold.metric.name} cannot be measured: {why}; remove this threshold" if why else ""
 
 
 def _capacity(scenario: Scenario, root: Node) -> Iterator[Problem]:
@@ -328,23 +329,24 @@ def _capacity(scenario: Scenario, root: Node) -> Iterator[Problem]:
         return
     phases = scenario.phases_to_run
     if len(phases) > 1:
-        yield root.problem(("capacity",), f"goes with one phase, and the scenario runs {len(phases)}", key=True)
+        message = f"needs a scenario with one phase, not {len(phases)}: remove it, or the other phases"
+        yield root.problem(("capacity",), message, key=True)
         return
     of = asked.of or ("rate" if phases[0].load.is_open else "vus")
     for key, text in (("at_least", asked.at_least), ("from", asked.from_)):
         if text and ("/" in text) != (of == "rate"):
             example = "write a rate, e.g. 800/s" if of == "rate" else "write a number of vus, e.g. 16"
-            yield root.problem(("capacity", key), f"{text} is no load for of: {of}: {example}")
+            yield root.problem(("capacity", key), f"{text} does not fit of: {of}: {example}")
 
 
 def _ending_the_load(located: LocatedRule, root: Node) -> Iterator[Problem]:
     rule, threshold = located.rule, located.rule.threshold
     if rule.delay_abort_eval is not None and not rule.abort_on_fail:
-        message = "needs abort_on_fail: true beside it: a threshold that ends no load is judged at the end alone"
+        message = "needs abort_on_fail: true: without it a threshold is judged only at the end"
         yield root.problem((*located.path, "delay_abort_eval"), message, key=True)
     elif rule.abort_on_fail and rule.delay_abort_eval is None and _fails_at_first(threshold):
         name = threshold.metric.name
-        message = f"{name} begins at 0: this limit would end the load at once; judge it at the end"
+        message = f"{name} starts at 0, so this limit would end the load at once: remove abort_on_fail"
         yield root.problem((*located.path, "abort_on_fail"), message)
 
 
@@ -355,8 +357,9 @@ def _fails_at_first(threshold: Threshold) -> bool:
 def _uncounted(located: LocatedRule, root: Node) -> Iterator[Problem]:
     if located.rule.strict:
         return
-    uncounted = "a threshold that is shown and not counted (strict: false)"
     if located.rule.abort_on_fail:
-        yield root.problem((*located.path, "abort_on_fail"), f"{uncounted} cannot end the load", key=True)
+        message = "a threshold with strict: false cannot end the load: remove one of the two"
+        yield root.problem((*located.path, "abort_on_fail"), message, key=True)
     if located.rule.exit_code is not None:
-        yield root.problem((*located.path, "exit_code"), f"{uncounted} has no say in the exit code", key=True)
+        message = "a threshold with strict: false cannot set the exit code: remove one of the two"
+        yield root.problem((*located.path, "exit_code"), message, key=True)

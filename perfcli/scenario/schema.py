@@ -25,7 +25,7 @@ from perfcli.units import DURATION_SUFFIXES, RATE_SUFFIXES
 
 Definition = dict[str, Any]
 
-VARIABLE: Final[Definition] = {"type": "string", "pattern": r"\$\{", "description": "with a variable, as in ${name}"}
+VARIABLE: Final[Definition] = {"type": "string", "pattern": r"\$\{", "description": "with a variable, e.g. ${name}"}
 """What may stand in the place of any value that is no list and no section."""
 
 _NUMBER: Final = r"\+?\d+(\.\d+)?"
@@ -272,8 +272,8 @@ def _long_form(key: str, models: Iterable[type]) -> Definition:
 
 
 def _list_elsewhere() -> Definition:
-    column = {"type": "string", "minLength": 1, "description": "its column, where it has several"}
-    file = {"type": "string", "minLength": 1, "description": "a CSV file with a header, beside this one"}
+    column = {"type": "string", "minLength": 1, "description": "its column, if it has several"}
+    file = {"type": "string", "minLength": 1, "description": "CSV file with a header, in the same directory"}
     items = {"type": "array", "minItems": 1, "description": "the list itself"}
     alone = {"type": "object", "required": ["list"], "properties": {"list": items}, "additionalProperties": False}
     of_file = {"type": "object", "required": ["csv"], "properties": {"csv": file, "column": column}}

@@ -26,23 +26,23 @@ description: Four people talk to their pets and look after them
 tags: [mine]                    # digipal-perf run DIRECTORY --tag mine
 
 engine:
-  ai: {{latency: 5ms}}          # the simulated AI answers after so long
+  ai: {{latency: 5ms}}          # the simulated AI answers after this long
 
 setup:
-  pets: 10                      # users with a hatched pet each, made before the load
+  pets: 10                      # 10 users, each with a hatched pet
 
 load:                           # when iterations start
-  executor: constant-vus        # four users, each as fast as they get answers ...
+  executor: constant-vus        # four users, each as fast as its answers arrive ...
   vus: 4
   duration: 2s
-  warmup: 200ms                 # runs first, and is in no figure
+  warmup: 200ms                 # runs first, and is not measured
   think_time: 1ms               # pause after each iteration
-  # ... or so many requests a second, however long each takes:
+  # ... or a fixed number of iterations a second, however long each takes:
   #   executor: constant-arrival-rate
   #   rate: 50/s
   #   duration: 10s
 
-flow:                           # all have a weight: each iteration draws one; without weights, all in order
+flow:                           # with weights, each iteration draws one step; without, it runs all in order
   - load_pet: {{weight: 5}}
   - save_pet: {{weight: 2}}
   - interact:
@@ -50,13 +50,13 @@ flow:                           # all have a weight: each iteration draws one; w
       texts: [Come and eat, What a good pet, Time to sleep]
   - care: {{weight: 1, actions: [meat, rest], accept_refusal: true}}
 
-thresholds:                     # what must hold: one that does not makes exit code 3
+thresholds:                     # what must hold: a threshold that fails gives exit code 3
   - success_rate >= 99%         # of all operations
   - load_pet.latency.p95 < 100ms      # of one of them
   - interact.latency.mean < 500ms
-  - lost_writes == 0            # what the engine acknowledged is what its database holds
+  - lost_writes == 0            # the database holds every acknowledged write
   - db_errors == 0
-  - {{expr: memory.growth < 50MB, strict: false}} # shown, and not counted
+  - {{expr: memory.growth < 50MB, strict: false}} # reported, not counted
 """
 _WITH_OPERATIONS: Final = """\
 # yaml-language-server: $schema=./{schema}
@@ -66,33 +66,33 @@ _WITH_OPERATIONS: Final = """\
 name: {name}  # in tables, results and on the command line
 description: Four people rename their pets and look at them
 tags: [mine]                    # digipal-perf run DIRECTORY --tag mine
-operations: [{source}]  # Python, beside this file; only a run executes it
+operations: [{source}]  # Python, beside this file; only run executes it
 
 setup:
-  pets: 10                      # users with a hatched pet each, made before the load
+  pets: 10                      # 10 users, each with a hatched pet
 
 load:
-  executor: constant-vus        # four users, each as fast as they get answers
+  executor: constant-vus        # four users, each as fast as its answers arrive
   vus: 4
   duration: 2s
-  warmup: 200ms                 # runs first, and is in no figure
+  warmup: 200ms                 # runs first, and is not measured
   think_time: 1ms               # pause after each iteration
 
-flow:                           # all have a weight: each iteration draws one
+flow:                           # each iteration draws one step, by weight
   - rename: {{weight: 1, length: 12}}   # the parameters of your function are settings
   - look_up: {{weight: 3}}
-  - load_pet: {{weight: 3}}       # built-in operations go beside yours
+  - load_pet: {{weight: 3}}       # mix yours with built-in operations
 
 thresholds:
   - success_rate >= 99%
-  - rename.latency.p95 < 100ms  # what `with ctx.timed():` holds
+  - rename.latency.p95 < 100ms  # times what `with ctx.timed():` holds
   - rename.letters_per_op == 12 # a counter of yours, per operation
-  - lost_writes == 0            # what ctx.wrote reported is what the database holds
+  - lost_writes == 0            # the database holds what ctx.wrote reported
 """
 _OPERATIONS: Final = '''\
 # The operations of {name}.yaml. Check them: digipal-perf validate {name}.yaml, which executes none of this code.
-# A function that is decorated with @operation is a step of a flow. Its first parameter is the context of one call; the
-# others are settings: give each a plain type (int, float, str, bool, Literal, list) and, if you like, a default.
+# Each function with @operation is a step for flows. Its first parameter is the context of one call. The others are
+# settings: give each a plain type (int, float, str, bool, Literal, list) and, if you like, a default.
 
 from perfcli.operations import Context, operation
 
@@ -104,13 +104,13 @@ def rename(ctx: Context, length: int = 8) -> None:
     Args:
         length: letters of the name
     """
-    pet = ctx.pet()  # a copy of the pet of this call's user; what comes before timed() is not timed
-    pet.name = ctx.text(length)  # ctx.text and ctx.random draw from the seed, so that it repeats the run
-    with ctx.timed():  # once a call; without it the whole function is timed
+    pet = ctx.pet()  # a copy of this user's pet; nothing before timed() is timed
+    pet.name = ctx.text(length)  # ctx.text and ctx.random draw from the seed
+    with ctx.timed():  # at most once a call; without it the whole function is timed
         ok = ctx.storage.save_pet(pet)  # ctx.engine is the engine, ctx.storage its storage
-    ctx.check(ok, "save_pet answered no")  # a check that fails, or an exception, is a failed operation
+    ctx.check(ok, "save_pet returned False")  # a failed check or an exception fails the operation
     ctx.count("letters", length)
-    ctx.wrote(name=pet.name)  # the run looks for it in the database afterwards
+    ctx.wrote(name=pet.name)  # the run looks for it in the database later
 
 
 @operation
@@ -160,13 +160,13 @@ def write_starter(
 def _check_name(name: str) -> None:
     if not re.fullmatch(NAME_PATTERN, name):
         raise UsageError(
-            f"{name!r:.80} is no name for a scenario",
-            hint="a name has up to 64 letters, digits, _ and -, and begins with a letter, as in my_session",
+            f"{name!r:.80} is not a name for a scenario",
+            hint="use up to 64 letters, digits, _ and -, starting with a letter, e.g. my_session",
         )
     if name in {path.stem for path in shipped_scenarios()}:
         raise UsageError(
             f"{name} is the name of a shipped scenario",
-            hint=f"choose another name; to change a shipped one, write extends: {name} in a file of yours",
+            hint=f"choose another name; to change the shipped one, write extends: {name} in your file",
         )
 
 
@@ -178,4 +178,4 @@ def _write(path: Path, text: str, *, force: bool) -> None:
 
 
 def _is_there(path: Path) -> UsageError:
-    return UsageError(f"{path} is there already", hint="choose another name, or replace it with --force")
+    return UsageError(f"{path} already exists", hint="choose another name, or replace it with --force")

@@ -72,7 +72,7 @@ def parse_sweep(text: str) -> Sweep:
     origin = f"--sweep {legible(text)}"
     path, written = key_and_value(text, origin, _HINT)
     if path[0] in _SAME_RUN:
-        raise UsageError(f"{origin}: {path[0]} changes nothing that is measured: sweep another key")
+        raise UsageError(f"{origin}: {path[0]} has no effect on what is measured: sweep another key")
     texts = list(split_values(written))
     values: list[str | int | float | bool] = []
     overrides = []
@@ -129,19 +129,19 @@ def check_sweeps(sweeps: Sequence[Sweep], others: Sequence[Override]) -> None:
     """
     for one, other in combinations(sweeps, 2):
         if one.path == other.path:
-            raise UsageError(f"--sweep {one.key} is given twice", hint=f"--sweep {one.key}=… takes all values at once")
+            raise UsageError(f"--sweep {one.key} is given twice", hint=f"list all values in one: --sweep {one.key}=…")
         if _overlap(one.path, other.path):
             raise UsageError(f"--sweep {one.key} and --sweep {other.key} change the same key: choose one of them")
     for sweep in sweeps:
         for override in others:
             if _undoes(sweep, override):
                 option = override.origin.partition("=")[0]
-                raise UsageError(f"{option} and --sweep {sweep.key} change the same key: leave out {option}")
+                raise UsageError(f"{option} and --sweep {sweep.key} change the same key: drop {option}")
     count = math.prod(len(sweep.values) for sweep in sweeps)
     if count > MOST_VARIATIONS:
         factors = " × ".join(str(len(sweep.values)) for sweep in sweeps)
         product_ = f"{factors} = {count:,}" if len(sweeps) > 1 else f"{count:,}"
-        raise UsageError(f"--sweep: {product_} variations, at most {MOST_VARIATIONS}: leave out some values")
+        raise UsageError(f"--sweep: {product_} variations, at most {MOST_VARIATIONS}: drop some values")
 
 
 def _undoes(sweep: Sweep, other: Override) -> bool:

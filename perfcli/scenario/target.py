@@ -15,12 +15,12 @@ from perfcli.scenario.problems import KeyPath
 from perfcli.thresholds import did_you_mean
 
 _WHY_NOT: Final = {
-    Needs.ENGINE: "the engine lives in the server, out of sight",
+    Needs.ENGINE: "the engine runs inside the server, where it cannot be inspected",
     Needs.CACHE: "no tool reports how many pets are in the engine's cache, or clears it",
-    Needs.FIELDS: "the tools answer in words for people, which cannot be compared field by field",
+    Needs.FIELDS: "the tools answer in prose, which cannot be compared field by field",
     Needs.CONNECTIONS: "the engine is not reached over HTTP: write target: {mcp: {transport: http}}",
 }
-_ONLY_ANSWERS: Final = "of a server that runs already, only the answers are seen"
+_ONLY_ANSWERS: Final = "for a server that already runs, only the answers are known"
 
 
 class TargetSettings(BaseModel):
@@ -122,7 +122,7 @@ def _written_url(value: object) -> str | None:
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise ValueError(f"expected a URL such as http://127.0.0.1:8000/mcp, not {value!r:.60}")
     if parts.username or parts.password:
-        raise ValueError("a file is no place for a password: put a token into the environment, as DIGIPAL_MCP_TOKEN")
+        raise ValueError("a URL in a file must hold no password: set DIGIPAL_MCP_TOKEN in the environment")
     return str(value)
 
 
@@ -130,9 +130,11 @@ class McpSettings(TargetSettings):
     """The engine behind its MCP server: one that the run starts, or one that runs already."""
 
     target: Literal["mcp"] = "mcp"
-    transport: Literal["stdio", "http"] = Field(default="stdio", description="how the server it starts is spoken to")
+    transport: Literal["stdio", "http"] = Field(
+        default="stdio", description="transport of the server that the run starts"
+    )
     url: Annotated[str | None, BeforeValidator(_written_url)] = Field(
-        default=None, description="a server that runs already, to use instead"
+        default=None, description="URL of a running server, to use instead"
     )
 
     @property
@@ -183,7 +185,7 @@ def _spread(target: Any) -> Any:
     if not isinstance(target, dict) or "target" in target:
         return target
     if len(target) != 1:
-        raise ValueError("a target is its name, alone or with its settings: mcp: {transport: http}")
+        raise ValueError("expected a target, with or without settings, e.g. mcp: {transport: http}")
     name, settings = next(iter(target.items()))
     if not isinstance(settings, dict | None):
         raise ValueError(f"{name}: expected settings such as {{transport: http}}, not {settings!r:.60}")
@@ -218,7 +220,7 @@ def _written_users(value: Any) -> Any:
         raise ValueError(f"unknown value {value!r:.60}{meant}")
     if isinstance(value, int) and not isinstance(value, bool):
         raise ValueError(
-            f"says whose pet an iteration acts on (own, uniform or {{zipf: 1.1}}), not how many users there are: "
+            f"selects the pet of each iteration (own, uniform or {{zipf: 1.1}}), not the number of users: "
             f"write load: {{executor: constant-vus, vus: {value}, duration: 30s}}"
         )
     raise ValueError("expected own, uniform or {zipf: 1.1}")

@@ -40,9 +40,9 @@ def _base(reference: Node, files: list[str], problems: list[Problem]) -> Node:
     path = _path_of(reference)
     real = os.path.realpath(path)
     if real in files:
-        raise _wrong(reference, f"leads back to {path}: a scenario cannot be made from itself")
+        raise _wrong(reference, f"extends itself by way of {path}: remove one extends")
     if len(files) > _MOST_BASES:
-        raise _wrong(reference, f"a scenario can be made from {_MOST_BASES} others in a row, not more")
+        raise _wrong(reference, f"extends more than {_MOST_BASES} scenarios in a row")
     files.append(real)
     root, mistakes = read_document(read_text(path), str(path))
     problems += mistakes
@@ -61,9 +61,9 @@ def _path_of(reference: Node) -> Path:
         return shipped[name]
     path = Path(reference.location.source).parent / os.path.expanduser(name)
     if not os.path.exists(path):
-        unknown = "variables are not known yet here" if "${" in name else "no such file beside this one"
+        unknown = "variables cannot be used here" if "${" in name else "no such file in the same directory"
         meant = did_you_mean([name], shipped)
-        raise _wrong(reference, f"{unknown}, and no shipped scenario is called {shown(name)}{meant}")
+        raise _wrong(reference, f"{unknown}, and no shipped scenario is named {shown(name)}{meant}")
     return path
 
 
@@ -146,7 +146,7 @@ def unused_variables(root: Node) -> Iterator[Problem]:
     for name, written in section.value.items() if section and isinstance(section.value, dict) else ():
         location = written.key_location
         if name not in named and (location.source == root.location.source or not location.line):
-            yield location.problem(("vars", name), f"${{{name}}} stands nowhere{did_you_mean([name], named)}")
+            yield location.problem(("vars", name), f"${{{name}}} is used nowhere{did_you_mean([name], named)}")
 
 
 def _scalars(here: Node, path: KeyPath) -> Iterator[tuple[KeyPath, Node]]:
@@ -203,9 +203,9 @@ class _Variables:
         if name in self._settled:
             return
         if name in self._settling:
-            raise _Unknown(f"leads back to itself: {' → '.join([*self._settling, name])}")
+            raise _Unknown(f"refers to itself: {' → '.join([*self._settling, name])}")
         if len(self._settling) >= _MOST_IN_A_ROW:
-            raise _Unknown(f"leads from variable to variable, more than {_MOST_IN_A_ROW} in a row")
+            raise _Unknown(f"refers through more than {_MOST_IN_A_ROW} variables in a row")
         self._settling.append(name)
         if not self.put_into(self._own[name], ("vars", name)):
             self._broken.add(name)
@@ -239,22 +239,22 @@ class _Variables:
             parts += [text[end : match.start()], value]
             length, end = length + len(value), match.end()
             if length > MOST_CHARACTERS:
-                raise _Unknown(f"the variables make more than {MOST_CHARACTERS:,} characters of it")
+                raise _Unknown(f"its variables expand to more than {MOST_CHARACTERS:,} characters")
         filled = "".join([*parts, text[end:]])
         return self._counted(_Value(filled, filled))
 
     def _counted(self, value: _Value) -> _Value:
         self._characters += len(value.text)
         if self._characters > _MOST_IN_ALL:
-            raise _Unknown("the variables make more of the file than a scenario can hold")
+            raise _Unknown("the variables expand to too many values")
         return value
 
     def _named(self, match: re.Match[str]) -> _Value:
         if not match["end"]:
-            raise _Unknown(f"a ${{ is never closed: {_HOW}")
+            raise _Unknown(f"a ${{ has no closing brace: {_HOW}")
         inside = _INSIDE.fullmatch(match["inside"])
         if inside is None or "${" in match["inside"]:
-            raise _Unknown(f"{shown('${' + match['inside'] + '}')} is no variable: {_HOW}")
+            raise _Unknown(f"{shown('${' + match['inside'] + '}')} is not a variable: {_HOW}")
         name, default = inside["name"], inside["default"]
         if name in self._own or name in self._broken:
             return self._value_of_own(name)

@@ -62,15 +62,15 @@ def _never_measured(metric: str, scenario: Scenario, phases: Sequence[Phase]) ->
     effects = _effects(scenario)
     why = ""
     if metric in ("lost_writes", "stale_reads", "duplicate_writes") and not any(each.is_write for each in effects):
-        why = "no step of the load writes, and the set-up's writes are no samples"
+        why = "no step of the load writes, and writes of the set-up do not count"
     elif metric in ("lost_writes", "stale_reads") and not any(each.is_always_checked for each in effects):
-        why = f"its saves are unchecked, as {UNCHECKED}" if canary_mode_of(scenario) is CanaryMode.NOTES_ONLY else ""
+        why = f"its saves are unchecked: {UNCHECKED}" if canary_mode_of(scenario) is CanaryMode.NOTES_ONLY else ""
     elif metric == "lost_updates" and all(each.gains is None for each in effects):
-        why = "it is of care actions, and no step is one"
+        why = "it needs care actions, and no step is one"
     elif metric == "torn_reads":
         why = _never_torn(scenario, phases)
     elif metric.startswith("memory.leak") and all(isinstance(phase.load, RampingVus) for phase in phases):
-        why = "the memory that vus bring is no leak, and they come and go in every phase"
+        why = "vus come and go in every phase, and their memory is not a leak"
     return f"will fail without samples: {why}" if why else ""
 
 
@@ -89,10 +89,10 @@ def _effects(scenario: Scenario) -> list[Effects]:
 
 def _never_torn(scenario: Scenario, phases: Sequence[Phase]) -> str:
     if not any(step.reads for phase in phases for step in phase.flow):
-        return "it is of load_pet and status, and no step is one"
+        return "it needs load_pet or status, and no step is one"
     match canary_mode_of(scenario):
         case CanaryMode.NONE:
-            return "no step saves a pet of the set-up, so no read can tell"
+            return "no step saves a pet of the set-up, so no read can be checked"
         case CanaryMode.NOTES_ONLY:
             return "vus that share pets also talk to them or care for them, so saves leave no canaries in them"
     return ""
@@ -101,7 +101,7 @@ def _never_torn(scenario: Scenario, phases: Sequence[Phase]) -> str:
 def _too_few_samples(threshold: Threshold, rule: ThresholdRule, phases: Sequence[Phase]) -> str:
     metric = threshold.metric
     if metric.needs_arrival_rate and not any(phase.load.is_open for phase in phases):
-        return f"will fail without samples: {metric.name} is of loads with an arrival rate, and here none has one"
+        return f"will fail without samples: {metric.name} needs an arrival rate, and no phase has one"
     counts = [_most_samples(threshold, phase) for phase in phases]
     if None in counts:
         return ""
@@ -199,7 +199,7 @@ def _planned_duration(scenario: Scenario, phase: Phase | None) -> _Bound:
                 planned_ns, wave_ns = planned_ns + wave_ns, 0
             wave_ns = max(wave_ns, (phase.load.start_after_ns or 0) + (phase.load.planned_ns or 0))
         planned_ns += wave_ns
-    return _Bound(planned_ns, f"the plan alone lasts {duration_text(planned_ns)}")
+    return _Bound(planned_ns, f"the plan lasts {duration_text(planned_ns)}")
 
 
 def _planned_iterations(scenario: Scenario, phase: Phase | None) -> _Bound:
@@ -221,7 +221,9 @@ def _repeated_thresholds(scenario: Scenario, root: Node) -> Iterator[Problem]:
         if before is not located:
             location, other = (root.trace(each.expr)[1].location for each in (located, before))
             where = f" on line {other.line}" if other.source == location.source else ""
-            yield root.problem(located.expr, f"repeats {before.rule.threshold.text!r}{where}: it is judged once")
+            yield root.problem(
+                located.expr, f"repeats {before.rule.threshold.text!r}{where}, and is judged once: remove one of them"
+            )
 
 
 def _idle_ramps(scenario: Scenario, root: Node) -> Iterator[Problem]:
@@ -232,5 +234,5 @@ def _idle_ramps(scenario: Scenario, root: Node) -> Iterator[Problem]:
     ]
     for path, load in loads:
         if isinstance(load, RampingVus) and not any(span for vu in range(load.vu_count) for span in load.spans(vu)):
-            message = "no vu ever starts: the ramp reaches the first one when it ends; add a stage that stays there"
+            message = "no vu ever starts: the ramp reaches the first vu only at its end; add a stage that stays there"
             yield root.problem(path, message)

@@ -36,7 +36,7 @@ def kind_of_error(error: BaseException) -> str:
     message = reason.partition(": ")[2] or reason
     if root is not error and message not in kind:
         kind = f"{kind} ← {reason}"
-    return f"{kind} (no file descriptor is left of {most_descriptors():,})" if _lacks_descriptors(error) else kind
+    return f"{kind} (all {most_descriptors():,} file descriptors are in use)" if _lacks_descriptors(error) else kind
 
 
 def message_of(error: BaseException) -> str:

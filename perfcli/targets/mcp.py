@@ -229,7 +229,7 @@ class McpTarget:
         if is_cut_off(error) and self._has_ended():
             raise EngineGone("the MCP server ended") from error
         if isinstance(error, LostCall) and error.is_refused and self._settings.watchable:
-            raise EngineGone(f"the MCP server {'still runs, but ' if self._server else ''}listens no more") from error
+            raise EngineGone(f"the MCP server {'still runs, but ' if self._server else ''}no longer listens") from error
         if isinstance(error, LostCall):
             return Failure(str(error), "timeout" if error.is_timeout else "")
         return Failure(kind_of(f"{type(error).__name__}: {error}"), _CATEGORIES.get(type(error).__name__, ""))

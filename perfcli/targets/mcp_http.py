@@ -216,7 +216,7 @@ def _of_response(url: str, response: httpx2.Response, error: BaseException) -> s
     status = response.status_code
     if response.is_redirect:
         to = response.next_request.url.copy_with(userinfo=b"", query=None) if response.next_request else "nowhere"
-        return f"it redirects to {to}, where the client does not follow: put the right URL into target.mcp.url"
+        return f"it redirects to {to}, which is not followed: put the right URL into target.mcp.url"
     if response.is_success:
         kind = response.headers.get("content-type", "").partition(";")[0].strip()
         if kind in ("application/json", "text/event-stream"):
@@ -240,7 +240,7 @@ Advice = Callable[[str], tuple[str, str]]
 _ADVICE: Final[dict[int, Advice]] = {
     400: lambda url: ("it refuses the request", "check target.mcp.url, and look at the server's log"),
     401: _unauthorized,
-    403: lambda url: ("it refuses this client", f"check what {TOKEN_VARIABLE} allows, and whom the server admits"),
+    403: lambda url: ("it refuses this client", f"check the permissions of {TOKEN_VARIABLE} at the server"),
     404: lambda url: ("nothing is served at this path", _other_path(url)),
     405: lambda url: ("this path takes no MCP messages", _other_path(url)),
     406: lambda url: ("this path takes no MCP messages", _other_path(url)),

@@ -142,7 +142,7 @@ class _Experiment:
             if len(self.starved) > self.loads.blocks:
                 if len(self.complete) >= LEAST_BLOCKS:
                     break
-                dropped = f"{len(self.starved)} blocks were dropped, the last one as {self.starved[-1]}"
+                dropped = f"{len(self.starved)} blocks were dropped, the last one because {self.starved[-1]}"
                 return _Outcome(Verdict.INVALID, [dropped], ExitCode.INVALID)
         if self.stop.reason and len(self.complete) < self.loads.blocks:
             return self._interrupted()

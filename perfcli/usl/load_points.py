@@ -33,10 +33,10 @@ def parse_loads(text: str, of: Of) -> list[int]:
     loads = set()
     for number in text.split(","):
         if not number.strip().isdecimal() or not 1 <= int(number) <= MOST[of]:
-            raise UsageError(f"{option}: {number.strip()!r:.60} is no number from 1 to {MOST[of]:,}", hint=example)
+            raise UsageError(f"{option}: {number.strip()!r:.60} is not a number from 1 to {MOST[of]:,}", hint=example)
         loads.add(int(number))
     if len(loads) < LEAST_LOADS:
-        raise UsageError(f"{option}: {len(loads)} different numbers, at least {LEAST_LOADS} are needed", hint=example)
+        raise UsageError(f"{option}: {len(loads)} different numbers, {LEAST_LOADS} needed", hint=example)
     return sorted(loads)
 
 
@@ -64,8 +64,8 @@ def check_scalable(scenario: Scenario, of: Of) -> None:
     if len(phases := scenario.phases_to_run) > 1:
         names = ", ".join(phase.name for phase in phases)
         raise UsageError(
-            f"{scenario.name} has {len(phases)} phases ({names}): scaling takes one load",
-            hint="choose a scenario with one phase and one number of vus, such as database_load",
+            f"{scenario.name} has {len(phases)} phases ({names}): scaling needs one phase with a fixed number of vus",
+            hint="use a scenario with one phase and one number of vus, e.g. database_load",
         )
     if scenario.faults:
         raise UsageError(f"{scenario.name} has faults: scaling needs a steady load", hint="add --set faults=[]")

@@ -79,11 +79,11 @@ class ScalingResult(Record):
     """Throughput over load."""
 
     scenario: str = Field(description="the scenario's name")
-    of: Of = Field(description="what a load counts; of `processes` each has one vu")
+    of: Of = Field(description="unit of the loads; each of `processes` has one vu")
     loads: list[int] = Field(description="the loads asked for, ascending")
     in_process: bool = Field(description="whether vus are threads in the engine's process")
     plan: str = Field(description="what ran at the largest load, in one line")
-    seed: int = Field(description="repeat the order and the operations with `--seed`")
+    seed: int = Field(description="seed; pass it to `--seed` to replay the order and the operations")
     started_at: str = Field(description="when the first run began: UTC, ISO 8601")
     duration_ns: int = Field(description="from then on until the last run was over")
     planned_blocks: int = Field(description="blocks asked for")
@@ -99,7 +99,7 @@ class ScalingResult(Record):
     engine: str = Field(default="", description="as in the result of a run")
     commit: str = Field(default="", description="as in the result of a run")
     engine_modified: bool = Field(default=False, description="as in the result of a run")
-    environment: Environment | None = Field(default=None, description="where it ran; null without a run")
+    environment: Environment | None = Field(default=None, description="machine and versions; null without a run")
     machines: list[MachineResult] = Field(
         default=[], description="the machines of a cluster that it ran on; empty without `--cluster`"
     )

@@ -434,7 +434,9 @@ def test_a_pet_deleted_or_restored_while_it_is_active(core: DigiPalCore, storage
 
 def test_an_egg_by_its_name(core: DigiPalCore) -> None:
     assert core.create_new_pet("blue", "u").egg_type is EggType.BLUE
-    with pytest.raises(ValueError, match="'BLUE' is no type of egg: use an EggType, or one of 'red', 'blue', 'green'"):
+    with pytest.raises(
+        ValueError, match="'BLUE' is not a type of egg: use an EggType, or one of 'red', 'blue', 'green'"
+    ):
         core.create_new_pet("BLUE", "v")
 
 

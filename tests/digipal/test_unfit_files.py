@@ -173,7 +173,7 @@ def test_an_empty_file_whose_log_is_not(filled: Path) -> None:
 def test_what_is_no_regular_file(db_path: Path, make: Callable[[Path], None]) -> None:
     make(db_path)
     for open_it in (StorageManager, DatabaseSchema.migrate_database):
-        with pytest.raises(StorageError, match=r"pets\.db is no regular file"):
+        with pytest.raises(StorageError, match=r"pets\.db is not a regular file"):
             open_it(db_path)
 
 

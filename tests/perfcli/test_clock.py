@@ -83,5 +83,5 @@ def test_a_load_that_stood_still_with_the_tool_is_spoilt(tool: list[Stop], held_
 def test_the_longest_is_named() -> None:
     tool = [Stop(110 * S, 113 * S), Stop(120 * S, 160 * S)]
     assert disturbance(tool, tool, MEASURED).startswith(
-        "the tool did not run for 40.0 s, and the load stood still for 40.0 s of that: "
+        "the tool was stopped for 40.0 s, and the load stood still for 40.0 s of that (SIGSTOP"
     )

@@ -244,7 +244,7 @@ MISDEEDS = [
         "garbage .* while measuring: b'GARBAGE.* instead of a mess",
     ),
     ("import os, struct; [os.write(n, struct.pack('!i', 2**30)) for n in lines()]", "garbage .* instead of a message"),
-    ("import os; os.fork()", "garbage .* while measuring: (message [0-9]+ came twice|.* instead of a message)"),
+    ("import os; os.fork()", "garbage .* while measuring: (message [0-9]+ arrived twice|.* instead of a message)"),
     ("link().event('done')", "garbage .* the message 'done' after 'wave'"),
     ("link().event('party')", "garbage .* the message 'party' after 'wave'"),
     ("link().event('opened', version='2')", "garbage .* the message 'opened' after 'wave'"),

@@ -14,8 +14,8 @@ pytestmark = pytest.mark.slow
 
 AFTER = """
 import sys
-from perfcli.__main__ import _exit_code
-code = _exit_code(sys.argv[1:], None)
+from perfcli.__main__ import exit_code_of
+code = exit_code_of(sys.argv[1:])
 print(code, *sys.modules, file=sys.stderr)
 """
 ENGINES = ("digipal", "sqlite3", "psutil", "multiprocessing")

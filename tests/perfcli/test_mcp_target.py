@@ -309,7 +309,7 @@ class TestFailures:
         monkeypatch.setattr(target, "_settings", McpSettings(transport="http"))
         monkeypatch.setattr(target, "_server", HttpServer(["-c", "input()"], 1))
         for _ in range(2):
-            with pytest.raises(EngineGone, match="the MCP server still runs, but listens no more"):
+            with pytest.raises(EngineGone, match="the MCP server still runs, but no longer listens"):
                 target.classify(refused)
         assert target._server is not None
         began_s = time.monotonic()

@@ -194,12 +194,12 @@ class TestChecks:
     @pytest.mark.parametrize(
         ("name", "told"),
         [
-            ("none/out", "its folder is missing"),
+            ("none/out", "does not exist"),
             ("file/out", "Not a directory"),
             ("folder", "is a directory"),
             ("n" * 256, "File name too long"),
             ("loop", "Too many levels of symbolic links"),
-            ("/proc/out", "cannot be written|its folder is missing"),
+            ("/proc/out", "cannot be written|does not exist"),
             ("a\0b", "null"),
         ],
     )
@@ -230,7 +230,7 @@ class TestChecks:
         check_folder(tmp_path / "a" / "b", "--out")
         assert (tmp_path / "a" / "b").is_dir()
         (tmp_path / "file").touch()
-        with pytest.raises(UsageError, match=r"--out .*file: is no directory"):
+        with pytest.raises(UsageError, match=r"--out .*file: not a directory"):
             check_folder(tmp_path / "file", "--out")
 
     def test_two_outputs_of_one_file_by_whatever_path(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -251,9 +251,9 @@ class TestChecks:
         Path("in.yaml").write_text("mine")
         Path("soft").symlink_to("in.yaml")
         Path("hard").hardlink_to("in.yaml")
-        with pytest.raises(UsageError, match=r"--json .* is in\.yaml, which this command reads"):
+        with pytest.raises(UsageError, match=r"--json .* would replace in\.yaml, which this command reads"):
             check_outputs({"--json": Path(output)}, [Path("in.yaml")])
-        with pytest.raises(UsageError, match=r"SUMMARY .* is in\.yaml, which this command reads"):
+        with pytest.raises(UsageError, match=r"SUMMARY .* would replace in\.yaml, which this command reads"):
             check_outputs({}, [Path("in.yaml")], appended={"SUMMARY": Path(output)})
 
     @pytest.mark.parametrize(
@@ -274,7 +274,7 @@ class TestChecks:
         file.touch()
         check_outputs({option: file})
         file.write_text("mine")
-        with pytest.raises(UsageError, match=f"there is {kind} of that name, which would be lost"):
+        with pytest.raises(UsageError, match=f"it would replace {kind} of that name"):
             check_outputs({option: file})
 
     def test_an_older_output_is_replaced(self, tmp_path: Path) -> None:
@@ -341,7 +341,9 @@ class TestInputs:
 
     def test_the_summary_of_a_job(self, place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("GITHUB_STEP_SUMMARY", "own.yaml")
-        with pytest.raises(UsageError, match=r"GITHUB_STEP_SUMMARY own\.yaml is own\.yaml, which this command reads"):
+        with pytest.raises(
+            UsageError, match=r"GITHUB_STEP_SUMMARY own\.yaml would replace own\.yaml, which this command reads"
+        ):
             call("run", "./own.yaml")
 
     @pytest.mark.parametrize("baseline", ["./main.json", "main"])
@@ -357,7 +359,9 @@ class TestInputs:
 
     def test_results(self, place: Path, result: RunResult) -> None:
         save_results([result], Path("r.json"))
-        with pytest.raises(UsageError, match=r"--json r\.json|--csv r\.json is r\.json, which this command reads"):
+        with pytest.raises(
+            UsageError, match=r"--json r\.json|--csv r\.json would replace r\.json, which this command reads"
+        ):
             call("report", "r.json", "--csv", "r.json")
         kept = Path(".digipal-perf/baselines/main.json")
         kept.parent.mkdir(parents=True)
@@ -493,7 +497,7 @@ class TestStreams:
                 marks=FULL_DISK,
             ),
             pytest.param("run none.yaml 2>/dev/full", 2, "", marks=FULL_DISK),
-            ("report r.json --csv - >> r.json", 2, "Error: --csv - is r.json, which this command reads"),
+            ("report r.json --csv - >> r.json", 2, "Error: --csv - would replace r.json, which this command reads"),
         ],
     )
     def test_each_stream(self, place: Path, result: RunResult, command: str, code: int, told: str) -> None:
@@ -528,7 +532,11 @@ PROTECTED = "import sys; from pathlib import Path; from perfcli import outputs, 
         pytest.param("print('lost', file=sys.stderr)", "2>/dev/full", "", marks=FULL_DISK),
         ("print(open('r.json').fileno(), file=sys.stderr)", "<&- >&-", "3"),
         ("outputs.check_outputs({'--json': Path('-')})", ">&-", "--json -: stdout is closed"),
-        ("outputs.check_outputs({}, [Path('r.json')])", ">>r.json", "stdout - is r.json, which this command reads"),
+        (
+            "outputs.check_outputs({}, [Path('r.json')])",
+            ">>r.json",
+            "stdout - would replace r.json, which this command reads",
+        ),
         ("outputs.check_outputs({'--csv': Path('r.json')}, [Path('-')])", "<r.json", "--csv r.json is -, which this"),
         ("outputs.check_outputs({'--csv': Path('o.csv')})", ">o.csv", "--csv and stdout both write to o.csv"),
     ],

@@ -85,7 +85,7 @@ def rename(ctx: Context, length: int = 8) -> None:
     pet.name = ctx.text(length)
     with ctx.timed():
         ok = ctx.storage.save_pet(pet)
-    ctx.check(ok, "save_pet answered no")
+    ctx.check(ok, "save_pet returned False")
     ctx.count("letters", length)
     ctx.wrote(name=pet.name)
 """

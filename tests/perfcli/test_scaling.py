@@ -153,7 +153,7 @@ class TestBlocks:
     def test_on_a_machine_that_is_never_quiet_it_gives_up(self, perform: Any) -> None:
         result, runs = perform(dict.fromkeys(range(100), STARVED))
         assert (result.verdict, result.exit_code, len(runs.plans)) == (Verdict.INVALID, ExitCode.INVALID, 6)
-        assert result.reasons == ["6 blocks were dropped, the last one as others had the CPU; try again"]
+        assert result.reasons == ["6 blocks were dropped, the last one because others had the CPU; try again"]
 
     def test_enough_blocks_are_used_though_more_were_asked_for(self, perform: Any) -> None:
         loads = Loads("vus", NUMBERS, blocks=6, duration_ns=NS)
@@ -217,10 +217,10 @@ class TestPoints:
     @pytest.mark.parametrize(
         ("text", "message"),
         [
-            ("1,2,3,4,5,5", "--vus 1,2,3,4,5,5: 5 different numbers, at least 6 are needed"),
-            ("1,2,3,4,5,1001", "'1001' is no number from 1 to 1,000"),
-            ("1,2,3,4,5,0", "'0' is no number"),
-            ("1,2,3,,4,5,6", "'' is no number"),
+            ("1,2,3,4,5,5", "--vus 1,2,3,4,5,5: 5 different numbers, 6 needed"),
+            ("1,2,3,4,5,1001", "'1001' is not a number from 1 to 1,000"),
+            ("1,2,3,4,5,0", "'0' is not a number"),
+            ("1,2,3,,4,5,6", "'' is not a number"),
         ],
     )
     def test_too_few_or_impossible_loads_are_refused(self, text: str, message: str) -> None:
@@ -240,7 +240,11 @@ class TestPoints:
         [
             ({"load": {"executor": "constant-vus", "vus": [1, 2], "duration": "1s"}}, "vus", "has 2 phases"),
             ({"faults": [{"fault": "pause", "at": "1s", "for": "1s"}]}, "vus", "has faults"),
-            ({"target": "mcp", "flow": ["get_pet_status"]}, "processes", "--processes does not go with target mcp"),
+            (
+                {"target": "mcp", "flow": ["get_pet_status"]},
+                "processes",
+                "--processes counts engines, and its server is one",
+            ),
         ],
     )
     def test_what_has_no_one_load_is_refused(self, keys: dict[str, Any], of: Any, message: str) -> None:
@@ -297,7 +301,7 @@ class TestReport:
             (Usl(1_000, 0.2, 0.032), {"of": "processes"}, r"peak at 5\.0 processes \[4"),
             (Usl(1_000, 0.1, 0.0), {}, r"no peak within 16 vus; highest measured 6,\d{3}/s at 16 vus"),
             (Usl(1_000, 0.02, 0.001), {}, r"no peak within 16 vus; the law puts it at \d\d\.\d \["),
-            (Usl(1_000, 1.5, 0.0), {}, r"peak at 1 vu: a second one costs more than it brings; highest measured"),
+            (Usl(1_000, 1.5, 0.0), {}, r"peak at 1 vu: a second one lowers throughput; highest measured"),
         ],
     )
     def test_the_answer_comes_first(self, law: Usl, fields: dict[str, Any], sentence: str) -> None:
@@ -319,15 +323,15 @@ class TestReport:
         text = report(spoilt)
         assert "does not follow the law: residual" in text
         assert "limit 10%" in text
-        assert "σ and κ say nothing" in text
+        assert "σ and κ are meaningless" in text
         assert "one at a time" not in text
 
     @pytest.mark.parametrize(
         ("fields", "words"),
         [
-            ({}, "threads of one process, and take turns at Python's interpreter lock (GIL)"),
-            ({"of": "processes"}, "processes take turns at SQLite's one writer"),
-            ({"in_process": False}, "sessions take turns at the server's one event loop"),
+            ({}, "threads of one process, and take turns holding Python's interpreter lock (GIL)"),
+            ({"of": "processes"}, "processes take turns as SQLite's only writer"),
+            ({"in_process": False}, "sessions take turns in the server's event loop"),
         ],
     )
     def test_contention_is_read_in_plain_words(self, fields: dict[str, Any], words: str) -> None:
@@ -341,8 +345,8 @@ class TestReport:
                 r"of the work runs one at a time, at most (2|2\.\d+|1\.9\d) times the throughput of",
             ),
             (Usl(1_000, 0.2, 0.032), r"of the work runs one at a time κ 0\.03"),
-            (Usl(1_000, 1.5, 0.0), r"σ 1\.\d+ \[1\.\d+; 1\.\d+\]: a second vu costs more than it brings"),
-            (Usl(1_000, 0.0, 0.0), r"κ [^:]*: no proof that vus slow one another"),
+            (Usl(1_000, 1.5, 0.0), r"σ 1\.\d+ \[1\.\d+; 1\.\d+\]: a second vu lowers throughput"),
+            (Usl(1_000, 0.0, 0.0), r"κ [^:]*: vus do not measurably slow one another down"),
         ],
     )
     def test_constants_are_read_in_plain_words(self, law: Usl, words: str) -> None:
@@ -359,7 +363,7 @@ class TestReport:
         first, *others = result.points
         few = result.model_copy(update={"points": [first.model_copy(update={"ok": 80, "failed": 2}), *others]})
         text = report(few)
-        assert "fewer than 30 operations a block at 1 vus: raise --duration" in text
+        assert "fewer than 30 operations per block at 1 vus: raise --duration" in text
         assert "2 operations failed" in text
 
     def test_how_far_it_is(self) -> None:

@@ -194,8 +194,8 @@ def test_its_times_are_not_compared(make_plan: Any) -> None:
     starved = simulate(plan)
     fine = starved.model_copy(update={"starved": "", "verdict": Verdict.PASS})
     assert starved.verdict is Verdict.FAIL
-    assert compare(fine, starved).reasons == ["this run was starved"]
-    assert f"the baseline's run was starved: {STARVED}" in compare(starved, fine).reasons
+    assert compare(fine, starved).reasons == ["other processes starved this run"]
+    assert f"other processes starved the baseline's run: {STARVED}" in compare(starved, fine).reasons
     assert comparable([fine, starved]).left_out == {"starved": 1}
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import perfcli
-from perfcli.__main__ import _exit_code
+from perfcli.__main__ import exit_code_of
 from perfcli.streams import printable
 
 RED = "\x1b[31mred\x1b]0;title\x07"
@@ -65,7 +65,7 @@ def test_escape_sequences_in_arguments_are_not_echoed(
     if command[0] in ("plan", "validate"):
         Path(RED).mkdir()
         Path(RED, "mine.yaml").write_text(SCENARIO if command[0] == "plan" else f"{SCENARIO}'{RED}': 1\n")
-    code = _exit_code(command, None)
+    code = exit_code_of(command)
     told = capsys.readouterr()
     assert code == (0 if command[0] == "plan" else 2)
     printed = told.out + told.err

@@ -64,7 +64,7 @@ def test_messages_come_through_in_their_order(ends: Ends) -> None:
         (b"dpf!E\0\0\0" + struct.pack("!II", 0, 4) + b"half", "cannot be read: b'half'"),
         (b"dpf!F\0\0\0" + struct.pack("!II", 0, 4) + b"half", "cannot be read: b'half'"),
         (b"dpf!X\0\0\0" + struct.pack("!II", 0, 8) + b'["Done"]', "cannot be read"),
-        (b"dpf!E\0\0\0" + struct.pack("!II", 7, 8) + b'["Done"]', "message 7 came instead of message 0"),
+        (b"dpf!E\0\0\0" + struct.pack("!II", 7, 8) + b'["Done"]', "message 7 arrived instead of message 0"),
     ],
 )
 def test_what_is_no_message_is_named_at_once(ends: Ends, written: bytes, words: str) -> None:
@@ -93,7 +93,7 @@ def test_a_message_that_comes_twice_is_named(ends: Ends) -> None:
     copied = ours._end.recv(10_000, socket.MSG_PEEK)
     end.sendall(copied)
     ours.receive()
-    with pytest.raises(Garbled, match="message 0 came twice"):
+    with pytest.raises(Garbled, match="message 0 arrived twice"):
         ours.receive()
 
 

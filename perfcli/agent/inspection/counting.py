@@ -44,7 +44,7 @@ def counting_syncs() -> Iterator[Callable[[], int]]:
         NotTold: strace is not there, or may not look into this process.
     """
     if sys.platform != "linux":
-        raise NotTold("only Linux has strace, which counts them")
+        raise NotTold("strace, which counts them, exists only on Linux")
     with tempfile.TemporaryFile() as told:
         tracer = _start(told)
         try:
@@ -76,7 +76,7 @@ def _await_attachment(tracer: subprocess.Popen[bytes], told: IO[bytes]) -> None:
     while not _is_traced():
         if tracer.poll() is not None or running.elapsed_s() > _ATTACHES_WITHIN_S:
             said = _text(told).decode(errors="replace").strip().splitlines() or ["it does not attach"]
-            raise NotTold(f"strace, which counts them, may not: {said[-1]}")
+            raise NotTold(f"strace, which counts them, is not permitted: {said[-1]}")
         time.sleep(0.001)
 
 

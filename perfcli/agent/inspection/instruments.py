@@ -201,6 +201,8 @@ class PageCounter:
                 self._open = os.open(self._index, os.O_RDONLY | os.O_CLOEXEC), inode
             frames, salts = self._HEADER.unpack(os.pread(self._open[0], self._HEADER.size, 0))
         except (OSError, struct.error):
-            self.why_not = f"{self._index.name} is not there: the database has no write-ahead log, or it was removed"
+            self.why_not = (
+                f"{self._index.name} does not exist: the database has no write-ahead log, or something removed it"
+            )
             return 0, 0
         return frames, salts

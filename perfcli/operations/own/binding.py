@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from perfcli.operations.own.loading import LoadedFile
 
 _MOST_PROBLEMS: Final = 20
-_VARIOUS: Final = "failed checks with ever other texts"
+_VARIOUS: Final = "failed checks with many different texts"
 
 RunCoroutine = Callable[[Coroutine[Any, Any, Any]], Any]
 

@@ -1,4 +1,4 @@
-"""What an operation of your own is given: the pet it acts on, the engine, seeded random numbers, and how it reports."""
+"""The context of your own operations: the user and pet, the engine, seeded random numbers, checks and counters."""
 
 from __future__ import annotations
 
@@ -36,10 +36,10 @@ def operation(*, counters: Mapping[str, str] | None = None) -> Callable[[_Functi
 def operation(
     function: _Function | None = None, /, *, counters: Mapping[str, str] | None = None
 ) -> _Function | Callable[[_Function], _Function]:
-    """Make a function a step of flows; its keyword parameters are the step's settings.
+    """Make a function a step for flows. Its parameters after the context are the step's settings.
 
     Args:
-        counters: what `ctx.count` adds up, each with its unit: "count", "size" (bytes) or "duration" (nanoseconds).
+        counters: counters for `ctx.count`, each with its unit: "count", "size" (bytes) or "duration" (nanoseconds).
     """
 
     def mark(decorated: _Function) -> _Function:
@@ -50,11 +50,11 @@ def operation(
 
 
 class CheckFailed(Exception):  # noqa: N818 - it is shown as the kind of failure, without its type
-    """`ctx.check` was given a condition that does not hold."""
+    """A condition given to `ctx.check` is false."""
 
 
 class Misuse(Exception):  # noqa: N818 - as above
-    """The function uses its context in a way that cannot be; the text says where."""
+    """The function uses its context wrongly; the message names the line."""
 
 
 class TimedBlock:
@@ -128,7 +128,10 @@ class Surroundings:
 
 
 class Context:
-    """One call of an operation of your own. Each call has a new one; keep none beyond its call."""
+    """The context of one call of your own operation. Each call gets a new one: do not keep it.
+
+    A wrong use raises `Misuse`, which fails the operation and names the line.
+    """
 
     # what a call may leave as it is stands here: a context is made for each call
     acted_on = ""
@@ -159,24 +162,24 @@ class Context:
 
     @property
     def random(self) -> Random:
-        """A `random.Random` of the vu's own: the same `--seed` draws the same numbers, whatever the warm-up drew."""
+        """Random numbers of this vu: the same `--seed` draws the same ones, whatever the warm-up drew."""
         return self._random
 
     @property
     def user(self) -> str:
-        """The id of the user whose pet this call acts on."""
+        """Id of the user whose pet this call uses, as the scenario's `users` selects it."""
         return self.acted_on or self._resolve_user()
 
     @property
     def engine(self) -> Any:
-        """The DigiPalCore under test."""
+        """The DigiPalCore under test; only with target embedded."""
         if self._around.engine is None:
             raise self.misuse("ctx.engine needs the embedded target; on mcp call tools with ctx.call_tool")
         return self._around.engine
 
     @property
     def storage(self) -> Any:
-        """The engine's StorageManager."""
+        """The engine's StorageManager; only with target embedded."""
         if self._around.storage is None:
             raise self.misuse("ctx.storage needs the embedded target; on mcp call tools with ctx.call_tool")
         self.passed_cache = True
@@ -184,12 +187,16 @@ class Context:
 
     @property
     def folder(self) -> Path:
-        """A directory for files of this vu, removed after the run."""
+        """Directory for files of this vu, removed after the run."""
         self._around.folder.mkdir(parents=True, exist_ok=True)
         return self._around.folder
 
     def pet(self) -> Any:
-        """A copy of the user's pet as it is stored: yours to change, as nothing else holds it."""
+        """A copy of the user's stored pet, which you may change; only with target embedded.
+
+        Raises:
+            CheckFailed: the user has no stored pet.
+        """
         if self._around.load_pet is None:
             raise self.misuse("ctx.pet() needs the embedded target; on mcp call the tool get_pet_status")
         self.passed_cache = True
@@ -199,34 +206,38 @@ class Context:
         return _private(pet)
 
     def text(self, length: int = 8) -> str:
-        """Random lower-case letters, from `ctx.random`."""
+        """`length` random lower-case letters, from `ctx.random`."""
         draw = self._random.random
         return "".join([_LETTERS[int(draw() * 26)] for _ in range(length)])
 
     def timed(self) -> TimedBlock:
-        """Time the `with` block instead of the whole function; once a call."""
+        """Time the `with` block instead of the whole function; at most once a call."""
         if self._block is not None:
             raise self.misuse(_SECOND)
         self._block = block = TimedBlock(self, self._around.now_ns)
         return block
 
     def check(self, ok: object, problem: str) -> None:
-        """Fail the operation, with `problem` as the kind of failure, unless `ok` is true; the function ends here."""
+        """Fail the operation unless `ok` is true, with `problem` as the kind of failure.
+
+        Raises:
+            CheckFailed: `ok` is false.
+        """
         if not ok:
             raise self._fail(CheckFailed(_one_line(problem)))
 
     def count(self, name: str, value: float = 1) -> None:
-        """Add to a counter that the decorator declares. Counts of a failed operation are dropped."""
+        """Add to a counter that the decorator declares, in its unit; a failed operation counts nothing."""
         if name not in self._around.counters:
             known = ", ".join(self._around.counters) or "none"
-            raise self.misuse(f"the counter {name!r:.60} is not declared in @operation(counters=…); declared: {known}")
+            raise self.misuse(f"counter {name!r:.60} is not declared in @operation(counters=…); declared: {known}")
         if not isinstance(value, (int, float)) or not abs(value) <= _LARGEST:
             shown = repr(value) if isinstance(value, float) else type(value).__name__
             raise self.misuse(f"ctx.count({name!r:.60}) takes a number up to 10^15, not {shown}")
         self.counts = {**self.counts, name: self.counts.get(name, 0) + value}
 
     def wrote(self, **fields: str | float | Enum | None) -> None:
-        """Report what the engine acknowledged to have stored in the user's pet; the run looks for it in the end."""
+        """Report fields of the user's pet that the engine acknowledged; after the load the run checks the database."""
         if not fields:
             raise self.misuse("ctx.wrote() takes fields of the pet: ctx.wrote(name=pet.name)")
         for name, value in fields.items():
@@ -241,7 +252,8 @@ class Context:
         self.written = {**self.written, **plain}
 
     def call_tool(self, tool: str, /, **arguments: Any) -> Awaitable[Any]:
-        """Call a tool of the MCP server and return its structured answer; `await` it. An error it answers is raised."""
+        """Call a tool of the MCP server; `await` its structured answer. A tool error is raised. Only with target "
+        "mcp."""
         call = self._around.call_tool
         if call is None:
             raise self.misuse("ctx.call_tool needs target: mcp; use ctx.engine or ctx.storage")

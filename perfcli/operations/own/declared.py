@@ -46,7 +46,7 @@ class Parameter(_Declaration):
     type: str = Field(description="as parameter_reader spells it, e.g. int, list[str] or Literal['a', 'b'] | None")
     required: bool
     default: Any = Field(default=None, description="None also if it is required")
-    description: str = Field(default="", description="what the docstring says of it")
+    description: str = Field(default="", description="its text in the docstring")
 
 
 class DeclaredOperation(_Declaration):

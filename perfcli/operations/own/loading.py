@@ -125,5 +125,5 @@ def _hint(error: BaseException) -> str:
     if not isinstance(error, ImportError):
         return ""
     if "relative import" in str(error):
-        return "a file of operations is no part of a package: import installed modules by their full names"
-    return "the folder of the file is not on sys.path: install what it imports, or move it into the file"
+        return "a file of operations is not part of a package: import modules by their full names"
+    return "the file's directory is not on sys.path: install the module, or move its code into the file"

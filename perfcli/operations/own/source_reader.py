@@ -197,7 +197,7 @@ def _wrong_name(name: str, built_in: Collection[str]) -> str:
     if name in built_in:
         return f"{name} is a built-in operation: choose another name"
     if name in METRICS:
-        return f"{name} is a metric: thresholds could not tell them apart"
+        return f"{name} is the name of a metric: choose another name"
     return f"{name} is a setting of every step: choose another name" if name in RESERVED else ""
 
 

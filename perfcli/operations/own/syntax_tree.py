@@ -107,7 +107,7 @@ def timed_mistakes(function: ast.FunctionDef | ast.AsyncFunctionDef, context: st
                 yield statement, f"this times nothing: {_FORM.format(context)}"
             for block in _blocks(statement, context):
                 if isinstance(statement, ast.AsyncWith):
-                    yield block, f"a timed block is no async one: {_FORM.format(context)}"
+                    yield block, f"a timed block is not async: {_FORM.format(context)}"
                 if first is not None:
                     yield block, f"a second timed block: the first is on line {first.lineno}"
                 first = first or block
@@ -202,7 +202,7 @@ def context_mistakes(function: Function, context: str, counters: Collection[str]
             if isinstance(name, ast.Constant) and isinstance(name.value, str) and name.value not in counters:
                 declare = f'declare it, @operation(counters={{"{name.value:.40}": "count"}})'
                 near = did_you_mean([name.value], counters) or f": {declare}"
-                yield name, f"no counter is called {name.value!r:.60}{near}"
+                yield name, f"no counter is named {name.value!r:.60}{near}"
 
 
 def _attributes(function: Function, context: str) -> Iterator[ast.Attribute]:

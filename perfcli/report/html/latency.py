@@ -42,7 +42,7 @@ def latency_charts(result: RunResult) -> list[Drawing]:
     return [
         Drawing(
             "Latency distribution",
-            "The share of an operation's samples at each latency; two humps are two ways through the engine.",
+            "Share of an operation's samples at each latency. Two humps mean two paths through the engine.",
             shares,
             {
                 "xaxis": duration_axis("latency", shares, "x"),
@@ -134,7 +134,7 @@ def _over_vus(result: RunResult) -> Drawing:
         *(limit.mark((limit.phase.vus, _seconds(limit.result.limit))) for limit in limits if limit.phase),
     ]
     ticks = axis("vus", type="log", tickvals=vus, ticktext=[units.format_count(each) for each in vus])
-    note = "All operations of each phase. Hollow: too few samples to rely on."
+    note = "All operations of each phase. Hollow: too few samples."
     return Drawing(title, note, traces, {"xaxis": ticks, "yaxis": duration_axis("latency", traces)})
 
 
@@ -165,9 +165,7 @@ def percentile_chart(
         ticktext=[f"{100 * quantile:g}" for quantile in _MARKED],
         fixedrange=True,
     )
-    note = (
-        f"The latency that this percentage of samples did not exceed; each further nine has the same room. {_THIN_NOTE}"
-    )
+    note = f"The latency that this percentage of samples did not exceed. The axis stretches towards 100%. {_THIN_NOTE}"
     return Drawing(title, note, traces, {"xaxis": nines, "yaxis": duration_axis("latency", traces)})
 
 

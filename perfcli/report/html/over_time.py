@@ -173,9 +173,9 @@ def _vus(result: RunResult, when: dict[str, Any]) -> Drawing:
         line("in progress", going_on, 1, line={"shape": "hv", "width": 1.5}),
     ]
     is_open = any(phase.offered_line for phase in result.phases)
-    note = "Vus at work as planned; in progress: operations in the mean of a second, from their latencies."
+    note = "Planned vus, and the mean number of operations in progress in each second, from their latencies."
     if is_open:
-        note += " With an arrival rate vus is the most there may be, and what is in progress may be waiting for one."
+        note += " With an arrival rate, vus is the maximum, and operations in progress may be waiting for a vu."
     shown = traces if going_on or len({y for _, y, _ in planned}) > 1 else []
     return Drawing("Active vus", note, shown, {**when, "yaxis": axis("vus", rangemode="tozero")})
 

@@ -57,8 +57,8 @@ def pairs_chart(metrics: Sequence[MetricComparison]) -> Drawing:
         "shapes": [_margin(each, row) for row, each in enumerate(shown)],
     }
     note = (
-        "Each dot is a pair: to the right the candidate was slower or took more; a triangle lies beyond the edge, "
-        "and says where if you point at it. Shaded: changes within the margin."
+        "Each dot is a pair; on the right, the candidate was slower or took more. A triangle lies beyond the edge: "
+        "point at it for its value. Shaded: changes within the margin."
     )
     traces = [*_intervals(shown), _dots(shown, *ends), _estimates(shown)]
     return Drawing("Differences of the pairs", note, traces, layout)
@@ -162,7 +162,7 @@ def _blocks(drawings: Iterable[Drawing]) -> Sequence[Block]:
 
 def _scenario(result: RunResult) -> Iterator[Block]:
     facts = {"started at": result.started_at, "commit": result.commit, "digest of the work": result.digest}
-    planned = "every vu did what the seed prescribes" if result.performed_as_planned else "not all that was planned"
+    planned = "every vu did what the seed prescribes" if result.performed_as_planned else "less than planned"
     yield Facts([*((label, Text(text)) for label, text in facts.items()), ("work done", Text(planned))])
     if result.scenario:
         written = yaml.safe_dump(result.scenario, sort_keys=False, allow_unicode=True, width=_WIDEST)

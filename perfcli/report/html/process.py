@@ -42,10 +42,7 @@ def _memory_chart(result: RunResult, readings: Readings, when: dict[str, Any]) -
     if baseline is not None and harness is not None:
         offsets["memory.peak"] = harness - baseline
     shown, beyond = _limits(result, drawn, offsets)
-    note = (
-        "Since the load began: RSS, and USS, which no other process shares. Dashed the slope fitted to RSS over the "
-        "operations."
-    )
+    note = "RSS and USS (unshared memory) since the load began. Dashed: the slope fitted to RSS over the operations."
     return Drawing("Memory growth over time", note + beyond, [*drawn, *shown], {**when, "yaxis": size_axis("growth")})
 
 
@@ -94,7 +91,7 @@ def _disk_chart(result: RunResult, readings: Readings, when: dict[str, Any]) -> 
     }
     layout["xaxis"] = {**layout["xaxis"], "anchor": "y2"}
     traces = [database, wal, *size_limits, *(each | {"yaxis": "y2"} for each in wal_limits)]
-    note = "The database file, and below it its write-ahead log, each on an axis of its own."
+    note = "The database file, and below it the write-ahead log, each on its own axis."
     return Drawing("Database size over time", note + size_beyond + wal_beyond, traces, layout)
 
 

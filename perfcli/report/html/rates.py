@@ -186,7 +186,7 @@ def errors_chart(result: RunResult, when: dict[str, Any]) -> Drawing:
     note = "Failed operations a second."
     if limits:
         traces += _judged_shares(result, limits, first=len(traces))
-        note += " Below, dashed: the shares that are judged."
+        note += " Below, dashed: the judged shares."
         layout["yaxis"] |= {"domain": [0.56, 1], "nticks": 4}
         layout["yaxis2"] = axis("share", tickformat="~%", domain=[0, 0.44], nticks=4)
         layout["xaxis"] = {**layout["xaxis"], "anchor": "y2"}

@@ -32,7 +32,7 @@ def scaling_charts(result: ScalingResult) -> Iterator[Drawing]:
     ticks = axis(of, tickvals=loads, ticktext=[units.format_count(load) for load in loads])
     yield _throughput(result, of, ticks)
     traces = [_percentile(statistic, result.points, of, index) for index, statistic in enumerate(("p50", "p95", "p99"))]
-    note = "All blocks together. Hollow: too few samples to rely on."
+    note = "All blocks together. Hollow: too few samples."
     yield Drawing(f"Latency over {of}", note, traces, {"xaxis": ticks, "yaxis": duration_axis("latency", traces)})
 
 
@@ -60,7 +60,7 @@ def _throughput(result: ScalingResult, of: str, ticks: Axis) -> Drawing:
 
 def _note(result: ScalingResult) -> str:
     if result.law is None:
-        return "Too few complete blocks to fit the law."
+        return "Too few complete blocks for a fit."
     fit = "" if result.law.holds else " The engine does not follow it."
     return f"The line is the Universal Scalability Law, fitted to the means, with its 95% band.{fit}"
 

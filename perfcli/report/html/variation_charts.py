@@ -15,7 +15,7 @@ _LOG_FROM: Final = 20
 """From this ratio of the largest value to the smallest on, the axis of values is logarithmic."""
 
 _MARKERS: Final = ("x", "circle")
-_NOTE: Final = "A point for each variation; a cross is one that did not pass."
+_NOTE: Final = "One point per variation; a cross marks a variation that did not pass."
 
 
 class _Line(NamedTuple):

@@ -279,7 +279,7 @@ class TestTls:
     @pytest.mark.parametrize(
         ("options", "words"),
         [
-            (["--tls-cert", "c.pem"], "--tls-cert and --tls-key go with --http"),
+            (["--tls-cert", "c.pem"], "--tls-cert and --tls-key need --http"),
             (["--http", "0", "--tls-key", "k.pem"], "--tls-key needs --tls-cert"),
         ],
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -269,8 +270,8 @@ def test_what_cannot_be_served_is_told(
     ("options", "words"),
     [
         (["--db", "."], "--db .: "),
-        (["--db", "gone/p.db"], "--db gone/p.db: there is no folder "),
-        (["--db", "p.db", "--http", "80000"], "'80000' is no port"),
+        (["--db", "gone/p.db"], "--db gone/p.db: the directory "),
+        (["--db", "p.db", "--http", "80000"], "'80000' is not a port"),
         (["--db", "p.db", "--simulated-ai", "--ai-error-rate", "5"], "between 0 and 1, not 5.0"),
         ([], "--db"),
     ],
@@ -282,6 +283,14 @@ def test_wrong_options_are_told(
     with pytest.raises(SystemExit) as ended:
         main(options)
     assert words in capsys.readouterr().err + str(ended.value.code)
+
+
+def test_each_option_says_its_default(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["--help"])
+    options = re.split(r"\n  (?=--)", capsys.readouterr().out.partition("--db FILE")[2])
+    assert len(options) == 13
+    assert [option for option in options if not re.search(r"\((default:|required)", option)] == []
 
 
 @pytest.mark.parametrize("host", ["::1", "[::1]"])

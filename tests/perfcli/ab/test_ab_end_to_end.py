@@ -134,7 +134,7 @@ def test_ctrl_c_tells_what_is_known_and_leaves_nothing(tmp_path: Path) -> None:
     ("arguments", "complaint"),
     [
         (["--base", "nowhere"], "--base nowhere: neither a directory nor a git revision"),
-        (["--base", ".", "--candidate", "."], "--base .: no engine in there"),
+        (["--base", ".", "--candidate", "."], "--base .: it holds no engine"),
         (["--base", str(ROOT), "--margin", "0%"], "--margin 0%: expected more than 0%"),
         (["--base", str(ROOT), "--max-time", "soon"], "--max-time: "),
         (["--base", str(ROOT), "--json", "no/such/ab.json"], "--json no/such/ab.json: its folder is missing"),

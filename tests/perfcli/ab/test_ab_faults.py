@@ -73,17 +73,17 @@ class TestConclusion:
 
     def test_where_nothing_can_be_said_counters_say_nothing(self) -> None:
         counter = CounterChange(operation="load_pet", metric=CALLS, base=40, now=80, change="regression")
-        broken = SOUND.model_copy(update={"problem": "it does not open"})
+        broken = SOUND.model_copy(update={"problem": "it did not open"})
         assert conclusion(broken, SOUND, [], "", ["load_pet"], [counter]).change is Change.INCONCLUSIVE
 
     def test_nothing_compared_is_not_no_change(self) -> None:
         found = conclusion(FLAKY, FLAKY, [metric("time"), metric("errors")], "", ["load_pet", "save_pet"])
-        assert "too few operations succeeded to be compared" in found.invalid
+        assert "too few operations succeeded for a comparison" in found.invalid
 
     def test_a_candidate_that_mends_the_base_does_not_fail(self) -> None:
         found = conclusion(FLAKY, SOUND, [metric("time")], "", ["load_pet"])
         assert (found.change, found.invalid) == (Change.INCONCLUSIVE, "")
-        assert found.reasons[-1] == "too few operations succeeded to be compared"
+        assert found.reasons[-1] == "too few operations succeeded for a comparison"
 
     def test_a_regression_is_one_though_no_operation_could_be_compared(self) -> None:
         found = conclusion(FLAKY, FLAKY, [metric("errors", Change.REGRESSION)], "", ["load_pet"])
@@ -92,11 +92,11 @@ class TestConclusion:
     def test_an_operation_that_was_not_compared_is_named(self) -> None:
         found = conclusion(SOUND, SOUND, COMPARED, "", ["load_pet", "evict"])
         assert found.change is Change.NO_CHANGE
-        assert found.reasons == ["not compared, as some pair had too few that succeeded: evict"]
+        assert found.reasons == ["not compared, because too few succeeded in some pair: evict"]
 
     def test_pairs_that_are_spoilt_say_nothing(self) -> None:
-        found = conclusion(SOUND, SOUND, COMPARED, "the engines did not do the same operations", ["load_pet"])
-        assert found.invalid == "the engines did not do the same operations"
+        found = conclusion(SOUND, SOUND, COMPARED, "the two engines did different operations", ["load_pet"])
+        assert found.invalid == "the two engines did different operations"
 
     def test_all_well_needs_no_words(self) -> None:
         assert conclusion(SOUND, SOUND, COMPARED, "", ["load_pet"]) == (Change.NO_CHANGE, [], "")
@@ -170,5 +170,5 @@ def test_what_stops_the_candidate_alone_is(compare: Callable[[OpenPools], AbResu
     result = compare(pools(SimulatedPool))
     assert result.exit_code(strict=False) is ExitCode.REGRESSION
     assert result.reasons == [
-        "only the candidate could not go on: the engine's set-up failed: OSError: no space left on device"
+        "only the candidate stopped: the engine's set-up failed: OSError: no space left on device"
     ]

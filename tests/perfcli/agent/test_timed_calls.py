@@ -120,7 +120,7 @@ def test_an_engine_that_only_hangs_is_gone(
     for _ in range(2):
         with pytest.raises(TimedOut):
             caller.do(over.wait, (), SHORT_NS)
-    with pytest.raises(EngineGone, match="3 calls have not returned: the engine hangs"):
+    with pytest.raises(EngineGone, match="3 calls have not returned: the engine is hung"):
         caller.do(over.wait, (), SHORT_NS)
 
 

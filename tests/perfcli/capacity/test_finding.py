@@ -130,12 +130,12 @@ def test_a_starved_probe_is_repeated_thrice_then_the_answer_is_invalid() -> None
 
 def test_an_undelivered_load_is_a_failure_and_no_invalid_run() -> None:
     def run(probe: ExecutionPlan) -> RunResult:
-        reason = "60.0 of 100.0 iterations/s were delivered, 9 dropped: give the load more vus"
+        reason = "delivered 60.0 of 100.0 iterations/s, dropped 9: add vus"
         return slower_with_vus(probe).model_copy(update={"verdict": Verdict.INVALID, "reasons": [reason]})
 
     result = found(run, limits(start=4))
     assert result.outcome == "never"
-    assert {probe.reason for probe in result.probes} == {"60.0 of 100.0 iterations/s were delivered, 9 dropped"}
+    assert {probe.reason for probe in result.probes} == {"delivered 60.0 of 100.0 iterations/s, dropped 9"}
     assert result.exit_code(strict=False) == ExitCode.THRESHOLD_FAILED
 
 
@@ -186,7 +186,7 @@ def test_machines_that_probe_ahead_find_the_same_with_fewer_waits() -> None:
 @pytest.mark.parametrize(
     ("keys", "message"),
     [
-        ({"thresholds": []}, "needs a threshold to hold"),
+        ({"thresholds": []}, "needs a threshold"),
         ({"load": None, "phases": [{"name": name, "load": CLOSED} for name in ("a", "b")]}, "needs one phase, not 2"),
     ],
 )
@@ -215,9 +215,9 @@ def test_at_least_is_held_against_the_interval(lower: float, upper: float, stric
 @pytest.mark.parametrize(
     ("written", "told"),
     [
-        ("{at_least: 800}", "800 is no load for of: rate: write a rate, e.g. 800/s"),
-        ("{of: vus, from: 50/s}", "50/s is no load for of: vus: write a number of vus, e.g. 16"),
-        ("{at_least: fast}", "'fast' is no load"),
+        ("{at_least: 800}", "800 does not fit of: rate: write a rate, e.g. 800/s"),
+        ("{of: vus, from: 50/s}", "50/s does not fit of: vus: write a number of vus, e.g. 16"),
+        ("{at_least: fast}", "'fast' is not a load"),
         ("{least: 800/s}", "unknown key"),
     ],
 )

@@ -142,34 +142,34 @@ def test_pyproject_counts_where_it_speaks_of_the_tool(place: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "message", "hint"),
     [
-        ("[plan]\nworkerz = 3", "[plan]: unknown key 'workerz' (did you mean 'workers'?)", "there are duration,"),
-        ("[plann]\nworkers = 3", "unknown table 'plann' (did you mean 'plan'?)", "there are ab, baseline,"),
-        ("stor = 'x'", "unknown key 'stor' (did you mean 'store'?)", "there are "),
-        ("[baseline.sav]\nforce = true", "[baseline]: unknown table 'sav' (did you mean 'save'?)", "there are list,"),
-        ("[run]\nkeep_db = 'x'", "[run]: unknown key 'keep_db' (did you mean 'keep-db'?)", "there are "),
+        ("[plan]\nworkerz = 3", "[plan]: unknown key 'workerz' (did you mean 'workers'?)", ""),
+        ("[plann]\nworkers = 3", "unknown table 'plann' (did you mean 'plan'?)", ""),
+        ("stor = 'x'", "unknown key 'stor' (did you mean 'store'?)", ""),
+        ("[baseline.sav]\nforce = true", "[baseline]: unknown table 'sav' (did you mean 'save'?)", ""),
+        ("[run]\nkeep_db = 'x'", "[run]: unknown key 'keep_db' (did you mean 'keep-db'?)", ""),
         ("[plan]\nworkers = [3]", "plan.workers: expected a whole number, not a list", ""),
         ("[run]\nworkers = 2.7", "run.workers: expected a whole number, not 2.7", ""),
         ("[run]\nvus = true", "run.vus: expected a whole number, not true", ""),
         ("[run]\nseed = '1'", "run.seed: expected a whole number, not '1'", ""),
         ("[run]\nworkers = {}", "run.workers: expected a whole number, not a table", ""),
-        ("[run]\njson = 5", 'run.json: expected text in quotes, as in "…", not 5', ""),
-        ("[run]\nduration = 10", 'run.duration: expected text in quotes, as in "…", not 10', ""),
-        ("[run]\nbaseline = false", 'run.baseline: expected text in quotes, as in "…", not false', ""),
-        ("[run]\nengine = 2026-01-01", 'run.engine: expected text in quotes, as in "…", not 2026-01-01', ""),
+        ("[run]\njson = 5", 'run.json: expected text in quotes ("…"), not 5', ""),
+        ("[run]\nduration = 10", 'run.duration: expected text in quotes ("…"), not 10', ""),
+        ("[run]\nbaseline = false", 'run.baseline: expected text in quotes ("…"), not false', ""),
+        ("[run]\nengine = 2026-01-01", 'run.engine: expected text in quotes ("…"), not 2026-01-01', ""),
         ("[run]\nsave = 1", "run.save: expected true or false, not 1", ""),
         ("[run]\nprogress = 'no'", "run.progress: expected true or false, not 'no'", ""),
-        ("[run]\nset = ['a=1', 2]", 'run.set[1]: expected text in quotes, as in "…", not 2', ""),
+        ("[run]\nset = ['a=1', 2]", 'run.set[1]: expected text in quotes ("…"), not 2', ""),
         ("[baseline.save]\nforce = 0", "baseline.save.force: expected true or false, not 0", ""),
-        ("store = 1.5", 'store: expected text in quotes, as in "…", not 1.5', ""),
-        ("[run]\nbaseline = ''", "run.baseline is empty", "give it a value, or leave the key out"),
+        ("store = 1.5", 'store: expected text in quotes ("…"), not 1.5', ""),
+        ("[run]\nbaseline = ''", "run.baseline is empty", "give it a value, or remove the key"),
         ("[run]\ntag = ['quick', ' ']", "run.tag[1] is empty", "give it a value"),
         ("[ab]\nmax-time = ' '", "ab.max-time is empty", "give it a value"),
-        ("[run]\nworkers = 2\nvus = 3", "run.vus: vus and workers are one option", "keep one of them"),
+        ("[run]\nworkers = 2\nvus = 3", "run.vus: vus and workers are the same option", "keep one of them"),
         ("plan = 3", "plan: expected a table, not 3", ""),
         ("[[run]]\nworkers = 2", "run: expected a table, not a list", ""),
         ("[baseline]\nsave = true", "baseline.save: expected a table, not true", ""),
         ("a = " + "[" * 9_999, "not TOML: ", ""),
-        ("[plan", "not TOML: ", "write, for one, [run]"),
+        ("[plan", "not TOML: ", "write tables of options, e.g. [run]"),
     ],
 )
 def test_what_is_wrong_with_the_file_is_told(place: Path, text: str, message: str, hint: str) -> None:
@@ -205,9 +205,11 @@ def test_a_value_that_does_not_fit_is_told_with_where_it_stands(place: Path) -> 
     file = write(place, "[plan]\nworkers = 0")
     result = CliRunner().invoke(cli, ["plan", "pet_creation"])
     assert result.exit_code == 2
-    assert f"'--workers' / '--vus': 0 is not in the range x>=1. (from {file})" in " ".join(result.output.split())
+    assert f"'--workers' / '--vus': expected a whole number, 1 or more, not 0 (from {file})" in " ".join(
+        result.output.split()
+    )
     result = CliRunner().invoke(cli, ["plan", "pet_creation"], env={"DIGIPAL_PERF_PLAN_VUS": "few"})
-    assert "'few' is not a valid integer range. (from DIGIPAL_PERF_PLAN_VUS)" in " ".join(result.output.split())
+    assert "expected a whole number, 1 or more, not few (from DIGIPAL_PERF_PLAN_VUS)" in " ".join(result.output.split())
 
 
 @pytest.mark.parametrize(
@@ -230,7 +232,7 @@ def test_a_variable_of_no_option_is_told_and_changes_nothing(place: Path, variab
     told = CliRunner().invoke(cli, ["plan", "pet_creation"], env={variable: "3"})
     assert (quiet.exit_code, quiet.stderr) == (told.exit_code, "") == (0, "")
     assert told.stdout == quiet.stdout
-    assert told.stderr.startswith(f"Warning: {variable} in the environment is of no option")
+    assert told.stderr.startswith(f"Warning: environment variable {variable} belongs to no option")
     assert f"(did you mean 'DIGIPAL_PERF_{near}" in told.stderr
 
 

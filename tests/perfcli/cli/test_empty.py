@@ -53,7 +53,7 @@ def test_there_are_options_and_arguments_to_look_at() -> None:
 @pytest.mark.parametrize(("path", "option"), OPTIONS, ids=str)
 def test_every_option(path: tuple[str, ...], option: str) -> None:
     for empty in ("", " ", "\t\n"):
-        assert "it is empty; was a variable not set? Give it a value, or leave the option out." in refused(
+        assert "it is empty. Is a shell variable unset? Give a value, or drop the option." in refused(
             *path, option, empty
         )
 
@@ -61,9 +61,7 @@ def test_every_option(path: tuple[str, ...], option: str) -> None:
 @pytest.mark.parametrize("path", ARGUMENTS, ids=" ".join)
 def test_every_argument(path: tuple[str, ...]) -> None:
     for empty in ("", "  "):
-        assert "it is empty; was a variable not set? Give it a value, or leave the argument out." in refused(
-            *path, empty
-        )
+        assert "it is empty. Is a shell variable unset? Give a value, or drop the argument." in refused(*path, empty)
 
 
 def test_the_option_is_named() -> None:
@@ -74,6 +72,6 @@ def test_the_option_is_named() -> None:
 
 def test_a_variable_of_blanks_is_a_mistake_and_an_empty_one_is_unset() -> None:
     told = refused("plan", "pet_creation", DIGIPAL_PERF_PLAN_DURATION=" ")
-    assert "DIGIPAL_PERF_PLAN_DURATION holds only blanks: set a value, or unset it." in told
+    assert "DIGIPAL_PERF_PLAN_DURATION holds only blanks: set it to a value, or unset it." in told
     result = CliRunner().invoke(cli, ["plan", "pet_creation"], env={"DIGIPAL_PERF_PLAN_DURATION": ""})
     assert result.exit_code == 0

@@ -11,6 +11,8 @@ import pytest
 from click.testing import CliRunner
 
 from perfcli.cli import cli
+from perfcli.cli.defaults import variables_of
+from tests.test_words import TIRING
 
 
 def commands(command: click.Command, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], click.Command]]:
@@ -59,13 +61,61 @@ def test_help_names_the_variable_of_every_option(path: tuple[str, ...]) -> None:
     options = [each for each in ALL[path].params if isinstance(each, click.Option)]
     for option in options:
         name = next(each for each in option.opts if each.startswith("--"))[2:].replace("-", "_").upper()
-        assert "DIGIPAL_PERF_STORE" in told if name == "STORE" else prefix in told
-        assert re.search(rf"\b{name}\b", told) or name == "STORE"
+        variable = variables_of(option)[0]
+        assert variable in told if not variable.startswith(prefix) else prefix in told
+        assert re.search(rf"\b{name}\b", told) or not variable.startswith(prefix)
     assert bool(told) is bool(options)
 
 
+@pytest.mark.parametrize("columns", [60, 80])
 @pytest.mark.parametrize("path", ALL, ids=" ".join)
-def test_help_fits_eighty_columns(path: tuple[str, ...]) -> None:
-    # what \b keeps as it is written may be as long as the code's own lines
-    prose = help_of(path, 80).partition("Example")[0]
-    assert max(map(len, prose.splitlines())) <= 80
+def test_help_fits(path: tuple[str, ...], columns: int) -> None:
+    # click keeps examples and usage as they are written
+    lines = [line for line in help_of(path, columns).splitlines() if "digipal-perf" not in line]
+    assert max(map(len, lines)) <= columns
+
+
+@pytest.mark.parametrize("path", ALL, ids=" ".join)
+def test_examples_fit_eighty_columns(path: tuple[str, ...]) -> None:
+    assert max(map(len, help_of(path, 80).splitlines())) <= 80
+
+
+GROUPS = [path for path, command in ALL.items() if isinstance(command, click.Group)]
+
+
+@pytest.mark.parametrize("path", GROUPS, ids=" ".join)
+def test_each_summary_fits_a_line_of_eighty_columns(path: tuple[str, ...]) -> None:
+    group = ALL[path]
+    assert isinstance(group, click.Group)
+    lines = help_of(path, 80).splitlines()
+    for name, command in group.commands.items():
+        summary = command.get_short_help_str(limit=1_000)
+        assert "…" not in summary
+        assert "..." not in summary
+        assert [line for line in lines if re.fullmatch(rf"  {name} +{re.escape(summary)}", line)], summary
+
+
+def test_commands_stand_below_headings() -> None:
+    headings = re.findall(r"^(\w[\w ]+):$", help_of((), 80), re.MULTILINE)
+    assert headings == ["Options", "Run", "Compare", "Look back", "Write scenarios"]
+
+
+OPTIONS = [
+    pytest.param(path, option, id=" ".join([*path, option.opts[0]]))
+    for path, command in ALL.items()
+    for option in command.params
+    if isinstance(option, click.Option) and path
+]
+
+
+@pytest.mark.parametrize(("path", "option"), OPTIONS)
+def test_each_option_says_its_default(path: tuple[str, ...], option: click.Option) -> None:
+    record = option.get_help_record(click.Context(ALL[path], info_name=path[-1]))
+    assert record is not None
+    assert re.search(r"\[(.*; )?(default: [^];]+|required)[];]", record[1])
+    assert not re.search(r"default: (None|True|False|\"\"|\(\))", record[1])
+
+
+@pytest.mark.parametrize("path", ALL, ids=" ".join)
+def test_help_is_plain(path: tuple[str, ...]) -> None:
+    assert not TIRING.findall(help_of(path))

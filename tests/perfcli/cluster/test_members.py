@@ -149,7 +149,7 @@ def test_tls_will_do(address: str) -> None:
 
 @pytest.mark.parametrize("address", ["tcp://host:8786", "tcp://127.0.0.1:8786", "127.0.0.1:8786", "localhost:8786"])
 def test_without_tls_it_must_be_asked_for_also_on_loopback(address: str) -> None:
-    with pytest.raises(UsageError, match="without TLS anybody") as error:
+    with pytest.raises(UsageError, match="without TLS, everyone") as error:
         check_address(address, insecure=False)
     assert "--insecure-cluster" in error.value.hint
     check_address(address, insecure=True)

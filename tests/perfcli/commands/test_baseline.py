@@ -107,7 +107,7 @@ class TestRunAndSave:
 
     def test_a_store_that_cannot_be_written_is_told_before_anything_runs(self, suite: Suite) -> None:
         suite.store.write_text("")
-        with pytest.raises(UsageError, match=r"--store .*: no file can be written there: Not a directory"):
+        with pytest.raises(UsageError, match=r"--store .*: cannot write there: Not a directory"):
             suite.run({}, save=True)
         assert suite.plans_run == []
 
@@ -180,7 +180,7 @@ class TestRunAndCompare:
     def test_strict_alone_makes_no_sense(self, command: Callable[..., Result]) -> None:
         refused = command("run", "pet_creation", "--strict").exception
         assert isinstance(refused, UsageError)
-        assert "it needs --baseline" in refused.message
+        assert "add --baseline" in refused.message
 
 
 class TestBaselineCommands:
@@ -257,13 +257,13 @@ def test_as_users_meet_it(tmp_path: Path) -> None:
 
     missing = perform("run", "pet_creation", "--baseline", "main")
     assert (missing.returncode, missing.stdout) == (ExitCode.USAGE, "")
-    assert "no baseline is called main in .digipal-perf: there is none yet" in missing.stderr
+    assert "no baseline main in .digipal-perf: it has none yet" in missing.stderr
     assert perform("run", "pet_creation", "--iterations", "20", "--save").returncode == ExitCode.PASS
     assert perform("baseline", "save", "main").returncode == ExitCode.PASS
     compared = perform("run", "pet_creation", "--iterations", "20", "--baseline", "main")
     assert compared.returncode == ExitCode.PASS, compared.stdout
     assert "INCONCLUSIVE against main" in compared.stdout
-    assert "readings of the machine's pace beside it" in compared.stdout
+    assert "readings of the machine's speed" in compared.stdout
     other = perform("run", "pet_creation", "--iterations", "30", "--baseline", "main", "--strict")
     assert other.returncode == ExitCode.INVALID
     assert "load.iterations is 30, was 20" in other.stdout

@@ -56,7 +56,7 @@ def damaged(**changes: Any) -> str:
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        ('[{"a": 1}]', "not a result of schema version 1"),
+        ('[{"a": 1}]', "not a result file: it has no schema_version"),
         (damaged()[:300], "not a result file"),
         (damaged(schema_version=2), "not a result of schema version 1"),
         (damaged(kind="ab"), "not the result of a run, but of digipal-perf ab"),
@@ -71,7 +71,7 @@ def test_a_file_that_is_no_result_is_named(text: str, told: str, first: bool, fo
 
 
 def test_one_result_is_too_few(folder: Path) -> None:
-    with pytest.raises(UsageError, match=r"base\.json: compare needs two results or more"):
+    with pytest.raises(UsageError, match=r"only base\.json given: compare needs two results or more"):
         compared("base.json")
 
 

@@ -118,13 +118,13 @@ def test_an_empty_store_says_how_to_fill_it(tmp_path: Path) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("command", ["history", "trend"])
 def test_a_scenario_that_was_never_kept_is_told(command: str, kept: str) -> None:
-    with pytest.raises(UsageError, match=r"no run of other is kept in .*: there are runs of test") as caught:
+    with pytest.raises(UsageError, match=r"no saved run of other in .*: it has runs of test") as caught:
         invoked(command, "other", "--store", kept)
     assert caught.value.hint == "digipal-perf run other --save"
 
 
 def test_a_trend_of_nothing_is_told(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="there are none at all"):
+    with pytest.raises(UsageError, match="the store is empty"):
         invoked("trend", "test", "--store", str(tmp_path))
 
 

@@ -109,7 +109,7 @@ def test_explain_says_what_the_source_says() -> None:
         "rename.latency.p95 < 100ms",
         "letters, letters_per_op, text, text_per_op, latency,",
         "own.py:16",
-        "pets that exist",
+        "existing pets",
         "target      embedded\n",
     ):
         assert told in text, told
@@ -118,19 +118,19 @@ def test_explain_says_what_the_source_says() -> None:
 
 def test_explain_lists_and_explains_counters() -> None:
     text = printed("explain", "--scenario", "own.yaml")
-    listed = text.partition("operations of your own\n")[2]
+    listed = text.partition("your own operations\n")[2]
     assert [line.strip() for line in listed.splitlines()] == ["rename  Give the pet a new name", "idle"]
-    assert "operations of your own" not in printed("explain")
+    assert "your own operations" not in printed("explain")
     counter = printed("explain", "--scenario", "own.yaml", "rename.letters_per_op")
-    assert "rename.letters_per_op > 0, of one operation" in counter
-    assert "--scenario FILE adds the operations of your own" in refused("explain", "rename")
+    assert "rename.letters_per_op > 0 (one operation)" in counter
+    assert "--scenario FILE adds your own operations" in refused("explain", "rename")
 
 
 def test_the_schema_knows_the_settings() -> None:
     schema = json.loads(printed("schema", "own.yaml"))
     assert schema["$defs"]["Own_rename"]["required"] == ["style"]
     assert "Own_rename" not in json.loads(printed("schema"))["$defs"]
-    assert "leave out own.yaml" in refused("schema", "--markdown", "own.yaml")
+    assert "drop own.yaml" in refused("schema", "--markdown", "own.yaml")
 
 
 def test_a_shell_completes_operations_and_counters() -> None:

@@ -93,7 +93,9 @@ def test_a_path_knows_home_and_holds_no_nul(monkeypatch: pytest.MonkeyPatch) -> 
 
 
 @pytest.mark.parametrize(
-    ("declared", "function"), [*command_line._COMMANDS.values(), *command_line._BASELINE.values()], ids=str
+    ("declared", "function"),
+    [each for table in (*command_line._COMMANDS.values(), command_line._BASELINE) for each in table.values()],
+    ids=str,
 )
 def test_each_command_calls_a_function_that_takes_its_options(declared: type, function: str) -> None:
     called = resolve_name(f"perfcli.commands.{function}")

@@ -68,7 +68,7 @@ def test_a_line_stays_whole_in_a_pipe_however_long(tmp_path: Path) -> None:
     assert len(load) > 200
     assert load.startswith("  load        10 iterations by 1 vu; a_name")
     assert engine == "  engine      one process, an empty database"
-    assert thresholds == "  thresholds  none: it would be measured, not judged"
+    assert thresholds == "  thresholds  none: measured, not judged"
 
 
 def test_options_change_the_plan_as_they_change_the_run(several: str) -> None:
@@ -105,5 +105,5 @@ def test_what_leaves_out_faults_says_so(capsys: pytest.CaptureFixture[str]) -> N
     context = Context()
     plans = context.plans(Selection(scenarios=("pet_creation",)), Changes(), faults=["kill={at: 2s}"])
     say_faults_left_out(plans, "ab")
-    assert capsys.readouterr().err == "pet_creation: ab leaves out its fault (1)\n"
+    assert capsys.readouterr().err == "pet_creation: ab ignores its 1 fault\n"
     assert plans[0].describe().startswith("1 vu for 7s; create_pet; kill at 2s")

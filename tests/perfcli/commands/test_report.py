@@ -95,7 +95,7 @@ class TestReport:
         ("content", "told"),
         [
             ("", "not a result file"),
-            ("[]", "an array without any result"),
+            ("[]", "it holds no result"),
             ('{"kind": "history"}', "not the result of a run, but of digipal-perf history"),
             ('{"kind": "ab", "scenario": "x"}', "not a whole result of ab: plan: Field required"),
         ],
@@ -199,7 +199,7 @@ def test_a_byte_order_mark_is_no_part_of_a_result(invoke: Invoke, saved: Path) -
 def test_a_result_that_is_named_twice_counts_once(invoke: Invoke, saved: Path) -> None:
     twice = invoke("report", saved, f"{saved.parent}/./{saved.name}", "--csv", "-")
     assert twice.stdout == invoke("report", saved, "--csv", "-").stdout
-    assert "is named twice; it counts once" in twice.stderr
+    assert "is named twice; reading it once" in twice.stderr
 
 
 def test_several_that_pass_take_a_line_each_unless_more_is_asked_for(

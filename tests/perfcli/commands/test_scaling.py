@@ -46,9 +46,9 @@ flow: [%s]
     ("options", "message"),
     [
         (["--blocks", "4"], "--blocks 4: intervals need at least 5 blocks"),
-        (["--vus", "1,2,3"], "--vus 1,2,3: 3 different numbers, at least 6 are needed"),
-        (["--vus", "1,2,3", "--processes", "1,2"], "--vus and --processes exclude each other"),
-        (["--duration", "0s"], "--duration 0s: no time at all"),
+        (["--vus", "1,2,3"], "--vus 1,2,3: 3 different numbers, 6 needed"),
+        (["--vus", "1,2,3", "--processes", "1,2"], "--vus and --processes contradict each other"),
+        (["--duration", "0s"], "--duration 0s: expected more than 0"),
         (["--duration", "long"], "--duration: 'long' is not a duration"),
         (["--set", "load.vus=3"], "--set load.vus=3: scaling sets load.vus itself"),
     ],

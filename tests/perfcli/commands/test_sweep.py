@@ -266,4 +266,4 @@ def test_a_variation_that_was_never_run_is_answered_with_those_that_were(
 
 def test_a_variation_is_repeated_by_what_its_report_prints(invoke: Invoke, ran: list[ExecutionPlan]) -> None:
     done = invoke("run", "swept.yaml", "-v", "--sweep", "load.vus=1,2", "--seed", "7", COLUMNS="200")
-    assert "(repeat with --seed 7 --sweep load.vus=2)" in done.stdout
+    assert "(replay with --seed 7 --sweep load.vus=2)" in done.stdout

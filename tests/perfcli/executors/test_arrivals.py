@@ -204,8 +204,8 @@ class TestSchedule:
         ("settings", "message"),
         [
             ({"rate": 100}, "100 has no unit: write 100/s"),
-            ({"rate": "0/s"}, "'0/s' is no rate at all: write more than 0/s"),
-            ({"rate": "-1/s"}, "'-1/s' is less than none: write 0/s or more"),
+            ({"rate": "0/s"}, "'0/s' is not a rate above 0/s: write e.g. 50/s"),
+            ({"rate": "-1/s"}, "'-1/s' is negative: write 0/s or more"),
             ({"rate": "0.0000000000000000001/s"}, None),
         ],
     )
@@ -221,8 +221,8 @@ class TestSchedule:
     @pytest.mark.parametrize(
         ("written", "message"),
         [
-            ([{"target": "9/s", "duration": "0s"}], "they take no time at all"),
-            ([{"target": "0/s", "duration": "5s"}], "the rate is 0/s at all times"),
+            ([{"target": "9/s", "duration": "0s"}], "all stages last 0s"),
+            ([{"target": "0/s", "duration": "5s"}], "every rate is 0/s"),
         ],
     )
     def test_stages_in_which_nothing_arrives(self, written: list[object], message: str, make: Make) -> None:

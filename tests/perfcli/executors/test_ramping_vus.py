@@ -101,7 +101,7 @@ def test_the_number_of_vus_is_that_of_the_stages() -> None:
     [
         ({"vus": 5, "stages": [{"target": 1, "duration": "1s"}]}, ("vus",), "Extra inputs"),
         ({"stages": []}, ("stages",), "at least 1"),
-        ({"stages": [{"target": 1, "duration": "0s"}]}, ("stages",), "they take no time at all"),
+        ({"stages": [{"target": 1, "duration": "0s"}]}, ("stages",), "all stages last 0s"),
         ({"start_vus": 0, "stages": [{"target": 0, "duration": "1s"}]}, ("stages",), "nothing would run"),
         ({"stages": [{"target": -1, "duration": "1s"}]}, ("stages", 0, "target"), "greater than or equal to 0"),
         ({"stages": [{"target": 1, "duration": 5}]}, ("stages", 0, "duration"), "5 has no unit"),

@@ -51,7 +51,7 @@ def test_a_lock_is_held_as_long_as_written_and_then_lifted() -> None:
 @pytest.mark.end_to_end
 def test_a_fault_without_effect_makes_the_run_invalid() -> None:
     result = run("load_pet", {"lock": {"at": "1200ms", "for": "400ms"}}, duration="2s")
-    assert result.faults[0].problem == "no effect: no operation waited for half of it, and none failed: did none write?"
+    assert result.faults[0].problem == "no effect: no operation failed or waited for half of it: does the load write?"
     assert result.verdict is Verdict.INVALID
 
 

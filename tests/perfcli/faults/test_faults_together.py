@@ -75,7 +75,7 @@ def test_nobody_is_paused_who_is_not_there(make_plan: Make) -> None:
     result = suffered(make_plan, kill, {"pause": {"at": "2300ms", "for": "200ms"}}, stands_still_at_ms=[2_000])
     killed, paused, _ = result.faults
     assert (killed.problem, killed.operations > 40) == ("", True)
-    assert paused.problem == "not inflicted: an engine process was away all the time"
+    assert paused.problem == "not inflicted: an engine process was down all the time"
 
 
 def test_a_transaction_outlives_the_engine_process(make_plan: Make) -> None:

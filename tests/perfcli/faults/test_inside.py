@@ -254,7 +254,7 @@ def test_a_full_disk_fails_saves_in_all_processes_and_loses_nothing() -> None:
 def test_a_disk_that_nobody_writes_to_shows_nothing() -> None:
     result = run({"disk_error": {"at": "1s", "for": "100ms"}}, flow=["load_pet"])
     assert result.faults[0].hits == 0
-    assert result.faults[0].problem == "no effect: it hit no write of SQLite: does the load write?"
+    assert result.faults[0].problem == "no effect: it hit no write by SQLite: does the load write?"
     assert result.verdict is Verdict.INVALID
 
 
@@ -297,7 +297,7 @@ def test_the_newest_settings_of_the_ai_hold(monkeypatch: pytest.MonkeyPatch) -> 
 def test_only_a_fault_that_certainly_hit_nothing_is_without_effect(hits: int | None) -> None:
     ai: InsideFault = TypeAdapter(Fault).validate_python({"ai": {"at": "1s", "for": "1s", "latency": "1s"}})
     unseen = ai.why_unseen(Seen(lasted_ns=1, failed=0, longest_ns=1, outage_ns=0, hits=hits))
-    assert unseen == ("the AI was not called: does the load interact?" if hits == 0 else "")
+    assert unseen == ("the AI was never called: does the flow have interact?" if hits == 0 else "")
 
 
 @pytest.mark.end_to_end
@@ -399,12 +399,20 @@ def test_a_library_without_the_function_is_an_error_of_ours(monkeypatch: pytest.
 @pytest.mark.parametrize(
     ("target", "fault", "message"),
     [
-        ("{mcp: {url: http://127.0.0.1:1/mcp}}", "disk_full: {at: 1s, for: 1s}", "of a server that runs already, only"),
-        ("embedded", "clock: {at: 1s, for: 1s, jump: 0s}", "is no jump at all: write e.g. 1h or -5m"),
+        (
+            "{mcp: {url: http://127.0.0.1:1/mcp}}",
+            "disk_full: {at: 1s, for: 1s}",
+            "for a server that already runs, only",
+        ),
+        ("embedded", "clock: {at: 1s, for: 1s, jump: 0s}", "moves nothing: write e.g. 1h or -5m"),
         ("embedded", "clock: {at: 1s, for: 1s, jump: -5}", "has no unit"),
-        ("embedded", "disk_slow: {at: 1s, for: 1s, delay: 2s}", "delay: 2s is longer than the fault, for: 1s"),
-        ("embedded", "disk_slow: {at: 1s, for: 1s}", "required key is missing (how much longer each write takes)"),
-        ("embedded", "ai: {at: 1s, for: 1s}", "changes nothing: write latency, latency_jitter or error_rate"),
+        (
+            "embedded",
+            "disk_slow: {at: 1s, for: 1s, delay: 2s}",
+            "delay: 2s is longer than the fault, which has for: 1s",
+        ),
+        ("embedded", "disk_slow: {at: 1s, for: 1s}", "required key is missing (delay of each write)"),
+        ("embedded", "ai: {at: 1s, for: 1s}", "changes nothing: add latency, latency_jitter or error_rate"),
         ("embedded", "disk_error: {at: 1s, for: 1s, share: 101%}", "is not between 0% and 100%"),
     ],
 )

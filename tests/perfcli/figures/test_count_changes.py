@@ -85,8 +85,8 @@ def test_what_is_not_exact_decides_nothing() -> None:
 
 
 def test_an_obstacle_leaves_nothing() -> None:
-    found = count_changes(BASE, BASE, "the scenario does other work")
-    assert {each.reason for each in found} == {"the scenario does other work"}
+    found = count_changes(BASE, BASE, "the scenario does different work")
+    assert {each.reason for each in found} == {"the scenario does different work"}
     assert most_severe(found) == "incomparable"
 
 

@@ -48,7 +48,7 @@ def test_a_threshold_names_it(text: str, operation: str, metric: str, limit: flo
         ("rename.letter > 1", r"unknown metric 'rename\.letter' \(did you mean 'letters'\?\)"),
         ("rename.letters.p99 > 1", r"unknown metric 'rename\.letters\.p99' \(did you mean 'letters'\?\)"),
         ("rename.letters > 3ms", "letters: "),
-        ("rename.letters > 3 for 2s", "letters is known of the load as a whole"),
+        ("rename.letters > 3 for 2s", "letters is known only for the whole load"),
     ],
 )
 def test_a_misspelt_one_is_refused(text: str, message: str) -> None:
@@ -82,4 +82,4 @@ def test_a_run_that_never_began_has_no_value() -> None:
     operation = OperationResult(name="rename", ok=0, failed=0, counters={"letters": CounterResult(unit="count")})
     run = run_result(operations=[operation], total=operation, duration_ns=None)
     metric = counter_metrics(counters_of(run))["letters"]
-    assert (metric.value(View(run)), metric.reason_missing(View(run))) == (None, "measuring never began")
+    assert (metric.value(View(run)), metric.reason_missing(View(run))) == (None, "the run ended before measuring began")

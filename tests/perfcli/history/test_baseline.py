@@ -53,7 +53,7 @@ def test_the_same_name_again_replaces_it(store: Store, result: RunResult) -> Non
 
 @pytest.mark.parametrize("name", ["", ".", "..", "a/b", "/main", ".hidden", "-x", "a b", "main.json", "x" * 65, "a\n"])
 def test_names_that_are_none(name: str, store: Store, result: RunResult) -> None:
-    with pytest.raises(UsageError, match="is no name for a baseline"):
+    with pytest.raises(UsageError, match="is not a name for a baseline"):
         save_baseline(name, [result], store)
     assert not store.directory.exists()
 
@@ -107,11 +107,11 @@ class TestReading:
         assert read_baseline(str(tmp_path / "results.json"), store) == Baseline("results.json", (result,))
 
     def test_a_name_that_is_not_there_tells_those_that_are(self, store: Store, result: RunResult) -> None:
-        with pytest.raises(UsageError, match="there is none yet") as caught:
+        with pytest.raises(UsageError, match="it has none yet") as caught:
             read_baseline("main", store)
         assert "baseline save NAME" in caught.value.hint
         save_baseline("v1", [result], store)
-        with pytest.raises(UsageError, match=r"no baseline is called main in .*: there are v1"):
+        with pytest.raises(UsageError, match=r"no baseline main in .*: it has v1"):
             read_baseline("main", store)
 
     @pytest.mark.parametrize("text", ["missing.json", "./missing"])
@@ -142,7 +142,7 @@ class TestListing:
         remove_baseline("broken", store)
         remove_baseline("main", store)
         assert list_baselines(store) == ([], [])
-        with pytest.raises(UsageError, match="no baseline is called main"):
+        with pytest.raises(UsageError, match="no baseline main"):
             remove_baseline("main", store)
 
 
@@ -153,7 +153,7 @@ def test_the_newest_runs_are_those_of_the_newest_engine_whatever_its_commit(resu
 
     runs = [run("a", 1, "old"), run("b", 2, "old"), run("a", 3, "new"), run("c", 4, "new"), run("a", 5, "new")]
     assert [(each.name, each.seed) for each in newest_runs(runs)] == [("a", 5), ("c", 4)]
-    with pytest.raises(UsageError, match="no run has been kept"):
+    with pytest.raises(UsageError, match="no saved run to make a baseline of"):
         newest_runs([])
 
 

@@ -63,10 +63,10 @@ def test_nor_the_seed_or_the_order_of_keys() -> None:
 @pytest.mark.parametrize(
     ("keys", "told"),
     [
-        ({"setup": {"pets": 5}}, "the scenario does other work: setup.pets is 5, was 0"),
+        ({"setup": {"pets": 5}}, "the scenario does different work: setup.pets is 5, was 0"),
         (
             {"load": {"executor": "shared-iterations", "iterations": 30, "vus": 2}},
-            "the scenario does other work: load.vus is 2, was 1; load.iterations is 30, was 20",
+            "the scenario does different work: load.vus is 2, was 1; load.iterations is 30, was 20",
         ),
     ],
 )
@@ -91,10 +91,10 @@ def test_sources_of_own_operations_are_part_of_the_work() -> None:
     changed = with_sources("1", "3")
     first, second = map(str, base.operation_files)
     assert differences(base, changed) == [
-        f"the scenario does other work: operations is {first}, {changed.operation_files[1]}, was {first}, {second}"
+        f"the scenario does different work: operations is {first}, {changed.operation_files[1]}, was {first}, {second}"
     ]
     assert differences(simulated(), base) == [
-        f"the scenario does other work: operations is {first}, {second}, was not there"
+        f"the scenario does different work: operations is {first}, {second}, was not there"
     ]
     assert scenario_digest(SCENARIO | {"operations": ["a.py"]}) == scenario_digest(SCENARIO)
 

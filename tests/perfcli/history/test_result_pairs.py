@@ -126,11 +126,11 @@ class TestPartners:
         assert found.pairs[0].variation == {}
 
     def test_one_of_several_variations_does_not(self) -> None:
-        with pytest.raises(UsageError, match="nothing to compare: a has test; b has test"):
+        with pytest.raises(UsageError, match="no scenario in common: a has test; b has test"):
             side_by_side([Source("a", self.variations(1, 2)), Source("b", self.variations(10))])
 
     def test_nothing_in_common_is_an_error(self) -> None:
-        with pytest.raises(UsageError, match="nothing to compare: a has test; b has other"):
+        with pytest.raises(UsageError, match="no scenario in common: a has test; b has other"):
             side_by_side([Source("a", (run(LOAD),)), Source("b", (run(LOAD, name="other"),))])
 
 
@@ -180,13 +180,15 @@ class TestSources:
         store.prepare()
         for end in ("aaaa1111", "aaaa2222"):
             save_results([run(LOAD)], store.runs_directory / f"test-20260102T030405.123456Z-{end}.json")
-        with pytest.raises(UsageError, match="several saved runs begin so: aaaa1111, aaaa2222"):
+        with pytest.raises(UsageError, match="matches several saved runs: aaaa1111, aaaa2222"):
             read_source("aaaa", store)
 
     @pytest.mark.parametrize("text", ["nowhere", "abc", "a b", "*"])
     def test_nothing_of_that_name_says_what_there_is(self, text: str, store: Store) -> None:
         save_baseline("main", [run(LOAD)], store, force=True)
-        with pytest.raises(UsageError, match=r"neither a baseline nor a saved run of .*kept \(baselines: main\)"):
+        with pytest.raises(
+            UsageError, match=r"neither a file, a baseline nor a saved run in .*kept \(baselines: main\)"
+        ):
             read_source(text, store)
 
     def test_a_file_with_two_runs_of_a_scenario_is_refused(self, store: Store, tmp_path: Path) -> None:

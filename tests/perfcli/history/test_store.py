@@ -152,7 +152,7 @@ class TestUnreadableFiles:
             (b"[" * 100_000, "not a result file"),
             (b'{"schema_version": 1, "duration_ns": NaN}', "NaN is no figure"),
             (b'{"schema_version": 1, "duration_ns": 1e999}', "1e999 is no figure"),
-            (b"[]", "an array without any result"),
+            (b"[]", "it holds no result"),
             (b"null", "found None"),
             (b'"text"', "found None"),
             (b'{"benchmarks": []}', "found None"),
@@ -176,7 +176,7 @@ class TestUnreadableFiles:
     def test_a_time_that_is_none(self, time: str, store: Store, runs: Path, result: RunResult) -> None:
         file = runs / "timeless.json"
         file.write_text(text_of(result, started_at=time))
-        assert "is no time in ISO 8601" in self.complaint(store, file)
+        assert "is not a time in ISO 8601" in self.complaint(store, file)
 
     @pytest.mark.parametrize("median_ns", [None, -1.0, "fast"])
     def test_slices_that_are_no_times(self, median_ns: object, store: Store, runs: Path, result: RunResult) -> None:
@@ -187,11 +187,11 @@ class TestUnreadableFiles:
 
     def test_a_directory(self, store: Store, runs: Path) -> None:
         (runs / "folder.json").mkdir()
-        assert "it is no regular file" in self.complaint(store, runs / "folder.json")
+        assert "it is not a regular file" in self.complaint(store, runs / "folder.json")
 
     def test_a_pipe_is_not_waited_for(self, store: Store, runs: Path) -> None:
         os.mkfifo(runs / "pipe.json")
-        assert "it is no regular file" in self.complaint(store, runs / "pipe.json")
+        assert "it is not a regular file" in self.complaint(store, runs / "pipe.json")
 
     def test_a_link_to_itself(self, store: Store, runs: Path) -> None:
         (runs / "loop.json").symlink_to("loop.json")
@@ -252,7 +252,7 @@ class TestUnreadableFiles:
 def test_a_store_that_cannot_be_made_is_told_before_anything_runs(blocked: str, store: Store, tmp_path: Path) -> None:
     (tmp_path / blocked).parent.mkdir(parents=True, exist_ok=True)
     (tmp_path / blocked).write_text("")
-    with pytest.raises(UsageError, match=r"--store .*: (is no directory|no file can be written there)"):
+    with pytest.raises(UsageError, match=r"--store .*: (not a directory|cannot write there)"):
         store.prepare()
 
 

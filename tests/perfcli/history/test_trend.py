@@ -75,7 +75,7 @@ class TestComparable:
         }
 
     def test_none_that_ended_is_told(self, make_run: MakeRun) -> None:
-        with pytest.raises(UsageError, match=r"no kept run of test came to an end: error \(1\), invalid \(1\)"):
+        with pytest.raises(UsageError, match=r"no saved run of test finished: error \(1\), invalid \(1\)"):
             trend([make_run(verdict=Verdict.ERROR), make_run(verdict=Verdict.INVALID)])
 
 
@@ -145,7 +145,7 @@ class TestMetrics:
     def test_an_unknown_metric_says_where_they_are_listed(self, make_run: MakeRun) -> None:
         with pytest.raises(UsageError) as caught:
             subject_of("speed", make_run())
-        assert caught.value.hint == "digipal-perf explain lists all metrics"
+        assert caught.value.hint == "digipal-perf explain lists every metric"
 
     def test_a_phase_is_one_of_the_run_and_has_only_its_own_metrics(self, make_run: MakeRun) -> None:
         run = make_run()
@@ -282,7 +282,7 @@ class TestTrend:
         assert (change.last_before, change.first_after) == (runs[0].commit, runs[-1].commit)
 
     def test_a_scenario_this_version_cannot_read_is_told(self, make_run: MakeRun) -> None:
-        with pytest.raises(UsageError, match="holds a scenario this version cannot read"):
+        with pytest.raises(UsageError, match="holds a scenario that this version cannot read"):
             trend([make_run(scenario={"name": "test", "flow": 7})])
 
 

@@ -116,7 +116,7 @@ def test_a_reader_that_takes_nothing_holds_nobody_up(
             file.update(replace(MEASURING, elapsed_ns=second * NS_PER_S))
         file.close()
         assert time.monotonic() - began_s < 30
-        assert "its reader takes nothing" in capsys.readouterr().err
+        assert "its reader does not read" in capsys.readouterr().err
     finally:
         os.close(reader)
 

@@ -169,7 +169,7 @@ def test_a_port_that_is_taken_is_said_so() -> None:
     page = Page(0, lambda: None)
     try:
         port = urlsplit(page.url).port or 0
-        with pytest.raises(UsageError, match=f"--live-port {port}: cannot be listened on"):
+        with pytest.raises(UsageError, match=f"--live-port {port}: cannot listen"):
             Page(port, lambda: None)
     finally:
         page.close()

@@ -173,7 +173,7 @@ def test_a_collector_that_fails_costs_a_note(
     ended.set()
     told = capsys.readouterr().err
     assert "Warning: --otlp" in told
-    assert "did not take everything" in told
+    assert "did not accept everything" in told
     if kind != "gone":
         assert receiver.paths[0] == "/custom/path"
         receiver.shutdown()
@@ -182,7 +182,7 @@ def test_a_collector_that_fails_costs_a_note(
 
 @pytest.mark.parametrize("url", ["localhost:4318", "ftp://host", "http://", "x"])
 def test_an_address_that_is_none_is_refused(url: str) -> None:
-    with pytest.raises(UsageError, match="expected the address of a collector"):
+    with pytest.raises(UsageError, match="expected the URL of a collector"):
         Collector(url)
 
 

@@ -122,7 +122,7 @@ def test_a_limit_on_cpu_time_starves_too() -> None:
     stopped = scheduling(10, (5, 5), busy_s=5, throttling=Throttling(6 * S, 110, 103))
     assert starvation(before, stopped) == (
         "the CPU limit of its control group stopped the run for 5.00 s in 10.0 s (100 of 100 periods); "
-        "raise the limit, or load less"
+        "raise the limit, or lower the load"
     )
     assert starvation(before, replace(stopped, throttling=Throttling(2 * S, 110, 13))) == ""
     assert starvation(START, stopped) == ""

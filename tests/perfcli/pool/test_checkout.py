@@ -84,7 +84,7 @@ def test_a_directory_without_an_engine_is_refused(tmp_path: Path) -> None:
     write_engine(tmp_path)
     error = refusal(str(tmp_path / "digipal"))
     assert error.message == (
-        f"--engine {tmp_path}/digipal: no engine in there: neither digipal/__init__.py nor src/digipal/__init__.py"
+        f"--engine {tmp_path}/digipal: it holds no engine: neither digipal/__init__.py nor src/digipal/__init__.py"
     )
     assert "not the package itself" in error.hint
 
@@ -135,7 +135,7 @@ def test_two_checkouts_of_one_revision_live_side_by_side(git: Git, scratch: Path
 def test_a_revision_without_an_engine_is_refused(git: Git, scratch: Path) -> None:
     git("commit", "--quiet", "--allow-empty", "-m", "empty")
     head = git("rev-parse", "HEAD")
-    assert refusal("HEAD").message.startswith(f"--engine HEAD ({head[:7]}): no engine in there")
+    assert refusal("HEAD").message.startswith(f"--engine HEAD ({head[:7]}): it holds no engine")
     assert_nothing_is_left(git, scratch)
 
 
@@ -164,8 +164,8 @@ def test_a_place_that_is_no_repository_is_refused(tmp_path: Path, monkeypatch: p
 def test_a_machine_without_git_says_so(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     error = refusal("v1")
-    assert error.message == "--engine v1: no such directory, and git, which knows revisions, is not installed"
-    assert error.hint == "give the directory of a checkout"
+    assert error.message == "--engine v1: no such directory, and git is not installed to look up a revision"
+    assert error.hint == "name the directory of a checkout, or install git"
 
 
 def test_a_revision_that_cannot_be_checked_out_says_why(git: Git, scratch: Path) -> None:

@@ -151,7 +151,7 @@ class TestTheDefault:
 
     def test_is_an_error_if_there_is_none(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr("perfcli.targets.protocol.find_spec", lambda name: None)
-        with pytest.raises(UsageError, match="no engine: the package digipal is neither installed nor in the git"):
+        with pytest.raises(UsageError, match="no engine: the package digipal is neither installed nor in this git"):
             default_engine()
 
     def test_gives_way_to_one_that_is_named(self, repository: Path, tmp_path: Path) -> None:

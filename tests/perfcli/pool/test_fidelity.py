@@ -134,7 +134,7 @@ def test_another_users_pet_is_one_difference() -> None:
 
 
 def test_what_an_engine_raises_is_the_difference() -> None:
-    assert differences(pet(), ValueError("broken")) == ["user-0: loaded afresh, the engine raised ValueError: broken"]
+    assert differences(pet(), ValueError("broken")) == ["user-0: loaded again, the engine raised ValueError: broken"]
     assert differences({"name": "no pet"}, pet()) == [
         "user-0: asked for it, the engine raised AttributeError: 'dict' object has no attribute 'id'"
     ]
@@ -194,7 +194,7 @@ def test_a_process_that_comes_to_no_result_is_a_difference_of_every_pet(tmp_path
     assert (broken.differences, len(broken.examples)) == (2, 1)
     assert broken.examples[0].startswith("a new process cannot read the database: StorageError: ")
     late = compare_afresh(tmp_path / "broken.db", answered, len(answered), tmp_path, environment, ROOT, limit_s=0)
-    assert late == Fidelity(2, 2, ["the new process was not done after 0 s: it printed nothing"])
+    assert late == Fidelity(2, 2, ["the new process did not finish within 0 s: it printed nothing"])
     package = make_checkout(tmp_path / "theirs") / "digipal" / "__init__.py"
     package.write_text("import os\nprint('I give up', flush=True)\nos._exit(3)\n")
     ended = compare_afresh(tmp_path / "broken.db", answered, len(answered), tmp_path, environment, tmp_path / "theirs")

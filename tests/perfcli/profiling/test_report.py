@@ -69,7 +69,7 @@ FOUND: dict[str, Any] = {
     ],
     "breakdown": [{"parts": PARTS | {"lock_wait_ns": 0, "engine_ns": 200}, "service_time_ns": 200.0}],
     "overheads": [{"by": "cpu", "operations": 10, "typical_ns": 150.0, "plain_ns": 100.0}],
-    "notes": ["cpu left out"],
+    "notes": ["skipping --cpu"],
 }
 
 
@@ -93,20 +93,20 @@ def test_fits(width: int) -> None:
     [
         "FULL SCAN of pets",
         "N+1: 40 times in one interact",
-        "not known: no such function: f",
+        "unknown: no such function: f",
         "SELECT [bold]name[/] FROM pets",
         "5.00 ms for other writers",
         "interact | <b>",
         "50.0%",
-        "50% of its time was the profiler's own",
+        "50% of its time is the profiler's",
         "kept.append(x)",
         "4.00 kB/op",
         "digipal/storage/database.py:237",
         "+50.0 ns",
         "+50%",
         "the first of 2 engine processes was profiled",
-        "cpu left out",
-        "count for no threshold and no baseline",
+        "skipping --cpu",
+        "are not judged by thresholds, and not saved",
     ],
 )
 def test_says(said: str) -> None:
@@ -125,7 +125,7 @@ def test_says_whose_engine_it_was() -> None:
 @pytest.mark.parametrize("width", [60, 80, 200])
 def test_headings_stand_above_their_tables(width: int) -> None:
     lines = shown(width).splitlines()
-    for heading in ("Operations, mean of each, and its parts", "Locks, by the time waited for them"):
+    for heading in ("Mean time of each operation, and its parts", "Locks, by waiting time"):
         at = next(index for index, line in enumerate(lines) if line.startswith(heading))
         assert lines[at].rstrip() == lines[at]
         assert lines[at + 1].strip()
@@ -137,8 +137,8 @@ def test_small_lines_are_left_out() -> None:
 
 def test_nothing_found() -> None:
     output = shown(cpu=None, memory={"kept_bytes": 0}, sql=[], locks=[], breakdown=[], overheads=[])
-    assert "no line holds on to as much as 1 KiB" in output
-    assert "none was run within an operation" in output
+    assert "no line keeps 1 KiB or more" in output
+    assert "no statement ran within an operation" in output
     assert "no waits: 0 locks" in output
 
 

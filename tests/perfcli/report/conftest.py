@@ -189,7 +189,7 @@ _STARVED_TRY = Try(
     iterations=2_000,
     ok=2_000,
 )
-_THIN = "not supported: 5 samples beyond p99.9, 10 are needed; measure more, or say allow_thin: true"
+_THIN = "5 of 5,000 samples lie beyond p99.9, 10 needed: measure 10,000, or set allow_thin: true"
 _ARRIVALS = phase(
     "steady",
     20,
@@ -260,7 +260,7 @@ RESULTS: dict[str, RunResult] = {
         dropped_iterations=280,
         interrupted_iterations=2,
         verdict=Verdict.INVALID,
-        reasons=["972.0 of 1000.0 iterations/s were delivered, 280 dropped"],
+        reasons=["delivered 972.0 of 1000.0 iterations/s, dropped 280"],
     ),
     "faulted": run_result(
         plan=_ARRIVALS.plan,

@@ -169,7 +169,7 @@ RESULTS = {
         Change.REGRESSION,
         candidate=CANDIDATE.model_copy(update={"problem": CRASH, "operations": 0}),
         pairing=pairing(pairs=0, stopped_by="problem"),
-        reasons=[f"only the candidate could not go on: {CRASH}"],
+        reasons=[f"only the candidate stopped: {CRASH}"],
     ),
     "invalid": ab(
         [],
@@ -301,7 +301,7 @@ class TestVerbose:
             assert detail not in brief
 
     def test_it_is_one_of_verbose_and_quiet(self) -> None:
-        with pytest.raises(UsageError, match="choose one of them"):
+        with pytest.raises(UsageError, match="drop one of them"):
             AbOptions(base="main", quiet=True, verbose=True)
 
 
@@ -317,7 +317,7 @@ class TestSeveral:
 
     def test_a_scenarios_part_of_alpha_is_printed(self, printed: Printed) -> None:
         shared = RESULTS["no_change"].model_copy(update={"alpha": 0.01 / 11})
-        assert "0.00091: this scenario's part of 0.01 for all" in printed(ab_document(shared, strict=False), 160)
+        assert "0.00091: this scenario's share of 0.01" in printed(ab_document(shared, strict=False), 160)
 
 
 class TestVerdict:
@@ -372,7 +372,7 @@ class TestVerdict:
 
     def test_without_a_time_no_change_is_said_of_all(self, printed: Printed) -> None:
         line = printed(one_line(ab([], Change.NO_CHANGE)), 160)
-        assert line == "no change  database_load  no metric differs by more than its margin; 15 pairs\n"
+        assert line == "no change  database_load  no metric changed by more than its margin; 15 pairs\n"
 
     def test_errors_alone_are_told_by_their_reasons(self, printed: Printed) -> None:
         result = ab(UNCHANGED, Change.REGRESSION, reasons=["the candidate lost 2 writes"])
@@ -381,14 +381,14 @@ class TestVerdict:
 
     @pytest.mark.parametrize(
         ("strict", "said"),
-        [(True, "--strict is given, so this fails"), (False, "with --strict it would"), (None, "less noise")],
+        [(True, "fails because of --strict"), (False, "with --strict it fails"), (None, "less noise")],
     )
     def test_inconclusive_says_what_would_help_and_what_strict_does(
         self, strict: bool | None, said: str, printed: Printed
     ) -> None:
         text = " ".join(printed(ab_document(RESULTS["inconclusive"], strict=strict)).split())
         assert "INCONCLUSIVE database_load load_pet.p99 may be up to " in text
-        assert all(words in text for words in ("--max-pairs", "stop what else runs", "`digipal-perf selftest`", said))
+        assert all(words in text for words in ("--max-pairs", "stop other programs", "`digipal-perf selftest`", said))
 
     @pytest.mark.parametrize(
         ("stopped_by", "said"), [("time", {"--max-time"}), ("most pairs", {"--max-pairs"}), ("precision", set())]
@@ -405,7 +405,7 @@ class TestVerdict:
         [
             ("interrupted", "INTERRUPTED database_load partial report: interrupted by Ctrl-C after 7 pairs"),
             ("invalid", "INVALID database_load cannot be compared: the base does not run: "),
-            ("crashed", "REGRESSION database_load only the candidate could not go on: the engine process was killed"),
+            ("crashed", "REGRESSION database_load only the candidate stopped: the engine process was killed"),
             ("improvement", "improvement database_load time is "),
         ],
     )
@@ -519,7 +519,7 @@ class TestWords:
                 Change.INCONCLUSIVE,
                 1.01,
                 None,
-                "time may have changed or not: too few pairs to bound it (over +5.0%)",
+                "time may have changed: too few pairs to bound it (over +5.0%)",
             ),
         ],
     )

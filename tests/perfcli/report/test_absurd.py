@@ -97,7 +97,7 @@ def test_all_figures_at_once(documents: list[Any], tmp_path: Path, value: float)
         (
             ("started_at",),
             "0001-01-01T00:00:00+14:00",
-            "started_at: '0001-01-01T00:00:00+14:00' is no time",
+            "started_at: '0001-01-01T00:00:00+14:00' is not a time",
         ),
     ],
 )

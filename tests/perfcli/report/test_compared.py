@@ -90,8 +90,8 @@ def test_each_operation_with_both_times_its_change_and_its_verdict(section: Call
         "  INCONCLUSIVE  feed[bold]         –  9.00 µs       –                        –",
     ]
     assert lines[6].startswith("  ~  ")
-    assert "20.1 µs then, 27.3 µs now" in " ".join(" ".join(lines[7:9]).split())
-    assert lines[9:] == ["  - feed[bold]: 0 slices in the baseline"]
+    assert "20.1 µs then, 27.3 µs now" in " ".join(" ".join(lines[7:-1]).split())
+    assert lines[-1:] == ["  - feed[bold]: 0 slices in the baseline"]
 
 
 @pytest.mark.parametrize("width", [40, 60, 80, 200])
@@ -103,10 +103,13 @@ def test_fits_every_width(width: int, section: Callable[..., str]) -> None:
 
 
 def test_what_is_incomparable_says_why_and_what_strict_would_do(section: Callable[..., str]) -> None:
-    reasons = ["Python is CPython 3.12.1, was CPython 3.11.7", "the scenario does other work: setup.pets is 5, was 0"]
+    reasons = [
+        "Python is CPython 3.12.1, was CPython 3.11.7",
+        "the scenario does different work: setup.pets is 5, was 0",
+    ]
     told = section(change="incomparable", reasons=reasons, operations=[])
     assert "incomparable with main" in told
-    assert "--strict makes it fail" in told
+    assert "fails because of --strict" in told
     assert "  - Python is CPython 3.12.1, was CPython 3.11.7\n" in told
     assert "--strict" not in section(change="incomparable", reasons=reasons, operations=[], strict=True)
 

@@ -35,7 +35,7 @@ class TestOperations:
         text = printed(run_document(make_result(operations=[operation], total=operation)), 160)
         assert ("~19.4 µs" in text) == is_hint
         # p99.9 is a hint in both
-        assert "  ~  a hint only: fewer than 10 samples" in text
+        assert "  ~  rough: fewer than 10 samples" in text
 
     def test_operations_stand_slowest_first(self, make_operation: MakeOperation) -> None:
         operations = [
@@ -130,7 +130,7 @@ class TestThresholds:
         self, make_result: MakeResult, printed: Printed
     ) -> None:
         result = make_result(thresholds=[], scenario={"thresholds": [{"expr": "duration < 1s"}]}, verdict=Verdict.ERROR)
-        assert "thresholds  not judged: the run did not get that far" in printed(run_document(result))
+        assert "thresholds  not judged: the run ended too early" in printed(run_document(result))
 
     def test_a_reason_that_the_verdict_tells_is_told_once(
         self, make_result: MakeResult, judged: Judged, printed: Printed
@@ -150,13 +150,13 @@ class TestThresholds:
     ) -> None:
         thresholds = [judged("iterations > 9", 20), judged("duration < 1s", 2e9, strict=False)]
         text = printed(run_document(make_result(thresholds=thresholds)))
-        assert "miss  duration (soft)" in text
+        assert "miss  duration (strict: false)" in text
         assert "FAIL" not in text
-        assert outcome(make_result(thresholds=thresholds)) == "the threshold holds, 1 soft one missed"
+        assert outcome(make_result(thresholds=thresholds)) == "the threshold holds, 1 missed with strict: false"
 
     def test_soft_thresholds_alone_judge_nothing(self, make_result: MakeResult, judged: Judged) -> None:
         assert outcome(make_result(thresholds=[judged("duration < 1s", 0.5e9, strict=False)])) == (
-            "only soft thresholds: not judged"
+            "no strict threshold: not judged"
         )
 
     def test_an_exit_code_of_its_own_is_told(self, make_result: MakeResult, judged: Judged, printed: Printed) -> None:

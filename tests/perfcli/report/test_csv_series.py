@@ -73,7 +73,7 @@ def test_a_comparison_has_a_row_for_each_pair(make_ab: Callable[..., AbResult]) 
 def test_runs_and_comparisons_do_not_mix(
     make_result: Callable[..., RunResult], make_ab: Callable[..., AbResult]
 ) -> None:
-    with pytest.raises(UsageError, match="do not go into one table"):
+    with pytest.raises(UsageError, match="cannot share a table"):
         render_csv([make_result(), make_ab()])
 
 

@@ -76,7 +76,7 @@ def test_the_range_of_values_is_told() -> None:
 
 def test_all_metrics_come_as_a_table_in_markdown() -> None:
     assert [line.split("`")[1] for line in explained("--markdown").splitlines()[2:]] == [*METRICS]
-    with pytest.raises(UsageError, match="leave out latency"):
+    with pytest.raises(UsageError, match="drop latency"):
         CliRunner().invoke(cli, ["explain", "latency", "--markdown"], catch_exceptions=False)
 
 

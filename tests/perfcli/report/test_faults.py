@@ -36,7 +36,10 @@ def doubts(
     return of
 
 
-CLOSED = "lock: each vu waits for its answer, so few operations see an outage: an arrival rate shows all that were due"
+CLOSED = (
+    "lock: each vu waits for its answer, so few operations show an outage: use an arrival rate to see every "
+    "operation due"
+)
 
 
 def test_a_closed_load_hides_an_outage(doubts: Callable[..., list[str]]) -> None:

@@ -121,7 +121,7 @@ class TestOpenModels:
         printed: Printed,
     ) -> None:
         text = self.report(make_result, printed, make_phase("load", 2, load_pet, schedule_lag=lag))
-        assert line_of(text, "delivery") == "not known: the load was cut short; 0 dropped, 0 interrupted"
+        assert line_of(text, "delivery") == "unknown: the load was cut short; 0 dropped, 0 interrupted"
 
     def test_closed_models_have_no_such_lines(self, make_result: MakeResult, printed: Printed) -> None:
         text = printed(run_document(make_result()))
@@ -149,7 +149,7 @@ class TestSeveralPhases:
     ) -> None:
         phases = [make_phase("fill", 2, load_pet), make_phase("drain", 3, load_pet, duration_ns=None)]
         text = printed(run_document(make_result(phases=phases)))
-        assert "nothing: the run ended before this phase began" in text
+        assert "nothing: the run ended before this phase" in text
         assert text.count("  operation") == 1
 
     def test_phases_of_several_vus_scale_in_one_table(

@@ -281,7 +281,7 @@ class TestWhatCannotBeWritten:
         [
             (("--samples", "none/s.csv"), "--samples none/s.csv: its folder is missing"),
             (("--samples", "s.csv", "--csv", "./s.csv"), "--csv and --samples both write to s.csv"),
-            (("--samples", "s.csv", "--exact"), "--exact times no operation"),
+            (("--samples", "s.csv", "--exact"), "--exact times nothing"),
         ],
     )
     def test_a_place_that_cannot_be(self, arguments: tuple[str, ...], message: str, home: Path) -> None:
@@ -293,7 +293,7 @@ class TestWhatCannotBeWritten:
         for arguments, message in (
             ({"samples": "s.txt"}, "samples s.txt: the name must end in"),
             ({"samples": "none/s.csv"}, "samples none/s.csv: its folder is missing"),
-            ({"samples": "s.csv", "exact": True}, "exact=True times no operation"),
+            ({"samples": "s.csv", "exact": True}, "exact=True times nothing"),
         ):
             with pytest.raises(UsageError, match=message):
                 run_scenario("tiny.yaml", **arguments)  # type: ignore[arg-type]

@@ -64,8 +64,8 @@ def test_few_gates_prove_little_and_that_is_said(printed: Printed) -> None:
 @pytest.mark.parametrize(
     ("ending", "verdict"),
     [
-        ("passed", "pass  selftest  the gate can be trusted on this machine"),
-        ("failed", "FAIL  selftest  the gate is not to be trusted on this machine"),
+        ("passed", "pass  selftest  the gate is reliable on this machine"),
+        ("failed", "FAIL  selftest  the gate is unreliable on this machine"),
         ("missed", "FAIL  selftest  the gate missed slowdowns on this machine"),
         ("interrupted", "INTERRUPTED  selftest  partial report: interrupted by Ctrl-C"),
     ],
@@ -76,7 +76,7 @@ def test_the_verdict_stands_first(ending: str, verdict: str, printed: Printed) -
 
 @pytest.mark.parametrize(("ending", "advised"), [("passed", False), ("failed", True), ("missed", True)])
 def test_a_failure_says_what_to_do(ending: str, advised: bool, printed: Printed) -> None:
-    assert ("stop what else runs" in printed(selftest_document(RESULTS[ending]), 160)) == advised
+    assert ("stop other programs" in printed(selftest_document(RESULTS[ending]), 160)) == advised
 
 
 def test_names_are_shown_as_written(printed: Printed) -> None:

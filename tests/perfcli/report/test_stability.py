@@ -34,7 +34,7 @@ def said(make_result: MakeResult, printed: Callable[..., str]) -> Said:
 
 
 SAVES = SaveCounts(acknowledged=1_000, checked=412, superseded=588)
-READ_ONLY = "the load wrote nothing; a new process reads what was answered"
+READ_ONLY = "the load wrote nothing; a new process reads the same"
 
 
 class TestIntegrity:
@@ -50,8 +50,7 @@ class TestIntegrity:
             (Integrity(acknowledged=9, lost=0), "9 writes acknowledged: none lost"),
             (
                 Integrity(acknowledged=1, lost=0, duplicates=0, lost_updates=0, differences=0),
-                "1 write acknowledged: none lost, none stored twice; every change adds up; "
-                "a new process reads what was answered",
+                "1 write acknowledged: none lost, no duplicates; all updates are present; a new process reads the same",
             ),
             (
                 Integrity(acknowledged=1_003, set_up=3, lost=0, saves=SAVES),
@@ -63,8 +62,8 @@ class TestIntegrity:
             ),
             (
                 Integrity(acknowledged=7, set_up=3, lost=None, saves=SaveCounts(acknowledged=4, unchecked=4)),
-                "4 writes acknowledged, none could be checked; 4 saves unchecked "
-                "(vus that share pets may have overwritten them: give save_pet history: true, or each vu its pets)",
+                "4 writes acknowledged, none checked; 4 saves unchecked "
+                "(other vus may have overwritten the shared pets: set history: true on save_pet, or users: own)",
             ),
             (
                 Integrity(acknowledged=1_003, set_up=3, lost=12, stale_reads=10, saves=SAVES),
@@ -99,7 +98,7 @@ class TestMemory:
         [
             (
                 64.2,
-                "leak memory still grew, by +70.1 B/op, 3.20 MB in all; a leak, or caches and histories that",
+                "leak memory still grew by +70.1 B/op, 3.20 MB in total; a leak, or caches that still fill",
             ),
             (0.0, "leak none degradation"),
         ],
@@ -111,7 +110,10 @@ class TestMemory:
     def test_too_little_to_prove_a_leak_says_how_much_is_needed(self, make_result: MakeResult, said: Said) -> None:
         leak = LeakResult(slope=70.1, lower_bound=64.2, second_half_slope=70.0, growth_bytes=9.9e5, judged=0.0)
         text = said(memory=make_result().memory.model_copy(update={"leak": leak}))
-        assert "leak unproven: needs 1.05 MB of growth, has 990 kB: run longer" in text
+        assert (
+            "leak unproven: +70.1 B/op (99% lower bound +64.2 B/op). Needs 1.05 MB of growth, has 990 kB: run longer"
+            in text
+        )
 
     def test_a_leak_that_fails_is_called_one(
         self, make_result: MakeResult, judged: Callable[..., ThresholdResult], said: Said
@@ -119,7 +121,7 @@ class TestMemory:
         leak = LeakResult(slope=70.1, lower_bound=64.2, second_half_slope=1.0, growth_bytes=3.2e6, judged=64.2)
         memory = make_result().memory.model_copy(update={"leak": leak})
         threshold = judged("memory.leak == 0B/op", 64.2)
-        assert "leak +64.2 B/op at least; slope +70.1 B/op, 3.20 MB in all" in said(
+        assert "leak +70.1 B/op (99% lower bound +64.2 B/op), 3.20 MB in total" in said(
             memory=memory, thresholds=[threshold]
         )
 
@@ -155,7 +157,7 @@ class TestGrowth:
     def test_an_exponent_that_is_not_known_is_not_made_up(self, make_operation: MakeOperation, said: Said) -> None:
         growth = GrowthResult(over="pets", ratio=1.1, exponent=None)
         text = said(operations=[make_operation("status", 9, 9, growth=growth)])
-        assert "growth status 1.1x over pets stored; no exponent: the size hardly changed" in text
+        assert "growth status 1.1x over pets stored; no exponent: the size barely changed" in text
 
 
 class TestInspection:
@@ -193,7 +195,7 @@ def test_planned_kills_are_reported_with_what_is_unknown(make_result: MakeResult
         Restart(process=0, at_ns=5, down_ns=120_000_000, unknown=3),
         Restart(process=1, at_ns=9, down_ns=None, unknown=1),
     ]
-    words = "2 planned kills; down for at most 120 ms; 4 operations unknown: neither lost nor duplicate"
+    words = "2 planned kills; down for at most 120 ms; 4 operations in flight: counted neither as lost nor as duplicate"
     assert words in said(restarts=restarts)
     assert dict(notable(make_result(restarts=restarts)))["restarts"].plain == words
     assert "restarts" not in dict(notable(make_result()))

@@ -116,16 +116,16 @@ class TestChanges:
         [
             (change(is_worse=False, shift=-0.13), "better: -13% "),
             (change(shift=None, before=0.0), "WORSE: 0 ns to 7.91 µs, between"),
-            (change(gradual=True), "a drift, somewhere between commit 1a2b3c4"),
+            (change(gradual=True), "a drift, between commit 1a2b3c4"),
             (change(last_before="", confirm=""), "between an unknown engine (2026-01-02 03:09) and commit abcdef0"),
             (
                 change(last_before="", confirm=""),
-                "no command can confirm it: a commit is known of sources that it holds",
+                "no command can confirm it: a run had uncommitted changes, or no git commit",
             ),
-            (change(first_after=OLD, confirm=""), "one commit, two versions"),
+            (change(first_after=OLD, confirm=""), "same commit, different sources"),
             (
                 change(version_before="0f3a", version_after="0f3a", confirm=""),
-                "the same sources on both sides: not the engine's",
+                "same sources on both sides: the engine",
             ),
             (change(version_before="0f3a"), "between sources 0f3a, commit 1a2b3c4 (2026"),
         ],
@@ -139,12 +139,12 @@ class TestChanges:
         assert "my.yaml \\\n      --base 1a2b3c4d5e6f \\\n      --candidate abcdef012345\n" in said
 
     def test_no_change_is_said(self, printed: Printed) -> None:
-        assert "no change of level" in printed(trend_document(trend(metric([7_000.0] * 20))))
+        assert "no change" in printed(trend_document(trend(metric([7_000.0] * 20))))
 
     def test_too_few_runs_are_said(self, printed: Printed) -> None:
         said = printed(trend_document(trend(metric([7_000.0] * 5))))
-        assert "too few runs to find a change: 8 are needed, 5 measured this" in said
-        assert "no change of level" not in said
+        assert "too few runs to find a change: 8 needed, 5 have this metric" in said
+        assert "no change" not in said
 
 
 class TestHeadline:
@@ -154,7 +154,7 @@ class TestHeadline:
         left_out = {"another machine": 2, "interrupted": 1}
         said = printed(trend_document(trend(metric(STEPPED), runs=23, left_out=left_out)))
         assert said.startswith("database_load  20 runs; no metric changed\n")
-        assert "3 of 23 saved runs left out: another machine (2), interrupted (1)" in said
+        assert "3 of 23 saved runs skipped: another machine (2), interrupted (1)" in said
 
     def test_the_span_is_no_change_from_one_to_the_other(self, printed: Printed) -> None:
         said = printed(trend_document(trend(metric(STEPPED))), 160)
@@ -162,11 +162,11 @@ class TestHeadline:
 
     def test_times_as_they_were_are_marked(self, printed: Printed) -> None:
         said = " ".join(printed(trend_document(trend(metric(STEPPED, at_one_pace=False, missing=2)))).split())
-        assert "as measured, not normalised; 2 runs without it" in said
+        assert "as measured, not normalised; missing in 2 runs" in said
         assert "reference kernel" not in said
 
     def test_a_metric_that_nothing_measured(self, printed: Printed) -> None:
-        assert "nothing was measured; 20 runs without it" in printed(trend_document(trend(metric([], missing=20))), 160)
+        assert "nothing was measured; missing in 20 runs" in printed(trend_document(trend(metric([], missing=20))), 160)
 
     @pytest.mark.parametrize(
         ("metrics", "answer"),

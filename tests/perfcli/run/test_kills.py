@@ -118,7 +118,7 @@ def test_phases_that_were_over_stay_over(make_plan: Make) -> None:
 def test_a_load_that_was_over_before_the_kill_is_invalid(make_plan: Make) -> None:
     result = killed(make_plan(["status"], **PETS, load=TWO_VUS), 10_000)
     assert result.verdict is Verdict.INVALID
-    assert result.reasons == ["at-10000 at 10.0 s: not inflicted: the load was over before it was due"]
+    assert result.reasons == ["at-10000 at 10.0 s: not inflicted: the load ended before it was due"]
 
 
 def test_outage_and_recovery_count_from_the_kill(make_plan: Make) -> None:

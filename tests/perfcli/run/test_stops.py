@@ -101,7 +101,7 @@ def test_a_stop_of_both_makes_the_run_invalid(start: Start) -> None:
     stop_for_a_while(tool, engine_of(tool))
     found = outcome(tool)
     assert (found["verdict"], len(found["reasons"])) == ("invalid", 1)
-    assert found["reasons"][0].startswith("the tool did not run for ")
+    assert found["reasons"][0].startswith("the tool was stopped for ")
 
 
 def test_an_engine_that_is_stopped_does_not_hang(start: Start) -> None:

@@ -92,7 +92,7 @@ def test_lists_actions_variables_and_phases(written: Write, monkeypatch: pytest.
     assert (talk.texts, talk.picks_at_random) == (["hello"], True)
 
 
-FORMS = "write a list, {list: [...]}, or {csv: FILE, column: NAME}"
+FORMS = "write a list, {list: [...]} or {csv: FILE, column: NAME}"
 
 
 @pytest.mark.slow
@@ -111,14 +111,14 @@ FORMS = "write a list, {list: [...]}, or {csv: FILE, column: NAME}"
             "{csv: words.csv, colum: text}",
             f"4:43: flow[0].interact.texts.colum: unknown key (did you mean 'column'?): {FORMS}",
         ),
-        ("{column: text}", f"4:26: flow[0].interact.texts: is neither a list nor a column of a file: {FORMS}"),
-        ("{}", f"4:26: flow[0].interact.texts: is neither a list nor a column of a file: {FORMS}"),
+        ("{column: text}", f"4:26: flow[0].interact.texts: expected a list or a column of a file: {FORMS}"),
+        ("{}", f"4:26: flow[0].interact.texts: expected a list or a column of a file: {FORMS}"),
         ("{list: hello}", "4:33: flow[0].interact.texts.list: expected a list, not 'hello'"),
         (
             "{list: [hello], csv: words.csv}",
-            f"4:26: flow[0].interact.texts: is neither a list nor a column of a file: {FORMS}",
+            f"4:26: flow[0].interact.texts: expected a list or a column of a file: {FORMS}",
         ),
-        ("{csv: words.csv}", "words.csv:1:1: flow[0].interact.texts: has several columns: choose one of them, as in "),
+        ("{csv: words.csv}", "words.csv:1:1: flow[0].interact.texts: has several columns: choose one, e.g. "),
         ("{csv: /dev/zero}", "4:32: flow[0].interact.texts.csv: /dev/zero: is not a regular file"),
         ("{csv: .}", "4:32: flow[0].interact.texts.csv: .: is a directory: name a file in it"),
     ],
@@ -135,11 +135,14 @@ def test_mistakes_of_the_scenario(mistakes: Mistakes, tmp_path: Path, texts: str
         (b"", "s.yaml:4:32: flow[0].interact.texts.csv: words.csv is empty: it needs a header and rows below it"),
         (b"text\n", "s.yaml:4:26: flow[0].interact.texts: too few items: at least 1 required"),
         (b"text\na\n\nb,c\n", "words.csv:4:1: flow[0].interact.texts: has 2 fields, but the header has 1"),
-        (b'text\n"a\nb"\n" "\n', "words.csv:4:1: flow[0].interact.texts[1]: a text to say cannot be empty"),
+        (b'text\n"a\nb"\n" "\n', "words.csv:4:1: flow[0].interact.texts[1]: a text cannot be empty"),
         (b'text\na\n"b', "words.csv:3:1: flow[0].interact.texts: not CSV: unexpected end of data"),
         (b'text\n"a"b\n', "words.csv:2:1: flow[0].interact.texts: not CSV: ',' expected after '\"'"),
         (b"text\ncaf\xe9\n", "s.yaml:4:32: flow[0].interact.texts.csv: words.csv:2: byte 0xe9 is not UTF-8: "),
-        (b"text\n" + b"a\n" * 10_001, "words.csv:10002:1: flow[0].interact.texts: has more rows than the 10,000 that"),
+        (
+            b"text\n" + b"a\n" * 10_001,
+            "words.csv:10002:1: flow[0].interact.texts: has too many rows: a step can choose",
+        ),
         (b"x" * (1024 * 1024 + 1), "s.yaml:4:32: flow[0].interact.texts.csv: words.csv: is too large: a CSV file has "),
         (b"x" * 200_000, "words.csv:1:1: flow[0].interact.texts: not CSV: field larger than field limit (131072)"),
         (b"a\0b", "s.yaml:4:32: flow[0].interact.texts.csv: words.csv: is a binary file: byte 2 is NUL"),
@@ -175,7 +178,7 @@ def test_mistakes_of_the_file(mistakes: Mistakes, tmp_path: Path, csv: bytes, to
             "text;mood;text\na;b;c\n",
             "s.yaml:4:51: flow[0].interact.texts.column: words.csv has 2 columns 'text': rename",
         ),
-        ("text,mood\na,b\ntext,mood\nc,d\n", "words.csv:3:1: flow[0].interact.texts: is the header again: were two"),
+        ("text,mood\na,b\ntext,mood\nc,d\n", "words.csv:3:1: flow[0].interact.texts: repeats the header: remove"),
         ("text;mood\na,b\n", "words.csv:2:1: flow[0].interact.texts: has 1 field, but the header has 2"),
     ],
 )

@@ -11,9 +11,10 @@ from perfcli.scenario.loader import load_with_warnings
 
 Written = Callable[[str], Path]
 CLOSED = (
-    "each vu waits for its answer meanwhile, so few operations see the outage: an arrival rate shows all that are due"
+    "each vu waits for its answer meanwhile, so few operations show the outage: use an arrival rate to see every "
+    "operation due"
 )
-WAIT = "iterations may wait for its end, and there are"
+WAIT = "iterations may wait for its end, but there are"
 OPEN = "{executor: constant-arrival-rate, rate: 100/s, vus: %d, duration: 10s}"
 
 
@@ -31,12 +32,12 @@ def told(written: Written, keys: str) -> list[str]:
         ("{executor: constant-vus, vus: 50, duration: 10s}", "reader", "interact", None),
         ("{executor: constant-vus, vus: 50, duration: 10s}", "lock", "load_pet", None),
         (OPEN % 200, "lock", "interact", None),
-        (OPEN % 199, "lock", "interact", f"200 {WAIT} 199 vus: all others then"),
+        (OPEN % 199, "lock", "interact", f"200 {WAIT} 199 vus: other operations then"),
         (
             OPEN % 199,
             "pause",
             "load_pet",
-            f"200 {WAIT} 199 vus: all others then",
+            f"200 {WAIT} 199 vus: other operations then",
         ),
         (OPEN % 1, "reader", "interact", None),
         (OPEN % 1, "lock", "load_pet", None),
@@ -55,7 +56,7 @@ def test_a_load_that_fits_a_fault_ill(
 def test_the_remedy_is_named(written: Written) -> None:
     mix = "flow: [{interact: {weight: 1}}, {load_pet: {weight: 3}}]\nfaults: [lock: {at: 3s, for: 2s}]\n"
     (warning,) = told(written, f"load: {OPEN % 10}\n{mix}")
-    assert warning.endswith("; give it 50 vus, and load_pet a phase of its own beside (start_after: 0s)")
+    assert warning.endswith("; give it 50 vus, and load_pet its own phase (start_after: 0s)")
     (warning,) = told(written, f"load: {OPEN % 10}\nflow: [interact]\nfaults: [pause: {{at: 3s, for: 2s}}]\n")
     assert warning.endswith("; give it 200 vus")
     many = "{executor: constant-arrival-rate, rate: 1000/s, vus: 1000, duration: 10s}"
@@ -78,7 +79,7 @@ def test_the_worst_time_of_a_fault_counts(written: Written) -> None:
         ("lock: {at: 3s, for: 1s}", [CLOSED]),
         ("pause: {at: 6s, for: 1s}", [CLOSED]),
         ("pause: {at: 1s, for: 1s, phase: alone}", [CLOSED]),
-        ("pause: {at: 1s, for: 2s, phase: beside}", ["200 iterations may wait for its end, and beside has 150 vus"]),
+        ("pause: {at: 1s, for: 2s, phase: beside}", ["200 iterations may wait for its end, but beside has 150 vus"]),
     ],
 )
 def test_only_what_runs_meanwhile_counts(fault: str, warnings: list[str], written: Written) -> None:

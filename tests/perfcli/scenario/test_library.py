@@ -70,10 +70,10 @@ def test_shipped_name_wins_over_a_file_of_that_name(shipped: Path) -> None:
 @pytest.mark.parametrize(
     ("reference", "message"),
     [
-        ("pet_creatoin", "no scenario is called 'pet_creatoin' (did you mean 'pet_creation'?)"),
-        ("qqqq", "no scenario is called 'qqqq'"),
-        ("", "no scenario is called ''"),
-        ("x" * 5_000, "no scenario is called 'xxx"),
+        ("pet_creatoin", "no scenario is named 'pet_creatoin' (did you mean 'pet_creation'?)"),
+        ("qqqq", "no scenario is named 'qqqq'"),
+        ("", "no scenario is named ''"),
+        ("x" * 5_000, "no scenario is named 'xxx"),
     ],
 )
 def test_unknown_name_suggests_the_nearest(shipped: Path, reference: str, message: str) -> None:
@@ -89,7 +89,7 @@ def test_missing_file_is_left_to_the_loader_to_tell(shipped: Path) -> None:
 
 def test_folder_without_scenarios_is_refused(shipped: Path) -> None:
     Path("empty").mkdir()
-    with pytest.raises(UsageError, match=r"^empty: no scenario in this folder$"):
+    with pytest.raises(UsageError, match=r"^empty: no scenario in this directory$"):
         find_scenarios(["empty"])
 
 
@@ -112,10 +112,10 @@ def test_what_is_named_twice_counts_once_with_a_warning(shipped: Path, capsys: p
     Path("link.yaml").symlink_to("mine.yaml")
     assert find_scenarios(["mine.yaml", "./mine.yaml", "link.yaml"]) == [Path("mine.yaml")]
     assert capsys.readouterr().err == (
-        "Warning: ./mine.yaml is named twice; it counts once\nWarning: link.yaml is named twice; it counts once\n"
+        "Warning: ./mine.yaml is named twice; reading it once\nWarning: link.yaml is named twice; reading it once\n"
     )
     assert len(find_scenarios(["pet_creation", "pet_creation"])) == 1
-    assert capsys.readouterr().err == "Warning: pet_creation is named twice; it counts once\n"
+    assert capsys.readouterr().err == "Warning: pet_creation is named twice; reading it once\n"
     assert find_scenarios(["mine.yaml", "."]) == [Path("mine.yaml")]
     assert capsys.readouterr().err == ""
 

@@ -76,10 +76,10 @@ TOLD = """\
 9:13: load.executor: unknown executor 'shard-iterations' (did you mean 'shared-iterations'?)
 10:8: load.vus: expected a whole number, not 'five'
 11:15: load.iterations: expected a whole number, not 1.5
-12:3: load.iterations: written twice: first on line 11
-13:17: load.max_duration: '0s' is no time at all: write more than 0
+12:3: load.iterations: written twice, first on line 11: remove one of them
+13:17: load.max_duration: '0s' is not a duration above 0: write e.g. 500ms
 14:3: load.warmpu: unknown key (did you mean 'warmup'?)
-15:3: load.duration: does not go with shared-iterations: use one of think_time, warmup, start_after, graceful_stop, \
+15:3: load.duration: is not a key of shared-iterations: use one of think_time, warmup, start_after, graceful_stop, \
 vus, max_duration, executor, iterations
 16:8: users: unknown value 'everyone': use one of own, uniform or {zipf: 1.1}
 18:5: flow[0]: unknown operation 'lod_pet' (did you mean 'load_pet'?)
@@ -95,10 +95,10 @@ vus, max_duration, executor, iterations
 25:30: flow[6].create_pet.egg_types[0]: unknown value 'blu' (did you mean 'blue'?)
 26:5: flow[7]: unknown operation 'frobnicate': use one of create_pet, load_pet, save_pet, interact, care, status, \
 statistics, clear_history, evict, get_pet_status, interact_with_pet, apply_care_action, create_new_pet, \
-get_pet_statistics, trigger_evolution, get_available_actions, sleep
+get_pet_statistics, trigger_evolution, get_available_actions, sleep; for one of your own, add operations: [FILE.py]
 27:4: flow[8]: has no value: write one, or remove it
 28:5: flow[9]: sleep needs its time: write sleep: 50ms
-29:14: flow[10].status.texts: does not go with status: use one of name, weight, only_if, timeout, operation
+29:14: flow[10].status.texts: is not a key of status: use one of name, weight, only_if, timeout, operation
 30:5: flow[11]: load_pet: expected settings such as {weight: 8}, not 3
 33:5: thresholds[1]: unknown metric 'latncy.mean' (did you mean 'latency'?)
 34:5: thresholds[2]: unknown statistic 'p101': use min, mean, median, p50, p90, p95, p99, p99.9, max, \
@@ -150,32 +150,29 @@ WITHOUT_SENSE = """\
 order)
 6:5: flow[1]: 'get_pet_status' is already the name of a get_pet_status step: samples of two operations cannot share \
 one name
-7:5: flow[2]: save_pet goes with target: embedded, not with mcp: it has get_pet_status, interact_with_pet, \
+7:5: flow[2]: save_pet needs target: embedded, not mcp: it has get_pet_status, interact_with_pet, \
 apply_care_action, create_new_pet, get_pet_statistics, trigger_evolution, get_available_actions, sleep
-7:25: flow[2].save_pet.only_if: a mix draws one step for each iteration, so no other has run before: remove the \
+7:25: flow[2].save_pet.only_if: a mix runs one step per iteration, so no step runs before this one: remove the \
 weights, or only_if
-11:11: phases[1].name: two phases would be called 'calm-2' (the other on line 10)
-13:69: phases[1].flow[1].apply_care_action.only_if: no step before this one is called 'fed': before it comes \
+11:11: phases[1].name: two phases are named 'calm-2' (the other on line 10)
+13:69: phases[1].flow[1].apply_care_action.only_if: no step before this one is named 'fed': before it comes \
 get_pet_status
 15:9: phases[1].thresholds[0]: fidelity.differences belongs to the whole run: move it to the scenario's own \
 thresholds
-15:9: phases[1].thresholds[0]: fidelity.differences cannot be measured: the tools answer in words for people, which \
-cannot be compared field by field
-16:9: phases[1].thresholds[1]: no step of the flow is called 'fed' (did you mean 'feed'?): it has get_pet_status, \
-feed
-17:71: phases[2].flow: only sleeps, so nothing is measured: add an operation
-19:5: thresholds[0]: no step of any phase is called 'lod_pet': they have get_pet_status, save_pet, feed
-20:5: thresholds[1]: 'sleep' is a sleep, which is never measured
-21:12: thresholds[2].expr: growth.ratio needs to know with what: write growth: {over: pets} or {over: interactions}
-21:30: thresholds[2].delay_abort_eval: needs abort_on_fail: true beside it: a threshold that ends no load is judged \
-at the end alone
-22:43: thresholds[3].abort_on_fail: iterations begins at 0: this limit would end the load at once; judge it at the \
-end
-23:50: thresholds[4].exit_code: a threshold that is shown and not counted (strict: false) has no say in the exit \
-code
-23:65: thresholds[4].abort_on_fail: a threshold that is shown and not counted (strict: false) cannot end the load
+15:9: phases[1].thresholds[0]: fidelity.differences cannot be measured: the tools answer in prose, which cannot be \
+compared field by field; remove this threshold
+16:9: phases[1].thresholds[1]: no step of the flow is named 'fed' (did you mean 'feed'?)
+17:71: phases[2].flow: has only sleep, so nothing is measured: add an operation
+19:5: thresholds[0]: no step of any phase is named 'lod_pet': use one of get_pet_status, save_pet, feed
+20:5: thresholds[1]: 'sleep' is a sleep, which is not measured: name an operation
+21:12: thresholds[2].expr: growth.ratio needs a size: add growth: {over: pets} or growth: {over: interactions}
+21:30: thresholds[2].delay_abort_eval: needs abort_on_fail: true: without it a threshold is judged only at the end
+22:43: thresholds[3].abort_on_fail: iterations starts at 0, so this limit would end the load at once: remove \
+abort_on_fail
+23:50: thresholds[4].exit_code: a threshold with strict: false cannot set the exit code: remove one of the two
+23:65: thresholds[4].abort_on_fail: a threshold with strict: false cannot end the load: remove one of the two
 24:5: thresholds[5]: memory.per_pet cannot be measured: no tool reports how many pets are in the engine's cache, or \
-clears it
+clears it; remove this threshold
 """
 
 
@@ -231,7 +228,7 @@ def test_a_mistake_of_shape_hides_those_of_sense_and_nothing_else(mistakes: Mist
         ),
         ("[1]", ["2:7: load: expected a section with keys, not a list"]),
         ("", ["2:6: load: has no value: write one, or remove it"]),
-        ("{executor: constant-vus}", ["2:1: load.duration: required key is missing (no iteration starts after this)"]),
+        ("{executor: constant-vus}", ["2:1: load.duration: required key is missing (length of the load)"]),
         ("{executor: constant-vus, duration: 1s, vus: 1001}", ["2:51: load.vus: must be at most 1000, not 1001"]),
     ],
 )
@@ -322,7 +319,7 @@ def test_an_option_need_not_fit_a_scenario_that_tags_leave_out(written: Write, v
     paths = [written(valid), _left_out(valid.replace("load_pet", "status"))]
     unfit = [parse_set("thresholds.0=load_pet.latency.max < 1s")]
     assert [each.name for each in load_scenarios(paths, unfit, tags=["quick"])] == ["database_under_load"]
-    with pytest.raises(ScenarioFileError, match="no step of the flow is called 'load_pet'"):
+    with pytest.raises(ScenarioFileError, match="no step of the flow is named 'load_pet'"):
         load_scenarios(paths, unfit, tags=["full"])
 
 
@@ -353,7 +350,7 @@ def test_a_limit_that_would_abort_every_load_is_refused(mistakes: Mistakes) -> N
     )
     assert told == [
         "s.yaml:6:44: thresholds[0].abort_on_fail: "
-        "iterations begins at 0: this limit would end the load at once; judge it at the end"
+        "iterations starts at 0, so this limit would end the load at once: remove abort_on_fail"
     ]
 
 
@@ -380,7 +377,7 @@ def test_counts_that_begin_at_0_are_not_to_be_above_at_once(expr: str, ends_at_o
         ("wait_time: between(1, 5)", "unknown key: write load: {…, think_time: 1s}"),
         ("options: {vus: 3}", "unknown key: write load: {executor: constant-vus, vus: N, duration: 30s}"),
         ("run_time: 3m", "unknown key: write load: {…, duration: 30s}"),
-        ("steps: [load_pet]", "unknown key: the steps stand under flow"),
+        ("steps: [load_pet]", "unknown key: write the steps under flow"),
     ],
 )
 def test_keys_of_other_load_testers_are_met_with_ours(mistakes: Mistakes, instead: str, told: str) -> None:

@@ -53,7 +53,7 @@ def test_a_file_is_looked_for_beside_the_scenario_that_names_it() -> None:
     assert (file.shown, Path(file.path)) == ("own.py", Path.cwd() / "deep/own.py")
     write("other/s.yaml", "")
     assert names(read("[../deep/own.py]", "other/s.yaml")) == ["rename"]
-    assert problems_of("[own.py]") == ["s.yaml:1:14: operations[0]: own.py: no such file"]
+    assert problems_of("[own.py]") == ["s.yaml:1:14: operations[0]: own.py: no such file: check the path"]
 
 
 def test_what_an_option_names_is_looked_for_in_the_working_directory() -> None:
@@ -82,16 +82,29 @@ def test_modules_are_found_without_running_their_packages(monkeypatch: pytest.Mo
     ("listed", "message"),
     [
         ("own.py", "s.yaml:1:13: operations: expected a list, not 'own.py': write [own.py]"),
-        ("{own: 1}", "s.yaml:1:13: operations: expected a list, not a section with keys: write a file such as"),
-        ("[7]", "s.yaml:1:14: operations[0]: expected the name of a file, not 7: write a file such as"),
+        ("{own: 1}", "s.yaml:1:13: operations: expected a list, not a section with keys: write a file, e.g."),
+        ("[7]", "s.yaml:1:14: operations[0]: expected the name of a file, not 7: write a file, e.g."),
         ("['']", "s.yaml:1:14: operations[0]: expected the name of a file"),
-        ("[a-b]", "s.yaml:1:14: operations[0]: 'a-b' is neither: write a file such as my_operations.py"),
-        ("[nowhere.own]", "s.yaml:1:14: operations[0]: Python finds no module called 'nowhere'"),
-        ("[perfcli.nowhere.own]", "s.yaml:1:14: operations[0]: Python finds no module called 'perfcli.nowhere'"),
+        (
+            "[a-b]",
+            "s.yaml:1:14: operations[0]: 'a-b' is neither a file nor a module: write a file, e.g. my_operations.py",
+        ),
+        (
+            "[nowhere.own]",
+            "s.yaml:1:14: operations[0]: Python finds no module 'nowhere': install it, or name a file",
+        ),
+        (
+            "[perfcli.nowhere.own]",
+            "s.yaml:1:14: operations[0]: Python finds no module 'perfcli.nowhere': install it, or name a file",
+        ),
         ("[json.decoder.x]", "s.yaml:1:14: operations[0]: json.decoder is a module, not a package: it holds no 'x'"),
         ("[sys]", "s.yaml:1:14: operations[0]: sys has no source file"),
-        ("[ours]", "s.yaml:1:14: operations[0]: Python finds no module called 'ours' (did you mean 'ours.py'?)"),
-        ("[ours.py, ./ours.py]", "s.yaml:1:23: operations[1]: is the file ours.py again: name it once"),
+        (
+            "[ours]",
+            "s.yaml:1:14: operations[0]: Python finds no module 'ours': install it, or name a file "
+            "(did you mean 'ours.py'?)",
+        ),
+        ("[ours.py, ./ours.py]", "s.yaml:1:23: operations[1]: is the same file as ours.py: remove one"),
         ("[our.py]", "s.yaml:1:14: operations[0]: our.py: no such file (did you mean 'ours.py'?)"),
         ("[folder/]", "s.yaml:1:14: operations[0]: folder: is a directory: name a file in it"),
         ("[folder.py]", "s.yaml:1:14: operations[0]: folder.py: is a directory: name a file in it"),
@@ -99,7 +112,7 @@ def test_modules_are_found_without_running_their_packages(monkeypatch: pytest.Mo
         ("[latin.py]", "latin.py:2:5: byte 0xe4 is not UTF-8: save the file as UTF-8"),
         (
             "[rot13.py]",
-            "s.yaml:1:14: operations[0]: rot13.py: no text encoding is called 'rot13': save",
+            "s.yaml:1:14: operations[0]: rot13.py: no text encoding is named 'rot13': save",
         ),
         ("[bad_ascii.py]", "bad_ascii.py:2:3: byte 0xe4 is not ascii: save the file as ascii"),
         ("[nul.py]", "s.yaml:1:14: operations[0]: nul.py: is a binary file: byte 2 is NUL"),

@@ -79,14 +79,14 @@ def test_set_creates_missing_sections(written: Write) -> None:
         ("load.vus=five", "load.vus: expected a whole number, not 'five'"),
         ("load.executor=turbo", "load.executor: unknown executor 'turbo': use one of shared-iterations, "),
         ("load={vus: 3}", "load.executor: required key is missing: use one of "),
-        ("load.vus.x=3", "load.vus is a single value, without 'x' in it: set load.vus as a whole"),
+        ("load.vus.x=3", "load.vus is a single value, without 'x': set load.vus as a whole"),
         ("flow.9=status", "flow has 2 items: flow.2 would add one"),
         ("flow.99999999999=status", "flow has 2 items: flow.2 would add one"),
-        ("flow.first=status", "flow is a list: name an item by its number, as in flow.0"),
-        ("flow.0.weight=3", "flow[0]: 'weight' stands beside load_pet: indent it below, to be one of its settings"),
+        ("flow.first=status", "flow is a list: name an item by its number, e.g. flow.0"),
+        ("flow.0.weight=3", "flow[0]: 'weight' is beside load_pet: indent it, to make it a setting of load_pet"),
         ("flow.2=lod_pet", "flow[2]: unknown operation 'lod_pet' (did you mean 'load_pet'?)"),
         ("setup.pets=0", "setup.pets: load_pet needs pets that exist: set setup.pets to 1 or more"),
-        ("thresholds.0=lod_pet.latency.max < 1s", "thresholds[0]: no step of the flow is called 'lod_pet' (did you"),
+        ("thresholds.0=lod_pet.latency.max < 1s", "thresholds[0]: no step of the flow is named 'lod_pet' (did you"),
         ("load.warmup=1:30", "load.warmup: unknown unit ':' in '1:30'"),
     ],
 )
@@ -157,7 +157,7 @@ def test_set_reaches_into_phases(written: Write) -> None:
 
 def test_an_option_cannot_change_what_a_scenario_is_made_from(mistakes: Mistakes, valid: str) -> None:
     assert mistakes(valid, parse_set("extends=pet_creation")) == [
-        "--set extends=pet_creation: extends is read from the file, before the options: change it there"
+        "--set extends=pet_creation: --set cannot change extends: change it in the file"
     ]
 
 
@@ -182,5 +182,5 @@ def test_options_on_a_file_of_another_shape_are_told(mistakes: Mistakes) -> None
     told = mistakes("name: x\nload: 3\nflow: [create_pet]", iterations(3))
     assert told == [
         "s.yaml:2:7: load: expected a section with keys, not 3",
-        "--iterations 3: load is a single value, without 'iterations' in it: set load as a whole",
+        "--iterations 3: load is a single value, without 'iterations': set load as a whole",
     ]

@@ -163,7 +163,7 @@ class TestSteps:
             ("[rename: 8]", "flow[0]: rename: expected settings such as {weight: 8}, not 8"),
             ("[rename: {weight: 1}, length: 2]", "flow[1]: unknown operation 'length'"),
             ("[rename: , length: 2]", "flow[1]"),
-            ("[rename: {only_if: x}]", "flow[0].rename.only_if: no step before this one is called 'x'"),
+            ("[rename: {only_if: x}]", "flow[0].rename.only_if: no step before this one is named 'x'"),
         ],
     )
     def test_mistakes_have_their_place(self, flow: str, told: str, written: Written) -> None:
@@ -242,7 +242,7 @@ class TestWhatItWrites:
     def test_what_save_pet_writes_too_is_refused(self, written: Written, field: str) -> None:
         path = self.written_beside(written, f"{field}='x'", "[save_pet, rename]")
         assert problems(path) == [
-            f"s.yaml:5:18: flow[1]: rename and save_pet both write {field}: no loss could be told; leave out one"
+            f"s.yaml:5:18: flow[1]: rename and save_pet both write {field}, which hides losses: remove one"
         ]
 
     @pytest.mark.parametrize(("wrote", "flow"), [("hp=1", "[save_pet, rename]"), ("name='x'", "[load_pet, rename]")])
@@ -265,7 +265,7 @@ class TestThresholds:
         named = SCENARIO.replace("load_pet", "rename: {name: short}")
         assert load_scenario(written(named + "thresholds: [short.letters > 5, letters > 5]\n"))
         (told,) = problems(written(named + "thresholds: [rename.letters > 5]\n"))
-        assert "no step of the flow is called 'rename'" in told
+        assert "no step of the flow is named 'rename'" in told
 
     @pytest.mark.parametrize(
         ("threshold", "told"),

@@ -87,7 +87,7 @@ def test_phases_need_no_flow_of_the_scenario(mistakes: Mistakes) -> None:
     [
         (
             f"{HEAD}{LOAD}\nflow: [status]\nphases: [{{name: a, {LOAD}}}]",
-            ["5:1: phases: does not go beside load: write one load, or phases with a load each"],
+            ["5:1: phases: cannot be combined with load: write one load, or phases with a load each"],
         ),
         (
             f"{HEAD}flow: [status]",
@@ -98,12 +98,12 @@ def test_phases_need_no_flow_of_the_scenario(mistakes: Mistakes) -> None:
         (f"{HEAD}flow: [status]\nphases: []", ["4:9: phases: too few items: at least 1 required"]),
         (f"{HEAD}flow: [status]\nphases:", ["4:8: phases: has no value: write one, or remove it"]),
         (f"{HEAD}flow: [status]\nload:", ["4:6: load: has no value: write one, or remove it"]),
-        (f"{HEAD}{LOAD}", ["1:1: flow: required key is missing (what an iteration does)"]),
+        (f"{HEAD}{LOAD}", ["1:1: flow: required key is missing (steps of an iteration)"]),
         (f"{HEAD}{LOAD}\nflow: []", ["4:7: flow: too few items: at least 1 required"]),
         (
             f"{HEAD}phases: [{{name: a, {LOAD}}}, {{name: b, flow: [status], {LOAD}}}]",
             [
-                "3:10: phases[0].flow: required key is missing (what an iteration does): "
+                "3:10: phases[0].flow: required key is missing (steps of an iteration): "
                 "neither the phase nor the scenario has one"
             ],
         ),
@@ -126,7 +126,7 @@ def test_phases_need_no_flow_of_the_scenario(mistakes: Mistakes) -> None:
         (
             phases("{name: a, load: {executor: constnt-vus, duratoin: 1s, vus: 0}}", f"{{name: b, {LOAD}}}"),
             [
-                "4:20: phases[0].load.duration: required key is missing (no iteration starts after this)",
+                "4:20: phases[0].load.duration: required key is missing (length of the load)",
                 "4:37: phases[0].load.executor: unknown executor 'constnt-vus' (did you mean 'constant-vus'?)",
                 "4:50: phases[0].load.duratoin: unknown key (did you mean 'duration'?)",
                 "4:69: phases[0].load.vus: must be at least 1, not 0",
@@ -134,11 +134,11 @@ def test_phases_need_no_flow_of_the_scenario(mistakes: Mistakes) -> None:
         ),
         (
             phases(f"{{name: a, {LOAD}}}", f"{{name: a, {LOAD}}}"),
-            ["4:74: phases[1].name: two phases would be called 'a' (the other on line 4)"],
+            ["4:74: phases[1].name: two phases are named 'a' (the other on line 4)"],
         ),
         (
             phases(f"{{name: a-5, {LOAD}}}", "{name: a, load: {executor: constant-vus, duration: 1s, vus: [1, 5]}}"),
-            ["4:76: phases[1].name: two phases would be called 'a-5' (the other on line 4)"],
+            ["4:76: phases[1].name: two phases are named 'a-5' (the other on line 4)"],
         ),
         (
             phases(
@@ -147,7 +147,7 @@ def test_phases_need_no_flow_of_the_scenario(mistakes: Mistakes) -> None:
                     for n in (1, 2)
                 )
             ),
-            ["4:1: phases: the lists of vus make 118 phases of them: at most 100 can run"],
+            ["4:1: phases: the lists of vus make 118 phases, at most 100 can run: remove some numbers"],
         ),
         (
             phases(f"{{name: a, {LOAD}, flow: [load_pet: {{weight: 1}}, care, get_pet_status: {{name: care}}]}}"),
@@ -156,8 +156,7 @@ def test_phases_need_no_flow_of_the_scenario(mistakes: Mistakes) -> None:
                 "give one to every step (a mix), or to none (in order)",
                 "4:102: phases[0].flow[2]: 'care' is already the name of a care step: "
                 "samples of two operations cannot share one name",
-                "4:102: phases[0].flow[2]: get_pet_status goes with target: mcp, not with embedded "
-                "(did you mean 'status'?)",
+                "4:102: phases[0].flow[2]: get_pet_status needs target: mcp, not embedded (did you mean 'status'?)",
             ],
         ),
         (
@@ -178,7 +177,7 @@ def test_mistakes(mistakes: Mistakes, text: str, told: list[str]) -> None:
     [
         (
             phases(f"{{name: a, {LOAD}, thresholds: [load_pet.latency.max < 1s]}}"),
-            "4:79: phases[0].thresholds[0]: no step of the flow is called 'load_pet': it has status",
+            "4:79: phases[0].thresholds[0]: no step of the flow is named 'load_pet': use one of status",
         ),
         (
             phases(f"{{name: a, {LOAD}, thresholds: [lost_writes == 0]}}"),
@@ -189,12 +188,12 @@ def test_mistakes(mistakes: Mistakes, text: str, told: list[str]) -> None:
             phases(
                 f"{{name: a, {LOAD}, flow: [care]}}", f"{{name: b, {LOAD}}}", more="thresholds: [caer.error_rate < 1%]"
             ),
-            "5:14: thresholds[0]: no step of any phase is called 'caer' (did you mean 'care'?): they have care, status",
+            "5:14: thresholds[0]: no step of any phase is named 'caer' (did you mean 'care'?)",
         ),
         (
             phases(f"{{name: a, {LOAD}, thresholds: [growth.exponent < 1.5]}}", f"{{name: b, {LOAD}}}"),
-            "4:79: phases[0].thresholds[0]: growth.exponent needs to know with what: "
-            "write growth: {over: pets} or {over: interactions}",
+            "4:79: phases[0].thresholds[0]: growth.exponent needs a size: "
+            "add growth: {over: pets} or growth: {over: interactions}",
         ),
         (
             phases(f"{{name: a, {LOAD}}}", more="thresholds: [growth.ratio < 2]\ngrowth: {ovr: pets}"),
@@ -239,7 +238,7 @@ def test_a_pool_has_1_to_64_processes(mistakes: Mistakes, pool: str, told: list[
         (
             "3",
             [
-                "says whose pet an iteration acts on (own, uniform or {zipf: 1.1}), not how many users there are: "
+                "selects the pet of each iteration (own, uniform or {zipf: 1.1}), not the number of users: "
                 "write load: {executor: constant-vus, vus: 3, duration: 30s}"
             ],
         ),

@@ -35,7 +35,7 @@ def scenario(flow: str, *thresholds: str, pets: int = 5) -> str:
             "4:32: flow[1]: 'read' is already the name of a load_pet step: "
             "samples of two operations cannot share one name",
         ),
-        (scenario("[sleep: 5ms, sleep: 1s]"), "4:8: flow: only sleeps, so nothing is measured: add an operation"),
+        (scenario("[sleep: 5ms, sleep: 1s]"), "4:8: flow: has only sleep, so nothing is measured: add an operation"),
         (
             scenario("[load_pet]", pets=0),
             "3:15: setup.pets: load_pet needs pets that exist: "
@@ -51,16 +51,15 @@ def scenario(flow: str, *thresholds: str, pets: int = 5) -> str:
         ),
         (
             scenario("[load_pet, save_pet]", "lod_pet.latency.mean < 1ms"),
-            "5:14: thresholds[0]: no step of the flow is called 'lod_pet' (did you mean 'load_pet'?): "
-            "it has load_pet, save_pet",
+            "5:14: thresholds[0]: no step of the flow is named 'lod_pet' (did you mean 'load_pet'?)",
         ),
         (
             scenario("[load_pet: {name: read}]", '{expr: "load_pet.error_rate < 1%"}'),
-            "5:21: thresholds[0].expr: no step of the flow is called 'load_pet': it has read",
+            "5:21: thresholds[0].expr: no step of the flow is named 'load_pet': use one of read",
         ),
         (
             scenario("[status, sleep: {duration: 1s, name: pause}]", "pause.latency.max < 2s"),
-            "5:14: thresholds[0]: 'pause' is a sleep, which is never measured",
+            "5:14: thresholds[0]: 'pause' is a sleep, which is not measured: name an operation",
         ),
     ],
 )
@@ -99,7 +98,7 @@ def test_rules_are_told_once_single_keys_are_right(mistakes: Mistakes) -> None:
         "s.yaml:2:8: flow[0]: load_pet needs pets that exist: set setup.pets to 1 or more",
         "s.yaml:2:31: flow[1]: has no weight, though other steps have one (1 of 2): "
         "give one to every step (a mix), or to none (in order)",
-        "s.yaml:3:14: thresholds[0]: no step of the flow is called 'foo': it has load_pet, status",
+        "s.yaml:3:14: thresholds[0]: no step of the flow is named 'foo': use one of load_pet, status",
     ]
 
 
@@ -124,26 +123,26 @@ def test_a_setting_bears_the_path_it_is_written_at(mistakes: Mistakes, target: s
 )
 def test_a_condition_bears_the_path_it_is_written_at(mistakes: Mistakes, step: str, mistake: str) -> None:
     (told,) = mistakes(f"{HEAD}flow: [sleep: 1s, {step}]\nsetup: {{pets: 1}}\n")
-    assert told.startswith(f"s.yaml:{mistake}: no step before this one is called 'x'")
+    assert told.startswith(f"s.yaml:{mistake}: no step before this one is named 'x'")
 
 
 def test_a_mistake_of_sense_that_an_option_made_is_told_of_the_option(mistakes: Mistakes) -> None:
     text = scenario("[load_pet]", "load_pet.latency.max < 1s")
     assert mistakes(text, parse_set("flow.0=status")) == [
-        "s.yaml:5:14: thresholds[0]: no step of the flow is called 'load_pet': it has status"
+        "s.yaml:5:14: thresholds[0]: no step of the flow is named 'load_pet': use one of status"
     ]
     assert mistakes(text, parse_set("thresholds.0=lod_pet.latency.max < 1s"), parse_set("setup.pets=0")) == [
         "--set setup.pets=0: setup.pets: load_pet needs pets that exist: set setup.pets to 1 or more, "
         "or put create_pet before it",
-        "--set thresholds.0=lod_pet.latency.max < 1s: thresholds[0]: no step of the flow is called 'lod_pet' "
-        "(did you mean 'load_pet'?): it has load_pet",
+        "--set thresholds.0=lod_pet.latency.max < 1s: thresholds[0]: no step of the flow is named 'lod_pet' "
+        "(did you mean 'load_pet'?)",
     ]
 
 
 def test_step_that_cannot_be_read_may_bear_the_name_a_threshold_asks_for(mistakes: Mistakes) -> None:
     flow = "\n- care:\n  name: feed\n- status"
     assert mistakes(scenario(flow, "feed.latency.max < 1s")) == [
-        "s.yaml:5:3: flow[0]: 'name' stands beside care: indent it below, to be one of its settings"
+        "s.yaml:5:3: flow[0]: 'name' is beside care: indent it, to make it a setting of care"
     ]
 
 
@@ -201,9 +200,8 @@ phases:
     assert mistakes(text) == [
         "s.yaml:3:15: setup.pets: load_pet needs pets that exist: set setup.pets to 1 or more, "
         "or put create_pet before it",
-        "s.yaml:6:87: phases[0].thresholds[0]: no step of the flow is called 'lod_pet' (did you mean 'load_pet'?): "
-        "it has load_pet",
-        "s.yaml:7:12: phases[1].name: two phases would be called 'a-4' (the other on line 6)",
+        "s.yaml:6:87: phases[0].thresholds[0]: no step of the flow is named 'lod_pet' (did you mean 'load_pet'?)",
+        "s.yaml:7:12: phases[1].name: two phases are named 'a-4' (the other on line 6)",
     ]
 
 

@@ -24,8 +24,11 @@ def told(path: Path) -> str:
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"", "s.yaml: is empty: a scenario needs a name, a load and a flow"),
-        (b"# nothing but a comment\n", "s.yaml: is empty: a scenario needs a name, a load and a flow"),
+        (b"", "s.yaml: is empty: a scenario needs a name, a load and a flow (digipal-perf init writes one)"),
+        (
+            b"# nothing but a comment\n",
+            "s.yaml: is empty: a scenario needs a name, a load and a flow (digipal-perf init writes one)",
+        ),
         (b"name: a\0b", "s.yaml: is a binary file: byte 8 is NUL"),
         (b"\x89PNG\r\n\x1a\n\x00\x00", "s.yaml: is a binary file: byte 9 is NUL"),
         ("name: x".encode("utf-16"), "s.yaml: is written in UTF-16 or UTF-32: save it as UTF-8"),
@@ -54,7 +57,7 @@ def test_columns_do_not_count_the_byte_order_mark(mistakes: Mistakes) -> None:
 def test_missing_file_suggests_its_neighbour(written: Callable[[str], Path]) -> None:
     written("name: x")
     assert told(Path("t.yaml")) == "t.yaml: no such file (did you mean 's.yaml'?)"
-    assert told(Path("nowhere/at_all")) == "nowhere/at_all: no such file"
+    assert told(Path("nowhere/at_all")) == "nowhere/at_all: no such file: check the path"
 
 
 def test_directory_pipe_and_device_are_refused_at_once(tmp_path: Path) -> None:
@@ -68,7 +71,7 @@ def test_broken_symbolic_links_and_absurd_names_are_refused(tmp_path: Path) -> N
     (tmp_path / "loop").symlink_to(tmp_path / "loop")
     assert "cannot be read: " in told(tmp_path / "loop")
     assert "cannot be read: File name too long" in told(tmp_path / ("x" * 1_000))
-    assert told(Path("a\0b")).endswith("cannot be the name of a file")
+    assert told(Path("a\0b")).endswith("is not a valid file name")
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")

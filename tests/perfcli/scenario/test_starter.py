@@ -45,7 +45,7 @@ def test_the_schema_stands_beside_it_and_is_renewed(place: Path) -> None:
 
 def test_it_is_never_written_over_another_unless_forced(place: Path) -> None:
     (place / "mine.yaml").write_text("work of days", encoding="utf-8")
-    with pytest.raises(UsageError, match=r"mine\.yaml is there already") as caught:
+    with pytest.raises(UsageError, match=r"mine\.yaml already exists") as caught:
         write_starter("mine")
     assert "--force" in caught.value.hint
     assert (place / "mine.yaml").read_text(encoding="utf-8") == "work of days"
@@ -80,7 +80,7 @@ def test_with_operations_it_is_valid_and_explains_itself(place: Path) -> None:
 @pytest.mark.parametrize("there", ["mine.yaml", "mine_operations.py"])
 def test_neither_file_is_written_over_another(there: str, place: Path) -> None:
     (place / there).write_text("work of days", encoding="utf-8")
-    with pytest.raises(UsageError, match="is there already"):
+    with pytest.raises(UsageError, match="already exists"):
         write_starter("mine", operations=True)
     assert [path.name for path in place.iterdir()] == [there]
     write_starter("mine", operations=True, force=True)

@@ -37,13 +37,13 @@ def test_timeouts_and_histories(written: Write) -> None:
     [
         (
             "[status, interact: {only_if: statsu}]",
-            "4:36: flow[1].interact.only_if: no step before this one is called 'statsu' (did you mean 'status'?)",
+            "4:36: flow[1].interact.only_if: no step before this one is named 'statsu' (did you mean 'status'?)",
         ),
         (
             "[status, load_pet, interact: {only_if: talk}]",
-            "4:46: flow[2].interact.only_if: no step before this one is called 'talk': before it come status, load_pet",
+            "4:46: flow[2].interact.only_if: no step before this one is named 'talk': before it come status, load_pet",
         ),
-        ("[status: {only_if: talk}]", "4:26: flow[0].status.only_if: no step before this one is called 'talk'"),
+        ("[status: {only_if: talk}]", "4:26: flow[0].status.only_if: no step before this one is named 'talk'"),
         (
             "[status: {only_if: care}, care]",
             "4:26: flow[0].status.only_if: 'care' does not come before this step: move it up",
@@ -54,18 +54,18 @@ def test_timeouts_and_histories(written: Write) -> None:
         ),
         (
             "[sleep: 1ms, status: {only_if: sleep}]",
-            "4:38: flow[1].status.only_if: 'sleep' is a sleep, which neither succeeds nor fails",
+            "4:38: flow[1].status.only_if: 'sleep' is a sleep, which never fails: name an operation",
         ),
         (
             "[load_pet: {weight: 1}, status: {weight: 1, only_if: load_pet}]",
-            "4:60: flow[1].status.only_if: a mix draws one step for each iteration, so no other has run before: "
+            "4:60: flow[1].status.only_if: a mix runs one step per iteration, so no step runs before this one: "
             "remove the weights, or only_if",
         ),
         ("[status: {timeout: 2}]", "4:26: flow[0].status.timeout: 2 has no unit: write 2ms or 2s"),
-        ("[status: {timeout: 0s}]", "4:26: flow[0].status.timeout: '0s' is no time at all: write more than 0"),
+        ("[status: {timeout: 0s}]", "4:26: flow[0].status.timeout: '0s' is not a duration above 0: write e.g. 500ms"),
         (
             "[status, sleep: {duration: 1s, timeout: 2s}]",
-            "4:47: flow[1].sleep.timeout: a sleep has its duration: a timeout goes with operations",
+            "4:47: flow[1].sleep.timeout: sleep takes no timeout: remove it",
         ),
         ("[care: meat]", "4:8: flow[0]: care has settings: write care: {actions: [meat]}"),
         ("[interact: hello]", "4:8: flow[0]: interact has settings: write interact: {texts: [hello]}"),
@@ -80,7 +80,7 @@ def test_mistakes(mistakes: Mistakes, flow: str, told: str) -> None:
 
 def test_a_step_that_cannot_be_read_may_be_the_one_that_is_waited_for(mistakes: Mistakes) -> None:
     assert mistakes(scenario("[{care: {}, name: feed}, status: {only_if: feed}]")) == [
-        "s.yaml:4:8: flow[0]: 'name' stands beside care: indent it below, to be one of its settings"
+        "s.yaml:4:8: flow[0]: 'name' is beside care: indent it, to make it a setting of care"
     ]
 
 
@@ -94,12 +94,12 @@ def test_a_step_that_cannot_be_read_may_be_the_one_that_is_waited_for(mistakes: 
         ("exit_code: 126", ["exit_code: must be at most 125, not 126"]),
         ("strict: no", ["strict: expected true or false, not 'no': write false"]),
         ("abort_on_fail: true, delay_abort_eval: 5", ["delay_abort_eval: 5 has no unit: write 5ms or 5s"]),
-        ("delay_abort_eval: 5s", ["delay_abort_eval: needs abort_on_fail: true beside it: a threshold that ends "]),
+        ("delay_abort_eval: 5s", ["delay_abort_eval: needs abort_on_fail: true: without it a threshold "]),
         (
             "strict: false, abort_on_fail: true, exit_code: 10",
             [
-                "abort_on_fail: a threshold that is shown and not counted (strict: false) cannot end the load",
-                "exit_code: a threshold that is shown and not counted (strict: false) has no say in the exit code",
+                "abort_on_fail: a threshold with strict: false cannot end the load: remove one of the two",
+                "exit_code: a threshold with strict: false cannot set the exit code: remove one of the two",
             ],
         ),
     ],

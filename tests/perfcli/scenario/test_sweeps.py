@@ -87,8 +87,8 @@ def test_values_are_yaml_as_those_of_set() -> None:
         ("load.vus=1,2,1", "1 is listed twice"),
         ("load.vus=1,'1'", "1 is listed twice"),
         ("load.vus=[1,2", "the value is not YAML"),
-        ("name=a,b", "name changes nothing that is measured"),
-        ("extends=a,b", "extends changes nothing that is measured"),
+        ("name=a,b", "name has no effect on what is measured"),
+        ("extends=a,b", "extends has no effect on what is measured"),
     ],
 )
 def test_a_sweep_that_makes_no_sense_is_named_with_what_is_wrong(text: str, message: str) -> None:
@@ -105,7 +105,7 @@ def test_a_sweep_that_makes_no_sense_is_named_with_what_is_wrong(text: str, mess
         (["load.vus=1,2", "load={vus: 3}"], None, "--sweep load.vus and --sweep load change the same key"),
         (["load.vus=1,2"], parse_set("load.vus=3"), "--set load.vus and --sweep load.vus"),
         (["load={vus: 1}"], parse_set("load.vus=3"), "--set load.vus and --sweep load change"),
-        (["load.vus=1,2"], workers(3), "--workers 3 and --sweep load.vus change the same key: leave out --workers 3"),
+        (["load.vus=1,2"], workers(3), "--workers 3 and --sweep load.vus change the same key: drop --workers 3"),
         (["phases.0.load.vus=1,2"], workers(3), "--workers 3 and --sweep phases.0.load.vus"),
         (["load.iterations=1,2"], iterations(3), "--iterations 3"),
         (["load.duration=1s,2s"], duration("3s"), "--duration 3s"),

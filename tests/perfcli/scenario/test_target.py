@@ -79,8 +79,7 @@ def test_an_option_can_choose_it(written: Callable[[str], Path]) -> None:
         ),
         (
             scenario("target: {mcp: {url: 'http://me:secret@host/mcp'}}"),
-            "2:21: target.mcp.url: a file is no place for a password: "
-            "put a token into the environment, as DIGIPAL_MCP_TOKEN",
+            "2:21: target.mcp.url: a URL in a file must hold no password: set DIGIPAL_MCP_TOKEN in the environment",
         ),
         (
             scenario("target: {mcp: http}"),
@@ -88,17 +87,17 @@ def test_an_option_can_choose_it(written: Callable[[str], Path]) -> None:
         ),
         (
             scenario("target: {mcp: {}, embedded: {}}"),
-            "2:9: target: a target is its name, alone or with its settings: mcp: {transport: http}",
+            "2:9: target: expected a target, with or without settings, e.g. mcp: {transport: http}",
         ),
         (
             scenario("target: mcp", "[get_pet_status, load_pet]"),
-            "5:24: flow[1]: load_pet goes with target: embedded, not with mcp: it has get_pet_status, "
+            "5:24: flow[1]: load_pet needs target: embedded, not mcp: it has get_pet_status, "
             "interact_with_pet, apply_care_action, create_new_pet, get_pet_statistics, trigger_evolution, "
             "get_available_actions, sleep",
         ),
         (
             scenario("", "[statistics, get_pet_statistics]"),
-            "5:20: flow[1]: get_pet_statistics goes with target: mcp, not with embedded (did you mean 'statistics'?)",
+            "5:20: flow[1]: get_pet_statistics needs target: mcp, not embedded (did you mean 'statistics'?)",
         ),
         (
             scenario("target: mcp", "[get_pet_status]", "memory.per_pet < 1MB"),
@@ -108,7 +107,7 @@ def test_an_option_can_choose_it(written: Callable[[str], Path]) -> None:
         (
             scenario(f"target: {{mcp: {{url: '{URL}'}}}}", "[get_pet_status]", "lost_writes == 0"),
             "6:14: thresholds[0]: lost_writes cannot be measured: "
-            "of a server that runs already, only the answers are seen",
+            "for a server that already runs, only the answers are known",
         ),
         (
             scenario(f"target: {{mcp: {{url: '{URL}', transport: http}}}}"),

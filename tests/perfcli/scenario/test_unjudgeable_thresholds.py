@@ -15,7 +15,7 @@ TIMED = "load: {executor: constant-vus, duration: 1s}"
 ARRIVING = "load: {executor: constant-arrival-rate, rate: 10/s, duration: 10s}"
 IN_ORDER = "flow: [create_pet, {load_pet: {name: again}}]"
 MIX = "flow: [{load_pet: {weight: 9}}, {save_pet: {weight: 1}}]"
-NO_RATE = "will fail without samples: {} is of loads with an arrival rate, and here none has one"
+NO_RATE = "will fail without samples: {} needs an arrival rate, and no phase has one"
 THIN = (
     "will fail: there will be {}, and {} needs {}; plan more iterations, take a lower percentile, "
     "or write {{expr: …, allow_thin: true}}"
@@ -25,7 +25,7 @@ Warnings = Callable[..., list[str]]
 
 
 RAMP = "load: {executor: ramping-vus, stages: [{duration: 10s, target: 3}]}"
-COME_AND_GO = "the memory that vus bring is no leak, and they come and go in every phase"
+COME_AND_GO = "vus come and go in every phase, and their memory is not a leak"
 
 
 @pytest.fixture
@@ -85,7 +85,7 @@ def test_what_too_few_samples_cannot_judge(
     assert warnings(threshold, load, flow) == told
 
 
-NO_WRITE = "no step of the load writes, and the set-up's writes are no samples"
+NO_WRITE = "no step of the load writes, and writes of the set-up do not count"
 TIRING = "{care: {actions: [play], accept_refusal: true}}"
 
 
@@ -95,9 +95,9 @@ TIRING = "{care: {actions: [play], accept_refusal: true}}"
         ("lost_writes == 0", "[load_pet, status]", NO_WRITE),
         ("duplicate_writes == 0", "[load_pet, status]", NO_WRITE),
         ("stale_reads == 0", "[load_pet, status]", NO_WRITE),
-        ("lost_updates == 0", "[load_pet, save_pet]", "it is of care actions, and no step is one"),
-        ("torn_reads == 0", "[save_pet]", "it is of load_pet and status, and no step is one"),
-        ("torn_reads == 0", "[load_pet]", "no step saves a pet of the set-up, so no read can tell"),
+        ("lost_updates == 0", "[load_pet, save_pet]", "it needs care actions, and no step is one"),
+        ("torn_reads == 0", "[save_pet]", "it needs load_pet or status, and no step is one"),
+        ("torn_reads == 0", "[load_pet]", "no step saves a pet of the set-up, so no read can be checked"),
         (
             "torn_reads == 0",
             "[save_pet, load_pet, interact]",
@@ -106,8 +106,8 @@ TIRING = "{care: {actions: [play], accept_refusal: true}}"
         (
             "lost_writes == 0",
             f"[save_pet, {TIRING}]",
-            "its saves are unchecked, as vus that share pets may have overwritten them: "
-            "give save_pet history: true, or each vu its pets",
+            "its saves are unchecked: other vus may have overwritten the shared pets: "
+            "set history: true on save_pet, or users: own",
         ),
         ("lost_writes == 0", f"[save_pet: {{history: true}}, {TIRING}]", ""),
         ("lost_writes == 0", "[save_pet]", ""),
@@ -126,8 +126,8 @@ def test_thresholds_on_writes_that_no_write_supports(threshold: str, flow: str, 
 
 def test_saves_that_stay_unchecked_beside_other_writes(warnings: Warnings) -> None:
     load = "load: {executor: shared-iterations, vus: 2, iterations: 100}"
-    what_to_do = "give save_pet history: true, or each vu its pets"
-    told = f"leaves saves unchecked: vus that share pets may have overwritten them: {what_to_do}"
+    what_to_do = "set history: true on save_pet, or users: own"
+    told = f"leaves saves unchecked: other vus may have overwritten the shared pets: {what_to_do}"
     flow = "flow: [save_pet, interact]"
     assert warnings("lost_writes == 0", f"users: uniform\n{load}", flow) == [told]
     assert warnings("duplicate_writes == 0", f"users: uniform\n{load}", flow) == []

@@ -84,19 +84,19 @@ def test_values(text: str, value: object) -> None:
         ),
         (
             "a: ${b",
-            ["1:4: a: a ${ is never closed: write ${name} or ${NAME:-default}; $${ stands for ${ itself"],
+            ["1:4: a: a ${ has no closing brace: write ${name} or ${NAME:-default}; $${ stands for ${ itself"],
         ),
         (
             "a: ${b-5}",
-            ["1:4: a: '${b-5}' is no variable: write ${name} or ${NAME:-default}; $${ stands for ${ itself"],
+            ["1:4: a: '${b-5}' is not a variable: write ${name} or ${NAME:-default}; $${ stands for ${ itself"],
         ),
         (
             "a: ${}",
-            ["1:4: a: '${}' is no variable: write ${name} or ${NAME:-default}; $${ stands for ${ itself"],
+            ["1:4: a: '${}' is not a variable: write ${name} or ${NAME:-default}; $${ stands for ${ itself"],
         ),
         (
             "a: ${b:-${c}}",
-            ["1:4: a: '${b:-${c}' is no variable: write ${name} or ${NAME:-default}; $${ stands for ${ itself"],
+            ["1:4: a: '${b:-${c}' is not a variable: write ${name} or ${NAME:-default}; $${ stands for ${ itself"],
         ),
         (
             "a: ${b} ${c}\nvars: {b: [1], c: , 1d: 2}",
@@ -106,8 +106,8 @@ def test_values(text: str, value: object) -> None:
                 "2:21: vars.1d: a variable's name holds letters, digits and _ only, and does not begin with a digit",
             ],
         ),
-        ("a: ${b}\nvars: {b: '${c}', c: '${b}'}", ["2:22: vars.c: leads back to itself: b → c → b"]),
-        ("vars: {b: '${b}'}", ["1:11: vars.b: leads back to itself: b → b"]),
+        ("a: ${b}\nvars: {b: '${c}', c: '${b}'}", ["2:22: vars.c: refers to itself: b → c → b"]),
+        ("vars: {b: '${b}'}", ["1:11: vars.b: refers to itself: b → b"]),
     ],
 )
 def test_mistakes(text: str, messages: list[str]) -> None:
@@ -129,15 +129,15 @@ def test_a_mistake_is_told_once_and_nothing_is_expected_of_its_value(mistakes: M
     [
         (
             "\n".join(["vars:", "  a0: 0123456789", *(f"  a{n}: '${{a{n - 1}}}${{a{n - 1}}}'" for n in range(1, 30))]),
-            "12:8: vars.a10: the variables make more than 10,000 characters of it",
+            "12:8: vars.a10: its variables expand to more than 10,000 characters",
         ),
         (
             "\n".join(["vars:", *(f"  a{n}: ${{a{n + 1}}}" for n in range(5_000)), "  a5000: 1"]),
-            "51:8: vars.a49: leads from variable to variable, more than 50 in a row",
+            "51:8: vars.a49: refers through more than 50 variables in a row",
         ),
         (
             f"vars: {{a: {'x' * 5_000}}}\nb:\n" + "  - x${a}\n" * 300,
-            "212:5: b[209]: the variables make more of the file than a scenario can hold",
+            "212:5: b[209]: the variables expand to too many values",
         ),
     ],
     ids=["doubling", "chain", "everywhere"],
@@ -165,8 +165,8 @@ def test_options_set_variables_and_hold_them(written: Write, monkeypatch: pytest
 def test_a_variable_that_changes_nothing_is_told(mistakes: Mistakes) -> None:
     text = f"name: x\nvars: {{limit: 5ms, left: 1}}\n{REST}thresholds: ['latency.mean < ${{limit}}']"
     assert mistakes(text, parse_set("vars.limt=9ms")) == [
-        "s.yaml:2:20: vars.left: ${left} stands nowhere",
-        "--set vars.limt=9ms: vars.limt: ${limt} stands nowhere (did you mean 'limit'?)",
+        "s.yaml:2:20: vars.left: ${left} is used nowhere",
+        "--set vars.limt=9ms: vars.limt: ${limt} is used nowhere (did you mean 'limit'?)",
     ]
 
 

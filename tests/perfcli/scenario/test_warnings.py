@@ -38,8 +38,8 @@ def told(written: Written, thresholds: str, load: str = TIMED) -> list[str]:
         ("throughput < 0/s", "can never hold: throughput is never below 0"),
         ("engine.files_left < 0", "can never hold: engine.files_left is never below 0"),
         ("cpu.mean < 0%", "can never hold: cpu.mean is never below 0%"),
-        ("duration < 10s", "can never hold: the plan alone lasts 10s"),
-        ("duration >= 10s", "can never fail: the plan alone lasts 10s"),
+        ("duration < 10s", "can never hold: the plan lasts 10s"),
+        ("duration >= 10s", "can never fail: the plan lasts 10s"),
     ],
 )
 def test_a_foregone_threshold_is_told(threshold: str, warning: str, written: Written) -> None:
@@ -126,12 +126,12 @@ thresholds: [duration < 4s, duration < 5s, success_rate >= 95%]
 
 def test_a_phase_is_bound_by_its_own_plan(written: Written) -> None:
     warnings = [(warning.line, warning.path, warning.message) for warning in load_with_warnings(written(PHASES))[1]]
-    same = "repeats 'success_rate >= 95%' on line 10: it is judged once"
+    same = "repeats 'success_rate >= 95%' on line 10, and is judged once: remove one of them"
     assert warnings == [
-        (7, "phases[0].thresholds[0]", "can never hold: the plan alone lasts 4s"),
+        (7, "phases[0].thresholds[0]", "can never hold: the plan lasts 4s"),
         (10, "phases[1].thresholds[0]", "can never hold: the load consists of 40 iterations"),
         (10, "phases[1].thresholds[3]", same),
-        (11, "thresholds[0]", "can never hold: the plan alone lasts 4s"),
+        (11, "thresholds[0]", "can never hold: the plan lasts 4s"),
     ]
 
 

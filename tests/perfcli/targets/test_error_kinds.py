@@ -129,8 +129,8 @@ def test_a_lack_of_descriptors_is_named_with_its_limit(tmp_path: Path) -> None:
     with no_descriptor_left():
         files = kind_of_error(OSError(errno.EMFILE, "Too many open files", "pets.db"))
         sqlite = kind_of_error(caught(lambda: sqlite3.connect(tmp_path / "pets.db").close()))
-    assert files == "OSError: [Errno …] Too many open files: … (no file descriptor is left of 256)"
-    assert sqlite == "OperationalError: unable to open database file (no file descriptor is left of 256)"
+    assert files == "OSError: [Errno …] Too many open files: … (all 256 file descriptors are in use)"
+    assert sqlite == "OperationalError: unable to open database file (all 256 file descriptors are in use)"
     elsewhere = kind_of_error(caught(lambda: sqlite3.connect(tmp_path / "missing" / "pets.db").close()))
     assert elsewhere == "OperationalError: unable to open database file"
 

@@ -115,7 +115,7 @@ def environment(monkeypatch: pytest.MonkeyPatch) -> None:
 STATUSES = {
     400: "it refuses the request (HTTP 400 Bad Request): check target.mcp.url, and look at the server's log",
     401: "it asks for a token (HTTP 401 Unauthorized): set DIGIPAL_MCP_TOKEN",
-    403: "it refuses this client (HTTP 403 Forbidden): check what DIGIPAL_MCP_TOKEN allows, and whom the server admits",
+    403: "it refuses this client (HTTP 403 Forbidden): check the permissions of DIGIPAL_MCP_TOKEN at the server",
     404: "nothing is served at this path (HTTP 404 Not Found): use its MCP endpoint, such as http://HERE/mcp",
     405: "this path takes no MCP messages (HTTP 405 Method Not Allowed): use its MCP endpoint, such as http://HERE/mcp",
     421: "it does not go by the name 127.0.0.1 (HTTP 421 Misdirected Request): start it with --reached-as 127.0.0.1",
@@ -156,7 +156,7 @@ class TestReasons:
             (response(307, "text/html", b"", "Location: /pets/?secret=1"), "its answer"),
             (
                 response(302, "text/html", b"", "Location: http://u:p@elsewhere.invalid/mcp?secret=1"),
-                "it redirects to http://elsewhere.invalid/mcp, where the client does not follow: put the right URL",
+                "it redirects to http://elsewhere.invalid/mcp, which is not followed: put the right URL",
             ),
         ],
         ids=["html", "json", "no json", "nothing", "another protocol", "here", "elsewhere"],

@@ -82,7 +82,7 @@ def test_a_line_in_a_mistake_is_that_of_the_file(ctx: Context) -> None:
         ctx.count("words")
     here = caught.traceback[0].lineno + 1
     assert str(caught.value) == (
-        f"mine.py, line {here}: the counter 'words' is not declared in @operation(counters=…); declared: letters"
+        f"mine.py, line {here}: counter 'words' is not declared in @operation(counters=…); declared: letters"
     )
 
 
@@ -174,11 +174,11 @@ def test_what_is_true_passes(ctx: Context, ok: object) -> None:
 
 @pytest.mark.parametrize("ok", [False, 0, "", None, []])
 def test_what_is_not_fails_with_its_text(ctx: Context, ok: object) -> None:
-    with pytest.raises(CheckFailed, match=r"^save_pet answered no$"):
-        ctx.check(ok, "save_pet answered no")
+    with pytest.raises(CheckFailed, match=r"^save_pet returned False$"):
+        ctx.check(ok, "save_pet returned False")
     with pytest.raises(CheckFailed):
         ctx.check(ok, "later")
-    assert ctx.failure == "save_pet answered no"
+    assert ctx.failure == "save_pet returned False"
 
 
 @pytest.mark.parametrize(

@@ -79,7 +79,7 @@ def test_what_fails_at_import_comes_with_its_line(source: str, line: int, messag
 def test_a_missing_module_says_why_the_folder_is_not_searched() -> None:
     with pytest.raises(UsageError) as caught:
         LoadedFile(file("import helper"))
-    assert caught.value.hint.startswith("the folder of the file is not on sys.path")
+    assert caught.value.hint.startswith("the file's directory is not on sys.path")
 
 
 @pytest.mark.parametrize(

@@ -27,7 +27,7 @@ def rename(ctx: Context, length: int = 8) -> None:
     pet.name = ctx.text(length)
     with ctx.timed():
         ok = ctx.storage.save_pet(pet)
-    ctx.check(ok, "save_pet answered no")
+    ctx.check(ok, "save_pet returned False")
     ctx.count("letters", length)
     ctx.wrote(name=pet.name)
 
@@ -35,7 +35,7 @@ def rename(ctx: Context, length: int = 8) -> None:
 def heal(ctx: Context) -> None:
     pet = ctx.pet()
     pet.hp = 1 + pet.hp % 999
-    ctx.check(ctx.storage.save_pet(pet), "save_pet answered no")
+    ctx.check(ctx.storage.save_pet(pet), "save_pet returned False")
     ctx.wrote(hp=pet.hp)
 
 @operation
@@ -44,7 +44,7 @@ async def rename_async(ctx: Context) -> None:
     pet.name = ctx.text()
     with ctx.timed():
         ok = ctx.storage.save_pet(pet)
-    ctx.check(ok, "save_pet answered no")
+    ctx.check(ok, "save_pet returned False")
     ctx.wrote(name=pet.name)
 
 @operation

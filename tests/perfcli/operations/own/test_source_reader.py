@@ -218,7 +218,7 @@ def test_mistakes_in_the_decorator(decorator: str, column: int, message: str) ->
     ("rest", "line", "column", "message"),
     [
         ("@operation\ndef load_pet(ctx): pass\n", 3, 5, "load_pet is a built-in operation"),
-        ("@operation\ndef throughput(ctx): pass\n", 3, 5, "throughput is a metric"),
+        ("@operation\ndef throughput(ctx): pass\n", 3, 5, "throughput is the name of a metric"),
         ("@operation\nasync  def  weight(ctx): pass\n", 3, 13, "weight is a setting of every step"),
         ("@operation\ndef _f(ctx): pass\n", 3, 5, "'_f' cannot name an operation"),
         ("@operation\ndef größe(ctx): pass\n", 3, 5, "'größe' cannot name an operation"),
@@ -285,7 +285,7 @@ def test_what_shows_at_run_time_only_is_no_mistake(body: str) -> None:
     ("statement", "message"),
     [
         ("ctx.timed()", "this times nothing: write with ctx.timed():"),
-        ("async with ctx.timed(): pass", "a timed block is no async one: write with ctx.timed():"),
+        ("async with ctx.timed(): pass", "a timed block is not async: write with ctx.timed():"),
     ],
 )
 def test_a_timed_block_that_cannot_work_is_a_mistake(statement: str, message: str) -> None:
@@ -299,8 +299,8 @@ def test_a_timed_block_that_cannot_work_is_a_mistake(statement: str, message: st
         ("ctx.tiemd()", 5, "the context has no 'tiemd' (did you mean 'timed'?)"),
         ("ctx.wrote(nmae='x', hp=1)", 20, "a pet has no field 'nmae' to look for (did you mean 'name'?)"),
         ("ctx.zzz = 1", 5, "the context has no 'zzz': it has call_tool, check, count,"),
-        ("ctx.count('leters', 1)", 15, "no counter is called 'leters' (did you mean 'letters'?)"),
-        ("ctx.count('x')", 15, 'no counter is called \'x\': declare it, @operation(counters={"x": "count"})'),
+        ("ctx.count('leters', 1)", 15, "no counter is named 'leters' (did you mean 'letters'?)"),
+        ("ctx.count('x')", 15, 'no counter is named \'x\': declare it, @operation(counters={"x": "count"})'),
     ],
 )
 def test_what_the_context_cannot_do_is_a_mistake(body: str, column: int, message: str) -> None:
