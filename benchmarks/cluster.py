@@ -38,8 +38,8 @@ _PART_BYTES: Final = 2**18
 _TAKES_NS: Final = 1_000_000
 _AHEAD_NS: Final = 3_600_000_000_000
 _LEAST_SAMPLES_PER_S: Final = 100_000
-_MOST_BYTES_PER_PROCESS: Final = 2**20
-"""What a process may cost the tool: its line, its thread, and what is known of its vu."""
+_MOST_MB: Final = 200
+"""For lines, threads, what is known of vus, and samples that wait."""
 
 
 class _Bytes:
@@ -219,9 +219,8 @@ def main() -> int:
         rate, size = taken.samples / taken.elapsed_s, taken.size_bytes / taken.elapsed_s / 1e6
         figure = f"{rate / 1e3:,.0f}k samples/s, {size:.1f} MB/s"
         rows.append(Row(f"{name}: intake", figure, rate, _LEAST_SAMPLES_PER_S, at_least=True))
-        per_process = taken.rss_bytes / processes
-        memory = f"{taken.rss_bytes / 1e6:,.0f} MB, {per_process / 1e3:,.0f} kB a process"
-        rows.append(Row(f"{name}: memory", memory, per_process / _MOST_BYTES_PER_PROCESS, 1.0))
+        memory = f"{taken.rss_bytes / processes / 1e3:,.0f} kB a process"
+        rows.append(Row(f"{name}: MB of memory", memory, taken.rss_bytes / 1e6, _MOST_MB))
     for row in rows:
         print(row)
     return 0 if all(row.holds for row in rows) else 1
