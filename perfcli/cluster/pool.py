@@ -11,7 +11,7 @@ from typing import Final, Literal
 from urllib.parse import urlsplit
 
 from perfcli.cluster.carrier import connected
-from perfcli.cluster.clocks import INTERVAL_S, ClockHistory
+from perfcli.cluster.clocks import INTERVAL_S, Clock, ClockHistory
 from perfcli.cluster.connection import Connection
 from perfcli.cluster.machine import Machine, MachineLost, zipped
 from perfcli.cluster.members import check, clock_of, gather
@@ -30,6 +30,8 @@ _COMMAND: Final = ("-m", "perfcli.cluster.pool_process")
 _LEAST_LEAD_NS: Final = 100_000_000
 _ROUND_TRIPS_AHEAD: Final = 4
 _LEAST_INTERVAL_S: Final = 1.0
+_MOVES_BY_NS: Final = 1_000_000
+"""An offset stays as it is until a new estimate differs by more."""
 
 
 class KeptClock(EngineClock):
@@ -66,8 +68,12 @@ class _Post:
 
     def compare(self) -> None:
         """Read its clock; raises MachineLost."""
-        clock = clock_of(self.machine)
-        self.clock.hold(*self._history.add(time.perf_counter_ns(), clock))
+        new = self._history.add(time.perf_counter_ns(), clock_of(self.machine))
+        moved_ns = abs(new.offset_ns - self.clock.offset_ns)
+        if self.clock.bound_ns and moved_ns <= _MOVES_BY_NS:
+            # what was measured across a move would be so much longer or shorter than it was
+            new = Clock(self.clock.offset_ns, new.bound_ns + moved_ns)
+        self.clock.hold(*new)
 
 
 class ClusterDatabase(RemoteDatabase):

@@ -91,7 +91,13 @@ def opened(name: str) -> Iterator[Place]:
             yield Place(SimulatedPool(lambda label, call: Behaviour(), simulated), False, simulated.now_ns)
 
 
-REAL = ["fresh", "forked", "cluster", pytest.param("ahead", marks=pytest.mark.nightly), "behind"]
+REAL = [
+    "fresh",
+    "forked",
+    pytest.param("cluster", marks=pytest.mark.nightly),
+    pytest.param("ahead", marks=pytest.mark.nightly),
+    "behind",
+]
 
 
 @pytest.fixture(scope="module", params=[*REAL, "scripted"])
