@@ -94,6 +94,9 @@ class RemoteRunner:
                 elif FAILED in message:
                     raise read_error(message[FAILED])
                 elif DONE in message:
+                    if self._is_stopping:
+                        # it obeys no more, and ends
+                        self._process = None
                     return message[DONE]
             if process.is_over:
                 self._give_up(process)
