@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import warnings
 from collections.abc import Coroutine, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager, suppress
@@ -44,7 +45,10 @@ def connected(address: str, *, insecure: bool) -> Iterator[DaskCarrier]:
     """
     check_address(address, insecure=insecure)
     try:
-        from distributed.security import Security
+        with warnings.catch_warnings():
+            # dask tries to read each of its variables, such as a path, as an expression of Python
+            warnings.simplefilter("ignore", SyntaxWarning)
+            from distributed.security import Security
     except ImportError as error:
         raise UsageError(f"--cluster needs the package distributed: {error}", hint=INSTALL) from error
     _be_quiet()
