@@ -206,8 +206,9 @@ def _verdict_on_load(
     if not run.performed_as_planned:
         return Verdict.ERROR, ["the operations differ from those the seed prescribes: please report this bug"]
     if not run.total.attempts:
-        return Verdict.INVALID, ["nothing was measured: no operation ran", *starved]
-    stopped = [f"the load was stopped early by {describe_failure(by)}"] if (by := ending.aborted_by) else []
+        return Verdict.INVALID, ["nothing was measured: no operation was tried", *starved]
+    by = ending.aborted_by
+    stopped = [f"the load was stopped early by {describe_failure(by)}", *_broke(run)] if by else []
     if by and not _is_not_judged(by, thresholds):
         # also where the threshold holds again by the end: the load it was set for was not delivered
         return Verdict.FAIL, [*stopped, *exceeded, *starved]
@@ -222,6 +223,14 @@ def _verdict_on_load(
     # a load that was not delivered because others had the CPU needs no other advice
     invalid = [*starved, *stopped] or list(_undelivered(run, thresholds))
     return (Verdict.INVALID, invalid) if invalid else (Verdict.PASS, [])
+
+
+def _broke(run: UnjudgedRun) -> Iterator[str]:
+    """Where the ramps that were stopped had come to."""
+    for phase in run.phases:
+        if phase.broke:
+            where = f"{phase.name} " if len(run.phases) > 1 else ""
+            yield f"{where}broke at {phase.broke}"
 
 
 def _pointless_faults(run: UnjudgedRun) -> Iterator[str]:

@@ -62,6 +62,8 @@ class Measurement:
         self.began_ns: int | None = None
         self.ended_ns: int | None = None
         self.is_cut_short = False
+        self.broken_off: tuple[str, int] | None = None
+        """The phase whose threshold ended the load, "" for one of the whole run, and when: a reading of the clock."""
         self._tool_stops: Sequence[Stop] = ()
         self._starved_before_outage = ""
         self.held_up: list[Stop] = []
@@ -183,9 +185,14 @@ class Measurement:
         if self.began_ns is not None and self.ended_ns is None:
             self.ended_ns = at_ns
 
-    def cut_short(self) -> None:
-        """The load is stopped before its plan is done."""
+    def cut_short(self, broken_off: tuple[str, int] | None = None) -> None:
+        """The load is stopped before its plan is done.
+
+        Args:
+            broken_off: the phase of the threshold that ended it, and when.
+        """
         self.is_cut_short = True
+        self.broken_off = broken_off
 
     def leave_behind(self, processes: Sequence[str], printed_bytes: int) -> None:
         """What one of the engine processes left running, in words, and how much it printed."""

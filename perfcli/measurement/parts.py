@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from statistics import median
 from typing import Any, Final
 
@@ -15,7 +16,7 @@ from perfcli.metrics.slowdown import FIFTHS, Degradation, Fifths, degradation, g
 from perfcli.metrics.windows import worst_window
 from perfcli.plan import PlannedPhase
 from perfcli.recorder import FLUSH_INTERVAL_NS
-from perfcli.results import TOTAL, GrowthResult, LatencySummary, OperationResult, PhaseResult
+from perfcli.results import TOTAL, Break, GrowthResult, LatencySummary, OperationResult, PhaseResult
 from perfcli.scenario.canary_mode import canary_mode_of
 from perfcli.thresholds import Threshold
 from perfcli.units import NS_PER_S
@@ -259,8 +260,35 @@ def phase_result(measurement: Measurement, wanted: Wanted, planned: PlannedPhase
         planned_iterations=planned.load.planned_iterations,
         offered_line=planned.load.offered_line,
         vus_line=planned.load.vus_line,
+        broke=break_of(measurement, planned),
         **Part(measurement, wanted, planned).fields(planned.phase.labels),
     )
+
+
+def break_of(measurement: Measurement, planned: PlannedPhase) -> Break | None:
+    """Where a ramp was when a threshold of its own, or of the whole run, ended the load."""
+    began_ns, ended_ns = measurement.phases[planned.index].began_ns, measurement.phases[planned.index].ended_ns
+    if measurement.broken_off is None or began_ns is None:
+        return None
+    phase, at_ns = measurement.broken_off
+    was_over = at_ns < began_ns or (ended_ns is not None and ended_ns < at_ns)
+    if was_over or phase not in ("", planned.name):
+        return None
+    load, elapsed_ns = planned.load, min(at_ns - began_ns, planned.load.longest_ns)
+    if len({rate for _, rate in load.offered_line}) > 1:
+        return Break(at_ns=at_ns - began_ns, rate_per_s=_rate_at(load.offered_line, elapsed_ns))
+    if not load.is_open and len({vus for _, vus in load.vus_line}) > 1:
+        vus = [vus for begins_ns, vus in load.vus_line if begins_ns <= elapsed_ns and vus]
+        return Break(at_ns=at_ns - began_ns, vus=vus[-1] if vus else 0)
+    return None
+
+
+def _rate_at(line: Sequence[tuple[int, float]], elapsed_ns: int) -> float:
+    """The rate of arrivals at a time, by the line through them."""
+    for (begins_ns, from_per_s), (ends_ns, to_per_s) in pairwise(line):
+        if begins_ns <= elapsed_ns <= ends_ns and begins_ns < ends_ns:
+            return from_per_s + (to_per_s - from_per_s) * (elapsed_ns - begins_ns) / (ends_ns - begins_ns)
+    return line[-1][1]
 
 
 def _whole(parts: Sequence[Distribution]) -> Distribution:

@@ -89,6 +89,8 @@ def what_held(result: RunResult) -> list[tuple[str, Text]]:
 def _amounts(phase: PhaseResult) -> Iterator[tuple[str, Text]]:
     """What was measured, and the warm-up."""
     yield "measured", _measured(phase)
+    if phase.broke:
+        yield "broke at", Text(f"{phase.broke}, after {units.format_duration(phase.broke.at_ns)}")
     if phase.warmup_iterations:
         yield "warm-up", Text(f"{counted(phase.warmup_iterations, 'iteration')} of warm-up, excluded from the figures")
 

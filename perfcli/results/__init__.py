@@ -31,6 +31,7 @@ from perfcli.results.observed import (
 )
 from perfcli.results.operation_results import (
     TOTAL,
+    Break,
     CounterResult,
     GrowthResult,
     LatencySummary,
@@ -59,6 +60,7 @@ __all__ = [
     "SCHEMA_VERSION",
     "TOTAL",
     "BaselineComparison",
+    "Break",
     "CounterChange",
     "CounterOutcome",
     "CounterResult",

@@ -9,7 +9,7 @@ from pydantic import Field
 
 from perfcli.metrics.histogram import STATISTICS
 from perfcli.results.observed import Record
-from perfcli.units import NS_PER_S
+from perfcli.units import NS_PER_S, format_rate
 
 _FIGURE: Final = (int, float, str, type(None))
 _PARTS: Final = ("latency", "service_time", "growth")
@@ -214,6 +214,20 @@ class Part(Record):
         raise LookupError(f"no operation {name!r}: there are {', '.join(each.name for each in self.operations)}")
 
 
+class Break(Record):
+    """Where a ramp was when a threshold with `abort_on_fail` ended it."""
+
+    at_ns: int = Field(description="when, since the phase began")
+    rate_per_s: float | None = Field(default=None, description="the rate of arrivals by then; null for a ramp of vus")
+    vus: int | None = Field(default=None, description="the vus by then; null for a ramp of arrivals")
+
+    def __str__(self) -> str:
+        """ "812/s", "37 vus"."""
+        if self.rate_per_s is not None:
+            return format_rate(self.rate_per_s)
+        return f"{self.vus:,} {'vu' if self.vus == 1 else 'vus'}"
+
+
 class PhaseResult(Part):
     """One phase of a run."""
 
@@ -231,6 +245,9 @@ class PhaseResult(Part):
         default=[],
         description="the planned number of vus over time: each step is [ns since the phase began, vus from then on]; "
         "of an arrival rate, how many there may be; empty in older results",
+    )
+    broke: Break | None = Field(
+        default=None, description="where a ramp was when a threshold with `abort_on_fail` ended it; null if none did"
     )
 
     def due_between(self, from_ns: float, until_ns: float) -> float:

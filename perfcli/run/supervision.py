@@ -181,7 +181,8 @@ class Supervision:
     def _stop(self, ending: Ending) -> None:
         self._stopped_at_s = self._running.elapsed_s()
         self._ending_of_stop = ending
-        self._measurement.cut_short()
+        by = ending.aborted_by
+        self._measurement.cut_short((by.phase, time.perf_counter_ns()) if by else None)
         for client in self._clients:
             if self._measurement.began_ns is None:
                 client.end(ending)

@@ -43,6 +43,7 @@ NOT_METRICS = {
     "phases.planned_iterations": "a setting",
     "phases.began_ns": "when it began, by the plan",
     "phases.offered_line": "the plan's course over time",
+    "phases.broke": "where a ramp was when it was stopped, which fails it",
     "phases.vus_line": "the vus that the plan asks for over time",
     "windows": "read by thresholds with a window alone",
     "errors": "failures by their text; failed is their sum",
