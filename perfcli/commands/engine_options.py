@@ -19,6 +19,7 @@ from perfcli.commands.options import (
     progress_option,
     quiet_option,
     refuse_verbose_and_quiet,
+    sweep_option,
     verbose_option,
 )
 from perfcli.commands.parameters import DIRECTORY, argument, files_by_format, group, option, options
@@ -121,6 +122,7 @@ class CapacityOptions:
       digipal-perf capacity database_load --of vus --to 64
       digipal-perf capacity my.yaml --precision 10% --json capacity.json
       digipal-perf capacity my.yaml --engine main --engine .
+      digipal-perf capacity my.yaml --sweep setup.pets=100,1000,10000
     """
 
     scenario: str = argument("NAME|FILE")
@@ -135,8 +137,9 @@ class CapacityOptions:
     )
     highest: str | None = option("--to", metavar="X", unset="no limit", help="Try no load above this one.")
     precision: str = option("--precision", default="5%", metavar="P", help="Stop when both ends are this close.")
-    max_time: str = option("--max-time", default="2m", metavar="D", help="Start no new run after this long.")
+    max_time: str = option("--max-time", default="2m", metavar="D", help="Start no run of a search after this long.")
     changes: Changes = group(Changes, without=("workers", "iterations", "duration"))
+    sweeps: tuple[str, ...] = sweep_option("Search")
     engines: tuple[str, ...] = option(
         "--engine",
         default=(),
@@ -201,13 +204,14 @@ class ScalingOptions:
 
     Runs the scenario briefly at each number of vus or engine processes, in random order, and fits the Universal
     Scalability Law: contention (σ), coherency (κ) and the peak, each with a 95% interval. Thresholds on answers and
-    integrity are judged; those on time are not.
+    integrity are judged; those on time are not. The law needs 4 numbers and 5 blocks; with fewer, get the table.
 
     \b
     Examples:
       digipal-perf scaling database_load
       digipal-perf scaling database_load --vus 1,2,4,8,16,32 --html scaling.html
-      digipal-perf scaling database_load --processes 1,2,3,4,6,8 --blocks 12
+      digipal-perf scaling database_load --processes 1,2,3,4 --blocks 12
+      digipal-perf scaling database_load --max-time 1m --json scaling.json
     """
 
     scenario: str = argument("NAME|FILE")
@@ -219,15 +223,17 @@ class ScalingOptions:
         unset="none",
         help="Try numbers of engine processes instead, one vu each.",
     )
-    blocks: int = option(
-        "--blocks", type=AT_LEAST_ONE, default=8, metavar="N", help="Try each number N times, 5 or more."
+    blocks: int = option("--blocks", type=AT_LEAST_ONE, default=8, metavar="N", help="Try each number N times.")
+    duration: str = option("--duration", default="250ms", metavar="D", help="Measure each run for this long.")
+    max_time: str | None = option(
+        "--max-time", metavar="D", unset="no limit", help="Start no new run after this long (30s, 2m)."
     )
-    duration: str = option("--duration", default="500ms", metavar="D", help="Measure each run for this long.")
     changes: Changes = group(Changes, without=("workers", "iterations", "duration"))
     engine: str = engine_option("Measure")
     json_file: Path | None = json_option("Write the result as JSON.")
     files: dict[str, Path] = files_by_format("html", "markdown")
     progress: bool = progress_option()
+    following: Following = group(Following)
     spread: ClusterOptions = group(ClusterOptions)
 
     def __post_init__(self) -> None:

@@ -9,13 +9,16 @@ from rich.text import Text
 from perfcli.commands.context import Context
 from perfcli.commands.engine_options import ScalingOptions
 from perfcli.errors import UsageError
+from perfcli.plan import ExecutionPlan
 from perfcli.report.markdown import to_markdown
 from perfcli.report.scaling import about, scaling_document, scaling_so_far
 from perfcli.report.wording import one_line
+from perfcli.results import RunResult
+from perfcli.run import run_scenario
 from perfcli.units import UnitError, parse_duration_ns
 from perfcli.usl.experiment import Loads, SoFar, blocks_here, measure_scaling
 from perfcli.usl.load_points import DEFAULT_VUS, check_scalable, check_settings, parse_loads
-from perfcli.usl.scaling_result import LEAST_BLOCKS, ScalingResult
+from perfcli.usl.scaling_result import Of, ScalingResult
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -27,11 +30,13 @@ def scaling(options: ScalingOptions, context: Context) -> int:
     check_settings(options.changes.settings, loads.of)
     plan = context.one_plan(options.scenario, "measured", options.changes)
     check_scalable(plan.scenario, loads.of)
-    files = options.files | ({"json": options.json_file} if options.json_file else {})
-    context.will_write(files)
+    others = {"json": options.json_file, "events": options.following.events}
+    context.will_write(options.files | {form: path for form, path in others.items() if path})
+    results: list[ScalingResult] = []
     with (
         context.engine(options.engine) as engine,
         context.runners(options.spread, [engine]) as runners,
+        context.follow(options.following, lambda: _page(results[0]) if results else ""),
         context.live(wanted=options.progress) as live,
     ):
         runs = f"{loads.blocks} blocks of {len(loads.numbers)} runs, about {about(loads.expected_ns(plan))}"
@@ -48,14 +53,20 @@ def scaling(options: ScalingOptions, context: Context) -> int:
             if not runners:  # else it is a thread of a machine that says so
                 show()
 
+        def run_here(point: ExecutionPlan) -> RunResult:
+            context.audience.begin(point, engine)
+            done = run_scenario(point, pool=context.pool(engine), observer=context.audience, stop=stop, engine=engine)
+            context.audience.end(done)
+            return done
+
         if runners:
             from perfcli.commands.spread import spread_blocks
 
             make_blocks = spread_blocks(runners, engine, stop, show)
         else:
-            make_blocks = blocks_here(lambda: context.pool(engine), engine, stop)
-        result = measure_scaling(plan, loads, make_blocks=make_blocks, stop=stop, tell=hear)
-    return _report(result, options, context)
+            make_blocks = blocks_here(run_here)
+        results.append(measure_scaling(plan, loads, make_blocks=make_blocks, stop=stop, tell=hear))
+    return _report(results[0], options, context)
 
 
 def _report(result: ScalingResult, options: ScalingOptions, context: Context) -> int:
@@ -76,17 +87,24 @@ def _page(result: ScalingResult) -> str:
 
 
 def _loads(options: ScalingOptions) -> Loads:
-    if options.blocks < LEAST_BLOCKS:
-        raise UsageError(f"--blocks {options.blocks}: expected {LEAST_BLOCKS} or more, for confidence intervals")
+    of: Of = "processes" if options.processes else "vus"
+    return Loads(
+        of=of,
+        numbers=parse_loads(options.processes or options.vus or DEFAULT_VUS, of),
+        blocks=options.blocks,
+        duration_ns=_time("--duration", options.duration),
+        max_time_ns=_time("--max-time", options.max_time) if options.max_time else None,
+    )
+
+
+def _time(option: str, text: str) -> int:
     try:
-        duration_ns = parse_duration_ns(options.duration)
+        time_ns = parse_duration_ns(text)
     except UnitError as error:
-        raise UsageError(f"--duration: {error}") from error
-    if not duration_ns:
-        raise UsageError(f"--duration {options.duration}: expected more than 0", hint="the default is 500ms")
-    if options.processes:
-        return Loads("processes", parse_loads(options.processes, "processes"), options.blocks, duration_ns)
-    return Loads("vus", parse_loads(options.vus or DEFAULT_VUS, "vus"), options.blocks, duration_ns)
+        raise UsageError(f"{option}: {error}") from error
+    if not time_ns:
+        raise UsageError(f"{option} {text}: expected more than 0", hint=f"for example {option} 500ms")
+    return time_ns
 
 
 def _line(text: str) -> Text:

@@ -27,7 +27,16 @@ from perfcli.report.wording import (
     verdict_word,
 )
 from perfcli.usl.experiment import SoFar
-from perfcli.usl.scaling_result import LEAST_BLOCKS, MOST_RESIDUAL, Constant, Law, LoadPoint, ScalingResult
+from perfcli.usl.scaling_result import (
+    ENOUGH_LOADS,
+    LEAST_BLOCKS,
+    LEAST_LOADS,
+    MOST_RESIDUAL,
+    Constant,
+    Law,
+    LoadPoint,
+    ScalingResult,
+)
 
 _FIGURES: Final = ("throughput", "p50", "p95", "p99", "fit", "residual")
 _FIRST_TO_GO: Final = ("p50", "p99", "fit")
@@ -95,8 +104,10 @@ def scaling_verdict(result: ScalingResult) -> blocks.Verdict:
 
 def _answer(result: ScalingResult) -> str:
     if result.law is None:
-        blocks_done = f"{counted(result.blocks, 'complete block')} of {result.planned_blocks}"
-        return f"no law is fitted: {blocks_done}, {LEAST_BLOCKS} are needed"
+        why = f"{counted(result.blocks, 'complete block')} of {result.planned_blocks}, {LEAST_BLOCKS} are needed"
+        if len(result.loads) < LEAST_LOADS:
+            why = f"{counted(len(result.loads), 'load')}, {LEAST_LOADS} are needed"
+        return f"no law is fitted: {why}" + (f"; {_best(result)}" if result.points else "")
     return f"{_scaling_in_words(result, result.law)}; {_best(result)}"
 
 
@@ -125,8 +136,9 @@ def _loads(result: ScalingResult) -> Iterator[Block]:
     rows = [_row(point) for point in result.points]
     columns = (Column(result.of), *map(Column, _FIGURES))
     yield Table(columns, rows, "loads", first_to_go=_FIRST_TO_GO, legend=[THIN])
-    means = f"means of {counted(result.blocks, 'block')}; fit: by the law" if result.law else "all runs until then"
-    yield Line(Text(means, QUIET))
+    means = f"means of {counted(result.blocks, 'block')}" + ("; fit: by the law" if result.law else "")
+    ended_early = result.law is None and result.blocks < result.planned_blocks
+    yield Line(Text("all runs until then" if ended_early else means, QUIET))
 
 
 def _row(point: LoadPoint) -> list[Text]:
@@ -216,6 +228,9 @@ def _notes(result: ScalingResult) -> Iterator[Text]:
         yield Text(f"{counted(failed, 'operation')} failed; throughput excludes them")
     if result.law and not result.law.holds:
         yield Text("σ and κ are meaningless: the engine does not follow the law")
+    if result.law and result.law.holds and len(result.points) < ENOUGH_LOADS:
+        few_loads = f"{len(result.points)} loads hardly show whether the engine follows the law"
+        yield Text(f"{few_loads}, as three constants are fitted to them: measure {ENOUGH_LOADS} or more")
 
 
 def _what_ran(result: ScalingResult) -> Iterator[tuple[str, Text]]:

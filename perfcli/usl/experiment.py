@@ -11,18 +11,16 @@ from datetime import UTC, datetime
 from itertools import count
 from random import Random
 from statistics import fmean
-from typing import Any, Final
+from typing import Final
 
 from perfcli.errors import ExitCode, Verdict, of_interrupt
 from perfcli.metrics.histogram import Histogram
 from perfcli.operations.digipal_data import WRONG
 from perfcli.plan import ExecutionPlan
-from perfcli.pool.identity import EngineSource
-from perfcli.pool.protocol import WorkerPool
 from perfcli.results import MachineResult, RunResult
-from perfcli.run import StopRequest, run_scenario
+from perfcli.run import StopRequest
 from perfcli.usl.load_points import check_scalable, plan_at, warm_up_ns
-from perfcli.usl.scaling_result import LEAST_BLOCKS, LoadPoint, Of, ScalingResult, fitted
+from perfcli.usl.scaling_result import LEAST_BLOCKS, LEAST_LOADS, LoadPoint, Of, ScalingResult, fitted
 
 START_NS: Final = 900_000_000
 """About what a run takes beside its warm-up and its measured time: start, set-up, account, shutdown."""
@@ -35,12 +33,14 @@ class Loads:
     Args:
         numbers: of vus or processes, ascending.
         duration_ns: measured time of each point.
+        max_time_ns: no run begins after this long; None for no limit.
     """
 
     of: Of
     numbers: Sequence[int]
     blocks: int
     duration_ns: int
+    max_time_ns: int | None = None
 
     def expected_ns(self, plan: ExecutionPlan) -> int:
         """About how long it takes if no block is repeated."""
@@ -119,9 +119,18 @@ class _Experiment:
     starved: list[str] = field(default_factory=list)
     last: RunResult | None = None
     machines: dict[str, MachineResult] = field(default_factory=dict)
-    began_ns: int = field(default_factory=time.monotonic_ns)
+    now_ns: Callable[[], int] = time.monotonic_ns
+    began_ns: int = 0
     made: int = 0
     """Points of blocks that are not over."""
+
+    def __post_init__(self) -> None:
+        self.began_ns = self.now_ns()
+
+    @property
+    def elapsed_ns(self) -> int:
+        """Since the first run began."""
+        return self.now_ns() - self.began_ns
 
     def measure(self, blocks: Generator[Block]) -> _Outcome:
         """Take blocks until there are enough, or one of the runs says that there is no point in more."""
@@ -157,6 +166,10 @@ class _Experiment:
             if self.stop.reason:
                 block.outcome = self._interrupted()
                 break
+            if self.loads.max_time_ns is not None and self.elapsed_ns >= self.loads.max_time_ns:
+                ended = f"--max-time ended it after {len(self.complete)} of {self.loads.blocks} blocks"
+                block.outcome = _Outcome(Verdict.PASS, [ended], ExitCode.PASS)
+                break
             plan = plan_at(self.plan, self.loads.of, load, self.loads.duration_ns, self.plan.seed + number)
             block.last = result = run(plan)
             where = f"at {load} {self.loads.of}"
@@ -180,8 +193,7 @@ class _Experiment:
     def _tell(self, load: int) -> None:
         points = len(self.loads.numbers)
         share = min(1.0, (len(self.complete) * points + self.made) / (self.loads.blocks * points))
-        elapsed_ns = time.monotonic_ns() - self.began_ns
-        self.tell(SoFar(load, len(self.complete) + 1, share, elapsed_ns, len(self.starved)))
+        self.tell(SoFar(load, len(self.complete) + 1, share, self.elapsed_ns, len(self.starved)))
 
     def points(self) -> list[LoadPoint]:
         """What complete blocks show of each load; without enough of them for the law, all that was measured."""
@@ -216,12 +228,8 @@ def _broken(run: RunResult) -> str:
     return f"{wrong:,} wrong answers" if wrong else ""
 
 
-def blocks_here(pool: Callable[[], WorkerPool[Any]], engine: EngineSource, stop: StopRequest) -> MakeBlocks:
+def blocks_here(run: RunPlan) -> MakeBlocks:
     """Makes one block after another on this machine."""
-
-    def run(plan: ExecutionPlan) -> RunResult:
-        return run_scenario(plan, pool=pool(), stop=stop, engine=engine)
-
     return lambda block: (block(number, run) for number in count())
 
 
@@ -232,8 +240,9 @@ def measure_scaling(
     make_blocks: MakeBlocks,
     stop: StopRequest,
     tell: Callable[[SoFar], None] = lambda so_far: None,
+    now_ns: Callable[[], int] = time.monotonic_ns,
 ) -> ScalingResult:
-    """Run a scenario at several loads, and fit the Universal Scalability Law.
+    """Run a scenario at several loads, and fit the Universal Scalability Law if there are enough loads and blocks.
 
     A starved block is dropped and repeated, as often as there are blocks. A run that does not pass ends it.
 
@@ -246,11 +255,11 @@ def measure_scaling(
     """
     check_scalable(plan.scenario, loads.of)
     started_at = datetime.now(UTC)
-    experiment = _Experiment(plan, loads, stop, tell)
+    experiment = _Experiment(plan, loads, stop, tell, now_ns=now_ns)
     with closing(make_blocks(experiment.block)) as blocks:
         outcome = experiment.measure(blocks)
     points, law = experiment.points(), None
-    if len(experiment.complete) >= LEAST_BLOCKS:
+    if len(experiment.complete) >= LEAST_BLOCKS and len(loads.numbers) >= LEAST_LOADS:
         points, law = fitted(points)
     last = experiment.last
     largest = plan_at(plan, loads.of, loads.numbers[-1], loads.duration_ns, plan.seed)
@@ -262,7 +271,7 @@ def measure_scaling(
         plan=largest.describe(),
         seed=plan.seed,
         started_at=started_at.isoformat(timespec="seconds"),
-        duration_ns=time.monotonic_ns() - experiment.began_ns,
+        duration_ns=experiment.elapsed_ns,
         planned_blocks=loads.blocks,
         blocks=len(experiment.complete),
         starved=experiment.starved,

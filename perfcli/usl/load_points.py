@@ -13,21 +13,21 @@ from perfcli.figures.registry import Group
 from perfcli.plan import ExecutionPlan
 from perfcli.scenario.models import Rules, Scenario
 from perfcli.scenario.pool_settings import MOST_PROCESSES
-from perfcli.usl.scaling_result import LEAST_LOADS, Of
+from perfcli.usl.scaling_result import Of
 
 MOST: Final[dict[Of, int]] = {"vus": MOST_VUS, "processes": MOST_PROCESSES}
 _LEAST_WARM_UP_NS: Final = 200_000_000
 _KEPT_OF_LOAD: Final = ("load.think_time", "load.warmup", "load.graceful_stop")
 _OF_CORRECTNESS: Final = (Group.ANSWERS, Group.INTEGRITY)
 DEFAULT_VUS: Final = "1,2,3,4,6,8,12,16"
-_EXAMPLE: Final[dict[Of, str]] = {"vus": DEFAULT_VUS, "processes": "1,2,3,4,6,8"}
+_EXAMPLE: Final[dict[Of, str]] = {"vus": DEFAULT_VUS, "processes": "1,2,3,4"}
 
 
 def parse_loads(text: str, of: Of) -> list[int]:
     """The numbers of `1,2,3`, each once, ascending.
 
     Raises:
-        UsageError: one is out of range, or there are too few to fit the law.
+        UsageError: one is out of range, or there is only one.
     """
     option, example = f"--{of} {text}", f"for example --{of} {_EXAMPLE[of]}"
     loads = set()
@@ -35,8 +35,8 @@ def parse_loads(text: str, of: Of) -> list[int]:
         if not number.strip().isdecimal() or not 1 <= int(number) <= MOST[of]:
             raise UsageError(f"{option}: {number.strip()!r:.60} is not a number from 1 to {MOST[of]:,}", hint=example)
         loads.add(int(number))
-    if len(loads) < LEAST_LOADS:
-        raise UsageError(f"{option}: {len(loads)} different numbers, {LEAST_LOADS} needed", hint=example)
+    if len(loads) < 2:
+        raise UsageError(f"{option}: scaling compares several numbers, and this is one", hint=example)
     return sorted(loads)
 
 

@@ -17,8 +17,11 @@ from perfcli.results.observed import Record
 LEAST_BLOCKS: Final = 5
 """Of fewer blocks intervals would say little."""
 
-LEAST_LOADS: Final = 6
-"""Three constants are fitted to the means of the loads, and the residual needs some to be left."""
+LEAST_LOADS: Final = 4
+"""Three constants are fitted to the means of the loads, and the residual needs one to be left."""
+
+ENOUGH_LOADS: Final = 6
+"""With fewer, the constants follow what was measured too closely for the residual to say much."""
 
 MOST_RESIDUAL: Final = 0.1
 """The law does not describe an engine that is further from it."""
@@ -92,7 +95,7 @@ class ScalingResult(Record):
     points: list[LoadPoint] = Field(
         description="the loads that were measured, ascending; with fewer than 5 complete blocks, all runs count"
     )
-    law: Law | None = Field(default=None, description="null with fewer than 5 complete blocks")
+    law: Law | None = Field(default=None, description="null with fewer than 5 complete blocks, or 4 loads")
     verdict: Verdict = Field(description="as of the run that ended it; pass if none did")
     reasons: list[str] = Field(default=[], description="why it did not pass")
     exit_code: int = Field(default=ExitCode.PASS, description="what `scaling` exits with")

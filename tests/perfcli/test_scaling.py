@@ -23,7 +23,7 @@ from perfcli.report.console import to_console
 from perfcli.report.html.scaling_charts import scaling_charts
 from perfcli.report.scaling import about, scaling_document, scaling_so_far
 from perfcli.results import Integrity, RunResult
-from perfcli.run import StopRequest
+from perfcli.run import StopRequest, run_scenario
 from perfcli.scenario.models import Scenario
 from perfcli.testing import Behaviour, SimulatedEngine, SimulatedPool, SimulatedTime, simulate
 from perfcli.usl.experiment import Loads, SoFar, blocks_here, measure_scaling
@@ -50,6 +50,11 @@ class LawfulPool:
         self._random = random.Random(1)
         self.started: list[int] = []
         """The vus of each run."""
+        self.machines: tuple[()] = ()
+        self.environment = None
+
+    def run(self, plan: ExecutionPlan) -> RunResult:
+        return run_scenario(plan, pool=self, engine=EngineSource(Path(), "here"))  # type: ignore[arg-type]
 
     def make_database(self) -> AbstractContextManager[LocalDatabase]:
         return local_database(Path())
@@ -62,10 +67,9 @@ class LawfulPool:
         return SimulatedPool(lambda label, call: behaviour, SimulatedTime()).start(plan, database, process)
 
 
-def measure(plan: ExecutionPlan, pool: LawfulPool, **more: Any) -> ScalingResult:
+def measure(plan: ExecutionPlan, run: Callable[[ExecutionPlan], RunResult], **more: Any) -> ScalingResult:
     more = {"loads": LOADS, "stop": StopRequest(), **more}
-    make_blocks = blocks_here(lambda: pool, EngineSource(Path(), "here"), more["stop"])  # type: ignore[arg-type, return-value]
-    return measure_scaling(plan, make_blocks=make_blocks, **more)
+    return measure_scaling(plan, make_blocks=blocks_here(run), **more)
 
 
 def report(result: ScalingResult, width: int = 120) -> str:
@@ -80,7 +84,7 @@ class TestExperiment:
     """Simulated runs."""
 
     def test_the_law_of_an_engine_is_found(self, make_plan: Make) -> None:
-        result = measure(make_plan(["status"], **PETS), LawfulPool(PEAK_AT_5))
+        result = measure(make_plan(["status"], **PETS), LawfulPool(PEAK_AT_5).run)
         assert (result.verdict, result.exit_code, result.blocks, result.reasons) == (Verdict.PASS, 0, 5, [])
         law = result.law
         assert law is not None
@@ -96,7 +100,7 @@ class TestExperiment:
 
     def test_wrong_answers_end_it(self, make_plan: Make) -> None:
         pool = LawfulPool(FLAT, wrong_at=4)
-        result = measure(make_plan(["status"], setup={"pets": 2}), pool)
+        result = measure(make_plan(["status"], setup={"pets": 2}), pool.run)
         assert (result.verdict, result.exit_code) == (Verdict.FAIL, ExitCode.THRESHOLD_FAILED)
         assert "wrong answers" in result.reasons[0]
         assert result.reasons[0].startswith("at 4 vus: ")
@@ -111,7 +115,7 @@ class Canned:
         self._endings = endings
         self.plans: list[ExecutionPlan] = []
 
-    def __call__(self, plan: ExecutionPlan, **more: Any) -> RunResult:
+    def __call__(self, plan: ExecutionPlan) -> RunResult:
         self.plans.append(plan)
         return self._run.model_copy(update=self._endings.get(len(self.plans), {}))
 
@@ -124,14 +128,13 @@ class TestBlocks:
     """What becomes of blocks, whatever their runs measure."""
 
     @pytest.fixture
-    def perform(self, make_plan: Make, monkeypatch: pytest.MonkeyPatch) -> Callable[..., tuple[ScalingResult, Canned]]:
+    def perform(self, make_plan: Make) -> Callable[..., tuple[ScalingResult, Canned]]:
         plan = make_plan(["status"], **PETS, seed=3)
         canned = simulate(plan_at(plan, "vus", 1, NS // 10, seed=3), lambda label, call: Behaviour())
 
         def perform(endings: Mapping[int, dict[str, Any]] | None = None, **more: Any) -> tuple[ScalingResult, Canned]:
             runs = Canned(canned, endings or {})
-            monkeypatch.setattr("perfcli.usl.experiment.run_scenario", runs)
-            return measure(plan, LawfulPool(FLAT), **more), runs
+            return measure(plan, runs, **more), runs
 
         return perform
 
@@ -191,7 +194,25 @@ class TestBlocks:
         assert (result.verdict, result.exit_code) == (Verdict.INTERRUPTED, ExitCode.TERMINATED)
         assert (result.blocks, result.law, len(result.points)) == (1, None, 6)
         assert sum(len(point.blocks_per_s) for point in result.points) == 8
-        assert "no law is fitted: 1 complete block of 5, 5 are needed" in report(result)
+        assert "no law is fitted: 1 complete block of 5, 5 are needed; highest measured" in report(result)
+
+    def test_no_run_begins_after_max_time(self, perform: Any) -> None:
+        seconds = iter(range(10_000))
+        loads = replace(LOADS, blocks=8, max_time_ns=70 * NS)
+        result, runs = perform(loads=loads, now_ns=lambda: next(seconds) * NS)
+        # the clock is read twice a run
+        assert (len(runs.plans), result.blocks) == (34, 5)
+        assert (result.verdict, result.reasons) == (Verdict.PASS, ["--max-time ended it after 5 of 8 blocks"])
+        assert result.law is not None
+
+    @pytest.mark.parametrize(("numbers", "has_law"), [((1, 2), False), ((1, 2, 3), False), ((1, 2, 3, 4), True)])
+    def test_the_law_needs_four_loads_the_table_two(
+        self, perform: Any, numbers: tuple[int, ...], has_law: bool
+    ) -> None:
+        result, _ = perform(loads=replace(LOADS, numbers=numbers))
+        assert (result.verdict, len(result.points), result.law is not None) == (Verdict.PASS, len(numbers), has_law)
+        told = "hardly show whether" if has_law else f"no law is fitted: {len(numbers)} loads, 4 are needed; highest"
+        assert told in report(result)
 
 
 class TestPoints:
@@ -217,13 +238,13 @@ class TestPoints:
     @pytest.mark.parametrize(
         ("text", "message"),
         [
-            ("1,2,3,4,5,5", "--vus 1,2,3,4,5,5: 5 different numbers, 6 needed"),
+            ("5,5", "--vus 5,5: scaling compares several numbers, and this is one"),
             ("1,2,3,4,5,1001", "'1001' is not a number from 1 to 1,000"),
             ("1,2,3,4,5,0", "'0' is not a number"),
             ("1,2,3,,4,5,6", "'' is not a number"),
         ],
     )
-    def test_too_few_or_impossible_loads_are_refused(self, text: str, message: str) -> None:
+    def test_one_or_impossible_loads_are_refused(self, text: str, message: str) -> None:
         with pytest.raises(UsageError, match=message):
             parse_loads(text, "vus")
 

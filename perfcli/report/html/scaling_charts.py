@@ -60,7 +60,7 @@ def _throughput(result: ScalingResult, of: str, ticks: Axis) -> Drawing:
 
 def _note(result: ScalingResult) -> str:
     if result.law is None:
-        return "Too few complete blocks for a fit."
+        return "No law is fitted."
     fit = "" if result.law.holds else " The engine does not follow it."
     return f"The line is the Universal Scalability Law, fitted to the means, with its 95% band.{fit}"
 

@@ -45,8 +45,8 @@ flow: [%s]
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--blocks", "4"], "--blocks 4: intervals need at least 5 blocks"),
-        (["--vus", "1,2,3"], "--vus 1,2,3: 3 different numbers, 6 needed"),
+        (["--vus", "4"], "--vus 4: scaling compares several numbers, and this is one"),
+        (["--max-time", "0s"], "--max-time 0s: expected more than 0"),
         (["--vus", "1,2,3", "--processes", "1,2"], "--vus and --processes contradict each other"),
         (["--duration", "0s"], "--duration 0s: expected more than 0"),
         (["--duration", "long"], "--duration: 'long' is not a duration"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import random
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import pytest
@@ -106,13 +106,13 @@ def test_the_peak_is_never_below_one_user(law: Usl, peak: float) -> None:
     assert law.peak == pytest.approx(peak)
 
 
-def simulated(law: Usl, blocks: int, random_: random.Random) -> UslEstimate:
+def simulated(law: Usl, blocks: int, random_: random.Random, loads: Sequence[int] = LOADS) -> UslEstimate:
     """An estimate from throughputs with 5 % of noise that a block has in common, and 5 % of their own."""
     measured = []
     for _ in range(blocks):
         of_block = random_.gauss(0, 0.05)
-        measured.append([law.throughput(n) * math.exp(of_block + random_.gauss(0, 0.05)) for n in LOADS])
-    return estimate_usl(LOADS, measured)
+        measured.append([law.throughput(n) * math.exp(of_block + random_.gauss(0, 0.05)) for n in loads])
+    return estimate_usl(loads, measured)
 
 
 def held(law: Usl, estimate: UslEstimate) -> Iterator[str]:
@@ -131,10 +131,10 @@ WITH_PEAK = (Usl(1_000, 0.1, 0.01), Usl(1_000, 0.3, 0.01), Usl(1_000, 0.5, 0.015
 WITHOUT_PEAK = (Usl(1_000, 0.02, 0.0), Usl(1_000, 0.1, 0.0), Usl(1_000, 0.5, 0.0))
 
 
-def coverage(law: Usl, blocks: int, simulations: int) -> dict[str, float]:
+def coverage(law: Usl, blocks: int, simulations: int, loads: Sequence[int] = LOADS) -> dict[str, float]:
     """How often each interval holds the truth."""
     random_ = random.Random(f"{law} {blocks}")
-    counts = Counter(name for _ in range(simulations) for name in held(law, simulated(law, blocks, random_)))
+    counts = Counter(name for _ in range(simulations) for name in held(law, simulated(law, blocks, random_, loads)))
     return {name: counts[name] / simulations for name in NAMES}
 
 
@@ -155,6 +155,13 @@ def test_without_a_peak_one_is_seldom_found() -> None:
 def test_intervals_of_95_percent_hold_the_truth_as_often(law: Usl, blocks: int) -> None:
     covered = coverage(law, blocks, simulations=2_000)
     assert all(0.93 <= share <= 0.985 for share in covered.values()), covered
+
+
+@pytest.mark.nightly
+@pytest.mark.parametrize("law", WITH_PEAK)
+def test_intervals_through_four_loads_hold_the_truth_as_often(law: Usl) -> None:
+    covered = coverage(law, blocks=8, simulations=2_000, loads=LOADS[:4])
+    assert min(covered.values()) >= 0.93, covered
 
 
 @pytest.mark.nightly
