@@ -30,6 +30,11 @@ _BEYOND: Final = 2.0
 _TO_STOP: Final = 0.98
 """The confidence of the interval that ends a search when it is narrow: few runs agree by chance too often at 90%."""
 
+_GRID: Final = 0.4
+"""The ends lie this share of the precision apart: the lower end of a sharp edge is then as steady as MLRsearch's."""
+_LEVEL: Final = 0.94
+"""The nominal level of the interval that holds the half-point in 90% of searches: earlier verdicts choose the loads,
+and an interval of 90% then holds it in 87% where the edge is a slope."""
 _TRIES: Final = 3
 """Full runs of each end, at least."""
 
@@ -106,6 +111,7 @@ class Search:
         self._start = start
         self._highest = highest
         self._precision = precision
+        self._apart = _GRID * precision
         self._whole = whole
         self._digits = 3 if precision >= 0.02 else 4
         self._runs: list[Run] = []
@@ -139,7 +145,7 @@ class Search:
         if len({run.held for run in runs}) < 2:
             return answer
         fit = fit_logistic(runs)
-        lower, upper = half_point_interval(runs, fit)
+        lower, upper = half_point_interval(runs, fit, _LEVEL)
         return replace(
             answer,
             fit=fit,
@@ -212,7 +218,7 @@ class Search:
     def _settle(self, anchor: float) -> Generator[Probe, bool, None]:
         """Try the two loads around the half-point of the curve in turns, until both stand and its interval is narrow.
 
-        They are of a grid, one precision apart, so that runs at a load add up. A mistake made early moves the
+        They are of a grid, less than one precision apart, so that runs at a load add up. A mistake made early moves the
         half-point, and later runs move it back.
         """
         while self._outcome is Outcome.UNFINISHED:
@@ -235,11 +241,11 @@ class Search:
 
     def _around(self, half: float, anchor: float) -> tuple[float, float]:
         """The loads of the grid on both sides; the same one twice beyond the loads that are allowed."""
-        if self._whole and half * self._precision < 1:
+        if self._whole and half * self._apart < 1:
             low = float(math.floor(half))
             return max(1.0, low), min(low + 1, self._highest)
-        step = math.floor(math.log(half / anchor) / math.log1p(self._precision))
-        low, high = (self._rounded(anchor * (1 + self._precision) ** each) for each in (step, step + 1))
+        step = math.floor(math.log(half / anchor) / math.log1p(self._apart))
+        low, high = (self._rounded(anchor * (1 + self._apart) ** each) for each in (step, step + 1))
         return min(low, self._highest), min(high, self._highest)
 
     def _is_narrow(self, fit: LogisticFit, low: float, high: float) -> bool:
