@@ -14,9 +14,11 @@ from statistics import median
 from typing import Final
 
 from perfcli.capacity.ahead import probes_ahead
-from perfcli.capacity.probe import GENERATOR, Probes, check_probed, judged, threshold_count
-from perfcli.capacity.result import CapacityResult, LoadEnd, Of, ProbeResult, ProbeVerdict
+from perfcli.capacity.edge import edge_between
+from perfcli.capacity.probe import Probes, check_probed, threshold_count, thresholds_left_out
+from perfcli.capacity.result import CapacityResult, Edge, LoadEnd, Of, ProbeResult, ProbeVerdict
 from perfcli.capacity.search import Answer, End, Outcome, Probe, Search
+from perfcli.capacity.verdict import GENERATOR, judged
 from perfcli.executors.base import MOST_VUS
 from perfcli.plan import ExecutionPlan
 from perfcli.results import MachineResult, RunResult
@@ -109,9 +111,9 @@ class Finding:
             return
         began_s = self._clock_s()
         self._tell(self.result(), self._step.load)
-        probe = self._probed(self._step)
+        probe = self._probed(self._step, began_s)
         self._spent_s += self._clock_s() - began_s
-        if probe.verdict is ProbeVerdict.INTERRUPTED:
+        if probe.verdict is ProbeVerdict.INTERRUPTED or (probe.verdict is ProbeVerdict.STARVED and self.is_over):
             return
         if probe.verdict in _ENDS:
             self._ended = _ENDS[probe.verdict], probe.reason
@@ -123,12 +125,14 @@ class Finding:
         if isinstance(self._step, Answer) and self._is_generators(self._step):
             self._ended = "generator", "the load generator starts iterations late at the load that fails"
 
-    def _probed(self, wanted: Probe) -> ProbeResult:
+    def _probed(self, wanted: Probe, began_s: float) -> ProbeResult:
         for _ in range(_TRIES):
             plan, self._last = self._run_of(wanted)
             self._machines.update((machine.name, machine) for machine in self._last.machines)
             self._made.append(judged(self._last, wanted.load, plan))
-            if self._made[-1].verdict is not ProbeVerdict.STARVED or self.is_over:
+            if self._made[-1].verdict is not ProbeVerdict.STARVED:
+                break
+            if self._spent_s + self._clock_s() - began_s >= self._options.max_time_s or self._stop.reason:
                 break
         return self._made[-1]
 
@@ -162,13 +166,15 @@ class Finding:
         environment = self._last.environment if self._last else None
         return CapacityResult.model_validate(
             {
-                "scenario": self._plan.title,
+                "scenario": self._plan.scenario.name,
+                "variation": self._plan.variation,
                 "of": options.of,
                 "outcome": outcome,
                 "reason": reason,
                 "interrupted": self._stop.reason,
                 "out_of_time": answer.outcome is Outcome.UNFINISHED and self._spent_s >= options.max_time_s,
                 "thresholds": threshold_count(self._plan.scenario),
+                "left_out": thresholds_left_out(self._plan.scenario),
                 "precision": options.precision,
                 "holds": self._end(answer.holds, ProbeVerdict.HOLDS),
                 "fails": self._end(answer.fails, ProbeVerdict.FAILS),
@@ -178,6 +184,7 @@ class Finding:
                 "upper": answer.upper if answer.fit and knows_edge and answer.upper < float("inf") else None,
                 "safe": answer.safe if knows_edge else None,
                 "knee": self._knee(),
+                "edge": self._edge(answer) if knows_edge else None,
                 "bound_by": self._bound_by(answer),
                 "drift_per_run": answer.drift.per_run if answer.drift and drifts else None,
                 "holds_again": self._end(answer.holds_again, ProbeVerdict.HOLDS),
@@ -201,6 +208,11 @@ class Finding:
 
     def _at(self, load: float) -> list[ProbeResult]:
         return [probe for probe in self._made if probe.load == load]
+
+    def _edge(self, answer: Answer) -> Edge | None:
+        if answer.holds is None or answer.fails is None:
+            return None
+        return edge_between(self._at(answer.holds.load), self._at(answer.fails.load))
 
     def _bound_by(self, answer: Answer) -> str:
         """What most runs at the ends name."""

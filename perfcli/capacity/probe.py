@@ -1,27 +1,26 @@
-"""One run at one load: a scenario with another load, and what its result says of it."""
+"""One run at one load: the plan of a scenario with another load."""
 
 from __future__ import annotations
 
 import math
-import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from perfcli.capacity.result import Of, ProbeResult, ProbeVerdict
+from perfcli.capacity.result import Of
 from perfcli.capacity.search import Length
-from perfcli.errors import UsageError, Verdict
+from perfcli.errors import UsageError
 from perfcli.executors import ConstantArrivalRate, ConstantVus, Load
 from perfcli.executors.base import MOST_VUS
 from perfcli.executors.fields import duration_text
-from perfcli.figures import percentile_of
-from perfcli.judgement import describe_failure
+from perfcli.figures import Better, percentile_of
+from perfcli.figures.registry import Group
 from perfcli.metrics.distribution import LEAST_BEYOND
 from perfcli.plan import ExecutionPlan, iteration_ns
-from perfcli.results import RunResult, ThresholdResult
+from perfcli.results import variation_text
 from perfcli.scenario.models import Phase, Scenario, ThresholdRule
 from perfcli.thresholds import Threshold
-from perfcli.units import NS_PER_S, format_quantity, parse_duration_ns
+from perfcli.units import NS_PER_S, Unit
 
 _SHORT_NS: Final = {Length.SHORT: NS_PER_S, Length.MEDIUM: 2 * NS_PER_S, Length.FULL: 3 * NS_PER_S}
 _LONGEST_SHARE: Final = 20
@@ -32,12 +31,6 @@ _GRACEFUL_STOP: Final = "2s"
 _ABORT_AFTER: Final = "1s"
 _NOTHING_SAID_NS: Final = NS_PER_S
 """The slowest iteration that is allowed for, if no threshold limits latency."""
-
-_NEVER_WRONG: Final = ("lost_writes", "duplicate_writes", "stale_reads", "lost_updates", "torn_reads", "fidelity")
-GENERATOR: Final = "the load generator"
-_LAG_NS: Final = 1_000_000
-_HALF: Final = 0.5
-_MOST: Final = 0.85
 
 
 def check_probed(scenario: Scenario) -> None:
@@ -55,11 +48,32 @@ def check_probed(scenario: Scenario) -> None:
         )
     if scenario.faults:
         raise UsageError(f"{scenario.name}: capacity cannot be searched under faults", hint="add --set faults=[]")
-    if not any(rule.strict for rule in _rules(scenario)):
+    rules = [rule.threshold for rule in _rules(scenario)]
+    if not any(_can_break(threshold) for threshold in rules):
+        others = ", ".join([*(threshold.text for threshold in rules), *thresholds_left_out(scenario)])
+        has = f"what it has does not tell one load from another: {others}" if others else "the scenario has none"
         raise UsageError(
-            f"{scenario.name}: capacity needs a threshold, and the scenario has none",
-            hint="add to it: thresholds: [latency.p99 < 20ms]",
+            f"{scenario.name}: capacity needs a threshold that a higher load can break, and {has}",
+            hint="thresholds: [latency.p99 < 20ms]",
         )
+
+
+def check_varied(plans: Sequence[ExecutionPlan]) -> None:
+    """See that the variations of a sweep differ in their probes.
+
+    Raises:
+        UsageError: two do not, as the search sets the key that they vary.
+    """
+    probed: list[Scenario] = []
+    for plan in plans:
+        scenario = Probes(plan, default_of(plan.scenario), 0).plan_of(1, Length.SHORT, 0).scenario
+        if scenario in probed:
+            both = " and ".join(variation_text(each.variation) for each in (plans[probed.index(scenario)], plan))
+            raise UsageError(
+                f"--sweep {', '.join(plan.variation)}: {both} are the same search, which sets the load itself",
+                hint="sweep another key, e.g. --sweep setup.pets=100,1000",
+            )
+        probed.append(scenario)
 
 
 def default_of(scenario: Scenario) -> Of:
@@ -71,11 +85,35 @@ def default_of(scenario: Scenario) -> Of:
 
 def threshold_count(scenario: Scenario) -> int:
     """The thresholds that must hold."""
-    return sum(rule.strict for rule in _rules(scenario))
+    return len(_rules(scenario))
+
+
+def thresholds_left_out(scenario: Scenario) -> list[str]:
+    """Those on how much is done, and in which time: each probe sets that itself."""
+    return [rule.threshold.text for rule in _all_rules(scenario) if rule.strict and _is_of_amount(rule.threshold)]
+
+
+def _all_rules(scenario: Scenario) -> list[ThresholdRule]:
+    return [*scenario.judged_thresholds, *scenario.phases_to_run[0].judged_thresholds]
 
 
 def _rules(scenario: Scenario) -> list[ThresholdRule]:
-    return [*scenario.judged_thresholds, *scenario.phases_to_run[0].judged_thresholds]
+    return list(filter(_is_judged, _all_rules(scenario)))
+
+
+def _is_judged(rule: ThresholdRule) -> bool:
+    return rule.strict and not _is_of_amount(rule.threshold)
+
+
+def _is_of_amount(threshold: Threshold) -> bool:
+    metric = threshold.metric
+    is_amount = metric.unit in (Unit.COUNT, Unit.RATE) and metric.better is not Better.LESS
+    return metric.name == "duration" or (is_amount and metric.depends_on_time == "yes")
+
+
+def _can_break(threshold: Threshold) -> bool:
+    """Whether more load may break it, and not a mistake of the engine alone."""
+    return threshold.metric.depends_on_time != "no" or threshold.metric.group in (Group.MEMORY, Group.PROCESS)
 
 
 @dataclass
@@ -169,7 +207,7 @@ def _probed(scenario: Scenario, phase: Phase, load: Load) -> Scenario:
     """The scenario with another load, in which a threshold that fails ends it."""
 
     def rules(written: Sequence[ThresholdRule]) -> list[ThresholdRule]:
-        return [_aborting(rule) for rule in written if rule.strict]
+        return [_aborting(rule) for rule in written if _is_judged(rule)]
 
     changed = phase.model_copy(update={"load": load, "thresholds": rules(phase.judged_thresholds)})
     return scenario.model_copy(
@@ -184,104 +222,3 @@ def _aborting(rule: ThresholdRule) -> ThresholdRule:
     aborts = not threshold.metric.at_end and not may_recover
     delay = _ABORT_AFTER if aborts else None
     return rule.model_copy(update={"abort_on_fail": aborts, "delay_abort_eval": delay, "allow_thin": True})
-
-
-def judged(run: RunResult, load: float, plan: ExecutionPlan) -> ProbeResult:
-    """What a run of a probe's plan says of its load."""
-    failed = [each for each in run.failed_thresholds if not _cannot_judge(each)]
-    verdict, reason = _verdict(run, failed)
-    nearest = _most_exceeded(failed) if failed else _nearest(run)
-    if not reason and nearest:
-        reason = _words(nearest)
-    latency, service = run.total.latency, run.total.service_time
-    duration_s = (run.duration_ns or 0) / NS_PER_S
-    return ProbeResult(
-        load=load,
-        verdict=verdict,
-        reason=reason,
-        threshold=nearest.expr if nearest else "",
-        length_ns=plan.phases[0].load.longest_ns,
-        seed=run.seed,
-        service_p50_ns=service.p50_ns if service else None,
-        latency_p99_ns=latency.p99_ns if latency else None,
-        iterations_per_s=run.iterations / duration_s if duration_s else 0.0,
-        cpu_mean=run.resources.cpu_mean,
-        bound_by=_bound_by(run, plan) if run.phases else "",
-        not_judged=[each.expr for each in run.failed_thresholds if _cannot_judge(each)],
-    )
-
-
-def _words(threshold: ThresholdResult) -> str:
-    """What was observed, and the limit as it is written: latency.p99 24.6 ms, limit 20ms."""
-    subject, *_, limit = re.split("[<>=!]+", threshold.expr)
-    return f"{subject.strip()} {format_quantity(threshold.unit, threshold.observed or 0.0)}, limit {limit.strip()}"
-
-
-def _cannot_judge(threshold: ThresholdResult) -> bool:
-    return bool(threshold.reason)
-
-
-def _verdict(run: RunResult, failed: Sequence[ThresholdResult]) -> tuple[ProbeVerdict, str]:
-    if run.verdict is Verdict.INTERRUPTED:
-        return ProbeVerdict.INTERRUPTED, "; ".join(run.reasons)
-    if run.verdict is Verdict.ERROR or not run.performed_as_planned:
-        return ProbeVerdict.ERROR, "; ".join(run.reasons)
-    if wrong := list(_wrong(run, failed)):
-        return ProbeVerdict.WRONG, "; ".join(wrong)
-    if failed:
-        return ProbeVerdict.FAILS, ""
-    if run.starved:
-        return ProbeVerdict.STARVED, run.starved
-    if run.duration_ns is None or not run.total.attempts:
-        return ProbeVerdict.INVALID, "; ".join(run.reasons)
-    if run.verdict is Verdict.INVALID:
-        return ProbeVerdict.FAILS, run.reasons[0].partition(": add vus")[0]
-    return ProbeVerdict.HOLDS, ""
-
-
-def _wrong(run: RunResult, failed: Sequence[ThresholdResult]) -> Iterator[str]:
-    """What no load excuses."""
-    integrity = run.integrity
-    if integrity:
-        counts = {"lost writes": integrity.lost, "duplicate writes": integrity.duplicates, "torn reads": integrity.torn}
-        yield from (f"{count:,} {what}" for what, count in counts.items() if count)
-        if integrity.damaged:
-            yield f"the database is damaged: {integrity.damaged}"
-    if not integrity or not (integrity.lost or integrity.duplicates or integrity.torn):
-        yield from (describe_failure(each) for each in failed if each.expr.startswith(_NEVER_WRONG))
-    yield from (f"wrong answers: {kind}" for kind in run.total.errors if kind.startswith("wrong answer"))
-
-
-def _most_exceeded(failed: Sequence[ThresholdResult]) -> ThresholdResult:
-    return min(failed, key=lambda each: -1.0 if each.margin is None else each.margin)
-
-
-def _nearest(run: RunResult) -> ThresholdResult | None:
-    """The limit that is nearest, of those above: a share of all is near 100% in a good run."""
-    upper = [each for each in run.thresholds if each.passed and each.margin is not None and "<" in each.expr]
-    return min(upper, key=lambda each: each.margin or 0.0, default=None)
-
-
-def _bound_by(run: RunResult, plan: ExecutionPlan) -> str:
-    """What a run near its limit waits for; "" if no part of it stands out."""
-    phase, cpu = run.phases[0], run.resources.cpu_mean or 0.0
-    services = {each.name: (each.attempts, each.service_time) for each in run.operations if each.service_time}
-    duration_ns = run.duration_ns or 0
-    if not services or not duration_ns:
-        return ""
-    busy = {name: attempts * service.mean_ns / duration_ns for name, (attempts, service) in services.items()}
-    lag, slowest_ns = phase.schedule_lag, max(service.p99_ns for _, service in services.values())
-    if lag and lag.p99_ns > max(slowest_ns, _LAG_NS) and sum(busy.values()) < _HALF * min(phase.vus, cpu):
-        return GENERATOR
-    cores = min(run.environment.usable_cpus or run.environment.cpu_count, run.processes)
-    if cpu >= _MOST * cores:
-        processes = "one engine process" if run.processes == 1 else f"{run.processes} engine processes"
-        return f"CPU ({cpu:.0%} of the {cores:.0%} that {processes} can use)"
-    ai_ns = parse_duration_ns(plan.scenario.engine.ai.latency)
-    waiting = sum(services[name][0] * ai_ns / duration_ns for name in plan.scenario.waits_for_ai if name in services)
-    if waiting > _HALF * sum(busy.values()):
-        return f"the AI's latency ({plan.scenario.engine.ai.latency})"
-    writes = {step.label for step in plan.phases[0].flow if step.effects.is_write}
-    if sum(share for name, share in busy.items() if name in writes) >= _MOST:
-        return "SQLite's writer (one write at a time)"
-    return ""

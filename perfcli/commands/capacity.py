@@ -1,15 +1,15 @@
-"""`capacity`: the largest load at which a scenario's thresholds hold, of one engine or of two."""
+"""`capacity`: the largest load at which a scenario's thresholds hold, of one engine or two, or over a sweep."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import ExitStack
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from rich.text import Text
 
 from perfcli.capacity.finding import HIGHEST, Finding, SearchLimits
-from perfcli.capacity.probe import check_probed, default_of
+from perfcli.capacity.probe import check_probed, check_varied, default_of
 from perfcli.capacity.result import CapacityResult, Of
 from perfcli.commands.context import Context
 from perfcli.commands.engine_options import CapacityOptions
@@ -17,7 +17,8 @@ from perfcli.errors import UsageError, of_interrupt, worst
 from perfcli.live.followers import Watched
 from perfcli.plan import ExecutionPlan
 from perfcli.pool.identity import EngineSource
-from perfcli.report.capacity import capacity_document, capacity_html, capacity_junit, so_far
+from perfcli.report.capacity import capacity_document, capacity_html, capacity_junit
+from perfcli.report.capacity_search import so_far
 from perfcli.report.markdown import to_markdown
 from perfcli.report.wording import one_line
 from perfcli.results import RunResult
@@ -40,10 +41,12 @@ _FIRST: Final[dict[Of, float]] = {"rate": 50.0, "vus": 1.0}
 
 
 def capacity(options: CapacityOptions, context: Context) -> int:
-    """Search for the capacity of the scenario that was named; return the exit code."""
-    plan = context.one_plan(options.scenario, "searched", options.changes)
-    check_probed(plan.scenario)
-    limits = _limits(plan, options)
+    """Search for the capacity of the scenario that was named, or of each of its variations; return the exit code."""
+    plans = context.plans_of_one(options.scenario, "searched", options.changes, options.sweeps)
+    for plan in plans:
+        check_probed(plan.scenario)
+    check_varied(plans)
+    searches = [(plan, _limits(plan, options)) for plan in plans]
     others = {"json": options.json_file, "events": options.following.events}
     context.will_write(options.files | {form: path for form, path in others.items() if path})
     results: list[CapacityResult] = []
@@ -56,11 +59,17 @@ def capacity(options: CapacityOptions, context: Context) -> int:
         runners = stack.enter_context(context.runners(options.spread, engines))
         stack.enter_context(context.follow(options.following, lambda: capacity_html(results) if results else ""))
         live = stack.enter_context(context.live(wanted=options.progress))
-        results += _search(plan, limits, engines, context, live, runners)
-    document = capacity_document(results)
+        if len(searches) > 1:
+            live.begin(Text(f"{plans[0].scenario.name}: {len(searches)} variations, at most {options.max_time} each"))
+        for number, (plan, limits) in enumerate(searches, start=1):
+            if not results or not context.interrupts.stop.reason:
+                results += _search(plan, limits, engines, context, _Shown(live, number, len(searches)), runners)
+    searched = {result.title for result in results}
+    left_out = [plan.title for plan in plans if plan.title not in searched]
+    document = capacity_document(results, left_out)
     render = {
         "markdown": lambda: f"{to_markdown(document)}\n",
-        "html": lambda: capacity_html(results),
+        "html": lambda: capacity_html(results, left_out),
         "junit": lambda: capacity_junit(results, strict=options.strict),
     }
     context.write(options.files, render)
@@ -79,12 +88,20 @@ def _code(results: Sequence[CapacityResult], *, strict: bool) -> int:
     return worst([result.exit_code(strict=strict) for result in results])
 
 
+class _Shown(NamedTuple):
+    """Where a search shows how it goes, and which of how many it is."""
+
+    live: Watched
+    number: int
+    of: int
+
+
 def _search(
     plan: ExecutionPlan,
     limits: SearchLimits,
     engines: Sequence[EngineSource],
     context: Context,
-    live: Watched,
+    shown: _Shown,
     runners: Sequence[RemoteRunner],
 ) -> list[CapacityResult]:
     """Search each engine, a probe of one after a probe of the other, with the same seeds.
@@ -96,7 +113,7 @@ def _search(
         from perfcli.commands.spread import alike
 
         runners = alike(runners)
-    findings = [_finding(plan, limits, engine, context, live, runners) for engine in engines]
+    findings = [_finding(plan, limits, engine, context, shown, runners) for engine in engines]
     while waiting := [finding for finding in findings if not finding.is_over]:
         for finding in waiting:
             if not finding.is_over:
@@ -109,7 +126,7 @@ def _finding(
     limits: SearchLimits,
     engine: EngineSource,
     context: Context,
-    live: Watched,
+    shown: _Shown,
     runners: Sequence[RemoteRunner],
 ) -> Finding:
     stop = context.interrupts.stop
@@ -117,7 +134,7 @@ def _finding(
     def run_here(plans: Sequence[ExecutionPlan]) -> list[RunResult]:
         results = []
         for probe in plans:
-            context.audience.begin(probe, engine)
+            context.audience.begin(probe, engine, shown.number, shown.of)
             pool = context.pool(engine)
             results.append(run_scenario(probe, pool=pool, observer=context.audience, stop=stop, engine=engine))
             context.audience.end(results[-1])
@@ -128,12 +145,13 @@ def _finding(
 
         results = probe_all(plans, runners, engine)
         for probe, result in zip(plans, results, strict=True):
-            context.audience.begin(probe, engine)
+            context.audience.begin(probe, engine, shown.number, shown.of)
             context.audience.end(result)
         return results
 
     def tell(result: CapacityResult, load: float) -> None:
-        live.tell(lambda: Text(one_line(so_far(result, load)), no_wrap=True, overflow="crop"))
+        place = f"{shown.number} of {shown.of}: " if shown.of > 1 else ""
+        shown.live.tell(lambda: Text(one_line(f"{place}{so_far(result, load)}"), no_wrap=True, overflow="crop"))
 
     run = run_there if runners else run_here
     return Finding(plan, limits, run, stop, tell, at_once=max(1, len(runners)))

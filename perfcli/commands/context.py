@@ -126,12 +126,28 @@ class Context:
         Raises:
             UsageError: the name stands for several.
         """
-        plans = self.plans(Selection(scenarios=(scenario,)), changes, faults=faults)
-        if len(plans) > 1:
-            names = ", ".join(plan.scenario.name for plan in plans)
-            message = f"{scenario} holds {len(plans)} scenarios: only one can be {what_is_done} at a time"
-            raise UsageError(message, hint=f"name one of {names}")
-        return plans[0]
+        (plan,) = self.plans_of_one(scenario, what_is_done, changes, faults=faults)
+        return plan
+
+    def plans_of_one(
+        self,
+        scenario: str,
+        what_is_done: str,
+        changes: Changes,
+        sweeps: Sequence[str] = (),
+        faults: Sequence[str] = (),
+    ) -> list[ExecutionPlan]:
+        """The plan of the one scenario that a command takes, or with `sweeps` that of each variation.
+
+        Raises:
+            UsageError: the name stands for several.
+        """
+        plans = self.plans(Selection(scenarios=(scenario,)), changes, sweeps, faults)
+        scenarios = [plan.scenario.name for plan in plans if plan.variation == plans[0].variation]
+        if len(scenarios) > 1:
+            message = f"{scenario}: one scenario is {what_is_done} at a time, not {len(scenarios)}"
+            raise UsageError(message, hint=f"choose: {', '.join(scenarios)}")
+        return plans
 
     def will_write(self, files: Mapping[str, Path], *, beside: Iterable[Path] = (), quiet: bool = False) -> None:
         """See that every report can be written, before there is one to lose.

@@ -1,266 +1,187 @@
-"""The report of a search for capacity as blocks: the load that holds, what bounds it, and every run as a point."""
+"""The report of `capacity`: a search, or a line for each variation of a sweep, in every format."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Final
+from typing import Any, Final
 
 from rich.text import Text
 
-from perfcli import units
-from perfcli.capacity.result import CapacityResult, LoadEnd, ProbeResult, ProbeVerdict
+from perfcli.capacity.result import CapacityResult
 from perfcli.errors import Verdict
-from perfcli.inference.logistic import LogisticFit
-from perfcli.report import blocks
-from perfcli.report.blocks import BAD, DOUBTFUL, GOOD, QUIET, Chart, Column, Facts, Section, Table
+from perfcli.report.blocks import DOUBTFUL, QUIET, Chart, Column, Facts, Line, Section, Table
+from perfcli.report.capacity_search import (
+    capacity_verdict,
+    comparison,
+    load_text,
+    reasons,
+    search_sections,
+    sentence,
+    verdict_of,
+    verdict_on_search,
+)
 from perfcli.report.console import as_text, to_console
 from perfcli.report.junit import Case, Outcome, suite_of, to_xml
-from perfcli.report.wording import counted, engine_words, figure, name, one_line, share, verdict_word
+from perfcli.report.variations import key_columns
+from perfcli.report.wording import counted, figure, name, one_line, verdict_word
+from perfcli.results import value_text, variation_text
 from perfcli.units import NS_PER_S
 from perfcli.version import VERSION
 
-_COLUMNS: Final = (
-    Column("load"),
-    Column("", "word"),
-    *map(Column, ("length", "service p50", "latency p99", "CPU")),
-    Column("nearest limit, or reason", "prose", least=24),
-    Column("seed"),
-)
-_FIRST_TO_GO: Final = ("seed", "CPU", "length", "service p50")
-_STYLES: Final = {ProbeVerdict.HOLDS: GOOD, ProbeVerdict.FAILS: BAD}
-_COLOURS: Final = {ProbeVerdict.HOLDS: "#1a9e4b", ProbeVerdict.FAILS: "#e02d3c"}
-_WORDS: Final = {
-    "never": Verdict.FAIL,
-    "wrong": Verdict.FAIL,
-    "generator": Verdict.INVALID,
-    "invalid": Verdict.INVALID,
-    "error": Verdict.ERROR,
-}
+_FIGURES: Final = ("holds", "fails", "90% interval", "safe", "knee")
+_FIRST_TO_GO: Final = ("knee", "safe", "90% interval")
+_CHART_NOTE: Final = "The load at which half of the runs hold, with its 90% interval."
 
 
-def capacity_document(results: Sequence[CapacityResult]) -> list[Section]:
-    """The report of one engine, or of two that were searched in turns."""
-    return [section for result in results for section in _sections(result)] + [*_compared(results)]
+def capacity_document(results: Sequence[CapacityResult], not_searched: Sequence[str] = ()) -> list[Section]:
+    """The report of one search, of two engines that were searched in turns, or of a sweep.
 
-
-def _sections(result: CapacityResult) -> Iterator[Section]:
-    yield Section("verdict", [capacity_verdict(result)])
-    yield Section("findings", [Facts(list(_findings(result)))])
-    if result.probes:
-        table = Table(_COLUMNS, [_row(result, probe) for probe in result.probes], "probes", first_to_go=_FIRST_TO_GO)
-        chart = Chart("Every probe", lambda: _chart(result), Text(_CHART_NOTE))
-        yield Section("probes", [table, chart], brief=(), detail=True)
-    yield Section("what ran", [Facts(list(_what_ran(result)))])
-
-
-def so_far(result: CapacityResult, load: float) -> str:
-    """A line while it goes on."""
-    low = _load(result, result.holds.load) if result.holds else "?"
-    high = _load(result, result.fails.load) if result.fails else "?"
-    done = f"run {len(result.probes) + 1} at {_load(result, load)}"
-    return f"{result.scenario}: between {low} and {high}, {done}, {_seconds(result)}"
-
-
-def capacity_verdict(result: CapacityResult) -> blocks.Verdict:
-    """The answer in one sentence."""
-    word = Verdict.INTERRUPTED if result.interrupted else _WORDS.get(result.outcome, Verdict.PASS)
-    if word is Verdict.PASS and result.meets is False:
-        word = Verdict.FAIL
-    reasons = [Text(one_line(reason)) for reason in _reasons(result)]
-    return blocks.Verdict(
-        verdict_word(word), name(result.scenario, "bold"), Text(_sentence(result)), reasons, passed=word is Verdict.PASS
-    )
-
-
-def _sentence(result: CapacityResult) -> str:
-    match result.outcome:
-        case "never":
-            return f"fails at every load tried, down to {_load(result, min(p.load for p in result.probes))}" + _why(
-                result.fails
-            )
-        case "always":
-            return f"holds at the highest load tried: {_end(result, 'holds', result.holds)}"
-        case "generator":
-            return "no capacity: the load generator is the limit, not the engine"
-        case "wrong" | "invalid" | "error":
-            return one_line(result.reason)
-    if result.holds is None:
-        return "unknown so far" + (f": {_end(result, 'fails', result.fails)}" if result.fails else "")
-    if result.fails is None:
-        return f"{_end(result, 'holds', result.holds)}; no load has failed yet"
-    holds, fails = _end(result, "holds", result.holds), _end(result, "fails", result.fails)
-    return f"{holds}, {fails}{_why(result.fails)}"
-
-
-def _end(result: CapacityResult, verb: str, end: LoadEnd | None) -> str:
-    if end is None:
-        return ""
-    runs = "" if verb == "fails" else " run" if end.runs == 1 else " runs"
-    return f"{verb} {_load(result, end.load)} ({end.held} of {end.runs}{runs})"
-
-
-def _why(end: LoadEnd | None) -> str:
-    return f": {one_line(end.words)}" if end and end.words else ""
-
-
-def _reasons(result: CapacityResult) -> Iterator[str]:
-    if result.interrupted:
-        yield f"partial report: {result.interrupted}"
-    if result.out_of_time:
-        yield "--max-time ended the search before the edge was found: raise it, or start nearer with --from"
-    if result.outcome == "generator":
-        yield f"{result.reason}: the engine may take more: spread the vus over processes with pool.processes"
-    if result.outcome == "always":
-        yield f"raise --to above {_load(result, result.holds.load if result.holds else 0)} to find the edge"
-    if result.at_least is not None:
-        words = {True: "is reached", False: "is not reached", None: "may be reached: it lies in the interval"}
-        yield f"at_least {_load(result, result.at_least)} {words[result.meets]}"
-    if result.drift_per_run is not None:
-        moved = f"the edge moved by {result.drift_per_run:+.1%} from run to run"
-        yield f"{moved}: the machine or the engine changed during the search"
-    if result.holds_again:
-        again = _load(result, result.holds_again.load)
-        yield f"not monotone: thresholds hold again at {again}, above a load that fails"
-    if unjudged := sorted({each for probe in result.probes for each in probe.not_judged}):
-        yield f"not judged in runs this short: {'; '.join(unjudged)}"
-
-
-def _findings(result: CapacityResult) -> Iterator[tuple[str, Text]]:
-    if result.lower is not None or result.upper is not None:
-        low = _load(result, result.lower) if result.lower is not None else "?"
-        high = _load(result, result.upper) if result.upper is not None else "?"
-        yield "interval", Text(f"{low} to {high}: half of the runs hold within it, at 90% confidence")
-    if result.safe is not None:
-        yield "safe", Text(f"{_load(result, result.safe)}: 9 of 10 runs hold")
-    if result.knee is not None:
-        yield (
-            "knee",
-            Text(
-                f"{_load(result, result.knee)}: load at which the median service time is 1.5 times that "
-                f"of the lowest load"
-            ),
-        )
-    if result.holds and result.outcome in ("found", "always", "unfinished"):
-        bound = f"bound by {result.bound_by}" if result.bound_by else ""
-        if words := "; ".join(filter(None, (one_line(result.holds.words), bound))):
-            yield f"at {_load(result, result.holds.load)}", Text(words)
-
-
-def _what_ran(result: CapacityResult) -> Iterator[tuple[str, Text]]:
-    raised = "rate of iterations" if result.of == "rate" else "number of vus"
-    yield "search", Text(f"highest {raised} at which {_all_of(result.thresholds)}")
-    yield "runs", Text(f"{counted(len(result.probes), 'run')} in {_seconds(result)}; seed {result.seed}")
-    words = engine_words(result.engine, result.engine_version, result.commit, modified=result.engine_modified)
-    yield "engine", name(words)
-    if result.machines:
-        yield "machines", name(", ".join(machine.name for machine in result.machines))
-
-
-def _all_of(thresholds: int) -> str:
-    return "the threshold holds" if thresholds == 1 else f"all {thresholds} thresholds hold"
-
-
-def _row(result: CapacityResult, probe: ProbeResult) -> list[Text]:
+    Args:
+        not_searched: titles of the variations that an interrupt left out.
+    """
+    if not any(result.variation for result in results):
+        return search_sections(results)
+    details = [section for of_one in _by_variation(results) for section in search_sections(of_one)]
     return [
-        Text(_load(result, probe.load)),
-        Text(probe.verdict.value, _STYLES.get(probe.verdict, DOUBTFUL)),
-        Text(units.format_duration(probe.length_ns), QUIET),
-        figure(probe.service_p50_ns, units.format_duration),
-        figure(probe.latency_p99_ns, units.format_duration),
-        figure(probe.cpu_mean, share),
-        Text(one_line(probe.reason)),
-        Text(str(probe.seed), QUIET),
+        Section("sweep", list(_sweep(results, not_searched))),
+        *(Section(f"{each.title}", each.blocks, brief=(), detail=True) for each in details),
     ]
 
 
-def _load(result: CapacityResult, load: float) -> str:
-    if result.of == "rate":
-        return f"{float(f'{load:.3g}'):,g}/s"
-    whole = f"{load:,.0f}" if load >= 10 or load == int(load) else f"{load:.1f}"
-    return f"{whole} {'vu' if load == 1 else 'vus'}"
+def _by_variation(results: Sequence[CapacityResult]) -> list[list[CapacityResult]]:
+    """The engines of each variation."""
+    groups: dict[str, list[CapacityResult]] = {}
+    for result in results:
+        groups.setdefault(result.title, []).append(result)
+    return list(groups.values())
 
 
-def _seconds(result: CapacityResult) -> str:
-    return f"{result.seconds:.0f} s"
+def _title(results: Sequence[CapacityResult]) -> str:
+    return f"capacity of {results[0].scenario} by {' and '.join(results[0].variation)}"
 
 
-def _compared(results: Sequence[CapacityResult]) -> Iterator[Section]:
-    if len(results) != 2 or any(result.half is None for result in results):
-        return
-    base, candidate = results
-    assert base.half
-    assert candidate.half
-    ratio = candidate.half / base.half - 1
-    apart = _is_above(base, candidate) or _is_above(candidate, base)
-    told = "the intervals lie apart" if apart else "the intervals overlap, so this may be noise"
-    style = (GOOD if ratio > 0 else BAD) if apart else QUIET
-    yield Section("compared", [Facts([("candidate", Text(f"{ratio:+.1%} against base: {told}", style))])])
+def _sweep(results: Sequence[CapacityResult], not_searched: Sequence[str]) -> Iterator[Line | Table | Facts | Chart]:
+    title = _title(results)
+    yield Line(Text(one_line(title), "bold"), Text())
+    compares = len(_by_variation(results)[0]) > 1
+    columns = (
+        Column("", "word"),
+        *key_columns([result.variation for result in results]),
+        *([Column("engine", "word")] if compares else []),
+        *map(Column, _FIGURES),
+        Column("fails by, or reason", "prose", least=24),
+    )
+    rows = [_row(result, compares=compares) for result in results]
+    yield Table(columns, rows, title, first_to_go=_FIRST_TO_GO)
+    if compared := list(_compared(results)):
+        yield Facts(compared)
+    yield Chart(title, lambda: _chart(results), Text(_CHART_NOTE))
+    if not_searched:
+        left_out = f"{counted(len(not_searched), 'variation')}: {'; '.join(map(one_line, not_searched))}"
+        yield Line(Text(f"not searched: {left_out}", DOUBTFUL), Text())
+    seconds = sum(result.seconds for result in results)
+    runs = sum(len(result.probes) for result in results)
+    yield Line(Text(f"{counted(runs, 'run')} in {seconds:.0f} s; seed {results[0].seed}", QUIET), Text())
 
 
-def _is_above(first: CapacityResult, second: CapacityResult) -> bool:
-    return first.lower is not None and second.upper is not None and first.lower > second.upper
+def _row(result: CapacityResult, *, compares: bool) -> list[Text]:
+    def load(value: float | None) -> Text:
+        return figure(value, lambda known: load_text(result, known))
+
+    interval = Text(f"{load(result.lower)} to {load(result.upper)}") if result.half else Text()
+    return [
+        verdict_word(verdict_of(result)),
+        *(name(value_text(value)) for value in result.variation.values()),
+        *([name(result.engine)] if compares else []),
+        load(result.holds.load if result.holds else None),
+        load(result.fails.load if result.fails else None),
+        interval,
+        load(result.safe),
+        load(result.knee),
+        Text(one_line(_why(result))),
+    ]
 
 
-_CHART_NOTE: Final = "Each dot is a run: 1 holds, 0 fails. The line is the fitted share of runs that hold."
-_CURVE_POINTS: Final = 60
+def _why(result: CapacityResult) -> str:
+    """What fails at the end that fails; of an answer without both ends the answer itself; then the first reason."""
+    has_edge = result.outcome in ("found", "unfinished") and result.holds and result.fails
+    told = result.fails.words if has_edge and result.fails else sentence(result)
+    return "; ".join([told, *list(reasons(result))[:1]])
 
 
-def _chart(result: CapacityResult) -> dict[str, object]:
-    from perfcli.report.html.chart import Drawing, axis, line
+def _compared(results: Sequence[CapacityResult]) -> Iterator[tuple[str, Text]]:
+    for of_one in _by_variation(results):
+        if len(of_one) == 2 and (told := comparison(*of_one)):
+            yield variation_text(of_one[0].variation), told.copy()
 
+
+def _chart(results: Sequence[CapacityResult]) -> dict[str, Any]:
+    from perfcli.report.html.chart import Drawing, axis, label, line
+    from perfcli.report.html.variation_charts import axis_of_values, key_of_axis, place_of
+
+    variations = [result.variation for result in results]
+    key = key_of_axis(variations)
+    groups: dict[str, list[CapacityResult]] = {}
+    for result in results:
+        others = variation_text({name: value for name, value in result.variation.items() if name != key})
+        if result.half:
+            groups.setdefault(", ".join(filter(None, (others, result.engine))), []).append(result)
     traces = []
-    for verdict, colour in _COLOURS.items():
-        points = [
-            (probe.load, float(verdict is ProbeVerdict.HOLDS), f"{_load(result, probe.load)}: {probe.reason}")
-            for probe in result.probes
-            if probe.verdict is verdict
-        ]
-        marker = {"size": 10, "opacity": 0.6, "color": colour}
-        traces.append(line(verdict.value, points, mode="markers", marker=marker, cliponaxis=False))
-    if result.half and result.scale:
-        fit = LogisticFit(result.half, result.scale, 0.0)
-        shares = [(place + 0.5) / _CURVE_POINTS for place in range(_CURVE_POINTS)]
-        curve = [(fit.load_at(each), each, f"{each:.0%} hold at {_load(result, fit.load_at(each))}") for each in shares]
-        traces.append(line("fit", sorted(curve)))
-    unit = "iterations/s" if result.of == "rate" else "vus"
+    for index, (title, found) in enumerate(groups.items()):
+        ends = [(result.half or 0.0, result.lower or 0.0, result.upper or result.half or 0.0) for result in found]
+        traces.append(
+            {
+                **line(title, [], index, mode="lines+markers", cliponaxis=False),
+                "x": [place_of(result.variation[key]) for result in found],
+                "y": [half for half, _, _ in ends],
+                "error_y": {
+                    "array": [upper - half for half, _, upper in ends],
+                    "arrayminus": [half - lower for half, lower, _ in ends],
+                },
+                "text": [label(f"{result.title}: {sentence(result)}") for result in found],
+            }
+        )
+    unit = "iterations/s" if results[0].of == "rate" else "vus"
     layout = {
-        "xaxis": axis(unit, type="log"),
-        "yaxis": axis("share of runs that hold", tickformat=".0%", range=[-0.1, 1.1]),
+        "xaxis": axis_of_values(variations, key),
+        "yaxis": axis(unit, rangemode="tozero"),
+        "showlegend": len(groups) > 1,
     }
-    return Drawing("Every probe", _CHART_NOTE, traces, layout).figure
+    return Drawing(_title(results), _CHART_NOTE, traces, layout).figure
 
 
-def capacity_html(results: Sequence[CapacityResult]) -> str:
+def capacity_html(results: Sequence[CapacityResult], not_searched: Sequence[str] = ()) -> str:
     """The report as a page."""
     from perfcli.report.html.page import render_document
 
     verdict = capacity_verdict(results[0])
-    return render_document(capacity_document(results), f"{verdict.word.plain}: {verdict.name.plain}")
+    title = _title(results) if results[0].variation else f"{verdict.word.plain}: {verdict.name.plain}"
+    return render_document(capacity_document(results, not_searched), title)
 
 
 def capacity_junit(results: Sequence[CapacityResult], *, strict: bool) -> str:
-    """The answer as JUnit XML: a suite for each engine, with a case for the search and one for `at_least`."""
+    """The answer as JUnit XML: a suite for each search, with a case for it and one for `at_least`."""
     return to_xml(
         suite_of(
             number,
-            result.scenario,
+            result.title,
             list(_cases(result, strict=strict)),
             started_at=result.started_at,
             duration_ns=round(result.seconds * NS_PER_S),
             properties={"seed": str(result.seed), "tool_version": VERSION, "engine": result.engine},
-            printed=as_text(to_console(capacity_document([result]))),
+            printed=as_text(to_console(search_sections([result]))),
         )
         for number, result in enumerate(results)
     )
 
 
 def _cases(result: CapacityResult, *, strict: bool) -> Iterator[Case]:
-    sentence = _sentence(result)
-    verdict = Verdict.INTERRUPTED if result.interrupted else _WORDS.get(result.outcome, Verdict.PASS)
+    told = sentence(result)
+    verdict = verdict_on_search(result)
     outcome: Outcome = "pass" if verdict is Verdict.PASS else "failure" if verdict is Verdict.FAIL else "error"
-    yield Case("capacity", outcome, verdict.value, "" if outcome == "pass" else sentence, sentence)
+    yield Case("capacity", outcome, verdict.value, "" if outcome == "pass" else told, told)
     if result.at_least is not None:
-        told = f"{sentence}; asked for {_load(result, result.at_least)}"
+        asked = f"{told}; asked for {load_text(result, result.at_least)}"
         fails = result.meets is False or (strict and result.meets is None)
         of_goal: Outcome = "failure" if fails else "skipped" if result.meets is None else "pass"
-        yield Case("at_least", of_goal, "capacity", "" if of_goal == "pass" else told, told)
+        yield Case("at_least", of_goal, "capacity", "" if of_goal == "pass" else asked, asked)

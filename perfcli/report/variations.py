@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Final, NamedTuple
 
 from rich.text import Text
@@ -17,7 +17,7 @@ from perfcli.report.operations import THIN, if_any, latency
 from perfcli.report.run import outcome
 from perfcli.report.thresholds import limit_used, nearest_limit, subject
 from perfcli.report.wording import figure, name, share, signed, verdict_word
-from perfcli.results import RunResult, value_text
+from perfcli.results import RunResult, Variation, value_text
 
 STATISTICS: Final = ("p50", "p95", "p99")
 _MEMORY: Final = ("peak RSS", "RSS growth")
@@ -90,29 +90,34 @@ def _counts(sweep: SweptRuns) -> Table:
 
 
 def _which(sweep: SweptRuns) -> list[Column]:
-    keys = (Column(_short(key, sweep), "figure" if is_numeric(sweep, key) else "word") for key in sweep.keys)
-    return [Column("", "word"), *keys]
+    return [Column("", "word"), *key_columns([run.variation for run in sweep.runs])]
+
+
+def key_columns(variations: Sequence[Variation]) -> Iterator[Column]:
+    """A column for each swept key."""
+    keys = list(variations[0])
+    for key in keys:
+        yield Column(_short(key, keys), "figure" if are_numbers(each[key] for each in variations) else "word")
 
 
 def _variation(sweep: SweptRuns, run: RunResult) -> list[Text]:
     return [verdict_word(run.verdict), *(name(value_text(run.variation[key])) for key in sweep.keys)]
 
 
-def _short(key: str, sweep: SweptRuns) -> str:
+def _short(key: str, keys: Sequence[str]) -> str:
     """The last part of a key, or as many parts as tell it from the other keys, from metrics and from an index."""
     parts = key.split(".")
     for count in range(1, len(parts)):
         short = ".".join(parts[-count:])
-        others = (each for each in sweep.keys if each != key)
+        others = (each for each in keys if each != key)
         is_clear = not parts[-count].isdecimal() and short not in METRICS
         if is_clear and not any(f".{other}".endswith(f".{short}") for other in others):
             return short
     return key
 
 
-def is_numeric(sweep: SweptRuns, key: str) -> bool:
+def are_numbers(values: Iterable[object]) -> bool:
     """Whether all values of a key are numbers."""
-    values = [run.variation[key] for run in sweep.runs]
     return all(isinstance(value, (int, float)) and not isinstance(value, bool) for value in values)
 
 

@@ -8,8 +8,8 @@ from typing import Any, Final, NamedTuple
 from perfcli import units
 from perfcli.errors import ExitCode
 from perfcli.report.html.chart import Axis, Drawing, Trace, axis, duration_axis, label, line, size_axis
-from perfcli.report.variations import STATISTICS, SweptRuns, is_numeric
-from perfcli.results import RunResult, value_text, variation_text
+from perfcli.report.variations import STATISTICS, SweptRuns, are_numbers
+from perfcli.results import RunResult, Variation, value_text, variation_text
 
 _LOG_FROM: Final = 20
 """From this ratio of the largest value to the smallest on, the axis of values is logarithmic."""
@@ -27,11 +27,11 @@ class _Line(NamedTuple):
 
 def sweep_charts(sweep: SweptRuns) -> Iterator[Drawing]:
     """Charts over the key with the most numbers, else with the most values; none if no key has two values."""
-    key = _key_of_axis(sweep)
-    values = [run.variation[key] for run in sweep.runs]
-    if len(set(map(value_text, values))) < 2:
+    variations = [run.variation for run in sweep.runs]
+    key = key_of_axis(variations)
+    if len({value_text(each[key]) for each in variations}) < 2:
         return
-    lines, x_axis = _lines(sweep, key), _axis_of_values(sweep, key)
+    lines, x_axis = _lines(sweep, key), axis_of_values(variations, key)
     yield _latency_chart(key, lines, x_axis)
     yield _chart(
         f"Rate by {key}", key, lines, _rate, {"xaxis": x_axis, "yaxis": axis("operations/s", rangemode="tozero")}
@@ -39,12 +39,14 @@ def sweep_charts(sweep: SweptRuns) -> Iterator[Drawing]:
     yield _chart(f"Peak memory by {key}", key, lines, _peak, {"xaxis": x_axis, "yaxis": size_axis("peak RSS")})
 
 
-def _key_of_axis(sweep: SweptRuns) -> str:
-    def rank(key: str) -> tuple[bool, int]:
-        distinct = len({value_text(run.variation[key]) for run in sweep.runs})
-        return is_numeric(sweep, key) and distinct > 1, distinct
+def key_of_axis(variations: Sequence[Variation]) -> str:
+    """The key with the most numbers, else with the most values."""
 
-    return max(sweep.keys, key=rank)
+    def rank(key: str) -> tuple[bool, int]:
+        distinct = len({value_text(each[key]) for each in variations})
+        return are_numbers(each[key] for each in variations) and distinct > 1, distinct
+
+    return max(variations[0], key=rank)
 
 
 def _lines(sweep: SweptRuns, key: str) -> list[_Line]:
@@ -52,17 +54,18 @@ def _lines(sweep: SweptRuns, key: str) -> list[_Line]:
     for run in sweep.runs:
         others = {name: value for name, value in run.variation.items() if name != key}
         groups.setdefault(variation_text(others), []).append(run)
-    if is_numeric(sweep, key):
+    if are_numbers(run.variation[key] for run in sweep.runs):
         for runs in groups.values():
             runs.sort(key=lambda run: float(run.variation[key]))
     return [_Line(name, runs) for name, runs in groups.items()]
 
 
-def _axis_of_values(sweep: SweptRuns, key: str) -> Axis:
-    if not is_numeric(sweep, key):
-        ordered = dict.fromkeys(label(value_text(run.variation[key])) for run in sweep.runs)
+def axis_of_values(variations: Sequence[Variation], key: str) -> Axis:
+    """The axis of a swept key: of numbers, else of categories in their order."""
+    if not are_numbers(each[key] for each in variations):
+        ordered = dict.fromkeys(label(value_text(each[key])) for each in variations)
         return axis(key, type="category", categoryorder="array", categoryarray=list(ordered))
-    values = sorted({float(run.variation[key]) for run in sweep.runs})
+    values = sorted({float(each[key]) for each in variations})
     is_log = values[0] > 0 and values[-1] >= _LOG_FROM * values[0]
     texts = [units.format_number(value) for value in values]
     return axis(key, type="log" if is_log else "linear", tickvals=values, ticktext=texts)
@@ -93,7 +96,7 @@ def _trace(name: str, key: str, runs: Sequence[RunResult], value: Value, index: 
     drawn = list(map(value, runs))
     return {
         **line(name, [], index, mode="lines+markers", marker=_markers(runs), cliponaxis=False),
-        "x": [_x(run.variation[key]) for run in runs],
+        "x": [place_of(run.variation[key]) for run in runs],
         "y": [None if y is None else float(f"{y:.7g}") for y, _ in drawn],
         "text": [
             label(f"{variation_text(run.variation)}: {written}") for run, (_, written) in zip(runs, drawn, strict=True)
@@ -105,8 +108,8 @@ def _markers(runs: Sequence[RunResult]) -> dict[str, Any]:
     return {"symbol": [_MARKERS[run.exit_code == ExitCode.PASS] for run in runs], "size": 9}
 
 
-def _x(value: str | int | float | bool) -> float | str:
-    """A number; else the name of a category."""
+def place_of(value: str | int | float | bool) -> float | str:
+    """Where a value stands on its axis: a number; else the name of a category."""
     return value if isinstance(value, (int, float)) and not isinstance(value, bool) else label(value_text(value))
 
 

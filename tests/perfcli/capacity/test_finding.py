@@ -9,10 +9,12 @@ from typing import Any
 
 import pytest
 
+from perfcli.capacity.edge import edge_between
 from perfcli.capacity.finding import Finding, SearchLimits
-from perfcli.capacity.probe import Probes, judged
-from perfcli.capacity.result import CapacityResult, Of, ProbeVerdict
+from perfcli.capacity.probe import Probes
+from perfcli.capacity.result import CapacityResult, Edge, Of, ProbeResult, ProbeVerdict
 from perfcli.capacity.search import Length
+from perfcli.capacity.verdict import judged
 from perfcli.errors import ExitCode, UsageError, Verdict
 from perfcli.plan import ExecutionPlan, plan_run
 from perfcli.results import RunResult
@@ -70,11 +72,12 @@ def test_the_vus_that_an_engine_holds_are_found() -> None:
     assert result.outcome == "found"
     assert result.holds is not None
     assert result.fails is not None
-    assert (result.holds.load, result.fails.load) == (9, 11)
+    assert (result.holds.load, result.fails.load) == (9, 10)
     assert result.holds.words == "latency.p90 18.0 ms, limit 20ms"
-    assert result.fails.words == "latency.p90 22.0 ms, limit 20ms"
+    assert result.fails.words == "latency.p90 20.0 ms, limit 20ms"
     assert result.exit_code(strict=True) == ExitCode.PASS
     assert result.knee == pytest.approx(1.5)
+    assert result.edge == Edge(kind="smooth", threshold="latency.p90 < 20ms", at_holds=0.9, at_fails=1.0)
 
 
 @pytest.mark.slow
@@ -99,12 +102,35 @@ def test_a_probe_that_fails_stops_early() -> None:
     probes = Probes(plan(thresholds=["latency.p90 < 1us", "lost_writes == 0", "iterations >= 1"]), "vus", 60 * 10**9)
     probe = probes.plan_of(1, Length.FULL, seed=1)
     rules = probe.scenario.thresholds
-    assert [rule.abort_on_fail for rule in rules] == [True, False, False]
+    assert [rule.abort_on_fail for rule in rules] == [True, False]
     result = run_scenario(probe)
     assert probe.phases[0].load.longest_ns == 3 * 10**9
     assert result.duration_ns is not None
     assert result.duration_ns < 2.5e9
     assert judged(result, 1, probe).verdict is ProbeVerdict.FAILS
+
+
+@pytest.mark.parametrize(
+    ("threshold", "below", "above", "kind"),
+    [
+        ("latency.p99 < 20ms", 0.9, 1.1, "smooth"),
+        ("latency.p99 < 20ms", 0.1, 1.1, "cliff"),
+        ("delivery >= 98%", 1.02, 0.99, "smooth"),
+        ("delivery >= 98%", 1.02, 0.4, "cliff"),
+    ],
+)
+def test_an_edge_is_a_cliff_if_the_figure_moves_by_its_limit(
+    threshold: str, below: float, above: float, kind: str
+) -> None:
+    def probe(load: float, verdict: ProbeVerdict, share: float) -> ProbeResult:
+        return ProbeResult(
+            load=load, verdict=verdict, threshold=threshold, of_limit={threshold: share}, length_ns=1, seed=1
+        )
+
+    holding, failing = probe(9, ProbeVerdict.HOLDS, below), probe(10, ProbeVerdict.FAILS, above)
+    edge = edge_between([holding], [failing])
+    assert edge == Edge(kind=kind, threshold=threshold, at_holds=below, at_fails=above)  # type: ignore[arg-type]
+    assert edge_between([holding], []) is None
 
 
 def test_lost_writes_end_the_search_with_fail() -> None:
@@ -180,13 +206,37 @@ def test_machines_that_probe_ahead_find_the_same_with_fewer_waits() -> None:
     ]
     assert (together.holds, together.fails) == (alone.holds, alone.fails)
     assert max(waits) == 4
-    assert len(waits) < len(alone.probes) / 2
+    assert len(waits) <= len(alone.probes) / 2
+
+
+def test_a_starved_probe_is_not_repeated_beyond_max_time() -> None:
+    def run(probe: ExecutionPlan) -> RunResult:
+        return slower_with_vus(probe).model_copy(update={"starved": "others took it", "verdict": Verdict.INVALID})
+
+    times: Iterator[float] = iter(range(0, 1_000, 6))
+    result = found(run, limits(max_time_s=10), clock_s=lambda: next(times))
+    assert len(result.probes) == 2
+    assert (result.outcome, result.out_of_time) == ("unfinished", True)
+    assert result.exit_code(strict=False) == ExitCode.INVALID
+
+
+def test_thresholds_on_how_much_is_done_are_left_out() -> None:
+    of_plan = plan(thresholds=["latency.p90 < 20ms", "duration < 1ms", "throughput >= 1/s", "iterations == 1"])
+    result = found(where=limits(start=4, max_time_s=1), of_plan=of_plan, clock_s=iter(range(9)).__next__)
+    assert (result.thresholds, result.left_out) == (1, ["duration < 1ms", "throughput >= 1/s", "iterations == 1"])
+    assert [probe.verdict for probe in result.probes] == [ProbeVerdict.HOLDS]
 
 
 @pytest.mark.parametrize(
     ("keys", "message"),
     [
-        ({"thresholds": []}, "needs a threshold"),
+        ({"thresholds": []}, "a threshold that a higher load can break, and the scenario has none"),
+        ({"thresholds": [{"expr": "latency.p99 < 1s", "strict": False}]}, "and the scenario has none"),
+        (
+            {"thresholds": ["lost_writes == 0", "duration < 9s", "iterations >= 5"]},
+            "tell one load from another: lost_writes == 0, duration < 9s, iterations >= 5",
+        ),
+        ({"faults": [{"fault": "pause", "at": "500ms", "for": "100ms"}]}, "cannot be searched under faults"),
         ({"load": None, "phases": [{"name": name, "load": CLOSED} for name in ("a", "b")]}, "needs one phase, not 2"),
     ],
 )

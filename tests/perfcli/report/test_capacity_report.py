@@ -7,7 +7,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from perfcli.capacity.result import CapacityResult, LoadEnd, ProbeResult, ProbeVerdict
+from perfcli.capacity.result import CapacityResult, Edge, LoadEnd, ProbeResult, ProbeVerdict
 from perfcli.report.capacity import capacity_document, capacity_html, capacity_junit
 from perfcli.report.console import as_text, to_console
 from perfcli.report.markdown import to_markdown
@@ -56,6 +56,15 @@ def test_the_answer_comes_first() -> None:
         ({"at_least": 890}, "at_least 890/s is reached"),
         ({"at_least": 950}, "may be reached"),
         ({"drift_per_run": -0.02}, "the edge moved by -2.0% from run to run"),
+        (
+            {"edge": Edge(kind="cliff", threshold="latency.p99 < 20ms", at_holds=0.65, at_fails=1.8)},
+            "edge cliff: latency.p99 < 20ms is at 65% of its limit at 912/s, 180% at 957/s",
+        ),
+        ({"left_out": ["duration < 9s"]}, "left out, as each run sets how much is done: duration < 9s"),
+        (
+            {"outcome": "unfinished", "fails": None},
+            "INVALID visits holds 912/s (3 of 3 runs); no load has failed yet",
+        ),
         ({"holds_again": LoadEnd(load=1_900, held=2, runs=2)}, "not monotone: thresholds hold again at 1,900/s"),
     ],
 )

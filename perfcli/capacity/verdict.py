@@ -1,0 +1,141 @@
+"""What the result of a probe says of its load: it holds, fails, or nothing; and what bound the engine."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+from perfcli.capacity.result import ProbeResult, ProbeVerdict
+from perfcli.errors import Verdict
+from perfcli.judgement import LEAST_DELIVERY, describe_failure
+from perfcli.plan import ExecutionPlan
+from perfcli.results import RunResult, ThresholdResult
+from perfcli.units import NS_PER_S, format_quantity, parse_duration_ns
+
+_NEVER_WRONG: Final = ("lost_writes", "duplicate_writes", "stale_reads", "lost_updates", "torn_reads", "fidelity")
+GENERATOR: Final = "the load generator"
+_DELIVERY: Final = f"delivery >= {LEAST_DELIVERY:.0%}"
+"""The rule on open loads that every run is judged by."""
+_LAG_NS: Final = 1_000_000
+_HALF: Final = 0.5
+_MOST: Final = 0.85
+
+
+def judged(run: RunResult, load: float, plan: ExecutionPlan) -> ProbeResult:
+    """What a run of a probe's plan says of its load."""
+    failed = [each for each in run.failed_thresholds if not _cannot_judge(each)]
+    verdict, reason = _verdict(run, failed)
+    nearest = _most_exceeded(failed) if failed else _nearest(run)
+    if not reason and nearest:
+        reason = _words(nearest)
+    delivered = _delivered(run)
+    undelivered = not failed and delivered is not None and delivered < LEAST_DELIVERY
+    latency, service = run.total.latency, run.total.service_time
+    duration_s = (run.duration_ns or 0) / NS_PER_S
+    return ProbeResult(
+        load=load,
+        verdict=verdict,
+        reason=reason,
+        threshold=_DELIVERY if undelivered else nearest.expr if nearest else "",
+        of_limit={each.expr: share for each in run.thresholds if (share := _of_limit(each)) is not None}
+        | ({_DELIVERY: delivered / LEAST_DELIVERY} if delivered is not None else {}),
+        length_ns=plan.phases[0].load.longest_ns,
+        seed=run.seed,
+        service_p50_ns=service.p50_ns if service else None,
+        latency_p99_ns=latency.p99_ns if latency else None,
+        iterations_per_s=run.iterations / duration_s if duration_s else 0.0,
+        cpu_mean=run.resources.cpu_mean,
+        bound_by=_bound_by(run, plan) if run.phases else "",
+        not_judged=[each.expr for each in run.failed_thresholds if _cannot_judge(each)],
+    )
+
+
+def _words(threshold: ThresholdResult) -> str:
+    """What was observed, and the limit as it is written: latency.p99 24.6 ms, limit 20ms."""
+    subject, *_, limit = re.split("[<>=!]+", threshold.expr)
+    return f"{subject.strip()} {format_quantity(threshold.unit, threshold.observed or 0.0)}, limit {limit.strip()}"
+
+
+def _of_limit(threshold: ThresholdResult) -> float | None:
+    if threshold.margin is None:
+        return None
+    return 1 - threshold.margin if "<" in threshold.expr else 1 + threshold.margin
+
+
+def _delivered(run: RunResult) -> float | None:
+    """The share of iterations that were done, of those that were due."""
+    for phase in run.phases:
+        if phase.offered_per_s and phase.achieved_per_s is not None:
+            return phase.achieved_per_s / phase.offered_per_s
+    return None
+
+
+def _cannot_judge(threshold: ThresholdResult) -> bool:
+    return bool(threshold.reason)
+
+
+def _verdict(run: RunResult, failed: Sequence[ThresholdResult]) -> tuple[ProbeVerdict, str]:
+    if run.verdict is Verdict.INTERRUPTED:
+        return ProbeVerdict.INTERRUPTED, "; ".join(run.reasons)
+    if run.verdict is Verdict.ERROR or not run.performed_as_planned:
+        return ProbeVerdict.ERROR, "; ".join(run.reasons)
+    if wrong := list(_wrong(run, failed)):
+        return ProbeVerdict.WRONG, "; ".join(wrong)
+    if failed:
+        return ProbeVerdict.FAILS, ""
+    if run.starved:
+        return ProbeVerdict.STARVED, run.starved
+    if run.duration_ns is None or not run.total.attempts:
+        return ProbeVerdict.INVALID, "; ".join(run.reasons)
+    if run.verdict is Verdict.INVALID:
+        return ProbeVerdict.FAILS, run.reasons[0].partition(": add vus")[0]
+    return ProbeVerdict.HOLDS, ""
+
+
+def _wrong(run: RunResult, failed: Sequence[ThresholdResult]) -> Iterator[str]:
+    """What no load excuses."""
+    integrity = run.integrity
+    if integrity:
+        counts = {"lost writes": integrity.lost, "duplicate writes": integrity.duplicates, "torn reads": integrity.torn}
+        yield from (f"{count:,} {what}" for what, count in counts.items() if count)
+        if integrity.damaged:
+            yield f"the database is damaged: {integrity.damaged}"
+    if not integrity or not (integrity.lost or integrity.duplicates or integrity.torn):
+        yield from (describe_failure(each) for each in failed if each.expr.startswith(_NEVER_WRONG))
+    yield from (f"wrong answers: {kind}" for kind in run.total.errors if kind.startswith("wrong answer"))
+
+
+def _most_exceeded(failed: Sequence[ThresholdResult]) -> ThresholdResult:
+    return min(failed, key=lambda each: -1.0 if each.margin is None else each.margin)
+
+
+def _nearest(run: RunResult) -> ThresholdResult | None:
+    """The limit that is nearest, of those above: a share of all is near 100% in a good run."""
+    upper = [each for each in run.thresholds if each.passed and each.margin is not None and "<" in each.expr]
+    return min(upper, key=lambda each: each.margin or 0.0, default=None)
+
+
+def _bound_by(run: RunResult, plan: ExecutionPlan) -> str:
+    """What a run near its limit waits for; "" if no part of it stands out."""
+    phase, cpu = run.phases[0], run.resources.cpu_mean or 0.0
+    services = {each.name: (each.attempts, each.service_time) for each in run.operations if each.service_time}
+    duration_ns = run.duration_ns or 0
+    if not services or not duration_ns:
+        return ""
+    busy = {name: attempts * service.mean_ns / duration_ns for name, (attempts, service) in services.items()}
+    lag, slowest_ns = phase.schedule_lag, max(service.p99_ns for _, service in services.values())
+    if lag and lag.p99_ns > max(slowest_ns, _LAG_NS) and sum(busy.values()) < _HALF * min(phase.vus, cpu):
+        return GENERATOR
+    cores = min(run.environment.usable_cpus or run.environment.cpu_count, run.processes)
+    if cpu >= _MOST * cores:
+        processes = "one engine process" if run.processes == 1 else f"{run.processes} engine processes"
+        return f"CPU ({cpu:.0%} of the {cores:.0%} that {processes} can use)"
+    ai_ns = parse_duration_ns(plan.scenario.engine.ai.latency)
+    waiting = sum(services[name][0] * ai_ns / duration_ns for name in plan.scenario.waits_for_ai if name in services)
+    if waiting > _HALF * sum(busy.values()):
+        return f"the AI's latency ({plan.scenario.engine.ai.latency})"
+    writes = {step.label for step in plan.phases[0].flow if step.effects.is_write}
+    if sum(share for name, share in busy.items() if name in writes) >= _MOST:
+        return "SQLite's writer (one write at a time)"
+    return ""

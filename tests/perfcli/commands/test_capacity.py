@@ -1,0 +1,105 @@
+"""`capacity` as its users meet it: a sweep in every format, an interrupt, and what is refused before anything runs."""
+
+from __future__ import annotations
+
+import json
+import signal
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+from xml.etree.ElementTree import fromstring
+
+import pytest
+from click.testing import CliRunner, Result
+
+from perfcli.cli import cli
+from perfcli.errors import ExitCode, UsageError
+from perfcli.plan import ExecutionPlan
+from perfcli.results import RunResult
+from perfcli.testing import Behaviour, simulate
+
+pytestmark = pytest.mark.slow
+
+SCENARIO = """
+name: queue
+setup: {pets: 2}
+load: {executor: constant-vus, vus: 1, duration: 1s, think_time: 50ms}
+flow: [load_pet]
+thresholds: [latency.p90 < 20ms]
+capacity: {of: vus, at_least: 6}
+"""
+SWEEP = ("--sweep", "setup.pets=1,4", "--to", "16", "--precision", "50%")
+MS = 1_000_000
+
+Invoke = Callable[..., Result]
+
+
+def answer(plan: ExecutionPlan) -> RunResult:
+    """A run of an engine with one lock, in which each vu waits for a turn of 2 ms for each vu and pet."""
+    takes_ns = 2 * MS * plan.phases[0].load.vu_count * plan.scenario.setup.pets
+    return simulate(plan, lambda label, call: Behaviour(takes_ns=takes_ns))
+
+
+@pytest.fixture
+def invoke(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Invoke:
+    monkeypatch.chdir(tmp_path)
+    Path("queue.yaml").write_text(SCENARIO)
+    monkeypatch.setattr("perfcli.commands.capacity.run_scenario", lambda plan, **_: answer(plan))
+    return lambda *options: CliRunner().invoke(cli, ["capacity", "queue.yaml", *options], env={"COLUMNS": "160"})
+
+
+def test_a_sweep_has_a_line_for_each_variation_and_the_worst_decides(invoke: Invoke) -> None:
+    files = [text for form in ("json", "markdown", "html", "junit") for text in (f"--{form}", f"q.{form}")]
+    done = invoke(*SWEEP, *files)
+    assert done.exit_code == ExitCode.THRESHOLD_FAILED
+    lines = done.stdout.splitlines()
+    at = lines.index("capacity of queue by setup.pets")
+    assert lines[at + 1].split()[:4] == ["pets", "holds", "fails", "90%"]
+    first, second = (line.split() for line in lines[at + 2 : at + 4])
+    assert (first[:2], second[:2]) == (["pass", "1"], ["FAIL", "4"])
+    assert "2 variations, at most 2m each" in done.stderr
+
+    few, many = json.loads(Path("q.json").read_text())
+    assert [each["variation"] for each in (few, many)] == [{"setup.pets": 1}, {"setup.pets": 4}]
+    assert 2 * few["holds"]["load"] < 20 <= 2 * few["fails"]["load"]
+    assert 8 * many["holds"]["load"] < 20 <= 8 * many["fails"]["load"]
+    assert [suite.get("name") for suite in fromstring(Path("q.junit").read_text())] == [
+        "queue [setup.pets=1]",
+        "queue [setup.pets=4]",
+    ]
+    for text in (Path("q.markdown").read_text(), Path("q.html").read_text()):
+        assert "capacity of queue by setup.pets" in text
+        assert text.index("setup.pets=1") < text.index("setup.pets=4")
+
+
+def test_an_interrupt_leaves_what_is_known(invoke: Invoke, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(plan: ExecutionPlan, **_: Any) -> RunResult:
+        if plan.scenario.setup.pets == 4:
+            signal.raise_signal(signal.SIGINT)
+        return answer(plan)
+
+    monkeypatch.setattr("perfcli.commands.capacity.run_scenario", interrupted)
+    done = invoke("--sweep", "setup.pets=1,4,9", *SWEEP[2:], "--json", "q.json")
+    assert done.exit_code == ExitCode.INTERRUPTED
+    first, second = json.loads(Path("q.json").read_text())
+    assert (first["outcome"], first["interrupted"]) == ("found", "")
+    assert (second["outcome"], second["interrupted"]) == ("unfinished", "interrupted by Ctrl-C")
+    assert "not searched: 1 variation: queue [setup.pets=9]" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--sweep", "load.vus=1,2"], "load.vus=1 and load.vus=2 are the same search, which sets the load itself"),
+        (["--set", "thresholds=[]"], "needs a threshold that a higher load can break, and the scenario has none"),
+        (["--set", "load.vus=[1, 2]"], "capacity: needs a scenario with one phase, not 2"),
+        (["--to", "1001"], "--to 1001: at most 1000 vus"),
+        (["--of", "rate", "--from", "9/s", "--to", "3/s"], "--from 9/s is above --to 3/s"),
+        (["--from", "0"], "--from 0: expected a load above 0"),
+        (["--precision", "0.1%"], "--precision 0.1%: expected 0.5% to 50%"),
+    ],
+)
+def test_a_mistake_is_told_before_anything_runs(invoke: Invoke, options: list[str], message: str) -> None:
+    result = invoke(*options)
+    assert isinstance(result.exception, UsageError)
+    assert message in str(result.exception)
