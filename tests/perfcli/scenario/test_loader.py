@@ -85,7 +85,7 @@ vus, max_duration, executor, iterations
 18:5: flow[0]: unknown operation 'lod_pet' (did you mean 'load_pet'?)
 18:23: flow[0].load_pet.weight: expected a number, not 'heavy'
 18:30: flow[0].load_pet.sauce: unknown key (did you mean 'source'?)
-20:5: flow[2]: 'actions' stands beside care: indent it below, to be one of its settings
+20:5: flow[2]: 'actions' is beside care: indent it, to make it a setting of care
 22:28: flow[3].care.actions[1]: unknown care action 'plya' (did you mean 'play'?)
 22:41: flow[3].care.name: a name holds letters, digits, _ and - only, and begins with a letter
 23:23: flow[4].interact.texts: too few items: at least 1 required

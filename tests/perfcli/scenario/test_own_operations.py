@@ -152,7 +152,7 @@ class TestSteps:
         ("flow", "told"),
         [
             ("[rename: {lenght: 1}]", "s.yaml:5:17: flow[0].rename.lenght: unknown key (did you mean 'length'?)"),
-            ("[rename: {zzz: 1}]", "unknown key: use one of name, weight, only_if, timeout, operation, length, style,"),
+            ("[rename: {zzz: 1}]", "unknown key: use one of name, weight, only_if, timeout, length, style, words"),
             ("[rename: {length: many}]", "s.yaml:5:25: flow[0].rename.length: expected a whole number, not 'many'"),
             ("[rename: {length: true}]", "s.yaml:5:25: flow[0].rename.length: expected a whole number, not true"),
             ("[rename: {style: lout}]", "flow[0].rename.style: unknown value 'lout' (did you mean 'loud'?)"),
