@@ -56,6 +56,7 @@ class CrashResult:
     failed_seed: int | None = Field(default=None, description="the seed of the run that failed")
     failed_write: int | None = Field(default=None, description="the number of the write that it was killed in")
     interrupted: str = Field(default="", description="the signal that ended the test; empty for none")
+    problem: str = Field(default="", description="why the engine was never killed, if that is known")
 
     @property
     def exit_code(self) -> ExitCode:
@@ -77,6 +78,7 @@ class CrashResult:
         self.acknowledged += max(0, integrity.acknowledged - integrity.set_up) if integrity else 0
         self.failure = _failure(run)
         self.examples = list(integrity.examples) if integrity and self.failure else []
+        self.problem = "" if self.kills else "; ".join(run.reasons)
         if run.verdict is Verdict.INTERRUPTED:
             self.interrupted = "; ".join(run.reasons)
 
@@ -151,7 +153,8 @@ def check_crashed(scenario: Scenario, *, within_writes: bool) -> None:
     if not any(_writes(phase) for phase in scenario.phases_to_run):
         raise UsageError(
             f"{scenario.name} has no step that writes, so a crash can lose nothing",
-            hint="use a scenario with create_pet, interact, care or save_pet in its flow",
+            hint="use a scenario with create_pet, interact, care or save_pet in its flow; an operation of your own "
+            "reports what it stored by ctx.wrote()",
         )
 
 

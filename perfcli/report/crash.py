@@ -54,7 +54,8 @@ def _outcome(result: CrashResult) -> str:
     if result.failure:
         return f"{one_line(result.failure)}, after kill {result.kills}"
     if not result.kills:
-        return "the engine was never killed: nothing was tested"
+        why = one_line(result.problem) or "nothing was tested"
+        return f"the engine was never killed: {why}"
     if not result.acknowledged:
         return "no write was acknowledged: nothing was tested"
     return f"{counted(result.kills, 'kill')}, no acknowledged write lost"

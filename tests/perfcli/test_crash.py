@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from contextlib import nullcontext
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -12,13 +13,16 @@ from rich.console import Console
 
 from perfcli.crash import CrashResult, _at_random, crash_scenario
 from perfcli.errors import ExitCode, UsageError
-from perfcli.plan import ExecutionPlan
+from perfcli.plan import ExecutionPlan, plan_run
 from perfcli.pool.identity import EngineSource
 from perfcli.pool.processes import LocalPool, forked
 from perfcli.pool.template import Template
 from perfcli.report.console import to_console
 from perfcli.report.crash import crash_document
 from perfcli.run import StopRequest
+from perfcli.scenario.library import shipped_scenarios
+from perfcli.scenario.loader import load_scenario
+from tests.perfcli.faults.test_inside import LINKED_STATICALLY
 from tests.perfcli.faulty.checkout import make_checkout
 
 ROOT = Path(__file__).parents[2]
@@ -82,6 +86,7 @@ def test_a_scenario_that_writes_nothing_cannot_lose_anything(make_plan: Make) ->
         ({"kills": 7, "acknowledged": 9}, ExitCode.PASS, "7 kills, no acknowledged write lost"),
         ({"kills": 7}, ExitCode.INVALID, "no write was acknowledged: nothing was tested"),
         ({"acknowledged": 9}, ExitCode.INVALID, "the engine was never killed: nothing was tested"),
+        ({"problem": "no ctypes"}, ExitCode.INVALID, "the engine was never killed: no ctypes"),
         ({"interrupted": "by Ctrl-C", "kills": 7}, ExitCode.INTERRUPTED, "partial report: by Ctrl-C"),
         (
             {"kills": 27, "failure": "2 acknowledged writes lost", "failed_seed": 8},
@@ -134,6 +139,53 @@ def test_an_engine_that_rewrites_in_two_transactions_is_found_in_some_write(cras
     result = crash(["interact"], fault="rewrites_in_two", writes=range(64, 110, 2))
     assert "acknowledged writes lost" in result.failure
     assert result.failed_write is not None
+
+
+@pytest.mark.slow
+def test_where_no_write_can_be_hit_the_reason_is_told(tmp_path: Path) -> None:
+    (tmp_path / "static.py").write_text(LINKED_STATICALLY)
+    path = tmp_path / "static.yaml"
+    path.write_text(
+        "name: static\nsetup: {pets: 2}\noperations: [static.py]\nflow: [feed, interact]\n"
+        "load: {executor: constant-vus, vus: 2, duration: 1s}\n"
+    )
+    with Template() as template:
+        result = crash_scenario(
+            plan_run(load_scenario(path), 1),
+            writes=count(1),
+            pool=lambda: LocalPool(ROOT, forked(template)),
+            engine=EngineSource(ROOT, ""),
+            stop=StopRequest(),
+        )
+    assert (result.exit_code, result.kills, result.failure) == (ExitCode.INVALID, 0, "")
+    assert "SQLite's system calls cannot be replaced in this Python" in result.problem
+
+
+@pytest.mark.nightly
+@pytest.mark.parametrize("by", ["kills", "writes"])
+@pytest.mark.parametrize("path", shipped_scenarios(), ids=lambda path: path.stem)
+def test_every_shipped_scenario_can_be_crashed(path: Path, by: str) -> None:
+    plan, kills = plan_run(load_scenario(path), 1), 3 if by == "kills" else 0
+    refusal = ""
+    if not (kills or plan.scenario.target.in_process):
+        refusal = "need `target: embedded`"
+    elif not any(step.effects.is_write for phase in plan.phases for step in phase.flow):
+        refusal = "has no step that writes"
+    refused = pytest.raises(UsageError, match=refusal) if refusal else nullcontext()
+    with Template() as template, refused:
+        result = crash_scenario(
+            plan,
+            kills=kills,
+            writes=[1, 40],
+            pool=lambda: LocalPool(ROOT, forked(template)),
+            engine=EngineSource(ROOT, ""),
+            stop=StopRequest(),
+        )
+    if refusal:
+        return
+    assert (result.failure, result.problem, result.examples) == ("", "", [])
+    assert result.kills == (kills or 2)
+    assert result.acknowledged
 
 
 @pytest.mark.nightly

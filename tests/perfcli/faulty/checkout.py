@@ -41,6 +41,9 @@ FAULTS = (
     "acknowledges_full",
     "decays_by_rhythm",
     "waits_for_space",
+    "asks_again",
+    "locks_while_asking",
+    "keeps_transaction",
 )
 _ENGINE = Path(__file__).parents[3] / "digipal"
 
