@@ -97,8 +97,8 @@ vus, max_duration, executor, iterations
 statistics, clear_history, evict, get_pet_status, interact_with_pet, apply_care_action, create_new_pet, \
 get_pet_statistics, trigger_evolution, get_available_actions, sleep; for one of your own, add operations: [FILE.py]
 27:4: flow[8]: has no value: write one, or remove it
-28:5: flow[9]: sleep needs its time: write sleep: 50ms
-29:14: flow[10].status.texts: is not a key of status: use one of name, weight, only_if, timeout, operation
+28:5: flow[9]: sleep has no duration: write sleep: 50ms
+29:14: flow[10].status.texts: is not a key of status: use one of name, weight, only_if, timeout
 30:5: flow[11]: load_pet: expected settings such as {weight: 8}, not 3
 33:5: thresholds[1]: unknown metric 'latncy.mean' (did you mean 'latency'?)
 34:5: thresholds[2]: unknown statistic 'p101': use min, mean, median, p50, p90, p95, p99, p99.9, max, \
