@@ -18,7 +18,7 @@ from typing import Any
 import psutil
 import pytest
 
-from perfcli.__main__ import _exit_code
+from perfcli.__main__ import exit_code_of
 
 Here = Callable[..., tuple[int, str, str]]
 ROOT = Path(__file__).parents[2]
@@ -145,7 +145,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureF
     monkeypatch.chdir(tmp_path)
 
     def call(*arguments: str) -> tuple[int, str, str]:
-        code = _exit_code(list(arguments), None)
+        code = exit_code_of(list(arguments))
         return code, *capfd.readouterr()
 
     return call

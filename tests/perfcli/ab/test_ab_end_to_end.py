@@ -137,7 +137,7 @@ def test_ctrl_c_tells_what_is_known_and_leaves_nothing(tmp_path: Path) -> None:
         (["--base", ".", "--candidate", "."], "--base .: it holds no engine"),
         (["--base", str(ROOT), "--margin", "0%"], "--margin 0%: expected more than 0%"),
         (["--base", str(ROOT), "--max-time", "soon"], "--max-time: "),
-        (["--base", str(ROOT), "--json", "no/such/ab.json"], "--json no/such/ab.json: its folder is missing"),
+        (["--base", str(ROOT), "--json", "no/such/ab.json"], "--json no/such/ab.json: the directory "),
     ],
 )
 def test_what_cannot_be_is_told_before_anything_runs(tmp_path: Path, arguments: list[str], complaint: str) -> None:

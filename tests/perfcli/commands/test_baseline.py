@@ -228,10 +228,10 @@ class TestBaselineCommands:
     def test_files_that_cannot_be_read_are_told_on_stderr(self, kept: Store, command: Callable[..., Result]) -> None:
         (kept.directory / "runs" / "empty.json").write_text("")
         saved = command("baseline", "save", "main")
-        assert "left out: .digipal-perf/runs/empty.json: not a result file" in saved.stderr
+        assert "skipped: .digipal-perf/runs/empty.json: not a result file" in saved.stderr
         assert "empty.json" not in saved.stdout
         (kept.baselines / "old.json").write_text('{"schema_version": 99}')
-        assert "left out: .digipal-perf/baselines/old.json" in command("baseline", "list").stderr
+        assert "skipped: .digipal-perf/baselines/old.json" in command("baseline", "list").stderr
 
     @pytest.mark.parametrize("arguments", [["save", "main"], ["show", "main"], ["rm", "main"], ["save", "a/b"]])
     def test_what_cannot_be_done_is_told(self, arguments: list[str], command: Callable[..., Result]) -> None:

@@ -53,7 +53,7 @@ def invoked(*arguments: str, **environment: str) -> Result:
 def test_a_step_is_found_with_its_commits_and_the_command(kept: str) -> None:
     result = invoked("trend", "test", "--store", kept)
     assert result.exit_code == 0
-    assert "1 of 30 saved runs left out: interrupted (1)" in result.stdout
+    assert "1 of 30 saved runs skipped: interrupted (1)" in result.stdout
     assert "WORSE: +20% (" in result.stdout
     assert f"  digipal-perf ab test --base 21{'c' * 10} --candidate 22{'c' * 10}\n" in result.stdout
     assert "\x1b" not in result.stdout
@@ -120,7 +120,7 @@ def test_an_empty_store_says_how_to_fill_it(tmp_path: Path) -> None:
 def test_a_scenario_that_was_never_kept_is_told(command: str, kept: str) -> None:
     with pytest.raises(UsageError, match=r"no saved run of other in .*: it has runs of test") as caught:
         invoked(command, "other", "--store", kept)
-    assert caught.value.hint == "digipal-perf run other --save"
+    assert caught.value.hint == "save one: digipal-perf run other --save"
 
 
 def test_a_trend_of_nothing_is_told(tmp_path: Path) -> None:
@@ -130,10 +130,10 @@ def test_a_trend_of_nothing_is_told(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("asked", "hint"), [("tset", "did you mean test?"), ("other", "digipal-perf run other --save")]
+    ("asked", "hint"), [("tset", "did you mean test?"), ("other", "save one: digipal-perf run other --save")]
 )
 def test_a_scenario_without_runs_is_told_with_the_next_step(kept: str, asked: str, hint: str) -> None:
-    with pytest.raises(UsageError, match=f"no run of {asked}") as told:
+    with pytest.raises(UsageError, match=f"no saved run of {asked}") as told:
         invoked("trend", asked, "--store", kept)
     assert told.value.hint == hint
 

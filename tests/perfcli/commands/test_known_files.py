@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from perfcli.__main__ import _exit_code
+from perfcli.__main__ import exit_code_of
 from perfcli.commands.authoring import list_scenarios
 from perfcli.commands.context import Context
 from perfcli.commands.options import ListOptions, Selection
@@ -68,7 +68,7 @@ def command(capfd: pytest.CaptureFixture[str]) -> Command:
     """Calls the command line: its exit code, and what it prints on stdout and stderr."""
 
     def call(*arguments: str) -> Printed:
-        code = _exit_code(list(arguments), None)
+        code = exit_code_of(list(arguments))
         return code, *capfd.readouterr()
 
     return call

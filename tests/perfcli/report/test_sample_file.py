@@ -279,7 +279,7 @@ class TestWhatCannotBeWritten:
     @pytest.mark.parametrize(
         ("arguments", "message"),
         [
-            (("--samples", "none/s.csv"), "--samples none/s.csv: its folder is missing"),
+            (("--samples", "none/s.csv"), "--samples none/s.csv: the directory "),
             (("--samples", "s.csv", "--csv", "./s.csv"), "--csv and --samples both write to s.csv"),
             (("--samples", "s.csv", "--exact"), "--exact times nothing"),
         ],
@@ -292,7 +292,7 @@ class TestWhatCannotBeWritten:
     def test_python_users_are_told_alike(self, home: Path) -> None:
         for arguments, message in (
             ({"samples": "s.txt"}, "samples s.txt: the name must end in"),
-            ({"samples": "none/s.csv"}, "samples none/s.csv: its folder is missing"),
+            ({"samples": "none/s.csv"}, "samples none/s.csv: the directory "),
             ({"samples": "s.csv", "exact": True}, "exact=True times nothing"),
         ):
             with pytest.raises(UsageError, match=message):

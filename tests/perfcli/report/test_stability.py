@@ -87,7 +87,7 @@ class TestIntegrity:
         text = integrity_in_brief(make_result(integrity=integrity))
         good, doubtful = (text.plain[span.start : span.end] for span in text.spans)
         assert good == "7 writes: no loss · 0/4 saves checked"
-        assert doubtful.startswith("; 4 saves unchecked (vus that share pets")
+        assert doubtful.startswith("; 4 saves unchecked (other vus may have")
 
 
 class TestMemory:

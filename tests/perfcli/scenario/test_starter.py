@@ -56,10 +56,10 @@ def test_it_is_never_written_over_another_unless_forced(place: Path) -> None:
 @pytest.mark.parametrize(
     ("reference", "told"),
     [
-        ("9_lives", "'9_lives' is no name"),
-        ("", "'.yaml' is no name"),
+        ("9_lives", "'9_lives' is not a name"),
+        ("", "'.yaml' is not a name"),
         ("pet_creation", "pet_creation is the name of a shipped scenario"),
-        ("nowhere/mine", "init nowhere/mine.yaml: its folder is missing"),
+        ("nowhere/mine", "init nowhere/mine.yaml: the directory "),
     ],
 )
 def test_what_cannot_be_written_is_told(reference: str, told: str) -> None:
