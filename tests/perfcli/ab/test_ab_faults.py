@@ -45,7 +45,7 @@ class TestConclusion:
         assert found.change is Change.REGRESSION
         assert found.reasons == [
             "the base failed in 1 of 100 operations, once by ValueError",
-            "the candidate could not go on: its process ended with code -11",
+            "the candidate stopped: its process ended with code -11",
         ]
 
     def test_a_base_that_always_fails_is_nothing_to_hold_against(self) -> None:
@@ -113,7 +113,7 @@ def test_an_engine_that_was_edited_while_it_was_compared_is_told() -> None:
         total.add(process(version))
     assert not total.unsteady
     total.add(process("bbb"))
-    assert total.unsteady == "the sources of the working tree changed meanwhile: aaa and bbb"
+    assert total.unsteady == "the sources of the working tree changed during the comparison: aaa and bbb"
 
 
 class _Crashing(SimulatedPool):
