@@ -51,7 +51,7 @@ def check_probed(scenario: Scenario) -> None:
     rules = [rule.threshold for rule in _rules(scenario)]
     if not any(_can_break(threshold) for threshold in rules):
         others = ", ".join([*(threshold.text for threshold in rules), *thresholds_left_out(scenario)])
-        has = f"what it has does not tell one load from another: {others}" if others else "the scenario has none"
+        has = f"what it has does not distinguish one load from another: {others}" if others else "the scenario has none"
         raise UsageError(
             f"{scenario.name}: capacity needs a threshold that a higher load can break, and {has}",
             hint="thresholds: [latency.p99 < 20ms]",

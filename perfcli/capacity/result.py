@@ -33,8 +33,8 @@ class ProbeResult(Record):
     """A run at a load."""
 
     load: float = Field(description="iterations per second, or vus")
-    verdict: ProbeVerdict = Field(description="what it says of the load")
-    reason: str = Field(default="", description="why it does not hold; of one that holds, the nearest limit")
+    verdict: ProbeVerdict = Field(description="outcome at this load")
+    reason: str = Field(default="", description="why it fails; if it holds, the nearest limit")
     threshold: str = Field(default="", description="the threshold that failed, or whose limit is nearest")
     of_limit: dict[str, float] = Field(default={}, description="by threshold: what was observed over its limit")
     length_ns: int = Field(description="planned length of its load")
@@ -60,8 +60,8 @@ class Edge(Record):
     """How the limit that fails most is crossed between both ends."""
 
     kind: Literal["cliff", "smooth"] = Field(
-        description="cliff: from the load that holds to the one that fails, the figure moves by the limit itself, of a "
-        "lower limit by half of it"
+        description="cliff: from the load that holds to the load that fails, the figure moves by the limit, or by "
+        "half of a lower limit"
     )
     threshold: str = Field(description="the threshold")
     at_holds: float = Field(description="the figure over its limit at the load that holds: median of its runs")

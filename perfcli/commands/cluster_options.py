@@ -39,7 +39,7 @@ class ClusterOptions:
 
 @options
 class MachinesOptions:
-    """List the machines of a cluster, and those unfit for `--cluster`.
+    """List the machines of a cluster, and those that are unfit.
 
     Prints the versions, CPUs, speed and clock of each. Exits with 2 if a machine is unfit, with 4 if there is none.
 

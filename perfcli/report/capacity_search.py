@@ -135,7 +135,7 @@ def reasons(result: CapacityResult) -> Iterator[str]:
 
 def _not_judged(result: CapacityResult) -> Iterator[str]:
     if starved := sum(probe.verdict is ProbeVerdict.STARVED for probe in result.probes):
-        yield f"other processes starved {starved} of {counted(len(result.probes), 'run')}, which say nothing"
+        yield f"other processes starved {starved} of {counted(len(result.probes), 'run')}, which show nothing"
     if result.left_out:
         yield f"left out, as each run sets how much is done: {'; '.join(result.left_out)}"
     if unjudged := sorted({each for probe in result.probes for each in probe.not_judged}):
