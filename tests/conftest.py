@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import settings
+
+# a busy machine takes longer than 200 ms for what hypothesis tries: that is no failure
+settings.register_profile("any machine", deadline=None)
+settings.load_profile("any machine")
 
 NIGHTLY_TIMEOUT_S = 1_800
 """Of a test marked `nightly`, unless it has a timeout of its own; all others have that of pyproject.toml."""

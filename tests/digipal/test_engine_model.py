@@ -141,5 +141,5 @@ class Engines(RuleBasedStateMachine):
             assert [row[0] for row in rows] == said
 
 
-Engines.TestCase.settings = settings(max_examples=30, stateful_step_count=30, deadline=None)
+Engines.TestCase.settings = settings(max_examples=30, stateful_step_count=30)
 TestEngines = Engines.TestCase

@@ -116,7 +116,7 @@ def stale_by_the_book(history: History) -> int:
 
 
 @given(st.integers(0, 10**9), st.integers(1, 6))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_a_healthy_history_is_never_accused(seed: int, vus: int) -> None:
     history = performed(seed, vus)
     registers = judged(as_frames_come(history.operations, seed))
@@ -126,7 +126,7 @@ def test_a_healthy_history_is_never_accused(seed: int, vus: int) -> None:
 
 
 @given(st.integers(0, 10**9), st.integers(1, 6), st.sampled_from(["dropped", "reverted", "stale"]))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_any_history_is_judged_as_by_the_book(seed: int, vus: int, fault: str) -> None:
     history = performed(seed, vus, fault, 0.3)
     registers = judged(as_frames_come(history.operations, seed))
@@ -148,7 +148,7 @@ def test_what_an_engine_does_wrong_is_found_in_most_histories(fault: str) -> Non
 
 
 @given(st.integers(0, 10**9), st.integers(2, 6))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_samples_that_never_came_accuse_nobody(seed: int, vus: int) -> None:
     """As if the engine was killed: of each vu the last operations are not known."""
     history, random = performed(seed, vus), Random(seed)

@@ -77,7 +77,7 @@ def test_runs_and_comparisons_do_not_mix(
         render_csv([make_result(), make_ab()])
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.one_of(st.just('a,"b"\r\n;|<c> 👩‍👩‍👧'), st.text(max_size=20)))
 def test_names_come_out_as_they_are(make_result: Callable[..., RunResult], text: str) -> None:
     seconds = [SecondOfLoad(second=0, ok=1, failed=0)]

@@ -178,7 +178,7 @@ def test_several_results_are_several_suites(
     suite_of(*all_results.values(), make_ab())
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.one_of(st.just(HOSTILE), st.text(max_size=30)))
 def test_names_come_out_right(make_result: Callable[..., RunResult], judged: Callable[..., Any], text: str) -> None:
     threshold = judged("lost_writes == 0", 3).model_copy(update={"expr": f"x{text}"})

@@ -118,7 +118,7 @@ def test_an_engines_last_words_stay_a_block(make_result: Callable[..., RunResult
     assert "script" not in page.texts
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.one_of(st.just(HOSTILE), st.text(alphabet="`|\\<>&*_[]~#!:@ ab\n😀", max_size=12), st.text(max_size=20)))
 def test_any_text_is_code_as_it_is(text: str) -> None:
     table = Table([Column("a", "word"), Column("b", "word")], [[name(text), Text("end")]])
@@ -126,7 +126,7 @@ def test_any_text_is_code_as_it_is(text: str) -> None:
     assert Page(to_markdown([Section("", [table])])).rows[1] == cells
 
 
-@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.one_of(st.just(HOSTILE), st.text(max_size=20)))
 def test_names_come_out_right(make_result: Callable[..., RunResult], make_operation: Any, text: str) -> None:
     operation = make_operation(f"x{text}", 5_000, 10, 3, errors={f"x{text}": 3})

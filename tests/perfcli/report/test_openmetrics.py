@@ -156,7 +156,7 @@ def test_a_baseline_and_a_comparison_are_told(make_result: Callable[..., RunResu
     assert values(told["ab_lower_ratio"], "metric") == {"load_pet.p50": 1.1}
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.one_of(st.just('a\\n"b"\n\\{c="d"} # e, 👩‍👩‍👧'), st.text(max_size=20)))
 def test_names_come_out_as_they_are(
     make_result: Callable[..., RunResult], make_operation: Any, judged: Any, text: str

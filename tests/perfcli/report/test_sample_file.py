@@ -214,7 +214,7 @@ OPEN_AND_CLOSED = [
 KINDS = {1: FailureKind("ValueError", ""), 2: FailureKind('timeout: %d, "late"', "timeout")}
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(st.lists(st.tuples(st.integers(0, 3), SAMPLES), max_size=8), st.integers(-(10**9), 10**15))
 def test_any_frames_agree_with_the_histogram(tmp_path_factory: Any, frames: list[Any], origin_ns: int) -> None:
     phases = [

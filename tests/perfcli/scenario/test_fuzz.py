@@ -66,7 +66,7 @@ thresholds:
 PYDANTIC_WORDS = ("Input should", "Field required", "Extra inputs", "Value error", "validation error", "Traceback")
 LIMIT_S = 20  # far above what any machine needs; an endless or quadratic load is what it catches
 
-quick = settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+quick = settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 WORDS = """name load flow executor vus iterations duration thresholds setup pets weight care sleep constant-vus expr
 50ms load_pet latency.mean<5ms << operation engine ai users tags texts actions extends vars phases pool growth csv
 list column only_if create_pet think_time start_after stages zipf ${vars} ${x:-5} $${ ${ words.csv s.yaml"""

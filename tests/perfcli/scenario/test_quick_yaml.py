@@ -60,7 +60,7 @@ def test_what_the_two_may_read_otherwise_is_left_to_pyyaml(text: str) -> None:
     assert document._quickly_composed(text) is None
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(st.integers(min_value=0))
 def test_whatever_a_file_holds_both_find_the_same(seed: int) -> None:
     """Each text with a few characters put in, taken out, or moved."""
