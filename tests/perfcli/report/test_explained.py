@@ -55,7 +55,7 @@ def test_a_metric_is_explained(name: str) -> None:
     assert ("[--phase NAME]" in text) is metric.per_phase
     assert ("needed: min" in text) is metric.needs_statistic
     assert ("within 30s" in text) is metric.windowed
-    assert ("until the load is over" in text) is metric.at_end
+    assert ("only after the load" in text) is metric.at_end
     assert f" {PREFIX}{name.replace('.', '_')}" in text
 
 

@@ -41,7 +41,8 @@ def test_they_end_when_the_load_was_well_for_two_seconds(make_plan: Make) -> Non
     plan = make_plan(["status"], setup={"pets": 1}, load=COUNTED, faults=[READER], thresholds=["recovery < 1s"])
     result = run(plan, looks_at_s=[4.5, 5.5])
     assert result.duration_ns is not None
-    assert 5.4 * SECOND < result.duration_ns < 32 * SECOND
+    # 2 s after the fault's end, and samples may be 500 ms on their way
+    assert 5 * SECOND <= result.duration_ns < 32 * SECOND
     assert result.faults[0].recovery_ns == 0
     assert (result.dropped_iterations, result.reasons) == (0, [])
     assert result.total.ok > 20, "more than it was asked for"
@@ -55,7 +56,7 @@ def test_they_do_what_they_were_asked_for(make_plan: Make) -> None:
     result = run(plan, looks_at_s=[5.5, 7, 8.5])
     assert result.total.ok >= 800
     assert result.duration_ns is not None
-    assert 8.4 * SECOND < result.duration_ns < 32 * SECOND
+    assert 8 * SECOND <= result.duration_ns < 32 * SECOND
 
 
 @pytest.mark.slow
