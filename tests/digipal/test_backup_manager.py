@@ -173,11 +173,12 @@ INTERRUPTED = """if True:
                 Path(f"{temporary}-journal").write_bytes(bytes(1000))
                 os.write(1, b".")
                 time.sleep(60)
-    sys.stdin.read(1)
-    for writer in writers[1:]:
-        os.kill(writer, signal.SIGKILL)
-        os.waitpid(writer, 0)
-    os.write(1, b"!")
+    for killed in (writers[1:], writers[:1]):
+        sys.stdin.buffer.raw.read(1)
+        for writer in killed:
+            os.kill(writer, signal.SIGKILL)
+            os.waitpid(writer, 0)  # until then it may hold its lock
+        os.write(1, b"!")
     time.sleep(60)
 """
 
@@ -207,6 +208,9 @@ def test_what_killed_processes_left_is_removed_and_what_a_live_one_writes_stays(
             assert (live / "file").stat().st_size == 1000
             storage.backup_manager.backup_database()
             assert live.exists()
+            nursery.stdin.write(b"k")
+            nursery.stdin.flush()
+            assert nursery.stdout.read(1) == b"!"
         finally:
             os.killpg(nursery.pid, signal.SIGKILL)
     storage.close()
