@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -39,6 +40,7 @@ operations: [my_operations.py]
 load: {executor: constant-vus, vus: 1, duration: 1s}
 flow: [%s]
 """
+ONE_RUN_DONE = re.compile(r"database_load: block 1 of 8, [0-9]+ vus?: [1-9][0-9]?% in ")
 
 
 @pytest.mark.slow
@@ -73,17 +75,21 @@ def start(home: Path, *arguments: str) -> subprocess.Popen[str]:
 
 @pytest.mark.end_to_end
 def test_an_interrupt_reports_what_is_known(tmp_path: Path) -> None:
-    process = start(tmp_path, "database_load", "--json", "s.json", "--html", "s.html", "--markdown", "s.md")
-    assert process.stderr is not None
-    while "database_load: 8 blocks of 8 runs, about " not in process.stderr.readline():
+    files = ["--json", "s.json", "--html", "s.html", "--markdown", "s.md", "--events", "s.jsonl"]
+    process = start(tmp_path, "database_load", *files)
+    events = tmp_path / "s.jsonl"
+    while not (events.exists() and ONE_RUN_DONE.search(events.read_text(encoding="utf-8"))):
         assert process.poll() is None
-    time.sleep(2)
+        time.sleep(0.05)
     process.send_signal(signal.SIGINT)
-    output, _ = process.communicate(timeout=60)
+    output, errors = process.communicate(timeout=60)
     assert process.returncode == ExitCode.INTERRUPTED
-    assert output.startswith("INTERRUPTED  database_load  no law is fitted: 0 complete blocks of 8, 5 are needed\n")
+    assert "database_load: 8 blocks of 8 runs, about " in errors
+    answer = "INTERRUPTED  database_load  no law is fitted: 0 complete blocks of 8, 5 are needed; highest measured "
+    assert " ".join(output.split()).startswith(" ".join(answer.split()))
     result = json.loads((tmp_path / "s.json").read_text(encoding="utf-8"))
     assert (result["verdict"], result["law"], result["exit_code"]) == ("interrupted", None, ExitCode.INTERRUPTED)
+    assert (result["blocks"], 1 <= len(result["points"]) < 8) == (0, True)
     assert (tmp_path / "s.html").read_text(encoding="utf-8").startswith("<!doctype html>")
     assert (tmp_path / "s.md").read_text(encoding="utf-8").startswith("### INTERRUPTED: `database_load`")
 
