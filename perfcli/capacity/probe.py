@@ -54,7 +54,7 @@ def check_probed(scenario: Scenario) -> None:
         has = f"what it has does not distinguish one load from another: {others}" if others else "the scenario has none"
         raise UsageError(
             f"{scenario.name}: capacity needs a threshold that a higher load can break, and {has}",
-            hint="thresholds: [latency.p99 < 20ms]",
+            hint="add to it: thresholds: [latency.p99 < 20ms]",
         )
 
 
