@@ -87,7 +87,7 @@ def _await_children(process: psutil.Process) -> list[psutil.Process]:
         (lambda: run_scenario("pet_creation", seed=-1), "seed=-1"),
         (lambda: run_scenario("pet_creation", settings={"load.vuss": 3}), "vuss"),
         (lambda: run_scenario("pet_creation", engine="/nowhere/at/all"), "/nowhere/at/all"),
-        (lambda: run_scenario("scenarios"), "only one can be run at a time"),
+        (lambda: run_scenario("scenarios"), "scenarios: one scenario is run at a time, not "),
         (lambda: load_result("missing.json"), "missing.json"),
     ],
 )

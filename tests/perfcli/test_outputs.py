@@ -537,7 +537,11 @@ PROTECTED = "import sys; from pathlib import Path; from perfcli import outputs, 
             ">>r.json",
             "stdout - would replace r.json, which this command reads",
         ),
-        ("outputs.check_outputs({'--csv': Path('r.json')}, [Path('-')])", "<r.json", "--csv r.json is -, which this"),
+        (
+            "outputs.check_outputs({'--csv': Path('r.json')}, [Path('-')])",
+            "<r.json",
+            "--csv r.json would replace -, which this command",
+        ),
         ("outputs.check_outputs({'--csv': Path('o.csv')})", ">o.csv", "--csv and stdout both write to o.csv"),
     ],
 )

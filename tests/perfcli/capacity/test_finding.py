@@ -234,7 +234,7 @@ def test_thresholds_on_how_much_is_done_are_left_out() -> None:
         ({"thresholds": [{"expr": "latency.p99 < 1s", "strict": False}]}, "and the scenario has none"),
         (
             {"thresholds": ["lost_writes == 0", "duration < 9s", "iterations >= 5"]},
-            "tell one load from another: lost_writes == 0, duration < 9s, iterations >= 5",
+            "does not distinguish one load from another: lost_writes == 0, duration < 9s, iterations >= 5",
         ),
         ({"faults": [{"fault": "pause", "at": "500ms", "for": "100ms"}]}, "cannot be searched under faults"),
         ({"load": None, "phases": [{"name": name, "load": CLOSED} for name in ("a", "b")]}, "needs one phase, not 2"),

@@ -106,4 +106,5 @@ def test_what_leaves_out_faults_says_so(capsys: pytest.CaptureFixture[str]) -> N
     plans = context.plans(Selection(scenarios=("pet_creation",)), Changes(), faults=["kill={at: 2s}"])
     say_faults_left_out(plans, "ab")
     assert capsys.readouterr().err == "pet_creation: ab ignores its 1 fault\n"
-    assert plans[0].describe().startswith("1 vu for 7s; create_pet; kill at 2s")
+    repeated = "100 iterations by 1 vu, repeated until the last fault has recovered"
+    assert plans[0].describe().startswith(f"{repeated}; create_pet; kill at 2s")

@@ -177,7 +177,7 @@ class TestMistakes:
     """Told before anything runs."""
 
     def test_several_scenarios(self) -> None:
-        assert "only one can be profiled at a time" in str(fails(str(ROOT / "scenarios"), "--sql"))
+        assert "scenarios: one scenario is profiled at a time, not " in str(fails(str(ROOT / "scenarios"), "--sql"))
 
     def test_an_engine_in_another_process(self) -> None:
         error = fails("mcp_tools", "--sql")

@@ -87,7 +87,7 @@ def test_numbers_must_add_up(pet: Callable[..., Path], stored: int, lost: int) -
 
 def test_a_loss_is_told_in_words(pet: Callable[..., Path]) -> None:
     told = balance(Books(), pet(), pet, {"brains": 19, "mp": 20})
-    assert told == Balance(1, ["user-0: brains 19 stored, 20 to 22 by what was acknowledged"])
+    assert told == Balance(1, ["user-0: brains is 19 in the database, expected 20 to 22 from acknowledged actions"])
 
 
 def test_what_was_acknowledged_before_is_in_the_numbers_already(pet: Callable[..., Path]) -> None:

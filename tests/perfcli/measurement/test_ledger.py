@@ -220,7 +220,7 @@ def test_a_stale_read_is_a_lost_write(make_plan: MakePlan, database: Database) -
     reads = frame(1, [pack(1, 0, 0)] * 4, {1: LOST}, times=[(35, 42), (43, 44), (45, 50), (51, 52)])
     integrity = verified(plan, database, saves, replace(reads, shown=array("q", [first, first, second])))
     assert (integrity.lost, integrity.stale_reads, integrity.saves.checked) == (1, 1, 2)
-    assert integrity.examples == ["user-0: a read showed save 1 of vu0, after save 2 of vu0 was acknowledged"]
+    assert integrity.examples == ["user-0: a read returned save 1 of vu0, although save 2 of vu0 was acknowledged"]
 
 
 def test_reads_of_newcomers_are_held_to_their_saves(make_plan: MakePlan, database: Database) -> None:
