@@ -24,6 +24,8 @@ _COLUMNS = (
     Column("clock", "figure"),
     Column("", "word"),
 )
+_FIRST_TO_GO = ("kernel", "SQLite", "host", "CPUs", "Python", "perfcli", "clock")
+"""The machine's name and state always stay."""
 
 
 def cluster_document(own: Description, crew: Crew, clocks: Sequence[Clock]) -> list[Section]:
@@ -38,7 +40,7 @@ def cluster_document(own: Description, crew: Crew, clocks: Sequence[Clock]) -> l
         for machine, clock in zip(crew.machines, clocks, strict=True)
     ]
     rows += [[*_cells(each.name, each.description), Text(UNKNOWN), _state(each)] for each in crew.refused]
-    blocks: list[Block] = [Table(_COLUMNS, rows)]
+    blocks: list[Block] = [Table(_COLUMNS, rows, "machines", first_to_go=_FIRST_TO_GO)]
     blocks += [Facts([(each.name, _reason(each)) for each in crew.refused])] if crew.refused else []
     blocks += [Notes([name(note) for note in crew.notes()])] if any(crew.notes()) else []
     tool = f"perfcli {own.source}, version {own.tool}, {own.python}"
