@@ -270,6 +270,12 @@ class EngineClient:
             self.end(Ending(disturbed=stopped))
         self.end(Ending(error=f"the engine hangs: {silence}"))
 
+    def see_whether_lost(self) -> None:
+        """End if its machine is lost. Waits for an answer from there, or until the machine counts as lost."""
+        self.readings(whole=True)
+        if self.engine.lost:
+            self._report_end()
+
     def _receive(self, message: Message) -> None:
         match message:
             case Stage(name):

@@ -91,7 +91,9 @@ class Supervision:
             for process, client in enumerate(self._clients)
             if client.start_late_ns is not None
         }
-        endings = [client.ending for client in self._clients if client.ending not in (None, Ending())]
+        self._see_whether_engine_is_lost()
+        by_blame = sorted(self._clients, key=lambda client: not client.has_engine)
+        endings = [client.ending for client in by_blame if client.ending not in (None, Ending())]
         # an engine that is gone outweighs what its absence did to others
         ending = next((each for each in endings if each and each.error), next(iter(endings), None))
         if ending is None or self._ending_of_stop.interrupted:
@@ -103,6 +105,17 @@ class Supervision:
         """Whether all processes have ended well, or one has not."""
         endings = [client.ending for client in self._clients]
         return None not in endings or any(ending not in (None, Ending()) for ending in endings)
+
+    def _see_whether_engine_is_lost(self) -> None:
+        """Ask after the machine of the engine if a process fails that loads it: it may notice the loss first."""
+        plan = self._measurement.plan
+        host = None if plan.host is None else self._clients[plan.host]
+        if (
+            host is not None
+            and host.ending is None
+            and any(each.ending and each.ending.error for each in self._clients)
+        ):
+            host.see_whether_lost()
 
     def _read(self, *, whole: bool) -> Reading | None:
         return self._kills.read(whole=whole)
