@@ -173,14 +173,19 @@ async def _serve(host: str, port: int) -> None:
     await relay.listen()
     orders = asyncio.StreamReader()
     await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(orders), sys.stdin)
-    print(relay.port, flush=True)
+    _answer(relay.port)
     while order := (await orders.readline()).strip():
         reset = 0
         if order == b"cut":
             reset = relay.cut()
         else:
             await relay.listen()
-        print(reset, flush=True)
+        _answer(reset)
+
+
+def _answer(number: int) -> None:
+    """Write a line to the process that started this one: a protocol, not a message to a reader."""
+    os.write(sys.stdout.fileno(), b"%d\n" % number)
 
 
 def _raise_limit() -> None:
