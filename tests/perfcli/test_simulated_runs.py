@@ -371,8 +371,8 @@ def test_an_error_of_the_tool_itself_ends_the_run_with_all_that_is_known(
     assert (result.verdict, result.exit_code, result.total.ok) == (Verdict.ERROR, 1, 20)
     (reason,) = result.reasons
     assert re.fullmatch(
-        r"OSError: \[Errno 24\] Too many open files: 'output.txt': the limit is [0-9,]+ file descriptors"
-        r" \(ulimit -n\) \(perfcli/run/supervision.py, line \d+\)",
+        r"OSError: \[Errno 24\] Too many open files: 'output.txt': the limit is [0-9,]+ file descriptors;"
+        r" raise it with ulimit -n \(perfcli/run/supervision.py, line \d+\)",
         reason,
     )
     assert "Traceback" in result.details
@@ -402,7 +402,10 @@ def test_what_cannot_be_put_together_is_an_error_without_figures(
     monkeypatch.setattr("perfcli.measurement.assembly.cut_into_slices", cut)
     result = simulate(make_plan(["load_pet"]))
     assert (result.verdict, result.total.ok) == (Verdict.ERROR, 0)
-    assert result.reasons[0].startswith("please report this bug: ZeroDivisionError: float division by zero (")
+    assert result.reasons[0].startswith(
+        "digipal-perf cannot make sense of the measurement; please report this bug: "
+        "ZeroDivisionError: float division by zero ("
+    )
 
 
 def test_a_threshold_that_is_written_twice_is_judged_and_reported_once(make_plan: Any) -> None:

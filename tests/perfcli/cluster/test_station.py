@@ -199,7 +199,7 @@ def test_after_the_lease_a_station_says_that_all_is_over() -> None:
         assert station._keeper
         os.kill(station._keeper.pid, signal.SIGKILL)
         station._keeper.wait()
-        with pytest.raises(StationError, match="nobody asked"):
+        with pytest.raises(StationError, match="were ended after ten seconds without a request"):
             await station.take("sleeper", 0, 0.0)
 
     at_a_station(work)
