@@ -6,12 +6,13 @@ import asyncio
 import errno
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
 from array import array
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from pathlib import Path
 from threading import Thread
 from typing import Any
@@ -38,6 +39,7 @@ from perfcli.targets.error_kinds import kind_of
 from perfcli.targets.mcp import HttpServer, McpTarget, ToolError
 from perfcli.targets.mcp_sessions import LostCall, Sessions
 from perfcli.targets.protocol import EngineGone
+from perfcli.wire import LivesIn, Serving
 
 ROOT = Path(__file__).parents[2]
 MakePlan = Callable[..., ExecutionPlan]
@@ -264,9 +266,11 @@ class TestOpening:
                     await asyncio.sleep(0.01)
                 yield streams
 
-        def end(pid: int) -> None:
-            seen.append(pid)
-            process = psutil.Process(pid)
+        def end(found: LivesIn | Serving) -> None:
+            assert isinstance(found, LivesIn)
+            assert found.process is not None
+            seen.append(found.process)
+            process = psutil.Process(found.process)
             process.kill()
             until(lambda: not _command(process))
 
@@ -352,14 +356,16 @@ class TestFailures:
         assert target.classify(ToolError("it failed", {"error": error})) == ("it failed", category)
 
     @pytest.mark.slow
-    def test_users_of_two_runs_do_not_meet(self, found: Callable[..., str], opened: Callable[..., McpTarget]) -> None:
-        url = found()
-        calls = [
-            opened(url, ["get_pet_status"]).calls(0, array("q"), OwnVu({}, 0, 1, Journal(), Path("unused")))[0]
-            for _ in range(2)
-        ]
-        users = {call.arguments(0, 0)[0]["user_id"] for call in calls if call}
-        assert len(users) == 2
+    def test_users_of_two_runs_do_not_meet(
+        self, found: Callable[..., str], make_plan: MakePlan, tmp_path: Path
+    ) -> None:
+        plan = make_plan(["get_pet_status"], target={"mcp": {"url": found()}}, setup={"pets": 1})
+        for _ in range(2):
+            result = run_scenario(plan)
+            assert (result.verdict, result.reasons) == (Verdict.PASS, [])
+        with closing(sqlite3.connect(tmp_path / "theirs.db")) as database:
+            users = [user for (user,) in database.execute("SELECT user_id FROM digipals")]
+        assert len(set(users)) == len(users) == 2
 
 
 def test_kinds_leave_out_what_varies() -> None:
