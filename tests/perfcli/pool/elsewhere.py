@@ -35,10 +35,12 @@ class PoolElsewhere:
         self._delay_s = delay_ms / 1e3
         self._ahead_ns = ahead_ns
         self._local = LocalPool(engine, self._begin)
-        self.make_database = self._local.make_database
 
     def start(self, plan: ExecutionPlan, database: LocalDatabase, process: int = 0) -> Any:
         return EngineElsewhere(self._local.start(plan, database, process), self._ahead_ns)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._local, name)
 
     def _begin(self, line: int, post: Post) -> SupervisedProcess:
         tool = socket.socket(fileno=os.dup(line))
