@@ -40,6 +40,7 @@ class PlainProcess:
         self._sending, self._receiving = Lock(), Lock()
         self.code: int | None = None
         self.lost = ""
+        self._is_cut = False
 
     @property
     def is_over(self) -> bool:
@@ -48,7 +49,7 @@ class PlainProcess:
     def send(self, content: bytes) -> None:
         assert self._process.stdin
         with self._sending:
-            if not self.is_over:
+            if not self.is_over and not self._is_cut:
                 while content:
                     content = content[self._process.stdin.write(content) :]
 
@@ -57,14 +58,16 @@ class PlainProcess:
         self._process.stdin.close()
 
     def receive(self, wait_s: float) -> bytes:
+        if self._is_cut:
+            time.sleep(0.02)
         with self._receiving:
             return self._receive(wait_s)
 
     def _receive(self, wait_s: float) -> bytes:
         assert self._process.stdout
-        if self.is_over or not select.select([self._process.stdout], [], [], wait_s)[0]:
+        if self.is_over or self._is_cut or not select.select([self._process.stdout], [], [], wait_s)[0]:
             return b""
-        if self.lost:
+        if self._is_cut:
             return b""
         content = os.read(self._process.stdout.fileno(), 2**18)
         if not content:
@@ -85,15 +88,20 @@ class PlainProcess:
         shutil.rmtree(self._folder)
         return code
 
-    def lose(self) -> None:
-        """As if its machine did not answer any more."""
-        self.lost = f"machine {self._name} is lost: no answer"
+    def lose(self, unnoticed_s: float = 0.0) -> None:
+        """As if its machine did not answer any more, which is noticed that long after it fell silent."""
+        lost = f"machine {self._name} is lost: no answer"
+        self._is_cut = True
+        if not unnoticed_s:
+            self.lost = lost
         assert self._process.stdin
         assert self._process.stdout
         self._process.stdin.close()
         with self._receiving:
             while self._process.stdout.read(2**18):
                 pass
+            time.sleep(unnoticed_s)
+            self.lost = lost
             self._close()
 
 

@@ -69,13 +69,14 @@ def test_windows_are_judged_if_clocks_are_known(
 class Losing(SilentObserver):
     """Loses a machine as soon as something was measured."""
 
-    def __init__(self, cluster: Cluster, name: str) -> None:
+    def __init__(self, cluster: Cluster, name: str, unnoticed_s: float) -> None:
+        self._unnoticed_s = unnoticed_s
         (self._process,) = [machine.processes for machine in cluster.machines if machine.name == name]
         self._losing: Thread | None = None
 
     def update(self, progress: Progress) -> None:
         if progress.ok and self._losing is None:
-            self._losing = Thread(target=self._process[0].lose)
+            self._losing = Thread(target=self._process[0].lose, args=(self._unnoticed_s,))
             self._losing.start()
 
 
@@ -149,18 +150,20 @@ def test_one_machine_has_the_server_and_the_load(make_plan: MakePlan) -> None:
 
 
 @pytest.mark.parametrize(
-    ("lost", "verdict", "words"),
+    ("lost", "unnoticed_s", "verdict", "words"),
     [
-        ("b", Verdict.INVALID, "machine b is lost: no answer: the load was not the planned one"),
-        ("db", Verdict.ERROR, "machine db is lost: no answer, while the engine there was measuring"),
+        ("b", 0.0, Verdict.INVALID, "machine b is lost: no answer: the load was not the planned one"),
+        ("db", 0.0, Verdict.ERROR, "machine db is lost: no answer, while the engine there was measuring"),
+        # the process with the load sees first that nobody listens
+        ("db", 1.5, Verdict.ERROR, "machine db is lost: no answer, while the engine there was measuring"),
     ],
 )
 def test_a_lost_machine_ends_the_run_with_a_partial_report(
-    make_plan: MakePlan, lost: str, verdict: Verdict, words: str
+    make_plan: MakePlan, lost: str, unnoticed_s: float, verdict: Verdict, words: str
 ) -> None:
     cluster = Cluster("db", "b")
     plan = make_plan(FLOW, load=ENDLESS, pool={**SPLIT, "machines": 2, "processes": 1}, **KEYS)
-    result = run_scenario(plan, pool=cluster.pool, observer=Losing(cluster, lost))
+    result = run_scenario(plan, pool=cluster.pool, observer=Losing(cluster, lost, unnoticed_s))
     assert result.verdict is verdict
     assert words in result.reasons[0]
     assert result.total.ok > 0
