@@ -158,7 +158,7 @@ def in_turns(writers: list[Iterator[bytes]]) -> Iterator[bytes]:
 
 
 def take_in(machines: int, processes: int, frames: int, samples: int) -> Taken:
-    """Have the tool take in what so many machines with so many processes each have written."""
+    """Have the tool take in what the processes of all machines have written."""
     plan = plan_for(machines * processes)
     size = 0
     ready: list[list[bytes]] = []

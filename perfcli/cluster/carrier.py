@@ -97,7 +97,7 @@ def _check_certificates(address: str, security: Security) -> None:
 
 
 def _be_quiet() -> None:
-    """Keep dask's log from stderr: what goes wrong is told by results."""
+    """Keep dask's log from stderr: results report what goes wrong."""
     for name in logging.root.manager.loggerDict:
         if name.partition(".")[0] in ("distributed", "tornado"):
             logging.getLogger(name).setLevel(logging.CRITICAL + 1)

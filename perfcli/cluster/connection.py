@@ -81,7 +81,7 @@ class FarEnd:
             return bool(self._came.wait_for(lambda: self._waiting or self._is_over or self._is_closed, timeout_s))
 
     def recv(self, size: int) -> bytes:
-        """Up to so many bytes, as soon as there are any; none: the end."""
+        """Up to that number of bytes, as soon as there are any; none: the end."""
         with self._came:
             self._came.wait_for(lambda: self._waiting or self._is_over or self._is_closed)
             data = bytes(self._waiting[:size])
@@ -89,7 +89,7 @@ class FarEnd:
             return data
 
     def sendall(self, data: bytes) -> None:
-        """Pass bytes on; raises OSError if nobody takes them."""
+        """Pass bytes on; raises OSError if the reader has gone."""
         if self._is_over or self._is_closed:
             raise OSError(errno.EPIPE, os.strerror(errno.EPIPE))
         self._send(data)

@@ -1,4 +1,4 @@
-"""`python -m perfcli.cluster.keeper FOLDER`: ends what a station started, once nobody can ask the station to.
+"""`python -m perfcli.cluster.keeper FOLDER`: ends what a station started, once the station cannot.
 
 A worker that is killed, or frozen, ends nothing. So each station has this process beside it, which reads lines of text:
 `beat`, `group N` and `gone N`. At the end of its input, or after ten seconds without a beat, it ends all groups that

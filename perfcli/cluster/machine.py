@@ -135,7 +135,7 @@ class Machine:
 
 
 class RemoteProcess:
-    """A process on a machine. Two threads carry its bytes, so that nobody waits for the net who does not want to."""
+    """A process on a machine. Two threads carry its bytes, so that callers wait for the net only if they ask to."""
 
     def __init__(self, machine: Machine, name: str) -> None:
         self.machine = machine

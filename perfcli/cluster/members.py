@@ -102,10 +102,10 @@ def _too_few(there: Sequence[str], least: int, within_s: float) -> PerfError:
 
 
 def check(crew: Crew) -> None:
-    """See that nobody is refused.
+    """Check that every machine is fit.
 
     Raises:
-        UsageError: somebody is; nothing has run.
+        UsageError: one is not; nothing has run.
     """
     refused = [each for each in crew.refused if not each.is_silent]
     if refused:

@@ -197,7 +197,7 @@ class ClusterPool:
 
 
 def _keep_clocks(posts: Sequence[_Post], wake: Event, over: Event) -> None:
-    """Compare the clocks of machines again and again, and soon after a checkpoint; of one that is lost no more."""
+    """Compare the clocks of machines again and again, and soon after a checkpoint, but not with a lost machine."""
     there = list(posts)
     while not over.wait(_LEAST_INTERVAL_S):
         wake.wait(INTERVAL_S - _LEAST_INTERVAL_S)

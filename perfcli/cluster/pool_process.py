@@ -239,7 +239,7 @@ def _write(descriptor: int, waiting: SimpleQueue[Packet | None]) -> None:
                 if waiting.empty():
                     out.flush()
             except OSError:
-                return  # nobody reads any more: the end of input follows
+                return  # the reader has gone: the end of input follows
 
 
 if __name__ == "__main__":

@@ -77,7 +77,7 @@ class RemoteDatabase:
             return "", f"{NOT_KEPT} in {directory}: {error}"
 
     def removed(self) -> str:
-        """What an engine has removed of its surroundings, in words; "" for nothing, or if nobody knows."""
+        """What an engine has removed of its surroundings, in words; "" for nothing, or if it is not known."""
         with suppress(sqlite3.Error):
             return str(self._ask("removed"))
         return ""
@@ -183,13 +183,13 @@ class RemoteEngine:
         self._tell("signal", number=int(number))
 
     def begun_calls(self) -> Sequence[Begun]:
-        """The calls that each vu of the plan had begun in its last load; empty if nobody knows."""
+        """The calls that each vu of the plan had begun in its last load; empty if that is not known."""
         with suppress(OSError):
             return [Begun(*each) for each in self._ask("begun")]
         return []
 
     def is_stopped(self) -> bool:
-        """Whether somebody else has it, or what it started, stand still."""
+        """Whether another program has stopped it, or what it started."""
         with suppress(OSError):
             return bool(self._ask("is_stopped"))
         return False

@@ -190,7 +190,7 @@ class Station:
         self._tell_keeper(f"gone {group}")
 
     def _place(self) -> Path:
-        """The folder of all that is here, with a process that ends and removes it if nobody else can."""
+        """The folder of all that is here, with a process that ends and removes it if the station cannot."""
         if self._folder is None:
             self._folder = self._open.enter_context(cleanup.scratch_directory())
             self._keeper = subprocess.Popen(

@@ -25,7 +25,7 @@ class StationProcess:
     """A running process; to be used by the loop in which it was made.
 
     Args:
-        folder: where it runs; what it writes to stderr and what nobody has taken yet are beside it.
+        folder: where it runs; what it writes to stderr and what has not been taken yet are beside it.
         ended: told when it has ended, from a thread.
     """
 
@@ -99,7 +99,7 @@ class StationProcess:
         return ""
 
     def close(self) -> None:
-        """Kill it, if it still runs, and forget what nobody took."""
+        """Kill it, if it still runs, and forget what was not taken."""
         self.signal(signal.SIGKILL)
         self.shut()
         self._outbox.close()
@@ -113,7 +113,7 @@ class StationProcess:
 
     def _write(self) -> None:
         assert self._process.stdin
-        with suppress(OSError):  # it has ended: that is told by its code
+        with suppress(OSError):  # it has ended: its code shows that
             while (content := self._inbox.get()) is not None:
                 while content:
                     content = content[self._process.stdin.write(content) :]

@@ -35,7 +35,7 @@ Tell = Callable[[Progress], None]
 
 
 class RunnerEnded(PerfError):  # noqa: N818 an event, as MachineLost is
-    """What runs for the tool on a machine has ended, though nobody asked it to."""
+    """What runs for the tool on a machine has ended unasked."""
 
     def __init__(self, machine: str, code: int | None, said: str) -> None:
         super().__init__(f"what ran on {machine} has ended with code {code}", hint=said)
