@@ -27,11 +27,25 @@ function say(text) {
 const CHARTS_MS = 1000;
 let drawn = -Infinity;
 
+// The plotting library keeps the browser busy for a second or two: it starts once the figures can be read.
+let plotting;
+function startPlotting() {
+  plotting ??= new Promise((started) => {
+    const script = document.createElement("script");
+    script.src = "plotly.js";
+    script.addEventListener("load", started);
+    requestAnimationFrame(() => setTimeout(() => document.head.append(script)));
+  });
+  return plotting;
+}
+
 async function show({ article, charts }) {
   now.innerHTML = article;
   document.title = now.querySelector("h2")?.textContent ?? document.title;
+  document.documentElement.dataset.shown = "yes";
   if (document.hidden || performance.now() - drawn < CHARTS_MS) return;
   drawn = performance.now();
+  await startPlotting();
   for (const figure of document.querySelectorAll("figure.chart")) {
     const chart = charts[figure.id.slice("chart-".length)];
     figure.hidden = !chart;

@@ -245,7 +245,6 @@ def _page() -> str:
         "digipal-perf live",
         last=[
             element("style", Markup(_shipped("live.css"))),
-            element("script", src="plotly.js", defer=""),
             element("script", src="live.js", defer=""),
         ],
     )

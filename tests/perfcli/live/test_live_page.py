@@ -103,8 +103,9 @@ def test_the_page_follows_a_run_stops_it_and_keeps_its_report(
         began_s = time.monotonic()
         browser.show(1280)
         browser.command("Page.navigate", url=run.url)
-        browser.wait_for("document.documentElement?.dataset.drawn === 'yes'")
-        drawn_in_s = time.monotonic() - began_s
+        browser.wait_for("document.documentElement?.dataset.shown === 'yes'")
+        shown_in_s = time.monotonic() - began_s
+        browser.wait_for("document.documentElement.dataset.drawn === 'yes'")
         browser.wait_for("document.body.innerText.includes('rush')")
         browser.wait_for("document.body.innerText.includes('success_rate < 50%: 100%')")
         browser.wait_for("document.querySelectorAll('#chart-rate svg .trace path').length > 0")
@@ -129,7 +130,7 @@ def test_the_page_follows_a_run_stops_it_and_keeps_its_report(
         asked = {url for url in browser.requests if not url.startswith(("data:", "blob:"))}
         assert {urlsplit(url).netloc for url in asked} == {f"127.0.0.1:{run.port}"}
         assert not run.listens()
-        assert drawn_in_s < 20  # shared machines are slow; what it takes on an idle one is in benchmarks/live_page.py
+        assert shown_in_s < 20  # shared machines are slow; on an idle one it takes a third of a second
     finally:
         browser.close()
 
