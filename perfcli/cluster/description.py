@@ -14,6 +14,8 @@ from typing import Any, Final
 
 from perfcli.clock import StopSignal, SystemClock
 from perfcli.cpus import allowed_cpus, cpu_model, pinnable_cpus, usable_cpus
+from perfcli.results import Environment
+from perfcli.results.machines import MachineResult
 from perfcli.targets.protocol import source_digest
 from perfcli.version import VERSION, python_version
 from perfcli.wire import WIRE_VERSION
@@ -68,6 +70,31 @@ class Description:
     def fingerprint(self) -> tuple[str | float, ...]:
         """What machines share whose times can be put together."""
         return (self.machine, self.cpu_model, self.usable_cpus, self.system, self.python, self.sqlite)
+
+    def environment(self, engine_version: str = "") -> Environment:
+        """Where a run takes place, as results hold it."""
+        return Environment(
+            tool_version=self.tool,
+            engine_version=engine_version,
+            python=self.python,
+            sqlite=self.sqlite,
+            system=self.system,
+            machine=self.machine,
+            cpu_model=self.cpu_model,
+            cpu_count=len(self.cpus),
+            usable_cpus=self.usable_cpus,
+        )
+
+    def result(self, name: str) -> MachineResult:
+        """The machine under its name, as results list it."""
+        return MachineResult(
+            name=name,
+            host=self.host,
+            cpus=len(self.cpus),
+            python=self.python,
+            sqlite=self.sqlite,
+            kernel_ns=self.kernel_ns,
+        )
 
 
 def describe() -> dict[str, Any]:

@@ -24,7 +24,6 @@ from perfcli.results import Environment
 from perfcli.results.machines import MachineClock, MachineResult
 from perfcli.scenario.pool_settings import Pool
 from perfcli.thresholds import did_you_mean
-from perfcli.version import VERSION
 
 _COMMAND: Final = ("-m", "perfcli.cluster.pool_process")
 _LEAST_LEAD_NS: Final = 100_000_000
@@ -109,17 +108,7 @@ class ClusterPool:
     @property
     def environment(self) -> Environment:
         """That of the engine."""
-        there = self._machines[0].description
-        return Environment(
-            tool_version=VERSION,
-            python=there.python,
-            sqlite=there.sqlite,
-            system=there.system,
-            machine=there.machine,
-            cpu_model=there.cpu_model,
-            cpu_count=len(there.cpus),
-            usable_cpus=there.usable_cpus,
-        )
+        return self._machines[0].description.environment()
 
     def for_counting(self) -> ClusterPool:
         """On the same machines, starts processes that count what operations cost."""
@@ -175,19 +164,14 @@ class ClusterPool:
         return 1 + process % (len(self._machines) - 1)
 
     def _result(self, machine: Machine) -> MachineResult:
-        there, clock = machine.description, self._histories[machine.name]
-        processes = self._started[machine.name]
+        clock = self._histories[machine.name]
         known = clock.now(time.perf_counter_ns())
-        return MachineResult(
-            name=machine.name,
-            host=there.host,
-            cpus=len(there.cpus),
-            python=there.python,
-            sqlite=there.sqlite,
-            kernel_ns=there.kernel_ns,
-            role=self._role(machine),
-            processes=processes,
-            clock=MachineClock(offset_ns=known.offset_ns, bound_ns=known.bound_ns, drift_ppm=clock.drift_ppm),
+        return machine.description.result(machine.name).model_copy(
+            update={
+                "role": self._role(machine),
+                "processes": self._started[machine.name],
+                "clock": MachineClock(offset_ns=known.offset_ns, bound_ns=known.bound_ns, drift_ppm=clock.drift_ppm),
+            }
         )
 
     def _role(self, machine: Machine) -> Literal["server", "load", "server and load"]:

@@ -139,7 +139,8 @@ class _Comparisons:
         pairs = SpreadPairs(runners, plans, engines, self.how.cpus, self.context.interrupts.stop)
         with closing(pairs):
             result = comparison.run_with(pairs)
-        return result.model_copy(update={"environment": runners[0].environment(result.candidate.version)})
+        there = runners[0].machine.description
+        return result.model_copy(update={"environment": there.environment(result.candidate.version)})
 
     def _write(self, path: Path) -> None:
         with self.context.outputs.attempt("--json", path):

@@ -12,7 +12,7 @@ from perfcli.judgement import Ending
 from perfcli.observer import Progress
 from perfcli.plan import ExecutionPlan
 from perfcli.pool.identity import EngineSource
-from perfcli.results import Environment, MachineResult, RunResult
+from perfcli.results import RunResult
 from perfcli.run.one_run import Counting, run_without_result
 from perfcli.run.supervision import StopRequest
 from perfcli.spread.job_messages import (
@@ -123,7 +123,10 @@ class RemoteRunner:
         except RunnerEnded as ended:
             ending = Ending(error=f"{ended.message}{self._got_to()}", details=ended.said)
         result = run_without_result(plan, engine, started_at, ending)
-        return result.model_copy(update={"environment": self.environment(), "machines": [described(self.machine)]})
+        there = self.machine.description
+        return result.model_copy(
+            update={"environment": there.environment(), "machines": [there.result(self.machine.name)]}
+        )
 
     def probe(
         self,
@@ -146,22 +149,7 @@ class RemoteRunner:
             "counting": counting.value,
         }
         result = RunResult.model_validate(self.do(order, tell))
-        return result.model_copy(update={"machines": [described(self.machine)]})
-
-    def environment(self, engine_version: str = "") -> Environment:
-        """Where runs take place, as `measurement` describes it there."""
-        there = self.machine.description
-        return Environment(
-            tool_version=there.tool,
-            engine_version=engine_version,
-            python=there.python,
-            sqlite=there.sqlite,
-            system=there.system,
-            machine=there.machine,
-            cpu_model=there.cpu_model,
-            cpu_count=len(there.cpus),
-            usable_cpus=there.usable_cpus,
-        )
+        return result.model_copy(update={"machines": [self.machine.description.result(self.machine.name)]})
 
     def named(self, engine: EngineSource) -> tuple[int, dict[str, str]]:
         """An engine as orders name it."""
@@ -186,16 +174,3 @@ class RemoteRunner:
             return ""
         share = "" if progress.share_done is None else f" at {progress.share_done:.0%} of its load"
         return f"; it was {progress.stage}{share}, with {progress.ok:,} operations ok and {progress.failed:,} failed"
-
-
-def described(machine: Machine) -> MachineResult:
-    """A machine as results name it."""
-    there = machine.description
-    return MachineResult(
-        name=machine.name,
-        host=there.host,
-        cpus=len(there.cpus),
-        python=there.python,
-        sqlite=there.sqlite,
-        kernel_ns=there.kernel_ns,
-    )

@@ -15,7 +15,7 @@ from perfcli.pool.identity import EngineSource
 from perfcli.results import MachineResult
 from perfcli.run.supervision import StopRequest
 from perfcli.spread.dealing import Dealer
-from perfcli.spread.remote_runner import RemoteRunner, described
+from perfcli.spread.remote_runner import RemoteRunner
 
 
 class SpreadPairs:
@@ -50,7 +50,7 @@ class SpreadPairs:
     @property
     def machines(self) -> Sequence[MachineResult]:
         """Those that make pairs."""
-        return [described(runner.machine) for runner in self._runners]
+        return [runner.machine.description.result(runner.machine.name) for runner in self._runners]
 
     @property
     def is_pinned(self) -> bool:
