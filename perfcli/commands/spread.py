@@ -118,7 +118,7 @@ def alike(runners: Sequence[RemoteRunner]) -> list[RemoteRunner]:
             own = runner.machine.description
             pairs = zip(own.fingerprint, there.fingerprint, strict=True)
             differences = ", ".join(f"{mine}, not {theirs}" for mine, theirs in pairs if mine != theirs)
-            complain(f"Warning: {runner.machine.name} is left out, as it is of another kind: {differences}")
+            complain(f"Warning: {runner.machine.name} is of another kind and left out: {differences}")
     return largest
 
 

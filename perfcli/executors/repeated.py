@@ -50,7 +50,7 @@ class Repeated(LoadSettings):
         return None
 
     def largest_gap_ns(self, share: Share = WHOLE) -> int:
-        """None: a vu works until it is told to end."""
+        """None: a vu works until the schedule is ended."""
         return 0
 
     def schedule(self, share: Share = WHOLE) -> Schedule:
@@ -68,7 +68,7 @@ class Repeated(LoadSettings):
 
 
 class EndableSchedule:
-    """A schedule that ends as soon as it is told to."""
+    """A schedule that you can end at any time."""
 
     def __init__(self, schedule: Schedule, is_over: Callable[[], bool]) -> None:
         self._schedule = schedule

@@ -329,7 +329,7 @@ class EngineClient:
         return Ending(error=f"the engine failed at {failed.stage}{after}: {failed.message}", details=details)
 
     def _report_end(self) -> None:
-        """The process has died, or closed its end of the line; or nobody knows, as its machine is lost."""
+        """The process has died, or closed its end of the line; or its machine is lost, and with it the answer."""
         if lost := self.engine.lost:
             is_engine_lost = Ending(error=f"{lost}, while the engine there was {self._doing}")
             self.end(
