@@ -40,6 +40,7 @@ from perfcli.targets.mcp import HttpServer, McpTarget, ToolError
 from perfcli.targets.mcp_sessions import LostCall, Sessions
 from perfcli.targets.protocol import EngineGone
 from perfcli.wire import LivesIn, Serving
+from tests.processes import is_alive, started_by
 
 ROOT = Path(__file__).parents[2]
 MakePlan = Callable[..., ExecutionPlan]
@@ -63,16 +64,9 @@ flow: [interact_with_pet]
 """
 
 
-def _command(process: psutil.Process) -> list[str]:
-    try:
-        return process.cmdline()
-    except psutil.Error:
-        return []  # it has ended
-
-
 def servers(parent: int) -> list[psutil.Process]:
     """The MCP servers that a process has started, or what it has started."""
-    return [p for p in psutil.Process(parent).children(recursive=True) if "digipal.mcp" in _command(p)]
+    return started_by(parent, "digipal.mcp")
 
 
 def until(condition: Callable[[], Any]) -> Any:
@@ -206,7 +200,7 @@ class TestRuns:
         (server,) = until(lambda: servers(tool.pid))
         tool.send_signal(signal.SIGKILL)
         tool.wait()
-        until(lambda: not server.is_running())
+        until(lambda: not is_alive(server))
         until(lambda: not list(tmp_path.glob("digipal-perf-*")))
 
     def test_a_server_that_runs_already(
@@ -272,7 +266,7 @@ class TestOpening:
             seen.append(found.process)
             process = psutil.Process(found.process)
             process.kill()
-            until(lambda: not _command(process))
+            until(lambda: not is_alive(process))
 
         if not is_seen:
             monkeypatch.setattr("perfcli.targets.mcp_sessions.stdio_client", ended)

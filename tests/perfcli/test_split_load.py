@@ -18,6 +18,7 @@ from perfcli.plan import ExecutionPlan
 from perfcli.results import RunResult
 from perfcli.run import run_scenario
 from perfcli.targets.mcp import HttpServer, server_arguments
+from tests.processes import started_by
 
 pytestmark = pytest.mark.end_to_end
 
@@ -87,8 +88,7 @@ def test_a_server_that_runs_already_is_loaded_by_all_again_and_again(make_plan: 
 
 
 def servers() -> list[psutil.Process]:
-    below = psutil.Process().children(recursive=True)
-    return [each for each in below if "digipal.mcp" in " ".join(each.cmdline())]
+    return started_by(part="digipal.mcp")
 
 
 def test_a_server_that_dies_ends_the_run_with_an_error(make_plan: MakePlan) -> None:

@@ -18,6 +18,7 @@ import pytest
 from perfcli.figures.counts import COUNTERS
 from tests.perfcli.faulty.checkout import make_checkout
 from tests.perfcli.test_planted_costs import PLANTS, plant
+from tests.processes import is_alive
 
 ROOT = Path(__file__).parents[3]
 
@@ -126,7 +127,7 @@ def test_ctrl_c_tells_what_is_known_and_leaves_nothing(tmp_path: Path) -> None:
     output, _ = process.communicate(timeout=60)
     assert process.returncode == 130
     assert "INTERRUPTED" in output
-    assert not any(engine.is_running() and engine.status() != psutil.STATUS_ZOMBIE for engine in engines)
+    assert not any(map(is_alive, engines))
     assert not list((tmp_path / "scratch").iterdir())
 
 

@@ -13,11 +13,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import psutil
 import pytest
 
 from benchmarks.loopback_cluster import LoopbackCluster, loopback_cluster
 from perfcli.cluster.description import describe
+from tests.processes import is_alive, started_by
 
 pytest.importorskip("distributed")
 pytestmark = [
@@ -83,10 +83,6 @@ def tool(cluster: LoopbackCluster, tmp_path: Path) -> Tool:
     return Tool(cluster, tmp_path)
 
 
-def started_by(worker: subprocess.Popen[bytes]) -> list[psutil.Process]:
-    return psutil.Process(worker.pid).children(recursive=True)
-
-
 def await_true(condition: Any, limit_s: float = 30.0) -> bool:
     deadline_s = time.monotonic() + limit_s
     while time.monotonic() < deadline_s:
@@ -132,14 +128,12 @@ def test_a_worker_that_is_killed_costs_its_own_run(tool: Tool, cluster: Loopback
     busy: list[subprocess.Popen[bytes]] = []
 
     def is_loaded() -> bool:
-        busy[:] = [worker for worker in cluster.workers.values() if any(
-            "perfcli.agent" in " ".join(each.cmdline()) or "digipal" in each.name() for each in started_by(worker)
-        )]  # fmt: skip
+        busy[:] = [worker for worker in cluster.workers.values() if started_by(worker.pid, "perfcli.agent")]
         return bool(busy) or process.poll() is not None
 
     assert await_true(is_loaded)
     time.sleep(1.0)
-    left = started_by(busy[0])
+    left = started_by(busy[0].pid)
     busy[0].kill()
     killed_s = time.monotonic()
     output, errors = process.communicate(timeout=30)
@@ -147,7 +141,7 @@ def test_a_worker_that_is_killed_costs_its_own_run(tool: Tool, cluster: Loopback
     assert process.returncode == 4, errors
     assert "is lost" in output
     assert tool.results()[0]["verdict"] == "invalid"
-    assert await_true(lambda: not any(each.is_running() for each in left), 15)
+    assert await_true(lambda: not any(map(is_alive, left)), 15)
     if doomed.poll() is None:
         doomed.terminate()
 

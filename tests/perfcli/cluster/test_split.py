@@ -13,7 +13,6 @@ from pathlib import Path
 from threading import Thread
 from typing import Any
 
-import psutil
 import pytest
 
 from perfcli.cluster.machine import zipped
@@ -24,6 +23,7 @@ from perfcli.plan import ExecutionPlan
 from perfcli.run import run_scenario
 from perfcli.scenario.pool_settings import Pool
 from tests.perfcli.cluster.plain_machine import ROOT, PlainMachine
+from tests.processes import command, started_by
 
 pytestmark = pytest.mark.end_to_end
 
@@ -82,8 +82,7 @@ class Losing(SilentObserver):
 
 def left() -> list[list[str]]:
     names = ("perfcli.agent", "perfcli.cluster", "digipal.mcp")
-    commands = [process.cmdline() for process in psutil.Process().children(recursive=True)]
-    return [command for command in commands if any(name in part for name in names for part in command)]
+    return [words for words in map(command, started_by()) if any(name in part for name in names for part in words)]
 
 
 def test_one_result_of_all_machines(make_plan: MakePlan, tmp_path: Path) -> None:

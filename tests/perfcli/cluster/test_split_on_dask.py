@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import signal
-import subprocess
 import time
 from collections.abc import Callable, Iterator
 from threading import Timer
@@ -19,6 +18,7 @@ from perfcli.observer import Progress, SilentObserver
 from perfcli.plan import ExecutionPlan
 from perfcli.results import RunResult
 from perfcli.run import run_scenario
+from tests.processes import is_alive, started_by
 
 pytest.importorskip("distributed")
 pytestmark = pytest.mark.end_to_end
@@ -45,13 +45,9 @@ def split(cluster: LoopbackCluster, make_plan: MakePlan, load: dict[str, Any], *
     return make_plan(FLOW, load=load, pool=settings, **KEYS)
 
 
-def below(worker: subprocess.Popen[bytes]) -> list[psutil.Process]:
-    return psutil.Process(worker.pid).children(recursive=True) if worker.poll() is None else []
-
-
 def are_gone(processes: list[psutil.Process], within_s: float = 15.0) -> bool:
     _, alive = psutil.wait_procs(processes, within_s)
-    return not [each for each in alive if each.is_running() and each.status() != psutil.STATUS_ZOMBIE]
+    return not any(map(is_alive, alive))
 
 
 class Once(SilentObserver):
@@ -79,7 +75,7 @@ def test_it_counts_as_the_local_run_of_the_same_seed(cluster: LoopbackCluster, m
     assert [(each.name, each.role) for each in result.machines] == [("db", "server"), ("load", "load")]
     assert all(each.clock and abs(each.clock.offset_ns) <= each.clock.bound_ns for each in result.machines)
     assert cluster.address not in json.dumps(result.model_dump(mode="json"))
-    assert are_gone([process for worker in cluster.workers.values() for process in below(worker)])
+    assert are_gone([process for worker in cluster.workers.values() for process in started_by(worker.pid)])
 
 
 def test_a_worker_that_freezes_for_3_s_costs_nothing(cluster: LoopbackCluster, make_plan: MakePlan) -> None:
@@ -106,7 +102,7 @@ def test_a_worker_that_is_killed_ends_the_run_with_a_partial_report(
         left: list[psutil.Process] = []
 
         def kill() -> None:
-            left.extend(process for worker in cluster.workers.values() for process in below(worker))
+            left.extend(process for worker in cluster.workers.values() for process in started_by(worker.pid))
             cluster.workers[killed].kill()
 
         load, killing = {"executor": "constant-vus", "vus": 1, "duration": "10m"}, Once(kill)

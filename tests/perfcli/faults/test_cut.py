@@ -21,6 +21,7 @@ from perfcli.plan import ExecutionPlan
 from perfcli.results import RunResult
 from perfcli.run import run_scenario
 from perfcli.scenario.loader import ScenarioFileError, load_scenario
+from tests.processes import started_by
 
 MakePlan = Callable[..., ExecutionPlan]
 MS = 1_000_000
@@ -50,7 +51,7 @@ def run(make_plan: MakePlan, target: dict[str, Any], *faults: dict[str, Any], **
 
 
 def relays() -> list[psutil.Process]:
-    return [each for each in psutil.Process().children(recursive=True) if "relay_process" in " ".join(each.cmdline())]
+    return started_by(part="relay_process")
 
 
 @pytest.mark.end_to_end

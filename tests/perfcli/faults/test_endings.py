@@ -17,6 +17,8 @@ from typing import Any, NamedTuple
 import psutil
 import pytest
 
+from tests.processes import command, is_alive
+
 pytestmark = [
     pytest.mark.nightly,
     pytest.mark.skipif(sys.platform != "linux", reason="what is locked and limited is read from /proc"),
@@ -140,10 +142,6 @@ def interrupt_twice(tool: Tool) -> None:
     with suppress(ProcessLookupError):
         interrupt(tool)
 
-
-def is_alive(process: psutil.Process) -> bool:
-    with suppress(psutil.Error):
-        return bool(process.is_running() and process.status() != psutil.STATUS_ZOMBIE)
     return False
 
 
@@ -170,7 +168,7 @@ def test_nothing_of_it_is_left(start: Callable[[str], Tool], fault: str, end: Ca
     if fault in ("lock", "reader"):
         assert any(map(is_locked, left.databases))
     if fault == "cut":
-        assert any("relay_process" in " ".join(process.cmdline()) for process in left.processes)
+        assert any("relay_process" in " ".join(command(process)) for process in left.processes)
     end(tool)
     tool.process.communicate(timeout=30)
     assert tool.process.returncode == (-signal.SIGKILL if end is kill else 130)

@@ -22,6 +22,7 @@ from perfcli.pool.database import LocalDatabase
 from perfcli.pool.processes import EngineProcess, LocalPool, Post, fork, forked
 from perfcli.pool.supervised import Output
 from perfcli.pool.template import Template
+from tests.processes import is_alive
 
 pytestmark = pytest.mark.slow
 
@@ -132,7 +133,7 @@ def test_what_a_dead_template_leaves_is_no_trouble_for_the_garbage_collector(
 def test_a_template_ends_when_the_tool_is_gone() -> None:
     with Template() as template:
         process = psutil.Process(template._process.pid)
-    assert not process.is_running()
+    assert not is_alive(process)
 
 
 @pytest.mark.slow

@@ -9,7 +9,6 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -19,6 +18,7 @@ from perfcli.agent.subreaper import _describe
 from perfcli.pool.cleanup import scratch_directory
 from perfcli.pool.supervised import SupervisedProcess, start_supervised
 from perfcli.pool.template import engine_environment
+from tests.processes import is_alive
 
 pytestmark = pytest.mark.slow
 
@@ -83,12 +83,6 @@ def until(holds: Callable[[], bool]) -> None:
         time.sleep(0.01)
 
 
-def is_gone(process: psutil.Process) -> bool:
-    with suppress(psutil.NoSuchProcess):
-        return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
-    return True
-
-
 @pytest.mark.parametrize(
     ("code", "ended"),
     [
@@ -125,11 +119,11 @@ class TestDaemons:
         process = start(daemon_code(tmp_path) + "os._exit(0)")
         daemon = daemon_in(tmp_path)
         assert process.wait(_PATIENCE_S) == 0
-        assert not is_gone(daemon)
+        assert is_alive(daemon)
         (name,) = process.end()
         assert f"(pid {daemon.pid}: innocent -c import time" in name
         assert name.endswith(")")
-        assert is_gone(daemon)
+        assert not is_alive(daemon)
 
     def test_a_long_command_line_is_cut_where_one_sees_it(self) -> None:
         code = [sys.executable, "-c", "print(flush=True); input()", "x" * 200]
@@ -145,7 +139,7 @@ class TestDaemons:
         process = start(daemon_code(tmp_path) + "import time; time.sleep(300)")
         daemon = daemon_in(tmp_path)
         assert process.end() == []  # who ended it before its time cannot say that it left something
-        assert is_gone(daemon)
+        assert not is_alive(daemon)
 
     def test_what_ends_by_itself_a_moment_later_was_not_left(self, start: Start) -> None:
         process = start("import os, time\nif os.fork() == 0: time.sleep(0.1)\nos._exit(0)")
@@ -158,7 +152,7 @@ class TestDaemons:
         process.own(daemon.pid)
         process.wait(_PATIENCE_S)
         assert process.end() == []
-        assert is_gone(daemon)
+        assert not is_alive(daemon)
 
     def test_those_of_another_program_stay(self, start: Start, tmp_path: Path) -> None:
         subprocess.run([sys.executable, "-c", daemon_code(tmp_path)], check=True)
@@ -167,7 +161,7 @@ class TestDaemons:
             process = start("import os; os._exit(0)")
             process.wait(_PATIENCE_S)
             assert process.end() == []
-            assert not is_gone(daemon)
+            assert is_alive(daemon)
         finally:
             daemon.kill()
 
@@ -177,7 +171,7 @@ class TestDaemons:
         daemon.suspend()
         process.wait(_PATIENCE_S)
         assert len(process.end()) == 1
-        assert is_gone(daemon)
+        assert not is_alive(daemon)
 
 
 def test_a_supervisor_that_is_killed_takes_its_process_along(start: Start) -> None:
@@ -188,7 +182,7 @@ def test_a_supervisor_that_is_killed_takes_its_process_along(start: Start) -> No
     supervisor.kill()
     assert process.wait(_PATIENCE_S) == -signal.SIGKILL
     process.end()
-    until(lambda: is_gone(myself))
+    until(lambda: not is_alive(myself))
 
 
 TOOL = """
@@ -219,7 +213,7 @@ def test_a_tool_that_is_killed_leaves_no_process_and_no_directory(tmp_path: Path
     finally:
         tool.send_signal(number)
         tool.communicate()
-    until(lambda: all(map(is_gone, ended)))
+    until(lambda: not any(map(is_alive, ended)))
     until(lambda: not any(Path(directory).exists() for directory in directories))
 
 

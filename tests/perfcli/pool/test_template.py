@@ -29,6 +29,7 @@ from perfcli.pool.processes import LocalPool, forked
 from perfcli.pool.protocol import WorkerPool
 from perfcli.pool.template import Template
 from perfcli.run import run_scenario
+from tests.processes import command
 
 ROOT = Path(__file__).parents[3]
 _PATIENCE_S = 20.0
@@ -63,7 +64,7 @@ class StartedCommand:
     def wait_for_template(self) -> None:
         """Wait until its template runs."""
         deadline_s = time.monotonic() + _PATIENCE_S
-        while not any("perfcli.agent.template" in each.cmdline() for each in self.descendants()):
+        while not any("perfcli.agent.template" in command(each) for each in self.descendants()):
             assert time.monotonic() < deadline_s, "no template was started"
             assert self.process.poll() is None, "the command ended"
             time.sleep(0.002)

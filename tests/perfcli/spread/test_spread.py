@@ -22,6 +22,7 @@ from perfcli.spread.dealing import Dealer
 from perfcli.spread.remote_runner import RemoteRunner
 from perfcli.spread.spread_pairs import SpreadPairs
 from tests.perfcli.cluster.fake_carrier import FakeCarrier, carried
+from tests.processes import command
 
 pytestmark = pytest.mark.end_to_end
 
@@ -111,7 +112,7 @@ def test_what_ends_without_being_asked_to_is_an_error_of_that_run(
 
     def tell(progress: Any) -> None:
         for process in psutil.Process().children():
-            if process.cmdline()[-1:] == ["perfcli.spread.runner"]:
+            if command(process)[-1:] == ["perfcli.spread.runner"]:
                 process.kill()
 
     result = runners[0].run(plan, engine, tell=tell)
