@@ -58,6 +58,7 @@ class Finding:
     Args:
         run: makes the runs of some plans, at the same time if it can.
         at_once: how many it can make at the same time.
+        engine: its name, as long as no run has named what it loaded.
         tell: called before each run with what is known, and the load that is tried.
 
     Raises:
@@ -73,6 +74,7 @@ class Finding:
         tell: Callable[[CapacityResult, float], None] = lambda result, load: None,
         clock_s: Callable[[], float] = time.monotonic,
         at_once: int = 1,
+        engine: str = "",
     ) -> None:
         check_probed(plan.scenario)
         self._plan = plan
@@ -82,6 +84,7 @@ class Finding:
         self._tell = tell
         self._clock_s = clock_s
         self._at_once = at_once
+        self._engine = engine
         self._make_search = partial(
             Search, options.start, options.highest, precision=options.precision, whole=options.of == "vus"
         )
@@ -163,7 +166,7 @@ class Finding:
         outcome, reason = self._ended or (answer.outcome.value, "")
         knows_edge = answer.outcome in (Outcome.FOUND, Outcome.UNFINISHED) and outcome != "generator"
         drifts = answer.drift is not None and answer.drift.p < _DRIFT_P
-        environment = self._last.environment if self._last else None
+        last = self._last
         return CapacityResult.model_validate(
             {
                 "scenario": self._plan.scenario.name,
@@ -192,8 +195,11 @@ class Finding:
                 "seed": self._plan.seed,
                 "started_at": self._started_at,
                 "seconds": self._spent_s,
-                "engine_version": environment.engine_version if environment else "",
-                "usable_cpus": environment.usable_cpus if environment else None,
+                "engine": (last.engine if last else "") or self._engine,
+                "engine_version": last.environment.engine_version if last else "",
+                "commit": last.commit if last else "",
+                "engine_modified": last.engine_modified if last else False,
+                "usable_cpus": last.environment.usable_cpus if last else None,
                 "machines": list(self._machines.values()),
                 "probes": self._made,
             }

@@ -9,6 +9,7 @@ from typing import Final
 from perfcli.capacity.result import ProbeResult, ProbeVerdict
 from perfcli.errors import Verdict
 from perfcli.judgement import LEAST_DELIVERY, describe_failure
+from perfcli.operations.digipal_data import WRONG
 from perfcli.plan import ExecutionPlan
 from perfcli.results import RunResult, ThresholdResult
 from perfcli.units import NS_PER_S, format_quantity, parse_duration_ns
@@ -95,15 +96,13 @@ def _verdict(run: RunResult, failed: Sequence[ThresholdResult]) -> tuple[ProbeVe
 
 def _wrong(run: RunResult, failed: Sequence[ThresholdResult]) -> Iterator[str]:
     """What no load excuses."""
-    integrity = run.integrity
-    if integrity:
-        counts = {"lost writes": integrity.lost, "duplicate writes": integrity.duplicates, "torn reads": integrity.torn}
-        yield from (f"{count:,} {what}" for what, count in counts.items() if count)
-        if integrity.damaged:
-            yield f"the database is damaged: {integrity.damaged}"
-    if not integrity or not (integrity.lost or integrity.duplicates or integrity.torn):
+    violation = run.integrity.violation if run.integrity else ""
+    answers = {kind: count for kind, count in run.total.errors.items() if kind.startswith(WRONG)}
+    if violation:
+        yield violation
+    yield from (f"{kind} ({count:,} of {run.total.attempts:,})" for kind, count in answers.items())
+    if not violation and not answers:
         yield from (describe_failure(each) for each in failed if each.expr.startswith(_NEVER_WRONG))
-    yield from (f"wrong answers: {kind}" for kind in run.total.errors if kind.startswith("wrong answer"))
 
 
 def _most_exceeded(failed: Sequence[ThresholdResult]) -> ThresholdResult:

@@ -45,6 +45,7 @@ def capacity(options: CapacityOptions, context: Context) -> int:
     plans = context.plans_of_one(options.scenario, "searched", options.changes, options.sweeps)
     for plan in plans:
         check_probed(plan.scenario)
+        _check_engines(plan, options.engines)
     check_varied(plans)
     searches = [(plan, _limits(plan, options)) for plan in plans]
     others = {"json": options.json_file, "events": options.following.events}
@@ -118,7 +119,7 @@ def _search(
         for finding in waiting:
             if not finding.is_over:
                 finding.step()
-    return [_of_engine(finding.result(), engine) for finding, engine in zip(findings, engines, strict=True)]
+    return [finding.result() for finding in findings]
 
 
 def _finding(
@@ -154,18 +155,16 @@ def _finding(
         shown.live.tell(lambda: Text(one_line(f"{place}{so_far(result, load)}"), no_wrap=True, overflow="crop"))
 
     run = run_there if runners else run_here
-    return Finding(plan, limits, run, stop, tell, at_once=max(1, len(runners)))
+    return Finding(plan, limits, run, stop, tell, at_once=max(1, len(runners)), engine=engine.name)
 
 
-def _of_engine(result: CapacityResult, engine: EngineSource) -> CapacityResult:
-    version = result.engine_version
-    return result.model_copy(
-        update={
-            "engine": engine.name,
-            "commit": engine.commit_of(version),
-            "engine_modified": engine.is_modified(version),
-        }
-    )
+def _check_engines(plan: ExecutionPlan, named: Sequence[str]) -> None:
+    url = plan.scenario.target.running_at
+    if url and named:
+        raise UsageError(
+            f"--engine {named[0]}: {plan.scenario.name} loads the server at {url}, whatever engine that has",
+            hint="drop --engine, or drop url from the scenario's target",
+        )
 
 
 def _limits(plan: ExecutionPlan, options: CapacityOptions) -> SearchLimits:

@@ -140,7 +140,7 @@ def test_lost_writes_end_the_search_with_fail() -> None:
         return result.model_copy(update={"integrity": result.integrity.model_copy(update={"lost": 2})})
 
     result = found(run)
-    assert (result.outcome, result.reason, len(result.probes)) == ("wrong", "2 lost writes", 1)
+    assert (result.outcome, result.reason, len(result.probes)) == ("wrong", "2 acknowledged writes lost", 1)
     assert result.exit_code(strict=False) == ExitCode.THRESHOLD_FAILED
 
 

@@ -29,6 +29,7 @@ thresholds: [latency.p90 < 20ms]
 capacity: {of: vus, at_least: 6}
 """
 SWEEP = ("--sweep", "setup.pets=1,4", "--to", "16", "--precision", "50%")
+ON_A_SERVER = ("--set", "flow=[get_pet_status]", "--set", "target={mcp: {url: http://127.0.0.1:1/mcp}}")
 MS = 1_000_000
 
 Invoke = Callable[..., Result]
@@ -96,6 +97,7 @@ def test_an_interrupt_leaves_what_is_known(invoke: Invoke, monkeypatch: pytest.M
         (["--to", "1001"], "--to 1001: at most 1000 vus"),
         (["--of", "rate", "--from", "9/s", "--to", "3/s"], "--from 9/s is above --to 3/s"),
         (["--from", "0"], "--from 0: expected a load above 0"),
+        ([*ON_A_SERVER, "--engine", "main"], "--engine main: queue loads the server at http://127.0.0.1:1/mcp"),
         (["--precision", "0.1%"], "--precision 0.1%: expected 0.5% to 50%"),
     ],
 )
