@@ -27,7 +27,7 @@ quick: $(VENV)/installed-for-tests
 	$(CACHED) $(PYTEST) -q -n 2 -m "not slow and not nightly"
 
 test: $(VENV)/installed-for-tests
-	$(PYTEST) -n auto --dist worksteal -m "not nightly and not alone"
+	$(CACHED) $(PYTEST) -n auto --dist worksteal -m "not nightly and not alone"
 	$(PYTEST) -m "alone and not nightly" tests/test_performance_benchmarks.py
 
 nightly: $(VENV)/installed-for-tests
