@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator
+from functools import cache
 from typing import Any, Final
 
 from perfcli.executors import LOAD_MODELS
@@ -72,7 +73,7 @@ def section_tables() -> str:
     kinds = (*LOAD_MODELS.values(), *STEP_MODELS.values(), *FAULT_MODELS.values())
     sections = _definitions(without=kinds)
     loads = {name: _definitions()[model.__name__] for name, model in LOAD_MODELS.items()}
-    parts = [*_section("Top level", scenario_schema()), *_kinds(), *_group("load", loads, prefix="`load`: ")]
+    parts = [*_section("Top level", _schema()), *_kinds(), *_group("load", loads, prefix="`load`: ")]
     for name in sorted(sections, key=list(_TITLES).index):
         parts += _section(f"`{_TITLES[name]}`", sections[name])
     return "\n".join(parts)
@@ -92,11 +93,14 @@ def fault_tables() -> str:
     return "\n".join(_group("faults", faults))
 
 
+@cache
+def _schema() -> Definition:
+    return scenario_schema()
+
+
 def _definitions(without: Iterable[type] = ()) -> dict[str, Definition]:
     names = {"LoadPart", "OwnSettings", *(model.__name__ for model in without)}
-    return {
-        name: each for name, each in scenario_schema()["$defs"].items() if "properties" in each and name not in names
-    }
+    return {name: each for name, each in _schema()["$defs"].items() if "properties" in each and name not in names}
 
 
 def _operation(model: type[StepSettings]) -> Definition:
