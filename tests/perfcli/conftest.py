@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import types
 from collections.abc import Callable, Iterator
+from copy import deepcopy
 from enum import Enum
 from itertools import count
 from typing import Any, Literal, Union, get_args, get_origin
@@ -46,9 +47,12 @@ def filled(kind: Any, numbers: Iterator[int], field: str = "") -> Any:
     return {int: next(numbers), float: next(numbers) + 0.5, str: "status", bool: True}.get(kind, {})
 
 
-@pytest.fixture
-def full_document() -> dict[str, Any]:
-    """A result as its file holds it, in which everything was measured: two phases, and one operation in each."""
+@pytest.fixture(scope="session")
+def whole_document() -> dict[str, Any]:
+    """A result as its file holds it, in which everything was measured: two phases, and one operation in each.
+
+    All tests share it, so none changes it.
+    """
     fields = filled(RunResult, count(1_000))
     fields["commit"] = ""
     fields["total"]["service_time"]["max_ns"] += 1  # else its histogram would be latency's
@@ -57,6 +61,12 @@ def full_document() -> dict[str, Any]:
 
 
 @pytest.fixture
+def full_document(whole_document: dict[str, Any]) -> dict[str, Any]:
+    """The whole document, to be changed."""
+    return deepcopy(whole_document)
+
+
+@pytest.fixture(scope="session")
 def make_plan() -> MakePlan:
     """A plan: `flow` and any other keys of a scenario; without `load` or `phases`, 20 iterations of one vu."""
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 from random import Random
 from typing import Any
 
@@ -23,7 +22,7 @@ MS = 1_000_000
 MakeRun = Callable[..., RunResult]
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def make_run(make_plan: Any) -> MakeRun:
     """A kept run of two operations, with the p50 of `status` and the time of the reference kernel as given."""
     plan = make_plan(["status", "interact"], setup={"pets": 2}, engine={"ai": {"latency": "50ms"}})
@@ -157,17 +156,21 @@ class TestMetrics:
             subject_of("memory.growth", run, name)
 
 
+@pytest.fixture(scope="module")
+def saved(
+    whole_document: dict[str, Any], make_plan: Any, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Store, RunResult]:
+    """A store with one run in which everything was measured."""
+    scenario = make_plan(["status"], setup={"pets": 2}).scenario.model_dump(mode="json")
+    changes = {"scenario": scenario, "operation_files": [], "name": "test", "started_at": "2026-01-01T00:00:00Z"}
+    run = RunResult.model_validate(whole_document | changes | {"starved": ""})
+    store = Store(tmp_path_factory.mktemp("store"))
+    store.add(run)
+    return store, run
+
+
 class TestRegistry:
     """Every metric, of every part of a run that it is known of, from the files of kept runs."""
-
-    @pytest.fixture
-    def saved(self, full_document: dict[str, Any], make_plan: Any, tmp_path: Path) -> tuple[Store, RunResult]:
-        scenario = make_plan(["status"], setup={"pets": 2}).scenario.model_dump(mode="json")
-        changes = {"scenario": scenario, "operation_files": [], "name": "test", "started_at": "2026-01-01T00:00:00Z"}
-        run = RunResult.model_validate(full_document | changes | {"starved": ""})
-        store = Store(tmp_path)
-        store.add(run)
-        return store, run
 
     @pytest.mark.parametrize("name", METRICS)
     def test_each_is_found_again(self, name: str, saved: tuple[Store, RunResult]) -> None:
