@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -19,11 +20,11 @@ RUNS = 30
 STEP = 22
 
 
-@pytest.fixture
-def kept(make_plan: Any, tmp_path: Path) -> str:
+@pytest.fixture(scope="module")
+def made(make_plan: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """30 runs of one scenario: 20 % slower from the 23rd, on a machine whose pace sways; the last was cut short."""
     simulated = simulate(make_plan(["status"], setup={"pets": 2}), lambda label, call: Behaviour(takes_ns=MS))
-    store = Store(tmp_path / "store")
+    store = Store(tmp_path_factory.mktemp("made") / "store")
     for at in range(RUNS):
         pace = (1.0, 1.3, 0.9, 1.1)[at % 4]
         p50_ns = MS * pace * (1.2 if at >= STEP else 1.0) * (1 + at % 5 / 500)
@@ -41,7 +42,13 @@ def kept(make_plan: Any, tmp_path: Path) -> str:
             "verdict": Verdict.INTERRUPTED if at == RUNS - 1 else Verdict.PASS,
         }
         store.add(simulated.model_copy(update=known))
-    return str(store.directory)
+    return store.directory
+
+
+@pytest.fixture
+def kept(made: Path, tmp_path: Path) -> str:
+    """A test's own copy of them."""
+    return str(shutil.copytree(made, tmp_path / "store"))
 
 
 def invoked(*arguments: str, **environment: str) -> Result:
