@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from fractions import Fraction
-from typing import Annotated, Final, TypeVar
+from typing import Annotated, Any, Final, TypeVar
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, WithJsonSchema
+from pydantic_core import InitErrorDetails
 
 from perfcli import units
 from perfcli.units import parse_duration_ns
@@ -23,6 +24,18 @@ _UNITS_NS: Final = {
 def kind(name: str) -> WithJsonSchema:
     """Marks a text as one of the kinds that the JSON Schema of scenario files defines by `name`."""
     return WithJsonSchema({"type": "string", "x-kind": name})
+
+
+def with_tag(tag: str, name: str, settings: Mapping[Any, Any]) -> dict[Any, Any]:
+    """The settings that a file has below a name, as a union reads them that tells its models apart by a tag.
+
+    Raises:
+        ValidationError: the settings hold that tag, as a key that the name does not have.
+    """
+    if tag in settings:
+        mistake = InitErrorDetails(type="extra_forbidden", loc=(name, tag), input=settings[tag])
+        raise ValidationError.from_exception_data(name, [mistake])
+    return {**settings, tag: name}
 
 
 def _written_duration(value: object) -> str:

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Final, get_args
 
 from pydantic import BaseModel, BeforeValidator, Field
 
+from perfcli.executors.fields import with_tag
 from perfcli.faults.ai import Ai
 from perfcli.faults.base import DEFAULT_STEADY_STATE, FaultSettings, Lift, Place, Seen
 from perfcli.faults.clock import Clock
@@ -30,15 +31,18 @@ def spread_fault(item: Any) -> Any:
 
     Raises:
         ValueError: the item is not one fault with its settings.
+        ValidationError: these hold the key `fault`.
     """
     if isinstance(item, BaseModel) or (isinstance(item, dict) and "fault" in item):
         return item
     if not isinstance(item, dict) or len(item) != 1:
         raise ValueError("expected one fault with its settings, e.g. lock: {at: 3s, for: 2s}")
     fault, settings = next(iter(item.items()))
-    if fault in FAULT_MODELS and not isinstance(settings, dict):
+    if fault not in FAULT_MODELS:
+        return {"fault": fault}
+    if not isinstance(settings, dict):
         raise ValueError(f"{fault} has no time: write {fault}: {FAULT_MODELS[fault].example}")
-    return {**(settings if isinstance(settings, dict) else {}), "fault": fault}
+    return with_tag("fault", fault, settings)
 
 
 Fault = Annotated[Annotated[_AnyFault, Field(discriminator="fault")], BeforeValidator(spread_fault)]

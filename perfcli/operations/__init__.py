@@ -16,6 +16,7 @@ from pydantic import (
     WrapValidator,
 )
 
+from perfcli.executors.fields import with_tag
 from perfcli.operations.available_actions import GetAvailableActions
 from perfcli.operations.base import StepSettings
 from perfcli.operations.care import ApplyCareAction, Care
@@ -79,6 +80,7 @@ def spread(step: Any) -> Any:
 
     Raises:
         ValueError: the step is not one operation with its settings.
+        ValidationError: these hold the key `operation`.
     """
     if isinstance(step, BaseModel):
         return step
@@ -94,7 +96,7 @@ def spread(step: Any) -> Any:
         if model.list_key and isinstance(settings, str):
             raise ValueError(f"{operation} has settings: write {operation}: {{{model.list_key}: [{settings:.60}]}}")
         raise ValueError(f"{operation}: expected settings such as {{weight: 8}}, not {settings!r:.60}")
-    return {**(settings or {}), "operation": operation}
+    return with_tag("operation", operation, settings or {})
 
 
 def _single_key(step: Any) -> tuple[str, Any]:

@@ -231,7 +231,7 @@ def _unknown_key(detail: ErrorDetails) -> str:
     if elsewhere:
         return elsewhere
     known = [name for model in _models_at(section) for name in _fields(model) if name not in _TAGS]
-    listing = f": use one of {', '.join(known)}"
+    listing = f": use one of {', '.join(known)}" if known else ", which has none"
     if any(key in _fields(model) for model in _models_at(section[:-1])):
         return f"is not a key of {section[-1]}{listing}"
     return f"unknown key{did_you_mean([str(key), in_snake_case(str(key))], known) or listing}"

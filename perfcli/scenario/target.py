@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
+from perfcli.executors.fields import with_tag
 from perfcli.figures import Metric, Needs
 from perfcli.operations.base import IN_PROCESS
 from perfcli.scenario.problems import KeyPath
@@ -189,7 +190,7 @@ def _spread(target: Any) -> Any:
     name, settings = next(iter(target.items()))
     if not isinstance(settings, dict | None):
         raise ValueError(f"{name}: expected settings such as {{transport: http}}, not {settings!r:.60}")
-    return {**(settings or {}), "target": name}
+    return with_tag("target", name, settings or {})
 
 
 Target = Annotated[_AnyTarget, Field(discriminator="target"), BeforeValidator(_spread)]

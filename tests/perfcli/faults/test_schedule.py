@@ -10,7 +10,7 @@ from pydantic import TypeAdapter
 
 from perfcli.errors import UsageError
 from perfcli.executors.repeated import Repeated
-from perfcli.faults import Fault, FaultSettings
+from perfcli.faults import FAULT_MODELS, Fault, FaultSettings
 from perfcli.faults.schedule import occurrences
 from perfcli.plan import plan_run
 from perfcli.scenario.loader import ScenarioFileError, load_scenario
@@ -90,6 +90,32 @@ def test_a_mistake_is_reported_at_its_place(faults: str, place: str, message: st
     assert f"{path}:{place}:" in str(failure.value)
 
 
+KEYS_OF_ALL = {field.alias or name for model in FAULT_MODELS.values() for name, field in model.model_fields.items()}
+
+
+@pytest.mark.parametrize("kind", FAULT_MODELS)
+def test_a_key_of_another_fault_is_reported_at_its_place(kind: str, tmp_path: Path) -> None:
+    model = FAULT_MODELS[kind]
+    own = {field.alias or name for name, field in model.model_fields.items()} - {"fault"}
+    assert KEYS_OF_ALL - own > {"fault"}
+    target = "target: {mcp: {transport: http}}\n" if kind == "cut" else ""
+    for foreign in sorted(KEYS_OF_ALL - own):
+        path = tmp_path / "t.yaml"
+        before = f"faults: [{kind}: {model.example[:-1]}, "
+        path.write_text(f"{target}{TIMED}{before}{foreign}: kill}}]\n")
+        with pytest.raises(ScenarioFileError) as failure:
+            load_scenario(path)
+        (problem,) = failure.value.problems
+        assert (problem.line, problem.column) == (5 + bool(target), 1 + len(before))
+        assert problem.message.startswith((f"is not a key of {kind}: use one of at", "a kill lasts until"))
+        before = f"{kind}={model.example[:-1]}, "
+        path.write_text(f"{target}{TIMED}")
+        with pytest.raises(ScenarioFileError, match=f"--fault {kind}: ") as failure:
+            load_scenario(path, [added(f"{before}{foreign}: kill}}")])
+        (problem,) = failure.value.problems
+        assert problem.column == 1 + len(before)
+
+
 @pytest.mark.parametrize("executor", ["shared-iterations", "per-vu-iterations"])
 def test_iterations_are_repeated_until_the_fault_is_over_and_recovered(executor: str, tmp_path: Path) -> None:
     path = tmp_path / "t.yaml"
@@ -129,6 +155,11 @@ def test_an_option_adds_a_fault(tmp_path: Path) -> None:
         ("lock={at: 3s, for: 1x}", "--fault lock: faults[0].lock.for: "),
         ("lock={at: 3s, fro: 1s}", "--fault lock: faults[0].lock.fro: unknown key (did you mean 'for'?)"),
         ("kill={at: 12s}", "--fault kill: faults[0].kill.at: lasts until 12.0 s, but the load ends after 9.00 s"),
+        (
+            "lock={at: 1s, for: 1s, fault: kill}",
+            "--fault lock: faults[0].lock.fault: is not a key of lock: use one of at, name, ",
+        ),
+        ("fault={at: 1s}", "--fault fault: faults[0]: expected one of lock, reader, pause, kill, disk_full, "),
         ("kill={at: 3s", "--fault kill: this '{' is never closed"),
     ],
 )

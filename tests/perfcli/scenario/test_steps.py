@@ -43,6 +43,11 @@ def test_timeouts_and_histories(written: Write) -> None:
             "[status, load_pet, interact: {only_if: talk}]",
             "4:46: flow[2].interact.only_if: no step before this one is named 'talk': before it come status, load_pet",
         ),
+        (
+            "[load_pet: {operation: status}]",
+            "4:19: flow[0].load_pet.operation: is not a key of load_pet: use one of name, weight, "
+            "only_if, timeout, source",
+        ),
         ("[status: {only_if: talk}]", "4:26: flow[0].status.only_if: no step before this one is named 'talk'"),
         (
             "[status: {only_if: care}, care]",

@@ -86,6 +86,10 @@ def test_an_option_can_choose_it(written: Callable[[str], Path]) -> None:
             "2:9: target: mcp: expected settings such as {transport: http}, not 'http'",
         ),
         (
+            scenario("target: {embedded: {target: mcp}}"),
+            "2:21: target.embedded.target: is not a key of embedded, which has none",
+        ),
+        (
             scenario("target: {mcp: {}, embedded: {}}"),
             "2:9: target: expected a target, with or without settings, e.g. mcp: {transport: http}",
         ),
