@@ -142,7 +142,7 @@ class FaultEnded:
 
 @dataclass(frozen=True, slots=True)
 class NoFault:
-    """It could not be inflicted."""
+    """It could not be inflicted, or was gone before it was lifted."""
 
     process: int
     number: int

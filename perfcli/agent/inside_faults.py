@@ -11,11 +11,12 @@ from types import TracebackType
 from typing import cast
 
 from perfcli.agent.channel import Channel
-from perfcli.agent.sqlite_calls import SQLITE_WRITES
+from perfcli.agent.sqlite_calls import hit_writes
+from perfcli.agent.strace import hit_traced_writes
 from perfcli.agent.wall_clock import WallClock
-from perfcli.errors import describe_error
+from perfcli.errors import PerfError, describe_error
 from perfcli.faults import Lift
-from perfcli.faults.inside import Inflicted, InsideFault
+from perfcli.faults.inside import Inflicted, InsideFault, WriteFault
 from perfcli.plan import ExecutionPlan
 from perfcli.targets.protocol import Surroundings
 from perfcli.wire import BeginFault, EndFault, FaultBegan, FaultEnded, FaultOrder, FaultReport, NoFault
@@ -40,13 +41,19 @@ class ThisProcess:
         """
         return self._clock.movable() if any(fault.package for fault in self._plan.scenario.faults) else nullcontext()
 
-    def before_writes(self, act: Callable[[], int]) -> Lift:
-        """Call `act` before each write of SQLite; an errno other than 0 fails the write.
+    def hit_writes(self, fault: WriteFault, draw: Callable[[], float]) -> Inflicted:
+        """Have it happen to writes of SQLite: through its own system calls, or else by strace.
 
         Raises:
-            PerfError: SQLite's system calls cannot be replaced in this Python.
+            PerfError: neither is possible here.
         """
-        return SQLITE_WRITES.add(act)
+        try:
+            return hit_writes(fault, draw)
+        except PerfError as why_not:
+            try:
+                return hit_traced_writes(fault)
+            except PerfError as error:
+                raise PerfError(f"{why_not}; {error}") from error
 
     def change_ai(self, changes: Mapping[str, str], on_call: Callable[[], None]) -> Lift:
         """Have the engine's AI behave otherwise, and call `on_call` at each of its calls."""
@@ -86,8 +93,11 @@ class Inflictor:
 
     def _end(self, number: int) -> FaultReport:
         lift, hits = self._on.pop(number)
-        if not self._fault(number).stays:
-            lift()
+        try:
+            if not self._fault(number).stays:
+                lift()
+        except PerfError as error:
+            return NoFault(self._process, number, str(error))
         return FaultEnded(self._process, number, self._now_ns(), None if hits is None else hits.number)
 
     def _fault(self, number: int) -> InsideFault:

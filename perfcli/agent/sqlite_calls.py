@@ -8,6 +8,7 @@ from __future__ import annotations
 import ctypes
 import os
 import signal
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from itertools import count
@@ -15,6 +16,7 @@ from threading import Lock
 from typing import Any, Final
 
 from perfcli.errors import PerfError
+from perfcli.faults.inside import Hits, Inflicted, WriteFault
 
 _WRITES: Final = ("pwrite64", "pwrite", "write")
 """By what SQLite was built with it writes through one of them."""
@@ -124,6 +126,28 @@ class WriteHooks:
 
 SQLITE_WRITES: Final = WriteHooks()
 """Of this process: its connections share SQLite's system calls."""
+
+
+def hit_writes(fault: WriteFault, draw: Callable[[], float]) -> Inflicted:
+    """Have a share of SQLite's writes in this process fail or take longer.
+
+    Args:
+        draw: gives numbers from 0 to 1.
+
+    Raises:
+        PerfError: as `default_vfs`.
+    """
+    hits = Hits()
+
+    def act() -> int:
+        if draw() >= fault.share:
+            return 0
+        hits.add()
+        if fault.delay_ns:
+            time.sleep(fault.delay_ns / 1e9)
+        return fault.error
+
+    return Inflicted(SQLITE_WRITES.add(act), hits)
 
 
 @contextmanager

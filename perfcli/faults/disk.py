@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import ClassVar
 
 from pydantic import Field
 
 from perfcli.executors.fields import PercentageText
 from perfcli.faults.base import LastingFault, Seen
-from perfcli.faults.inside import Hits, Inflicted, Inside, InsideFault
+from perfcli.faults.inside import Inflicted, Inside, InsideFault, WriteFault
 from perfcli.units import parse_fraction
 
 
@@ -17,21 +18,12 @@ class DiskFault(InsideFault, LastingFault):
 
     share: PercentageText = Field(default="100%", description="share of SQLite's writes to hit")
 
-    def hit(self) -> int:
-        """Happen to one write; return the errno that it fails with, 0 to let it be done."""
-        raise NotImplementedError
+    error: ClassVar[int] = 0
+    """The errno that a write fails with; 0 to have it done."""
 
     def inflict_inside(self, engine: Inside, draw: Callable[[], float]) -> Inflicted:
         """Hit writes from now on."""
-        share, hits = parse_fraction(self.share), Hits()
-
-        def before_write() -> int:
-            if draw() >= share:
-                return 0
-            hits.add()
-            return self.hit()
-
-        return Inflicted(engine.before_writes(before_write), hits)
+        return engine.hit_writes(WriteFault(parse_fraction(self.share), self.error, self.holds_up_ns), draw)
 
     def why_unseen(self, seen: Seen) -> str:
         """A load without writes does not notice it."""

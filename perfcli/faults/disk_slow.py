@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import ClassVar, Literal
 
 from pydantic import Field, model_validator
@@ -15,7 +14,8 @@ from perfcli.units import parse_duration_ns
 class DiskSlow(DiskFault):
     """SQLite's writes take longer by `delay`; an operation does a few of them.
 
-    It is inflicted in the engine processes, through SQLite's own system calls. At least one write must be hit.
+    It is inflicted in the engine processes, through SQLite's own system calls or else by strace. Flushes (fsync) go on
+    as before: SQLite does not let them be replaced. At least one write must be hit.
     """
 
     example: ClassVar[str] = "{at: 3s, for: 1s, delay: 20ms}"
@@ -32,8 +32,3 @@ class DiskSlow(DiskFault):
     def holds_up_ns(self) -> int:
         """The delay of a write that was begun."""
         return parse_duration_ns(self.delay)
-
-    def hit(self) -> int:
-        """Wait, then let it be done."""
-        time.sleep(self.holds_up_ns / 1e9)
-        return 0

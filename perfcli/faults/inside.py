@@ -9,30 +9,6 @@ from typing import ClassVar, NamedTuple, Protocol
 from perfcli.faults.base import FaultSettings, Lift
 
 
-class Inside(Protocol):
-    """An engine process from inside, as far as faults reach."""
-
-    def before_writes(self, act: Callable[[], int]) -> Lift:
-        """Call `act` before each write of SQLite; an errno other than 0 fails the write.
-
-        Raises:
-            PerfError: SQLite's system calls cannot be replaced in this Python.
-        """
-
-    def change_ai(self, changes: Mapping[str, str], on_call: Callable[[], None]) -> Lift:
-        """Have the engine's AI behave otherwise, and call `on_call` at each of its calls.
-
-        Args:
-            changes: settings of `engine.ai`; the others stay as they are.
-        """
-
-    def move_clock(self, by_ns: int) -> Lift:
-        """Have the wall clock jump."""
-
-    def cut_connections(self) -> tuple[Lift, int]:
-        """Reset all connections to the server, and refuse others; also return how many there were."""
-
-
 class Hits:
     """Counts what a fault hits, in any thread: the engine's calls, or connections."""
 
@@ -52,6 +28,41 @@ class Inflicted(NamedTuple):
     lift: Lift
     hits: Hits | None
     """None if nothing is counted."""
+
+
+class WriteFault(NamedTuple):
+    """What happens to writes of SQLite."""
+
+    share: float
+    """Of all writes, from 0 to 1."""
+    error: int
+    """The errno that a write fails with; 0 to have it done."""
+    delay_ns: int
+    """How long it waits before."""
+
+
+class Inside(Protocol):
+    """An engine process from inside, as far as faults reach."""
+
+    def hit_writes(self, fault: WriteFault, draw: Callable[[], float]) -> Inflicted:
+        """Have it happen to writes of SQLite from now on.
+
+        Raises:
+            PerfError: there is no way to do that here.
+        """
+
+    def change_ai(self, changes: Mapping[str, str], on_call: Callable[[], None]) -> Lift:
+        """Have the engine's AI behave otherwise, and call `on_call` at each of its calls.
+
+        Args:
+            changes: settings of `engine.ai`; the others stay as they are.
+        """
+
+    def move_clock(self, by_ns: int) -> Lift:
+        """Have the wall clock jump."""
+
+    def cut_connections(self) -> tuple[Lift, int]:
+        """Reset all connections to the server, and refuse others; also return how many there were."""
 
 
 class InsideFault(FaultSettings):

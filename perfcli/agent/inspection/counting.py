@@ -2,35 +2,20 @@
 
 from __future__ import annotations
 
-import ctypes
 import gc
-import os
 import re
 import sqlite3
-import subprocess
-import sys
-import tempfile
-import time
 import tracemalloc
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
-from typing import IO, Any, Final
+from typing import Any, Final
 
-from perfcli.clock import RunningTime
+from perfcli.agent.strace import NotTraced, Strace
 from perfcli.operations.call import Call
 from perfcli.plan import MOST_PASSES
 
 _CALLS: Final = ("fsync", "fdatasync", "syncfs", "sync")
 _CALL: Final = re.compile(rb"\b(?:" + "|".join(_CALLS).encode() + rb")\(")
-_ATTACHES_WITHIN_S: Final = 5.0
-_PR_SET_PTRACER: Final = 0x59616D61
-_ANYBODY: Final = ctypes.c_ulong(-1)
-_NOBODY: Final = ctypes.c_ulong(0)
-
-
-class NotTold(Exception):  # noqa: N818 not an error: what was asked for cannot be known here
-    """This system does not tell; the text says why."""
 
 
 @contextmanager
@@ -41,54 +26,13 @@ def counting_syncs() -> Iterator[Callable[[], int]]:
     are none of these.
 
     Raises:
-        NotTold: strace is not there, or may not look into this process.
+        NotTraced: strace is not there, or may not look into this process.
     """
-    if sys.platform != "linux":
-        raise NotTold("strace, which counts them, exists only on Linux")
-    with tempfile.TemporaryFile() as told:
-        tracer = _start(told)
-        try:
-            _await_attachment(tracer, told)
-            yield lambda: len(_CALL.findall(_text(told)))
-        finally:
-            tracer.terminate()
-            tracer.wait()
-            _let_trace(_NOBODY)
-
-
-def _start(told: IO[bytes]) -> subprocess.Popen[bytes]:
-    command = ["strace", "-f", "-qq", "-e", f"trace={','.join(_CALLS)}", "-e", "signal=none", "-p", str(os.getpid())]
-    _let_trace(_ANYBODY)
+    strace = Strace("-e", f"trace={','.join(_CALLS)}")
     try:
-        return subprocess.Popen(command, stdin=subprocess.DEVNULL, stderr=told)
-    except OSError as error:
-        _let_trace(_NOBODY)
-        raise NotTold(f"strace, which counts them, cannot be started: {error.strerror}") from error
-
-
-def _let_trace(whom: ctypes.c_ulong) -> None:
-    """Where a process may be traced by its ancestors alone (Yama), let its child do so; elsewhere nothing changes."""
-    ctypes.CDLL(None).prctl(_PR_SET_PTRACER, whom, 0, 0, 0)
-
-
-def _await_attachment(tracer: subprocess.Popen[bytes], told: IO[bytes]) -> None:
-    running = RunningTime()
-    while not _is_traced():
-        if tracer.poll() is not None or running.elapsed_s() > _ATTACHES_WITHIN_S:
-            said = _text(told).decode(errors="replace").strip().splitlines() or ["it does not attach"]
-            raise NotTold(f"strace, which counts them, is not permitted: {said[-1]}")
-        time.sleep(0.001)
-
-
-def _is_traced() -> bool:
-    """Whether every thread of this process has a tracer."""
-    states = [path.read_text(encoding="utf-8") for path in Path("/proc/self/task").glob("*/status")]
-    return not any("TracerPid:\t0\n" in state for state in states)
-
-
-def _text(told: IO[bytes]) -> bytes:
-    # strace writes through the same open file: its place in it must not be moved
-    return os.pread(told.fileno(), os.fstat(told.fileno()).st_size, 0)
+        yield lambda: len(_CALL.findall(strace.output()))
+    finally:
+        strace.end()
 
 
 OPERATIONS: Final = 200
@@ -115,8 +59,8 @@ class SyncCosts:
                 before = syncs()
                 do([call and call._replace(invoke=self._counted(call.invoke)) for call in calls])
                 self._syncs += syncs() - before
-        except NotTold as reason:
-            self.not_told = str(reason)
+        except NotTraced as reason:
+            self.not_told = f"strace, which counts them, {reason}"
 
     def per_operation(self) -> float | None:
         """The mean of all operations; None if it was not asked for, or the system does not tell."""

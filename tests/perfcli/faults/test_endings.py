@@ -17,6 +17,8 @@ from typing import Any, NamedTuple
 import psutil
 import pytest
 
+from tests.perfcli.faults.test_inside import LINKED_STATICALLY
+from tests.perfcli.faults.test_traced_writes import needs_strace
 from tests.processes import command, is_alive
 
 pytestmark = [
@@ -37,6 +39,7 @@ FAULTS = {
     "clock": "{at: 1200ms, for: 30s, jump: 1h}",
     "cut": "{at: 1200ms, for: 30s}",
 }
+TRACED = ("disk_full", "disk_error", "disk_slow")
 SCENARIO = """
 name: ending
 target: {target}
@@ -45,6 +48,7 @@ engine: {{ai: {{latency: 1ms}}}}
 load: {{executor: constant-arrival-rate, rate: 40/s, vus: 4, duration: 60s}}
 flow: [{operation}]
 faults: [{fault}: {settings}]
+{operations}
 """
 
 
@@ -60,7 +64,7 @@ class Left(NamedTuple):
 class Tool:
     """The command, in a directory of its own."""
 
-    def __init__(self, home: Path, fault: str) -> None:
+    def __init__(self, home: Path, fault: str, *, by_strace: bool) -> None:
         self.scratch = home / "scratch"
         self.scratch.mkdir()
         self._events = home / "events"
@@ -69,8 +73,10 @@ class Tool:
             target="{mcp: {transport: http}}" if over_http else "embedded",
             operation="interact_with_pet" if over_http else "interact",
             fault=fault,
-            settings=FAULTS[fault],
+            settings=FAULTS[fault].replace(", share: 50%", "") if by_strace else FAULTS[fault],
+            operations="operations: [static.py]" if by_strace else "",
         )
+        (home / "static.py").write_text(LINKED_STATICALLY, encoding="utf-8")
         (home / "ending.yaml").write_text(text, encoding="utf-8")
         self.process = subprocess.Popen(
             [sys.executable, "-m", "perfcli", "run", "ending.yaml", "--events", str(self._events)],
@@ -112,14 +118,18 @@ class Tool:
             time.sleep(0.02)
 
 
+Start = Callable[..., Tool]
+End = Callable[[Tool], None]
+
+
 @pytest.fixture
-def start(tmp_path: Path) -> Iterator[Callable[[str], Tool]]:
+def start(tmp_path: Path) -> Iterator[Start]:
     started: list[Tool] = []
 
-    def start(fault: str) -> Tool:
+    def start(fault: str, *, by_strace: bool = False) -> Tool:
         if fault == "clock":
             pytest.importorskip("time_machine")
-        started.append(Tool(tmp_path, fault))
+        started.append(Tool(tmp_path, fault, by_strace=by_strace))
         return started[-1]
 
     yield start
@@ -132,6 +142,12 @@ def kill(tool: Tool) -> None:
     tool.process.kill()
 
 
+def kill_engine(tool: Tool) -> None:
+    tree = psutil.Process(tool.process.pid).children(recursive=True)
+    (engine,) = (process for process in tree if process.name() == "perf-supervisor" for process in process.children())
+    engine.kill()
+
+
 def interrupt(tool: Tool) -> None:
     tool.process.send_signal(signal.SIGINT)
 
@@ -142,7 +158,8 @@ def interrupt_twice(tool: Tool) -> None:
     with suppress(ProcessLookupError):
         interrupt(tool)
 
-    return False
+
+CODES: dict[End, int] = {kill: -signal.SIGKILL, interrupt: 130, interrupt_twice: 130, kill_engine: 1}
 
 
 def is_locked(inode: int) -> bool:
@@ -158,10 +175,9 @@ def listens(port: int) -> bool:
 
 @pytest.mark.parametrize("end", [kill, interrupt, interrupt_twice])
 @pytest.mark.parametrize("fault", FAULTS)
-def test_nothing_of_it_is_left(start: Callable[[str], Tool], fault: str, end: Callable[[Tool], None]) -> None:
+def test_nothing_of_it_is_left(start: Start, fault: str, end: End) -> None:
     tool = start(fault)
     left = tool.await_fault()
-    assert left.processes
     assert left.databases
     if fault == "pause":
         assert psutil.STATUS_STOPPED in [process.status() for process in left.processes]
@@ -169,11 +185,29 @@ def test_nothing_of_it_is_left(start: Callable[[str], Tool], fault: str, end: Ca
         assert any(map(is_locked, left.databases))
     if fault == "cut":
         assert any("relay_process" in " ".join(command(process)) for process in left.processes)
+    end_without_a_trace(tool, left, end)
+
+
+@needs_strace
+@pytest.mark.parametrize("end", CODES)
+@pytest.mark.parametrize("fault", TRACED)
+def test_no_strace_is_left(start: Start, fault: str, end: End) -> None:
+    tool = start(fault, by_strace=True)
+    left = tool.await_fault()
+    assert any(command(process)[:1] == ["strace"] for process in left.processes)
+    output = end_without_a_trace(tool, left, end)
+    assert "strace" not in output, "it is nothing that the engine left behind"
+
+
+def end_without_a_trace(tool: Tool, left: Left, end: End) -> str:
+    """What the tool prints meanwhile."""
+    assert left.processes
     end(tool)
-    tool.process.communicate(timeout=30)
-    assert tool.process.returncode == (-signal.SIGKILL if end is kill else 130)
+    output = "".join(tool.process.communicate(timeout=30))
+    assert tool.process.returncode == CODES[end]
     tool.until(lambda: not any(map(is_alive, left.processes)))
     # the number of a file that is gone may belong to another one for a while
     tool.until(lambda: not any(map(is_locked, left.databases)))
     assert not any(map(listens, left.ports))
     tool.until(lambda: not list(tool.scratch.iterdir()))
+    return output

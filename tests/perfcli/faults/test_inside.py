@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import time
-from collections.abc import Callable, Iterator
-from contextlib import closing
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from errno import EIO, ENOSPC
 from pathlib import Path
@@ -46,14 +45,6 @@ SCENARIO: dict[str, Any] = {
 }
 
 THIS_PROCESS = ThisProcess(plan_run(Scenario.model_validate(SCENARIO), 1), Surroundings())
-
-
-@pytest.fixture
-def connection(tmp_path: Path) -> Iterator[sqlite3.Connection]:
-    with closing(sqlite3.connect(tmp_path / "pets.db", isolation_level=None)) as connection:
-        connection.execute("PRAGMA journal_mode = WAL")
-        connection.execute("CREATE TABLE pets (name)")
-        yield connection
 
 
 def write(connection: sqlite3.Connection) -> str:
@@ -374,20 +365,6 @@ def feed(ctx: Context) -> None:
     """Feed the pet."""
     ctx.engine.apply_care_action(ctx.user, "meat")
 '''
-
-
-@pytest.mark.end_to_end
-def test_where_system_calls_cannot_be_replaced_the_run_says_so(tmp_path: Path) -> None:
-    (tmp_path / "static.py").write_text(LINKED_STATICALLY)
-    path = tmp_path / "static.yaml"
-    path.write_text(
-        "name: static\nsetup: {pets: 2}\noperations: [static.py]\nflow: [feed]\n"
-        "load: {executor: constant-arrival-rate, rate: 20/s, vus: 2, duration: 1500ms}\n"
-        "faults: [disk_full: {at: 1s, for: 200ms}]\n"
-    )
-    result = run_scenario(plan_run(load_scenario(path), 1))
-    assert result.verdict is Verdict.INVALID
-    assert result.faults[0].problem.startswith("not inflicted: SQLite's system calls cannot be replaced in this Python")
 
 
 def test_a_library_without_the_function_is_an_error_of_ours(monkeypatch: pytest.MonkeyPatch) -> None:
