@@ -41,13 +41,16 @@ def url(tmp_path: Path) -> Iterator[str]:
     storage.close()
 
 
-def run(make_plan: MakePlan, target: dict[str, Any], *faults: dict[str, Any], **keys: Any) -> RunResult:
+def run(
+    make_plan: MakePlan, target: dict[str, Any], *faults: dict[str, Any], serve_at: str = "", **keys: Any
+) -> RunResult:
     load = {"executor": "constant-arrival-rate", "rate": "30/s", "vus": 6, "duration": "3s"}
     keys = {"setup": {"pets": 6}, "engine": {"ai": {"latency": "0ms"}}, "load": load, **keys}
     if "url" in target:
         del keys["engine"]
     flow = keys.pop("flow", ["get_pet_status"])
-    return run_scenario(make_plan(flow, target={"mcp": target}, faults=list(faults), **keys))
+    plan = make_plan(flow, target={"mcp": target}, faults=list(faults), **keys)
+    return run_scenario(plan.model_copy(update={"serve_at": serve_at}))
 
 
 def relays() -> list[psutil.Process]:
@@ -91,6 +94,39 @@ def test_the_runs_own_server_is_cut_off_beside_other_faults_and_kills(make_plan:
     assert result.integrity is not None
     assert result.integrity.lost == 0
     assert result.verdict is not Verdict.ERROR, result.reasons
+    assert relays() == []
+
+
+@pytest.mark.end_to_end
+@pytest.mark.parametrize("serve_at", ["", "127.0.0.1"], ids=["plain", "with a pinned certificate"])
+def test_all_processes_that_load_one_server_are_cut_off(serve_at: str, make_plan: MakePlan) -> None:
+    """As machines of a cluster do, they reach it by TLS and a token where it is served to others."""
+    result = run(
+        make_plan,
+        {"transport": "http"},
+        {"disk_full": {"at": "1200ms", "for": "200ms"}},
+        {"cut": {"at": "1600ms", "for": "300ms"}},
+        serve_at=serve_at,
+        pool={"processes": 2},
+        flow=["interact_with_pet"],
+        thresholds=["lost_writes == 0"],
+    )
+    full, cut = result.faults
+    assert (full.problem, cut.problem) == ("", "")
+    assert full.hits
+    assert cut.hits is not None
+    assert cut.hits >= 6, "each vu of each process had a connection"
+    assert cut.outage_ns is not None
+    assert cut.outage_ns >= 250 * MS, "no process got through"
+    assert set(result.total.errors) <= {
+        "the fault cut reset the connection",
+        "the fault cut refused the connection",
+        "interact_with_pet failed: save_pet: database or disk is full",
+    }
+    assert result.total.failed == full.failed + cut.failed
+    assert result.integrity is not None
+    assert result.integrity.lost == 0
+    assert result.verdict in (Verdict.PASS, Verdict.INVALID), "a starved machine may not deliver the load"
     assert relays() == []
 
 
