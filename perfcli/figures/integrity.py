@@ -47,7 +47,7 @@ METRICS = (
         of=_of(lambda integrity: integrity.lost),
         meaning="acknowledged writes missing from the database or from a later read",
         computed="acknowledged writes, compared with the database as SQLite reads it before the engine shuts down, "
-        "and with what reads returned",
+        "and with what reads returned. It shows what a killed process loses, not what a power loss does",
         example="lost_writes == 0",
         section="lost-and-duplicate-writes",
         label="lost",
