@@ -1,6 +1,6 @@
 """The engine's MCP server in a process with a line to the agent, so that faults can be inflicted inside it too.
 
-Started by `perfcli.targets.mcp_hosting` as `main(CONTROL, PLAN, SERVER_ARGUMENT …)` in place of the server alone.
+Started by `perfcli.targets.mcp_hosting` as `main(CONTROL, PLAN, PROCESS, SERVER_ARGUMENT …)`.
 """
 
 from __future__ import annotations
@@ -24,12 +24,13 @@ from perfcli.wire import BeginFault, EndFault
 
 def main(arguments: Sequence[str]) -> None:
     """Run the module of the server, `-m MODULE …`, and obey orders meanwhile."""
-    control, plan_file, _, module, *rest = arguments
+    control, plan_file, process, _, module, *rest = arguments
     plan = ExecutionPlan.model_validate_json(Path(plan_file).read_text(encoding="utf-8"), strict=False)
     end = socket(AF_UNIX)
     end.connect(control)
     inside = ThisProcess(plan, Surroundings(watch_ai()))
-    Thread(target=_obey, args=(Line(end), Inflictor(plan, 0, time.perf_counter_ns, inside)), daemon=True).start()
+    inflictor = Inflictor(plan, int(process), time.perf_counter_ns, inside)
+    Thread(target=_obey, args=(Line(end), inflictor), daemon=True).start()
     sys.argv = [module, *rest]
     # the clock goes back when this process ends
     with inside.movable_clock():

@@ -161,7 +161,7 @@ class McpTarget:
         self._pets: list[PetRef] = []
         faults = [fault for fault in plan.scenario.faults if isinstance(fault, InsideFault)]
         in_engine = any(fault.is_in_engine for fault in faults)
-        self._hosted = HostedServer(plan) if in_engine and not serving else None
+        self._hosted = HostedServer(plan, process) if in_engine and not serving else None
         self._has_cuts = not all(fault.is_in_engine for fault in faults) and not self._is_host
         self._relay: Relay | None = None
 

@@ -24,10 +24,15 @@ _START: Final = (
 
 
 class HostedServer:
-    """A server that faults can be inflicted in."""
+    """A server that faults can be inflicted in.
 
-    def __init__(self, plan: ExecutionPlan) -> None:
+    Args:
+        process: the number of this process, which reports come from.
+    """
+
+    def __init__(self, plan: ExecutionPlan, process: int) -> None:
         self._plan = plan
+        self._process = process
         self._listening = socket(AF_UNIX)
         self._line: Line | None = None
 
@@ -38,7 +43,7 @@ class HostedServer:
         Path(_CONTROL).unlink(missing_ok=True)
         self._listening.bind(_CONTROL)
         self._listening.listen(1)
-        return ["-c", _START, _CONTROL, _PLAN, *server]
+        return ["-c", _START, _CONTROL, _PLAN, str(self._process), *server]
 
     def obey(self, order: FaultOrder) -> FaultReport:
         """Pass an order on, and wait for the report."""
@@ -65,5 +70,5 @@ class HostedServer:
 
     def _lost(self, order: FaultOrder) -> FaultReport:
         if isinstance(order, EndFault):
-            return FaultEnded(0, order.number, time.perf_counter_ns(), None)
-        return NoFault(0, order.number, "the MCP server does not answer the harness")
+            return FaultEnded(self._process, order.number, time.perf_counter_ns(), None)
+        return NoFault(self._process, order.number, "the MCP server does not answer the harness")
