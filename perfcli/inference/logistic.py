@@ -106,8 +106,8 @@ def drift(runs: Sequence[Run]) -> Drift:
     def likelihood(pace: float) -> float:
         return _best(_grouped([(math.log(run.load) - pace * t, run.held) for t, run in enumerate(runs)])).value
 
-    pace = max(_PACES, key=likelihood)
-    return Drift(math.expm1(pace), math.erfc(math.sqrt(max(0.0, likelihood(pace) - still))))
+    moved, pace = max((likelihood(pace), pace) for pace in _PACES)
+    return Drift(math.expm1(pace), math.erfc(math.sqrt(max(0.0, moved - still))))
 
 
 class _Group(NamedTuple):
@@ -154,10 +154,12 @@ def _weighed(groups: Sequence[_Group], x: float, log_slope: float) -> float:
     """The log-likelihood of a curve plus the logarithm of the prior, up to a constant."""
     slope = math.exp(log_slope)
     value = -((log_slope - _PRIOR.mean) ** 2) / (2 * _PRIOR.variance)
-    for group in groups:
-        z = slope * (group.x - x)
-        tail = math.log1p(math.exp(-abs(z)))
-        value -= group.held * (max(z, 0.0) + tail) + group.failed * (max(-z, 0.0) + tail)
+    for at, held, failed in groups:
+        z = slope * (at - x)
+        if z > 0:
+            value -= held * z + (held + failed) * math.log1p(math.exp(-z))
+        else:
+            value -= (held + failed) * math.log1p(math.exp(z)) - failed * z
     return value
 
 

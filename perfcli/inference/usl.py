@@ -73,9 +73,17 @@ class UslEstimate:
 
     @property
     def peak(self) -> Interval:
-        """Of the load with the largest throughput; up to inf where κ may be 0."""
-        interval = self._on_logs([each.peak for each in self._unbounded])
-        return _including(self.fit.peak, interval if self.kappa.lower else Interval(1.0, math.inf))
+        """Of the load with the largest throughput; up to inf where κ may be 0.
+
+        It is found on 1 / peak², which is κ / (1 - σ): on logarithms it held the truth only nine times in ten if the
+        peak lay beyond the loads.
+        """
+        if not self.kappa.lower:
+            return _including(self.fit.peak, Interval(1.0, math.inf))
+        inverse = [min(1.0, each.kappa / (1 - each.sigma)) if each.sigma < 1 else 1.0 for each in self._unbounded]
+        lower, upper = jackknife_interval(inverse[0], inverse[1:])
+        within = Interval(max(1.0, upper**-0.5), lower**-0.5 if lower > 0 else math.inf)
+        return _including(self.fit.peak, within)
 
     def throughput(self, n: float) -> Interval:
         """Of X(n)."""
