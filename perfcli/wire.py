@@ -27,7 +27,7 @@ EVENT: Final = b"E"
 FRAME: Final = b"F"
 MOST_SHOWN: Final = 40
 
-WIRE_VERSION: Final = 1
+WIRE_VERSION: Final = 2
 """Raised when a message or a frame changes its form. Within one machine both ends are of one version anyway."""
 
 
@@ -51,6 +51,8 @@ class Checkpoint:
     """The session stands still until `Go`."""
 
     name: str
+    cpu_ns: int = 0
+    """CPU time of the whole process until then."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -106,7 +106,7 @@ class Channel:
     def checkpoint(self, name: str) -> int:
         """Stand still until the tool has looked at the process; return when to go on, 0 for at once."""
         self._go.clear()
-        self.send(Checkpoint(name))
+        self.send(Checkpoint(name, time.process_time_ns()))
         self._go.wait()
         return self._go_at_ns
 

@@ -125,8 +125,8 @@ class Finding:
             self._probes.iterations_per_s_of_vu = probe.iterations_per_s / probe.load
         self._verdicts.append((probe.load, probe.verdict is ProbeVerdict.HOLDS))
         self._step = self._search.observe(probe.load, held=probe.verdict is ProbeVerdict.HOLDS)
-        if isinstance(self._step, Answer) and self._is_generators(self._step):
-            self._ended = "generator", "the load generator starts iterations late at the load that fails"
+        if isinstance(self._step, Answer) and (limit := self._generators_limit(self._step)):
+            self._ended = "generator", limit
 
     def _probed(self, wanted: Probe, began_s: float) -> ProbeResult:
         for _ in range(_TRIES):
@@ -155,10 +155,14 @@ class Finding:
         """Whether those that were made ahead do not suffice for it and the same ones before it."""
         return before.count(probe) >= len(self._ready.get(probe, ()))
 
-    def _is_generators(self, answer: Answer) -> bool:
-        fails = answer.fails.load if answer.fails else None
-        at_end = [probe.bound_by == GENERATOR for probe in self._made if probe.load == fails]
-        return 2 * sum(at_end) > len(at_end)
+    def _generators_limit(self, answer: Answer) -> str:
+        """Why the load generator is the limit; "" if it is not."""
+        bounds = [probe.bound_by for probe in self._at(answer.fails.load)] if answer.fails else []
+        generators = [bound for bound in bounds if bound.startswith(GENERATOR)]
+        if 2 * len(generators) <= len(bounds):
+            return ""
+        uses = generators[-1].removeprefix(GENERATOR).strip(" ()")
+        return f"{GENERATOR} {f'uses {uses}' if uses else 'starts iterations late'} at the load that fails"
 
     def result(self) -> CapacityResult:
         """What is known so far."""

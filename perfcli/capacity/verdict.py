@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 from perfcli.capacity.result import ProbeResult, ProbeVerdict
@@ -117,24 +117,56 @@ def _nearest(run: RunResult) -> ThresholdResult | None:
 
 def _bound_by(run: RunResult, plan: ExecutionPlan) -> str:
     """What a run near its limit waits for; "" if no part of it stands out."""
-    phase, cpu = run.phases[0], run.resources.cpu_mean or 0.0
     services = {each.name: (each.attempts, each.service_time) for each in run.operations if each.service_time}
     duration_ns = run.duration_ns or 0
     if not services or not duration_ns:
         return ""
     busy = {name: attempts * service.mean_ns / duration_ns for name, (attempts, service) in services.items()}
-    lag, slowest_ns = phase.schedule_lag, max(service.p99_ns for _, service in services.values())
-    if lag and lag.p99_ns > max(slowest_ns, _LAG_NS) and sum(busy.values()) < _HALF * min(phase.vus, cpu):
-        return GENERATOR
-    cores = min(run.environment.usable_cpus or run.environment.cpu_count, run.processes)
+    slowest_ns = max(service.p99_ns for _, service in services.values())
+    return (
+        _late_generator(run, slowest_ns, sum(busy.values()))
+        or _busy_process(run, plan)
+        or _waits(plan, busy, {name: attempts / duration_ns for name, (attempts, _) in services.items()})
+    )
+
+
+def _late_generator(run: RunResult, slowest_ns: float, busy: float) -> str:
+    """Iterations start late, though vus and CPU are free.
+
+    Args:
+        busy: vus at work, on average.
+    """
+    phase, cpu = run.phases[0], run.resources.cpu_mean or 0.0
+    lag = phase.schedule_lag
+    is_late = lag is not None and lag.p99_ns > max(slowest_ns, _LAG_NS)
+    return GENERATOR if is_late and busy < _HALF * min(phase.vus, cpu) else ""
+
+
+def _busy_process(run: RunResult, plan: ExecutionPlan) -> str:
+    """The engine's processes, or a client of its server, use all CPU that their interpreter locks let them use."""
+    engines = run.processes if plan.scenario.target.in_process else 1
+    cpu, cores = run.resources.cpu_mean or 0.0, min(run.environment.usable_cpus or run.environment.cpu_count, engines)
     if cpu >= _MOST * cores:
-        processes = "one engine process" if run.processes == 1 else f"{run.processes} engine processes"
+        processes = "one engine process" if engines == 1 else f"{engines} engine processes"
         return f"CPU ({cpu:.0%} of the {cores:.0%} that {processes} can use)"
-    ai_ns = parse_duration_ns(plan.scenario.engine.ai.latency)
-    waiting = sum(services[name][0] * ai_ns / duration_ns for name in plan.scenario.waits_for_ai if name in services)
-    if waiting > _HALF * sum(busy.values()):
-        return f"the AI's latency ({plan.scenario.engine.ai.latency})"
+    generator_cpu = run.resources.generator_cpu or 0.0
+    return f"{GENERATOR} ({generator_cpu:.0%} of a CPU)" if generator_cpu >= _MOST else ""
+
+
+def _waits(plan: ExecutionPlan, busy: Mapping[str, float], per_ns: Mapping[str, float]) -> str:
+    """What operations wait for, as far as their times show.
+
+    Args:
+        busy: by operation, vus at work on average.
+        per_ns: by operation, calls per nanosecond.
+    """
+    scenario, target = plan.scenario, plan.scenario.target
+    ai_ns = parse_duration_ns(scenario.engine.ai.latency)
+    for_ai = ai_ns * sum(per_ns.get(name, 0.0) for name in scenario.waits_for_ai)
+    if target.watchable and for_ai > _HALF * sum(busy.values()):
+        return f"the AI's latency ({scenario.engine.ai.latency})"
     writes = {step.label for step in plan.phases[0].flow if step.effects.is_write}
-    if sum(share for name, share in busy.items() if name in writes) >= _MOST:
+    # a client's times hold those of its connection and of the server too
+    if target.in_process and sum(share for name, share in busy.items() if name in writes) >= _MOST:
         return "SQLite's writer (one write at a time)"
     return ""

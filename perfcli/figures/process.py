@@ -87,6 +87,20 @@ METRICS = (
         depends_on_time="yes",
     ),
     _process(
+        name="cpu.generator",
+        unit=Unit.PERCENTAGE,
+        of=_of(lambda resources: resources.generator_cpu),
+        meaning="mean CPU use of the busiest process that generates load for an MCP server; 100% is one core, and all "
+        "that one process can use",
+        computed="CPU time of that process / elapsed time, from baseline to end",
+        example="cpu.generator < 80%",
+        section="cpu-and-io",
+        label="load generator CPU",
+        needs=Needs.ANSWERS,
+        why_none="the engine's process generates its own load: see cpu.mean",
+        depends_on_time="yes",
+    ),
+    _process(
         name="threads.max",
         unit=Unit.COUNT,
         of=_of(lambda resources: resources.threads_max),

@@ -71,6 +71,8 @@ class Measurement:
         """By process: how long after the common start its vus began."""
         self.loads: dict[int, dict[str, Scheduling]] = {}
         """Of processes without the engine, by checkpoint: what the scheduler gave them."""
+        self.generators_cpu_ns: dict[int, dict[str, int]] = {}
+        """Of processes with vus and without the engine, by checkpoint: CPU time used until then."""
         self.active_pets: int | None = None
         self.engine_version = ""
         self.integrity: Integrity | None = None

@@ -56,14 +56,16 @@ class ProcessFigures:
     def resources(self) -> ResourceResult:
         """What else they used while they were measured."""
         readings, operations = self._measurement.measured_readings(), self._measurement.samples.ok
+        generator_cpu = self.generator_cpu()
         if not readings:
-            return ResourceResult()
+            return ResourceResult(generator_cpu=generator_cpu)
         first, last = readings[0], readings[-1]
         read_bytes = _difference(first.read_bytes, last.read_bytes)
         return ResourceResult(
             cpu_mean=self.cpu_mean(),
             cpu_max=self.cpu_max(),
             cpu_ns_per_operation=self.cpu_per_operation(),
+            generator_cpu=generator_cpu,
             threads_max=max(r.threads for r in readings),
             open_files_max=max(r.open_files for r in readings),
             open_files_limit=fullest[1] if (fullest := self.fullest()) else None,
@@ -123,6 +125,18 @@ class ProcessFigures:
     def cpu_max(self) -> float | None:
         """The highest CPU use over half a second; the mean where the load was shorter."""
         return highest_cpu_use(self._measurement.measured_readings())
+
+    def generator_cpu(self) -> float | None:
+        """The highest CPU use of a process that loads an engine in another one; None if there is none."""
+        began_ns, ended_ns = self._measurement.began_ns, self._measurement.ended_ns
+        used_ns = [
+            marks["end"] - marks["baseline"]
+            for marks in self._measurement.generators_cpu_ns.values()
+            if marks.keys() >= {"baseline", "end"}
+        ]
+        if not used_ns or began_ns is None or not ended_ns or ended_ns <= began_ns:
+            return None
+        return max(used_ns) / (ended_ns - began_ns)
 
     def cpu_per_operation(self) -> float | None:
         """CPU time in ns per successful operation; None if too little time passed to tell."""

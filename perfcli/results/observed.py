@@ -63,6 +63,11 @@ class ResourceResult(Record):
     cpu_ns_per_operation: float | None = Field(
         default=None, description="CPU time / successful operations, including the harness's"
     )
+    generator_cpu: float | None = Field(
+        default=None,
+        description="CPU time / elapsed time of the busiest process that loads an engine in another process; null "
+        "without one",
+    )
     threads_max: int | None = Field(default=None, description="threads of the process, the harness's included")
     open_files_max: int | None = Field(default=None, description="file descriptors, the harness's included")
     open_files_limit: int | None = Field(

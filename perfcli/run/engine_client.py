@@ -97,6 +97,8 @@ class EngineClient:
         self._clock_readings: list[tuple[int, int, int]] = []
         self._asked_clock_ns = 0
         self._reached = ""
+        self.cpu_ns = 0
+        """CPU time of its process, as it reached its newest checkpoint."""
         self.stage = "starting"
         self.waits_at = ""
         """The checkpoint that it waits at; "" while it works."""
@@ -281,7 +283,8 @@ class EngineClient:
             case Stage(name):
                 self.stage = name
                 self._stage_began_s = self._running.elapsed_s()
-            case Checkpoint(name):
+            case Checkpoint(name, cpu_ns):
+                self.cpu_ns = cpu_ns
                 self.engine.note_children()
                 self._reached = name
                 self._compare_clocks()

@@ -185,6 +185,8 @@ class Supervision:
     def _look_at_load(self, checkpoint: str) -> None:
         """Look at the processes that load the engine of another one."""
         for process, client in enumerate(self._clients):
+            if client.has_vus and not self._measurement.plan.scenario.target.in_process:
+                self._measurement.generators_cpu_ns.setdefault(process, {})[checkpoint] = client.cpu_ns
             if self._measurement.plan.host in (None, process):
                 continue
             reading = client.readings(whole=True)

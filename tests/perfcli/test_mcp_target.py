@@ -218,6 +218,7 @@ class TestRuns:
         assert (result.verdict, result.reasons) == (Verdict.PASS, [])
         assert result.integrity is None
         assert (result.memory.end_rss, result.memory.growth, result.resources.cpu_mean) == (None, None, None)
+        assert result.resources.generator_cpu
         assert result.monitor == []
         assert "secret" not in result.model_dump_json()
 

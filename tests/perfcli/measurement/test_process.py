@@ -50,6 +50,18 @@ def test_cpu_time_of_an_operation(
     assert figures.cpu_per_operation() == per_operation_ns
 
 
+def test_the_busiest_process_that_only_generates_load_is_told(make_plan: Any) -> None:
+    measurement = Measurement(make_plan(["create_pet"]))
+    measurement.began_ns, measurement.ended_ns = 0, 1000 * MS
+    assert ProcessFigures(measurement).resources().generator_cpu is None
+    measurement.generators_cpu_ns = {
+        0: {"baseline": 100 * MS, "end": 700 * MS},
+        1: {"baseline": 50 * MS, "end": 900 * MS},
+        2: {"baseline": 50 * MS},
+    }
+    assert ProcessFigures(measurement).resources().generator_cpu == pytest.approx(0.85)
+
+
 def test_memory_of_each_mark(make_plan: Any) -> None:
     measurement = Measurement(make_plan(["create_pet"]))
     rss_of = {"harness": 30, "opened": 32, "baseline": 40, "end": 72, "cleanup": 45}
