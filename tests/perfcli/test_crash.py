@@ -36,11 +36,13 @@ Crash = Callable[..., CrashResult]
 def crash(tmp_path: Path, make_plan: Make) -> Crash:
     """Crash an engine, perhaps one with a fault."""
 
-    def crash(flow: list[Any], *, fault: str = "", kills: int = 0, writes: Iterable[int] = ()) -> CrashResult:
+    def crash(
+        flow: list[Any], *, fault: str = "", kills: int = 0, writes: Iterable[int] = (), seed: int = 1
+    ) -> CrashResult:
         path = make_checkout(tmp_path, fault) if fault else ROOT
         with Template() as template:
             return crash_scenario(
-                make_plan(flow, **PETS),
+                make_plan(flow, seed=seed, **PETS),
                 kills=kills,
                 writes=writes,
                 pool=lambda: LocalPool(path, forked(template)),
@@ -192,6 +194,14 @@ def test_every_shipped_scenario_can_be_crashed(path: Path, by: str) -> None:
 def test_two_hundred_kills_lose_nothing(crash: Crash) -> None:
     result = crash(["create_pet", "interact", {"care": {"actions": ["meat"]}}, "save_pet", "load_pet"], kills=200)
     assert (result.failure, result.examples, result.kills) == ("", [], 200)
+
+
+@pytest.mark.nightly
+@pytest.mark.parametrize("seed", range(5))
+def test_an_engine_that_rewrites_in_two_transactions_is_found_each_time(crash: Crash, seed: int) -> None:
+    result = crash(["interact"], fault="rewrites_in_two", writes=count(1), seed=seed)
+    assert "acknowledged writes lost" in result.failure
+    assert result.failed_write is not None
 
 
 @pytest.mark.nightly
