@@ -18,8 +18,8 @@ import psutil
 import pytest
 
 from tests.perfcli.faults.test_inside import LINKED_STATICALLY
-from tests.perfcli.faults.test_traced_writes import needs_strace
 from tests.processes import command, is_alive
+from tests.strace import needs_strace
 
 pytestmark = [
     pytest.mark.nightly,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import signal
 import sqlite3
 import sys
@@ -16,7 +15,6 @@ import psutil
 import pytest
 
 from perfcli.agent.inside_faults import Inflictor, ThisProcess
-from perfcli.agent.strace import NotTraced, Strace
 from perfcli.errors import PerfError, Verdict
 from perfcli.plan import plan_run
 from perfcli.results import RunResult
@@ -27,19 +25,8 @@ from perfcli.targets.protocol import Surroundings
 from perfcli.wire import BeginFault, EndFault, FaultBegan, FaultEnded, NoFault
 from tests.perfcli.faults.test_inside import LINKED_STATICALLY, SCENARIO, inflict, write
 from tests.processes import started_by
+from tests.strace import needs_strace
 
-
-def strace_works() -> bool:
-    try:
-        Strace().end()
-    except NotTraced:
-        return False
-    return True
-
-
-needs_strace = pytest.mark.skipif(
-    not shutil.which("strace") or not strace_works(), reason="strace cannot look into this process"
-)
 TIMES = {"at": "1s", "for": "1s"}
 
 

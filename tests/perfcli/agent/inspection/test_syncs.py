@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import sqlite3
 import sys
 from contextlib import closing
@@ -13,17 +12,9 @@ from threading import Thread
 import pytest
 
 from perfcli.agent.inspection.counting import SyncCosts, counting_syncs
-from perfcli.agent.strace import NotTraced
+from tests.strace import needs_strace
 
 pytestmark = pytest.mark.slow
-
-
-def strace_works() -> bool:
-    try:
-        with counting_syncs():
-            return True
-    except NotTraced:
-        return False
 
 
 def why_not() -> str:
@@ -33,7 +24,7 @@ def why_not() -> str:
     return costs.not_told
 
 
-@pytest.mark.skipif(not shutil.which("strace") or not strace_works(), reason="strace cannot look into this process")
+@needs_strace
 def test_syncs_of_all_threads_are_counted(tmp_path: Path) -> None:
     with closing(sqlite3.connect(tmp_path / "pets.db", isolation_level=None)) as connection:
         connection.executescript("PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; CREATE TABLE pets (name)")
