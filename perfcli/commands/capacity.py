@@ -64,7 +64,9 @@ def capacity(options: CapacityOptions, context: Context) -> int:
             live.begin(Text(f"{plans[0].scenario.name}: {len(searches)} variations, at most {options.max_time} each"))
         for number, (plan, limits) in enumerate(searches, start=1):
             if not results or not context.interrupts.stop.reason:
-                results += _search(plan, limits, engines, context, _Shown(live, number, len(searches)), runners)
+                results += _search(
+                    plan, limits, engines, context, _Shown(live, number, len(searches), len(engines)), runners
+                )
     searched = {result.title for result in results}
     left_out = [plan.title for plan in plans if plan.title not in searched]
     document = capacity_document(results, left_out)
@@ -90,11 +92,12 @@ def _code(results: Sequence[CapacityResult], *, strict: bool) -> int:
 
 
 class _Shown(NamedTuple):
-    """Where a search shows how it goes, and which of how many it is."""
+    """Where a search shows how it goes, which of how many it is, and how many engines take turns."""
 
     live: Watched
     number: int
     of: int
+    engines: int
 
 
 def _search(
@@ -152,7 +155,9 @@ def _finding(
 
     def tell(result: CapacityResult, load: float) -> None:
         place = f"{shown.number} of {shown.of}: " if shown.of > 1 else ""
-        shown.live.tell(lambda: Text(one_line(f"{place}{so_far(result, load)}"), no_wrap=True, overflow="crop"))
+        which = f" on {engine.name}" if shown.engines > 1 else ""
+        line = f"{place}{result.title}{which}: {so_far(result, load)}"
+        shown.live.tell(lambda: Text(one_line(line), no_wrap=True, overflow="crop"))
 
     run = run_there if runners else run_here
     return Finding(plan, limits, run, stop, tell, at_once=max(1, len(runners)), engine=engine.name)

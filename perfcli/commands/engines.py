@@ -232,7 +232,7 @@ def _so_far(
 ) -> Text:
     times = next((metric for metric in judged() if metric.name == "time"), None)
     shift = f", time {times.ratio - 1:+.1%}" if times else ""
-    return _line(f"{scenario}: {made} of at most {most} pairs in {format_duration(elapsed_s * NS_PER_S)}{shift}")
+    return _line(f"{scenario}: {made} of {most} pairs, {format_duration(elapsed_s * NS_PER_S)}{shift}")
 
 
 def _limit(how: ComparisonOptions, of_what: str) -> str:

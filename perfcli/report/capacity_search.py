@@ -50,11 +50,10 @@ def _sections(result: CapacityResult) -> Iterator[Section]:
 
 
 def so_far(result: CapacityResult, load: float) -> str:
-    """A line while it goes on."""
-    low = load_text(result, result.holds.load) if result.holds else "?"
-    high = load_text(result, result.fails.load) if result.fails else "?"
-    done = f"run {len(result.probes) + 1} at {load_text(result, load)}"
-    return f"{result.title}: between {low} and {high}, {done}, {_seconds(result)}"
+    """What is known while it goes on: `holds 1,600/s, fails 3,200/s, trying 2,260/s (run 9), 29 s`."""
+    ends = [f"holds {load_text(result, result.holds.load)}"] if result.holds else []
+    ends += [f"fails {load_text(result, result.fails.load)}"] if result.fails else []
+    return ", ".join([*ends, f"trying {load_text(result, load)} (run {len(result.probes) + 1})", _seconds(result)])
 
 
 def capacity_verdict(result: CapacityResult) -> blocks.Verdict:

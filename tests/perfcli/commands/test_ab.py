@@ -141,7 +141,7 @@ def test_how_far_a_comparison_is_fits_in_a_line_of_any_terminal() -> None:
     progress = commands_ab._so_far("a scenario of a very long name", 61.5, 3, 30, list)
     console = Console(file=io.StringIO(), width=40)
     lines = ["".join(part.text for part in line) for line in console.render_lines(progress)]
-    assert lines == ["a scenario of a very long name: 3 of at "]
+    assert lines == ["a scenario of a very long name: 3 of 30 "]
 
 
 @pytest.mark.parametrize(

@@ -32,6 +32,8 @@ SWEEP = ("--sweep", "setup.pets=1,4", "--to", "16", "--precision", "50%")
 ON_A_SERVER = ("--set", "flow=[get_pet_status]", "--set", "target={mcp: {url: http://127.0.0.1:1/mcp}}")
 MS = 1_000_000
 
+ROOT = Path(__file__).parents[3]
+
 Invoke = Callable[..., Result]
 
 
@@ -71,6 +73,18 @@ def test_a_sweep_has_a_line_for_each_variation_and_the_worst_decides(invoke: Inv
     for text in (Path("q.markdown").read_text(), Path("q.html").read_text()):
         assert "capacity of queue by setup.pets" in text
         assert text.index("setup.pets=1") < text.index("setup.pets=4")
+
+
+def test_progress_names_the_engine_and_what_holds_and_fails(
+    invoke: Invoke, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("perfcli.report.panel.LOG_NS", 0)
+    for engine in ("old", "new"):
+        (tmp_path / engine).symlink_to(ROOT)
+    alone, both = invoke("--precision", "50%"), invoke("--engine", "old", "--engine", "new", "--precision", "50%")
+    assert "queue: trying 1 vu (run 1), 0 s\n" in alone.stderr
+    assert "queue: holds 4 vus, fails 8 vus, trying " in alone.stderr
+    assert "queue on old: trying 1 vu (run 1), 0 s\nqueue on new: trying 1 vu (run 1), 0 s\n" in both.stderr
 
 
 def test_an_interrupt_leaves_what_is_known(invoke: Invoke, monkeypatch: pytest.MonkeyPatch) -> None:
