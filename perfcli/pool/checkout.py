@@ -10,6 +10,7 @@ import re
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -111,7 +112,8 @@ def resolve_engine(text: str, option: str = "--engine") -> Iterator[EngineSource
     revision = _revision(text, option)
     name = f"{text} ({revision[:_HASH_DIGITS]})"
     with cleanup.scratch_directory() as scratch, _worktree(scratch, revision):
-        yield identified(_engine_in(scratch / scratch.name, f"{option} {name}"), name)
+        engine = identified(_engine_in(scratch / scratch.name, f"{option} {name}"), name)
+        yield replace(engine, is_temporary=True)
 
 
 def _engine_in(directory: Path, asked_for: str) -> Path:

@@ -118,6 +118,9 @@ class EngineSource:
     note: str = ""
     """Why it is not the one that somebody may expect."""
 
+    is_temporary: bool = False
+    """Whether `path` is a checkout of a revision that is removed at the end: then only the revision is shown."""
+
     def commit_of(self, digest: str) -> str:
         """The commit that holds the sources of this digest; "" if none is known to."""
         return self.head if digest and digest == self.digest_at_head else ""
@@ -128,7 +131,7 @@ class EngineSource:
 
     def __str__(self) -> str:
         """All of it on one line: `the working tree (/home/me/pets): sources 0f3a…, commit 1a2b3c4`."""
-        place = "" if self.name == str(self.path) else f" ({self.path})"
+        place = "" if self.is_temporary or self.name == str(self.path) else f" ({self.path})"
         commit = "" if not self.head else f", commit {self.head[:_SHORT]}"
         if self.is_modified(self.digest):
             commit = f", modified since commit {self.head[:_SHORT]}"
