@@ -59,10 +59,12 @@ def run_scenario(
     """
     if seed is not None and not (isinstance(seed, int) and 0 <= seed <= MOST_SEED):
         raise UsageError(f"seed={seed!r}: expected a whole number from 0 to 2**63 - 1")
+    if isinstance(faults, Mapping):
+        raise UsageError(f"faults={faults!r:.80}: expected a list", hint=f"write faults=[{faults!r:.80}]")
     changes = Changes(
         workers=workers,
         iterations=iterations,
-        duration=duration,
+        duration=None if duration is None else str(duration),
         settings=tuple(f"{key}={_written(value)}" for key, value in (settings or {}).items()),
         seed=seed,
     )

@@ -85,6 +85,8 @@ def _await_children(process: psutil.Process) -> list[psutil.Process]:
     [
         (lambda: run_scenario("pet_creatio"), "did you mean 'pet_creation'"),
         (lambda: run_scenario("pet_creation", seed=-1), "seed=-1"),
+        (lambda: run_scenario("pet_creation", duration=3), "'3' has no unit: write 3ms or 3s"),  # type: ignore[arg-type]
+        (lambda: run_scenario("pet_creation", faults={"lock": {"at": "1s"}}), "expected a list"),  # type: ignore[arg-type]
         (lambda: run_scenario("pet_creation", settings={"load.vuss": 3}), "vuss"),
         (lambda: run_scenario("pet_creation", engine="/nowhere/at/all"), "/nowhere/at/all"),
         (lambda: run_scenario("scenarios"), "scenarios: one scenario is run at a time, not "),
