@@ -13,8 +13,9 @@ from random import Random
 from statistics import median
 from typing import Final
 
+from perfcli.ab.compared_metrics import MARGIN
 from perfcli.ab.gate import ALPHA, PINNED, UNPINNED, Compared, PairLimits, conclusion, enough, judge
-from perfcli.ab.measures import MARGIN, Measured, Total, gathered, machines_of
+from perfcli.ab.measures import Measured, Total, gathered, machines_of
 from perfcli.ab.pair_source import BothPools, LocalPairs, OpenPools, PairOutcome, PairSource
 from perfcli.ab.pairs import SLICES
 from perfcli.ab.result import AbResult, EngineSide, MetricComparison, Pairing, StoppedBy

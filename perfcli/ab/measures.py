@@ -10,6 +10,7 @@ from itertools import chain
 from statistics import median
 from typing import Final, Literal, NamedTuple
 
+from perfcli.ab.compared_metrics import DATABASE_FLOOR, ERRORS_FLOOR, LEAST_FOR_TAIL, TAIL_MARGIN
 from perfcli.ab.gate import Compared
 from perfcli.ab.pairs import Pair
 from perfcli.ab.result import AbMachine, EngineSide, ratio_above
@@ -19,13 +20,6 @@ from perfcli.plan import ExecutionPlan
 from perfcli.recorder import Frame
 from perfcli.results import MachineResult
 from perfcli.workload import places
-
-MARGIN: Final = 0.05
-TAIL_MARGIN: Final = 0.20
-"""Of p99, which rests on a hundredth of the samples."""
-
-LEAST_FOR_TAIL: Final = 200
-"""Samples of an operation in a pair, of each engine; fewer than two would lie beyond p99."""
 
 Unit = Literal["ns", "bytes", "errors"]
 
@@ -48,8 +42,8 @@ class Cost(NamedTuple):
 
 
 _COSTS: Final = {
-    "database": Cost("bytes", 64.0),
-    "errors": Cost("errors", 0.001),
+    "database": Cost("bytes", DATABASE_FLOOR),
+    "errors": Cost("errors", ERRORS_FLOOR),
 }
 
 

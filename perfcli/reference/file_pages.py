@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Final
 
+from perfcli.ab.compared_metrics import COMPARED_METRICS
 from perfcli.ab.result import AbResult
 from perfcli.ab.selftest import SelftestResult
 from perfcli.capacity.result import CapacityResult
@@ -67,7 +68,10 @@ def results() -> str:
 def comparisons() -> str:
     """The records of what compares runs or engines."""
     kinds = (AbResult, ResultsComparison, History, BaselineList, Trend)
-    return _COMPARISONS + str(RecordTables(*kinds, known=RunResult, known_in=_HOME))
+    records = RecordTables(*kinds, known=RunResult, known_in=_HOME)
+    columns = ("metric", "margin", "what it does not show", "what it is")
+    compared = ([f"`{name}`", each.margin, each.unseen, each.meaning] for name, each in COMPARED_METRICS.items())
+    return f"{_COMPARISONS}{records}\n## Metrics of `ab`\n\n{table(columns, compared)}"
 
 
 def experiments() -> str:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from math import isfinite
 from typing import Final
 
+from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from rich.console import Group, RenderableType
 from rich.text import Text
 
+from perfcli.ab.compared_metrics import COMPARED_METRICS
 from perfcli.errors import UsageError
 from perfcli.faults import FAULT_MODELS, FaultSettings
 from perfcli.figures import METRICS, PER_OPERATION, STATISTICS, Metric, counter_metrics, is_statistic
@@ -56,7 +58,7 @@ def render_all() -> RenderableType:
 
 
 def render_explanation(subject: str) -> RenderableType:
-    """One metric, alone or as a threshold names it, or one operation.
+    """One metric, alone or as a threshold or `ab` names it, one operation or one fault.
 
     Raises:
         UsageError: there is no such thing; the message tells what is near.
@@ -64,6 +66,7 @@ def render_explanation(subject: str) -> RenderableType:
     metric = _metric_in(subject)
     if metric is not None:
         facts = [(label, Text(text)) for label, text in _of_metric(metric) if text]
+        facts += [("in ab", Text(COMPARED_METRICS[subject].meaning))] if subject in COMPARED_METRICS else []
         return Group(_headline(metric.name, metric.meaning), *labelled(facts))
     model = step_models().get(subject)
     if model is not None:
@@ -72,7 +75,25 @@ def render_explanation(subject: str) -> RenderableType:
     if (fault := FAULT_MODELS.get(subject)) is not None:
         lines = [(label, Text(text)) for label, text in _of_fault(subject, fault)]
         return Group(_headline(subject, _in_one_line(fault)), *labelled(lines))
+    if name := _compared_by_ab(subject):
+        lines = [(label, Text(text)) for label, text in _of_compared(name) if text]
+        return Group(_headline(subject, COMPARED_METRICS[name].meaning), *labelled(lines))
     raise _unknown(subject)
+
+
+def _compared_by_ab(subject: str) -> str:
+    """The metric of `ab` that a text names: "time", or "OPERATION.p50" for "load_pet.p50"; "" if it names none."""
+    operation, _, statistic = subject.partition(".")
+    name = f"OPERATION.{statistic}" if operation in step_models() else subject
+    return name if name in COMPARED_METRICS else ""
+
+
+def _of_compared(name: str) -> Iterator[tuple[str, str]]:
+    yield "compared by", "digipal-perf ab; no threshold can name it"
+    yield "better", "less"
+    yield "margin", COMPARED_METRICS[name].margin
+    yield "not shown", COMPARED_METRICS[name].unseen
+    yield "more", "docs/regression.md#what-is-compared"
 
 
 def _unknown(subject: str) -> UsageError:
@@ -91,10 +112,11 @@ def _in_one_line(fault: type[FaultSettings]) -> str:
 def _of_fault(name: str, fault: type[FaultSettings]) -> Iterator[tuple[str, str]]:
     yield "effect", " ".join((fault.__doc__ or "").partition("\n\n")[2].split())
     yield "needs", fault.needs.meaning
+    yield from _settings(fault, {*FaultSettings.model_fields, "fault"})
+    yield "besides", f"{', '.join(FaultSettings.model_fields)}, as for every fault"
     yield "write", f"faults: [{name}: {fault.example}]"
     yield "thresholds", f"{name}.recovery < 1s, {name}.outage < 2s, success_rate >= 99% during {name}"
-    yield "settings", f"{_FAULTS}#{name}"
-    yield "more", "docs/faults.md"
+    yield "more", f"{_FAULTS}#{name}"
 
 
 def _metrics() -> dict[str, Metric]:
@@ -176,9 +198,7 @@ def _of_operation(operation: str, model: type[StepSettings]) -> Iterator[tuple[s
     if declared:
         yield from [("", one_line(paragraph)) for paragraph in declared.details.splitlines()]
     yield "target", " and ".join(model.targets)
-    for name, field in model.model_fields.items():
-        if name not in (*StepSettings.model_fields, "operation"):
-            yield field.alias or name, _setting(field)
+    yield from _settings(model, {*StepSettings.model_fields, "operation"})
     if declared:
         yield from [("types", ", ".join(f"{each.name}: {each.type}" for each in declared.parameters) or "no settings")]
         yield from [(name, f"counts: a {unit}, for thresholds") for name, unit in declared.counters.items()]
@@ -201,6 +221,13 @@ def _of_operation(operation: str, model: type[StepSettings]) -> Iterator[tuple[s
 
 def _counted(declared: DeclaredOperation) -> dict[str, Metric]:
     return counter_metrics(declared.counters)
+
+
+def _settings(model: type[BaseModel], of_all: Container[str]) -> Iterator[tuple[str, str]]:
+    """The settings that this model alone has."""
+    for name, field in model.model_fields.items():
+        if name not in of_all:
+            yield field.alias or name, _setting(field)
 
 
 def _setting(field: FieldInfo) -> str:

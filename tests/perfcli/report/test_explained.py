@@ -89,6 +89,19 @@ def test_an_operation_is_explained(name: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("fault", "own"),
+    [("disk_full", ("for", "share")), ("kill", ("signal", "restart_after")), ("clock", ("jump", "for"))],
+)
+def test_a_fault_is_explained_with_its_settings(fault: str, own: tuple[str, ...]) -> None:
+    text = explained(fault)
+    for setting in own:
+        assert re.search(rf"^  {setting} +\S", text, re.MULTILINE)
+    assert re.search(r"^  besides +at, name, phase, every, times, jitter, as for every fault$", text, re.MULTILINE)
+    (anchor,) = re.findall(r"docs/reference/faults\.md#(\S+)", text)
+    assert anchor in anchors("reference/faults.md")
+
+
+@pytest.mark.parametrize(
     ("subject", "metric"),
     [
         ("load_pet.latency.p95", "latency"),
@@ -99,6 +112,20 @@ def test_an_operation_is_explained(name: str) -> None:
 )
 def test_a_metric_is_found_within_a_threshold(subject: str, metric: str) -> None:
     assert explained(subject).startswith(f"{metric}  ")
+
+
+@pytest.mark.parametrize(
+    ("subject", "told"),
+    [
+        ("time", "compared by digipal-perf ab"),
+        ("save_pet.p99", "margin 20%"),
+        ("load_pet.p50", "margin 5%"),
+        ("errors", "share of the operations that failed"),
+        ("database", "in ab growth of the database's pages"),
+    ],
+)
+def test_a_metric_of_ab_is_explained(subject: str, told: str) -> None:
+    assert told in " ".join(explained(subject).split())
 
 
 @pytest.mark.parametrize(("subject", "near"), [("latancy", "'latency'"), ("load_pets", "'load_pet'")])
