@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+
 import pytest
 from hypothesis import settings
 
@@ -11,6 +13,17 @@ settings.load_profile("any machine")
 
 NIGHTLY_TIMEOUT_S = 1_800
 """Of a test marked `nightly`, unless it has a timeout of its own; all others have that of pyproject.toml."""
+
+
+def pytest_sessionstart() -> None:
+    """Collect the tests without looking for garbage: ten thousand of them stay until the end."""
+    gc.disable()
+
+
+def pytest_collection_finish() -> None:
+    """Look for garbage from here on, but not among them."""
+    gc.enable()
+    gc.freeze()
 
 
 @pytest.hookimpl(tryfirst=True)
