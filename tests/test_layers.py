@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator, Set
+from collections.abc import Set
 from functools import cache
 from pathlib import Path
 
@@ -13,6 +13,8 @@ import pytest
 from perfcli.operations import STEP_MODELS
 from perfcli.operations.own.step import OwnStep
 from perfcli.scenario.target import TARGET_MODELS
+
+pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).parent.parent
 
@@ -64,41 +66,47 @@ def room_of(module: Path) -> str:
 @cache
 def imports(module: Path, *, only_at_import: bool = False) -> tuple[str, ...]:
     """The dotted names a module imports; those inside functions and under TYPE_CHECKING on request left out."""
-    return tuple(_imports(module, only_at_import=only_at_import))
+    return tuple(name for name, is_deferred in _imports(module) if not (only_at_import and is_deferred))
 
 
-def _imports(module: Path, *, only_at_import: bool) -> Iterator[str]:
-    waiting: list[ast.AST] = [ast.parse(module.read_text(encoding="utf-8"))]
+@cache
+def _imports(module: Path) -> tuple[tuple[str, bool], ...]:
+    """The names, each with whether it is imported later than the module."""
+    found: list[tuple[str, bool]] = []
+    waiting: list[tuple[ast.AST, bool]] = [(ast.parse(module.read_text(encoding="utf-8")), False)]
     while waiting:
-        node = waiting.pop()
+        node, is_deferred = waiting.pop()
         if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
+            found += [(alias.name, is_deferred) for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{module}: relative import"
-            yield from (f"{node.module}.{alias.name}" for alias in node.names)
-        if not (only_at_import and _is_deferred(node)):
-            waiting.extend(ast.iter_child_nodes(node))
+            found += [(f"{node.module}.{alias.name}", is_deferred) for alias in node.names]
+        elif not isinstance(node, ast.expr):
+            is_deferred = is_deferred or _is_deferred(node)
+            waiting += [(child, is_deferred) for child in ast.iter_child_nodes(node)]
+    return tuple(found)
 
 
 def _is_deferred(node: ast.AST) -> bool:
     if isinstance(node, ast.If):
         return "TYPE_CHECKING" in ast.dump(node.test)
-    return isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda))
+    return isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))
 
 
-@pytest.mark.parametrize("module", modules("perfcli"), ids=lambda p: str(p.relative_to(ROOT)))
-def test_imports_run_downward(module: Path) -> None:
-    room = room_of(module)
-    if room == "__init__":
-        return
-    allowed = {*BOTTOM_UP[: BOTTOM_UP.index(room) + 1], "__init__", "__version__"}
-    used = {name.split(".")[1] for name in imports(module) if name.startswith("perfcli.")}
-    assert used <= allowed, f"{room} reaches up to {sorted(used - allowed)}"
+def test_imports_run_downward() -> None:
+    up = []
+    for module in modules("perfcli"):
+        room = room_of(module)
+        if room != "__init__":
+            allowed = {*BOTTOM_UP[: BOTTOM_UP.index(room) + 1], "__init__", "__version__"}
+            used = {name.split(".")[1] for name in imports(module) if name.startswith("perfcli.")}
+            up += [f"{module.relative_to(ROOT)} reaches up to {higher}" for higher in sorted(used - allowed)]
+    assert up == []
 
 
-@pytest.mark.parametrize("module", modules("digipal"), ids=lambda p: str(p.relative_to(ROOT)))
-def test_the_engine_knows_nothing_of_the_tool(module: Path) -> None:
-    assert not [name for name in imports(module) if name.split(".")[0] == "perfcli"]
+def test_the_engine_knows_nothing_of_the_tool() -> None:
+    known = {str(module.relative_to(ROOT)): imports(module) for module in modules("digipal")}
+    assert [file for file, names in known.items() if "perfcli" in {name.split(".")[0] for name in names}] == []
 
 
 def test_only_targets_and_the_engines_own_room_import_mcp() -> None:
@@ -224,15 +232,10 @@ def local_knowledge(module: Path) -> list[str]:
 BEYOND_THE_POOL = BOTTOM_UP[BOTTOM_UP.index("cluster") + 1 :]
 
 
-@pytest.mark.parametrize("room", [room for room in BEYOND_THE_POOL if room not in ("testing", "__main__")])
-def test_only_the_pool_knows_where_an_engine_lives(room: str) -> None:
-    known = {
-        module.name: local
-        for module in modules("perfcli")
-        if room_of(module) == room
-        if (local := local_knowledge(module))
-    }
-    assert known == {}
+def test_only_the_pool_knows_where_an_engine_lives() -> None:
+    rooms = {*BEYOND_THE_POOL} - {"testing", "__main__"}
+    beyond = [module for module in modules("perfcli") if room_of(module) in rooms]
+    assert {str(module.relative_to(ROOT)): local for module in beyond if (local := local_knowledge(module))} == {}
 
 
 @pytest.mark.parametrize(
