@@ -64,7 +64,7 @@ TINY = {
 FEWER = {"setup.pets=100,1000,10000": "setup.pets=1,10,100"}
 """What makes a sweep short."""
 
-DEAR = ("ab", "capacity", "profile")
+DEAR = ("ab", "capacity", "crash", "profile")
 """Commands that start many engine processes."""
 
 KEPT = ("database_load", "pet_creation")
@@ -129,14 +129,20 @@ and more, and clusters.
 
 
 def tried() -> Iterator[Any]:
-    """The cheap commands that start engines; a dear one whose options an earlier one has is run each night."""
-    seen: set[tuple[str, str]] = set()
-    for command in [each for each in CHEAP if split(each)[0] in TINY]:
-        name, arguments = split(command)
-        options = {(name, word) for word in ("", *arguments) if not word or word.startswith("--")}
-        is_another = options <= seen and name in DEAR
-        seen |= options
-        yield pytest.param(command, id=shlex.join(command), marks=[pytest.mark.nightly] if is_another else [])
+    """The cheap commands that start engines; a dear one is run each night if others have all of its options."""
+    options = {
+        shlex.join(command): {name, *(f"{name} {word}" for word in arguments if word.startswith("--"))}
+        for command in CHEAP
+        for name, arguments in [split(command)]
+        if name in TINY
+    }
+    again = set()
+    for command, own in options.items():
+        others = set().union(*(each for key, each in options.items() if key != command and key not in again))
+        again |= {command} if own <= others and command.split()[0] in DEAR else set()
+    for command in options:
+        marks = [pytest.mark.nightly] if command in again else []
+        yield pytest.param(shlex.split(command), id=command, marks=marks)
 
 
 def leaves(command: click.Command, *path: str) -> Iterator[tuple[str, click.Command]]:
