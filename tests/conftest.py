@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import gc
+from math import ceil
 
 import pytest
 from hypothesis import settings
+
+from perfcli.cpus import usable_cpus
 
 # a busy machine takes longer than 200 ms for what hypothesis tries: that is no failure
 settings.register_profile("any machine", deadline=None)
@@ -13,6 +16,12 @@ settings.load_profile("any machine")
 
 NIGHTLY_TIMEOUT_S = 1_800
 """Of a test marked `nightly`, unless it has a timeout of its own; all others have that of pyproject.toml."""
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """Three workers for two CPUs: a test that starts engines waits for half of its time."""
+    return ceil(1.5 * usable_cpus())
 
 
 def pytest_sessionstart() -> None:
