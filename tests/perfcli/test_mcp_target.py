@@ -132,7 +132,7 @@ def opened(make_plan: MakePlan, tmp_path: Path) -> Iterator[Callable[..., McpTar
 class TestRuns:
     """Whole runs, each with processes of its own."""
 
-    def test_every_tool_over_stdio(self, make_plan: MakePlan) -> None:
+    def test_every_tool_over_stdio(self, make_plan: MakePlan, forked_engines: None) -> None:
         plan = make_plan(
             EVERY_TOOL,
             target="mcp",
@@ -153,7 +153,7 @@ class TestRuns:
         assert (result.memory.active_pets, result.memory.per_pet, result.memory.after_cleanup) == (None, None, None)
         assert servers(os.getpid()) == []
 
-    def test_sessions_of_their_own_over_http(self, make_plan: MakePlan) -> None:
+    def test_sessions_of_their_own_over_http(self, make_plan: MakePlan, forked_engines: None) -> None:
         plan = make_plan(
             [{"get_pet_status": {"weight": 1}}, {"interact_with_pet": {"weight": 1}}],
             target={"mcp": {"transport": "http"}},
@@ -167,7 +167,7 @@ class TestRuns:
         assert result.total.ok == 30
         assert servers(os.getpid()) == []
 
-    def test_a_server_that_is_killed(self, make_plan: MakePlan) -> None:
+    def test_a_server_that_is_killed(self, make_plan: MakePlan, forked_engines: None) -> None:
         load = {"executor": "constant-vus", "duration": "10m", "vus": 2}
         plan = make_plan(["get_pet_status", "interact_with_pet"], target="mcp", setup={"pets": 2}, load=load)
         killed: list[int] = []
@@ -352,7 +352,7 @@ class TestFailures:
 
     @pytest.mark.slow
     def test_users_of_two_runs_do_not_meet(
-        self, found: Callable[..., str], make_plan: MakePlan, tmp_path: Path
+        self, found: Callable[..., str], make_plan: MakePlan, tmp_path: Path, forked_engines: None
     ) -> None:
         plan = make_plan(["get_pet_status"], target={"mcp": {"url": found()}}, setup={"pets": 1})
         for _ in range(2):
@@ -370,7 +370,9 @@ def test_kinds_leave_out_what_varies() -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("transport", ["stdio", "http"])
-def test_a_server_that_is_killed_is_replaced_on_the_same_database(transport: str, make_plan: MakePlan) -> None:
+def test_a_server_that_is_killed_is_replaced_on_the_same_database(
+    transport: str, make_plan: MakePlan, forked_engines: None
+) -> None:
     target = {"mcp": {"transport": transport}}
     load = {"executor": "per-vu-iterations", "iterations": 40, "vus": 2, "think_time": "40ms"}
     faults = [{"kill": {"at": "1100ms"}}]

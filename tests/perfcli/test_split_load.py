@@ -20,7 +20,7 @@ from perfcli.run import run_scenario
 from perfcli.targets.mcp import HttpServer, server_arguments
 from tests.processes import started_by
 
-pytestmark = pytest.mark.end_to_end
+pytestmark = [pytest.mark.end_to_end, pytest.mark.usefixtures("forked_engines")]
 
 MakePlan = Callable[..., ExecutionPlan]
 HTTP = {"mcp": {"transport": "http"}}
