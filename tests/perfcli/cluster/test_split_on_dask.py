@@ -63,6 +63,7 @@ class Once(SilentObserver):
             self._act()
 
 
+@pytest.mark.nightly
 def test_it_counts_as_the_local_run_of_the_same_seed(cluster: LoopbackCluster, make_plan: MakePlan) -> None:
     result = run_scenario(split(cluster, make_plan, COUNTED, processes=2), insecure_cluster=True)
     local = run_scenario(make_plan(FLOW, load=COUNTED, pool={"processes": 2}, **KEYS))
@@ -94,7 +95,10 @@ def test_a_worker_that_freezes_for_3_s_costs_nothing(cluster: LoopbackCluster, m
     assert result.performed_as_planned
 
 
-@pytest.mark.parametrize(("killed", "verdict", "code"), [("load", Verdict.INVALID, 4), ("db", Verdict.ERROR, 1)])
+@pytest.mark.parametrize(
+    ("killed", "verdict", "code"),
+    [("load", Verdict.INVALID, 4), pytest.param("db", Verdict.ERROR, 1, marks=pytest.mark.nightly)],
+)
 def test_a_worker_that_is_killed_ends_the_run_with_a_partial_report(
     make_plan: MakePlan, killed: str, verdict: Verdict, code: int
 ) -> None:

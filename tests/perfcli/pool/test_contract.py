@@ -92,7 +92,7 @@ def opened(name: str) -> Iterator[Place]:
 
 
 REAL = [
-    "fresh",
+    pytest.param("fresh", marks=pytest.mark.nightly),  # "behind" starts its processes in the same way
     "forked",
     pytest.param("cluster", marks=pytest.mark.nightly),
     pytest.param("ahead", marks=pytest.mark.nightly),
