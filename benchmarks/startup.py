@@ -2,8 +2,9 @@
 
 Each figure is a wall time over that of an interpreter that imports the tool's libraries and nothing else, taken in the
 same turn, so that it means the same on every machine; the median of the turns. Two turns that differ in order follow
-one another. `--against CHECKOUT` also starts the tool of another checkout, with the same interpreter and libraries, and
-prints new over old. Exit code 1 if a limit is exceeded.
+one another. All start from bytecode, as an installed tool does, whatever PYTHONDONTWRITEBYTECODE says. `--against
+CHECKOUT` also starts the tool of another checkout, with the same interpreter and libraries, and prints new over old.
+Exit code 1 if a limit is exceeded.
 """
 
 from __future__ import annotations
@@ -104,9 +105,10 @@ def main() -> int:
     checkouts = [ROOT, *([options.against.resolve()] if options.against else [])]
     turns: dict[Path, list[Times]] = {checkout: [] for checkout in checkouts}
     with tempfile.TemporaryDirectory() as folder:
+        os.environ |= {"PYTHONDONTWRITEBYTECODE": "", "PYTHONPYCACHEPREFIX": f"{folder}/bytecode"}
         to_start = commands(Path(folder))
         for checkout in checkouts:
-            turn(checkout, to_start, Path(folder))  # files come into the system's cache
+            turn(checkout, to_start, Path(folder))  # writes bytecode, and brings files into the system's cache
         for number in range(options.turns):
             for checkout in checkouts if number % 2 else reversed(checkouts):
                 turns[checkout].append(turn(checkout, to_start, Path(folder)))
