@@ -72,7 +72,7 @@ def play(engines: Engines, noise: Noise, rng: Random, scenarios: int = 1) -> lis
     for look in limits.looks():
         pairs += [list(pair()) for _ in range(look - len(pairs))]
         metrics = [
-            Compared(str(place), "ns", margin, [1.0], [1.0], differences, is_rough=margin != engines.margin)
+            Compared(str(place), "ns", margin, [1.0], differences, is_rough=margin != engines.margin)
             for place, (margin, differences) in enumerate(zip(margins, zip(*pairs, strict=True), strict=True))
         ]
         if enough(metrics, shared.alpha):

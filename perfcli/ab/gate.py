@@ -55,17 +55,16 @@ UNPINNED: Final = PairLimits(30, 10, 80)
 
 @dataclass(frozen=True, slots=True)
 class Compared:
-    """One metric of both engines in each pair; lower is better.
+    """One metric in each pair, lower is better: what the base engine has, and how far the candidate differs.
 
-    `differences` are of ln((candidate + floor) / (base + floor)), finite, and not always those of the two values: of a
-    time it is the median over slices. A rough metric rests on little of each pair, as a p99 does on a few samples.
+    `differences` are of ln((candidate + floor) / (base + floor)), finite, and not always of the values of the pair:
+    of a time each is the median over slices. A rough metric rests on few samples of each pair, as a p99 does.
     """
 
     name: str
     unit: Literal["ns", "bytes", "errors"]
     margin: float
     base_values: Sequence[float]
-    candidate_values: Sequence[float]
     differences: Sequence[float]
     is_rough: bool = False
     floor: float = 0.0

@@ -107,7 +107,6 @@ def gathered(pairs: Sequence[Mapping[str, Measured]], margin: float) -> list[Com
             pairs[0][name].unit,
             max(margin, TAIL_MARGIN) if name.endswith(".p99") else margin,
             [pair[name].base for pair in pairs],
-            [pair[name].candidate for pair in pairs],
             [pair[name].difference for pair in pairs],
             is_rough=name.endswith(".p99"),
             floor=_COSTS[name].floor if name in _COSTS else 0.0,

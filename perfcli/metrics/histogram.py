@@ -201,13 +201,6 @@ class Histogram:
         # a value known exactly is returned as it is: interpolating could round
         return low if share == 0 else low + (high - low) * share
 
-    def count_above(self, value: int) -> int:
-        """How many values lie in buckets above the one that holds `value`."""
-        if value >= self.max:
-            return 0
-        limit = _index(max(0, value))
-        return sum(count for index, count in self._buckets().items() if index > limit)
-
     def to_counts(self) -> dict[int, int]:
         """Counts by bucket floor, ascending; merge two by adding the counts of equal floors."""
         return {_floor(index): count for index, count in sorted(self._buckets().items()) if count}

@@ -50,11 +50,6 @@ class Activity:
             before = after
         return longest * _TICK_NS
 
-    @property
-    def known_until_ns(self) -> int:
-        """When the last operation ended that is known of."""
-        return len(self._busy) * _TICK_NS
-
     def has_succeeded(self, from_ns: int, until_ns: int) -> bool:
         """Whether an operation succeeded."""
         return self._succeeded.find(1, max(0, from_ns // _TICK_NS), max(0, until_ns // _TICK_NS)) >= 0

@@ -31,16 +31,6 @@ class Interval:
         """Operations that answered rightly."""
         return self.histogram.count
 
-    @property
-    def latency_sum_ns(self) -> int:
-        """All latencies together."""
-        return self.histogram.total
-
-    @property
-    def latency_max_ns(self) -> int:
-        """The longest latency; 0 where there is none."""
-        return self.histogram.max
-
     def merge(self, other: Interval) -> None:
         """Add what another one holds."""
         self.failed += other.failed

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from pkgutil import resolve_name
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from rich.console import Console
 
 from perfcli.formats import FORMATS
-from perfcli.outputs import STDOUT, Outputs, check_outputs, write_document, write_text
-from perfcli.report.blocks import Document
-from perfcli.report.console import make_console, to_console
+from perfcli.outputs import STDOUT, Outputs, check_outputs, write_text
+from perfcli.report.console import make_console
 from perfcli.streams import complain
 
 if TYPE_CHECKING:
@@ -50,16 +49,6 @@ def write_reports(results: Sequence[Reported], files: ReportFiles, outputs: Outp
     for form, path in sorted(files.items(), key=lambda item: item[1] == STDOUT):
         with outputs.attempt(f"--{form}", path):
             write_text(rendered(form, results), path)
-
-
-def show_and_write(report: Document, record: Callable[[], Any], json_file: Path | None, outputs: Outputs) -> None:
-    """Write what `--json` asks for, print the report, and list the files."""
-    if json_file:
-        with outputs.attempt("--json", json_file):
-            write_document(record(), json_file)
-    with outputs.attempt("stdout"):
-        console_beside([json_file] if json_file else []).print(to_console(report))
-    outputs.list_written()
 
 
 def rendered(form: str, results: Sequence[Reported]) -> str:
