@@ -92,7 +92,7 @@ def load_result(path: str | Path) -> RunResult:
     Raises:
         UsageError: the file cannot be read, is not a result, or holds several (use `load_results`).
     """
-    results = load_results(Path(path))
+    results = load_results(path)
     if len(results) > 1:
         names = ", ".join(result.title for result in results)
         raise UsageError(f"{path}: holds {len(results)} results: {names}", hint="use load_results to read all of them")

@@ -125,13 +125,14 @@ def as_document(results: Sequence[RunResult]) -> list[dict[str, Any]]:
     return [{name: each[name] for name in _FIRST} | each for each in documents]
 
 
-def load_results(path: Path) -> list[RunResult]:
+def load_results(path: str | Path) -> list[RunResult]:
     """The results of a file that `digipal-perf run --json FILE` wrote, one or several.
 
     Raises:
         UsageError: the file cannot be read, or is not a result of this schema version.
     """
-    return [as_result(record, path) for record in load_records(path)]
+    file = Path(path)
+    return [as_result(record, file) for record in load_records(file)]
 
 
 def load_records(path: Path) -> list[Any]:

@@ -107,6 +107,7 @@ class OperationResult(Record):
     )
     histogram_ns: dict[int, int] = Field(
         default={},
+        repr=False,
         description="latency: the number of samples by the floor of their bucket, see docs/results.md#histograms",
     )
 

@@ -146,7 +146,8 @@ class UnjudgedRun(Part):
         default={}, description="each key that `--sweep` varies, with its value in this run; empty without a sweep"
     )
     scenario: dict[str, Any] = Field(
-        description="the scenario as it ran, options and defaults included; its keys are those of docs/scenarios.md"
+        repr=False,
+        description="the scenario as it ran, options and defaults included; its keys are those of docs/scenarios.md",
     )
     operation_files: list[OperationSource] = Field(
         default=[], description="the files of own operations that it names, see docs/scenarios.md"
@@ -181,7 +182,9 @@ class UnjudgedRun(Part):
     )
     engine_modified: bool = Field(default=False, description="whether the sources differ from the checked-out commit")
     slices: dict[str, list[LoadSlice]] = Field(
-        default={}, description="by operation: its successful samples in up to 40 parts, see docs/results.md#slices"
+        default={},
+        repr=False,
+        description="by operation: its successful samples in up to 40 parts, see docs/results.md#slices",
     )
     reference_ns: float | None = Field(
         default=None,
@@ -219,13 +222,13 @@ class UnjudgedRun(Part):
         default=[], description="the machines of a cluster that it took place on; empty without a cluster"
     )
     monitor: list[MonitorSample] = Field(
-        default=[], description="readings of the engine process, every 100 ms and at each mark"
+        default=[], repr=False, description="readings of the engine process, every 100 ms and at each mark"
     )
     seconds: list[SecondOfLoad] = Field(
-        default=[], description="the time series of all operations; seconds without one are omitted"
+        default=[], repr=False, description="the time series of all operations; seconds without one are omitted"
     )
     seconds_by_operation: dict[str, list[SecondOfLoad]] = Field(
-        default={}, description="the time series of each operation by its name"
+        default={}, repr=False, description="the time series of each operation by its name"
     )
     kept_database: str = Field(default="", description="the file that `--keep-db` kept; empty without it")
     exact: ExactCounters | None = Field(

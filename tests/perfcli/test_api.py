@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import signal
 import subprocess
 import sys
@@ -104,8 +105,16 @@ def test_a_file_of_several_results_is_read_as_a_list(tmp_path: Path, full_docume
     save_results([result, result], tmp_path / "two.json")
     assert load_result(tmp_path / "one.json") == result
     assert load_results(tmp_path / "two.json") == [result, result]
+    assert load_results(str(tmp_path / "two.json")) == [result, result]
     with pytest.raises(UsageError, match="holds 2 results"):
         load_result(str(tmp_path / "two.json"))
+
+
+def test_a_notebook_shows_a_result_without_its_samples(full_document: dict[str, Any]) -> None:
+    shown = repr(RunResult.model_validate(full_document))
+    assert "verdict=" in shown
+    assert "p99_ns=" in shown
+    assert not re.search(r"\b(histogram_ns|slices|monitor|seconds|scenario)=", shown)
 
 
 def test_records_are_flat_and_alike(full_document: dict[str, Any]) -> None:
