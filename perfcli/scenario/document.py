@@ -174,7 +174,9 @@ class _Bounds:
         if self._level > MOST_LEVELS:
             raise _TooMuch(f"nested deeper than {MOST_LEVELS} levels", self.event_mark())
         if self._nodes > MOST_NODES:
-            raise _TooMuch(f"more than {MOST_NODES:,} values", self.event_mark())
+            raise _TooMuch(
+                f"more than {MOST_NODES:,} values; if it is a result: digipal-perf report FILE", self.event_mark()
+            )
         node: yaml.Node | None = super().compose_node(parent, index)  # type: ignore[misc]
         self._level -= 1
         return node
