@@ -36,10 +36,12 @@ def summary_document(results: Sequence[RunResult]) -> list[Section]:
     """One line for each scenario: failures first, then the slowest by p95; the variations of a sweep in their order.
 
     The last column names the limit that is nearest. Upper limits only (times, memory, degradation): a success rate of
-    100 % against 95 % looks close to its limit, and is perfect.
+    100 % against 95 % looks close to its limit, and is perfect. Runs that only counted have no figures for it: if all
+    of them passed, there is no table.
     """
     single = [result for result in results if not result.variation]
-    scenarios = [_scenarios(single)] if single else []
+    says_more = any(result.duration_ns is not None or result.exit_code for result in single)
+    scenarios = [_scenarios(single)] if says_more else []
     return [*scenarios, *sweep_sections(results), Section("tally", [Line(_tally(results), Text())])]
 
 

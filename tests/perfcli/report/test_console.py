@@ -237,6 +237,12 @@ class TestSummary:
             assert " 29 " in printed(summary_document([passed, with_failures]), width)
             assert "failed" not in printed(summary_document([passed]), width).splitlines()[0]
 
+    def test_runs_that_only_counted_have_no_table_of_times(self, make_result: MakeResult, printed: Printed) -> None:
+        counted = make_result().model_copy(update={"duration_ns": None})
+        assert printed(summary_document([counted, counted]), 160).split() == ["2", "scenarios:", "2", "pass"]
+        one_timed = printed(summary_document([counted, make_result()]), 160)
+        assert one_timed.count(counted.name) == 2
+
     def test_a_soft_threshold_is_no_nearest_limit(
         self, make_result: MakeResult, judged: Judged, printed: Printed
     ) -> None:
