@@ -15,8 +15,8 @@ CACHED := PYTHONDONTWRITEBYTECODE= PYTHONPYCACHEPREFIX=$(CURDIR)/$(VENV)/bytecod
 .PHONY: demo cluster-demo quick test nightly lint format reference docs clean
 
 demo: $(VENV)/installed
-	$(BIN)/digipal-perf run --tag quick
-	@echo "Call it as $(BIN)/digipal-perf, or as digipal-perf after: . $(BIN)/activate"
+	@$(BIN)/digipal-perf run --tag quick; code=$$?; \
+	  echo "Call it as $(BIN)/digipal-perf, or as digipal-perf after: . $(BIN)/activate"; exit $$code
 
 # a scheduler and two workers on 127.0.0.1, with certificates of their own; all of it is ended
 cluster-demo: $(VENV)/installed-for-tests
@@ -60,11 +60,13 @@ $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
 
 $(VENV)/installed: $(BIN)/python pyproject.toml constraints.txt
+	@echo "Installing into $(VENV): half a minute, or more on a busy machine"
 	$(INSTALL) --editable '.[mcp]'
 	$(COMPILE)
 	@touch $@
 
 $(VENV)/installed-for-tests: $(BIN)/python pyproject.toml constraints.txt
+	@echo "Installing into $(VENV): half a minute, or more on a busy machine"
 	$(INSTALL) --editable '.[test]'
 	$(COMPILE)
 	@touch $@ $(VENV)/installed
