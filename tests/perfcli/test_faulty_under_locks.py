@@ -16,6 +16,7 @@ from perfcli.scenario.library import find_scenarios
 from perfcli.scenario.loader import load_scenario
 from perfcli.scenario.models import Scenario
 from tests.perfcli.faulty.checkout import make_checkout
+from tests.perfcli.undisturbed import undisturbed
 
 pytestmark = pytest.mark.slow
 
@@ -35,17 +36,11 @@ SHORT: dict[str, Any] = {
     "faults": [{"lock": {"at": "1100ms", "for": "300ms"}}],
     "thresholds": ["recovery < 1s", "success_rate == 100% outside faults", "duplicate_writes == 0"],
 }
-TRIES = 3
-"""A starved run is repeated; what starves it here are the tests beside."""
 
 
 def run(scenario: Scenario, fault: str, directory: Path, seed: int = 1) -> RunResult:
     engine = EngineSource(make_checkout(directory, fault), fault)
-    for _ in range(TRIES):
-        result = run_scenario(plan_run(scenario, seed), engine=engine)
-        if not result.starved:
-            break
-    return result
+    return undisturbed(lambda: run_scenario(plan_run(scenario, seed), engine=engine))
 
 
 def failed(result: RunResult) -> list[str]:

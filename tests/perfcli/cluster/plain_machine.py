@@ -38,6 +38,8 @@ class PlainProcess:
             bufsize=0,
         )
         self._sending, self._receiving = Lock(), Lock()
+        self.received = bytearray()
+        """All that left its machine."""
         self.code: int | None = None
         self.lost = ""
         self._is_cut = False
@@ -70,6 +72,7 @@ class PlainProcess:
         if self._is_cut:
             return b""
         content = os.read(self._process.stdout.fileno(), 2**18)
+        self.received += content
         if not content:
             self.code = self._close()
         return content

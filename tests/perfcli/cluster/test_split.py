@@ -23,6 +23,7 @@ from perfcli.plan import ExecutionPlan
 from perfcli.run import run_scenario
 from perfcli.scenario.pool_settings import Pool
 from tests.perfcli.cluster.plain_machine import ROOT, PlainMachine
+from tests.perfcli.undisturbed import undisturbed
 from tests.processes import command, started_by
 
 pytestmark = pytest.mark.end_to_end
@@ -88,7 +89,7 @@ def left() -> list[list[str]]:
 def test_one_result_of_all_machines(make_plan: MakePlan, tmp_path: Path) -> None:
     cluster = Cluster("db", "b", "c")
     plan = make_plan(FLOW, load=COUNTED, pool=SPLIT, **KEYS)
-    result = run_scenario(plan, pool=cluster.pool, keep_database_in=tmp_path)
+    result = undisturbed(lambda: run_scenario(plan, pool=cluster.pool, keep_database_in=tmp_path))
     local = run_scenario(make_plan(FLOW, load=COUNTED, pool={"processes": 3}, **KEYS))
 
     assert (result.verdict, result.reasons) == (Verdict.PASS, [])
@@ -130,20 +131,24 @@ def test_the_token_the_certificate_and_the_address_are_in_no_result(
         take(supervision, message)
 
     monkeypatch.setattr(Supervision, "_take", noting)
-    pool = {**SPLIT, "machines": 2, "processes": 1}
-    result = run_scenario(make_plan(FLOW, load={**COUNTED, "vus": 1}, pool=pool, **KEYS), pool=Cluster("a", "b").pool)
-    (serving,) = passed_on
+    pool, cluster = {**SPLIT, "machines": 2, "processes": 1}, Cluster("a", "b")
+    plan = make_plan(FLOW, load={**COUNTED, "vus": 1}, pool=pool, **KEYS)
+    result = undisturbed(lambda: run_scenario(plan, pool=cluster.pool))
+    serving = passed_on[-1]
     assert result.verdict is Verdict.PASS
     assert serving.url.startswith("https://127.0.0.1:")
     assert len(serving.token) > 20
     assert "BEGIN CERTIFICATE" in serving.certificate
+    left_machines = b"".join(bytes(process.received) for each in cluster.machines for process in each.processes)
+    assert serving.token.encode() in left_machines, "all of it was looked at"
+    assert b"PRIVATE KEY" not in left_machines
     text = json.dumps(result.model_dump(mode="json"))
     assert not [secret for secret in (serving.token, "CERTIFICATE", "scheduler:8786", serving.url) if secret in text]
 
 
 def test_one_machine_has_the_server_and_the_load(make_plan: MakePlan) -> None:
     plan = make_plan(FLOW, load=COUNTED, pool={**SPLIT, "machines": 1, "processes": 2}, **KEYS)
-    result = run_scenario(plan, pool=Cluster("a").pool)
+    result = undisturbed(lambda: run_scenario(plan, pool=Cluster("a").pool))
     assert (result.verdict, result.reasons) == (Verdict.PASS, [])
     assert [(each.role, each.processes) for each in result.machines] == [("server and load", [0, 1])]
 
