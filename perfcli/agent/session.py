@@ -42,6 +42,7 @@ from perfcli.wire import (
     Outcome,
     Profiled,
     Rejoin,
+    Rejoined,
     Stage,
 )
 from perfcli.workload import Workload
@@ -125,7 +126,8 @@ class Session:
             self.checkpoint("set up")
         else:
             self.checkpoint("set up")
-            target.join()
+            if self._process != self._plan.host:
+                target.join()
         users = self._virtual_users(target, own)
         if self._process == self._plan.host:
             self._serve(target)
@@ -165,8 +167,10 @@ class Session:
         Raises:
             EngineGone: the server has ended.
         """
-        self.checkpoint("baseline")
+        self.checkpoint("rejoin" if self._incarnation else "baseline")
         self.begin("measuring")
+        if self._incarnation:
+            self._channel.send(Rejoined(self._process, self._clock.now_ns()))
         with self._faults(target):
             while not self._channel.stop.asked:
                 target.see_that_it_lives()

@@ -21,6 +21,8 @@ class Kill(ProcessFault):
     The next process opens what the last one left, and the load goes on in it. What was in flight is unknown: it counts
     as neither failed, lost nor stored twice. The fault lasts until the next process works; its recovery counts from the
     kill. A process that does not end within 5 s of the signal makes the run invalid.
+
+    A server that other processes load (`pool`) is started again at the same address: their calls fail meanwhile.
     """
 
     replaces_processes: ClassVar[bool] = True

@@ -49,7 +49,8 @@ class Barrier:
             self._look("wave")
             self._go(self._others)
         elif load == {"end"} and not host.waits_at:
-            if not self._is_host_told:
+            # one that is being replaced could not hear it
+            if not (self._is_host_told or host.is_away):
                 self._is_host_told = True
                 host.send(StopLoad())
         elif host.waits_at == "account" and all(client.ending == Ending() for client in self._others):

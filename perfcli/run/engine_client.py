@@ -230,8 +230,10 @@ class EngineClient:
         """Let it go on from its checkpoint, at a time of the tool's clock; 0 for at once."""
         rejoins, self.waits_at = self.waits_at == "rejoin", ""
         self._stage_began_s = self._running.elapsed_s()
-        if rejoins:
+        if rejoins and self.has_vus:
             return self._rejoin()
+        if rejoins:
+            self.killed_ns = None
         self._goes_at_ns = at_ns
         return self.send(Go(self.engine.clock.there(at_ns) if at_ns else 0))
 

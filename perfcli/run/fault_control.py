@@ -23,10 +23,16 @@ _SOON_S: Final = 0.001
 
 
 class _Process:
-    """A place of faults: an engine process of this incarnation."""
+    """A place of faults: an engine process of this incarnation.
 
-    def __init__(self, client: EngineClient, number: int, kills: Kills, measurement: Measurement) -> None:
+    Args:
+        process: its number among those of the run.
+        number: its number among those with an engine.
+    """
+
+    def __init__(self, client: EngineClient, process: int, number: int, kills: Kills, measurement: Measurement) -> None:
         self._client = client
+        self._process = process
         self._kills = kills
         self._measurement = measurement
         self._incarnation = client.engine.incarnation
@@ -40,14 +46,14 @@ class _Process:
     @property
     def is_at_work(self) -> bool:
         """Whether its vus are at work, and it has said when they began, if it replaces another one."""
-        rejoined_ns = self._measurement.restarts.replaced_ns(self.number, self._incarnation - 1)
+        rejoined_ns = self._measurement.restarts.replaced_ns(self._process, self._incarnation - 1)
         has_begun = rejoined_ns is not None or not self._incarnation
         return has_begun and self._is_newest and self._client.is_measuring
 
     @property
     def replaced_ns(self) -> int | None:
         """When the process that replaces it began to work; None as long as none did."""
-        return self._measurement.restarts.replaced_ns(self.number, self._incarnation)
+        return self._measurement.restarts.replaced_ns(self._process, self._incarnation)
 
     @property
     def database(self) -> Database:
@@ -61,7 +67,7 @@ class _Process:
 
     def end_and_replace(self, number: Signals, restart_after_ns: int) -> None:
         """Send it a signal that ends it, and have it replaced that long after its death."""
-        self._kills.end_and_replace(self.number, number, restart_after_ns)
+        self._kills.end_and_replace(self._process, number, restart_after_ns)
 
     @property
     def _is_newest(self) -> bool:
@@ -186,11 +192,11 @@ class FaultControl:
     def _inflict(self, number: int, now_ns: int) -> _On | None:
         fault, spans = self._faults[number].fault, self._measurement.faults
         assert spans is not None
+        engines = [(process, client) for process, client in enumerate(self._clients) if client.has_engine]
         places = fault.places(
             [
-                _Process(client, process, self._kills, self._measurement)
-                for process, client in enumerate(self._clients)
-                if client.has_engine
+                _Process(client, process, number, self._kills, self._measurement)
+                for number, (process, client) in enumerate(engines)
             ]
         )
         undo = fault.inflict(places) if places else None

@@ -97,8 +97,8 @@ _FOLLOWS_AFTER_KILL: Final[Mapping[str, frozenset[str]]] = {
     "Checkpoint set up": frozenset({"Checkpoint rejoin"}),
     "Checkpoint rejoin": frozenset({"Stage measuring"}),
     "Stage measuring": _FOLLOWS["Stage measuring"] | {"Rejoined"},
-    # its phases may all be over
-    "Rejoined": _FOLLOWS["PhaseOver"],
+    # its phases may all be over, and a server has none
+    "Rejoined": _FOLLOWS["PhaseOver"] | {"Checkpoint end"},
 }
 """The same of a process that replaces another, where that differs."""
 

@@ -149,6 +149,9 @@ class Supervision:
                 client.send(EndPhase(phase))
         if self._stopped_at_s is not None and not client.is_away:
             client.send(StopLoad())
+        if not client.is_away:
+            # the load of all others may be over by now
+            self._barrier.release()
 
     def _take(self, message: Message) -> None:
         match message:

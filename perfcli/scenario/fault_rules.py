@@ -26,9 +26,6 @@ def fault_problems(scenario: Scenario, root: Node) -> Iterator[Problem]:
         names.setdefault(fault.label, root.trace(path)[1].key_location.line)
         if why := scenario.target.lacks.get(fault.needs, ""):
             yield root.problem(path, f"{fault.kind} cannot be inflicted: {why}", key=True)
-        elif fault.replaces_processes and scenario.serves_others:
-            message = f"{fault.kind} cannot be inflicted: it ends the sessions of those who load the server; "
-            yield root.problem(path, f"{message}write pool: {{processes: 1}} without a cluster", key=True)
         if isinstance(fault, ProcessFault):
             yield from _process_problems(fault, path, scenario.engine_processes, root)
         if fault.phase and fault.phase not in phases:

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any, Final, cast
+from urllib.parse import urlsplit
 
 from mcp_types import CallToolResult
 
@@ -29,6 +30,7 @@ from perfcli.targets.error_kinds import kind_of
 from perfcli.targets.mcp_certificate import make_certificate
 from perfcli.targets.mcp_hosting import HostedServer
 from perfcli.targets.mcp_http import TOKEN_VARIABLE, Access
+from perfcli.targets.mcp_serving import keep_serving, kept_serving
 from perfcli.targets.mcp_sessions import LostCall, Session, Sessions, is_cut_off
 from perfcli.targets.protocol import (
     PACKAGE,
@@ -48,7 +50,7 @@ _SAVES_A_PET_WITHIN_S: Final = 0.05
 _MOMENT_S: Final = 1.0
 _ALL_MOMENTS_S: Final = 3.0
 _CERTIFICATE: Final = "server.pem"
-"""In the process's working directory: with its key, and gone with the run."""
+"""Beside the database: with its key, and gone with the run."""
 
 
 def server_arguments(plan: ExecutionPlan, database: Path) -> list[str]:
@@ -65,17 +67,18 @@ def server_arguments(plan: ExecutionPlan, database: Path) -> list[str]:
 
 
 class HttpServer:
-    """A server on a free port of this machine. It ends when this process does, however that ends.
+    """A server on this machine. It ends when this process does, however that ends.
 
     Args:
         pets: how many it may have to save when it closes.
         token: what it lets in; "" for the one of the environment, if there is one.
+        port: where it listens; 0 for any free port.
     """
 
-    def __init__(self, arguments: list[str], pets: int, token: str = "") -> None:
+    def __init__(self, arguments: list[str], pets: int, token: str = "", port: int = 0) -> None:
         self._closes_within_s = _CLOSES_WITHIN_S + _SAVES_A_PET_WITHIN_S * pets
         self._process = subprocess.Popen(
-            [sys.executable, *arguments, "--http", "0", "--until-eof"],
+            [sys.executable, *arguments, "--http", str(port), "--until-eof"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             env={**os.environ, TOKEN_VARIABLE: token} if token else None,
@@ -164,6 +167,7 @@ class McpTarget:
         self._hosted = HostedServer(plan, process) if in_engine and not serving else None
         self._has_cuts = not all(fault.is_in_engine for fault in faults) and not self._is_host
         self._relay: Relay | None = None
+        self._outlives_server = bool(serving) and any(fault.replaces_processes for fault in plan.scenario.faults)
 
     def open(self, found: Found) -> str:
         """Start the server, or find it, and see that it has the tools of the flow."""
@@ -226,6 +230,8 @@ class McpTarget:
             return Failure(kind_of(str(error)), _CATEGORIES.get(error.details.get("error", ""), ""))
         if self._relay is not None and self._relay.fails_calls and isinstance(error, LostCall) and error.is_cut_off:
             return Failure(f"the fault cut {'refused' if error.is_refused else 'reset'} the connection", "")
+        if self._outlives_server and isinstance(error, LostCall) and error.is_cut_off:
+            return Failure(f"the fault kill {'refused' if error.is_refused else 'reset'} the connection", "")
         if is_cut_off(error) and self._has_ended():
             raise EngineGone("the MCP server ended") from error
         if isinstance(error, LostCall) and error.is_refused and self._settings.watchable:
@@ -285,21 +291,32 @@ class McpTarget:
                 arguments = self._hosted.arguments(arguments)
             if self._settings.transport == "stdio":
                 return self._sessions.over_stdio(arguments, found)
-            if self._plan.serve_at:
-                certificate = make_certificate(self._plan.serve_at, Path(_CERTIFICATE))
-                self._access = Access(secrets.token_urlsafe(), certificate)
-                arguments += ["--host", self._plan.serve_at, "--tls-cert", _CERTIFICATE]
-            token = self._access.token if self._access else ""
-            self._server = HttpServer(arguments, self._plan.scenario.setup.pets, token)
-            found(LivesIn(self._server.pid))
-            self._url = self._server.url()
-            if self._is_host:
-                found(Serving(self._url, token, self._access.certificate if self._access else ""))
-            return self._sessions.over_http(self._url, self._access)
+            return self._served(arguments, found)
         except PerfError:
             raise
         except Exception as error:
             raise PerfError(f"the MCP server does not start: {error}") from error
+
+    def _served(self, arguments: list[str], found: Found) -> Session:
+        """Start the server over HTTP: where the one was that it replaces, if there was one."""
+        folder, host = self._database.parent, self._plan.serve_at
+        before = kept_serving(folder) if self._is_host else None
+        token, certificate = (before.token, before.certificate) if before else ("", "")
+        if host:
+            file = folder / _CERTIFICATE
+            if not before:
+                token, certificate = secrets.token_urlsafe(), make_certificate(host, file)
+            self._access = Access(token, certificate)
+            arguments = [*arguments, "--host", host, "--tls-cert", str(file)]
+        port = urlsplit(before.url).port or 0 if before else 0
+        self._server = HttpServer(arguments, self._plan.scenario.setup.pets, token, port)
+        found(LivesIn(self._server.pid))
+        self._url = self._server.url()
+        if self._is_host and not before:
+            serving = Serving(self._url, token, certificate)
+            keep_serving(serving, folder)
+            found(serving)
+        return self._sessions.over_http(self._url, self._access)
 
     def _call(self, session: Session, tool: str, arguments: Mapping[str, Any]) -> Answer:
         return _answer_in(self._sessions.call(session, tool, arguments))

@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping
 from contextlib import ExitStack, asynccontextmanager
+from http import HTTPStatus
 from typing import Any, Protocol, TypeVar
 
 import httpx2
@@ -101,7 +102,15 @@ class HttpSession:
         try:
             if self._is_lost:
                 await self._open_again()
-            return await self.client.call_tool(tool, arguments)
+            try:
+                return await self.client.call_tool(tool, arguments)
+            except MCPError:
+                if not self._is_forgotten:
+                    raise
+                # by a server that was restarted, which has done nothing: MCP asks for a new session then
+                self._is_lost = self.has_lost_calls = True
+                await self._open_again()
+                return await self.client.call_tool(tool, arguments)
         except Exception as error:
             self.has_lost_calls = True
             self._is_lost = self._is_lost or self.http.failure is not None or _is_closed(error)
@@ -111,6 +120,10 @@ class HttpSession:
         """End it; what is raised is kept."""
         self._ending.set()
         await self._held
+
+    @property
+    def _is_forgotten(self) -> bool:
+        return self.http.response is not None and self.http.response.status_code == HTTPStatus.NOT_FOUND
 
     async def _open_again(self) -> None:
         async with self._opening:

@@ -16,6 +16,7 @@ from contextlib import asynccontextmanager, closing
 from pathlib import Path
 from threading import Thread
 from typing import Any
+from urllib.parse import urlsplit
 
 import mcp_types as types
 import psutil
@@ -81,8 +82,8 @@ def until(condition: Callable[[], Any]) -> Any:
 class Listening:
     """A server in a thread of this process."""
 
-    def __init__(self, server: Server[Any], token: str = "") -> None:
-        self._listener = HttpListener(server, "127.0.0.1", 0, token=token)
+    def __init__(self, server: Server[Any], token: str = "", port: int = 0) -> None:
+        self._listener = HttpListener(server, "127.0.0.1", port, token=token)
         self.url = self._listener.url
         self._thread = Thread(target=asyncio.run, args=(self._listener.serve(),))
         self._thread.start()
@@ -317,6 +318,26 @@ class TestFailures:
         target._server._process.communicate(b"\n")
         assert target._server.is_gone()
         monkeypatch.setattr(target, "_server", None)
+
+    @pytest.mark.slow
+    def test_a_server_that_was_restarted_is_asked_in_a_new_session(self, tmp_path: Path) -> None:
+        storage = StorageManager(tmp_path / "theirs.db")
+        core = DigiPalCore(storage, SimulatedAI(latency_ms=0))
+        first, sessions = Listening(MCPServer(core).server), Sessions()
+        try:
+            session = sessions.over_http(first.url)
+            user = {"user_id": "ada"}
+            sessions.call(session, "create_new_pet", {**user, "egg_type": "red"})
+            first.close()
+            second = Listening(MCPServer(core).server, port=urlsplit(first.url).port)
+            try:
+                assert not sessions.call(session, "get_pet_status", user).is_error
+                assert not sessions.call(session, "get_pet_status", user).is_error
+            finally:
+                sessions.close()
+                second.close()
+        finally:
+            storage.close()
 
     def test_tool_errors_by_what_they_say(self, found: Callable[..., str], opened: Callable[..., McpTarget]) -> None:
         target = opened(found(), [{"trigger_evolution": {"force": False}}])

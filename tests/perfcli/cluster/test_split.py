@@ -146,6 +146,27 @@ def test_the_token_the_certificate_and_the_address_are_in_no_result(
     assert not [secret for secret in (serving.token, "CERTIFICATE", "scheduler:8786", serving.url) if secret in text]
 
 
+def test_a_killed_server_comes_back_where_it_was(make_plan: MakePlan) -> None:
+    load = {"executor": "per-vu-iterations", "vus": 2, "iterations": 20, "think_time": "40ms"}
+    limits = ["lost_writes == 0", "duplicate_writes == 0", "success_rate < 100% during kill"]
+    faults = [{"kill": {"at": "1100ms", "process": 0}}]
+    pool = {**SPLIT, "machines": 2, "processes": 1}
+    plan = make_plan(FLOW, load=load, pool=pool, **{**KEYS, "thresholds": limits, "faults": faults})
+    result = undisturbed(lambda: run_scenario(plan, pool=Cluster("db", "b").pool))
+    # on a busy machine calls that the kill broke had begun long before it
+    assert result.verdict is Verdict.PASS or result.unsteady, result.reasons
+    assert [fault.problem for fault in result.faults] == [""]
+    of_kill = {f"the fault kill {how} the connection" for how in ("reset", "refused")}
+    assert set(result.total.errors) <= {*of_kill, "skipped: the pet was not created"}
+    (restart,) = result.restarts
+    assert restart.down_ns
+    back_s = (restart.at_ns + restart.down_ns) / 1e9
+    assert any(each.ok for each in result.seconds if each.second > back_s), "iterations are repeated until it is steady"
+    assert result.integrity is not None
+    assert (result.integrity.lost, result.integrity.duplicates) == (0, 0)
+    assert left() == []
+
+
 def test_one_machine_has_the_server_and_the_load(make_plan: MakePlan) -> None:
     plan = make_plan(FLOW, load=COUNTED, pool={**SPLIT, "machines": 1, "processes": 2}, **KEYS)
     result = undisturbed(lambda: run_scenario(plan, pool=Cluster("a").pool))

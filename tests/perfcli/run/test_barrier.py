@@ -26,6 +26,7 @@ class Client:
 
     def __init__(self, waits_at: str, bound_ns: int = 0) -> None:
         self.waits_at = waits_at
+        self.is_away = False
         self.engine = Engine(bound_ns)
         self.goes_at_ns: int | None = None
         self.ending: Ending | None = None
@@ -109,6 +110,18 @@ def test_a_host_opens_first_has_no_part_in_waves_and_leaves_last(
 
 def test_a_host_is_told_once_when_the_load_of_all_is_over() -> None:
     hosted = Hosted("end", "")
+    hosted.barrier.release()
+    assert hosted.host.sent == [StopLoad()]
+
+
+def test_a_host_that_is_being_replaced_is_told_when_it_is_back() -> None:
+    hosted = Hosted("", "")
+    hosted.host.is_away = True
+    for client in hosted.load:
+        client.waits_at = "end"
+    hosted.barrier.release()
+    assert hosted.host.sent == []
+    hosted.host.is_away = False
     hosted.barrier.release()
     assert hosted.host.sent == [StopLoad()]
 

@@ -102,7 +102,7 @@ class Bench:
         self.at_ns = 0
         self.taken: list[Message] = []
         running = RunningTime(lambda: self.at_ns)
-        self.client = EngineClient(self.engine, TimeLimits(plan), 0, self.taken.append, running)
+        self.client = EngineClient(self.engine, TimeLimits(plan), plan.host or 0, self.taken.append, running)
 
     def tell(self, *messages: Any) -> EngineClient:
         for message in messages:
@@ -340,6 +340,20 @@ def test_the_next_incarnation_is_told_what_is_done(killed: Bench) -> None:
     client.replace()
     killed.tell(*TO_REJOIN)
     assert killed.engine.sent[-1] == Rejoin(0, 50, 130, (2, 6, 4), (0, 1))
+
+
+def test_a_server_that_others_load_serves_again(make_plan: Callable[..., ExecutionPlan]) -> None:
+    http = {"mcp": {"transport": "http"}}
+    bench = Bench(make_plan(["get_pet_status"], target=http, setup={"pets": 1}, pool={"processes": 2}))
+    bench.tell(*TO_BASELINE, Stage("measuring")).end_by_signal(signal.SIGKILL, 99)
+    bench.engine.code = -signal.SIGKILL
+    client = bench.tell(None)
+    client.replace()
+    bench.tell(*TO_REJOIN)
+    assert bench.engine.sent[-1] == Go(0)
+    assert not client.is_away
+    assert bench.tell(Stage("measuring"), Rejoined(2, 120)).is_measuring
+    assert bench.tell(Checkpoint("end")).ending is None
 
 
 def test_a_database_that_cannot_be_opened_after_a_kill_is_an_error(killed: Bench) -> None:

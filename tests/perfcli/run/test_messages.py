@@ -102,6 +102,8 @@ def test_one_that_replaces_another_joins_in_its_wave(make_plan: Callable[..., Ex
     follow(plan, *rejoins, frame(vu=INCARNATION), PhaseOver(0, 5, 0), incarnation=1)
     # its phases may have been over before
     follow(plan, *rejoins, LoadOver(5, None), incarnation=1)
+    # a server has no phases
+    follow(plan, *rejoins, Checkpoint("end"), incarnation=1)
     with pytest.raises(Garbled, match="'Checkpoint rejoin' after 'Checkpoint set up'"):
         follow(plan, *rejoins)
 

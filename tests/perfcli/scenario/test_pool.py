@@ -37,6 +37,13 @@ def test_what_can_be_asked_for(mistakes: Mistakes, pool: str, target: str) -> No
     assert mistakes(scenario(pool, target)) == []
 
 
+def test_a_server_that_several_load_can_be_killed(mistakes: Mistakes) -> None:
+    faults = "faults: [kill: {at: 2s, process: 0}]\n"
+    assert mistakes(scenario("{processes: 2}") + faults) == []
+    told = "s.yaml:7:10: faults[0].kill: kill cannot be inflicted: for a server that already runs, only the answers"
+    assert any(line.startswith(told) for line in mistakes(scenario("{processes: 2}", URL) + faults))
+
+
 @pytest.mark.parametrize(
     ("text", "told"),
     [
@@ -71,11 +78,6 @@ def test_what_can_be_asked_for(mistakes: Mistakes, pool: str, target: str) -> No
             scenario(f"{{{CLUSTER}}}", "target: mcp\n"),
             "1:1: pool: does not go with target mcp: a server over stdio has one client: "
             "write target: {mcp: {transport: http}}",
-        ),
-        (
-            scenario("{processes: 2}") + "faults: [kill: {at: 2s}]\n",
-            "7:10: faults[0].kill: kill cannot be inflicted: it ends the sessions of those who load the server; "
-            "write pool: {processes: 1} without a cluster",
         ),
     ],
 )
