@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 import warnings
 from collections.abc import Coroutine, Iterator, Mapping, Sequence
 from concurrent.futures import Future
@@ -74,8 +75,11 @@ def check_address(address: str, *, insecure: bool) -> None:
     protocol, separator, place = address.partition("://")
     if not separator:
         protocol, place = "tcp", address
-    if not place or protocol not in ("tls", "tcp"):
-        raise UsageError(f"--cluster {address}: expected the address of a scheduler", hint="tls://HOST:8786")
+    if not re.fullmatch(r".+:\d+", place) or protocol not in ("tls", "tcp"):
+        raise UsageError(
+            f"--cluster {address}: expected the address of a scheduler",
+            hint="use tls://HOST:8786; a --cluster without an address comes last",
+        )
     if protocol != "tls" and not insecure:
         raise UsageError(
             f"--cluster {address}: without TLS, everyone who reaches the scheduler can run code",

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any, Final
 
 from perfcli.commands.parameters import FILE, WholeNumber, argument, option, options
+from perfcli.errors import UsageError
 
 SCHEDULER_VARIABLE: Final = "DASK_SCHEDULER_ADDRESS"
+_OF_VARIABLE: Final = f"${SCHEDULER_VARIABLE}"
+"""What a bare `--cluster` stands for. The variable alone spreads nothing: it may be set for other work with dask."""
 
 
 def insecure_option() -> Any:
@@ -22,19 +26,35 @@ class ClusterOptions:
     cluster: str = option(
         "--cluster",
         default="",
-        envvar=SCHEDULER_VARIABLE,
-        metavar="ADDRESS",
+        is_flag=False,
+        flag_value=_OF_VARIABLE,
+        metavar="[ADDRESS]",
         unset="this machine",
-        help="Spread the work over the machines of this dask scheduler.",
+        help=f"Spread the work over a dask cluster. Without ADDRESS: {_OF_VARIABLE}.",
     )
-    machines: int = option(
+    machines: int | None = option(
         "--machines",
         type=WholeNumber(min=1),
-        default=1,
         metavar="N",
+        unset="1",
         help="Fail if fewer machines are there within 10 s.",
     )
     insecure_cluster: bool = insecure_option()
+
+    def __post_init__(self) -> None:
+        if self.cluster == _OF_VARIABLE:
+            self.cluster = os.environ.get(SCHEDULER_VARIABLE, "")
+            if not self.cluster:
+                raise UsageError(
+                    f"--cluster names no scheduler, and {SCHEDULER_VARIABLE} is not set",
+                    hint="--cluster tls://HOST:8786",
+                )
+        if self.machines and not self.cluster:
+            raise UsageError("--machines counts those of a cluster: add --cluster tls://HOST:8786, or drop it")
+        if self.cluster:
+            from perfcli.cluster.carrier import check_address
+
+            check_address(self.cluster, insecure=self.insecure_cluster)
 
 
 @options

@@ -39,7 +39,7 @@ def hired(
         PerfError: too few are there.
     """
     with connected(options.cluster, insecure=options.insecure_cluster) as carrier:
-        crew = gather(carrier, options.machines)
+        crew = gather(carrier, options.machines or 1)
         try:
             check(crew)
             names = ", ".join(machine.name for machine in crew.machines)
