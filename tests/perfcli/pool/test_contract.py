@@ -91,13 +91,22 @@ def opened(name: str) -> Iterator[Place]:
             yield Place(SimulatedPool(lambda label, call: Behaviour(), simulated), False, simulated.now_ns)
 
 
+# "behind" starts its processes in the same way
+FRESH = pytest.param("fresh", marks=pytest.mark.nightly)
+FAR = pytest.param("ahead", marks=pytest.mark.nightly)
 REAL = [
-    pytest.param("fresh", marks=pytest.mark.nightly),  # "behind" starts its processes in the same way
+    FRESH,
     "forked",
     pytest.param("cluster", marks=pytest.mark.nightly),
-    pytest.param("ahead", marks=pytest.mark.nightly),
+    FAR,
     "behind",
 ]
+
+
+on_a_cluster_too = pytest.mark.parametrize(
+    "place", [FRESH, "forked", "cluster", FAR, "behind", "scripted"], indirect=True, scope="module"
+)
+"""Of short tests: those of whole runs leave the cluster to the night."""
 
 
 @pytest.fixture(scope="module", params=[*REAL, "scripted"])
@@ -232,6 +241,7 @@ def test_an_engine_that_stands_still_is_held_up_in_the_tools_time(
     assert halted_ns < held_up.ended_ns < time.perf_counter_ns()
 
 
+@on_a_cluster_too
 def test_its_readings_are_by_the_clock_of_the_tool(place: Place, plan: ExecutionPlan) -> None:
     with started(place, plan) as (followed, handle, _):
         followed.until_checkpoint("baseline")
@@ -243,6 +253,7 @@ def test_its_readings_are_by_the_clock_of_the_tool(place: Place, plan: Execution
         assert before_ns - handle.clock.bound_ns <= reading.at_ns <= after_ns + handle.clock.bound_ns
 
 
+@on_a_cluster_too
 def test_one_that_has_ended_is_gone_and_has_left_nothing(place: Place, plan: ExecutionPlan) -> None:
     with started(place, plan) as (followed, handle, _):
         followed.until_checkpoint("baseline")
@@ -262,6 +273,7 @@ def test_one_that_has_ended_is_gone_and_has_left_nothing(place: Place, plan: Exe
         assert (handle.printed_bytes(), handle.output()) == (0, "")
 
 
+@on_a_cluster_too
 def test_its_database_can_be_read_and_kept(place: Place, plan: ExecutionPlan, tmp_path: Path) -> None:
     with started(place, plan) as (followed, _, database):
         with pytest.raises(sqlite3.Error, match="does not exist"), database.reading():
