@@ -72,6 +72,7 @@ class Machine:
         self._carrier = carrier
         self.name = name
         self.address = address
+        self._why_lost = ""
         self.description = Description.of(self.call("describe"))
         self._is_over = Event()
         Thread(target=self._beat, daemon=True).start()
@@ -80,10 +81,13 @@ class Machine:
         """Call a method of the station, and wait for its answer; one that does not come is asked for once more.
 
         Raises:
-            MachineLost: it did not come either.
+            MachineLost: it did not come either, now or at an earlier call.
             StationError: the station says that it cannot.
         """
         why = ""
+        if self._why_lost:
+            # what the tool started there has ended by itself, and each further wait would delay the report
+            raise MachineLost(self.name, self._why_lost)
         for attempt in range(_TRIES):
             began_s = time.monotonic()
             try:
@@ -92,6 +96,7 @@ class Machine:
                 why = str(error) or "the connection was closed"
             if attempt + 1 < _TRIES:
                 time.sleep(max(0.0, _PAUSE_S - (time.monotonic() - began_s)))
+        self._why_lost = why
         raise MachineLost(self.name, why)
 
     def ship(self, content: bytes) -> str:
