@@ -32,6 +32,11 @@ class RemoteDatabase:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
+    @property
+    def lost(self) -> str:
+        """Why nothing more can be known of it; "" if it can."""
+        return self._connection.lost
+
     @contextmanager
     def reading(self) -> Iterator[Rows]:
         """Open it to be read, beside an engine or after it.

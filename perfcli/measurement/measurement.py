@@ -268,7 +268,10 @@ class Measurement:
         """
         if not self.plan.scenario.target.watchable:
             return
-        self.integrity = self._worse(self.integrity, check_integrity(self.ledger, database, complete=complete))
+        found = check_integrity(self.ledger, database, complete=complete)
+        if database.lost:
+            return  # what nobody answers for is not missing
+        self.integrity = self._worse(self.integrity, found)
         if self._conservation is not None and self.integrity.lost_updates is None and complete:
             balance = self._conservation.verify(database)
             examples = [*self.integrity.examples, *balance.examples]

@@ -38,6 +38,10 @@ Rows = Callable[[str], Iterable[tuple[Any, ...]]]
 class Readable(Protocol):
     """A database, where it lies."""
 
+    @property
+    def lost(self) -> str:
+        """Why nothing can be known of it, though it may be in order: its machine is lost; "" if it is not."""
+
     def reading(self) -> AbstractContextManager[Rows]:
         """Open it to be read, beside an engine or after it; raises sqlite3.Error."""
 

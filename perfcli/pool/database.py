@@ -111,6 +111,8 @@ _USED_BYTES: Final = (
 class DatabaseFile:
     """A SQLite file of this machine."""
 
+    lost = ""
+
     def __init__(self, path: Path) -> None:
         self.path = path
 

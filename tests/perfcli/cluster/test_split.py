@@ -192,6 +192,8 @@ def test_a_lost_machine_ends_the_run_with_a_partial_report(
     assert result.verdict is verdict
     assert words in result.reasons[0]
     assert result.total.ok > 0
+    # a database that cannot be asked has lost nothing
+    assert (result.integrity and result.integrity.lost) == (None if lost == "db" else 0)
     deadline_s = time.monotonic() + 10
     while left() and time.monotonic() < deadline_s:
         time.sleep(0.1)
