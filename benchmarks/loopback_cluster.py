@@ -50,33 +50,62 @@ class LoopbackCluster:
         self._environment = {**os.environ, **variables}
         self._protocol = "tls" if variables else "tcp"
         self._file = folder / "scheduler.json"
-        self._scheduler = self._start("scheduler", "--host", "127.0.0.1", "--port", "0")
+        self.scheduler = self._start("scheduler", "--host", "127.0.0.1", "--port", "0")
         deadline_s = time.monotonic() + _START_S
         while not self._file.exists() or not self._file.read_text():
-            if time.monotonic() > deadline_s or self._scheduler.poll() is not None:
+            if time.monotonic() > deadline_s or self.scheduler.poll() is not None:
                 raise RuntimeError("the scheduler does not start: " + self._log("scheduler").read_text())
             time.sleep(_LOOK_S)
         self.address = str(json.loads(self._file.read_text())["address"])
 
-    def add(self, name: str, *, command: Sequence[str] = (), **variables: str) -> None:
+    def add(self, name: str, *options: str, command: Sequence[str] = (), **variables: str) -> None:
         """Start a worker; it is not there yet when this returns.
 
         Args:
+            options: of `dask worker`, instead of those that say where it listens.
             command: before it, such as `taskset -c 0`.
             variables: of it alone.
         """
-        options = ("--no-nanny", "--nthreads", "1", "--name", name, "--local-directory", str(self._folder / name))
+        scratch = self._folder / f"{name}-scratch"
+        scratch.mkdir(exist_ok=True)
+        usual = ("--no-nanny", "--nthreads", "1", "--name", name, "--local-directory", str(self._folder / name))
         self.workers[name] = self._start(
-            "worker", "--host", "127.0.0.1", *options, log=name, command=command, variables=variables
+            *("worker", *usual, *(options or ("--host", "127.0.0.1"))),
+            log=name,
+            command=command,
+            variables={"TMPDIR": str(scratch), **variables},
         )
+
+    def await_worker(self, name: str) -> None:
+        """Wait until a worker is there.
+
+        Raises:
+            RuntimeError: it ended, or is not there within a minute.
+        """
+        deadline_s = time.monotonic() + _START_S
+        while "Registered to" not in self._log(name).read_text():
+            if time.monotonic() > deadline_s or self.workers[name].poll() is not None:
+                raise RuntimeError(f"the worker {name} does not start: " + self._log(name).read_text())
+            time.sleep(_LOOK_S)
+
+    def remove(self, name: str) -> None:
+        """End a worker, frozen or not."""
+        process = self.workers.pop(name)
+        process.send_signal(signal.SIGCONT)
+        process.terminate()
+        process.wait(_START_S)
+
+    def scratch(self, name: str) -> list[Path]:
+        """What lies in the temporary directory of a worker."""
+        return list((self._folder / f"{name}-scratch").iterdir())
 
     def close(self) -> None:
         """End all of it."""
-        for process in [*self.workers.values(), self._scheduler]:
+        for process in [*self.workers.values(), self.scheduler]:
             if process.poll() is None:
                 process.send_signal(signal.SIGCONT)
                 process.terminate()
-        for process in [*self.workers.values(), self._scheduler]:
+        for process in [*self.workers.values(), self.scheduler]:
             try:
                 process.wait(10)
             except subprocess.TimeoutExpired:

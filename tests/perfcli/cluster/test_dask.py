@@ -17,6 +17,7 @@ import pytest
 
 from benchmarks.loopback_cluster import LoopbackCluster, loopback_cluster
 from perfcli.cluster.description import describe
+from perfcli.cpus import usable_cpus
 from tests.processes import is_alive, started_by
 
 pytest.importorskip("distributed")
@@ -106,16 +107,49 @@ def test_the_machines_of_a_cluster_are_shown(tool: Tool, cluster: LoopbackCluste
 
 def test_scenarios_are_spread_and_each_result_names_its_machine(tool: Tool, cluster: LoopbackCluster) -> None:
     files = [tool.write(f"{name}.yaml", QUICK.format(name=name)) for name in ("one", "two", "three")]
-    code, output, errors = tool.run("run", *files, "--seed", "7", "--json", "r.json", "--cluster", cluster.address)
+    command, of_dask = ("--seed", "7", "--json", "r.json"), {"DASK_SCHEDULER_ADDRESS": cluster.address}
+    code, output, errors = tool.run("run", *files, *command, "--cluster", **of_dask)
     assert code == 0, errors
     results = tool.results()
     assert [each["name"] for each in results] == ["one", "two", "three"]
     assert {each["machines"][0]["name"] for each in results} == {"left", "right"}
     assert cluster.address not in json.dumps(results)
     assert "3 passed" in output or output.count("pass") >= 3
-    local = tool.run("run", files[0], "--seed", "7", "--json", "r.json")
+    # the variable alone, which may be there for other work, spreads nothing
+    local = tool.run("run", files[0], *command, **of_dask)
     assert local[0] == 0
+    assert tool.results()[0]["machines"] == []
     assert tool.results()[0]["digest"] == results[0]["digest"]
+
+
+MOST = """
+name: most
+setup: {pets: 2}
+load: {executor: constant-vus, vus: 1, duration: 500ms}
+flow: [load_pet]
+thresholds: [latency.p50 < 1m, success_rate == 100%]
+"""
+
+
+@pytest.mark.nightly
+@pytest.mark.skipif(usable_cpus() < 2 or not shutil.which("taskset"), reason="needs two CPUs, and taskset")
+def test_capacity_and_scaling_use_machines_of_one_kind(tool: Tool, cluster: LoopbackCluster) -> None:
+    cluster.add("odd", command=("taskset", "-c", "0"))
+    cluster.await_worker("odd")
+    try:
+        file, spread = tool.write("most.yaml", MOST), ("--cluster", cluster.address, "--machines", "3")
+        for command, options in (
+            ("capacity", ("--to", "2")),
+            ("scaling", ("--vus", "1,2,3,4", "--blocks", "5")),
+        ):
+            code, output, errors = tool.run(command, file, *options, *spread, "--json", "r.json")
+            (document,) = tool.results()
+            starved = document["verdict"] == "invalid" and document.get("starved")
+            assert code == 0 or starved, (output, errors)
+            assert f"Warning: odd is of another kind and left out: 1.0, not {usable_cpus()}" in errors
+            assert {each["name"] for each in document["machines"]} == {"left", "right"}
+    finally:
+        cluster.remove("odd")
 
 
 def test_a_worker_that_is_killed_costs_its_own_run(tool: Tool, cluster: LoopbackCluster) -> None:
