@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
-READINGS: Final = 20
-"""Round trips of an estimate: a single one can be several milliseconds off on a busy machine."""
+ROUND_TRIPS: Final = 20
+"""Of an estimate: a single one can be several milliseconds off on a busy machine."""
 
 INTERVAL_S: Final = 5.0
 """How often a run estimates again, besides at its checkpoints."""

@@ -13,7 +13,7 @@ from itertools import combinations
 from statistics import median
 from typing import Final, TypeVar
 
-from perfcli.cluster.clocks import Clock, estimate
+from perfcli.cluster.clocks import ROUND_TRIPS, Clock, estimate
 from perfcli.cluster.description import Description, describe
 from perfcli.cluster.machine import Carrier, Machine, MachineLost, Unreachable
 from perfcli.errors import ExitCode, PerfError, UsageError
@@ -26,7 +26,6 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 _LOOK_S: Final = 0.25
-_ROUND_TRIPS: Final = 20
 _MOST_AT_ONCE: Final = 32
 _SLOW: Final = 1.5
 _DISTRIBUTION: Final = "digipal-perf"
@@ -115,7 +114,7 @@ def check(crew: Crew) -> None:
         raise UsageError("\n".join([f"{count}:", *lines]), hint="\n      ".join(hints))
 
 
-def clock_of(machine: Machine, round_trips: int = _ROUND_TRIPS) -> Clock:
+def clock_of(machine: Machine, round_trips: int = ROUND_TRIPS) -> Clock:
     """How far its clock is from the tool's, from the round trip that took least."""
     readings = []
     for _ in range(round_trips):
