@@ -18,7 +18,7 @@ from perfcli.live.followers import Watched
 from perfcli.plan import ExecutionPlan
 from perfcli.pool.identity import EngineSource
 from perfcli.report.capacity import capacity_document, capacity_html, capacity_junit
-from perfcli.report.capacity_search import so_far
+from perfcli.report.capacity_search import ENGINE_ROLES, so_far
 from perfcli.report.markdown import to_markdown
 from perfcli.report.wording import one_line
 from perfcli.results import RunResult
@@ -53,7 +53,7 @@ def capacity(options: CapacityOptions, context: Context) -> int:
     results: list[CapacityResult] = []
     with ExitStack() as stack:
         named = options.engines or ("",)
-        roles = ("engine",) if len(named) == 1 else ("base", "candidate")
+        roles = ("engine",) if len(named) == 1 else ENGINE_ROLES
         engines = [
             stack.enter_context(context.engine(name, "--engine", role)) for name, role in zip(named, roles, strict=True)
         ]

@@ -15,6 +15,9 @@ from perfcli.report import blocks
 from perfcli.report.blocks import BAD, DOUBTFUL, GOOD, QUIET, Chart, Column, Facts, Section, Table
 from perfcli.report.wording import counted, engine_words, figure, name, one_line, share, verdict_word
 
+ENGINE_ROLES: Final = ("base", "candidate")
+"""Of the first and the second engine."""
+
 _COLUMNS: Final = (
     Column("load"),
     Column("", "word"),
@@ -36,11 +39,13 @@ _VERDICTS: Final = {
 
 def search_sections(results: Sequence[CapacityResult]) -> list[Section]:
     """The report of one engine, or of two that were searched in turns."""
-    return [section for result in results for section in _sections(result)] + [*_compared(results)]
+    roles = ENGINE_ROLES if len(results) == 2 else ("",)
+    sections = [each for result, role in zip(results, roles, strict=True) for each in _sections(result, role)]
+    return [*sections, *_compared(results)]
 
 
-def _sections(result: CapacityResult) -> Iterator[Section]:
-    yield Section("verdict", [capacity_verdict(result)])
+def _sections(result: CapacityResult, role: str) -> Iterator[Section]:
+    yield Section("verdict", [capacity_verdict(result, role)])
     yield Section("findings", [Facts(list(_findings(result)))])
     if result.probes:
         table = Table(_COLUMNS, [_row(result, probe) for probe in result.probes], "probes", first_to_go=_FIRST_TO_GO)
@@ -56,12 +61,17 @@ def so_far(result: CapacityResult, load: float) -> str:
     return ", ".join([*ends, f"trying {load_text(result, load)} (run {len(result.probes) + 1})", _seconds(result)])
 
 
-def capacity_verdict(result: CapacityResult) -> blocks.Verdict:
-    """The answer in one sentence."""
+def capacity_verdict(result: CapacityResult, role: str = "") -> blocks.Verdict:
+    """The answer in one sentence.
+
+    Args:
+        role: of the engine, if there are two.
+    """
     word = verdict_of(result)
+    title = f"{result.title} ({role})" if role else result.title
     told = [Text(one_line(reason)) for reason in reasons(result)]
     return blocks.Verdict(
-        verdict_word(word), name(result.title, "bold"), Text(sentence(result)), told, passed=word is Verdict.PASS
+        verdict_word(word), name(title, "bold"), Text(sentence(result)), told, passed=word is Verdict.PASS
     )
 
 
@@ -208,14 +218,16 @@ def _compared(results: Sequence[CapacityResult]) -> Iterator[Section]:
 
 
 def comparison(base: CapacityResult, candidate: CapacityResult) -> Text | None:
-    """The half-point of a candidate against that of its base; None if one is not known."""
+    """The half-point of a candidate beside that of its base; None if one is not known."""
     if not base.half or not candidate.half:
         return None
     ratio = candidate.half / base.half - 1
     apart = _is_above(base, candidate) or _is_above(candidate, base)
-    told = "the intervals lie apart" if apart else "the intervals overlap, so this may be noise"
+    difference = f"{abs(ratio):.1%} {'more' if ratio > 0 else 'less'} load than base"
+    loads = f"half of the runs hold at {load_text(candidate, candidate.half)}, of base at {load_text(base, base.half)}"
+    certainty = "the 90% intervals do not overlap" if apart else "the 90% intervals overlap, so this may be noise"
     style = (GOOD if ratio > 0 else BAD) if apart else QUIET
-    return Text(f"{ratio:+.1%} against base: {told}", style)
+    return Text(f"{difference}: {loads}; {certainty}", style)
 
 
 def _is_above(first: CapacityResult, second: CapacityResult) -> bool:

@@ -85,6 +85,8 @@ def test_progress_names_the_engine_and_what_holds_and_fails(
     assert "queue: trying 1 vu (run 1), 0 s\n" in alone.stderr
     assert "queue: holds 4 vus, fails 8 vus, trying " in alone.stderr
     assert "queue on old: trying 1 vu (run 1), 0 s\nqueue on new: trying 1 vu (run 1), 0 s\n" in both.stderr
+    assert "queue (base)  holds" in both.stdout
+    assert "queue (candidate)  holds" in both.stdout
 
 
 def test_an_interrupt_leaves_what_is_known(invoke: Invoke, monkeypatch: pytest.MonkeyPatch) -> None:

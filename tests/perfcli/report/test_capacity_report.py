@@ -74,7 +74,15 @@ def test_each_end_has_its_words(fields: dict[str, Any], told: str) -> None:
 
 def test_two_engines_are_held_against_each_other() -> None:
     slower = result(half=700.0, lower=680.0, upper=720.0)
-    assert "candidate -25.1% against base: the intervals lie apart" in text(result(), slower)
+    assert (
+        "candidate 25.1% less load than base: half of the runs hold at 700/s, of base at 934/s; the 90% intervals do "
+        "not overlap"
+    ) in text(result(), slower)
+    similar = result(half=940.0)
+    for role in ("base", "candidate"):
+        assert f"pass visits ({role}) holds 912/s" in text(result(), similar)
+    assert "candidate 0.6% more load than base: half of" in text(result(), similar)
+    assert "the 90% intervals overlap, so this may be noise" in text(result(), similar)
 
 
 def test_markdown_and_html_show_every_probe() -> None:
