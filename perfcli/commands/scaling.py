@@ -12,7 +12,7 @@ from perfcli.errors import UsageError
 from perfcli.plan import ExecutionPlan
 from perfcli.report.markdown import to_markdown
 from perfcli.report.scaling import about, scaling_document, scaling_so_far
-from perfcli.report.wording import one_line
+from perfcli.report.wording import counted, one_line
 from perfcli.results import RunResult
 from perfcli.run import run_scenario
 from perfcli.units import UnitError, parse_duration_ns
@@ -39,7 +39,7 @@ def scaling(options: ScalingOptions, context: Context) -> int:
         context.follow(options.following, lambda: _page(results[0]) if results else ""),
         context.live(wanted=options.progress) as live,
     ):
-        runs = f"{loads.blocks} blocks of {len(loads.numbers)} runs, about {about(loads.expected_ns(plan))}"
+        runs = f"{counted(loads.blocks, 'block')} of {len(loads.numbers)} runs, about {about(loads.expected_ns(plan))}"
         live.begin(_line(f"{plan.scenario.name}: {runs}"))
         stop, latest = context.interrupts.stop, list[SoFar]()
 
