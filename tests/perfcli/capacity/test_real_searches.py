@@ -67,7 +67,7 @@ def searching(tmp_path: Path) -> subprocess.Popen[str]:
     """A search in its first probe: a busy machine may starve it, so no later one can be counted on."""
     process = start(tmp_path, "capacity_session", "--from", "20/s", "--events", "c.jsonl")
     events = tmp_path / "c.jsonl"
-    while not (events.exists() and "run 1 at 20/s" in events.read_text(encoding="utf-8")):
+    while not (events.exists() and "trying 20/s (run 1)" in events.read_text(encoding="utf-8")):
         assert process.poll() is None, process.communicate()
         time.sleep(0.05)
     return process
