@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import ClassVar
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from perfcli.executors.fields import PercentageText
 from perfcli.faults.base import LastingFault, Seen
@@ -16,10 +16,17 @@ from perfcli.units import parse_fraction
 class DiskFault(InsideFault, LastingFault):
     """Something happens to a share of SQLite's writes."""
 
-    share: PercentageText = Field(default="100%", description="share of SQLite's writes to hit")
-
     error: ClassVar[int] = 0
     """The errno that a write fails with; 0 to have it done."""
+
+    share: PercentageText = Field(default="100%", description="share of SQLite's writes to hit")
+
+    @field_validator("share")
+    @classmethod
+    def _hits_some(cls, share: str) -> str:
+        if not parse_fraction(share):
+            raise ValueError(f"{share} hits no write: write e.g. 10%")
+        return share
 
     def inflict_inside(self, engine: Inside, draw: Callable[[], float]) -> Inflicted:
         """Hit writes from now on."""

@@ -390,6 +390,7 @@ def test_a_library_without_the_function_is_an_error_of_ours(monkeypatch: pytest.
         ),
         ("embedded", "disk_slow: {at: 1s, for: 1s}", "required key is missing (delay of each write)"),
         ("embedded", "ai: {at: 1s, for: 1s}", "changes nothing: add latency, latency_jitter or error_rate"),
+        ("embedded", "disk_full: {at: 1s, for: 1s, share: 0%}", "0% hits no write: write e.g. 10%"),
         ("embedded", "disk_error: {at: 1s, for: 1s, share: 101%}", "is not between 0% and 100%"),
     ],
 )
