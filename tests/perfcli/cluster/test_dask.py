@@ -144,8 +144,7 @@ def test_capacity_and_scaling_use_machines_of_one_kind(tool: Tool, cluster: Loop
         ):
             code, output, errors = tool.run(command, file, *options, *spread, "--json", "r.json")
             (document,) = tool.results()
-            starved = document["verdict"] == "invalid" and document.get("starved")
-            assert code == 0 or starved, (output, errors)
+            assert code == 0 or (code == 4 and "other processes" in output), (output, errors)
             assert f"Warning: odd is of another kind and left out: 1.0, not {usable_cpus()}" in errors
             assert {each["name"] for each in document["machines"]} == {"left", "right"}
     finally:
@@ -184,7 +183,7 @@ def test_a_worker_that_is_killed_costs_its_own_run(tool: Tool, cluster: Loopback
 def test_an_interrupt_stops_all_machines_and_reports(tool: Tool, cluster: LoopbackCluster) -> None:
     process = tool.start("run", tool.write("endless.yaml", ENDLESS), "--json", "r.json", "--cluster", cluster.address)
     assert await_true(
-        lambda: any(len(started_by(worker)) > 2 for worker in cluster.workers.values() if worker.poll() is None)
+        lambda: any(len(started_by(worker.pid)) > 2 for worker in cluster.workers.values() if worker.poll() is None)
     )
     time.sleep(1.0)
     process.send_signal(signal.SIGINT)
@@ -192,17 +191,17 @@ def test_an_interrupt_stops_all_machines_and_reports(tool: Tool, cluster: Loopba
     assert process.returncode == 130
     assert tool.results()[0]["verdict"] == "interrupted"
     alive = [worker for worker in cluster.workers.values() if worker.poll() is None]
-    assert await_true(lambda: not any(started_by(worker) for worker in alive), 15)
+    assert await_true(lambda: not any(started_by(worker.pid) for worker in alive), 15)
 
 
 @pytest.mark.nightly
 def test_a_tool_that_is_killed_leaves_nothing_for_long(tool: Tool, cluster: LoopbackCluster) -> None:
     process = tool.start("run", tool.write("endless.yaml", ENDLESS), "--cluster", cluster.address)
     alive = [worker for worker in cluster.workers.values() if worker.poll() is None]
-    assert await_true(lambda: any(len(started_by(worker)) > 2 for worker in alive))
+    assert await_true(lambda: any(len(started_by(worker.pid)) > 2 for worker in alive))
     process.kill()
     process.communicate()
-    assert await_true(lambda: not any(started_by(worker) for worker in alive), 15)
+    assert await_true(lambda: not any(started_by(worker.pid) for worker in alive), 15)
 
 
 @pytest.mark.nightly
