@@ -99,6 +99,10 @@ class LoopbackCluster:
         """What lies in the temporary directory of a worker."""
         return list((self._folder / f"{name}-scratch").iterdir())
 
+    def logs(self) -> str:
+        """What the scheduler and all workers have printed."""
+        return "".join(file.read_text() for file in sorted(self._folder.glob("*.log")))
+
     def close(self) -> None:
         """End all of it."""
         for process in [*self.workers.values(), self.scheduler]:

@@ -95,7 +95,9 @@ def test_it_counts_as_the_local_run_of_the_same_seed(cluster: LoopbackCluster, m
     assert result.integrity.acknowledged == local.integrity.acknowledged > 0
     assert [(each.name, each.role) for each in result.machines] == [("db", "server"), ("load", "load")]
     assert all(each.clock and abs(each.clock.offset_ns) <= each.clock.bound_ns for each in result.machines)
-    assert cluster.address not in json.dumps(result.model_dump(mode="json"))
+    document = json.dumps(result.model_dump(mode="json"))
+    assert cluster.address not in document
+    assert "-----BEGIN" not in document + cluster.logs(), "neither the certificate nor its key"
     assert nothing_is_left(cluster, below(cluster, "db", "load"), "db", "load")
 
 
