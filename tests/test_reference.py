@@ -43,10 +43,12 @@ def intro(text: str) -> str:
 class TestMade:
     """docs/reference/."""
 
+    @pytest.mark.slow
     def test_it_is_as_make_docs_writes_it(self) -> None:
         stored = {path.name: path.read_text(encoding="utf-8") for path in (ROOT / FOLDER).iterdir()}
         assert [name for name in {*stored, *made()} if stored.get(name) != made().get(name)] == [], "run `make docs`"
 
+    @pytest.mark.slow
     def test_writing_removes_what_is_no_page(self, tmp_path: Path) -> None:
         folder = tmp_path / FOLDER
         folder.mkdir(parents=True)

@@ -287,6 +287,7 @@ class TestOpening:
         with pytest.raises(PerfError, match="the MCP server has no tool get_pet_status: it offers sing"):
             opened(found(Server("choir", on_list_tools=listed)), ["get_pet_status"])
 
+    @pytest.mark.slow
     def test_the_sdk_is_missing(self, make_plan: MakePlan, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         for name in [name for name in sys.modules if name.startswith(("perfcli.targets.mcp", "mcp"))]:
             monkeypatch.delitem(sys.modules, name)

@@ -20,6 +20,7 @@ def test_printable_text_keeps_lines_emoji_and_markup() -> None:
     assert printable("\x1b[2J\x00\x7f\x9b\u202e\udcff\r") == r"\x1b[2J\x00\x7f\x9b\u202e\udcff\r"
 
 
+@pytest.mark.slow
 def test_messages_are_written_in_one_place() -> None:
     """Reports have consoles of their own; anything else goes through `say` and `complain`, which show what it holds."""
     package = Path(perfcli.__file__).parent

@@ -154,6 +154,7 @@ def test_a_starved_probe_is_repeated_thrice_then_the_answer_is_invalid() -> None
     assert result.exit_code(strict=False) == ExitCode.INVALID
 
 
+@pytest.mark.slow
 def test_an_undelivered_load_is_a_failure_and_no_invalid_run() -> None:
     def run(probe: ExecutionPlan) -> RunResult:
         reason = "delivered 60.0 of 100.0 iterations/s, dropped 9: add vus"
@@ -165,6 +166,7 @@ def test_an_undelivered_load_is_a_failure_and_no_invalid_run() -> None:
     assert result.exit_code(strict=False) == ExitCode.THRESHOLD_FAILED
 
 
+@pytest.mark.slow
 def test_an_interrupt_leaves_what_is_known() -> None:
     stop = StopRequest()
     runs = []

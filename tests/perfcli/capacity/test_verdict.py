@@ -47,6 +47,7 @@ def run_of(label: str, takes_ns: int = MS, **resources: float) -> RunResult:
         (RUNNING, {"cpu_mean": None, "generator_cpu": 0.5}, ""),
     ],
 )
+@pytest.mark.slow
 def test_what_bound_a_run_is_named_as_far_as_its_target_shows_it(
     target: Any, resources: dict[str, Any], bound_by: str
 ) -> None:
@@ -55,6 +56,7 @@ def test_what_bound_a_run_is_named_as_far_as_its_target_shows_it(
 
 
 @pytest.mark.parametrize(("url", "bound_by"), [(None, "the AI's latency (20ms)"), ("http://127.0.0.1:1/mcp", "")])
+@pytest.mark.slow
 def test_only_an_ai_that_the_run_has_started_is_blamed(url: str | None, bound_by: str) -> None:
     target = {"mcp": {"url": url}} if url else SERVER
     keys: dict[str, Any] = {} if url else {"engine": {"ai": {"latency": "20ms"}}}
@@ -62,6 +64,7 @@ def test_only_an_ai_that_the_run_has_started_is_blamed(url: str | None, bound_by
     assert judged(run_of("interact_with_pet", 25 * MS), 1, of_target).bound_by == bound_by
 
 
+@pytest.mark.slow
 def test_wrong_answers_are_named_with_their_number() -> None:
     run = run_of("load_pet")
     total = run.total.model_copy(update={"errors": {"wrong answer: another pet": 2, "timeout": 3}})

@@ -76,6 +76,7 @@ def test_each_long_name_of_an_option_has_its_variable(place: Path, name: str) ->
     assert " by 4 vus" in planned(**{f"DIGIPAL_PERF_PLAN_{name}": "4"})
 
 
+@pytest.mark.slow
 def test_a_variable_does_not_depend_on_who_parsed_the_command_first(place: Path) -> None:
     code = (
         "from perfcli.cli import cli\n"

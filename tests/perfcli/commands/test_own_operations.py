@@ -126,6 +126,7 @@ def test_explain_lists_and_explains_counters() -> None:
     assert "--scenario FILE adds your own operations" in refused("explain", "rename")
 
 
+@pytest.mark.slow
 def test_the_schema_knows_the_settings() -> None:
     schema = json.loads(printed("schema", "own.yaml"))
     assert schema["$defs"]["Own_rename"]["required"] == ["style"]

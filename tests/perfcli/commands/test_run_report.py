@@ -59,6 +59,7 @@ def test_a_pass_is_brief_and_verbose_prints_the_rest(invoke: Invoke) -> None:
         assert more in verbose
 
 
+@pytest.mark.slow
 def test_a_saved_result_is_printed_alike(invoke: Invoke) -> None:
     ran = {more: invoke("run", "s00.yaml", "--json", "r.json", *more).stdout for more in ((), ("--verbose",))}
     for more in ran:
@@ -67,6 +68,7 @@ def test_a_saved_result_is_printed_alike(invoke: Invoke) -> None:
         assert ("\n  plan " in told) == ("\n  plan " in ran[more]) == bool(more)
 
 
+@pytest.mark.slow
 def test_eleven_that_pass_take_a_line_each_and_one_in_the_summary(invoke: Invoke) -> None:
     result = invoke("run", *files(*ELEVEN))
     lines = result.stdout.splitlines()

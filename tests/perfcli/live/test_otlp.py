@@ -97,6 +97,7 @@ def attributes(point: Any) -> dict[str, str]:
     return {each.key: each.value.string_value for each in point.attributes}
 
 
+@pytest.mark.slow
 def test_what_a_receiver_decodes_adds_up_to_the_result(
     receiver: Receiver, simulated: RunResult, make_plan: Callable[..., ExecutionPlan], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -129,6 +130,7 @@ def test_what_a_receiver_decodes_adds_up_to_the_result(
     assert "digipal_perf.success_rate" in metrics
 
 
+@pytest.mark.slow
 def test_a_load_that_goes_on_is_told_too(
     receiver: Receiver, make_plan: Callable[..., ExecutionPlan], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -151,6 +153,7 @@ def test_a_load_that_goes_on_is_told_too(
 
 
 @pytest.mark.parametrize("kind", ["broken", "hangs", "gone"])
+@pytest.mark.slow
 def test_a_collector_that_fails_costs_a_note(
     kind: str,
     simulated: RunResult,

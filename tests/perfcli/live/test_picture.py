@@ -41,6 +41,7 @@ def test_a_series_of_any_length_keeps_its_mean_its_worst_and_its_end() -> None:
     assert max(each.p95_ns or 0 for each in series.points) == 9.0
 
 
+@pytest.mark.slow
 def test_eight_hours_stay_bounded(make_plan: Callable[..., ExecutionPlan]) -> None:
     clock = Clock()
     picture = Picture(clock)

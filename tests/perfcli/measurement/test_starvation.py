@@ -203,6 +203,7 @@ def test_processes_between_the_tool_and_the_engine_are_the_harness() -> None:
 
 
 @LINUX
+@pytest.mark.slow
 def test_the_time_of_what_the_engine_started_stays_when_it_ends() -> None:
     burn = "import time\nend = time.thread_time() + 0.1\nwhile time.thread_time() < end: pass"
     in_thread = f"import threading\nshort = threading.Thread(target=exec, args=({burn!r}, {{}}))"

@@ -133,6 +133,7 @@ MIX = [{"care": {"actions": ["praise"], "weight": 3}}, {"clear_history": {"weigh
 
 
 @pytest.mark.parametrize("flow", [MIX, [CARE, *SAVES_TOO]], ids=["care", "saves too"])
+@pytest.mark.slow
 def test_vus_that_share_pets_accuse_no_sound_engine(drive: Drive, flow: list[Any]) -> None:
     engine = drive(None, flow, users="uniform", load={"vus": 8})
     all_at_once(engine, 20)

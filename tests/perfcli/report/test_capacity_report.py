@@ -85,6 +85,7 @@ def test_two_engines_are_held_against_each_other() -> None:
     assert "the 90% intervals overlap, so this may be noise" in text(result(), similar)
 
 
+@pytest.mark.slow
 def test_markdown_and_html_show_every_probe() -> None:
     assert "957/s" in to_markdown(capacity_document([result()]))
     page = capacity_html([result()])

@@ -59,6 +59,7 @@ def test_a_metric_is_explained(name: str) -> None:
     assert f" {PREFIX}{name.replace('.', '_')}" in text
 
 
+@pytest.mark.slow
 def test_labels_of_reports_name_their_metric() -> None:
     labels = [metric.label for metric in METRICS.values()]
     assert len(set(labels)) == len(labels)

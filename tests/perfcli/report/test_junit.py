@@ -172,6 +172,7 @@ def test_a_comparison_has_a_case_for_each_exact_counter(make_ab: Callable[..., A
     }
 
 
+@pytest.mark.slow
 def test_several_results_are_several_suites(
     all_results: dict[str, RunResult], make_ab: Callable[..., AbResult]
 ) -> None:

@@ -183,6 +183,7 @@ def test_processes_do_not_share_a_number() -> None:
     assert [second.number("c"), second.number("d")] == [2, 4]
 
 
+@pytest.mark.slow
 def test_examples_reach_the_json_and_the_page(make_plan: Callable[..., ExecutionPlan], tmp_path: Path) -> None:
     def fail(label: str, call: int) -> Behaviour:
         return Behaviour(raises=ValueError(f"</pre><script>{call}")) if call % 2 else Behaviour(problem="wrong pet")

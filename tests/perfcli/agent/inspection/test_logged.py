@@ -122,6 +122,7 @@ logging.getLogger("engine").error("as configured")
 """
 
 
+@pytest.mark.slow
 def test_what_the_engine_prints_stays_the_same() -> None:
     plain, watched = (
         subprocess.run([sys.executable, "-c", PROGRAM, mode], cwd=ROOT, capture_output=True, text=True, check=True)

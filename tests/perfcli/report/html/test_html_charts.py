@@ -142,6 +142,7 @@ def test_a_limit_of_a_phase_is_not_held_against_what_runs_beside_it(full_result:
     assert titles_with(full_result(phases=beside), "calm: throughput > 50/s") == set()
 
 
+@pytest.mark.slow
 def test_a_threshold_of_one_phase_is_not_held_against_the_percentiles_of_all(
     full_result: Callable[..., RunResult],
 ) -> None:

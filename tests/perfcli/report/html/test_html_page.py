@@ -119,6 +119,7 @@ def words_of(text: str) -> list[str]:
     return re.findall(r"[\w.%/]{2,}", text)
 
 
+@pytest.mark.slow
 def test_results_have_links_to_their_neighbours(full_result: Callable[..., RunResult]) -> None:
     told = Page(render_html([full_result(), full_result("middle"), full_result()]))
     links = [attrs["href"] for tag, attrs in told.tags if tag == "a" and attrs.get("rel")]
