@@ -27,7 +27,7 @@ SPARK: Final = "spark"
 class Column:
     """One column of a table: figures stand to the right, words and prose to the left.
 
-    Only prose may wrap, and other columns are left out before it has less room than `least`.
+    Only prose may wrap, and other columns are left out before it has less room than `least` or its longest word.
     """
 
     title: str

@@ -19,6 +19,8 @@ PROSE_WIDTH: Final = 100
 """Columns of running text, where the terminal has more: longer lines are hard to read."""
 
 _GAP: Final = 2
+_LONGEST_WORD: Final = 34
+"""Cells of a name or path for whose sake columns are left out before it is broken."""
 
 
 def _ruled(line: str) -> Box:
@@ -98,8 +100,12 @@ class FittingTable:
 
     def _least_width(self, place: int) -> int:
         column = self._columns[place]
-        widest = max([len(column.title), *(row[place].cell_len for row in self._rows)])
-        return min(widest, column.least) if column.kind == "prose" else widest
+        cells = [row[place] for row in self._rows]
+        widest = max([len(column.title), *(cell.cell_len for cell in cells)])
+        if column.kind != "prose":
+            return widest
+        words = (cell_len(word) for cell in cells for word in cell.plain.split())
+        return min(widest, max(column.least, min(_LONGEST_WORD, max(words, default=0))))
 
 
 def _trimmed(line: Sequence[Segment]) -> Iterator[Segment]:

@@ -68,6 +68,14 @@ class TestFit:
             27: ["name", "third"],
         }
 
+    @pytest.mark.parametrize(("width", "shown"), [(44, ["counter", "base", "change"]), (43, ["counter", "change"])])
+    def test_columns_go_before_a_name_is_broken(self, width: int, shown: list[str], printed: Printed) -> None:
+        columns = [Column("counter", "prose", least=9), Column("base"), Column("change")]
+        rows = [list(map(Text, ("load_pet.python.calls_per_op", "46.4", "+32%")))]
+        lines = printed(FittingTable(columns, rows, first_to_go=["base"]), width).splitlines()
+        assert lines[0].split() == shown
+        assert "load_pet.python.calls_per_op" in lines[-1]
+
     def test_a_column_with_nothing_in_it_is_left_out(self, printed: Printed) -> None:
         columns = [Column("name", "prose"), Column("skipped"), Column("ok")]
         rows = [[Text("one"), Text(), Text("1")], [Text("two"), Text(), Text()]]
