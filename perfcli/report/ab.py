@@ -30,6 +30,7 @@ from perfcli.report.exact_counters import counter_blocks, counters_named
 from perfcli.report.layout import INDENT
 from perfcli.report.wording import (
     change_word,
+    commit_word,
     counted,
     engine_words,
     environment_words,
@@ -53,14 +54,13 @@ _HOW_TO_READ: Final = (
     "per operation; base: median over pairs; candidate: base with the paired change; interval: 95% bounds"
 )
 _LAST_WORDS: Final = 5
-_MOST_NAMED: Final = 3
 _MORE_PAIRS: Final = {"most pairs": "for more pairs, raise --max-pairs", "time": "for more pairs, raise --max-time"}
 _STOPPED: Final = {
     "precision": "enough for a verdict",
-    "most pairs": "the limit",
-    "time": "until --max-time",
-    "interrupt": "then interrupted",
-    "problem": "then an engine stopped",
+    "most pairs": "stopped by --max-pairs",
+    "time": "stopped by --max-time",
+    "interrupt": "interrupted",
+    "problem": "an engine stopped",
 }
 
 
@@ -116,7 +116,9 @@ def verdict_block(result: AbResult) -> blocks.Verdict:
 
 def verdict_line(result: AbResult) -> blocks.Verdict:
     """The verdict with its reasons, for one line."""
-    return blocks.Verdict(_word(result), name(result.scenario, "bold"), _outcome(result, with_reasons=True))
+    outcome = _outcome(result, with_reasons=True)
+    pairs = [] if result.interrupted or result.invalid else [_pairs(result)]
+    return blocks.Verdict(_word(result), name(result.scenario, "bold"), Text("; ").join([outcome, *pairs]))
 
 
 def _passed(result: AbResult) -> bool:
@@ -131,10 +133,9 @@ def _word(result: AbResult) -> Text:
 
 
 def _outcome(result: AbResult, *, with_reasons: bool) -> Text:
-    pairs = Text(counted(result.pairing.pairs, "pair"))
     if result.interrupted:
         so_far = f"; until then: {result.change.value}" if result.metrics else ""
-        return Text.assemble("partial report: ", name(result.interrupted), " after ", pairs, so_far)
+        return Text.assemble("partial report: ", name(result.interrupted), " after ", _pairs(result), so_far)
     if result.invalid:
         return Text.assemble("cannot be compared: ", name(_first_line(result.invalid)))
     parts = [_in_words(bearing)] if (bearing := _bearing(result)) else []
@@ -147,7 +148,11 @@ def _outcome(result: AbResult, *, with_reasons: bool) -> Text:
         parts.append(Text("exact counters unchanged"))
     if result.change is Change.NO_CHANGE and not parts:
         parts = [Text("no metric changed by more than its margin")]
-    return Text("; ").join([*parts, pairs])
+    return Text("; ").join(parts)
+
+
+def _pairs(result: AbResult) -> Text:
+    return Text(counted(result.pairing.pairs, "pair"))
 
 
 def _counted(result: AbResult) -> str:
@@ -160,7 +165,7 @@ def _counted(result: AbResult) -> str:
 def _pairs_alone(result: AbResult) -> Iterator[Text]:
     """What became of the metrics of the pairs, where exact counters alone bear the verdict."""
     if result.metrics:
-        yield Text(f"by pairs {worst_first(result.metrics)[0].change.value}")
+        yield Text(f"pairs alone: {worst_first(result.metrics)[0].change.value}")
 
 
 def _bearing(result: AbResult) -> list[MetricComparison]:
@@ -172,16 +177,8 @@ def _bearing(result: AbResult) -> list[MetricComparison]:
 
 def _in_words(bearing: Sequence[MetricComparison]) -> Text:
     first, *more = bearing
-    text = Text.assemble(name(first.name), sentence(first).removeprefix(one_line(first.name)))
-    if more:
-        named = Text(", ").join(_named_amount(metric) for metric in more[:_MOST_NAMED])
-        rest = f" and {len(more) - _MOST_NAMED} more" if len(more) > _MOST_NAMED else ""
-        text = Text.assemble(text, "; also ", named, rest)
-    return text
-
-
-def _named_amount(metric: MetricComparison) -> Text:
-    return Text.assemble(name(metric.name), f" {amount(metric)}")
+    others = f", and {counted(len(more), 'more metric')}" if more else ""
+    return Text.assemble(name(first.name), sentence(first).removeprefix(one_line(first.name)), others)
 
 
 def _first_line(text: str) -> str:
@@ -205,9 +202,11 @@ def _metrics_section(metrics: Sequence[MetricComparison]) -> Section:
 
 def _unchanged(metrics: Sequence[MetricComparison]) -> Text:
     """ "memory +0.8% · same: database, errors"."""
-    nearly = Text(", ").join(_named_amount(metric) for metric in metrics if not is_same(metric))
+    nearly = [Text.assemble(name(metric.name), f" {amount(metric)}") for metric in metrics if not is_same(metric)]
     same = Text(", ").join(name(metric.name) for metric in metrics if is_same(metric))
-    return Text(" · ").join(filter(None, (nearly, same and Text.assemble("same: ", same))))
+    if not nearly:
+        return same
+    return Text(" · ").join([Text(", ").join(nearly), *([Text.assemble("same: ", same)] if same else [])])
 
 
 def _table(metrics: Sequence[MetricComparison]) -> Table:
@@ -241,14 +240,14 @@ def _sides(result: AbResult) -> tuple[tuple[str, EngineSide], tuple[str, EngineS
 def _engines_section(result: AbResult) -> Section:
     """Each engine with what it did wrong, and how often it ran; of its last words in brief only the end."""
     engines = [(who, Text("\n").join([_engine(side), *_troubles(side)])) for who, side in _sides(result)]
+    shortened = [
+        (who, Text("\n").join([_engine_in_brief(side), *_troubles(side), *_last_words(side.problem)]))
+        for who, side in _sides(result)
+    ]
     last_words = [
         Code(side.problem, f"last output of the {who}") for who, side in _sides(result) if "\n" in side.problem
     ]
     pairs = _made(result.pairing, result.duration_ns)
-    shortened = [
-        (who, Text("\n").join([text, *_last_words(side.problem)]))
-        for (who, text), (_, side) in zip(engines, _sides(result), strict=True)
-    ]
     made = ("pairs", Text.assemble(pairs, f" · seed {result.seed}"))
     in_brief = [*shortened, *operation_files(result.operation_files), made]
     how = ("pairs", Text.assemble(pairs, (_how_made(result.pairing), QUIET)))
@@ -319,6 +318,13 @@ def _what_ran(result: AbResult) -> Iterator[Fact]:
 def _engine(side: EngineSide) -> Text:
     engine = engine_words("", side.version, side.commit, modified=side.modified) or "engine unknown"
     return Text.assemble(name(side.name), (f"; {one_line(engine)}; {counted(side.operations, 'operation')}", QUIET))
+
+
+def _engine_in_brief(side: EngineSide) -> Text:
+    """Which sources it is of: a commit stands for them."""
+    commit = "" if commit_word(side.commit) in side.name else side.commit
+    known = engine_words("", "" if side.commit else side.version, commit, modified=side.modified and not side.commit)
+    return Text.assemble(name(side.name), (f"; {one_line(known)}" if known else "", QUIET))
 
 
 def _made(pairing: Pairing, duration_ns: int) -> Text:

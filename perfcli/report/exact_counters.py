@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from functools import partial
@@ -83,9 +84,6 @@ def count_cell(counters: ExactCounters, metric: str, label: str) -> Text:
     return Text(text) if counters.is_exact(metric, label) else Text(f"{_SIGN}{text}", DOUBTFUL)
 
 
-_MOST_NAMED: Final = 3
-
-
 def counter_blocks(counters: Sequence[CounterChange], sides: tuple[str, str]) -> Iterator[Block]:
     """The counters that changed, and how many did not.
 
@@ -105,10 +103,19 @@ def counter_blocks(counters: Sequence[CounterChange], sides: tuple[str, str]) ->
 
 
 def counters_named(counters: Sequence[CounterChange], change: CounterOutcome) -> str:
-    """Those that changed so, by how much, in a few words; "" if none did."""
-    named = [f"{counter_name(each)} {counter_change(each)}" for each in counters if each.change == change]
-    more = len(named) - _MOST_NAMED
-    return ", ".join([*named[:_MOST_NAMED], *([f"and {counted(more, 'more counter')}"] if more > 0 else [])])
+    """The one that changed most of those that changed so, and how many more; "" if none did."""
+    changed = [each for each in counters if each.change == change]
+    if not changed:
+        return ""
+    most = max(changed, key=_size)
+    more = f" and {counted(len(changed) - 1, 'more exact counter')}" if len(changed) > 1 else ""
+    return f"{counter_name(most)} {counter_change(most)}{more}"
+
+
+def _size(counter: CounterChange) -> float:
+    """How far the larger count exceeds the smaller, as their ratio."""
+    least, most = sorted((counter.base or 0.0, counter.now or 0.0))
+    return most / least if least > 0 else math.inf
 
 
 def counter_name(counter: CounterChange) -> str:

@@ -128,14 +128,14 @@ def change_word(change: str) -> Text:
 
 
 def percent(ratio: float) -> str:
-    """ "+12.3%" for a ratio of 1.123; from eleven times on a factor, as nobody reads +308129.0%."""
+    """ "+12.3%" for a ratio of 1.123, whole from twice on; from eleven times on a factor."""
     if math.isnan(ratio):
         return UNKNOWN
     if ratio == math.inf:
         return FROM_ZERO
     if ratio >= A_FACTOR:
         return f"{units.format_number(ratio)}x"
-    written = f"{100 * (ratio - 1):+.1f}%"
+    written = f"{100 * (ratio - 1):+.{0 if ratio >= 2 else 1}f}%"
     return "0.0%" if written in ("+0.0%", "-0.0%") else written
 
 
