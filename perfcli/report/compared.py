@@ -26,11 +26,10 @@ from perfcli.results import TOTAL, BaselineComparison, OperationChange, RunResul
 _COLUMNS: Final = (
     Column("", "word"),
     Column("operation", "prose", least=14),
-    *map(Column, ("p50 then", "p50 now", "change", "interval", "p")),
+    *map(Column, ("p50 then", "p50 now", "change", "interval", "p-value")),
 )
-_FIRST_TO_GO: Final = ("p", "interval", "p50 then", "p50 now")
+_FIRST_TO_GO: Final = ("p-value", "interval", "p50 then", "p50 now")
 _IN_TIME: Final = "~"
-_UNITS: Final = "change in units of the reference kernel, which took"
 _TIMED: Final = "as timed, because it waits for the simulated AI"
 
 
@@ -105,7 +104,7 @@ def _which(compared: BaselineComparison) -> Text:
     engine = engine_words("", compared.engine_version, compared.commit, modified=False)
     margin = f"margin {units.format_percentage(compared.margin)}"
     forgiven = compared.change in ("incomparable", "inconclusive") and not compared.strict
-    more = [compared.started_at, engine, margin, "fails because of --strict" if forgiven else ""]
+    more = [compared.started_at, engine, margin, "with --strict it fails" if forgiven else ""]
     return Text.assemble(_outcome(compared), (f"  ({', '.join(filter(None, more))})", QUIET))
 
 
@@ -147,4 +146,4 @@ def _footnotes(compared: BaselineComparison) -> Iterator[Block]:
     in_units = any(each.ratio is not None and not each.in_time for each in compared.operations)
     if compared.base_reference_ns and compared.reference_ns and in_units:
         then, now = map(units.format_duration, (compared.base_reference_ns, compared.reference_ns))
-        yield Line(Text(f"{_UNITS} {then} then, {now} now", QUIET))
+        yield Line(Text(f"changes are normalised by the reference kernel: {then} then, {now} now", QUIET))

@@ -37,7 +37,7 @@ from perfcli.report.wording import (
     percent,
     verdict_word,
 )
-from perfcli.results import TOTAL, ThresholdResult, titled
+from perfcli.results import TOTAL, BaselineComparison, ThresholdResult, titled
 
 _PERCENTILES: Final = ("p50", "p95", "p99")
 _LATENCIES: Final = (Column("operation", "prose", least=14), *map(Column, _PERCENTILES))
@@ -48,8 +48,8 @@ _THRESHOLDS: Final = (
     Column("threshold", "prose", least=20),
     *map(Column, ("observed base", "observed now")),
 )
+_OF_ENGINES: Final = ("engine", "commit", "sources")
 _IN_BRIEF: Final = ("memory.growth", "memory.peak")
-_LONGEST_LABEL: Final = 16
 
 
 def compared_document(found: ResultsComparison) -> list[Section]:
@@ -97,8 +97,8 @@ def _sections(pair: ResultPair, *, several: bool) -> Iterator[Section]:
     which = titled(pair.scenario, pair.variation)
     head: list[Block] = [_verdict(pair)] if several else []
     sections = [
-        Section("runs", [*head, Facts(list(_runs(pair)))]),
-        Section("operations", list(comparison_blocks(pair.comparison, with_times=False))),
+        Section("runs", [*head, Facts(list(_runs(pair)))], brief=[*head, Facts(list(_runs(pair, in_brief=True)))]),
+        Section("operations", list(comparison_blocks(_without_lone_reason(pair.comparison), with_times=False))),
         *_figure_sections(pair),
     ]
     if several and pair.comparison.change == "no change":
@@ -109,27 +109,36 @@ def _sections(pair: ResultPair, *, several: bool) -> Iterator[Section]:
             yield replace(section, title=f"{which}: {section.title}") if several else section
 
 
+def _without_lone_reason(comparison: BaselineComparison) -> BaselineComparison:
+    """A comparison without the reason that its verdict names."""
+    is_told = comparison.change == "incomparable" and len(comparison.reasons) == 1
+    return comparison.model_copy(update={"reasons": []}) if is_told else comparison
+
+
 def _figure_sections(pair: ResultPair) -> Iterator[Section]:
     memory = [each for each in pair.figures if not each.operation]
+    facts = [("memory", _memory_in_brief(memory))]
     if latencies := [each for each in pair.figures if each.operation]:
         yield Section("latency", [_latencies(latencies)])
     if memory:
-        yield Section("memory", [_memory(memory)], brief=[Facts([("memory", _memory_in_brief(memory))])])
+        yield Section("memory", [_memory(memory)], brief=() if pair.thresholds else [Facts(facts)])
     if pair.thresholds:
         changed = [each for each in pair.thresholds if _outcome(each.base) != _outcome(each.now)]
         unchanged = Counter(_outcome(each.now) for each in pair.thresholds if each not in changed)
-        words = ", ".join(f"{counted(count, 'threshold')} {outcome} in both" for outcome, count in unchanged.items())
+        words = ", ".join(f"{units.format_count(count)} {outcome} in both" for outcome, count in unchanged.items())
+        facts.append(("thresholds", Text(words)))
         brief: list[Block] = [_thresholds(changed)] if changed else []
-        yield Section(
-            "thresholds", [_thresholds(pair.thresholds)], brief=[*brief, Facts([("thresholds", Text(words))])]
-        )
+        yield Section("thresholds", [_thresholds(pair.thresholds)], brief=[*brief, Facts(facts)])
 
 
-def _runs(pair: ResultPair) -> Iterator[tuple[str, Text]]:
+def _runs(pair: ResultPair, *, in_brief: bool = False) -> Iterator[tuple[str, Text]]:
+    """What both are and differ in; of their engines in brief only what the verdict does not name."""
     for role, run in (("base", pair.base), ("now", pair.now)):
         yield role, _run(run)
     for difference in pair.differences:
-        yield difference.what, Text.assemble(*_arrow(name(difference.base or UNKNOWN), name(difference.now or UNKNOWN)))
+        if not (in_brief and difference.what in _OF_ENGINES):
+            sides = name(difference.base or UNKNOWN), name(difference.now or UNKNOWN)
+            yield difference.what, Text.assemble(*_arrow(*sides))
     machines = [
         f"{cpus_in_words(run.environment)}, {run.environment.cpu_model or run.environment.machine}"
         for run in (pair.base, pair.now)

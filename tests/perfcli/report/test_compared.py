@@ -83,11 +83,11 @@ def test_each_operation_with_both_times_its_change_and_its_verdict(section: Call
     lines = section(200).splitlines()
     assert lines[0].startswith("  baseline  REGRESSION against main")
     assert lines[1:6] == [
-        "                operation   p50 then  p50 now  change         interval       p",
-        "  ----------------------------------------------------------------------------",
-        "  REGRESSION    save_pet     51.3 µs  88.8 µs  +31.0%  +28.0 to +34.3%  <0.001",
-        "  no change     interact     50.1 ms  50.1 ms   ~0.0%    -0.2 to +0.1%   0.191",
-        "  INCONCLUSIVE  feed[bold]         –  9.00 µs       –                        –",
+        "                operation   p50 then  p50 now  change         interval  p-value",
+        "  -----------------------------------------------------------------------------",
+        "  REGRESSION    save_pet     51.3 µs  88.8 µs  +31.0%  +28.0 to +34.3%   <0.001",
+        "  no change     interact     50.1 ms  50.1 ms   ~0.0%    -0.2 to +0.1%    0.191",
+        "  INCONCLUSIVE  feed[bold]         –  9.00 µs       –                         –",
     ]
     assert lines[6].startswith("  ~  ")
     assert "20.1 µs then, 27.3 µs now" in " ".join(" ".join(lines[7:-1]).split())
@@ -109,7 +109,7 @@ def test_what_is_incomparable_says_why_and_what_strict_would_do(section: Callabl
     ]
     told = section(change="incomparable", reasons=reasons, operations=[])
     assert "incomparable with main" in told
-    assert "fails because of --strict" in told
+    assert "with --strict it fails" in told
     assert "  - Python is CPython 3.12.1, was CPython 3.11.7\n" in told
     assert "--strict" not in section(change="incomparable", reasons=reasons, operations=[], strict=True)
 
