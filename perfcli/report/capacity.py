@@ -13,8 +13,10 @@ from perfcli.report.blocks import DOUBTFUL, QUIET, Chart, Column, Facts, Line, S
 from perfcli.report.capacity_search import (
     capacity_verdict,
     comparison,
+    interval_text,
     load_text,
     reasons,
+    safe_text,
     search_sections,
     sentence,
     verdict_of,
@@ -88,7 +90,7 @@ def _row(result: CapacityResult, *, compares: bool) -> list[Text]:
     def load(value: float | None) -> Text:
         return figure(value, lambda known: load_text(result, known))
 
-    interval = Text(f"{load(result.lower)} to {load(result.upper)}") if result.half else Text()
+    interval = Text(interval_text(result)) if result.half else Text()
     return [
         verdict_word(verdict_of(result)),
         *(name(value_text(value)) for value in result.variation.values()),
@@ -96,8 +98,8 @@ def _row(result: CapacityResult, *, compares: bool) -> list[Text]:
         load(result.holds.load if result.holds else None),
         load(result.fails.load if result.fails else None),
         interval,
-        load(result.safe),
-        load(result.knee),
+        Text(safe_text(result)),
+        load(result.knee) if result.knee is not None else Text(),
         Text(one_line(_why(result))),
     ]
 
@@ -106,7 +108,7 @@ def _why(result: CapacityResult) -> str:
     """What fails at the end that fails; of an answer without both ends the answer itself; then the first reason."""
     has_edge = result.outcome in ("found", "unfinished") and result.holds and result.fails
     told = result.fails.words if has_edge and result.fails else sentence(result)
-    return "; ".join([told, *list(reasons(result))[:1]])
+    return "; ".join([told, *(reason.partition(": ")[0] for reason in list(reasons(result))[:1])])
 
 
 def _compared(results: Sequence[CapacityResult]) -> Iterator[tuple[str, Text]]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Final
 
 from rich.text import Text
@@ -22,7 +24,7 @@ _COLUMNS: Final = (
     Column("load"),
     Column("", "word"),
     *map(Column, ("length", "service p50", "latency p99", "CPU")),
-    Column("nearest limit, or reason", "prose", least=24),
+    Column("nearest limit, or reason", "prose", least=40),
     Column("seed"),
 )
 _FIRST_TO_GO: Final = ("seed", "CPU", "length", "service p50")
@@ -40,7 +42,11 @@ _VERDICTS: Final = {
 def search_sections(results: Sequence[CapacityResult]) -> list[Section]:
     """The report of one engine, or of two that were searched in turns."""
     roles = ENGINE_ROLES if len(results) == 2 else ("",)
-    sections = [each for result, role in zip(results, roles, strict=True) for each in _sections(result, role)]
+    sections = [
+        replace(section, title=f"{role}: {section.title}" if role else section.title)
+        for result, role in zip(results, roles, strict=True)
+        for section in _sections(result, role)
+    ]
     return [*sections, *_compared(results)]
 
 
@@ -96,7 +102,7 @@ def sentence(result: CapacityResult) -> str:
                 result.fails
             )
         case "always":
-            return f"holds at the highest load tried: {_end(result, 'holds', result.holds)}"
+            return f"{_end(result, 'holds', result.holds)}, the highest load tried"
         case "generator":
             return "no capacity: the load generator is the limit, not the engine"
         case "wrong" | "invalid" | "error":
@@ -153,11 +159,9 @@ def _not_judged(result: CapacityResult) -> Iterator[str]:
 
 def _findings(result: CapacityResult) -> Iterator[tuple[str, Text]]:
     if result.lower is not None or result.upper is not None:
-        low = load_text(result, result.lower) if result.lower is not None else "?"
-        high = load_text(result, result.upper) if result.upper is not None else "?"
-        yield "interval", Text(f"{low} to {high}: half of the runs hold within it, at 90% confidence")
+        yield "interval", Text(f"{interval_text(result)}: half of the runs hold within it, at 90% confidence")
     if result.safe is not None:
-        yield "safe", Text(f"{load_text(result, result.safe)}: 9 of 10 runs hold")
+        yield "safe", Text(f"{safe_text(result)}: 9 of 10 runs hold")
     if edge := result.edge:
         assert result.holds
         assert result.fails
@@ -208,6 +212,20 @@ def load_text(result: CapacityResult, load: float) -> str:
     return f"{whole} {'vu' if load == 1 else 'vus'}"
 
 
+def safe_text(result: CapacityResult) -> str:
+    """The load at which 9 of 10 runs hold, of vus a whole number; empty if it is not known."""
+    if result.safe is None:
+        return ""
+    return load_text(result, result.safe if result.of == "rate" or result.safe < 1 else math.floor(result.safe))
+
+
+def interval_text(result: CapacityResult) -> str:
+    """ "900 to 980/s"; a question mark for an end that is not known."""
+    low, high = ("?" if end is None else load_text(result, end) for end in (result.lower, result.upper))
+    sign = "/s" if result.of == "rate" else " vus"
+    return f"{low.removesuffix(sign) if high.endswith(sign) else low} to {high}"
+
+
 def _seconds(result: CapacityResult) -> str:
     return f"{result.seconds:.0f} s"
 
@@ -239,7 +257,7 @@ _CURVE_POINTS: Final = 60
 
 
 def _chart(result: CapacityResult) -> dict[str, object]:
-    from perfcli.report.html.chart import Drawing, axis, line
+    from perfcli.report.html.chart import Drawing, axis, line, round_values
 
     traces = []
     for verdict, colour in _COLOURS.items():
@@ -253,12 +271,15 @@ def _chart(result: CapacityResult) -> dict[str, object]:
     if result.half and result.scale:
         fit = LogisticFit(result.half, result.scale, 0.0)
         shares = [(place + 0.5) / _CURVE_POINTS for place in range(_CURVE_POINTS)]
-        loads = sorted((fit.load_at(each), each) for each in shares)
-        curve = [(load, each, f"{each:.0%} hold at {load_text(result, load)}") for load, each in loads]
+        curve_points = sorted((fit.load_at(each), each) for each in shares)
+        curve = [(load, each, f"{each:.0%} hold at {load_text(result, load)}") for load, each in curve_points]
         traces.append(line("fit", curve))
     unit = "iterations/s" if result.of == "rate" else "vus"
+    loads = [probe.load for probe in result.probes]
+    marks = round_values(min(loads), max(loads))
+    texts = [units.format_number(mark) for mark in marks]
     layout = {
-        "xaxis": axis(unit, type="log"),
+        "xaxis": axis(unit, type="log", tickvals=marks, ticktext=texts),
         "yaxis": axis("share of runs that hold", tickformat=".0%", range=[-0.1, 1.1]),
     }
     return Drawing("Every probe", _CHART_NOTE, traces, layout).figure

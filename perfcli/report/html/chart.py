@@ -142,13 +142,13 @@ def axis(title: str, **more: Any) -> Axis:
 def duration_axis(title: str, traces: Iterable[Trace], side: Literal["x", "y"] = "y") -> Axis:
     """A logarithmic axis for the durations, in seconds, of traces; marks at round ones, few enough for a phone."""
     known = [value for trace in traces for value in trace[side] if value is not None and value > 0]
-    marks = _round_values(min(known, default=1e-6), max(known, default=1.0))
+    marks = round_values(min(known, default=1e-6), max(known, default=1.0))
     texts = [units.format_number(mark * factor) + unit for mark in marks for factor, unit in [_unit_of(mark)]]
     return axis(title, type="log", tickvals=marks, ticktext=texts)
 
 
-def _round_values(low: float, high: float) -> list[float]:
-    """The powers of ten of a range, with their doubles and fives where those are too few."""
+def round_values(low: float, high: float) -> list[float]:
+    """Marks of a logarithmic axis: the powers of ten, with their doubles and fives where those are too few."""
     powers = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
     for digits in _DIGITS:
         marks = [digit * 10.0**power for power in powers for digit in digits]
