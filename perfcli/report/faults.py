@@ -20,13 +20,13 @@ def faults_section(result: RunResult) -> Iterator[Section]:
         return
     counts_hits = any(fault.hits is not None for fault in result.faults)
     hits = ("hits",) if counts_hits else ()
-    columns = map(Column, ("inflicted at", "lasted", *hits, "in flight", "failed", "outage", "recovery"))
+    columns = map(Column, ("at", "lasted", *hits, "in flight", "failed", "outage", "recovery"))
     rows = [_row(fault, counts_hits=counts_hits) for fault in result.faults[:_MOST_ROWS]]
     left = len(result.faults) - len(rows)
     notes = [Text(f"{left} more are in the JSON")] if left else []
     notes += [Text(doubt, DOUBTFUL) for doubt in _doubts(result)]
     parts: list[Block] = [
-        Table((Column("fault", "word"), *columns), rows, "faults", first_to_go=("in flight", "lasted", *hits)),
+        Table((Column("fault", "word"), *columns), rows, "faults", first_to_go=("in flight", "lasted", *hits, "at")),
         *([Notes(notes)] if notes else []),
     ]
     yield Section("faults", parts, brief=parts)
@@ -58,7 +58,7 @@ def _doubts(result: RunResult) -> Iterator[str]:
         names = ", ".join(dict.fromkeys(fault.name for fault in unseen))
         yield (
             f"{names}: each vu waits for its answer, so few operations show an outage: use an arrival rate to see "
-            f"every operation due"
+            "every operation due"
         )
     crowded: dict[tuple[str, str], tuple[FaultResult, PhaseResult, float]] = {}
     for fault in result.faults:
@@ -71,11 +71,8 @@ def _doubts(result: RunResult) -> Iterator[str]:
     for fault, phase, due in crowded.values():
         whose = f"{phase.name} has" if len(result.phases) > 1 else "there are"
         late = units.format_count(fault.late[phase.name])
-        yield (
-            f"{fault.name}: {late} operations began late: {due:,.0f} iterations were due "
-            f"meanwhile, and {whose} {phase.vus:,} vus. Operations that it does not touch waited for a free vu, and "
-            "look slower than the engine is"
-        )
+        due_to = f"{due:,.0f} iterations were due meanwhile, and {whose} {phase.vus:,} vus"
+        yield f"{fault.name}: {late} operations began late, waiting for a free vu: {due_to}. Add vus"
 
 
 def _blocked(fault: FaultResult) -> bool:

@@ -34,7 +34,7 @@ _SCALING_COLUMNS: Final = (
     *map(Column, ("vus", "throughput", *SHORT_STATISTICS, "failed", "skipped", "iterations", "dropped", "interrupted")),
 )
 _SCALING_FIRST_TO_GO: Final = ("iterations", "skipped", "interrupted", "dropped", "max", "throughput")
-_DELIVERED: Final = 0.995
+_LEAST_DELIVERY: Final = 0.995
 _NO_ITERATIONS: Final = (Text(), Text(), Text())
 
 
@@ -100,13 +100,8 @@ def delivery(phase: PhaseResult) -> Iterator[tuple[str, Text]]:
     if not is_open(phase) or phase.duration_ns is None:
         return
     dropped, interrupted = (f"{units.format_count(count)} {what}" for count, what in _undone(phase))
-    rates = "unknown: the load was cut short"
-    if phase.offered_per_s and phase.achieved_per_s is not None:
-        share = units.format_percentage(phase.achieved_per_s / phase.offered_per_s)
-        achieved, offered = units.format_rate(phase.achieved_per_s), units.format_rate(phase.offered_per_s)
-        rates = f"{achieved} achieved of {offered} offered ({share})"
     undone = any(count for count, _ in _undone(phase))
-    yield "delivery", Text.assemble(rates, "; ", (f"{dropped}, {interrupted}", DOUBTFUL if undone else ""))
+    yield "delivery", Text.assemble(_delivered(phase), "; ", (f"{dropped}, {interrupted}", DOUBTFUL if undone else ""))
     lag = Text(UNKNOWN, QUIET)
     if (summary := phase.schedule_lag) is not None:
         lag = Text(", ").join(Text.assemble(f"{each} ", latency(each, summary)) for each in ("p50", "p99", "max"))
@@ -114,13 +109,21 @@ def delivery(phase: PhaseResult) -> Iterator[tuple[str, Text]]:
     yield "schedule lag", lag
 
 
+def _delivered(phase: PhaseResult) -> str:
+    if not phase.offered_per_s or phase.achieved_per_s is None:
+        return "unknown: the load was cut short"
+    share = units.format_percentage(phase.achieved_per_s / phase.offered_per_s)
+    achieved, offered = units.format_rate(phase.achieved_per_s), units.format_rate(phase.offered_per_s)
+    return f"{achieved} achieved of {offered} offered ({share})"
+
+
 def undelivered(result: RunResult) -> Iterator[tuple[str, Text]]:
-    """The delivery of each phase whose load was not all delivered."""
+    """The rates of each phase whose load was not all delivered; what was dropped, the head of the report says."""
     for phase in result.phases:
-        is_short = (phase.achieved_per_s or 0.0) < _DELIVERED * (phase.offered_per_s or 0.0)
-        if is_open(phase) and (is_short or any(count for count, _ in _undone(phase))):
+        is_short = (phase.achieved_per_s or 0.0) < _LEAST_DELIVERY * (phase.offered_per_s or 0.0)
+        if is_open(phase) and phase.duration_ns is not None and (is_short or any(count for count, _ in _undone(phase))):
             of = Text.assemble(name(phase.name), ": ") if len(result.phases) > 1 else Text()
-            yield from ((label, of + text) for label, text in delivery(phase) if label == "delivery")
+            yield "delivery", of + Text(_delivered(phase))
 
 
 def scaling_table(family: Sequence[PhaseResult]) -> Table:

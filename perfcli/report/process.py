@@ -57,7 +57,7 @@ def describe_leak(leak: LeakResult, *, failed: bool) -> Text:
         return Text(f"{slope} (99% lower bound {bound}), {grown} in total", BAD)
     if leak.judged:
         what = "; a leak, or caches that still fill: run longer"
-        return Text.assemble(f"memory still grew by {slope}, {grown} in total", (what, QUIET))
+        return Text.assemble(f"memory still grew: {slope}, {grown} in total", (what, QUIET))
     if not _is_short(leak):
         return Text("none")
     needs = f"Needs {units.format_size(LEAST_GROWTH_BYTES)} of growth, has {grown}: run longer"
@@ -202,7 +202,8 @@ def _restarts(result: RunResult) -> Iterator[Fact]:
     if down_ns:
         parts.append(f"down for at most {units.format_duration(max(down_ns))}")
     unknown = sum(restart.unknown for restart in result.restarts)
-    parts.append(f"{counted(unknown, 'operation')} in flight: counted neither as lost nor as duplicate")
+    if unknown:
+        parts.append(f"{counted(unknown, 'operation')} in flight: counted neither as lost nor as duplicate")
     yield "restarts", Text("; ".join(parts))
 
 

@@ -166,7 +166,7 @@ def _in_brief(result: RunResult) -> Iterator[Fact]:
         yield "resources", resources_in_brief(result)
         yield "integrity", integrity_in_brief(result)
         yield from notable(result)
-    if result.earlier_tries:
+    if result.earlier_tries and result.verdict is Verdict.PASS:
         yield "try", Text(_tried(result))
     yield from thresholds_in_brief(result)
     yield from what_held(result)

@@ -10,7 +10,7 @@ from rich.text import Text
 
 from perfcli import units
 from perfcli.errors import ExitCode, Verdict
-from perfcli.report.blocks import BAD, DOUBTFUL, QUIET, Column, Line, Section, Table
+from perfcli.report.blocks import BAD, DOUBTFUL, Column, Line, Section, Table
 from perfcli.report.console import to_console
 from perfcli.report.layout import INDENT, Hanging
 from perfcli.report.operations import THIN, if_any, latency
@@ -48,7 +48,7 @@ def summary_document(results: Sequence[RunResult]) -> list[Section]:
 def _scenarios(results: Sequence[RunResult]) -> Section:
     rows = list(map(_summary_row, sorted(results, key=_concern)))
     table = Table(_SUMMARY_COLUMNS, rows, "scenarios", first_to_go=_SUMMARY_FIRST_TO_GO, legend=[THIN])
-    return Section("scenarios", [table, Line(Text("failures first, then the slowest by p95", QUIET))])
+    return Section("scenarios", [table])
 
 
 def render_run(result: RunResult, *, short: bool = False, verbose: bool = False, plot: bool = False) -> RenderableType:

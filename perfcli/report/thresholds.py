@@ -10,6 +10,7 @@ from typing import Final
 from rich.text import Text
 
 from perfcli import units
+from perfcli.errors import Verdict
 from perfcli.figures import PER_OPERATION
 from perfcli.figures.counts import CALLS
 from perfcli.metrics.distribution import is_thin
@@ -39,7 +40,7 @@ def thresholds_section(result: RunResult) -> Section:
 
 
 def thresholds_in_brief(result: RunResult) -> Iterator[tuple[str, Text]]:
-    """How many hold, and the nearest; each soft one that was missed."""
+    """How many hold, and the nearest, unless the verdict counts them; each soft one that was missed."""
     if not result.thresholds:
         yield "thresholds", _none(result)
         return
@@ -52,7 +53,8 @@ def thresholds_in_brief(result: RunResult) -> Iterator[tuple[str, Text]]:
     text = Text(", ".join(parts))
     if not counts["fail"] and (nearest := nearest_limit(result)):
         text.append_text(Text.assemble("; nearest ", subject(nearest), f" {_observed_of_limit(nearest)}"))
-    yield "thresholds", text
+    if result.verdict is not Verdict.FAIL:
+        yield "thresholds", text
     for missed in counts["miss"]:
         yield (
             "missed",

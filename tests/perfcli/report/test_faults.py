@@ -54,7 +54,8 @@ def test_a_closed_load_hides_an_outage(doubts: Callable[..., list[str]]) -> None
 def test_a_load_with_too_few_vus_makes_an_outage_longer(doubts: Callable[..., list[str]]) -> None:
     assert doubts(("open", 100, RAMP)) == []
     (doubt,) = doubts(("open", 50, RAMP))
-    assert doubt.startswith("lock: 60 operations began late: 100 iterations were due meanwhile, and there are 50 vus.")
+    assert doubt.startswith("lock: 60 operations began late")
+    assert "100 iterations were due meanwhile, and there are 50 vus." in doubt
     assert doubts(("open", 50, RAMP), late={"open": 24}) == [], "any machine is late now and then"
     assert doubts(("open", 100, RAMP), late={"open": 99}) == [], "the process stood still: there were enough vus"
     (doubt,) = doubts(("open", 50, RAMP), ("reads", 200, RAMP))

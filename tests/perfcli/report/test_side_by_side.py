@@ -112,7 +112,7 @@ def test_memory_is_written_with_the_change_where_that_means_something(
         if "RSS growth" in line or "peak" in line
     }
     assert rows["RSS growth"][-4:] == ["-4.00", "kB", "8.00", "kB"]
-    assert rows["peak"][-1] == "+100.0%"
+    assert rows["peak"][-1] == "+100%"
 
 
 def test_several_begin_with_a_tally_and_what_has_not_changed_has_a_line(

@@ -98,7 +98,7 @@ class TestMemory:
         [
             (
                 64.2,
-                "leak memory still grew by +70.1 B/op, 3.20 MB in total; a leak, or caches that still fill",
+                "leak memory still grew: +70.1 B/op, 3.20 MB in total; a leak, or caches that still fill",
             ),
             (0.0, "leak none degradation"),
         ],
