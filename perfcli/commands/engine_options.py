@@ -232,6 +232,7 @@ class ScalingOptions:
     engine: str = engine_option("Measure")
     json_file: Path | None = json_option("Write the result as JSON.")
     files: dict[str, Path] = files_by_format("html", "markdown")
+    verbose: bool = verbose_option()
     progress: bool = progress_option()
     following: Following = group(Following)
     spread: ClusterOptions = group(ClusterOptions)
@@ -273,4 +274,5 @@ class ProfileOptions:
     )
     json_file: Path | None = json_option("Write the result as JSON.")
     files: dict[str, Path] = files_by_format("html", "markdown")
+    verbose: bool = verbose_option()
     progress: bool = progress_option()

@@ -264,7 +264,7 @@ def profile(options: ProfileOptions, context: Context) -> int:
     document = profile_document(result)
     render = {"markdown": lambda: f"{to_markdown(document)}\n", "html": lambda: _page(result)}
     context.write(options.files, render)
-    return context.show(document, lambda: result.model_dump(mode="json"), options.json_file)
+    return context.show(document, lambda: result.model_dump(mode="json"), options.json_file, brief=not options.verbose)
 
 
 def _page(result: ProfileResult) -> str:

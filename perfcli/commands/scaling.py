@@ -76,7 +76,13 @@ def _report(result: ScalingResult, options: ScalingOptions, context: Context) ->
         "html": lambda: _page(result),
     }
     context.write(options.files, render)
-    return context.show(document, lambda: result.model_dump(mode="json"), options.json_file, result.exit_code)
+    return context.show(
+        document,
+        lambda: result.model_dump(mode="json"),
+        options.json_file,
+        result.exit_code,
+        brief=not options.verbose,
+    )
 
 
 def _page(result: ScalingResult) -> str:

@@ -11,7 +11,17 @@ from perfcli import units
 from perfcli.errors import Verdict
 from perfcli.report import blocks
 from perfcli.report.blocks import BAD, DOUBTFUL, QUIET, Block, Column, Facts, Line, Notes, Section, Table
-from perfcli.report.wording import counted, engine_words, figure, name, one_line, operation_files, share, verdict_word
+from perfcli.report.wording import (
+    counted,
+    engine_words,
+    figure,
+    name,
+    one_line,
+    operation_files,
+    percent,
+    share,
+    verdict_word,
+)
 from perfcli.results.findings import (
     Breakdown,
     CpuFindings,
@@ -25,18 +35,26 @@ from perfcli.results.findings import (
 MOST_FUNCTIONS: Final = 12
 MOST_LINES: Final = 8
 MOST_LOCKS: Final = 8
+_MOST_IN_BRIEF: Final = 5
+"""Functions and statements; a statement with a flag is always shown."""
 _TELLING_BYTES: Final = 1024
 _PARTS: Final = ("AI", "database", "lock wait", "engine")
 _ACCOUNTED: Final = 0.95
 MOST_STATEMENTS: Final = 10
 _LONGEST_SQL: Final = 240
+_BY_TIME: Final = "Statements, by total time"
 
 
 def profile_document(result: ProfileResult) -> list[Section]:
     """All of a profile, the breakdown of operations first."""
-    sections = [Section("profile", list(_head(result))), Section("operations", list(_breakdown(result.breakdown)))]
+    sections = [
+        Section("profile", list(_head(result)), brief=list(_head(result, in_brief=True))),
+        Section("operations", list(_breakdown(result.breakdown))),
+    ]
     if result.cpu is not None:
-        sections.append(Section("functions", list(_cpu(result.cpu, result.files))))
+        functions = _cpu(result.cpu, result.files, MOST_FUNCTIONS)
+        in_brief = _cpu(result.cpu, result.files, _MOST_IN_BRIEF)
+        sections.append(Section("functions", list(functions), brief=list(in_brief)))
     if result.memory is not None:
         memory = _memory(result.memory, result.operations.get("memory", 0), result.processes)
         sections.append(Section("memory", list(memory)))
@@ -44,7 +62,8 @@ def profile_document(result: ProfileResult) -> list[Section]:
         sections += _statements(result.sql)
     if result.locks is not None:
         sections.append(Section("locks", list(_locks(result.locks))))
-    sections.append(Section("overheads", list(_overheads(result))))
+    costs = [("profilers cost", _costs_in_brief(result))] if result.overheads else []
+    sections.append(Section("overheads", list(_overheads(result)), brief=[Facts(costs)]))
     return [section for section in sections if section.blocks]
 
 
@@ -52,15 +71,15 @@ def _heading(text: str, aside: str = "") -> Line:
     return Line(Text.assemble((text, "bold"), (f"  {aside}" if aside else "", QUIET)), Text())
 
 
-def _head(result: ProfileResult) -> Iterator[Block]:
+def _head(result: ProfileResult, *, in_brief: bool = False) -> Iterator[Block]:
     if result.interrupted:
         text = Text.assemble("partial profile: ", name(result.interrupted))
         yield blocks.Verdict(verdict_word(Verdict.INTERRUPTED), name(result.scenario, "bold"), text)
     else:
         yield Line(name(result.scenario, "bold"), Text("profile", "bold"))
     engine = engine_words(result.engine, result.engine_version, result.commit, modified=result.engine_modified)
-    facts = [("plan", name(result.plan)), ("seed", Text(str(result.seed))), ("engine", name(engine))]
-    facts[1:1] = operation_files(result.operation_files)
+    facts = [] if in_brief else [("plan", name(result.plan)), ("seed", Text(str(result.seed)))]
+    facts += [*operation_files(result.operation_files), ("engine", name(engine))]
     if result.processes > 1:
         facts.append(("process", Text(f"the first of {result.processes} engine processes was profiled", DOUBTFUL)))
     yield Facts(facts)
@@ -71,8 +90,8 @@ def _breakdown(breakdown: Sequence[Breakdown]) -> Iterator[Block]:
     if not breakdown:
         return
     yield _heading("Mean time of each operation, and its parts")
-    columns = [Column("operation", "prose", least=14), *map(Column, ("count", "whole", *_PARTS, "sum"))]
-    yield Table(columns, [_row_of_parts(each) for each in breakdown], "operations", first_to_go=("count", "sum"))
+    columns = [Column("operation", "prose", least=14), *map(Column, ("count", "mean", *_PARTS))]
+    yield Table(columns, [_row_of_parts(each) for each in breakdown], "operations", first_to_go=("count",))
     yield Notes(
         [
             Text.assemble(name(each.parts.operation), f": {share(1 - each.accounted)} of its time is the profiler's")
@@ -91,7 +110,6 @@ def _row_of_parts(breakdown: Breakdown) -> list[Text]:
         Text(units.format_count(parts.count)),
         Text(units.format_duration(parts.whole_ns / parts.count)),
         *(_part(part_ns, parts.whole_ns, "bold" if part_ns == largest else "") for part_ns in taken),
-        Text(_rounded(sum(taken) / parts.whole_ns) if parts.whole_ns else ""),
     ]
 
 
@@ -103,12 +121,12 @@ def _rounded(fraction: float) -> str:
     return f"{fraction:.1%}"
 
 
-def _cpu(cpu: CpuFindings, files: Sequence[str]) -> Iterator[Block]:
+def _cpu(cpu: CpuFindings, files: Sequence[str], most: int) -> Iterator[Block]:
     sampled = f"{units.format_duration(cpu.sampled_ns)} in {counted(cpu.samples, 'sample')}"
     yield _heading("Functions, by self time", sampled)
     rows = [
         [Text(_rounded(each.self_share)), Text(_rounded(each.total_share)), name(each.name), name(each.place, QUIET)]
-        for each in cpu.functions[:MOST_FUNCTIONS]
+        for each in cpu.functions[:most]
     ]
     columns = [
         Column("self"),
@@ -116,8 +134,8 @@ def _cpu(cpu: CpuFindings, files: Sequence[str]) -> Iterator[Block]:
         Column("function", "prose", least=16),
         Column("defined at", "prose", 20),
     ]
-    yield Table(columns, rows, "functions")
-    yield Facts([("flame graph", name(file)) for file in files])
+    yield Table(columns, rows, "functions", first_to_go=("total",))
+    yield Facts([("flame graph", Text("\n").join(map(name, files)))] if files else [])
 
 
 def _memory(memory: MemoryFindings, operations: int, processes: int) -> Iterator[Block]:
@@ -158,10 +176,13 @@ def _locks(locks: Sequence[LockFigures]) -> Iterator[Block]:
     columns = [
         *map(Column, ("waited", "waits", "of", "longest")),
         Column("lock", "word"),
-        Column("made at", "prose", least=20),
+        Column("created at", "word"),
+        Column("source", "prose", least=36),
         Column("in", "prose", least=12),
     ]
-    yield Table(columns, [_row_of_lock(lock) for lock in waited], "locks", first_to_go=("of", "in", "longest"))
+    yield Table(
+        columns, [_row_of_lock(lock) for lock in waited], "locks", first_to_go=("source", "of", "in", "longest")
+    )
 
 
 def _row_of_lock(lock: LockFigures) -> list[Text]:
@@ -172,7 +193,8 @@ def _row_of_lock(lock: LockFigures) -> list[Text]:
         Text(units.format_count(lock.acquired)),
         Text(units.format_duration(lock.longest_ns)),
         Text(lock.kind),
-        Text.assemble(name(lock.place), (f"  {one_line(lock.source)}", QUIET)),
+        name(lock.place),
+        name(lock.source, QUIET),
         Text(waits),
     ]
 
@@ -185,6 +207,15 @@ def _overheads(result: ProfileResult) -> Iterator[Block]:
     yield Line(Text("Profiled figures are not judged by thresholds, and not saved.", QUIET))
 
 
+def _costs_in_brief(result: ProfileResult) -> Text:
+    """ "cpu +45%, memory 92.6x"."""
+    return Text(", ").join(Text(f"{each.by} {_cost(each)}") for each in result.overheads)
+
+
+def _cost(overhead: Overhead) -> str:
+    return percent(1 + overhead.share)
+
+
 def _row_of_overhead(overhead: Overhead) -> list[Text]:
     return [
         Text(overhead.by),
@@ -192,26 +223,41 @@ def _row_of_overhead(overhead: Overhead) -> list[Text]:
         figure(overhead.plain_ns, units.format_duration),
         figure(overhead.typical_ns, units.format_duration),
         Text(f"{'-' if overhead.added_ns < 0 else '+'}{units.format_duration(abs(overhead.added_ns))}"),
-        Text(f"{overhead.share:+.0%}"),
+        Text(_cost(overhead)),
     ]
 
 
 def _statements(statements: Sequence[StatementFigures]) -> Iterator[Section]:
     """A table of figures and flags, then each statement with its callers and its plan."""
-    flagged = [each for each in statements if each.full_scans or each.repeated_in]
+    flagged = [each for each in statements if _is_flagged(each)]
     # what is flagged is shown, however quick it was with so few rows
     first = list(statements[:MOST_STATEMENTS])
-    shown = [*first, *(each for each in flagged if each not in first)]
-    more = f"{len(shown)} of {len(statements)}" if len(statements) > len(shown) else ""
-    heading = _heading("Statements, by total time", more)
+    shown = list(enumerate([*first, *(each for each in flagged if each not in first)], 1))
     if not statements:
-        yield Section("statements", [heading, Notes([Text("no statement ran within an operation")])])
+        yield Section("statements", [_heading(_BY_TIME), Notes([Text("no statement ran within an operation")])])
         return
-    columns = [Column("#"), *map(Column, ("count", "total", "mean", "p99", "rows")), Column("flags", "prose", least=20)]
-    rows = [_row_of_statement(place, each) for place, each in enumerate(shown, 1)]
-    yield Section("statements", [heading, Table(columns, rows, "statements", first_to_go=("rows",))])
-    for place, each in enumerate(shown, 1):
-        yield Section(f"statement {place}", [Facts([(str(place), name(_cut(each.sql))), *_about(each)])])
+    in_brief = [(place, each) for place, each in shown if place <= _MOST_IN_BRIEF or _is_flagged(each)]
+    tables = [_table_of_statements(rows, len(statements)) for rows in (shown, in_brief)]
+    yield Section("statements", tables[0], brief=tables[1])
+    for place, each in shown:
+        rows = [(str(place), name(_cut(each.sql))), *_about(each)]
+        without_plan = [row for row in rows if row[0] != "plan"]
+        yield Section(f"statement {place}", [Facts(rows)], brief=[Facts(without_plan)] if _is_flagged(each) else ())
+
+
+def _is_flagged(statement: StatementFigures) -> bool:
+    return bool(statement.full_scans or statement.repeated_in)
+
+
+def _table_of_statements(shown: Sequence[tuple[int, StatementFigures]], of: int) -> list[Block]:
+    columns = (
+        *map(Column, ("#", "count", "total", "mean", "p99", "rows")),
+        Column("called from", "word"),
+        Column("flags", "prose", least=20),
+    )
+    rows = [_row_of_statement(place, each) for place, each in shown]
+    more = f"{len(shown)} of {of}" if of > len(shown) else ""
+    return [_heading(_BY_TIME, more), Table(columns, rows, "statements", first_to_go=("rows", "p99", "called from"))]
 
 
 def _row_of_statement(place: int, statement: StatementFigures) -> list[Text]:
@@ -222,6 +268,7 @@ def _row_of_statement(place: int, statement: StatementFigures) -> list[Text]:
         Text(units.format_duration(statement.mean_ns)),
         Text(units.format_duration(statement.p99_ns)),
         Text(units.format_count(statement.rows)),
+        name(statement.called_from[0].partition(" ")[0]) if statement.called_from else Text(),
         Text("; ".join(_flags(statement)), BAD),
     ]
 

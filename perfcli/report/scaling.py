@@ -63,12 +63,14 @@ _SHARED: Final = {
 
 def scaling_document(result: ScalingResult) -> list[Section]:
     """The report of one experiment."""
+    what_ran = dict(_what_ran(result))
+    in_brief = [(label, what_ran[label]) for label in ("runs", "engine")]
     sections = [
         Section("verdict", [scaling_verdict(result)]),
         Section("loads", list(_loads(result))),
         Section("the law", list(_law(result))),
         Section("notes", [Notes(notes)] if (notes := list(_notes(result))) else []),
-        Section("what ran", [Facts(list(_what_ran(result)))]),
+        Section("what ran", [Facts([*what_ran.items()])], brief=[Facts(in_brief)]),
     ]
     return [section for section in sections if section.blocks]
 
@@ -136,9 +138,8 @@ def _loads(result: ScalingResult) -> Iterator[Block]:
     rows = [_row(point) for point in result.points]
     columns = (Column(result.of), *map(Column, _FIGURES))
     yield Table(columns, rows, "loads", first_to_go=_FIRST_TO_GO, legend=[THIN])
-    means = f"means of {counted(result.blocks, 'block')}" + ("; fit: by the law" if result.law else "")
-    ended_early = result.law is None and result.blocks < result.planned_blocks
-    yield Line(Text("all runs until then" if ended_early else means, QUIET))
+    if result.law is None and result.blocks < result.planned_blocks:
+        yield Line(Text("means of all runs until then", QUIET))
 
 
 def _row(point: LoadPoint) -> list[Text]:
@@ -167,7 +168,7 @@ def _law(result: ScalingResult) -> Iterator[Block]:
         ("σ", law.sigma, units.format_number, _sigma_in_words(law, _SINGULAR[result.of])),
         ("κ", law.kappa, units.format_number, _kappa_in_words(law.kappa, result.of)),
     )
-    residual = f"{share(law.residual)} (root mean square); up to {share(MOST_RESIDUAL)} it is a fit"
+    residual = f"{share(law.residual)} (root mean square), limit {share(MOST_RESIDUAL)}"
     yield Facts(
         [
             *(
@@ -179,7 +180,7 @@ def _law(result: ScalingResult) -> Iterator[Block]:
     )
     if law.holds and (causes := list(_causes(result, law))):
         yield Notes(causes)
-    yield Line(Text("X(N) = λN / (1 + σ(N - 1) + κN(N - 1)); in brackets 95% intervals", QUIET))
+    yield Line(Text("fit: X(N) = λN / (1 + σ(N - 1) + κN(N - 1)); in brackets 95% intervals", QUIET))
 
 
 def _causes(result: ScalingResult, law: Law) -> Iterator[Text]:
@@ -241,8 +242,8 @@ def _what_ran(result: ScalingResult) -> Iterator[tuple[str, Text]]:
         modified=result.engine_modified,
     )
     numbers = ", ".join(f"{load:,}" for load in result.loads)
-    blocks_run = f"{counted(result.blocks, 'block')} of {result.of} {numbers}"
-    yield "runs", Text(f"{blocks_run}, in random order, in {about(result.duration_ns)}; seed {result.seed}")
+    blocks_run = f"{counted(result.blocks, 'block')} of {numbers} {result.of} in random order"
+    yield "runs", Text(f"{blocks_run}, {about(result.duration_ns)} · seed {result.seed}")
     yield "load", name(result.plan)
     yield "engine", name(engine)
     if result.machines:
@@ -267,4 +268,4 @@ def _with_interval(constant: Constant, write: Callable[[float], str]) -> str:
 
 def _interval(constant: Constant, write: Callable[[float], str]) -> str:
     upper = "unbounded" if constant.upper is None else write(constant.upper)
-    return f"[{write(constant.lower)}; {upper}]"
+    return f"({write(constant.lower)} to {upper})"

@@ -103,7 +103,7 @@ def test_fits(width: int) -> None:
         "4.00 kB/op",
         "digipal/storage/database.py:237",
         "+50.0 ns",
-        "+50%",
+        "+50.0%",
         "the first of 2 engine processes was profiled",
         "skipping --cpu",
         "are not judged by thresholds, and not saved",
