@@ -131,7 +131,7 @@ def trend(runs: Sequence[RunResult], metric: str = "", *, phase: str = "", refer
     if not series.runs:
         counts = ", ".join(f"{reason} ({count})" for reason, count in series.left_out.items())
         raise UsageError(
-            f"no saved run of {scenario} finished: {counts}", hint="list them: digipal-perf history {scenario}"
+            f"no saved run of {scenario} finished: {counts}", hint=f"list them: digipal-perf history {scenario}"
         )
     newest = series.runs[-1]
     if phase and not metric:
