@@ -19,6 +19,7 @@ _SETTLING: Final = 0.3
 _LEAST_SECONDS: Final = 5
 _PARTS: Final = 20
 _SHORTEST_S: Final = 0.1
+_LEAST_BYTES: Final = 1_000
 
 Readings = Sequence[MonitorSample]
 
@@ -43,7 +44,11 @@ def _memory_chart(result: RunResult, readings: Readings, when: dict[str, Any]) -
         offsets["memory.peak"] = harness - baseline
     shown, beyond = _limits(result, drawn, offsets)
     note = "RSS and USS (unshared memory) since the load began. Dashed: the slope fitted to RSS over the operations."
-    return Drawing("Memory growth over time", note + beyond, [*drawn, *shown], {**when, "yaxis": size_axis("growth")})
+    y_axis = size_axis("growth")
+    if all(abs(value or 0) < _LEAST_BYTES for trace in [*drawn, *shown] for value in trace["y"]):
+        # else marks would be thousandths of a byte
+        y_axis["range"] = [-_LEAST_BYTES, _LEAST_BYTES]
+    return Drawing("Memory growth over time", note + beyond, [*drawn, *shown], {**when, "yaxis": y_axis})
 
 
 def _cpu_chart(result: RunResult, readings: Readings, when: dict[str, Any]) -> Drawing:
