@@ -44,8 +44,8 @@ Look up what a fault does, its settings, and what it needs. [Faults](../faults.m
 _METRICS: Final = """# Metrics
 
 Find a metric for a [threshold](../scenarios.md#thresholds), for `trend --metric` or for a dashboard, and how it is
-computed. `digipal-perf explain METRIC` shows more. A threshold of a phase can name what is *known of* a phase;
-`OPERATION.` goes before what is known of an operation. *Window* marks those that take `for` and `within`. *On time*
+computed. `digipal-perf explain METRIC` shows more. A threshold of a phase can name what has the *scope* phase;
+`OPERATION.` goes before what has the scope operation. *Window* marks those that take `for` and `within`. *On time*
 marks those that a [starved run](../methodology.md#verdict) does not judge; `partly`: it does not if only timeouts and
 busy errors decide.
 

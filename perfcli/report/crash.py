@@ -75,8 +75,8 @@ def _findings(result: CrashResult) -> Iterator[tuple[str, Text]]:
     yield "unknown", Text(f"{counted(result.unknown, 'operation')} in flight at a kill: neither lost nor duplicate")
     if result.down_ns:
         typical, longest = units.format_duration(median(result.down_ns)), units.format_duration(max(result.down_ns))
-        yield "down", Text(f"median {typical}, max {longest}, from a kill to the next operation, including checks")
-    yield "not shown", Text("a power loss, because the system's page cache survives a kill", QUIET)
+        yield "downtime", Text(f"median {typical}, max {longest}, from a kill to the next operation, including checks")
+    yield "not tested", Text("a power loss, as the system's page cache survives a kill", QUIET)
 
 
 def _what_ran(result: CrashResult) -> Iterator[tuple[str, Text]]:

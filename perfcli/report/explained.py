@@ -29,13 +29,13 @@ from perfcli.units import format_quantity
 
 _METHODOLOGY: Final = "docs/methodology.md"
 _OWN_OPERATIONS: Final = "docs/operations.md"
-_ON_BUSY_MACHINE: Final = {
+_OF_STARVED_RUN: Final = {
     "no": "judged",
-    "yes": "not judged if other processes starved the run",
-    "partly": "not judged if timeouts and busy errors of a starved run decide it",
+    "yes": "not judged",
+    "partly": "not judged if timeouts and busy errors decide it",
 }
 _REPORTED: Final = "the report names the reason"
-_KNOWN_OF: Final = {"run": "the whole run", "phase": "each phase", "operation": "each operation"}
+_SCOPES: Final = {"run": "the whole run", "phase": "each phase", "operation": "each operation"}
 _OPERATIONS: Final = "docs/reference/operations.md"
 _FAULTS: Final = "docs/reference/faults.md"
 _OWN_REFERENCE: Final = "docs/operations.md"
@@ -113,8 +113,8 @@ def _of_fault(name: str, fault: type[FaultSettings]) -> Iterator[tuple[str, str]
     yield "effect", " ".join((fault.__doc__ or "").partition("\n\n")[2].split())
     yield "needs", fault.needs.meaning
     yield from _settings(fault, {*FaultSettings.model_fields, "fault"})
-    yield "besides", f"{', '.join(FaultSettings.model_fields)}, as for every fault"
-    yield "write", f"faults: [{name}: {fault.example}]"
+    yield "also", f"{', '.join(FaultSettings.model_fields)}, as for every fault"
+    yield "example", f"faults: [{name}: {fault.example}]"
     yield "thresholds", f"{name}.recovery < 1s, {name}.outage < 2s, success_rate >= 99% during {name}"
     yield "more", f"{_FAULTS}#{name}"
 
@@ -146,13 +146,13 @@ def _of_metric(metric: Metric) -> Iterator[tuple[str, str]]:
     if metric.needs_statistic:
         yield "statistic", f"needed: {', '.join(STATISTICS)}, or any percentile such as p99.5"
     yield "computed", metric.computed
-    yield "known of", ", ".join(_KNOWN_OF[part] for part in metric.scope.parts)
+    yield "scope", ", ".join(_SCOPES[part] for part in metric.scope.parts)
     yield "needs", metric.needs.meaning
     for target in TARGET_MODELS.values():
         if why := target().why_not(metric):
-            yield "not of", f"target {target().name}: {why}"
+            yield "except", f"target {target().name}: {why}"
     yield from [("missing if", metric.why_none)] if isinstance(metric.why_none, str) else [("if missing", _REPORTED)]
-    yield "busy machine", _ON_BUSY_MACHINE[metric.depends_on_time]
+    yield "starved run", _OF_STARVED_RUN[metric.depends_on_time]
     yield "threshold", metric.example
     if metric.windowed:
         yield "", f"{metric.example} within 30s, or for 10s"
@@ -167,7 +167,7 @@ def _of_metric(metric: Metric) -> Iterator[tuple[str, str]]:
     is_counter = metric.name not in METRICS
     yield "OpenMetrics", _counter_family(metric) if is_counter else ", ".join(_families(metric))
     if metric.at_end:
-        yield "known", "only after the load: not for the live view or abort_on_fail"
+        yield "available", "only after the load: not for the live view or abort_on_fail"
     yield "in reports", f"{metric.label} ({metric.group})"
     yield "more", f"{_OWN_OPERATIONS if is_counter else _METHODOLOGY}#{metric.section}"
 
@@ -202,7 +202,7 @@ def _of_operation(operation: str, model: type[StepSettings]) -> Iterator[tuple[s
     if declared:
         yield from [("types", ", ".join(f"{each.name}: {each.type}" for each in declared.parameters) or "no settings")]
         yield from [(name, f"counts: a {unit}, for thresholds") for name, unit in declared.counters.items()]
-    yield "besides", f"{', '.join(StepSettings.model_fields)}, as for every step"
+    yield "also", f"{', '.join(StepSettings.model_fields)}, as for every step"
     if model.is_pause:
         yield "step", f"{operation}: 50ms"
     else:
@@ -214,7 +214,7 @@ def _of_operation(operation: str, model: type[StepSettings]) -> Iterator[tuple[s
         yield "threshold", f"{operation}.latency.p95 < 100ms; {operation}.success_rate >= 99%"
         counted = _counted(declared) if declared else {}
         yield "metrics", ", ".join([*counted, *(metric.name for metric in METRICS.values() if metric.per_operation)])
-        yield "right when", model.right_when
+        yield "correct if", model.right_when
     yield from [("file", known_operations().places[operation])] if declared else []
     yield "more", _OWN_REFERENCE if declared else f"{_OPERATIONS}#{operation}"
 

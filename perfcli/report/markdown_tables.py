@@ -24,7 +24,7 @@ def metrics_table(methodology: str = "docs/methodology.md") -> str:
     Args:
         methodology: where that document is, from the place of the table.
     """
-    columns = ("metric", "unit", "known of", "better", "window", "on time", "meaning", "how it is computed", "more")
+    columns = ("metric", "unit", "scope", "better", "window", "on time", "meaning", "how it is computed", "more")
     return table(columns, (_metric_row(metric, methodology) for metric in METRICS.values()))
 
 

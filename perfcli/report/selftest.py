@@ -17,7 +17,7 @@ from perfcli.report.wording import counted, engine_words, figure, name, one_line
 
 _COLUMNS: Final = (
     Column("candidate", "prose", least=20),
-    *map(Column, ("gates", "called regression", "pairs")),
+    *map(Column, ("gates", "regressions", "pairs")),
     Column("at 95% confidence", "prose", least=24),
 )
 _FIRST_TO_GO: Final = ("pairs", "gates")

@@ -97,7 +97,7 @@ def test_a_fault_is_explained_with_its_settings(fault: str, own: tuple[str, ...]
     text = explained(fault)
     for setting in own:
         assert re.search(rf"^  {setting} +\S", text, re.MULTILINE)
-    assert re.search(r"^  besides +at, name, phase, every, times, jitter, as for every fault$", text, re.MULTILINE)
+    assert re.search(r"^  also +at, name, phase, every, times, jitter, as for every fault$", text, re.MULTILINE)
     (anchor,) = re.findall(r"docs/reference/faults\.md#(\S+)", text)
     assert anchor in anchors("reference/faults.md")
 
