@@ -106,7 +106,6 @@ def test_fits(width: int) -> None:
         "+50.0%",
         "the first of 2 engine processes was profiled",
         "skipping --cpu",
-        "are not judged by thresholds, and not saved",
     ],
 )
 def test_says(said: str) -> None:
