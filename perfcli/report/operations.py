@@ -12,8 +12,8 @@ from rich.text import Text
 
 from perfcli import units
 from perfcli.figures import counter_metrics
-from perfcli.metrics.distribution import EXACT_MOST, LEAST_BEYOND, is_thin
-from perfcli.report.blocks import BAD, QUIET, SPARK, Block, Code, Column, Facts, Plot, Section, Table
+from perfcli.metrics.distribution import LEAST_BEYOND, is_thin
+from perfcli.report.blocks import BAD, QUIET, SPARK, Block, Code, Column, Plot, Section, Table
 from perfcli.report.drawings import HEIGHTS, Bar, Bars, Columns, Point, edges
 from perfcli.report.layout import INDENT
 from perfcli.report.wording import HINT, counted, figure, name
@@ -49,8 +49,6 @@ _BRIEF_COLUMNS: Final = (
 _BRIEF_FIRST_TO_GO: Final = ("distribution", "skipped", "rate", "max", "ok")
 _SERVICE_TIME: Final = "service time"
 _SERVICE_TIME_MEANS: Final = Text("from the actual start of an operation; latency counts from the intended start")
-_INEXACT: Final = f"of more than {units.format_count(EXACT_MOST)} samples are right to 0.1 %"
-_SKIPPED: Final = "skipped because a step they need failed"
 _TELLING_DIFFERENCE: Final = 0.05
 _CELLS: Final = 12
 _MARKED: Final = {"p50": "p50_ns", "p95": "p95_ns", "p99": "p99_ns"}
@@ -121,16 +119,6 @@ def brief_operations_table(part: Measured) -> Table:
         for operation in slowest_first(part.operations)
     ]
     return Table(_BRIEF_COLUMNS, rows, "operations", first_to_go=_BRIEF_FIRST_TO_GO, legend=[THIN])
-
-
-def footnotes(parts: Iterable[Measured]) -> Facts:
-    """What to know of the tables of these parts."""
-    shown = [operation for part in parts for operation in (*part.operations, part.total)]
-    notes = [
-        ("percentiles", _INEXACT, any(each.latency is not None and not each.latency.exact for each in shown)),
-        ("skipped", _SKIPPED, any(each.skipped for each in shown)),
-    ]
-    return Facts([(label, Text(meaning, QUIET)) for label, meaning, is_needed in notes if is_needed])
 
 
 def failures_table(operations: Sequence[OperationResult]) -> Table:

@@ -20,7 +20,6 @@ from perfcli.report.operations import (
     brief_operations_table,
     failure_examples,
     failures_table,
-    footnotes,
     is_open,
     operations_table,
     own_operations_section,
@@ -142,17 +141,13 @@ def _answer(result: RunResult) -> Section:
 def _load(result: RunResult) -> Iterator[Section]:
     """Phases in tables of their own; a single one is the run itself."""
     arrives = any(map(is_open, result.phases))
-    notes = footnotes(result.phases or [result])
     failures = failures_table(result.operations)
     if len(result.phases) > 1:
         yield Section("phases", [phases_table(result)])
         yield from phase_sections(result)
-        if notes.rows:
-            yield Section("notes", [notes], detail=True)
     else:
         table = operations_table(result, from_due_time=arrives)
-        noted = [notes] if notes.rows else []
-        yield Section("operations", [table, *noted], brief=[brief_operations_table(result)])
+        yield Section("operations", [table], brief=[brief_operations_table(result)])
     yield from own_operations_section(result.operations)
     if failures.rows:
         yield Section("failed operations", [failures])
