@@ -16,11 +16,10 @@ from perfcli.report.blocks import BAD, DOUBTFUL, GOOD, QUIET, Column, Facts, Sec
 from perfcli.report.wording import counted, engine_words, figure, name, one_line, share, verdict_word
 
 _COLUMNS: Final = (
-    Column("candidate", "prose", least=20),
-    *map(Column, ("gates", "regressions", "pairs")),
-    Column("at 95% confidence", "prose", least=24),
+    Column("candidate", "word"),
+    *map(Column, ("regressions", "pairs")),
+    Column("at 95% confidence", "prose", least=26),
 )
-_FIRST_TO_GO: Final = ("pairs", "gates")
 _UNSEEN: Final = "no gate completed"
 
 
@@ -46,28 +45,29 @@ def _what_ran(result: SelftestResult) -> list[tuple[str, Text]]:
 
 def _table(result: SelftestResult) -> Table:
     rows = [_row_of_same(result), *map(_row_of_planted, result.planted)]
-    return Table(_COLUMNS, rows, "gates", first_to_go=_FIRST_TO_GO)
+    return Table(_COLUMNS, rows, "gates", first_to_go=("pairs",))
 
 
 def _row_of_same(result: SelftestResult) -> list[Text]:
     gates, alarms = result.gates_same, result.false_alarms
-    bound = f"at most {share(upper_bound(alarms, gates))} of gates are false alarms" if gates else _UNSEEN
-    return [Text("the same engine"), *_counts(gates, alarms, BAD if alarms else GOOD), Text(), Text(bound)]
+    bound = f"at most {share(upper_bound(alarms, gates))} false alarms" if gates else _UNSEEN
+    return [Text("the same engine"), _called(gates, alarms, BAD if alarms else GOOD), Text(), Text(bound)]
 
 
 def _row_of_planted(planted: Planted) -> list[Text]:
     gates, found = planted.gates, planted.found
-    bound = f"at least {share(lower_bound(found, gates))} of gates find it" if gates else _UNSEEN
+    bound = f"at least {share(lower_bound(found, gates))} found" if gates else _UNSEEN
     return [
         Text(f"made {share(planted.slowdown)} slower"),
-        *_counts(gates, found, GOOD if found == gates else DOUBTFUL),
+        _called(gates, found, GOOD if found == gates else DOUBTFUL),
         figure(planted.pairs_median if gates else None, units.format_number),
         Text(bound),
     ]
 
 
-def _counts(gates: int, called: int, style: str) -> list[Text]:
-    return [Text(units.format_count(gates)), figure(called if gates else None, units.format_count, style)]
+def _called(gates: int, called: int, style: str) -> Text:
+    """In how many of the gates the candidate was called a regression."""
+    return Text(f"{units.format_count(called)} of {units.format_count(gates)}", style if gates else QUIET)
 
 
 def _resolves(result: SelftestResult) -> Text:
