@@ -46,7 +46,7 @@ _COLUMNS: Final = (
 _WIDE: Final = replace(_COLUMNS[2], least=34)
 """The scenario with its variation."""
 
-_FIRST_TO_GO: Final = ("memory growth", "iterations", "p99", VERSION.title)
+_FIRST_TO_GO: Final = ("memory growth", "iterations", "p99", VERSION.title, "commit", "p50")
 _GROWTH: Final = signed(units.format_size)
 
 _LIST_COLUMNS: Final = (
