@@ -58,7 +58,7 @@ class Engine:
         self.sent: list[Message] = []
         self.code: int | None = None
         self.lost = ""
-        self.stopped = self.is_deaf = False
+        self.stopped = self.is_deaf = self.is_halted = False
         self.incarnation = self.noted = 0
         self.lived_in: list[int | None] = []
 
@@ -84,6 +84,12 @@ class Engine:
 
     def lives_in(self, process: int | None) -> None:
         self.lived_in.append(process)
+
+    def halt(self) -> None:
+        self.is_halted = True
+
+    def resume(self) -> None:
+        self.is_halted = False
 
     def end_by_signal(self, number: signal.Signals) -> None:
         self.killed_by = number
@@ -397,3 +403,15 @@ def test_it_knows_how_late_its_vus_began(bench: Bench) -> None:
             client.go(70)
     bench.tell(Stage("measuring"), Wave(0, 95))
     assert client.start_late_ns == 25
+
+
+def test_it_stands_still_until_the_last_that_halts_it_lets_go(bench: Bench) -> None:
+    bench.client.halt()
+    bench.client.halt()
+    bench.client.resume()
+    assert bench.engine.is_halted
+    bench.client.resume()
+    assert not bench.engine.is_halted
+    bench.client.halt()
+    bench.client.resume()
+    assert not bench.engine.is_halted
