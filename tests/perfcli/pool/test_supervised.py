@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -15,6 +16,7 @@ import psutil
 import pytest
 
 from perfcli.agent.subreaper import _describe
+from perfcli.pool import supervised
 from perfcli.pool.cleanup import scratch_directory
 from perfcli.pool.supervised import SupervisedProcess, start_supervised
 from perfcli.pool.template import engine_environment
@@ -188,6 +190,7 @@ def test_a_supervisor_that_is_killed_takes_its_process_along(start: Start) -> No
 TOOL = """
 import json, sys, time
 from pathlib import Path
+from perfcli.pool import supervised
 from perfcli.pool.cleanup import scratch_directory
 from perfcli.pool.template import engine_environment
 from perfcli.pool.supervised import start_supervised
@@ -223,3 +226,14 @@ def test_scratch_directories_are_removed_by_the_tool_alone_while_it_lives(start:
         assert process.wait(_PATIENCE_S) == 74
         process.end()
         assert directory.exists()
+
+
+def test_a_supervisor_that_never_starts_is_killed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(supervised, "_TO_START_S", 0.05)
+    control, theirs = socket.socketpair()
+    silent = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(300)"], start_new_session=True)
+    process = SupervisedProcess(control, silent)
+    assert silent.wait(_PATIENCE_S) == -signal.SIGKILL
+    theirs.close()
+    assert process.wait(_PATIENCE_S) == -signal.SIGKILL
+    process.end()
