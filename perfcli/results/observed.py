@@ -160,7 +160,7 @@ class Integrity(Record):
         """What shows that the engine did not keep what it acknowledged, once each; "" for nothing."""
         if self.damaged:
             return f"the database is damaged: {self.damaged}"
-        lost = [f"{self.lost:,} acknowledged writes lost"] if self.lost else []
+        lost = [f"{self.lost:,} acknowledged write{'s' if self.lost > 1 else ''} lost"] if self.lost else []
         return ", ".join([*lost, *([f"{self.duplicates:,} stored twice"] if self.duplicates else [])])
 
 

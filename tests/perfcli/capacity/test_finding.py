@@ -137,10 +137,10 @@ def test_lost_writes_end_the_search_with_fail() -> None:
     def run(probe: ExecutionPlan) -> RunResult:
         result = slower_with_vus(probe)
         assert result.integrity
-        return result.model_copy(update={"integrity": result.integrity.model_copy(update={"lost": 2})})
+        return result.model_copy(update={"integrity": result.integrity.model_copy(update={"lost": 1})})
 
     result = found(run)
-    assert (result.outcome, result.reason, len(result.probes)) == ("wrong", "2 acknowledged writes lost", 1)
+    assert (result.outcome, result.reason, len(result.probes)) == ("wrong", "1 acknowledged write lost", 1)
     assert result.exit_code(strict=False) == ExitCode.THRESHOLD_FAILED
 
 
