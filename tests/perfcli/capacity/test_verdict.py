@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 import pytest
@@ -24,9 +25,15 @@ def plan(**keys: Any) -> ExecutionPlan:
     return plan_run(Scenario.model_validate(scenario), seed=1)
 
 
+@cache
+def saves(takes_ns: int) -> RunResult:
+    """A simulated run of saves."""
+    return simulate(plan(flow=["save_pet"]), lambda label, call: Behaviour(takes_ns=takes_ns))
+
+
 def run_of(label: str, takes_ns: int = MS, **resources: float) -> RunResult:
-    """A simulated run of saves, told as one of an operation of this label, with these figures of processes."""
-    result = simulate(plan(flow=["save_pet"]), lambda label, call: Behaviour(takes_ns=takes_ns))
+    """The run of saves, told as one of an operation of this label, with these figures of processes."""
+    result = saves(takes_ns)
     environment = result.environment.model_copy(update={"usable_cpus": 2.0})
     operations = [each.model_copy(update={"name": label}) for each in result.operations]
     resource_result = result.resources.model_copy(update=resources)
