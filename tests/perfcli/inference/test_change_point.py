@@ -67,7 +67,7 @@ class TestBySimulation:
 
     @pytest.mark.slow
     @pytest.mark.parametrize("noise", NOISES)
-    @pytest.mark.parametrize("sd", [0.03, 0.10])
+    @pytest.mark.parametrize("sd", [0.03, pytest.param(0.10, marks=pytest.mark.nightly)])
     def test_stable_series_show_a_change_in_two_of_a_hundred_at_most(self, noise: str, sd: float) -> None:
         rng = Random(f"{noise} {sd}")
         false = sum(bool(changes(noisy([100.0] * rng.randint(30, 60), sd, rng, NOISES[noise]))) for _ in range(400))
