@@ -17,11 +17,11 @@ import operator
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from difflib import get_close_matches
 from typing import Final, Literal
 
 from perfcli import units
 from perfcli.figures import METRICS, STATISTICS, Metric, counter_metrics, is_statistic, percentile_of
+from perfcli.suggestions import did_you_mean
 
 OPERATORS: Final[dict[str, Callable[[float, float], bool]]] = {
     "<=": operator.le,
@@ -276,7 +276,7 @@ def parse_subject(left: str, counters: Mapping[str, str] = {}) -> tuple[str, Met
     if is_statistic(statistic) and "." not in operation and not meant:
         whole = ".".join(filter(None, (operation, "latency", statistic)))
         raise ThresholdError(f"{left!r:.80} names a statistic but no metric: write {whole:.80}")
-    raise ThresholdError(f"unknown metric {left!r:.80}{meant}")
+    raise ThresholdError(f"unknown metric {left!r:.80}{meant or ': digipal-perf explain lists them'}")
 
 
 def _in_our_words(left: str, op: str, value: str) -> str:
@@ -291,7 +291,9 @@ def _in_our_words(left: str, op: str, value: str) -> str:
     )
     operation, _, statistic = words.rpartition(".")
     joined = _JOINED.sub(lambda match: f"{match[2] or match[3]}.{_statistic(match[1] or match[4])}", words)
-    spelt = [words, words.replace(" ", "."), f"latency.{words}", joined]
+    first, *others = words.split(".")
+    moved = ".".join([*others[:-1], first, *others[-1:]])  # latency.load_pet.p95
+    spelt = [words, words.lower(), words.replace(" ", "."), f"latency.{words}", joined, moved]
     if words != left and not did_you_mean([operation], METRICS):
         spelt += [f"{operation}.latency.{statistic}", f"{words}.p95"]
     for ours in filter(_is_subject, spelt):
@@ -338,13 +340,3 @@ def _complete(operation: str, metric: Metric, statistic: str) -> tuple[str, Metr
             f"use {', '.join(STATISTICS)} or any percentile such as p99.5"
         )
     return operation, metric, statistic
-
-
-def did_you_mean(words: Iterable[str], known: Iterable[str]) -> str:
-    """ " (did you mean 'x'?)" for the first of `words` that is near a known name; else an empty text."""
-    candidates = list(known)
-    for word in words:
-        near = get_close_matches(word[:80], candidates, n=1, cutoff=0.6)
-        if near:
-            return f" (did you mean {near[0]!r}?)"
-    return ""

@@ -23,7 +23,7 @@ from perfcli.pool.protocol import EngineClock
 from perfcli.results import Environment
 from perfcli.results.machines import MachineClock, MachineResult
 from perfcli.scenario.pool_settings import Pool
-from perfcli.thresholds import did_you_mean
+from perfcli.suggestions import did_you_mean
 
 _COMMAND: Final = ("-m", "perfcli.cluster.pool_process")
 _LEAST_LEAD_NS: Final = 100_000_000

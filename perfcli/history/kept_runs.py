@@ -16,7 +16,8 @@ from perfcli.errors import UsageError, Verdict
 from perfcli.figures import METRICS, STATISTICS, Metric, View, counters_of, percentile_of
 from perfcli.results import RunResult, Variation, variation_text
 from perfcli.scenario.sweeps import split_values
-from perfcli.thresholds import ThresholdError, did_you_mean, parse_subject
+from perfcli.suggestions import did_you_mean
+from perfcli.thresholds import ThresholdError, parse_subject
 from perfcli.units import format_number
 
 _NO_WORK: Final = frozenset(

@@ -9,7 +9,7 @@ from pydantic import AfterValidator, Field, WithJsonSchema
 
 from perfcli.operations.base import MOST_CHOICES, Effects, Order, Proof, StepSettings
 from perfcli.operations.digipal_data import CARE_ACTIONS, GAINS, NEEDS_ENERGY
-from perfcli.thresholds import did_you_mean
+from perfcli.suggestions import name_to_use
 
 if TYPE_CHECKING:
     from perfcli.operations.binding import EmbeddedVu, ToolVu
@@ -18,8 +18,7 @@ if TYPE_CHECKING:
 
 def _known_action(action: str) -> str:
     if action not in CARE_ACTIONS:
-        meant = did_you_mean([action], CARE_ACTIONS) or f": use one of {', '.join(CARE_ACTIONS)}"
-        raise ValueError(f"unknown care action {action!r:.60}{meant}")
+        raise ValueError(f"unknown care action {action!r:.60}{name_to_use([action], CARE_ACTIONS)}")
     return action
 
 

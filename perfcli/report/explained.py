@@ -24,7 +24,7 @@ from perfcli.report.layout import INDENT, Hanging, labelled
 from perfcli.report.openmetrics import PREFIX, families_of
 from perfcli.report.wording import one_line
 from perfcli.scenario.target import TARGET_MODELS
-from perfcli.thresholds import did_you_mean
+from perfcli.suggestions import did_you_mean
 from perfcli.units import format_quantity
 
 _METHODOLOGY: Final = "docs/methodology.md"

@@ -9,7 +9,8 @@ from perfcli.faults.base import LEAST_STEADY_NS, ProcessFault
 from perfcli.scenario.models import Phase, Scenario
 from perfcli.scenario.node import Node
 from perfcli.scenario.problems import KeyPath, Problem, shown
-from perfcli.thresholds import Threshold, did_you_mean
+from perfcli.suggestions import name_to_use
+from perfcli.thresholds import Threshold
 from perfcli.units import format_duration
 
 
@@ -29,8 +30,8 @@ def fault_problems(scenario: Scenario, root: Node) -> Iterator[Problem]:
         if isinstance(fault, ProcessFault):
             yield from _process_problems(fault, path, scenario.engine_processes, root)
         if fault.phase and fault.phase not in phases:
-            listing = did_you_mean([fault.phase], phases) or f": use one of {', '.join(list(phases)[:10])}"
-            yield root.problem((*path, "phase"), f"no phase is named {shown(fault.phase)}{listing}")
+            meant = name_to_use([fault.phase], phases)
+            yield root.problem((*path, "phase"), f"no phase is named {shown(fault.phase)}{meant}")
             continue
         phase = phases[fault.phase] if fault.phase else next(iter(phases.values()))
         yield from _time_problems(fault, path, phase, is_first=phase is next(iter(phases.values())), root=root)
@@ -45,8 +46,7 @@ def unknown_fault(threshold: Threshold, scenario: Scenario) -> str:
     if not names:
         return f"{about} needs a fault, and the scenario has none: add faults: [lock: {{at: 3s, for: 2s}}]"
     if threshold.fault and threshold.fault not in names:
-        meant = did_you_mean([threshold.fault], names) or f": use one of {', '.join(names[:10])}"
-        return f"no fault is named {shown(threshold.fault)}{meant}"
+        return f"no fault is named {shown(threshold.fault)}{name_to_use([threshold.fault], names)}"
     return ""
 
 
@@ -62,7 +62,7 @@ def _steady_problems(scenario: Scenario, root: Node) -> Iterator[Problem]:
             yield root.problem(path, f"{message}throughput, without for, within or during")
         elif limit.operation and labels and limit.operation not in labels:
             yield root.problem(
-                path, f"no step is named {shown(limit.operation)}{did_you_mean([limit.operation], labels)}"
+                path, f"no step is named {shown(limit.operation)}{name_to_use([limit.operation], labels)}"
             )
 
 

@@ -13,7 +13,7 @@ from perfcli.executors.fields import with_tag
 from perfcli.figures import Metric, Needs
 from perfcli.operations.base import IN_PROCESS
 from perfcli.scenario.problems import KeyPath
-from perfcli.thresholds import did_you_mean
+from perfcli.suggestions import name_to_use
 
 _WHY_NOT: Final = {
     Needs.ENGINE: "the engine runs inside the server, where it cannot be inspected",
@@ -217,8 +217,7 @@ def _written_users(value: Any) -> Any:
     if isinstance(value, dict) and list(value) == ["zipf"]:
         return Zipf(zipf=_exponent(value["zipf"]))
     if isinstance(value, str):
-        meant = did_you_mean([value], _WORDS) or f": use one of {', '.join(_WORDS)} or {{zipf: 1.1}}"
-        raise ValueError(f"unknown value {value!r:.60}{meant}")
+        raise ValueError(f"unknown value {value!r:.60}{name_to_use([value], [*_WORDS, '{zipf: 1.1}'])}")
     if isinstance(value, int) and not isinstance(value, bool):
         raise ValueError(
             f"selects the pet of each iteration (own, uniform or {{zipf: 1.1}}), not the number of users: "

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from perfcli import units
 from perfcli.figures import METRICS, STATISTICS
-from perfcli.thresholds import OPERATORS, Threshold, ThresholdError, Window, did_you_mean, parse_threshold
+from perfcli.suggestions import did_you_mean
+from perfcli.thresholds import OPERATORS, Threshold, ThresholdError, Window, parse_threshold
 from perfcli.units import NS_PER_S, Unit
 
 LIMITS = {
@@ -89,7 +90,7 @@ def test_without_a_word_there_is_no_window() -> None:
         ("load_pet.p95 < 5ms", "'load_pet.p95' names a statistic but no metric: write load_pet.latency.p95"),
         ("latncy.mean < 5ms", "unknown metric 'latncy.mean' (did you mean 'latency'?)"),
         ("memory.grwth < 5MB", "unknown metric 'memory.grwth' (did you mean 'memory.growth'?)"),
-        ("xyzzy < 5", "unknown metric 'xyzzy'"),
+        ("xyzzy < 5", "unknown metric 'xyzzy': digipal-perf explain lists them"),
         ("latency < 5ms", "latency needs a statistic: write latency.mean, latency.p99 or latency.max"),
         (
             "latency.men < 5ms",
