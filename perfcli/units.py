@@ -248,6 +248,8 @@ def _misread(written: str, unit: Unit) -> str:
     bare = re.fullmatch(rf"\s*{_NUMBER}\s*", written, re.ASCII)
     if bare and unit not in (Unit.COUNT, Unit.NUMBER):
         return f"{written.strip()!r:.60} has no unit: write {_with_unit(written.strip(), unit)}"
+    if unit is Unit.DURATION and re.fullmatch(r"\s*-\s*\d.*", written, re.DOTALL):
+        return f"{written!r:.60} is negative: write {unit.form}"
     return f"{written!r:.60} is not {unit.form}"
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from abc import abstractmethod
 from collections.abc import Callable
 from typing import Annotated, Any, Final, Literal
@@ -10,7 +11,7 @@ from typing import Annotated, Any, Final, Literal
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_serializer
 
 from perfcli.executors.fields import DurationText, PositiveDurationText
-from perfcli.thresholds import did_you_mean
+from perfcli.suggestions import name_to_use
 from perfcli.units import parse_duration_ns
 
 PauseAfter = Callable[[int], int]
@@ -179,18 +180,22 @@ _EXAMPLES: Final = {
 }
 
 
+_RANGE: Final = re.compile(r"\s*(\d\w*)\s*(?:-|\.\.|to|,)\s*(\d\w*)\s*")
+
+
 def _spread(written: Any) -> Any:
     """A duration, or one of the other think times below its name, as the models read them."""
     if isinstance(written, BaseModel):
         return written
     if not isinstance(written, dict):
+        if isinstance(written, str) and (limits := _RANGE.fullmatch(written)):
+            raise ValueError(f"{written!r:.60} is no duration: write {{uniform: [{limits[1]}, {limits[2]}]}}")
         return {"kind": "constant", "pause": written}
     if len(written) != 1:
         raise ValueError(f"expected a duration, or one of {', '.join(_EXAMPLES.values())}")
     (kind,) = written
     if kind not in _EXAMPLES:
-        meant = did_you_mean([str(kind)], _EXAMPLES) or f": use one of {', '.join(_EXAMPLES)}"
-        raise ValueError(f"unknown think time {str(kind)!r:.60}{meant}")
+        raise ValueError(f"unknown think time {str(kind)!r:.60}{name_to_use([str(kind)], _EXAMPLES)}")
     return {**written, "kind": kind}
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from signal import Signals
@@ -20,7 +19,7 @@ from pydantic import (
 
 from perfcli.executors.fields import DurationText, PositiveDurationText
 from perfcli.figures import METRICS, Needs
-from perfcli.operations.base import NAME_PATTERN, StepSettings
+from perfcli.operations.base import StepSettings, why_no_name
 from perfcli.units import parse_duration_ns
 
 MOST_TIMES: Final = 1_000
@@ -118,8 +117,8 @@ class FaultSettings(BaseModel):
     @field_validator("name")
     @classmethod
     def _plain(cls, name: str) -> str:
-        if name and not re.fullmatch(NAME_PATTERN, name):
-            raise ValueError("a name holds letters, digits, _ and - only, and begins with a letter")
+        if name and (wrong := why_no_name(name)):
+            raise ValueError(wrong)
         if name in METRICS:
             raise ValueError(f"{name!r} is the name of a metric: choose another name")
         return name

@@ -113,6 +113,15 @@ MOST_CHOICES: Final = 10_000  # as many as a CSV file may have rows
 NAME_PATTERN: Final = r"^[a-zA-Z][a-zA-Z0-9_-]{0,63}$"
 
 
+def why_no_name(text: str) -> str:
+    """Why a text cannot name a scenario, a phase, a step or a fault, and what could; "" if it can."""
+    if re.fullmatch(NAME_PATTERN, text):
+        return ""
+    near = re.sub(r"[^a-zA-Z0-9_-]+", "_", text[:200]).strip("_")[:64]
+    meant = f": write {near}" if re.fullmatch(NAME_PATTERN, near) else ""
+    return f"{text!r:.60} is not a name (a letter, then letters, digits, _ and -, 64 at most){meant}"
+
+
 class StepSettings(BaseModel):
     """What any step can be told.
 
@@ -151,8 +160,8 @@ class StepSettings(BaseModel):
     @field_validator("name")
     @classmethod
     def _plain(cls, name: str) -> str:
-        if name and not re.fullmatch(NAME_PATTERN, name):
-            raise ValueError("a name holds letters, digits, _ and - only, and begins with a letter")
+        if name and (wrong := why_no_name(name)):
+            raise ValueError(wrong)
         if name in METRICS:
             raise ValueError(f"{name!r} is the name of a metric: choose another name")
         return name

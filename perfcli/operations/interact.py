@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 def _something_to_say(text: str) -> str:
     if not text.strip():
-        raise ValueError("a text cannot be empty")
+        raise ValueError("a text cannot be empty: write one, or remove it")
     return text
 
 

@@ -6,6 +6,7 @@ import csv
 import os
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from io import StringIO
 from pathlib import Path
 from typing import Any, Final
@@ -16,7 +17,7 @@ from perfcli.scenario.library import FileKind, read_text
 from perfcli.scenario.models import MOST_STEPS
 from perfcli.scenario.node import Node
 from perfcli.scenario.problems import KeyPath, Location, Problem, ScenarioFileError, legible, shown
-from perfcli.thresholds import did_you_mean
+from perfcli.suggestions import did_you_mean, name_to_use
 
 CSV_FILE: Final = FileKind("CSV file", (".csv",), 1024 * 1024)
 _LISTS: Final = ("texts", "actions", "egg_types")
@@ -116,7 +117,7 @@ def _column_of_file(name: Node, column: Node | None) -> list[Node]:
         (problem,) = error.problems
         where = legible(f"{problem.file}:{problem.line}" if problem.line else problem.file)
         raise _UnusableError(name.location, ("csv",), f"{where}: {problem.message}") from None
-    return _column(_rows(path, text), str(path), name, column)
+    return _column(_rows(path, text), Location(str(path), text=text), name, column)
 
 
 def _rows(path: Path, text: str) -> Iterator[tuple[int, list[str]]]:
@@ -141,29 +142,31 @@ def _delimiter_of(text: str) -> str:
     return next((delimiter for delimiter in _DELIMITERS if delimiter in header), ",")
 
 
-def _column(rows: Iterator[tuple[int, list[str]]], file: str, name: Node, column: Node | None) -> list[Node]:
+def _column(rows: Iterator[tuple[int, list[str]]], file: Location, name: Node, column: Node | None) -> list[Node]:
     first, header = next(rows, (0, []))
     if not header:
-        raise _UnusableError(name.location, ("csv",), f"{file} is empty: it needs a header and rows below it")
-    index = _index(header, Location(file, first, 1), column)
+        raise _UnusableError(name.location, ("csv",), f"{file.source} is empty: it needs a header and rows below it")
+    index = _index(header, replace(file, line=first, column=1), column)
     values: list[Node] = []
     for line, row in rows:
-        location = Location(file, line, 1)
+        location = replace(file, line=line, column=1)
         if len(row) != len(header):
-            raise _UnusableError(location, (), f"has {_fields(row)}, but the header has {len(header)}")
+            wrong = f"has {_fields(row)}, but the header has {len(header)}"
+            raise _UnusableError(location, (), f"{wrong}: quote texts that hold the separator")
         if len(header) > 1 and row == header:
             raise _UnusableError(location, (), "repeats the header: remove this line")
         if len(values) == MOST_CHOICES:
             raise _UnusableError(location, (), f"has too many rows: a step can choose from {MOST_CHOICES:,} at most")
         values.append(Node(row[index], location, location))
+    if not values:
+        raise _UnusableError(name.location, ("csv",), f"{file.source} has a header only: add rows below it")
     return values
 
 
 def _index(header: list[str], location: Location, column: Node | None) -> int:
-    listing = ", ".join(map(legible, header[:10]))
     if column is not None:
         if column.value not in header:
-            meant = did_you_mean([str(column.value)], header) or f": use one of {listing}"
+            meant = name_to_use([str(column.value)], map(legible, header))
             message = f"{location.source} has no column {shown(column.value)}{meant}"
             raise _UnusableError(column.location, ("column",), message)
         if (named := header.count(str(column.value))) > 1:

@@ -31,6 +31,7 @@ from perfcli.operations.base import NAME_PATTERN
 from perfcli.operations.own.declared import OperationFile
 from perfcli.operations.own.step import knowing, known_operations
 from perfcli.scenario.pool_settings import Pool
+from perfcli.scenario.problems import shown
 from perfcli.scenario.target import DEFAULT_TARGET, OWN, Target, Users
 from perfcli.thresholds import Threshold, parse_threshold
 
@@ -66,7 +67,7 @@ def _parsed_threshold(value: object) -> Threshold:
     if isinstance(value, Threshold):
         return value
     if not isinstance(value, str):
-        raise ValueError(f"expected a threshold such as 'latency.p99 < 100ms', not {value!r:.60}")
+        raise ValueError(f"expected a threshold such as 'latency.p99 < 100ms', not {shown(value)}")
     return parse_threshold(value, known_operations().counters)
 
 

@@ -218,7 +218,8 @@ def _store(here: Node, part: str, value: Node, path: tuple[str, ...]) -> None:
             raise _NoPlaceError(f"{section} has {len(items)} items: {section}.{len(items)} would add one")
         items[index : index + 1] = [value]
     else:
-        raise _NoPlaceError(f"{section} is a single value, without {part!r:.60}: set {section} as a whole")
+        whole = f"set {section} as a whole, {section}={{{part:.60}: …}}"
+        raise _NoPlaceError(f"{section} is a single value, without {part!r:.60}: {whole}")
 
 
 def _index(part: str) -> int:

@@ -4,82 +4,20 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from typing import Any, Final, get_args
+from typing import Any, Final, Literal, get_args, get_origin
 
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
-from perfcli.executors import EXECUTORS, LOAD_MODELS
-from perfcli.faults import FAULT_MODELS
-from perfcli.operations.base import NAME_PATTERN
+from perfcli.executors import EXECUTORS
+from perfcli.operations.base import NAME_PATTERN, why_no_name
 from perfcli.operations.own.step import known_operations
-from perfcli.scenario.models import Scenario
+from perfcli.scenario.keys_elsewhere import in_snake_case, key_elsewhere
+from perfcli.scenario.models import FROM_FILE, Scenario
 from perfcli.scenario.node import Node
 from perfcli.scenario.problems import KeyPath, Location, Problem, first_problems, legible, shown
-from perfcli.thresholds import did_you_mean
-
-_OF_A_LOAD: Final = {
-    # the executor that k6 takes where one of these stands alone
-    "stages": "ramping-vus",
-    "iterations": "shared-iterations",
-    "rate": "constant-arrival-rate",
-    "start_rate": "ramping-arrival-rate",
-    "start_vus": "ramping-vus",
-}
-_TOP_ELSEWHERE: Final = {
-    **dict.fromkeys(("scenarios", "stage"), "write phases: [{name: …, load: …, flow: …}]"),
-    **dict.fromkeys(("steps", "tasks", "requests", "actions", "operations"), "write the steps under flow"),
-    **dict.fromkeys(("wait_time", "pacing", "think", "pause"), "write load: {…, think_time: 1s}"),
-    **dict.fromkeys(
-        ("options", "config", "execution", "thread_group"),
-        "write load: {executor: constant-vus, vus: N, duration: 30s}",
-    ),
-    **dict.fromkeys(("run_time", "hold_for", "hold"), "write load: {…, duration: 30s}"),
-    **dict.fromkeys(("concurrency", "threads", "clients", "virtual_users"), "write load: {…, vus: N}"),
-    **dict.fromkeys(("limits", "assertions", "ensure", "checks", "pass_fail"), "write limits under thresholds"),
-    **dict.fromkeys(("pets", "users_count"), "write setup: {pets: N}"),
-    **dict.fromkeys(
-        ("ramp_up", "rampup", "spawn_rate", "hatch_rate"), "write a ramp as load: {executor: ramping-vus, …}"
-    ),
-    **dict.fromkeys(("ai", "latency"), "write engine: {ai: {latency: 50ms}}"),
-    "processes": "write pool: {processes: N}",
-    "workers": "write load: {…, vus: N} for virtual users, or pool: {processes: N} for engine processes",
-}
-_LOAD_ELSEWHERE: Final = {
-    "time_unit": "write the unit into the rate, rate: 100/s",
-    **dict.fromkeys(("pre_allocated_vus", "max_vus", "users", "threads", "concurrency"), "write vus: N"),
-    **dict.fromkeys(("ramp_up", "spawn_rate"), "write executor: ramping-vus, with stages"),
-    "graceful_ramp_down": "write graceful_stop: 1s",
-    "start_time": "write start_after: 1s",
-    "exec": "each phase has its own flow: write phases: [{name: …, load: …, flow: …}]",
-}
-
-
-def key_elsewhere(section: Sequence[str | int], key: str) -> str:
-    """What to write for a key that belongs to another section, or to another tool; "" if nothing is known of it."""
-    name = in_snake_case(key)
-    if section and section[-1] in LOAD_MODELS:
-        return _unknown(_LOAD_ELSEWHERE.get(name, ""))
-    if section and section[0] == "faults":
-        fault = FAULT_MODELS.get(str(section[-1]))
-        return fault.no_keys.get(name, "") if fault else ""
-    if section and (section[0] != "phases" or len(section) > 2):
-        return ""
-    if any(name in model.model_fields for model in LOAD_MODELS.values()):
-        executor = _OF_A_LOAD.get(name, "constant-vus")
-        return f"belongs to a load: write load: {{executor: {executor}, {name}: …}}"
-    return _unknown(_TOP_ELSEWHERE.get(name, ""))
-
-
-def _unknown(remedy: str) -> str:
-    return f"unknown key: {remedy}" if remedy else ""
-
-
-def in_snake_case(key: str) -> str:
-    """A key such as `startVUs` as scenario files spell it, start_vus."""
-    return re.sub(r"(?<=[a-z])(?=[A-Z])|[ -]", "_", key[:80]).lower()
-
+from perfcli.suggestions import listed, name_to_use
 
 _EXPECTED: Final = {
     "int_type": "a whole number",
@@ -97,7 +35,6 @@ _LIMITS: Final = {
     "greater_than": "must be more than {gt}, not {value}",
     "less_than_equal": "must be at most {le}, not {value}",
     "less_than": "must be less than {lt}, not {value}",
-    "too_short": "too few items: at least {min_length} required",
     "too_long": "too many items: at most {max_length} allowed",
     "string_too_short": "needs at least {min_length} characters",
     "string_too_long": "is too long: at most {max_length} characters",
@@ -109,7 +46,6 @@ _SWITCHES: Final = {
     **dict.fromkeys(("yes", "on", "true"), "true"),
     **dict.fromkeys(("no", "off", "false"), "false"),
 }
-_PATTERNS: Final = {NAME_PATTERN: "starts with a letter and holds letters, digits, _ and -, 64 at most"}
 
 
 def problems_of(details: Iterable[ErrorDetails], root: Node) -> list[Problem]:
@@ -179,7 +115,7 @@ def _discriminator(detail: ErrorDetails) -> str:
 
 
 def _words(detail: ErrorDetails) -> str:
-    kind, value, context = detail["type"], detail["input"], detail.get("ctx", {})
+    kind, value = detail["type"], detail["input"]
     if kind == "missing":
         return _missing(detail)
     if kind == "extra_forbidden":
@@ -187,18 +123,41 @@ def _words(detail: ErrorDetails) -> str:
     if names_no_model(detail):
         return _unknown_tag(detail)
     if value is None:
-        return "has no value: write one, or remove it"
+        return f"has no value: {_below(detail)}, or remove it"
+    if kind == "value_error":
+        return str(detail["ctx"]["error"])
+    return _misfit(detail)
+
+
+def _misfit(detail: ErrorDetails) -> str:
+    """Why a value is none that its key can have."""
+    kind, value = detail["type"], detail["input"]
+    if kind == "string_pattern_mismatch" or (kind == "string_type" and _names(detail)):
+        return why_no_name(str(value)) or f"expected text, not {shown(value)}: put it in quotes"
     if kind in _EXPECTED:
         return f"expected {_EXPECTED[kind]}, not {shown(value)}{_remedy(detail)}"
+    if kind == "too_short":
+        written = f"has only {_items(len(value))}" if value else "is empty"
+        return f"{written}: write {_items(detail['ctx']['min_length'])} or more"
     if kind in _LIMITS:
-        return _LIMITS[kind].format(**context, value=shown(value))
+        return _limits(detail)
     if kind == "literal_error":
-        return _one_of("unknown value", value, _choices(context["expected"]))
-    if kind == "string_pattern_mismatch":
-        return f"{shown(value)} is not a name: it {_PATTERNS.get(context['pattern'], 'must match another pattern')}"
-    if kind == "value_error":
-        return str(context["error"])
+        return _one_of("unknown value", value, _choices(detail["ctx"]["expected"]))
     return f"{shown(value)} cannot be used here"
+
+
+def _items(number: int) -> str:
+    return f"{number} item{'s' if number > 1 else ''}"
+
+
+def _below(detail: ErrorDetails) -> str:
+    """What to do about a key without a value."""
+    field = _field_at(detail["loc"])
+    if field is None:
+        return "write one"
+    if get_origin(field.annotation) is list:
+        return "start each item below it with a dash"
+    return "indent its keys below it" if any(_models_in(field.annotation)) else "write one"
 
 
 def _remedy(detail: ErrorDetails) -> str:
@@ -208,15 +167,74 @@ def _remedy(detail: ErrorDetails) -> str:
         return ": put it in quotes"
     if kind == "bool_type" and (switch := _SWITCHES.get(str(value)[:5].lower())):
         return f": write {switch}"
-    if kind in ("int_type", "float_type", "finite_number") and isinstance(value, str):
-        number = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*%?\s*", value[:40], re.ASCII)
-        return f": write {number[1]}" if number else ""
+    if kind in ("int_type", "float_type", "finite_number"):
+        number = _number_in(value)
+        return f": write {number}" if number else ""
+    if kind in ("model_type", "model_attributes_type"):
+        return _section_around(detail)
     if kind != "list_type":
         return ""
     if isinstance(value, dict):
         item = "latency.p95 < 100ms" if "thresholds" in detail["loc"] else legible(str(next(iter(value), "")))
         return f": start each item with a dash, - {item}"
     return f": write [{legible(value.strip())}]" if isinstance(value, str) else ""
+
+
+def _number_in(value: Any) -> str:
+    """The number that another value stands for: "3", 80%, 1,000, 2.0; "" for none."""
+    if isinstance(value, float):
+        return f"{value:.0f}" if value.is_integer() else ""
+    if not isinstance(value, str):
+        return ""
+    number = re.fullmatch(r"\s*(\d{1,3}(?:,\d{3})+|\d+(?:\.\d+)?)\s*%?\s*", value[:40], re.ASCII)
+    return number[1].replace(",", "") if number else ""
+
+
+def _section_around(detail: ErrorDetails) -> str:
+    """What to write for a value that is put right behind the name of its section."""
+    section, value = detail["loc"], detail["input"]
+    if section[-1] == "load":
+        return ": write {executor: constant-vus, vus: 2, duration: 30s}"
+    models = _models_at(section)
+    if len(models) != 1:
+        return ""
+    takes = next((key for key in _keys(models) if _takes(models[0], key, value)), None)
+    return f": write {{{takes}: {legible(str(value))}}}" if takes else f": it has {', '.join(_keys(models))}"
+
+
+def _takes(model: type[BaseModel], key: str, value: Any) -> bool:
+    """Whether a value fits a key of a section, whatever else that lacks."""
+    try:
+        model.model_validate({key: value}, context=FROM_FILE)
+    except ValidationError as error:
+        return not any(each["loc"][:1] == (key,) for each in error.errors(include_url=False))
+    return True
+
+
+def _limits(detail: ErrorDetails) -> str:
+    """What a number must be, or how long a text: both ends, if its key has both."""
+    kind, value, field = detail["type"], shown(detail["input"]), _field_at(detail["loc"])
+    rules = field.metadata if field else []
+    ends = [getattr(rule, end) for end in ("ge", "le") for rule in rules if hasattr(rule, end)]
+    if kind in ("greater_than_equal", "less_than_equal") and len(ends) == 2:
+        return f"must be {_plain(ends[0])} to {_plain(ends[1])}, not {value}"
+    return _LIMITS[kind].format(**{name: _plain(limit) for name, limit in detail["ctx"].items()}, value=value)
+
+
+def _plain(limit: Any) -> str:
+    return f"{limit:,}" if isinstance(limit, int) else f"{limit:g}"
+
+
+def _field_at(loc: Sequence[str | int]) -> FieldInfo | None:
+    """The field that is written at a place."""
+    *section, key = loc
+    return next((field for model in _models_at(section) if (field := _fields(model).get(str(key)))), None)
+
+
+def _names(detail: ErrorDetails) -> bool:
+    """Whether the text that is asked for is a name."""
+    field = _field_at(detail["loc"])
+    return field is not None and any(getattr(rule, "pattern", "") == NAME_PATTERN for rule in field.metadata)
 
 
 def _missing(detail: ErrorDetails) -> str:
@@ -230,17 +248,16 @@ def _unknown_key(detail: ErrorDetails) -> str:
     elsewhere = key_elsewhere(section, str(key))
     if elsewhere:
         return elsewhere
-    known = [name for model in _models_at(section) for name in _fields(model) if name not in _TAGS]
-    listing = f": use one of {', '.join(known)}" if known else ", which has none"
+    known = _keys(_models_at(section))
     if any(key in _fields(model) for model in _models_at(section[:-1])):
-        return f"is not a key of {section[-1]}{listing}"
-    return f"unknown key{did_you_mean([str(key), in_snake_case(str(key))], known) or listing}"
+        return f"is not a key of {section[-1]}{listed(known) or ', which has none'}"
+    return f"unknown key{name_to_use([str(key), in_snake_case(str(key))], known)}"
 
 
 def _unknown_tag(detail: ErrorDetails) -> str:
     name = _discriminator(detail)
     if detail["type"] == "union_tag_not_found":
-        return f"required key is missing: use one of {', '.join(EXECUTORS)}"
+        return f"required key is missing{listed(list(EXECUTORS))}"
     known = _quoted(detail["ctx"]["expected_tags"])
     message = _one_of(f"unknown {name}", detail["input"].get(name), known)
     is_own = name == "operation" and not message.endswith("?)")
@@ -250,7 +267,7 @@ def _unknown_tag(detail: ErrorDetails) -> str:
 def _one_of(what: str, value: Any, known: list[str]) -> str:
     if not isinstance(value, str):
         return f"expected one of {', '.join(known)}, not {shown(value)}"
-    return f"{what} {shown(value)}{did_you_mean([value], known) or ': use one of ' + ', '.join(known)}"
+    return f"{what} {shown(value)}{name_to_use([value], known)}"
 
 
 def _choices(listing: str) -> list[str]:
@@ -280,6 +297,18 @@ def _models_at(loc: Sequence[str | int]) -> list[type[BaseModel]]:
 def _fields(model: type[BaseModel]) -> dict[str, FieldInfo]:
     """The fields of a model, as files call them."""
     return {field.alias or name: field for name, field in model.model_fields.items()}
+
+
+def _keys(models: Iterable[type[BaseModel]]) -> list[str]:
+    """The keys that a section of any of these models can have in a file."""
+    return list(
+        dict.fromkeys(
+            name
+            for model in models
+            for name, field in _fields(model).items()
+            if not (name in _TAGS and get_origin(field.annotation) is Literal)
+        )
+    )
 
 
 def _bears(model: type[BaseModel], tag: str) -> bool:

@@ -15,7 +15,8 @@ from perfcli.scenario.models import MOST_PHASES, Phase, Scenario, ThresholdRule
 from perfcli.scenario.node import Node
 from perfcli.scenario.pool_rules import pool_problems
 from perfcli.scenario.problems import KeyPath, Problem, legible, shown
-from perfcli.thresholds import Threshold, did_you_mean
+from perfcli.suggestions import did_you_mean, name_to_use
+from perfcli.thresholds import Threshold
 
 
 @dataclass(frozen=True)
@@ -135,7 +136,7 @@ def _names(scenario: Scenario, root: Node) -> Iterator[Problem]:
         for name in phase.names_when_run:
             runs += 1
             if name in lines:
-                message = f"two phases are named {shown(name)} (the other on line {lines[name]})"
+                message = f"two phases are named {shown(name)} (the other on line {lines[name]}): rename one"
                 yield root.problem(path, message)
                 break
             lines[name] = root.trace(path)[1].location.line
@@ -286,10 +287,8 @@ def _unknown_operation(operation: str, flows: Sequence[_Flow]) -> str:
     if any(step.label == operation for flow in flows for step in flow.steps):
         return f"{shown(operation)} is a sleep, which is not measured: name an operation"
     labels = list(dict.fromkeys(label for flow in flows for label in flow.measured))
-    listing = ", ".join(map(legible, labels[:10])) + (", …" if len(labels) > 10 else "")
     where = "the flow" if len(flows) == 1 else "any phase"
-    meant = did_you_mean([operation], labels) or (f": use one of {listing}" if listing else "")
-    return f"no step of {where} is named {shown(operation)}{meant}"
+    return f"no step of {where} is named {shown(operation)}{name_to_use([operation], map(legible, labels))}"
 
 
 def _unmeasured_metric(threshold: Threshold, phase: Phase | None, scenario: Scenario) -> str:

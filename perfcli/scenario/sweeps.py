@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations, product
@@ -26,6 +27,7 @@ _HINT: Final = "write --sweep key=value,value, e.g. --sweep load.vus=1,2,4"
 _SAME_RUN: Final = frozenset({"name", "description", "tags", "extends"})
 """Keys that change no run, or are read before the options."""
 
+_RANGE: Final = re.compile(r"\s*(\d+)\s*(?:-|:|\.\.+)\s*(\d+)\s*", re.ASCII)
 _OPENING: Final = {"[": "]", "{": "}"}
 
 
@@ -73,12 +75,17 @@ def parse_sweep(text: str) -> Sweep:
     path, written = key_and_value(text, origin, _HINT)
     if path[0] in _SAME_RUN:
         raise UsageError(f"{origin}: {path[0]} has no effect on what is measured: sweep another key")
+    if limits := _RANGE.fullmatch(written):
+        raise UsageError(f"{origin}: a range is not a list: write --sweep {'.'.join(path)}={limits[1]},…,{limits[2]}")
     texts = list(split_values(written))
     values: list[str | int | float | bool] = []
     overrides = []
     for number, each in enumerate(texts, start=1):
         if not each:
-            raise UsageError(f"{origin}: value {number} of {len(texts)} is empty", hint="write '' for an empty text")
+            raise UsageError(
+                f"{origin}: value {number} of {len(texts)} is empty",
+                hint="write '' for an empty text, and no blank after a comma",
+            )
         plain = plain_value(each, origin)
         value = plain if isinstance(plain, (str, int, float)) and _is_finite(plain) else each
         if value_text(value) in map(value_text, values):

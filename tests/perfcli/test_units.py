@@ -54,7 +54,7 @@ def test_quantities_are_read(unit: Unit, text: str, value: float) -> None:
         (Unit.DURATION, "1 minute", "unknown unit 'minute' in '1 minute' (did you mean 'm'?)"),
         (Unit.DURATION, "2 d", "unknown unit 'd' in '2 d': use one of ns, us, µs, μs, ms, s, m, h"),
         (Unit.RATE, "100 rps", "unknown unit 'rps' in '100 rps' (did you mean '/s'?)"),
-        (Unit.DURATION, "-5ms", "'-5ms' is not a duration (50ms, 2s, 1m30s)"),
+        (Unit.DURATION, "-5ms", "'-5ms' is negative: write a duration (50ms, 2s, 1m30s)"),
         (Unit.DURATION, "1m30", "'1m30' is not a duration (50ms, 2s, 1m30s)"),
         (Unit.DURATION, "soon", "'soon' is not a duration (50ms, 2s, 1m30s)"),
         (Unit.DURATION, None, "expected a duration (50ms, 2s, 1m30s), not None"),

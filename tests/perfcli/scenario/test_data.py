@@ -132,9 +132,16 @@ def test_mistakes_of_the_scenario(mistakes: Mistakes, tmp_path: Path, texts: str
     ("csv", "told"),
     [
         (b"", "s.yaml:4:32: flow[0].interact.texts.csv: words.csv is empty: it needs a header and rows below it"),
-        (b"text\n", "s.yaml:4:26: flow[0].interact.texts: too few items: at least 1 required"),
-        (b"text\na\n\nb,c\n", "words.csv:4:1: flow[0].interact.texts: has 2 fields, but the header has 1"),
-        (b'text\n"a\nb"\n" "\n', "words.csv:4:1: flow[0].interact.texts[1]: a text cannot be empty"),
+        (b"text\n", "s.yaml:4:32: flow[0].interact.texts.csv: words.csv has a header only: add rows below it"),
+        (
+            b"text\na\n\nb,c\n",
+            "words.csv:4:1: flow[0].interact.texts: has 2 fields, but the header has 1: "
+            "quote texts that hold the separator",
+        ),
+        (
+            b'text\n"a\nb"\n" "\n',
+            "words.csv:4:1: flow[0].interact.texts[1]: a text cannot be empty: write one, or remove it",
+        ),
         (b'text\na\n"b', "words.csv:3:1: flow[0].interact.texts: not CSV: unexpected end of data"),
         (b'text\n"a"b\n', "words.csv:2:1: flow[0].interact.texts: not CSV: ',' expected after '\"'"),
         (b"text\ncaf\xe9\n", "s.yaml:4:32: flow[0].interact.texts.csv: words.csv:2: byte 0xe9 is not UTF-8: "),

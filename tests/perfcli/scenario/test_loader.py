@@ -64,15 +64,15 @@ thresholds:
 """
 
 TOLD = """\
-1:7: name: '9 lives' is not a name: it starts with a letter and holds letters, digits, _ and -, 64 at most
+1:7: name: '9 lives' is not a name (a letter, then letters, digits, _ and -, 64 at most)
 2:1: descripton: unknown key (did you mean 'description'?)
-3:15: tags[1]: 'two words' is not a name: it starts with a letter and holds letters, digits, _ and -, 64 at most
+3:15: tags[1]: 'two words' is not a name (a letter, then letters, digits, _ and -, 64 at most): write two_words
 3:28: tags[2]: expected text, not 7: put it in quotes
 5:17: engine.ai.latency: 50 has no unit: write 50ms or 50s
 5:29: engine.ai.jitter: unknown unit 'sec' in '5sec' (did you mean 's'?)
 5:47: engine.ai.error_rate: '120%' is not between 0% and 100%
-6:3: engine.cache: unknown key: use one of ai
-7:15: setup.pets: must be at least 0, not -1
+6:3: engine.cache: unknown key: use ai
+7:15: setup.pets: must be 0 to 1,000,000, not -1
 9:13: load.executor: unknown executor 'shard-iterations' (did you mean 'shared-iterations'?)
 10:8: load.vus: expected a whole number, not 'five'
 11:15: load.iterations: expected a whole number, not 1.5
@@ -87,8 +87,8 @@ vus, max_duration, executor, iterations
 18:30: flow[0].load_pet.sauce: unknown key (did you mean 'source'?)
 20:5: flow[2]: 'actions' is beside care: indent it, to make it a setting of care
 22:28: flow[3].care.actions[1]: unknown care action 'plya' (did you mean 'play'?)
-22:41: flow[3].care.name: a name holds letters, digits, _ and - only, and begins with a letter
-23:23: flow[4].interact.texts: too few items: at least 1 required
+22:41: flow[3].care.name: 'a b' is not a name (a letter, then letters, digits, _ and -, 64 at most): write a_b
+23:23: flow[4].interact.texts: is empty: write 1 item or more
 23:34: flow[4].interact.order: unknown value 'randomly' (did you mean 'random'?)
 23:60: flow[4].interact.accept_refusal: expected true or false, not 'yes': write true
 24:12: flow[5].sleep: 50 has no unit: write 50ms or 50s
@@ -154,7 +154,7 @@ one name
 apply_care_action, create_new_pet, get_pet_statistics, trigger_evolution, get_available_actions, sleep
 7:25: flow[2].save_pet.only_if: a mix runs one step per iteration, so no step runs before this one: remove the \
 weights, or only_if
-11:11: phases[1].name: two phases are named 'calm-2' (the other on line 10)
+11:11: phases[1].name: two phases are named 'calm-2' (the other on line 10): rename one
 13:69: phases[1].flow[1].apply_care_action.only_if: no step before this one is named 'fed': before it comes \
 get_pet_status
 15:9: phases[1].thresholds[0]: fidelity.differences belongs to the whole run: move it to the scenario's own \
@@ -226,10 +226,13 @@ def test_a_mistake_of_shape_hides_those_of_sense_and_nothing_else(mistakes: Mist
             "{executor: }",
             [f"2:17: load.executor: {NONE_OF}, not nothing"],
         ),
-        ("[1]", ["2:7: load: expected a section with keys, not a list"]),
-        ("", ["2:6: load: has no value: write one, or remove it"]),
+        (
+            "[1]",
+            ["2:7: load: expected a section with keys, not a list: write {executor: "],
+        ),
+        ("", ["2:6: load: has no value: indent its keys below it, or remove it"]),
         ("{executor: constant-vus}", ["2:1: load.duration: required key is missing (length of the load)"]),
-        ("{executor: constant-vus, duration: 1s, vus: 1001}", ["2:51: load.vus: must be at most 1000, not 1001"]),
+        ("{executor: constant-vus, duration: 1s, vus: 1001}", ["2:51: load.vus: must be at most 1,000, not 1001"]),
     ],
 )
 def test_mistakes_of_a_load(mistakes: Mistakes, load: str, told: list[str]) -> None:
@@ -257,13 +260,13 @@ def test_only_the_first_hundred_mistakes_are_told(mistakes: Mistakes, valid: str
 def test_what_is_empty_is_a_mistake_of_shape(mistakes: Mistakes) -> None:
     told = mistakes("nam: x\nload:\nphases: []\nflow: []\nthresholds: [foo.latency.max < 1s]")
     assert told[2:] == [
-        "s.yaml:2:6: load: has no value: write one, or remove it",
-        "s.yaml:3:9: phases: too few items: at least 1 required",
-        "s.yaml:4:7: flow: too few items: at least 1 required",
+        "s.yaml:2:6: load: has no value: indent its keys below it, or remove it",
+        "s.yaml:3:9: phases: is empty: write 1 item or more",
+        "s.yaml:4:7: flow: is empty: write 1 item or more",
     ]
     phase = "{name: a, load: {executor: constant-vus, duration: 1s}, flow: []}"
     assert mistakes(f"name: x\nphases: [{phase}]\nflow: [status]") == [
-        "s.yaml:2:72: phases[0].flow: too few items: at least 1 required"
+        "s.yaml:2:72: phases[0].flow: is empty: write 1 item or more"
     ]
 
 

@@ -98,7 +98,7 @@ def test_mistakes_of_the_file_come_before_those_of_options(mistakes: Mistakes, v
     told = mistakes(valid.replace("tags:", "tgas:"), workers(0), parse_set("setup.pets=-1"))
     assert told == [
         "s.yaml:3:1: tgas: unknown key (did you mean 'tags'?)",
-        "--set setup.pets=-1: setup.pets: must be at least 0, not -1",
+        "--set setup.pets=-1: setup.pets: must be 0 to 1,000,000, not -1",
         "--workers 0: load.vus: must be at least 1, not 0",
     ]
 
@@ -181,6 +181,6 @@ def test_shortcuts_make_a_load_where_there_is_none(written: Write) -> None:
 def test_options_on_a_file_of_another_shape_are_told(mistakes: Mistakes) -> None:
     told = mistakes("name: x\nload: 3\nflow: [create_pet]", iterations(3))
     assert told == [
-        "s.yaml:2:7: load: expected a section with keys, not 3",
+        "s.yaml:2:7: load: expected a section with keys, not 3: write {executor: constant-vus, vus: 2, duration: 30s}",
         "--iterations 3: load is a single value, without 'iterations': set load as a whole",
     ]

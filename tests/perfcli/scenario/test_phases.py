@@ -95,11 +95,14 @@ def test_phases_need_no_flow_of_the_scenario(mistakes: Mistakes) -> None:
                 "1:1: load: required key is missing (when iterations start, and how many): write a load, or phases",
             ],
         ),
-        (f"{HEAD}flow: [status]\nphases: []", ["4:9: phases: too few items: at least 1 required"]),
-        (f"{HEAD}flow: [status]\nphases:", ["4:8: phases: has no value: write one, or remove it"]),
-        (f"{HEAD}flow: [status]\nload:", ["4:6: load: has no value: write one, or remove it"]),
+        (f"{HEAD}flow: [status]\nphases: []", ["4:9: phases: is empty: write 1 item or more"]),
+        (
+            f"{HEAD}flow: [status]\nphases:",
+            ["4:8: phases: has no value: start each item below it with a dash, or remove it"],
+        ),
+        (f"{HEAD}flow: [status]\nload:", ["4:6: load: has no value: indent its keys below it, or remove it"]),
         (f"{HEAD}{LOAD}", ["1:1: flow: required key is missing (steps of an iteration)"]),
-        (f"{HEAD}{LOAD}\nflow: []", ["4:7: flow: too few items: at least 1 required"]),
+        (f"{HEAD}{LOAD}\nflow: []", ["4:7: flow: is empty: write 1 item or more"]),
         (
             f"{HEAD}phases: [{{name: a, {LOAD}}}, {{name: b, flow: [status], {LOAD}}}]",
             [
@@ -109,17 +112,18 @@ def test_phases_need_no_flow_of_the_scenario(mistakes: Mistakes) -> None:
         ),
         (
             phases(f"{{name: a, {LOAD}, flow: []}}"),
-            ["4:72: phases[0].flow: too few items: at least 1 required"],
+            ["4:72: phases[0].flow: is empty: write 1 item or more"],
         ),
         (
             phases(f"{{{LOAD}}}", "{name: b c}", "3", "{name: d, load: 5, flw: [status]}"),
             [
                 "4:10: phases[0].name: required key is missing (name in tables and results)",
                 "4:58: phases[1].load: required key is missing (when iterations start, and how many)",
-                "4:65: phases[1].name: 'b c' is not a name: "
-                "it starts with a letter and holds letters, digits, _ and -, 64 at most",
+                "4:65: phases[1].name: 'b c' is not a name (a letter, then letters, digits, _ and -, 64 at most): "
+                "write b_c",
                 "4:71: phases[2]: expected a section with keys, not 3",
-                "4:90: phases[3].load: expected a section with keys, not 5",
+                "4:90: phases[3].load: expected a section with keys, not 5: "
+                "write {executor: constant-vus, vus: 2, duration: 30s}",
                 "4:93: phases[3].flw: unknown key (did you mean 'flow'?)",
             ],
         ),
@@ -134,11 +138,11 @@ def test_phases_need_no_flow_of_the_scenario(mistakes: Mistakes) -> None:
         ),
         (
             phases(f"{{name: a, {LOAD}}}", f"{{name: a, {LOAD}}}"),
-            ["4:74: phases[1].name: two phases are named 'a' (the other on line 4)"],
+            ["4:74: phases[1].name: two phases are named 'a' (the other on line 4): rename one"],
         ),
         (
             phases(f"{{name: a-5, {LOAD}}}", "{name: a, load: {executor: constant-vus, duration: 1s, vus: [1, 5]}}"),
-            ["4:76: phases[1].name: two phases are named 'a-5' (the other on line 4)"],
+            ["4:76: phases[1].name: two phases are named 'a-5' (the other on line 4): rename one"],
         ),
         (
             phases(
@@ -213,9 +217,9 @@ def test_mistakes_of_thresholds(mistakes: Mistakes, text: str, told: str) -> Non
     ("pool", "told"),
     [
         ("pool: {processes: 4}", []),
-        ("pool: {processes: 0}", ["s.yaml:1:19: pool.processes: must be at least 1, not 0"]),
-        ("pool: {processes: 65}", ["s.yaml:1:19: pool.processes: must be at most 64, not 65"]),
-        ("pool: 3", ["s.yaml:1:7: pool: expected a section with keys, not 3"]),
+        ("pool: {processes: 0}", ["s.yaml:1:19: pool.processes: must be 1 to 64, not 0"]),
+        ("pool: {processes: 65}", ["s.yaml:1:19: pool.processes: must be 1 to 64, not 65"]),
+        ("pool: 3", ["s.yaml:1:7: pool: expected a section with keys, not 3: write {processes: 3}"]),
     ],
 )
 def test_a_pool_has_1_to_64_processes(mistakes: Mistakes, pool: str, told: list[str]) -> None:

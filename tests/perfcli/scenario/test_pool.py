@@ -51,7 +51,7 @@ def test_a_server_that_several_load_can_be_killed(mistakes: Mistakes) -> None:
             scenario("{machines: 2}"),
             "1:8: pool.machines: needs a cluster: write pool: {cluster: tls://scheduler:8786, …}",
         ),
-        (scenario(f"{{{CLUSTER}, machines: 0}}"), "1:51: pool.machines: must be at least 1, not 0"),
+        (scenario(f"{{{CLUSTER}, machines: 0}}"), "1:51: pool.machines: must be 1 to 64, not 0"),
         (
             scenario("{cluster: 'scheduler'}"),
             "1:17: pool.cluster: expected tls://HOST:PORT or tcp://HOST:PORT, such as tls://scheduler:8786, "

@@ -201,7 +201,7 @@ phases:
         "s.yaml:3:15: setup.pets: load_pet needs pets that exist: set setup.pets to 1 or more, "
         "or put create_pet before it",
         "s.yaml:6:87: phases[0].thresholds[0]: no step of the flow is named 'lod_pet' (did you mean 'load_pet'?)",
-        "s.yaml:7:12: phases[1].name: two phases are named 'a-4' (the other on line 6)",
+        "s.yaml:7:12: phases[1].name: two phases are named 'a-4' (the other on line 6): rename one",
     ]
 
 
