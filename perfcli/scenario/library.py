@@ -18,6 +18,7 @@ from typing import Final, NamedTuple
 from perfcli.errors import UsageError
 from perfcli.scenario.problems import Location, ScenarioFileError, location_at
 from perfcli.streams import complain
+from perfcli.suggestions import did_you_mean
 
 
 class FileKind(NamedTuple):
@@ -89,9 +90,7 @@ def read_text(path: Path, kind: FileKind = SCENARIO_FILE) -> str:
     try:
         content = _read_bytes(path, kind)
     except FileNotFoundError:
-        raise _unusable(
-            path, f"no such file{_meant([path.name], _neighbours(path, kind)) or ': check the path'}"
-        ) from None
+        raise _unusable(path, _why_missing(path, kind)) from None
     except OSError as error:
         raise _unusable(path, f"cannot be read: {error.strerror}") from error
     except ValueError:  # a NUL in the path
@@ -149,10 +148,10 @@ def _unusable(path: Path, message: str) -> ScenarioFileError:
     return ScenarioFileError([Location(str(path)).problem((), message)])
 
 
-def _meant(unknown: Iterable[str], known: Iterable[str]) -> str:
-    from perfcli.thresholds import did_you_mean  # knows the metrics, too
-
-    return did_you_mean(unknown, known)
+def _why_missing(path: Path, kind: FileKind) -> str:
+    if path.is_symlink():
+        return f"is a link to {os.readlink(path)}, which does not exist: correct the link"
+    return f"no such file{did_you_mean([path.name], _neighbours(path, kind)) or ': check the path'}"
 
 
 def _neighbours(path: Path, kind: FileKind) -> list[str]:
@@ -214,7 +213,7 @@ def _referred(reference: str, shipped: dict[str, Path]) -> list[Path]:
     if os.path.exists(path) or os.sep in path or path.lower().endswith(_SUFFIXES):
         return [Path(path)]
     raise UsageError(
-        f"no scenario is named {reference!r:.80}{_meant([reference], shipped)}",
+        f"no scenario is named {reference!r:.80}{did_you_mean([reference], shipped)}",
         hint="digipal-perf list shows every scenario; or name a file or a directory",
     )
 
@@ -250,4 +249,4 @@ def no_such_tag(tags: Collection[str], known: Iterable[str]) -> UsageError:
     """No scenario bears any of the tags."""
     listing = sorted(known)
     hint = f"tags in use: {', '.join(listing)}" if listing else "no scenario has any tag: drop --tag"
-    return UsageError(f"no scenario has the tag {' or '.join(map(repr, tags))}{_meant(tags, listing)}", hint=hint)
+    return UsageError(f"no scenario has the tag {' or '.join(map(repr, tags))}{did_you_mean(tags, listing)}", hint=hint)

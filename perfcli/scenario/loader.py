@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
-from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -28,6 +27,7 @@ from perfcli.scenario.problems import KeyPath, Location, Problem, ScenarioFileEr
 from perfcli.scenario.pydantic_errors import is_missing, names_no_model, problems_of, take_as_text
 from perfcli.scenario.rules import rule_problems
 from perfcli.scenario.variables import put_in_variables, unused_variables, with_bases
+from perfcli.suggestions import nearest
 
 
 def take_operation_as_meant(step: Node | None) -> None:
@@ -63,8 +63,7 @@ def take_executor_as_meant(load: Node | None) -> bool:
 
 
 def _nearest(value: object, known: Iterable[str]) -> str:
-    near = get_close_matches(value[:80], list(known), n=1, cutoff=0.6) if isinstance(value, str) else []
-    return near[0] if near else ""
+    return nearest(value, known) if isinstance(value, str) else ""
 
 
 if TYPE_CHECKING:
@@ -110,8 +109,9 @@ def _loaded(path: Path, overrides: Sequence[Override]) -> tuple[Scenario, Node]:
     with knowing(own.files):
         problems += put_in_data(root)
         scenario, mistakes = _validated(root, own, is_whole)
-        # what has no value, as told, is not told again for what its value should have been
-        problems += [each for each in mistakes if Location(each.file, each.line, each.column) not in holes]
+        # a place without a value, and one with a mistake above, is not reported again for the type of its value
+        known = {Location(each.file, each.line, each.column) for each in problems if each.line} | holes
+        problems += [each for each in mistakes if Location(each.file, each.line, each.column) not in known]
         if scenario is not None and not problems:
             problems += first_problems(rule_problems(scenario, root))
     if scenario is None or problems:

@@ -16,7 +16,7 @@ from perfcli.operations import STEP_MODELS
 from perfcli.operations.own.declared import CounterUnit, DeclaredOperation, OperationFile, source_digest
 from perfcli.scenario.library import FileKind, read_text, record_search
 from perfcli.scenario.node import Node
-from perfcli.scenario.problems import Location, Problem, ScenarioFileError, shown
+from perfcli.scenario.problems import Location, Problem, ScenarioFileError, located, shown
 
 
 class NoSourceError(Exception):
@@ -92,10 +92,7 @@ def read_operation_files(root: Node) -> OwnOperations:
             own.problems.append(written.location.problem((KEY, index), str(error)))
             own.is_whole = False
         except ScenarioFileError as error:
-            own.problems += (
-                each if each.line else written.location.problem((KEY, index), f"{each.file}: {each.message}")
-                for each in error.problems
-            )
+            own.problems += located(error, written.location, (KEY, index))
             own.is_whole = False
     return own
 
@@ -155,7 +152,7 @@ def _read(path: Path, written: str, own: OwnOperations) -> None:
     own.problems += (here(line, column).problem((), message) for line, column, message in reading.mistakes)
     for operation in reading.operations:
         own.problems += _clashes(operation, here(operation.line, operation.column), own)
-    own.is_whole &= reading.is_python
+    own.is_whole &= bool(reading.operations)
     file = OperationFile(
         shown=written,
         path=os.path.abspath(path),

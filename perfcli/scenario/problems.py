@@ -91,6 +91,14 @@ class ScenarioFileError(UsageError):
         self.message = "\n".join(problem.with_source_line() for problem in self.problems)
 
 
+def located(error: ScenarioFileError, named_at: Location, path: KeyPath) -> list[Problem]:
+    """The problems of a file that another one names: those of the whole file where it is named."""
+    return [
+        each if each.line else named_at.problem(path, f"{legible(each.file)}: {each.message}")
+        for each in error.problems
+    ]
+
+
 def in_order(problems: Iterable[Problem], file: str) -> list[Problem]:
     """The problems of one scenario, each once: those of its file, of others it brings in, of options; the first 100."""
 

@@ -12,8 +12,8 @@ from perfcli.executors import LOAD_MODELS
 from perfcli.scenario.document import read_document
 from perfcli.scenario.library import read_text, shipped_scenarios
 from perfcli.scenario.node import Node, Scalar, typed
-from perfcli.scenario.problems import KeyPath, Location, Problem, ScenarioFileError, shown
-from perfcli.thresholds import did_you_mean
+from perfcli.scenario.problems import KeyPath, Location, Problem, ScenarioFileError, located, shown
+from perfcli.suggestions import did_you_mean
 
 _MOST_BASES: Final = 10
 _ALTERNATIVES: Final = {"load": "phases", "phases": "load"}
@@ -44,7 +44,10 @@ def _base(reference: Node, files: list[str], problems: list[Problem]) -> Node:
     if len(files) > _MOST_BASES:
         raise _wrong(reference, f"extends more than {_MOST_BASES} scenarios in a row")
     files.append(real)
-    root, mistakes = read_document(read_text(path), str(path))
+    try:
+        root, mistakes = read_document(read_text(path), str(path))
+    except ScenarioFileError as error:
+        raise ScenarioFileError(located(error, reference.location, ("extends",))) from None
     problems += mistakes
     if not isinstance(root.value, dict):
         message = f"expected keys such as load and flow, not {shown(root.plain())}"
@@ -146,7 +149,16 @@ def unused_variables(root: Node) -> Iterator[Problem]:
     for name, written in section.value.items() if section and isinstance(section.value, dict) else ():
         location = written.key_location
         if name not in named and (location.source == root.location.source or not location.line):
-            yield location.problem(("vars", name), f"${{{name}}} is used nowhere{did_you_mean([name], named)}")
+            meant = did_you_mean([name], named) or _other_notation(name, root)
+            yield location.problem(("vars", name), f"${{{name}}} is used nowhere{meant}: use it, or remove it")
+
+
+def _other_notation(name: str, root: Node) -> str:
+    """ " (write ${name}, not $name)" if a value names a variable as a shell or a template does; else nothing."""
+    notation = re.compile(rf"\${re.escape(name)}\b|{{{{\s*{re.escape(name)}\s*}}}}")
+    values = (str(written.value) for _, written in _scalars(root, ()))
+    found = next((match[0] for value in values if (match := notation.search(value[:MOST_CHARACTERS]))), "")
+    return f" (write ${{{name}}}, not {found})" if found else ""
 
 
 def _scalars(here: Node, path: KeyPath) -> Iterator[tuple[KeyPath, Node]]:
@@ -203,7 +215,7 @@ class _Variables:
         if name in self._settled:
             return
         if name in self._settling:
-            raise _Unknown(f"refers to itself: {' → '.join([*self._settling, name])}")
+            raise _Unknown(f"refers to itself: {' → '.join([*self._settling, name])}: give one of them a value")
         if len(self._settling) >= _MOST_IN_A_ROW:
             raise _Unknown(f"refers through more than {_MOST_IN_A_ROW} variables in a row")
         self._settling.append(name)

@@ -106,8 +106,11 @@ def test_values(text: str, value: object) -> None:
                 "2:21: vars.1d: a variable's name holds letters, digits and _ only, and does not begin with a digit",
             ],
         ),
-        ("a: ${b}\nvars: {b: '${c}', c: '${b}'}", ["2:22: vars.c: refers to itself: b → c → b"]),
-        ("vars: {b: '${b}'}", ["1:11: vars.b: refers to itself: b → b"]),
+        (
+            "a: ${b}\nvars: {b: '${c}', c: '${b}'}",
+            ["2:22: vars.c: refers to itself: b → c → b: give one of them a value"],
+        ),
+        ("vars: {b: '${b}'}", ["1:11: vars.b: refers to itself: b → b: give one of them a value"]),
     ],
 )
 def test_mistakes(text: str, messages: list[str]) -> None:
@@ -165,8 +168,8 @@ def test_options_set_variables_and_hold_them(written: Write, monkeypatch: pytest
 def test_a_variable_that_changes_nothing_is_told(mistakes: Mistakes) -> None:
     text = f"name: x\nvars: {{limit: 5ms, left: 1}}\n{REST}thresholds: ['latency.mean < ${{limit}}']"
     assert mistakes(text, parse_set("vars.limt=9ms")) == [
-        "s.yaml:2:20: vars.left: ${left} is used nowhere",
-        "--set vars.limt=9ms: vars.limt: ${limt} is used nowhere (did you mean 'limit'?)",
+        "s.yaml:2:20: vars.left: ${left} is used nowhere: use it, or remove it",
+        "--set vars.limt=9ms: vars.limt: ${limt} is used nowhere (did you mean 'limit'?): use it, or remove it",
     ]
 
 
