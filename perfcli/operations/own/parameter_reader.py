@@ -240,7 +240,8 @@ def _value(name: str, text: str, default: ast.expr, source: SyntaxTree) -> Any:
     try:
         value = ast.literal_eval(default)
     except (ValueError, TypeError, SyntaxError):
-        source.mistake(default, f"the default of {name!r:.60} is not a literal, and the file is not run to find it")
+        wrong = "is not a literal, and the file is not run to find it: write the value"
+        source.mistake(default, f"the default of {name!r:.60} {wrong}")
         return None
     try:
         return fitting(text, value)

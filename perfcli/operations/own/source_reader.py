@@ -28,7 +28,7 @@ from perfcli.operations.own.syntax_tree import (
     members_used,
     timed_mistakes,
 )
-from perfcli.thresholds import did_you_mean
+from perfcli.suggestions import did_you_mean
 
 _COUNTER_NAME: Final = re.compile(r"[a-z][a-z0-9_]{0,39}", re.ASCII)
 _FORM: Final = 'write counters={"letters": "count"}'
@@ -90,12 +90,10 @@ _NAME: Final = re.compile(r"[a-zA-Z][a-zA-Z0-9_]{0,63}", re.ASCII)
 
 
 class Reading(NamedTuple):
-    """What could be read of a source; with mistakes, what is readable beside them."""
+    """What could be read of a source; with mistakes, what is readable beside them: nothing after a syntax error."""
 
     operations: tuple[DeclaredOperation, ...]
     mistakes: tuple[Mistake, ...]
-    is_python: bool = True
-    """False after a syntax error: no operation is known then."""
 
 
 def operation_file(source: str, shown: str, path: str = "", built_in: Collection[str] = ()) -> OperationFile:
@@ -122,13 +120,12 @@ def read_operations(source: str, built_in: Collection[str] = ()) -> Reading:
         operations = tuple(_operations(tree, built_in))
     except SyntaxError as error:
         place = max(error.lineno or 1, 1), max(error.offset or 1, 1)
-        return Reading((), (Mistake(*place, f"not Python: {error.msg}"),), is_python=False)
+        return Reading((), (Mistake(*place, f"not Python: {error.msg}"),))
     except (RecursionError, MemoryError):
-        return Reading((), (Mistake(1, 1, "is nested too deep to be read"),), is_python=False)
+        return Reading((), (Mistake(1, 1, "is nested too deep to be read"),))
     mistakes = tree.mistakes
     if not operations and not mistakes:
-        what = "holds no operation: decorate a function with @operation, imported from perfcli.operations"
-        mistakes = [Mistake(1, 1, what)]
+        mistakes = [tree.likely_operation()]
     return Reading(operations, tuple(sorted(dict.fromkeys(mistakes))))
 
 

@@ -9,12 +9,13 @@ from typing import Final
 
 from perfcli.operations.digipal_data import WRITABLE_FIELDS
 from perfcli.operations.own.declared import Mistake
-from perfcli.thresholds import did_you_mean
+from perfcli.suggestions import did_you_mean
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 _PACKAGE: Final = "perfcli.operations"
 _DECORATOR: Final = "operation"
+_IMPORT: Final = "from perfcli.operations import Context, operation"
 
 
 class SyntaxTree:
@@ -55,6 +56,26 @@ class SyntaxTree:
         for again in decorators[1:]:
             self.mistake(again, f"{node.name:.60} is decorated with @operation twice")
         return decorators[0] if decorators else None
+
+    def likely_operation(self) -> Mistake:
+        """Where a source without operations was to have one, and what is wrong there."""
+        for node in self.tree.body:
+            if isinstance(node, Function):
+                return self._undecorated(node)
+            called = node.value.func if isinstance(node, ast.Assign) and isinstance(node.value, ast.Call) else None
+            if called is not None and dotted_name(called) in self._decorators:
+                return Mistake(*self.place_of(node), "an operation is a function: write @operation above its def")
+        return Mistake(1, 1, f"holds no operation: write @operation above a function, and {_IMPORT}")
+
+    def _undecorated(self, function: Function) -> Mistake:
+        for decorator in function.decorator_list:
+            name = dotted_name(_called(decorator)).rpartition(".")[2]
+            if name == _DECORATOR:
+                return Mistake(*self.place_of(decorator), f"@{name} is not imported: write {_IMPORT}")
+            if meant := did_you_mean([name], [_DECORATOR]):
+                return Mistake(*self.place_of(decorator), f"unknown decorator @{name:.60}{meant}")
+        place = self.place_of_name(function)
+        return Mistake(*place, f"{function.name:.60} is not an operation: write @operation above it, and {_IMPORT}")
 
 
 def dotted_name(node: ast.expr) -> str:
@@ -105,11 +126,14 @@ def timed_mistakes(function: ast.FunctionDef | ast.AsyncFunctionDef, context: st
         for statement in _straight(paths.pop(0), paths):
             if isinstance(statement, ast.Expr) and _is_timed(statement.value, context):
                 yield statement, f"this times nothing: {_FORM.format(context)}"
+            for item in statement.items if isinstance(statement, (ast.With, ast.AsyncWith)) else ():
+                if _is_member(item.context_expr, context, "timed"):
+                    yield item.context_expr, f"timed is not called: {_FORM.format(context)}"
             for block in _blocks(statement, context):
                 if isinstance(statement, ast.AsyncWith):
                     yield block, f"a timed block is not async: {_FORM.format(context)}"
                 if first is not None:
-                    yield block, f"a second timed block: the first is on line {first.lineno}"
+                    yield block, f"a second timed block: the first is on line {first.lineno}; join them, or remove one"
                 first = first or block
 
 
@@ -197,12 +221,20 @@ def context_mistakes(function: Function, context: str, counters: Collection[str]
                 if keyword.arg is not None and keyword.arg not in WRITABLE_FIELDS:
                     near = did_you_mean([keyword.arg], WRITABLE_FIELDS) or f": it has {', '.join(WRITABLE_FIELDS)}"
                     yield keyword.value, f"a pet has no field {keyword.arg!r:.60} to look for{near}"
+        if isinstance(node, ast.Call) and _is_member(node.func, context, "check") and _lacks_argument(node):
+            yield node, f'check takes a condition and a text: write {context}.check(ok, "save_pet answered no")'
         if isinstance(node, ast.Call) and _is_member(node.func, context, "count") and node.args:
             name = node.args[0]
             if isinstance(name, ast.Constant) and isinstance(name.value, str) and name.value not in counters:
                 declare = f'declare it, @operation(counters={{"{name.value:.40}": "count"}})'
                 near = did_you_mean([name.value], counters) or f": {declare}"
                 yield name, f"no counter is named {name.value!r:.60}{near}"
+
+
+def _lacks_argument(call: ast.Call) -> bool:
+    """Whether a call has fewer than two arguments, none of them spread."""
+    spread = any(isinstance(each, ast.Starred) for each in call.args) or any(not each.arg for each in call.keywords)
+    return not spread and len(call.args) + len(call.keywords) < 2
 
 
 def _attributes(function: Function, context: str) -> Iterator[ast.Attribute]:

@@ -92,19 +92,27 @@ def test_the_decorator_is_known_by_any_name_it_is_imported_under(
 
 
 @pytest.mark.parametrize(
-    "source",
+    ("source", "place", "told"),
     [
-        "@operation\ndef f(ctx): pass\n",
-        "from elsewhere import operation\n@operation\ndef f(ctx): pass\n",
-        "from .perfcli.operations import operation\n@operation\ndef f(ctx): pass\n",
-        IMPORT + "def f(ctx): pass\n",
-        "",
+        ("@operation\ndef f(ctx): pass\n", (1, 2), "@operation is not imported: write from perfcli.operations import"),
+        ("from elsewhere import operation\n@operation\ndef f(ctx): pass\n", (2, 2), "@operation is not imported"),
+        (
+            "from .perfcli.operations import operation\n@operation\ndef f(ctx): pass\n",
+            (2, 2),
+            "@operation is not imported",
+        ),
+        (IMPORT + "@operaton\ndef f(ctx): pass\n", (2, 2), "unknown decorator @operaton (did you mean 'operation'?)"),
+        (IMPORT + "def f(ctx): pass\n", (2, 5), "f is not an operation: write @operation above it, and from"),
+        (IMPORT + "@cache\ndef f(ctx): pass\n", (3, 5), "f is not an operation"),
+        (IMPORT + "f = operation(lambda ctx: None)\n", (2, 1), "an operation is a function: write @operation above"),
+        (IMPORT + "f = print(3)\n", (1, 1), "holds no operation: write @operation above a function, and from"),
+        ("", (1, 1), "holds no operation"),
     ],
 )
-def test_a_file_without_an_operation_is_refused(source: str) -> None:
+def test_a_file_without_an_operation_is_refused(source: str, place: tuple[int, int], told: str) -> None:
     ((line, column, message),) = mistakes_of(source)
-    assert (line, column) == (1, 1)
-    assert message.startswith("holds no operation: decorate a function with @operation")
+    assert (line, column) == place
+    assert message.startswith(told)
 
 
 @pytest.mark.parametrize(
@@ -364,8 +372,7 @@ def test_a_flawed_operation_is_known_beside_its_mistakes() -> None:
     reading = read_operations(IMPORT + "@operation\ndef f(ctx, a: int, b): pass\n")
     (operation,) = reading.operations
     assert [parameter.name for parameter in operation.parameters] == ["a"]
-    assert reading.is_python
-    assert not read_operations("def").is_python
+    assert not read_operations("def").operations
 
 
 def test_too_many_operations_are_refused() -> None:
