@@ -8,11 +8,12 @@ from typing import Any, Final
 
 import click
 
-from perfcli.cli import defaults
+from perfcli.cli import defaults, usage_mistakes
 from perfcli.cli.completion import complete_names
 from perfcli.cli.defaults import name_variables, project_files, variables_of, warn_of_unknown_variables
 from perfcli.commands import cluster_options, engine_options, options, result_options
 from perfcli.commands.parameters import filled, parameters_of
+from perfcli.errors import UsageError
 from perfcli.version import VERSION
 
 __all__ = ["cli"]
@@ -32,27 +33,33 @@ class Command(click.Command):
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Take what the command line does not say from the environment, then from the project's file."""
-        self._refuse_blanks(ctx, args)
         try:
+            if not ctx.resilient_parsing:
+                usage_mistakes.refuse_mistyped(self, ctx, args)
+                self._refuse_no_values(ctx, args)
             return super().parse_args(ctx, args)
+        except (click.NoSuchOption, click.BadOptionUsage) as error:
+            raise usage_mistakes.explained(error, self, ctx, args) from error
         except click.MissingParameter as error:
-            message = f"For example: {self._first_example()}"
+            message = f"For example: {self._first_example(ctx)}"
             raise click.MissingParameter(message, ctx, error.param) from error
         except click.BadParameter as error:
-            message = error.message + defaults.origin_of(error.param, ctx)
+            is_flag = isinstance(error.param, click.Option) and error.param.is_flag
+            # click lists 13 values, with an empty one
+            wrong = f"{error.message.partition('.')[0]}: write true or false" if is_flag else error.message
+            message = wrong + defaults.origin_of(error.param, ctx)
             raise click.BadParameter(message, ctx, error.param) from error
 
-    def _first_example(self) -> str:
-        """The first of the examples in its help."""
-        return next(line.strip() for line in (self.help or "").splitlines() if line.strip().startswith("digipal-perf "))
+    def _first_example(self, ctx: click.Context) -> str:
+        """The first of the examples in its help that shows it, without the remark behind it."""
+        lines = map(str.strip, (self.help or "").splitlines())
+        return next(line.partition("  ")[0] for line in lines if line.startswith(f"{ctx.command_path} "))
 
-    def _refuse_blanks(self, ctx: click.Context, args: list[str]) -> None:
-        """Refuse an option or argument without text: `--baseline "$UNSET"` would quietly compare nothing.
+    def _refuse_no_values(self, ctx: click.Context, args: list[str]) -> None:
+        """Refuse what is no value: no text, as `--baseline "$UNSET"` would quietly compare nothing; or an option.
 
         Looks at the raw texts, as types may make something of them: an empty path is the working directory.
         """
-        if ctx.resilient_parsing:
-            return
         given, _, _ = self.make_parser(ctx).parse_args(args=list(args))
         for parameter in self.params:
             written = given.get(parameter.name or "")
@@ -61,11 +68,19 @@ class Command(click.Command):
                 what = "option" if isinstance(parameter, click.Option) else "argument"
                 message = f"it is empty. Is a shell variable unset? Give a value, or drop the {what}."
                 raise click.BadParameter(message, ctx, parameter)
-            for variable in variables_of(parameter):
-                if os.environ.get(variable, "").isspace():
-                    raise click.BadParameter(
-                        f"{variable} holds only blanks: set it to a value, or unset it.", ctx, parameter
-                    )
+            for text in texts if isinstance(parameter, click.Option) else ():
+                if isinstance(text, str) and text.partition("=")[0] in usage_mistakes.options_of(self):
+                    raise click.BadParameter(f"{text} is an option: put the value before it", ctx, parameter)
+            self._refuse_variables(ctx, parameter)
+
+    def _refuse_variables(self, ctx: click.Context, parameter: click.Parameter) -> None:
+        """Refuse variables without text, and two of one option that differ."""
+        values = {name: os.environ[name] for name in variables_of(parameter) if os.environ.get(name)}
+        for name, value in values.items():
+            if value.isspace():
+                raise click.BadParameter(f"{name} holds only blanks: set it to a value, or unset it.", ctx, parameter)
+        if len(set(values.values())) > 1:
+            raise click.BadParameter(f"{' and '.join(values)} differ: unset one of them.", ctx, parameter)
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """The options, and where else they can be set."""
@@ -87,6 +102,16 @@ class Group(click.Group):
         """The commands in the order of their headings."""
         return list(dict.fromkeys([*self.headings, *super().list_commands(ctx)]))
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """The command that is named, and its arguments."""
+        name = args[0]
+        if name not in self.commands and not name.startswith("-") and not ctx.resilient_parsing:
+            meant = usage_mistakes.command_instead(args, self, ctx)
+            raise click.UsageError(f"No such command {name!r:.60}.{meant}", ctx)
+        return super().resolve_command(ctx, args)
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """The commands below their headings, with whole summaries: a narrow terminal wraps them."""
         by_heading: dict[str, list[tuple[str, str]]] = {}
@@ -100,9 +125,13 @@ class Group(click.Group):
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Read the project's file, for all commands below, and look at the environment."""
-        rest = super().parse_args(ctx, args)
+        wants_help = not {"-h", "--help"}.isdisjoint(args)
+        try:
+            rest = super().parse_args(ctx, args)
+        except click.NoSuchOption as error:
+            raise usage_mistakes.explained(error, self, ctx, args) from error
         if ctx.parent is None:
-            defaults.take_project_file(self, ctx)
+            defaults.take_project_file(self, ctx, or_none=wants_help)
             if not ctx.resilient_parsing:
                 warn_of_unknown_variables(self)
         return rest
@@ -182,7 +211,12 @@ def _command(name: str, declared: type, function: str) -> Command:
 
         ctx = click.get_current_context()
         context = Context(project_files(ctx), template=ctx.obj)
-        ctx.exit(resolve_name(f"perfcli.commands.{function}")(filled(declared, given), context))
+        try:
+            code = resolve_name(f"perfcli.commands.{function}")(filled(declared, given), context)
+        except UsageError as error:
+            error.hint = "\nHint: ".join(filter(None, (error.hint, defaults.origins_in(error.message, ctx))))
+            raise
+        ctx.exit(code)
 
     epilog = EPILOG if name in _WITH_EXIT_CODES else None
     return Command(name, params=parameters_of(declared), callback=call, help=declared.__doc__, epilog=epilog)

@@ -8,6 +8,7 @@ every command that has such an option.
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -17,6 +18,7 @@ from click.core import ParameterSource
 
 from perfcli.errors import UsageError
 from perfcli.streams import complain
+from perfcli.suggestions import did_you_mean, name_to_use
 
 _PREFIX: Final = "DIGIPAL_PERF"
 
@@ -70,8 +72,6 @@ def warn_of_unknown_variables(root: click.Group) -> None:
     known = sorted({each for option in _all_options(root) for each in variables_of(option)}) if written else []
     for name in written:
         if name not in known:
-            from perfcli.thresholds import did_you_mean
-
             unknown = f"environment variable {name} belongs to no option{did_you_mean([name], known)}"
             complain(f"Warning: {unknown}. Variables are named {_PREFIX}_COMMAND_OPTION, e.g. {_PREFIX}_RUN_SEED")
 
@@ -90,18 +90,21 @@ SHARED_FILE: Final = "pyproject.toml"
 _META: Final = "perfcli.project_file"
 
 
-def take_project_file(root: click.Group, ctx: click.Context) -> None:
+def take_project_file(root: click.Group, ctx: click.Context, *, or_none: bool) -> None:
     """Read the project's file, if there is one, as the defaults of all commands.
 
+    Args:
+        or_none: do without a file that is wrong, as while a shell asks for completion.
+
     Raises:
-        UsageError: it cannot be read, or says what no command knows; not while a shell asks for completion.
+        UsageError: it cannot be read, or says what no command knows.
     """
     try:
         for file, table in _project_file(Path.cwd()):
             ctx.default_map = _of_group(root, table, file)
             ctx.meta[_META] = file
     except UsageError:
-        if not ctx.resilient_parsing:
+        if not (or_none or ctx.resilient_parsing):
             raise
 
 
@@ -112,12 +115,23 @@ def project_files(ctx: click.Context) -> list[Path]:
 
 def origin_of(parameter: click.Parameter | None, ctx: click.Context) -> str:
     """Where a value stands that was not given on the command line, in parentheses; "" where it was."""
+    origin = _origin(parameter, ctx)
+    return f" (from {origin})" if origin else ""
+
+
+def origins_in(message: str, ctx: click.Context) -> str:
+    """Where the options that a message names were set, if not on the command line; "" if all were."""
+    named = set(re.findall(r"--[a-z][a-z-]*", message))
+    options = [each for each in ctx.command.params if isinstance(each, click.Option) and named.intersection(each.opts)]
+    origins = {named.intersection(option.opts).pop(): _origin(option, ctx) for option in options}
+    return "; ".join(f"{option} comes from {origin}" for option, origin in origins.items() if origin)
+
+
+def _origin(parameter: click.Parameter | None, ctx: click.Context) -> str:
     source = ctx.get_parameter_source(parameter.name) if parameter and parameter.name else None
     if source is ParameterSource.ENVIRONMENT and parameter is not None:
-        return f" (from {', '.join(name for name in variables_of(parameter) if os.environ.get(name))})"
-    if source is ParameterSource.DEFAULT_MAP:
-        return f" (from {ctx.meta[_META]})"
-    return ""
+        return ", ".join(name for name in variables_of(parameter) if os.environ.get(name))
+    return str(ctx.meta[_META]) if source is ParameterSource.DEFAULT_MAP else ""
 
 
 def write_help(ctx: click.Context, formatter: click.HelpFormatter) -> None:
@@ -140,7 +154,10 @@ def _project_file(start: Path) -> Iterator[tuple[Path, dict[str, Any]]]:
     """The nearest file and its table; nothing where there is none."""
     for directory in [start, *start.parents]:
         if (directory / OWN_FILE).is_file():
-            yield directory / OWN_FILE, _read(directory / OWN_FILE)
+            table = _read(directory / OWN_FILE)
+            if "tool" in table:
+                raise UsageError(f"{directory / OWN_FILE}: write [run] here, not [tool.digipal-perf.run]")
+            yield directory / OWN_FILE, table
             return
         if (directory / SHARED_FILE).is_file():
             tool = _read(directory / SHARED_FILE).get("tool", {})
@@ -165,7 +182,9 @@ def _read(file: Path) -> dict[str, Any]:
         return tomllib.loads(file.read_text(encoding="utf-8-sig"))
     except OSError as error:
         raise UsageError(f"{file}: cannot be read: {error.strerror}") from error
-    except (ValueError, RecursionError) as error:  # not UTF-8, not TOML, or nested too deep
+    except UnicodeDecodeError as error:
+        raise UsageError(f"{file}: byte {error.start + 1} is not UTF-8: save the file as UTF-8") from error
+    except (ValueError, RecursionError) as error:  # not TOML, or nested too deep
         table = "[run]" if file.name == OWN_FILE else "[tool.digipal-perf.run]"
         raise UsageError(
             f"{file}: not TOML: {error}", hint=f"write tables of options, e.g. {table} and below it workers = 20"
@@ -214,14 +233,11 @@ def _place(file: Path, words: Sequence[str], what: str) -> str:
 
 
 def _refuse_unknown(written: Iterable[str], known: Iterable[str], place: str) -> None:
-    from perfcli.thresholds import did_you_mean
-
     listing = sorted(known)
     for key in written:
         if key not in listing:
-            hint = f"use one of {', '.join(listing)}" if listing else "remove it: this command has no options"
-            meant = did_you_mean([key], listing)
-            raise UsageError(f"{place}{key!r:.60}{meant}", hint="" if meant else hint)
+            meant = name_to_use([key], listing) or ": remove it, as this command has no options"
+            raise UsageError(f"{place}{key!r:.60}{meant}")
 
 
 def _value(option: click.Option, written: Any, file: Path, place: str) -> Any:

@@ -34,6 +34,10 @@ class FilePath(click.Path):
         text = os.path.expanduser(os.fspath(value))
         if not self.dir_okay and os.path.isdir(text):
             self.fail(f"{text} is a directory: name a file in it, e.g. {os.path.join(text, 'FILE')}", param, ctx)
+        if not self.dir_okay and text.endswith(os.sep):
+            self.fail(f"{text} names a directory: name a file in it, e.g. {os.path.join(text, 'FILE')}", param, ctx)
+        if not self.file_okay and os.path.exists(text) and not os.path.isdir(text):
+            self.fail(f"{text} is not a directory: name one, or a new one", param, ctx)
         if "\0" in text:
             self.fail("a path cannot hold a NUL character", param, ctx)
         return super().convert("-" if self.allow_dash and text in _STDOUT else text, param, ctx)
