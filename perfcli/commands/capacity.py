@@ -13,6 +13,7 @@ from perfcli.capacity.probe import check_probed, check_varied, default_of
 from perfcli.capacity.result import CapacityResult, Of
 from perfcli.commands.context import Context
 from perfcli.commands.engine_options import CapacityOptions
+from perfcli.commands.quantities import quantity, time_ns
 from perfcli.errors import UsageError, of_interrupt, worst
 from perfcli.live.followers import Watched
 from perfcli.plan import ExecutionPlan
@@ -26,10 +27,8 @@ from perfcli.run import run_scenario
 from perfcli.scenario.models import Capacity
 from perfcli.units import (
     NS_PER_S,
-    UnitError,
     format_number,
     parse_count,
-    parse_duration_ns,
     parse_fraction,
     parse_rate_per_s,
 )
@@ -187,7 +186,7 @@ def _limits(plan: ExecutionPlan, options: CapacityOptions) -> SearchLimits:
         )
     if of == "vus" and highest > HIGHEST["vus"]:
         raise UsageError(f"--to {options.highest}: at most {HIGHEST['vus']:g} vus can run")
-    precision = _parsed("--precision", options.precision, parse_fraction)
+    precision = quantity("--precision", options.precision, parse_fraction)
     if not 0.005 <= precision <= 0.5:
         raise UsageError(f"--precision {options.precision}: expected 0.5% to 50%")
     return SearchLimits(
@@ -196,19 +195,12 @@ def _limits(plan: ExecutionPlan, options: CapacityOptions) -> SearchLimits:
         highest=highest,
         precision=precision,
         at_least=_load("at_least", asked.at_least, of) if asked.at_least else None,
-        max_time_s=_parsed("--max-time", options.max_time, parse_duration_ns) / NS_PER_S,
+        max_time_s=time_ns("--max-time", options.max_time) / NS_PER_S,
     )
 
 
 def _load(option: str, text: str, of: Of) -> float:
-    load = _parsed(option, text, parse_rate_per_s if of == "rate" else parse_count)
+    load = quantity(option, text, parse_rate_per_s if of == "rate" else parse_count)
     if load <= 0:
         raise UsageError(f"{option} {text}: expected a load above 0")
     return load
-
-
-def _parsed(option: str, text: str, parse: Any) -> float:
-    try:
-        return float(parse(text))
-    except UnitError as error:
-        raise UsageError(f"{option}: {error}") from error

@@ -8,6 +8,7 @@ from __future__ import annotations
 import gc
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
+from itertools import combinations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -329,4 +330,7 @@ def _overrides(changes: Changes, faults: Sequence[str]) -> list[Override]:
     made += [overrides.workers(changes.workers)] if changes.workers else []
     made += [overrides.iterations(changes.iterations)] if changes.iterations else []
     made += [overrides.duration(changes.duration)] if changes.duration else []
+    for one, other in combinations(made, 2):
+        if one.path == other.path and one.every_phase != other.every_phase:
+            raise UsageError(f"{one.origin} and {other.origin} change the same key: drop one of them")
     return [*made, *map(overrides.fault, faults)]

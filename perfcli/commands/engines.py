@@ -17,6 +17,8 @@ from perfcli.ab.result import AbResult, EngineSide, MetricComparison
 from perfcli.ab.selftest import selftest as run_gates
 from perfcli.commands.context import Context, say_faults_left_out
 from perfcli.commands.engine_options import AbOptions, CrashOptions, PairOptions, ProfileOptions, SelftestOptions
+from perfcli.commands.quantities import share, time_ns
+from perfcli.cpus import pinnable_cpus
 from perfcli.crash import check_crashed, crash_scenario
 from perfcli.errors import ExitCode, UsageError
 from perfcli.outputs import STDOUT, check_folder, write_document
@@ -41,7 +43,7 @@ from perfcli.report.report_files import add_job_summary, whole_page
 from perfcli.report.selftest import selftest_document
 from perfcli.report.wording import one_line
 from perfcli.results.findings import ProfileResult
-from perfcli.units import NS_PER_S, UnitError, format_duration, parse_duration_ns, parse_fraction
+from perfcli.units import NS_PER_S, format_duration
 
 if TYPE_CHECKING:
     from perfcli.spread.remote_runner import RemoteRunner
@@ -57,6 +59,8 @@ def ab(options: AbOptions, context: Context) -> int:
 def compare(plans: Sequence[ExecutionPlan], options: AbOptions, context: Context) -> int:
     """Compare two engines by one scenario after another; after a Ctrl-C report what is known, and compare no more."""
     how = replace(_how(options.pairs), most_pairs=options.max_pairs, cpus=options.cpus, scenarios=len(plans))
+    if not options.spread.cluster and 0 < (usable := len(pinnable_cpus())) < options.cpus:
+        raise UsageError(f"--cpus {options.cpus}: engines can be pinned to {usable} here: write {usable} or fewer")
     context.will_write(_files(options.pairs), quiet=options.quiet)
     say_faults_left_out(plans, "ab")
     try:
@@ -159,7 +163,7 @@ class _Comparisons:
 
 def selftest(options: SelftestOptions, context: Context) -> int:
     """Compare an engine with itself, and slowed down; report what the gate is worth here."""
-    how, slowdown, gates = _how(options.pairs), _share("--slowdown", options.slowdown), 2 * options.gates
+    how, slowdown, gates = _how(options.pairs), share("--slowdown", options.slowdown), 2 * options.gates
     plan = context.one_plan(options.scenario, "compared", options.pairs.changes)
     context.will_write(_files(options.pairs))
     with (
@@ -197,23 +201,8 @@ def _files(pairs: PairOptions) -> dict[str, Path]:
 
 
 def _how(pairs: PairOptions) -> ComparisonOptions:
-    limit_ns = None if pairs.max_time is None else _parsed("--max-time", pairs.max_time, parse_duration_ns)
-    margin = _share("--margin", pairs.margin)
-    return ComparisonOptions(margin, max_time_s=None if limit_ns is None else limit_ns / NS_PER_S)
-
-
-def _share(option: str, text: str) -> float:
-    share = _parsed(option, text, parse_fraction)
-    if not 0 < share <= 1:
-        raise UsageError(f"{option} {text}: expected more than 0% and at most 100%")
-    return share
-
-
-def _parsed(option: str, text: str, parse: Callable[[object], float]) -> float:
-    try:
-        return parse(text)
-    except UnitError as error:
-        raise UsageError(f"{option}: {error}") from error
+    limit_s = time_ns("--max-time", pairs.max_time) / NS_PER_S if pairs.max_time else None
+    return ComparisonOptions(share("--margin", pairs.margin), max_time_s=limit_s)
 
 
 def _asks_for_ai(settings: Sequence[str]) -> bool:

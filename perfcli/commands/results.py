@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Final
 
@@ -47,6 +46,7 @@ from perfcli.report.summary import render_run, takes_a_line
 from perfcli.report.trend import trend_document
 from perfcli.results import RunResult, as_document
 from perfcli.streams import complain, say
+from perfcli.suggestions import nearest
 
 
 def report(options: ReportOptions, context: Context) -> int:
@@ -153,8 +153,8 @@ def _runs_of(options: HistoryOptions | TrendOptions, context: Context, *, in_sho
 def _none_kept(scenario: str, store: Store) -> UsageError:
     known = sorted({run.name for run in store.runs(in_short=True).runs})
     there = f"it has runs of {', '.join(known)}" if known else "the store is empty"
-    meant = get_close_matches(scenario, known, n=1)
-    hint = f"did you mean {meant[0]}?" if meant else f"save one: digipal-perf run {scenario} --save"
+    meant = nearest(scenario, known)
+    hint = f"did you mean {meant}?" if meant else f"save one: digipal-perf run {scenario} --save"
     return UsageError(f"no saved run of {scenario} in {store.directory}: {there}", hint=hint)
 
 

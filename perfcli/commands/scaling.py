@@ -8,14 +8,13 @@ from rich.text import Text
 
 from perfcli.commands.context import Context
 from perfcli.commands.engine_options import ScalingOptions
-from perfcli.errors import UsageError
+from perfcli.commands.quantities import time_ns
 from perfcli.plan import ExecutionPlan
 from perfcli.report.markdown import to_markdown
 from perfcli.report.scaling import about, scaling_document, scaling_so_far
 from perfcli.report.wording import counted, one_line
 from perfcli.results import RunResult
 from perfcli.run import run_scenario
-from perfcli.units import UnitError, parse_duration_ns
 from perfcli.usl.experiment import Loads, SoFar, blocks_here, measure_scaling
 from perfcli.usl.load_points import DEFAULT_VUS, check_scalable, check_settings, parse_loads
 from perfcli.usl.scaling_result import Of, ScalingResult
@@ -98,19 +97,9 @@ def _loads(options: ScalingOptions) -> Loads:
         of=of,
         numbers=parse_loads(options.processes or options.vus or DEFAULT_VUS, of),
         blocks=options.blocks,
-        duration_ns=_time("--duration", options.duration),
-        max_time_ns=_time("--max-time", options.max_time) if options.max_time else None,
+        duration_ns=time_ns("--duration", options.duration),
+        max_time_ns=time_ns("--max-time", options.max_time) if options.max_time else None,
     )
-
-
-def _time(option: str, text: str) -> int:
-    try:
-        time_ns = parse_duration_ns(text)
-    except UnitError as error:
-        raise UsageError(f"{option}: {error}") from error
-    if not time_ns:
-        raise UsageError(f"{option} {text}: expected more than 0", hint=f"for example {option} 500ms")
-    return time_ns
 
 
 def _line(text: str) -> Text:
