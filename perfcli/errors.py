@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 from collections.abc import Iterable
 from enum import IntEnum, StrEnum
 
@@ -98,7 +99,18 @@ def describe_error(error: BaseException) -> str:
     """What an exception says; if a process has run out of file descriptors, with the limit that it met."""
     if isinstance(error, OSError) and error.errno == errno.EMFILE:
         return f"{error}: the limit is {most_descriptors():,} file descriptors; raise it with ulimit -n"
+    if isinstance(error, FileNotFoundError) and not error.filename:
+        return "the working directory was removed: change to another one" if _is_homeless() else str(error)
     return str(error)
+
+
+def _is_homeless() -> bool:
+    """Whether this process's working directory is gone."""
+    try:
+        os.getcwd()
+    except FileNotFoundError:
+        return True
+    return False
 
 
 def most_descriptors() -> int:

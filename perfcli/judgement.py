@@ -219,7 +219,8 @@ def _verdict_on_load(
     if exceeded:
         return Verdict.FAIL, [*exceeded, *starved]
     if not run.total.ok:
-        return Verdict.INVALID, ["nothing was measured: every operation failed", *starved]
+        errors = next((f": {kind}" for kind in run.total.errors), "")
+        return Verdict.INVALID, [f"nothing was measured: every operation failed{errors}", *starved]
     # a load that was not delivered because others had the CPU needs no other advice
     invalid = [*starved, *stopped] or list(_undelivered(run, thresholds))
     return (Verdict.INVALID, invalid) if invalid else (Verdict.PASS, [])

@@ -287,6 +287,10 @@ def _check_writable(path: Path, option: str) -> None:
                 os.stat(place)  # raises if the name is too long, or a link leads to itself
     except FileNotFoundError as error:
         missing = Path(os.path.realpath(path)).parent
+        if missing.is_dir():  # /proc is one
+            raise UsageError(
+                f"{option} {path}: no file can be created in {missing}", hint="name another file"
+            ) from error
         raise UsageError(
             f"{option} {path}: the directory {missing} does not exist",
             hint=f"create it: mkdir -p {shlex.quote(str(missing))}",

@@ -38,7 +38,7 @@ def use_engine(path: Path) -> Iterator[None]:
         raise
     except (Exception, SystemExit) as error:
         raise UsageError(
-            f"the engine in {path} cannot be imported: {type(error).__name__}: {error}{_place(error, path)}",
+            f"the engine in {path} cannot be imported: {type(error).__name__}: {_reason(error, path)}",
             hint=f'try: cd {path} && python -c "import digipal.core, digipal.storage, digipal.ai"',
         ) from error
     _check(path)
@@ -69,7 +69,10 @@ def _check(path: Path) -> None:
         )
 
 
-def _place(error: BaseException, path: Path) -> str:
-    """Where in the engine it happened; "" where it did not happen there."""
+def _reason(error: BaseException, path: Path) -> str:
+    """What an error says, and where in the engine it happened, if it happened there."""
+    if isinstance(error, SyntaxError) and error.filename and Path(error.filename).is_relative_to(path):
+        return f"{error.msg} ({Path(error.filename).relative_to(path)}, line {error.lineno})"
     frames = [frame for frame in traceback.extract_tb(error.__traceback__) if Path(frame.filename).is_relative_to(path)]
-    return f" ({Path(frames[-1].filename).relative_to(path)}, line {frames[-1].lineno})" if frames else ""
+    place = f" ({Path(frames[-1].filename).relative_to(path)}, line {frames[-1].lineno})" if frames else ""
+    return f"{error}{place}"

@@ -17,6 +17,7 @@ from perfcli.history.kept_runs import KeptRun, kept_run
 from perfcli.history.store import Store, read_all, read_runs, without_places
 from perfcli.outputs import check_folder, check_outputs
 from perfcli.results import BaselineComparison, RunResult, save_results
+from perfcli.suggestions import nearest
 
 BASELINES_SCHEMA_VERSION: Final = 1
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
@@ -142,9 +143,7 @@ def remove_baseline(name: str, store: Store) -> Path:
     Raises:
         UsageError: there is none of that name, or it cannot be removed.
     """
-    path = _file_of(name, store)
-    if not path.exists():
-        raise UsageError(f"no baseline {name} in {store.directory}", hint="digipal-perf baseline list shows them")
+    path = _existing(name, store)
     try:
         path.unlink()
     except OSError as error:
@@ -168,10 +167,12 @@ def _existing(name: str, store: Store) -> Path:
     path = _file_of(name, store)
     if path.exists():
         return path
-    known = ", ".join(sorted(each.stem for each in store.baselines.glob(f"[!.]*{_SUFFIX}")))
+    known = sorted(each.stem for each in store.baselines.glob(f"[!.]*{_SUFFIX}"))
+    meant = nearest(name, known)
+    hint = f"save one: {_HOW_TO_SAVE}. To name a result file, write its path: ./results.json"
     raise UsageError(
-        f"no baseline {name} in {store.directory}: {'it has ' + known if known else 'it has none yet'}",
-        hint=f"save one: {_HOW_TO_SAVE}. To name a result file, write its path: ./results.json",
+        f"no baseline {name} in {store.directory}: it has {', '.join(known) or 'none yet'}",
+        hint=f"did you mean {meant}?" if meant else hint,
     )
 
 

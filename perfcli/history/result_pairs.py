@@ -29,6 +29,7 @@ from perfcli.results import (
     Variation,
     variation_text,
 )
+from perfcli.suggestions import nearest
 from perfcli.units import Unit
 
 COMPARE_SCHEMA_VERSION: Final = 1
@@ -182,10 +183,13 @@ def _located(text: str, store: Store) -> tuple[str, Path]:
     if saved:
         ids = ", ".join(store.run_id(path) for path in saved[:4])
         raise UsageError(f"{text} matches several saved runs: {ids}{' …' if len(saved) > 4 else ''}")
-    baselines = ", ".join(sorted(path.stem for path in store.baselines.glob("[!.]*.json"))) or "none"
+    baselines = sorted(path.stem for path in store.baselines.glob("[!.]*.json"))
+    meant = nearest(text, baselines)
+    hint = "digipal-perf history lists the ids of saved runs; write a file with its path: ./results.json"
     raise UsageError(
-        f"{text}: neither a file, a baseline nor a saved run in {store.directory} (baselines: {baselines})",
-        hint="digipal-perf history lists the ids of saved runs; write a file with its path: ./results.json",
+        f"{text}: neither a file, a baseline nor a saved run in {store.directory} "
+        f"(baselines: {', '.join(baselines) or 'none'})",
+        hint=f"did you mean {meant}?" if meant else hint,
     )
 
 

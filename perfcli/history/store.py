@@ -21,7 +21,7 @@ from typing import Any, Final, NamedTuple
 from perfcli.ab.result import AbResult
 from perfcli.errors import UsageError
 from perfcli.outputs import check_folder
-from perfcli.results import RunResult, as_result, load_results, save_results
+from perfcli.results import HOW_TO_WRITE, RunResult, as_result, load_results, save_results
 
 _MOST: Final = 10**18
 """In whatever unit: 31 years in ns, an exabyte, a thousand million operations each ns."""
@@ -118,7 +118,8 @@ def read_all(directory: Path, read: Reader) -> tuple[list[tuple[Path, list[RunRe
             _check_is_file(path)
             files.append((path, read(path)))
         except UsageError as error:
-            complaints.append(f"{error.message} ({error.hint})" if error.hint else error.message)
+            hint = "remove it" if error.hint == HOW_TO_WRITE else error.hint
+            complaints.append(f"{error.message} ({hint})" if hint else error.message)
     return files, complaints
 
 

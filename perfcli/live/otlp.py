@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import math
+import re
 import threading
 import time
 from collections import deque
@@ -34,6 +35,7 @@ INTERVAL_S: Final = 10.0
 PREFIX: Final = "digipal_perf."
 
 _TO_LEAVE_S: Final = 5.0
+_TO_GIVE_UP_S: Final = 0.5
 _MOST_BUCKETS: Final = 160
 """As many as the OpenTelemetry SDK gives an exponential histogram."""
 
@@ -135,9 +137,11 @@ class Collector:
             self._changed.notify()
         self._thread.join(_TO_LEAVE_S)
         if self._thread.is_alive() or self._lost:
-            why = self._complaints.last or "it did not answer within 5 s"
-            complain(f"Warning: --otlp {self._url}: the collector did not accept everything: {why}")
+            why = self._complaints.reason or "it did not answer within 5 s"
+            advice = "see that it runs there, and takes OTLP over HTTP"
+            complain(f"Warning: --otlp {self._url}: the collector did not accept everything: {why}: {advice}")
         self._exporter.shutdown()
+        self._thread.join(_TO_GIVE_UP_S)  # it logs that it gives up
         self._complaints.close()
 
     def _send_all(self) -> None:
@@ -273,6 +277,11 @@ class _Complaints(logging.Handler):
         self._logger = logging.getLogger("opentelemetry")
         self._propagated, self._logger.propagate = self._logger.propagate, False
         self._logger.addHandler(self)
+
+    @property
+    def reason(self) -> str:
+        """The last line; of one with an error of the system, that alone: the rest is how libraries wrapped it."""
+        return next(iter(re.findall(r"\[Errno -?\d+\] ([\w ,-]+)", self.last)), self.last)
 
     def emit(self, record: logging.LogRecord) -> None:
         """Keep the last line that gives a reason; that it gave up is none."""

@@ -103,7 +103,7 @@ __all__ = [
 
 _FIRST: Final = ("schema_version", "name", "verdict", "reasons")
 """The fields that a saved result begins with, for whoever opens the file."""
-_WRITTEN_BY: Final = "write one: digipal-perf run SCENARIO --json FILE"
+HOW_TO_WRITE: Final = "write one: digipal-perf run SCENARIO --json FILE"
 
 
 def save_results(results: Sequence[RunResult], path: Path, *, new: bool = False) -> None:
@@ -144,13 +144,25 @@ def load_records(path: Path) -> list[Any]:
     try:
         document = json.loads(path.read_text(encoding="utf-8-sig"), parse_float=_finite, parse_constant=_finite)
     except OSError as error:
-        raise UsageError(f"{path}: cannot read the result: {error.strerror}", hint=_WRITTEN_BY) from error
+        raise UsageError(f"{path}: cannot read the result: {error.strerror}", hint=HOW_TO_WRITE) from error
     except (ValueError, RecursionError) as error:
-        raise UsageError(f"{path}: not a result file: {error or 'it is empty'}", hint=_WRITTEN_BY) from error
+        raise UsageError(f"{path}: not a result file: {_why_no_json(error)}", hint=HOW_TO_WRITE) from error
     records = document if isinstance(document, list) else [document]
     if not records:
-        raise UsageError(f"{path}: it holds no result", hint=_WRITTEN_BY)
+        raise UsageError(f"{path}: it holds no result", hint=HOW_TO_WRITE)
     return records
+
+
+def _why_no_json(error: Exception) -> str:
+    if isinstance(error, UnicodeDecodeError):
+        return f"byte {error.start + 1} is not UTF-8"
+    if isinstance(error, RecursionError):
+        return "it is nested too deep"
+    if not isinstance(error, json.JSONDecodeError):
+        return str(error)
+    if error.pos < len(error.doc.rstrip()):
+        return f"line {error.lineno}, column {error.colno}: {error.msg[:1].lower()}{error.msg[1:]}"
+    return f"it is cut off on line {error.lineno}" if error.doc.strip() else "it is empty"
 
 
 def _finite(text: str) -> float:
@@ -169,19 +181,19 @@ def as_result(record: Any, path: Path) -> RunResult:
     """
     fields = record if isinstance(record, dict) else {}
     if kind := fields.get("kind"):
-        raise UsageError(f"{path}: not the result of a run, but of digipal-perf {kind!s:.60}", hint=_WRITTEN_BY)
+        raise UsageError(f"{path}: not the result of a run, but of digipal-perf {kind!s:.60}", hint=HOW_TO_WRITE)
     version = fields.get("schema_version")
     if version is None:
-        raise UsageError(f"{path}: not a result file: it has no schema_version", hint=_WRITTEN_BY)
+        raise UsageError(f"{path}: not a result file: it has no schema_version", hint=HOW_TO_WRITE)
     if version != SCHEMA_VERSION:
         is_newer = isinstance(version, int) and version > SCHEMA_VERSION
         raise UsageError(
             f"{path}: not a result of schema version {SCHEMA_VERSION} (found {version!r:.60})",
-            hint="a newer digipal-perf wrote it: update digipal-perf to read it" if is_newer else _WRITTEN_BY,
+            hint="a newer digipal-perf wrote it: update digipal-perf to read it" if is_newer else HOW_TO_WRITE,
         )
     try:
         return RunResult.model_validate(record)
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(map(str, first["loc"]))
-        raise UsageError(f"{path}: not a whole result: {place}: {first['msg']}", hint=_WRITTEN_BY) from error
+        raise UsageError(f"{path}: not a whole result: {place}: {first['msg']}", hint=HOW_TO_WRITE) from error

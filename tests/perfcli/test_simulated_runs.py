@@ -149,7 +149,7 @@ def test_no_thresholds_pass_but_nothing_measured_is_invalid(make_plan: Any) -> N
     assert simulate(plan).verdict is Verdict.PASS
     broken = simulate(plan, lambda label, call: Behaviour(raises=ValueError()))
     assert broken.verdict is Verdict.INVALID
-    assert broken.reasons == ["nothing was measured: every operation failed"]
+    assert broken.reasons == ["nothing was measured: every operation failed: ValueError"]
 
 
 def test_degradation_is_seen(make_plan: Any) -> None:
