@@ -289,7 +289,7 @@ def _check_writable(path: Path, option: str) -> None:
         missing = Path(os.path.realpath(path)).parent
         if missing.is_dir():  # /proc is one
             raise UsageError(
-                f"{option} {path}: no file can be created in {missing}", hint="name another file"
+                f"{option} {path}: cannot be written: no file can be created in {missing}", hint="name another file"
             ) from error
         raise UsageError(
             f"{option} {path}: the directory {missing} does not exist",

@@ -20,7 +20,7 @@ from perfcli.__main__ import exit_code_of
 _TABLES: Final = sorted((Path(__file__).parent / "mistakes").glob("*.txt"))
 _NEXT_STEP: Final = re.compile(
     r"\b(did you mean|[Hh]int|[Tt]ry|write|use|add|drop|remove|name|give|set|choose|raise|save|start|run|install|indent"
-    r"|change|put|must be|can never|check|replace|expected|required|one of|move|digipal-perf)\b|is not in the range"
+    r"|change|align|close|quote|needs|put|must be|can never|check|replace|expected|required|one of|move|digipal-perf)\b"
 )
 _STARTS_AN_ENGINE: Final = ("servers: a server that does not listen",)
 

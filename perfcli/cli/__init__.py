@@ -53,7 +53,8 @@ class Command(click.Command):
     def _first_example(self, ctx: click.Context) -> str:
         """The first of the examples in its help that shows it, without the remark behind it."""
         lines = map(str.strip, (self.help or "").splitlines())
-        return next(line.partition("  ")[0] for line in lines if line.startswith(f"{ctx.command_path} "))
+        command = " ".join(["digipal-perf", *defaults.words_of(ctx), ""])
+        return next(line.partition("  ")[0] for line in lines if line.startswith(command))
 
     def _refuse_no_values(self, ctx: click.Context, args: list[str]) -> None:
         """Refuse what is no value: no text, as `--baseline "$UNSET"` would quietly compare nothing; or an option.

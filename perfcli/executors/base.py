@@ -237,7 +237,7 @@ LONGEST: Final = "10m"
 def _distinct(numbers: list[int]) -> list[int]:
     twice = next((number for number in numbers if numbers.count(number) > 1), None)
     if twice is not None:
-        raise ValueError(f"holds {twice} twice: the phase runs once for each number")
+        raise ValueError(f"holds {twice} twice, but the phase runs once for each number: remove one")
     return numbers
 
 

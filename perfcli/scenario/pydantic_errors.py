@@ -157,7 +157,8 @@ def _below(detail: ErrorDetails) -> str:
         return "write one"
     if get_origin(field.annotation) is list:
         return "start each item below it with a dash"
-    return "indent its keys below it" if any(_models_in(field.annotation)) else "write one"
+    is_word = any(get_origin(choice) is Literal for choice in get_args(field.annotation))
+    return "indent its keys below it" if _models_in(field.annotation) and not is_word else "write one"
 
 
 def _remedy(detail: ErrorDetails) -> str:
@@ -222,7 +223,7 @@ def _limits(detail: ErrorDetails) -> str:
 
 
 def _plain(limit: Any) -> str:
-    return f"{limit:,}" if isinstance(limit, int) else f"{limit:g}"
+    return f"{limit:,}" if isinstance(limit, int) else f"{limit:g}" if isinstance(limit, float) else str(limit)
 
 
 def _field_at(loc: Sequence[str | int]) -> FieldInfo | None:

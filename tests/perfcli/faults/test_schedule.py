@@ -182,7 +182,7 @@ def test_an_option_needs_a_kind_and_settings(option: str) -> None:
 @pytest.mark.parametrize(
     ("threshold", "message"),
     [
-        ("crash.recovery < 1s", "no fault is named 'crash': use one of lock"),
+        ("crash.recovery < 1s", "no fault is named 'crash': use lock"),
         ("success_rate > 5% during lok", "no fault is named 'lok' (did you mean 'lock'?)"),
         ("success_rate > 5% outside fault", "write outside faults"),
         ("memory.peak < 5MB after lock", "known only for the whole load: remove 'after'"),

@@ -46,7 +46,7 @@ def refusal(text: str) -> str:
         ("a: {b: c\nd: e\n", "1:4: this '{' is never closed, or a ',' is missing in it: add it"),
         ("a:\n  - b\n  -c\nd: 1", "3:3: an item of a list needs a space after its '-'"),
         ("a: 1\nb:3\nc: d", "2:2: a key needs a space after its ':'"),
-        ("a:{b: c}", "1:2: a key needs a space after its ':'"),
+        ("a:{b: c, d: e}", "1:2: a key needs a space after its ':'"),
         ("a:\n\u00a0\u00a0b: c\n  d: e", "2:1: the character U+00A0 cannot indent YAML: use spaces"),
         ("a: {b: ${C}, d: e}", '1:8: write "${C}": inside {…} or […], YAML needs quotes around a variable'),
         ("a: [b, ${C:-1}, d]", '1:8: write "${C:-1}": inside {…} or […], YAML needs quotes around a variable'),

@@ -81,7 +81,7 @@ TOLD = """\
 14:3: load.warmpu: unknown key (did you mean 'warmup'?)
 15:3: load.duration: is not a key of shared-iterations: use one of think_time, warmup, start_after, graceful_stop, \
 vus, max_duration, executor, iterations
-16:8: users: unknown value 'everyone': use one of own, uniform or {zipf: 1.1}
+16:8: users: unknown value 'everyone': use one of own, uniform, {zipf: 1.1}
 18:5: flow[0]: unknown operation 'lod_pet' (did you mean 'load_pet'?)
 18:23: flow[0].load_pet.weight: expected a number, not 'heavy'
 18:30: flow[0].load_pet.sauce: unknown key (did you mean 'source'?)

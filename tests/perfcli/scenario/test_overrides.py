@@ -182,5 +182,5 @@ def test_options_on_a_file_of_another_shape_are_told(mistakes: Mistakes) -> None
     told = mistakes("name: x\nload: 3\nflow: [create_pet]", iterations(3))
     assert told == [
         "s.yaml:2:7: load: expected a section with keys, not 3: write {executor: constant-vus, vus: 2, duration: 30s}",
-        "--iterations 3: load is a single value, without 'iterations': set load as a whole",
+        "--iterations 3: load is a single value, without 'iterations': set load as a whole, load={iterations: …}",
     ]

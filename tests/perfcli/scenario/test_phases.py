@@ -121,7 +121,8 @@ def test_phases_need_no_flow_of_the_scenario(mistakes: Mistakes) -> None:
                 "4:58: phases[1].load: required key is missing (when iterations start, and how many)",
                 "4:65: phases[1].name: 'b c' is not a name (a letter, then letters, digits, _ and -, 64 at most): "
                 "write b_c",
-                "4:71: phases[2]: expected a section with keys, not 3",
+                "4:71: phases[2]: expected a section with keys, not 3: "
+                "it has name, load, flow, users, growth, thresholds",
                 "4:90: phases[3].load: expected a section with keys, not 5: "
                 "write {executor: constant-vus, vus: 2, duration: 30s}",
                 "4:93: phases[3].flw: unknown key (did you mean 'flow'?)",
@@ -181,7 +182,7 @@ def test_mistakes(mistakes: Mistakes, text: str, told: list[str]) -> None:
     [
         (
             phases(f"{{name: a, {LOAD}, thresholds: [load_pet.latency.max < 1s]}}"),
-            "4:79: phases[0].thresholds[0]: no step of the flow is named 'load_pet': use one of status",
+            "4:79: phases[0].thresholds[0]: no step of the flow is named 'load_pet': use status",
         ),
         (
             phases(f"{{name: a, {LOAD}, thresholds: [lost_writes == 0]}}"),

@@ -55,7 +55,7 @@ def scenario(flow: str, *thresholds: str, pets: int = 5) -> str:
         ),
         (
             scenario("[load_pet: {name: read}]", '{expr: "load_pet.error_rate < 1%"}'),
-            "5:21: thresholds[0].expr: no step of the flow is named 'load_pet': use one of read",
+            "5:21: thresholds[0].expr: no step of the flow is named 'load_pet': use read",
         ),
         (
             scenario("[status, sleep: {duration: 1s, name: pause}]", "pause.latency.max < 2s"),
@@ -129,7 +129,7 @@ def test_a_condition_bears_the_path_it_is_written_at(mistakes: Mistakes, step: s
 def test_a_mistake_of_sense_that_an_option_made_is_told_of_the_option(mistakes: Mistakes) -> None:
     text = scenario("[load_pet]", "load_pet.latency.max < 1s")
     assert mistakes(text, parse_set("flow.0=status")) == [
-        "s.yaml:5:14: thresholds[0]: no step of the flow is named 'load_pet': use one of status"
+        "s.yaml:5:14: thresholds[0]: no step of the flow is named 'load_pet': use status"
     ]
     assert mistakes(text, parse_set("thresholds.0=lod_pet.latency.max < 1s"), parse_set("setup.pets=0")) == [
         "--set setup.pets=0: setup.pets: load_pet needs pets that exist: set setup.pets to 1 or more, "
