@@ -212,8 +212,8 @@ def _verdict_on_load(
     if by and not _is_not_judged(by, thresholds):
         # also where the threshold holds again by the end: the load it was set for was not delivered
         return Verdict.FAIL, [*stopped, *exceeded, *starved]
-    if (pointless := list(_pointless_faults(run))) and not run.starved:
-        return Verdict.INVALID, [*pointless, *exceeded]
+    if pointless := list(_pointless_faults(run)):
+        return Verdict.INVALID, [*pointless, *exceeded, *starved]
     if run.integrity and run.integrity.damaged:
         return Verdict.FAIL, [run.integrity.damaged, *exceeded, *starved]
     if exceeded:
@@ -235,8 +235,8 @@ def _broke(run: UnjudgedRun) -> Iterator[str]:
 
 
 def _pointless_faults(run: UnjudgedRun) -> Iterator[str]:
-    """Why the faults say nothing of the engine."""
-    if run.unsteady:
+    """Why the faults say nothing of the engine; what others took from a load may have made it unsteady."""
+    if run.unsteady and not run.starved:
         yield f"the load was not steady before the first fault: {run.unsteady}"
     for problem, faults in _by_problem(run).items():
         times = f", {len(faults)} times" if len(faults) > 1 else ""

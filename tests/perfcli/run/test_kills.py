@@ -8,8 +8,9 @@ import pytest
 
 from perfcli.errors import Verdict
 from perfcli.faults.kill import Kill
+from perfcli.judgement import Ending, judge, rules_of
 from perfcli.plan import ExecutionPlan
-from perfcli.results import RunResult
+from perfcli.results import RunResult, UnjudgedRun
 from perfcli.testing import Behaviour, SimulatedTime, simulate
 
 pytestmark = pytest.mark.slow
@@ -119,6 +120,17 @@ def test_a_load_that_was_over_before_the_kill_is_invalid(make_plan: Make) -> Non
     result = killed(make_plan(["status"], **PETS, load=TWO_VUS), 10_000)
     assert result.verdict is Verdict.INVALID
     assert result.reasons == ["at-10000 at 10.0 s: not inflicted: the load ended before it was due"]
+
+
+@pytest.mark.parametrize("starved", ["", "others had the CPU"])
+def test_no_engine_fails_for_what_a_fault_that_was_not_inflicted_would_show(starved: str, make_plan: Make) -> None:
+    plan = make_plan(["status"], **PETS, load=TWO_VUS, thresholds=["db_errors > 0"])
+    run = UnjudgedRun.model_validate(killed(plan, 10_000).model_dump(include=set(UnjudgedRun.model_fields)))
+    result = judge(run.model_copy(update={"starved": starved}), rules_of(plan.scenario), Ending())
+    assert result.verdict is Verdict.INVALID
+    why_not, *others = result.reasons
+    assert why_not == "at-10000 at 10.0 s: not inflicted: the load ended before it was due"
+    assert others == ["db_errors > 0: 0", *filter(None, [starved])]
 
 
 def test_outage_and_recovery_count_from_the_kill(make_plan: Make) -> None:
