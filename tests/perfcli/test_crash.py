@@ -179,7 +179,8 @@ def test_every_shipped_scenario_can_be_crashed(path: Path, by: str) -> None:
         result = crash_scenario(
             plan,
             kills=kills,
-            writes=[1, 40],
+            # a mix of many reads makes few writes in its first 20 iterations
+            writes=[1, 4],
             pool=lambda: LocalPool(ROOT, forked(template)),
             engine=EngineSource(ROOT, ""),
             stop=StopRequest(),
@@ -188,7 +189,8 @@ def test_every_shipped_scenario_can_be_crashed(path: Path, by: str) -> None:
         return
     assert (result.failure, result.problem, result.examples) == ("", "", [])
     assert result.kills == (kills or 2)
-    assert result.acknowledged
+    # its visits store nothing that they could acknowledge, and the command says so
+    assert result.exit_code is (ExitCode.INVALID if path.stem == "time_travel" else ExitCode.PASS)
 
 
 @pytest.mark.nightly
