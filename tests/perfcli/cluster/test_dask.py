@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +21,9 @@ from perfcli.cluster.description import describe
 from perfcli.cpus import usable_cpus
 from tests.processes import is_alive, started_by
 
-pytest.importorskip("distributed")
 pytestmark = [
     pytest.mark.end_to_end,
+    pytest.mark.skipif(not find_spec("distributed"), reason="the extra cluster is not installed"),
     pytest.mark.skipif(not shutil.which("openssl"), reason="needs openssl"),
 ]
 

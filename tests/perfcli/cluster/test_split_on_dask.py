@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 from socket import socket
 from threading import Timer
@@ -29,8 +30,10 @@ from perfcli.run import run_scenario
 from tests.perfcli.cluster.delaying_proxy import DelayingProxy, delaying_proxy
 from tests.processes import is_alive, started_by
 
-pytest.importorskip("distributed")
-pytestmark = pytest.mark.end_to_end
+pytestmark = [
+    pytest.mark.end_to_end,
+    pytest.mark.skipif(not find_spec("distributed"), reason="the extra cluster is not installed"),
+]
 
 MakePlan = Callable[..., ExecutionPlan]
 FLOW = ["create_new_pet", {"interact_with_pet": {"texts": ["hello"]}}, "get_pet_status"]
