@@ -254,13 +254,12 @@ _OWN_COLUMNS: Final = (
     Column("sum"),
     Column("per operation"),
 )
-_PREPARATION: Final = Text("mean time before ctx.timed(); not part of latency, but it delays later operations")
 
 
 def own_operations_section(operations: Sequence[OperationResult]) -> list[Section]:
     """A table of the operations that prepare or count; none without such."""
     rows = [row for operation in operations for row in _own_rows(operation)]
-    table = Table(_OWN_COLUMNS, rows, "own operations", legend=[("preparation", _PREPARATION)])
+    table = Table(_OWN_COLUMNS, rows, "own operations", first_to_go=("sum", "preparation"))
     return [Section("own operations", [table], brief=[table])] if rows else []
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from perfcli.report.blocks import Table
 from perfcli.report.operations import own_operations_section
 from perfcli.results import CounterResult, OperationResult
@@ -27,6 +29,13 @@ def test_each_counter_has_a_line() -> None:
         ["rename", "120 µs", "letters", "12,400", "7.75"],
         ["", "", "sent", "3.20 MB", "2.00 kB/op"],
     ]
+
+
+def test_a_narrow_console_shows_names_and_means(printed: Callable[..., str]) -> None:
+    slow = operation(name="restore_backup_of_a_pet", counters=COUNTERS, preparation_ns=1)
+    titles, _, first, *_ = printed(own_operations_section([slow]), 60).splitlines()
+    assert titles.split() == ["own", "operation", "counter", "per", "operation"]
+    assert first.split() == ["restore_backup_of_a_pet", "letters", "7.75"]
 
 
 def test_preparation_alone_is_shown_too() -> None:
