@@ -18,6 +18,7 @@ _NEVER_WRONG: Final = ("lost_writes", "duplicate_writes", "stale_reads", "lost_u
 GENERATOR: Final = "the load generator"
 _DELIVERY: Final = f"delivery >= {LEAST_DELIVERY:.0%}"
 """The rule on open loads that every run is judged by."""
+_ON_ANSWERS: Final = re.compile(r"\b(success_rate|error_rate|ok|failed|timeouts|\w+_errors)\b")
 _LAG_NS: Final = 1_000_000
 _HALF: Final = 0.5
 _MOST: Final = 0.85
@@ -29,7 +30,7 @@ def judged(run: RunResult, load: float, plan: ExecutionPlan) -> ProbeResult:
     verdict, reason = _verdict(run, failed)
     nearest = _most_exceeded(failed) if failed else _nearest(run)
     if not reason and nearest:
-        reason = _words(nearest)
+        reason = _words(nearest) + _most_frequent_error(run, nearest)
     delivered = _delivered(run)
     undelivered = not failed and delivered is not None and delivered < LEAST_DELIVERY
     latency, service = run.total.latency, run.total.service_time
@@ -56,6 +57,14 @@ def _words(threshold: ThresholdResult) -> str:
     """What was observed, and the limit as it is written: latency.p99 24.6 ms, limit 20ms."""
     subject, *_, limit = re.split("[<>=!]+", threshold.expr)
     return f"{subject.strip()} {format_quantity(threshold.unit, threshold.observed or 0.0)}, limit {limit.strip()}"
+
+
+def _most_frequent_error(run: RunResult, threshold: ThresholdResult) -> str:
+    """What made a limit on answers fail: `: StalePetError (15)`; "" for other limits."""
+    if threshold.passed or not run.total.errors or not _ON_ANSWERS.search(threshold.expr):
+        return ""
+    kind, count = max(run.total.errors.items(), key=lambda each: each[1])
+    return f": {kind.partition(':')[0]} ({count:,})"
 
 
 def _of_limit(threshold: ThresholdResult) -> float | None:

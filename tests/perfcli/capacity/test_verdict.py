@@ -78,3 +78,20 @@ def test_wrong_answers_are_named_with_their_number() -> None:
     probe = judged(run.model_copy(update={"total": total}), 1, plan(flow=["load_pet"]))
     assert probe.verdict is ProbeVerdict.WRONG
     assert probe.reason == f"wrong answer: another pet (2 of {run.total.attempts:,})"
+
+
+@pytest.mark.parametrize(
+    ("threshold", "reason"),
+    [
+        ("success_rate == 100%", "success_rate 0%, limit 100%: ValueError ("),
+        ("latency.p90 < 1us", "latency.p90 1.00 ms, limit 1us"),
+    ],
+)
+def test_the_most_frequent_error_is_named_if_a_limit_on_answers_fails(threshold: str, reason: str) -> None:
+    load = {"executor": "constant-vus", "vus": 2, "duration": "50ms"}
+    failing = plan(flow=["load_pet"], thresholds=[threshold], load=load)
+    error = ValueError("no room") if "rate" in threshold else None
+    probe = judged(simulate(failing, lambda label, call: Behaviour(raises=error)), 1, failing)
+    assert probe.verdict is ProbeVerdict.FAILS
+    assert probe.reason.startswith(reason)
+    assert ("ValueError" in probe.reason) is ("rate" in threshold)
