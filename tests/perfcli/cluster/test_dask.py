@@ -126,7 +126,7 @@ def test_scenarios_are_spread_and_each_result_names_its_machine(tool: Tool, clus
 MOST = """
 name: most
 setup: {pets: 2}
-load: {executor: constant-vus, vus: 1, duration: 500ms}
+load: {executor: constant-vus, vus: 1, duration: 500ms, think_time: 20ms}
 flow: [load_pet]
 thresholds: [latency.p50 < 1m, success_rate == 100%]
 """
@@ -147,7 +147,10 @@ def test_capacity_and_scaling_use_machines_of_one_kind(tool: Tool, cluster: Loop
             (document,) = tool.results()
             assert code == 0 or (code == 4 and "other processes" in output), (output, errors)
             assert f"Warning: odd is of another kind and left out: 1.0, not {usable_cpus()}" in errors
-            assert {each["name"] for each in document["machines"]} == {"left", "right"}
+            names = {each["name"] for each in document["machines"]}
+            # a search that is starved at once has used one
+            assert names
+            assert names <= {"left", "right"}
     finally:
         cluster.remove("odd")
 
