@@ -215,10 +215,12 @@ def test_another_tool_is_refused_and_nothing_runs(tool: Tool, cluster: LoopbackC
     with (other / "perfcli" / "errors.py").open("a") as file:
         file.write("#")
     cluster.add("other", PYTHONPATH=str(other))
+    cluster.await_worker("other")
     try:
         file_name = tool.write("one.yaml", QUICK.format(name="one"))
         command = ("run", file_name, "--json", "r.json", "--cluster", cluster.address, "--machines", "2")
-        assert await_true(lambda: tool.run("cluster", cluster.address)[0] == 2)
+        # on a busy machine it may not answer in time, which is no refusal
+        assert await_true(lambda: tool.run("cluster", cluster.address)[0] == 2, 90)
         code, _, errors = tool.run(*command)
         assert code == 2
         assert f"this tool {describe()['source']}" in errors
