@@ -20,8 +20,8 @@ NIGHTLY_TIMEOUT_S = 1_800
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers() -> int:
-    """Two workers for each CPU: a test that starts engines waits for half of its time."""
-    return ceil(2 * usable_cpus())
+    """Three workers for two CPUs: a test that starts engines waits for half of its time, but four starve some."""
+    return ceil(1.5 * usable_cpus())
 
 
 def pytest_sessionstart() -> None:
