@@ -22,6 +22,7 @@ from perfcli.spread.dealing import Dealer
 from perfcli.spread.remote_runner import RemoteRunner
 from perfcli.spread.spread_pairs import SpreadPairs
 from tests.perfcli.cluster.fake_carrier import FakeCarrier, carried
+from tests.perfcli.undisturbed import undisturbed
 from tests.processes import command
 
 pytestmark = pytest.mark.end_to_end
@@ -56,7 +57,7 @@ def test_a_run_elsewhere_says_what_a_run_here_does(
     load = {"executor": "per-vu-iterations", "vus": 2, "iterations": 20}
     plan = make_plan(["create_pet", "load_pet"], seed=7, load=load, setup={"pets": 1})
     stages: list[str] = []
-    there = runners[0].run(plan, engine, tell=lambda progress: stages.append(progress.stage))
+    there = undisturbed(lambda: runners[0].run(plan, engine, tell=lambda progress: stages.append(progress.stage)))
     here = run_scenario(plan, engine=engine)
     assert (there.verdict, there.exit_code) == (Verdict.PASS, ExitCode.PASS)
     assert there.digest == here.digest
@@ -118,7 +119,7 @@ def test_what_ends_without_being_asked_to_is_an_error_of_that_run(
     result = runners[0].run(plan, engine, tell=tell)
     assert result.verdict is Verdict.ERROR
     assert "what ran on a has ended with code -9" in result.reasons[0]
-    assert runners[0].run(make_plan(["create_pet"]), engine).verdict is Verdict.PASS
+    assert undisturbed(lambda: runners[0].run(make_plan(["create_pet"]), engine)).verdict is Verdict.PASS
 
 
 def test_a_machine_that_is_lost_makes_its_run_invalid_and_takes_no_more(
@@ -132,11 +133,13 @@ def test_a_machine_that_is_lost_makes_its_run_invalid_and_takes_no_more(
 
         def run(runner: RemoteRunner, plan: ExecutionPlan) -> Any:
             def tell(progress: Any) -> None:
-                if plan is long and progress.stage == "measuring" and not cutting:
+                if progress.stage == "measuring" and not cutting:
                     cutting.append(Thread(target=carrier.cut, args=(runner.machine.name,)))
                     cutting[0].start()
 
-            return runner.run(plan, engine, tell=tell)
+            if plan is long:
+                return runner.run(plan, engine, tell=tell)
+            return undisturbed(lambda: runner.run(plan, engine, tell=lambda progress: None))
 
         dealer: Dealer[ExecutionPlan, Any] = Dealer(runners, run, stop)
         done = sorted(dealer.deal([long, short, short, short]), key=lambda each: each.number)
