@@ -2,7 +2,8 @@
 
 Both do the same operation, which does nothing, in one process with one user, by turns; the figures of a turn are
 ratios, so that a machine that changes its pace changes both. Then five million iterations show what the tool keeps,
-without and with every sample written to a file.
+without and with every sample written to a file. `--against CHECKOUT` holds the tool against another checkout of it
+instead, in pairs; that needs no Locust.
 Exit code 1 where a limit is exceeded.
 """
 
@@ -15,7 +16,8 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from math import log
 from pathlib import Path
 from random import Random
@@ -78,20 +80,20 @@ class Turn(NamedTuple):
     tool_peak_bytes: int
 
 
-def ours(folder: Path, iterations: int, samples: str = "") -> Turn:
+def ours(folder: Path, iterations: int, samples: str = "", checkout: Path = HERE.parent) -> Turn:
     """The tool as people start it, on an engine that does nothing.
 
     Args:
         samples: the file name to write every sample to; "" for none.
+        checkout: whose tool.
     """
     scenario, result = folder / "nothing.yaml", folder / "result.json"
     scenario.write_text(SCENARIO.format(iterations=iterations), encoding="utf-8")
     command = [sys.executable, "-m", "perfcli", "run", str(scenario), "--quiet", "--json", str(result)]
     command += ["--samples", str(folder / samples)] if samples else []
-    environment = {**os.environ, "PYTHONPATH": str(HERE.parent)}
-    tool = subprocess.Popen(
-        [*command, "--engine", str(HERE / "noop_engine")], env=environment, stdout=subprocess.DEVNULL
-    )
+    command += ["--engine", str(HERE / "noop_engine")]
+    environment = {**os.environ, "PYTHONPATH": str(checkout)}
+    tool = subprocess.Popen(command, cwd=checkout, env=environment, stdout=subprocess.DEVNULL)
     # what wait4 tells is the highest of the tool itself and of processes it waited for: no less than the tool's own
     _, status, usage = os.wait4(tool.pid, 0)
     if status:
@@ -107,10 +109,25 @@ def ours(folder: Path, iterations: int, samples: str = "") -> Turn:
     )
 
 
-def sampled_pair(folder: Path, iterations: int, *, sampled_first: bool) -> tuple[Turn, Turn]:
-    """A turn without and one with every sample written to a file."""
-    turns = [ours(folder, iterations, SAMPLES[0] if sampled is sampled_first else "") for sampled in (True, False)]
-    return (turns[1], turns[0]) if sampled_first else (turns[0], turns[1])
+Pair = tuple[Turn, Turn]
+
+
+def pairs_of(base: Callable[[], Turn], candidate: Callable[[], Turn], count: int) -> list[Pair]:
+    """Turns of two kinds, every other time the second one first."""
+    return [(base(), candidate()) if index % 2 else (candidate(), base())[::-1] for index in range(count)]
+
+
+def slower(what: str, pairs: Sequence[Pair]) -> Iterator[Row]:
+    """How much slower the second of each pair is, in the operation and in what is beside it."""
+    p50_ns = [median(pair[way].p50_ns for pair in pairs) for way in (0, 1)]
+    # single pairs scatter by a third: only what a signed-rank test confirms counts as slower
+    for figure, ratios in (
+        (f"p50 {p50_ns[1]:.0f} : {p50_ns[0]:.0f} ns", [candidate.p50_ns / base.p50_ns for base, candidate in pairs]),
+        ("what is beside it", [candidate.cost_us / base.cost_us for base, candidate in pairs]),
+    ):
+        p = signed_rank_p([log(ratio) for ratio in ratios])
+        ratio = median(ratios) if p < SLOWER_P else min(median(ratios), 1.0)
+        yield Row(what, f"{figure}, × {median(ratios):.3f}, p {p:.2f}", ratio, 1.0)
 
 
 def locust(seconds: float) -> float:
@@ -158,16 +175,9 @@ def rows(folder: Path, rounds: int, iterations: int, many: int) -> Iterator[Row]
     yield Row("iterations/s against Locust's", f"{ours_per_s:,.0f} : {locust_per_s:,.0f}", ratio, 8, at_least=True)
     cost = median(own.cost_us for own, _ in turns)
     yield Row("µs an operation, its own time left out", f"Locust {1e6 / locust_per_s:.1f}", cost, 1.5)
-    pairs = [sampled_pair(folder, iterations, sampled_first=bool(index % 2)) for index in range(4 * rounds)]
-    p50_ns = [median(pair[way].p50_ns for pair in pairs) for way in (0, 1)]
-    # single pairs scatter by a third: only what a signed-rank test confirms counts as slower
-    for what, ratios in (
-        (f"p50 {p50_ns[1]:.0f} : {p50_ns[0]:.0f} ns", [sampled.p50_ns / plain.p50_ns for plain, sampled in pairs]),
-        ("what is beside it", [sampled.cost_us / plain.cost_us for plain, sampled in pairs]),
-    ):
-        p = signed_rank_p([log(ratio) for ratio in ratios])
-        slower = median(ratios) if p < SLOWER_P else min(median(ratios), 1.0)
-        yield Row("an operation with --samples over without", f"{what}, p {p:.2f}", slower, 1.0)
+    sampled = partial(ours, folder, iterations, SAMPLES[0])
+    pairs = pairs_of(partial(ours, folder, iterations), sampled, 4 * rounds)
+    yield from slower("an operation with --samples over without", pairs)
     long = ours(folder, many)
     operations = f"after {many:,} operations"
     yield Row("growth of the engine's process, MB", operations, long.growth_bytes / 1e6, 2)
@@ -181,18 +191,28 @@ def rows(folder: Path, rounds: int, iterations: int, many: int) -> Iterator[Row]
     yield Row("an empty ctx.timed() over an empty with", "", block, 8)
 
 
+def rows_against(folder: Path, checkout: Path, rounds: int, iterations: int) -> Iterator[Row]:
+    """This checkout's tool over that of another one."""
+    base = partial(ours, folder, iterations, checkout=checkout)
+    yield from slower(
+        "an operation over that checkout's", pairs_of(base, partial(ours, folder, iterations), 4 * rounds)
+    )
+
+
 def main() -> None:
     """Print the figures, and fail where one exceeds its limit."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help="fewer rounds and iterations: a look, no judgement")
-    quick = parser.parse_args().quick
-    if importlib.util.find_spec("locust") is None:
+    parser.add_argument("--against", type=Path, metavar="CHECKOUT")
+    options = parser.parse_args()
+    rounds, iterations, many = (2, 300_000, 500_000) if options.quick else (5, 1_000_000, 5_000_000)
+    if not options.against and importlib.util.find_spec("locust") is None:
         raise SystemExit("Locust is what the tool is measured against: pip install locust")
     kept = True
-    with tempfile.TemporaryDirectory() as folder:
-        for row in rows(
-            Path(folder), 2 if quick else 5, 300_000 if quick else 1_000_000, 500_000 if quick else 5_000_000
-        ):
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        against = options.against and rows_against(folder, options.against.resolve(), rounds, iterations)
+        for row in against or rows(folder, rounds, iterations, many):
             kept &= row.holds
             print(row, flush=True)
     raise SystemExit(0 if kept else 1)
