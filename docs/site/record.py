@@ -36,7 +36,7 @@ RESULTS: Final = {
     "--set 'thresholds=[success_rate == 100%, lost_writes == 0]'",
     "ab": "ab visits.yaml --base main",
     "profile": "profile visits.yaml --iterations 1000",
-    "capacity": "capacity visits.yaml --engine main --engine . --max-time 60s",
+    "capacity": "capacity visits.yaml --set setup.pets=2000 --engine main --engine . --max-time 1m",
     "scaling": "scaling database_load",
 }
 """The command that writes each result; `before` is only for `compare`."""
