@@ -111,8 +111,13 @@ def sentence(result: CapacityResult) -> str:
         return "unknown so far" + (f": {_end(result, 'fails', result.fails)}" if result.fails else "")
     if result.fails is None:
         return f"{_end(result, 'holds', result.holds)}; no load has failed yet"
-    holds, fails = _end(result, "holds", result.holds), _end(result, "fails", result.fails)
-    return f"{holds}, {fails}{_why(result.fails)}"
+    below, above = result.holds, result.fails
+    if 2 * below.held < below.runs or 2 * above.held > above.runs:
+        # the curve through all runs says otherwise than the few at its half-point
+        loads = f"{load_text(result, below.load)} ({below.held} of {below.runs})"
+        loads += f" and {load_text(result, above.load)} ({above.held} of {above.runs} runs hold)"
+        return f"not settled: the edge is between about {loads}{_why(above)}"
+    return f"{_end(result, 'holds', below)}, {_end(result, 'fails', above)}{_why(above)}"
 
 
 def _end(result: CapacityResult, verb: str, end: LoadEnd | None) -> str:

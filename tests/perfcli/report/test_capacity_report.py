@@ -42,6 +42,24 @@ def test_the_answer_comes_first() -> None:
 
 
 @pytest.mark.parametrize(
+    ("below", "above"), [((0, 1), (0, 1)), ((1, 3), (1, 3)), ((3, 3), (2, 3))], ids=["below", "below mostly", "above"]
+)
+def test_no_load_is_said_to_hold_or_fail_against_its_own_runs(below: tuple[int, int], above: tuple[int, int]) -> None:
+    ends = {"holds": HOLDS, "fails": FAILS}
+    counts = {"holds": below, "fails": above}
+    changed = {
+        name: end.model_copy(update=dict(zip(("held", "runs"), counts[name], strict=True)))
+        for name, end in ends.items()
+    }
+    told = text(result(**changed))
+    sentence = f"not settled: the edge is between about 912/s ({below[0]} of {below[1]})"
+    assert told.startswith(
+        f"pass visits {sentence} and 957/s ({above[0]} of {above[1]} runs hold): latency.p99 24.6 ms"
+    )
+    assert "holds 912/s" not in told
+
+
+@pytest.mark.parametrize(
     ("fields", "told"),
     [
         ({"outcome": "never", "holds": None}, "FAIL visits fails at every load tried, down to 912/s"),
