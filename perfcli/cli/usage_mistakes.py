@@ -37,7 +37,7 @@ def options_of(command: click.Command) -> dict[str, click.Option]:
 def explained(
     error: click.UsageError, command: click.Command, ctx: click.Context, args: Sequence[str]
 ) -> click.UsageError:
-    """A mistake with options, with what to type instead; any other mistake as it is."""
+    """A mistake with options, with what to type instead; any other mistake unchanged."""
     if isinstance(error, click.NoSuchOption):
         # of -workers, click reports -w
         written = next((each.partition("=")[0] for each in args if each.startswith(error.option_name)), "")

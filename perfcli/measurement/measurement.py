@@ -270,7 +270,7 @@ class Measurement:
             return
         found = check_integrity(self.ledger, database, complete=complete)
         if database.lost:
-            return  # what nobody answers for is not missing
+            return  # a database that cannot be read any more shows no loss
         self.integrity = self._worse(self.integrity, found)
         if self._conservation is not None and self.integrity.lost_updates is None and complete:
             balance = self._conservation.verify(database)

@@ -49,7 +49,7 @@ class Barrier:
             self._look("wave")
             self._go(self._others)
         elif load == {"end"} and not host.waits_at:
-            # one that is being replaced could not hear it
+            # a host that is being replaced cannot read it
             if not (self._is_host_told or host.is_away):
                 self._is_host_told = True
                 host.send(StopLoad())

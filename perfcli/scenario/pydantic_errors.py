@@ -130,7 +130,7 @@ def _words(detail: ErrorDetails) -> str:
 
 
 def _misfit(detail: ErrorDetails) -> str:
-    """Why a value is none that its key can have."""
+    """Why a key cannot have this value."""
     kind, value = detail["type"], detail["input"]
     if kind == "string_pattern_mismatch" or (kind == "string_type" and _names(detail)):
         return why_no_name(str(value)) or f"expected text, not {shown(value)}: put it in quotes"

@@ -38,7 +38,7 @@ class DelayingProxy:
                 self._pass(far_reader, writer, "back_s"),
             )
         except OSError:
-            return  # nobody listens there any more
+            return  # the other end is closed
         finally:
             for each in writers:
                 each.transport.abort()
@@ -71,7 +71,7 @@ class DelayingProxy:
 
 @contextmanager
 def delaying_proxy(to_port: int, there_s: float, back_s: float) -> Iterator[DelayingProxy]:
-    """One that is there for as long as the block lasts."""
+    """A proxy that runs as long as the block does."""
     loop, proxy = asyncio.new_event_loop(), DelayingProxy(to_port, there_s, back_s)
     server = loop.run_until_complete(proxy.serve())
     thread = Thread(target=loop.run_forever, daemon=True)

@@ -75,7 +75,7 @@ def test_a_call_is_repeated_once_then_the_machine_is_lost(machine: Machine, carr
         machine.call("clock_ns", limit_s=0.1)
     assert lost.value.exit_code is ExitCode.INVALID
     assert len(carrier.calls) - before == 2
-    # it may go on later, but what it had has ended by then: nobody waits for it again
+    # it may go on later, but what it had has ended by then: no call waits for it again
     with pytest.raises(MachineLost, match=r"machine a is lost: no answer within 0\.1 s"):
         machine.call("clock_ns")
     machine.end()

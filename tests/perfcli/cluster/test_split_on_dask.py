@@ -288,7 +288,7 @@ def test_a_clock_behind_a_slow_net_is_known_within_its_bound(cluster: LoopbackCl
             clock = clock_of(far)
         finally:
             crew.end()
-    # the clocks are the same: half of what the way back takes longer is what nobody can see
+    # the clocks are the same: an estimate is off by half of what the way back takes longer
     assert -clock.bound_ns <= clock.offset_ns <= -14_000_000 * 0.9
     assert clock.bound_ns >= 16_000_000
 

@@ -19,7 +19,7 @@ Make = Callable[..., ExecutionPlan]
 
 
 def wait_s(plan: ExecutionPlan, now_ms: int, *, began_ns: int | None = BEGAN_NS) -> float:
-    """How long nothing is due so many ms after the load began, at most 100 ms."""
+    """How long nothing is due, at most 100 ms, at this time in ms since the load began."""
     measurement = Measurement(plan)
     measurement.phases[0].began_ns = began_ns
     client: Any = SimpleNamespace(engine=SimpleNamespace(clock=SimpleNamespace(now_ns=lambda: BEGAN_NS + now_ms * MS)))
