@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from perfcli.executors import LoadSettings, Share
 from perfcli.executors.base import CountedLoad
 from perfcli.executors.repeated import Repeated
-from perfcli.faults.ai import JITTER_AT_MOST
+from perfcli.faults.inside import JITTER_AT_MOST
 from perfcli.faults.schedule import Occurrence, occurrences
 from perfcli.operations import Step
 from perfcli.operations.base import StepSettings

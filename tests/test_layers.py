@@ -35,7 +35,6 @@ SHARED_NAMES = {
     "base": "executors, operations: what the other files of the room derive from",
     "binding": "operations: to an engine; operations/own: the same of own ones",
     "capacity": f"commands: what it does; {SHOWN}",
-    "clock": "perfcli: time as an argument; faults: each file has its fault's name",
     "context": "operations/own: what a user's function is given; commands: what a command works with",
     "crash": f"perfcli: the runs; {SHOWN}",
     "faults": f"figures: what became of the load; {SHOWN}",

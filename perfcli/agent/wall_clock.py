@@ -12,7 +12,7 @@ from importlib import import_module
 from threading import Lock
 from typing import Protocol
 
-from perfcli.faults.clock import Clock
+from perfcli.faults.inside import Clock
 
 
 class _Traveller(Protocol):

@@ -1,4 +1,4 @@
-"""What goes wrong during a load: one file per fault, with its settings, how it is inflicted and what must be seen."""
+"""What goes wrong during a load: each fault with its settings, how it is inflicted and what must be seen."""
 
 from __future__ import annotations
 
@@ -7,17 +7,11 @@ from typing import Annotated, Any, Final, get_args
 from pydantic import BaseModel, BeforeValidator, Field
 
 from perfcli.executors.fields import with_tag
-from perfcli.faults.ai import Ai
 from perfcli.faults.base import DEFAULT_STEADY_STATE, FaultSettings, Lift, Place, Seen
-from perfcli.faults.clock import Clock
-from perfcli.faults.cut import Cut
-from perfcli.faults.disk_error import DiskError
-from perfcli.faults.disk_full import DiskFull
-from perfcli.faults.disk_slow import DiskSlow
-from perfcli.faults.kill import Kill
-from perfcli.faults.lock import Lock
-from perfcli.faults.pause import Pause
-from perfcli.faults.reader import Reader
+from perfcli.faults.disk import DiskError, DiskFull, DiskSlow
+from perfcli.faults.inside import Ai, Clock, Cut
+from perfcli.faults.signals import Kill, Pause
+from perfcli.faults.transactions import Lock, Reader
 
 _AnyFault = Lock | Reader | Pause | Kill | DiskFull | DiskError | DiskSlow | Ai | Clock | Cut
 

@@ -84,8 +84,8 @@ class Seen:
 class FaultSettings(BaseModel):
     """What any fault can be told.
 
-    A fault is a subclass in a file of its own. It declares the key `fault`, its settings, how it is inflicted and what
-    must be seen of it; nothing outside this room asks name of the fault.
+    A fault is a subclass. It declares the key `fault`, its settings, how it is inflicted and what must be seen of it;
+    nothing outside this room asks name of the fault.
     """
 
     model_config = ConfigDict(defer_build=True, extra="forbid", frozen=True, strict=True, populate_by_name=True)
@@ -252,45 +252,3 @@ class LastingFault(FaultSettings):
     def details(self) -> str:
         """How long."""
         return f" for {self.for_}"
-
-
-class DatabaseFault(LastingFault):
-    """A transaction of the tool's own on the database; it ends with the tool, and outlives engine processes."""
-
-    needs: ClassVar[Needs] = Needs.DATABASE
-    ends_with_process: ClassVar[bool] = False
-    writes: ClassVar[bool]
-
-    def places(self, places: Sequence[Place]) -> Sequence[Place]:
-        """All: the database is there while a process is replaced."""
-        return places
-
-    def inflict(self, places: Sequence[Place]) -> Lift | None:
-        """Begin the transaction; None while an engine process holds the lock that it needs."""
-        return places[0].database.hold_transaction(writes=self.writes)
-
-
-class ProcessFault(FaultSettings):
-    """A fault of engine processes: all of them, or one."""
-
-    process: int | None = Field(default=None, ge=0, description="number of the engine process, from 0; all by default")
-
-    @field_validator("process", mode="before")
-    @classmethod
-    def _all_by_default(cls, process: object) -> object:
-        if process == "all":
-            raise ValueError("is the number of one engine process: remove it for all")
-        return process
-
-    def of_process(self, places: Sequence[Place]) -> Sequence[Place]:
-        """Those that it is meant for."""
-        return [place for place in places if self.process in (None, place.number)]
-
-    def places(self, places: Sequence[Place]) -> Sequence[Place]:
-        """Those of them that are there."""
-        return super().places(self.of_process(places))
-
-    @property
-    def details(self) -> str:
-        """Which one."""
-        return ("" if self.process is None else f" of process {self.process}") + super().details

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from perfcli.faults import FaultSettings
-from perfcli.faults.base import LEAST_STEADY_NS, ProcessFault
+from perfcli.faults.base import LEAST_STEADY_NS
+from perfcli.faults.signals import ProcessFault
 from perfcli.scenario.models import Phase, Scenario
 from perfcli.scenario.node import Node
 from perfcli.scenario.problems import KeyPath, Problem, shown

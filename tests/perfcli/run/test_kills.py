@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from perfcli.errors import Verdict
-from perfcli.faults.kill import Kill
+from perfcli.faults.signals import Kill
 from perfcli.judgement import Ending, judge, rules_of
 from perfcli.plan import ExecutionPlan
 from perfcli.results import RunResult, UnjudgedRun

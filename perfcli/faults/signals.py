@@ -1,4 +1,4 @@
-"""The fault `kill`: an engine process dies, and the next one goes on with what it left."""
+"""The faults `pause` and `kill`: engine processes stand still, or die and are replaced."""
 
 from __future__ import annotations
 
@@ -6,11 +6,69 @@ from collections.abc import Mapping, Sequence
 from signal import Signals
 from typing import ClassVar, Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from perfcli.executors.fields import DurationText
-from perfcli.faults.base import Lift, Place, ProcessFault, Seen
+from perfcli.faults.base import FaultSettings, LastingFault, Lift, Place, Seen
+from perfcli.operations.base import StepSettings
 from perfcli.units import parse_duration_ns
+
+
+class ProcessFault(FaultSettings):
+    """A fault of engine processes: all of them, or one."""
+
+    process: int | None = Field(default=None, ge=0, description="number of the engine process, from 0; all by default")
+
+    @field_validator("process", mode="before")
+    @classmethod
+    def _all_by_default(cls, process: object) -> object:
+        if process == "all":
+            raise ValueError("is the number of one engine process: remove it for all")
+        return process
+
+    def of_process(self, places: Sequence[Place]) -> Sequence[Place]:
+        """Those that it is meant for."""
+        return [place for place in places if self.process in (None, place.number)]
+
+    def places(self, places: Sequence[Place]) -> Sequence[Place]:
+        """Those of them that are there."""
+        return super().places(self.of_process(places))
+
+    @property
+    def details(self) -> str:
+        """Which one."""
+        return ("" if self.process is None else f" of process {self.process}") + super().details
+
+
+class Pause(ProcessFault, LastingFault):
+    """All engine processes, or one, are stopped (SIGSTOP), with all that they started, and then go on (SIGCONT).
+
+    It is inflicted from outside, by the tool; if the tool is gone, the supervisor ends the processes. An operation must
+    wait for half of it, or none may succeed in half of it.
+    """
+
+    fault: Literal["pause"] = "pause"
+
+    def blocks(self, step: StepSettings) -> bool:
+        """All of them."""
+        return True
+
+    def inflict(self, places: Sequence[Place]) -> Lift | None:
+        """Stop them."""
+        lifts = [place.halt() for place in places]
+
+        def resume() -> None:
+            for lift in lifts:
+                lift()
+
+        return resume
+
+    def why_unseen(self, seen: Seen) -> str:
+        """Only operations that are due or in flight show it."""
+        if 2 * max(seen.longest_ns, seen.outage_ns) >= seen.lasted_ns:
+            return ""
+        return "operations continued, or none was due: give it more load"
+
 
 Signal = Literal["KILL", "TERM", "INT", "HUP", "QUIT", "ABRT", "SEGV"]
 
