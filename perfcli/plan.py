@@ -12,7 +12,7 @@ from typing import Final, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from perfcli.executors import LoadSettings, Share
-from perfcli.executors.base import CountedLoad
+from perfcli.executors.iterations import CountedLoad
 from perfcli.executors.repeated import Repeated
 from perfcli.faults.inside import JITTER_AT_MOST
 from perfcli.faults.schedule import Occurrence, occurrences

@@ -25,7 +25,7 @@ from perfcli.agent.timed_calls import Threads, TimedCaller
 from perfcli.agent.vu import VirtualUser
 from perfcli.agent.waves import Waves
 from perfcli.clock import Clock
-from perfcli.executors.per_vu_iterations import for_each_vu
+from perfcli.executors.iterations import for_each_vu
 from perfcli.faults.inside import InsideFault
 from perfcli.operations.call import Call, begin_stream
 from perfcli.operations.own.binding import OwnVu

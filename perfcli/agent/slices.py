@@ -11,7 +11,7 @@ from perfcli.agent.channel import Channel
 from perfcli.agent.timed_calls import Threads
 from perfcli.agent.vu import VirtualUser
 from perfcli.clock import Clock
-from perfcli.executors.per_vu_iterations import for_each_vu
+from perfcli.executors.iterations import for_each_vu
 from perfcli.operations.call import Call, begin_stream
 from perfcli.plan import ExecutionPlan
 from perfcli.wire import Slice, Sliced

@@ -15,8 +15,8 @@ from perfcli.clock import Clock
 from perfcli.executors import Earlier, Schedule
 from perfcli.executors.arrivals import LATE_START_NS
 from perfcli.executors.base import BoundedSchedule, Share
-from perfcli.executors.constant_vus import steady
 from perfcli.executors.repeated import EndableSchedule
+from perfcli.executors.vus import steady
 from perfcli.operations.call import begin_stream
 from perfcli.plan import ExecutionPlan, PlannedPhase
 from perfcli.wire import PhaseOver, Rejoin, Rejoined, Wave

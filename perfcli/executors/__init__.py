@@ -1,4 +1,4 @@
-"""When iterations start: one file per executor, with its settings, its limits and its schedule."""
+"""When iterations start: each executor with its settings, its limits and its schedule."""
 
 from __future__ import annotations
 
@@ -6,13 +6,10 @@ from typing import Annotated, Final
 
 from pydantic import Field
 
+from perfcli.executors.arrival_rates import ConstantArrivalRate, RampingArrivalRate
 from perfcli.executors.base import WHOLE, Earlier, LoadSettings, Schedule, Share
-from perfcli.executors.constant_arrival_rate import ConstantArrivalRate
-from perfcli.executors.constant_vus import ConstantVus
-from perfcli.executors.per_vu_iterations import PerVuIterations
-from perfcli.executors.ramping_arrival_rate import RampingArrivalRate
-from perfcli.executors.ramping_vus import RampingVus
-from perfcli.executors.shared_iterations import SharedIterations
+from perfcli.executors.iterations import PerVuIterations, SharedIterations
+from perfcli.executors.vus import ConstantVus, RampingVus
 
 Load = Annotated[
     SharedIterations | PerVuIterations | ConstantVus | RampingVus | ConstantArrivalRate | RampingArrivalRate,

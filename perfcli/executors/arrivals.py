@@ -6,17 +6,14 @@ With integers no arrival drifts, however many there are, and every number of eng
 from __future__ import annotations
 
 import math
-from abc import abstractmethod
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from itertools import accumulate, count, pairwise
+from itertools import count
 from typing import Final
 
-from pydantic import Field
-
-from perfcli.executors.base import WHOLE, Earlier, FixedVus, Schedule, Share, Vus
+from perfcli.executors.base import Share
 from perfcli.units import NS_PER_S
 
 LATE_START_NS: Final = 100_000_000
@@ -142,69 +139,3 @@ class ArrivalSchedule:
 
     def back_to_back(self, vu: int) -> None:
         """None: each iteration has its time."""
-
-
-class ArrivalRate(FixedVus):
-    """The settings of executors that start iterations at a rate, whatever time each takes."""
-
-    vus: Vus = Field(default=10, description="vus to run iterations; an iteration that is due while all are busy waits")
-
-    @property
-    @abstractmethod
-    def rate_stages(self) -> Sequence[RateStage]:
-        """The rate over the time of the phase."""
-
-    @property
-    def arrivals(self) -> Arrivals:
-        """When iterations arrive."""
-        return Arrivals(self.rate_stages)
-
-    def schedule(self, share: Share = WHOLE) -> Schedule:
-        """A fresh schedule for one run, or for the share of it that one engine process carries."""
-        return ArrivalSchedule(self.arrivals, share.among(self.vu_count))
-
-    def rest_of_schedule(self, share: Share, earlier: Earlier) -> Schedule:
-        """What was due from the kill on: what was due during the outage begins at once, late."""
-        return ArrivalSchedule(self.arrivals, share.among(self.vu_count), earlier.until_ns)
-
-    def largest_gap_ns(self, share: Share = WHOLE) -> int:
-        """The longest time in which no arrival of this share is due."""
-        tickets = share.among(self.vu_count).part_of(self.planned_iterations)
-        return self.arrivals.largest_gap_ns(tickets if share.has_part_of(self.vu_count) else range(0))
-
-    @property
-    def is_open(self) -> bool:
-        """Yes: iterations arrive when it is their time, however long those before them take."""
-        return True
-
-    @property
-    def planned_iterations(self) -> int:
-        """How many iterations arrive."""
-        return self.due_before(self.arrivals.duration_ns)
-
-    @property
-    def offered_per_s(self) -> float:
-        """How many iterations a second arrive in the mean."""
-        return self.planned_iterations * NS_PER_S / self.arrivals.duration_ns
-
-    @property
-    def offered_line(self) -> list[tuple[int, float]]:
-        """The rate over time: both ends of each stage, as ns since the phase began and iterations a second."""
-        ends_ns = list(accumulate((stage.duration_ns for stage in self.rate_stages), initial=0))
-        return [
-            (at_ns, float(rate))
-            for (began_ns, ended_ns), stage in zip(pairwise(ends_ns), self.rate_stages, strict=True)
-            for at_ns, rate in ((began_ns, stage.from_per_s), (ended_ns, stage.to_per_s))
-        ]
-
-    @property
-    def longest_ns(self) -> int:
-        """When the schedule ends, in ns after the phase began; the last iteration may start LATE_START_NS later."""
-        return self.arrivals.duration_ns
-
-    def due_before(self, elapsed_ns: int) -> int:
-        """How many iterations arrive before a time, in ns after the phase began."""
-        return self.arrivals.due_before(elapsed_ns)
-
-    def _at_most(self) -> str:
-        return f"by {'' if self.vu_count == 1 else 'at most '}{self._vus()}"

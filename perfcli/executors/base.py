@@ -10,9 +10,8 @@ from typing import Annotated, ClassVar, Final, NamedTuple, Protocol
 from pydantic import AfterValidator, BaseModel, ConfigDict, Discriminator, Field, Tag
 
 from perfcli import units
-from perfcli.executors.fields import DurationText, PositiveDurationText
+from perfcli.executors.fields import DurationText
 from perfcli.executors.think_time import ThinkTime
-from perfcli.units import parse_duration_ns
 
 MOST_VUS: Final = 1_000
 
@@ -230,10 +229,6 @@ class LoadSettings(BaseModel):
         return think + (f", after {self.warmup} of warm-up" if self.warmup_ns else "")
 
 
-MOST_ITERATIONS: Final = 100_000_000
-LONGEST: Final = "10m"
-
-
 def _distinct(numbers: list[int]) -> list[int]:
     twice = next((number for number in numbers if numbers.count(number) > 1), None)
     if twice is not None:
@@ -263,35 +258,3 @@ class FixedVus(LoadSettings):
 
     def _vus(self) -> str:
         return "1 vu" if self.vu_count == 1 else f"{self.vu_count} vus"
-
-
-class CountedLoad(FixedVus):
-    """The settings of executors that count iterations, and give up when time is over."""
-
-    max_duration: PositiveDurationText = Field(default=LONGEST, description="time limit; no iteration starts after it")
-
-    @property
-    @abstractmethod
-    def planned_iterations(self) -> int:
-        """How many iterations the load consists of."""
-
-    @property
-    def longest_ns(self) -> int:
-        """When the schedule ends, in ns after the phase began: no iteration is due then or later."""
-        return parse_duration_ns(self.max_duration)
-
-    @property
-    def planned_ns(self) -> None:
-        """None: iterations decide how long the phase lasts."""
-        return None
-
-    def largest_gap_ns(self, share: Share = WHOLE) -> int:
-        """None: a vu works until the iterations are done."""
-        return 0
-
-    def share_done(self, iterations: int, elapsed_ns: int) -> float:
-        """How much of the load is done, 0..1, after so many iterations and so much time."""
-        return min(1.0, iterations / self.planned_iterations)
-
-    def _bound(self) -> str:
-        return "" if self.max_duration == LONGEST else f" (at most {self.max_duration})"

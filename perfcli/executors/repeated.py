@@ -6,7 +6,8 @@ from collections.abc import Callable
 from itertools import repeat, takewhile
 from typing import ClassVar, Final, Self
 
-from perfcli.executors.base import WHOLE, BackToBack, CountedLoad, LoadSettings, Schedule, Share, Tickets
+from perfcli.executors.base import WHOLE, BackToBack, LoadSettings, Schedule, Share, Tickets
+from perfcli.executors.iterations import CountedLoad
 from perfcli.units import NS_PER_S
 
 GIVES_UP_NS: Final = 30 * NS_PER_S

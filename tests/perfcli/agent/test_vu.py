@@ -15,8 +15,8 @@ from perfcli.agent.vu import VirtualUser
 from perfcli.clock import StopSignal
 from perfcli.executors import ConstantArrivalRate, Schedule
 from perfcli.executors.base import BoundedSchedule
-from perfcli.executors.constant_vus import steady
-from perfcli.executors.per_vu_iterations import for_each_vu
+from perfcli.executors.iterations import for_each_vu
+from perfcli.executors.vus import steady
 from perfcli.operations.call import Call, StepImpossible
 from perfcli.plan import ExecutionPlan
 from perfcli.recorder import FLUSH_INTERVAL_NS, NOT_DUE, OK, SKIPPED, Frame, Recorder

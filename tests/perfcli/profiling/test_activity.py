@@ -9,7 +9,7 @@ import pytest
 
 from perfcli.agent.profiling.activity import Activity, Part
 from perfcli.executors.base import BoundedSchedule
-from perfcli.executors.per_vu_iterations import for_each_vu
+from perfcli.executors.iterations import for_each_vu
 
 
 class Clock:

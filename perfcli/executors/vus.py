@@ -1,16 +1,48 @@
-"""ramping-vus: a number of vus that rises and falls by stages."""
+"""Vus that iterate as fast as the engine lets them: constant-vus for a fixed time, ramping-vus in changing numbers."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from itertools import accumulate, pairwise
+from itertools import accumulate, pairwise, repeat
 from typing import Literal
 
 from pydantic import Field, ValidationInfo, field_validator
 
-from perfcli.executors.base import MOST_VUS, WHOLE, LoadSettings, Schedule, Share
-from perfcli.executors.fields import Stage, Stages, duration_text, path_text, total_ns
+from perfcli.executors.base import MOST_VUS, WHOLE, FixedVus, LoadSettings, Schedule, Share, Tickets
+from perfcli.executors.fields import PositiveDurationText, Stage, Stages, duration_text, path_text, total_ns
+from perfcli.units import parse_duration_ns
+
+
+class ConstantVus(FixedVus):
+    """`vus` that iterate as fast as the engine and their think time let them, for `duration`."""
+
+    executor: Literal["constant-vus"] = Field(description="when iterations start")
+    duration: PositiveDurationText = Field(description="length of the load")
+
+    def largest_gap_ns(self, share: Share = WHOLE) -> int:
+        """None, unless the share has no vu."""
+        return 0 if share.has_part_of(self.vu_count) else self.longest_ns
+
+    def schedule(self, share: Share = WHOLE) -> Schedule:
+        """A fresh schedule for one run, or for the share of it that one engine process carries."""
+        return steady(parse_duration_ns(self.duration))
+
+    def describe(self) -> str:
+        """What will run, in one line."""
+        return f"{self._vus()} for {self.duration}{self._pauses()}"
+
+    @property
+    def longest_ns(self) -> int:
+        """When the schedule ends, in ns after the phase began: no iteration is due then or later."""
+        return parse_duration_ns(self.duration)
+
+
+def steady(duration_ns: int) -> Tickets:
+    """Lets every vu start until the time is over."""
+    endless = repeat(None)
+    return Tickets(lambda vu: endless, duration_ns)
+
 
 Span = tuple[int, int]
 """A time in which a vu works: from the first ns up to the second, since the phase began."""
