@@ -1,25 +1,38 @@
-"""The faults of a plan inside an engine process, as the tool orders them."""
+"""The faults of a plan inside an engine process, or inside its MCP server, as the tool orders them."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager, nullcontext
+import runpy
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime, timedelta
 from functools import partial
+from importlib import import_module
+from pathlib import Path
 from random import Random
-from threading import Lock
+from socket import AF_UNIX, socket
+from threading import Lock, Thread
 from types import TracebackType
-from typing import cast
+from typing import Protocol, cast
 
 from perfcli.agent.channel import Channel
 from perfcli.agent.sqlite_calls import hit_writes
 from perfcli.agent.strace import hit_traced_writes
-from perfcli.agent.wall_clock import WallClock
 from perfcli.errors import PerfError, describe_error
 from perfcli.faults import Lift
-from perfcli.faults.inside import Inflicted, InsideFault, WriteFault
+from perfcli.faults.inside import Clock, Inflicted, InsideFault, WriteFault
+from perfcli.line import Line
 from perfcli.plan import ExecutionPlan
 from perfcli.targets.protocol import Surroundings
 from perfcli.wire import BeginFault, EndFault, FaultBegan, FaultEnded, FaultOrder, FaultReport, NoFault
+
+
+class _Traveller(Protocol):
+    def time_ns(self) -> int: ...
+
+    def shift(self, delta: timedelta) -> None: ...
 
 
 class ThisProcess:
@@ -32,14 +45,30 @@ class ThisProcess:
     def __init__(self, plan: ExecutionPlan, there: Surroundings) -> None:
         self._plan = plan
         self._there = there
-        self._clock = WallClock()
+        self._traveller: _Traveller | None = None
+        self._moving = Lock()
 
-    def movable_clock(self) -> AbstractContextManager[None]:
-        """What is to surround the load, so that the clock can jump; costs nothing if no fault of the plan asks for it.
+    @contextmanager
+    def movable_clock(self) -> Iterator[None]:
+        """Surrounds the load, so that the wall clock can jump; costs nothing if no fault of the plan asks for it.
 
-        To be entered and left while no thread of the engine reads the time.
+        Each reading of `datetime.now()` and `time.time()` then takes 2 µs more, and fails as time-machine comes and
+        goes: enter and leave while no thread of the engine reads the time. `perf_counter`, `monotonic` and SQLite's
+        clock stay as they are.
         """
-        return self._clock.movable() if any(fault.package for fault in self._plan.scenario.faults) else nullcontext()
+        if not any(fault.package for fault in self._plan.scenario.faults):
+            yield
+            return
+        # of the extra `faults`, which checks of types do without
+        journey = import_module(Clock.package).travel(datetime.now(UTC))
+        self._traveller = journey.start()
+        # it stands still until it is read first
+        self._traveller.time_ns()
+        try:
+            yield
+        finally:
+            self._traveller = None
+            journey.stop()
 
     def hit_writes(self, fault: WriteFault, draw: Callable[[], float]) -> Inflicted:
         """Have it happen to writes of SQLite: through its own system calls, or else by strace.
@@ -60,8 +89,14 @@ class ThisProcess:
         return self._there.change_ai(self._plan.scenario.engine.ai.model_copy(update=dict(changes)), on_call)
 
     def move_clock(self, by_ns: int) -> Lift:
-        """Have the wall clock jump."""
-        return self._clock.move(by_ns)
+        """Have the wall clock jump, on top of other jumps."""
+        self._shift_clock(by_ns)
+        return lambda: self._shift_clock(-by_ns)
+
+    def _shift_clock(self, by_ns: int) -> None:
+        assert self._traveller is not None, "the clock cannot be moved now"
+        with self._moving:
+            self._traveller.shift(timedelta(microseconds=by_ns // 1_000))
 
     def cut_connections(self) -> tuple[Lift, int]:
         """Reset all connections to the server, and refuse others; also return how many there were."""
@@ -147,3 +182,32 @@ class FaultOrders:
         if isinstance(report, FaultBegan):
             self._on.add(order.number)
         return report
+
+
+def host_server(arguments: Sequence[str]) -> None:
+    """Run the engine's MCP server in this process, and obey orders of the agent's meanwhile.
+
+    Args:
+        arguments: `CONTROL PLAN PROCESS -m MODULE …`, as `perfcli.targets.mcp_server` gives them.
+    """
+    # imports the engine, which an agent must not do yet
+    from perfcli.targets.simulated_ai import watch_ai
+
+    control, plan_file, process, _, module, *rest = arguments
+    plan = ExecutionPlan.model_validate_json(Path(plan_file).read_text(encoding="utf-8"), strict=False)
+    end = socket(AF_UNIX)
+    end.connect(control)
+    inside = ThisProcess(plan, Surroundings(watch_ai()))
+    inflictor = Inflictor(plan, int(process), time.perf_counter_ns, inside)
+    Thread(target=_obey, args=(Line(end), inflictor), daemon=True).start()
+    sys.argv = [module, *rest]
+    # the clock goes back when this process ends
+    with inside.movable_clock():
+        runpy.run_module(module, run_name="__main__", alter_sys=True)
+
+
+def _obey(line: Line, inflictor: Inflictor) -> None:
+    # the agent is gone, and ends this process
+    with suppress(EOFError, OSError):
+        while isinstance(order := line.receive(), BeginFault | EndFault):
+            line.send(inflictor.obey(order))

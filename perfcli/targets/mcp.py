@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import secrets
-import subprocess
-import sys
-import time
 from array import array
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
@@ -16,8 +12,6 @@ from urllib.parse import urlsplit
 
 from mcp_types import CallToolResult
 
-from perfcli import units
-from perfcli.clock import await_exit
 from perfcli.errors import PerfError
 from perfcli.faults.inside import InsideFault
 from perfcli.operations.binding import ToolError, ToolVu
@@ -27,10 +21,15 @@ from perfcli.operations.own.binding import OwnVu
 from perfcli.plan import ExecutionPlan, longest_call_ns
 from perfcli.scenario.target import McpSettings
 from perfcli.targets.error_kinds import kind_of
-from perfcli.targets.mcp_certificate import make_certificate
-from perfcli.targets.mcp_hosting import HostedServer
-from perfcli.targets.mcp_http import TOKEN_VARIABLE, Access
-from perfcli.targets.mcp_serving import keep_serving, kept_serving
+from perfcli.targets.mcp_http import Access
+from perfcli.targets.mcp_server import (
+    HostedServer,
+    HttpServer,
+    keep_serving,
+    kept_serving,
+    make_certificate,
+    server_arguments,
+)
 from perfcli.targets.mcp_sessions import LostCall, Session, Sessions, is_cut_off
 from perfcli.targets.protocol import (
     PACKAGE,
@@ -45,86 +44,8 @@ from perfcli.targets.protocol import (
 from perfcli.targets.relay import Relay
 from perfcli.wire import FaultOrder, FaultReport, LivesIn, Serving
 
-_CLOSES_WITHIN_S: Final = 30.0
-_SAVES_A_PET_WITHIN_S: Final = 0.05
-_MOMENT_S: Final = 1.0
-_ALL_MOMENTS_S: Final = 3.0
 _CERTIFICATE: Final = "server.pem"
 """Beside the database: with its key, and gone with the run."""
-
-
-def server_arguments(plan: ExecutionPlan, database: Path) -> list[str]:
-    """What to give to Python so that it serves the engine on a database over stdio, with the scenario's AI."""
-    ai = plan.scenario.engine.ai
-    return [
-        *("-m", "digipal.mcp"),
-        *("--db", str(database), "--assets", str(database.parent / "assets")),
-        *("--simulated-ai", "--ai-seed", str(plan.seed)),
-        *("--ai-latency-ms", str(units.parse_duration_ns(ai.latency) / 1e6)),
-        *("--ai-jitter-ms", str(units.parse_duration_ns(ai.jitter) / 1e6)),
-        *("--ai-error-rate", str(units.parse_fraction(ai.error_rate))),
-    ]
-
-
-class HttpServer:
-    """A server on this machine. It ends when this process does, however that ends.
-
-    Args:
-        pets: how many it may have to save when it closes.
-        token: what it lets in; "" for the one of the environment, if there is one.
-        port: where it listens; 0 for any free port.
-    """
-
-    def __init__(self, arguments: list[str], pets: int, token: str = "", port: int = 0) -> None:
-        self._closes_within_s = _CLOSES_WITHIN_S + _SAVES_A_PET_WITHIN_S * pets
-        self._process = subprocess.Popen(
-            [sys.executable, *arguments, "--http", str(port), "--until-eof"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            env={**os.environ, TOKEN_VARIABLE: token} if token else None,
-        )
-        self.pid = self._process.pid
-        self._moments_left_s = _ALL_MOMENTS_S
-
-    def url(self) -> str:
-        """Where it listens; to be asked once, and answered as soon as it does.
-
-        Raises:
-            ConnectionError: it ended before.
-        """
-        assert self._process.stdout
-        told = self._process.stdout.readline().decode().strip()
-        if not told:
-            raise ConnectionError("it ended before it listened")
-        return told
-
-    def has_ended(self) -> bool:
-        """Whether it has ended by now."""
-        return self._process.poll() is not None
-
-    def is_gone(self) -> bool:
-        """Whether it has ended; one that is ending is given a moment to do so, but not by each of a thousand calls."""
-        began_s = time.monotonic()
-        try:
-            self._process.wait(max(0.0, min(_MOMENT_S, self._moments_left_s)))
-        except subprocess.TimeoutExpired:
-            self._moments_left_s -= time.monotonic() - began_s
-            return False
-        return True
-
-    def close(self) -> None:
-        """Have it save its pets and end.
-
-        Raises:
-            RuntimeError: it did not end in good order.
-        """
-        self._process.terminate()
-        code = await_exit(self._process, self._closes_within_s)
-        if code is None:
-            raise RuntimeError(f"the MCP server did not end within {self._closes_within_s:.0f} s")
-        self._process.communicate()
-        if code:
-            raise RuntimeError(f"the MCP server ended with code {code}")
 
 
 _CATEGORIES: Final = {

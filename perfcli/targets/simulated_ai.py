@@ -12,7 +12,9 @@ from collections.abc import Callable
 from typing import Any
 
 from digipal.ai.communication import AICommunication
+from perfcli.errors import PerfError
 from perfcli.scenario.models import SimulatedAi
+from perfcli.targets.protocol import ChangeAi
 from perfcli.units import parse_duration_ns, parse_fraction
 
 
@@ -58,3 +60,49 @@ class SimulatedAI(AICommunication):
         if fate < behaviour.error_rate:
             raise SimulatedFailure("simulated failure of the AI")
         return super().process_interaction(text, pet)
+
+
+def watch_ai() -> ChangeAi:
+    """Have the engine's MCP server, once it is imported, make an AI that faults can change; return what changes it."""
+    from digipal.ai import simulated
+
+    class WatchedAI(simulated.SimulatedAI):
+        def __init__(self, *arguments: Any, **settings: Any) -> None:
+            super().__init__(*arguments, **settings)
+            self._at_first = self.latency_ms, self.jitter_ms, self.error_rate
+            self._behaviours: list[_Behaviour] = []
+            made.append(self)
+
+        def process_interaction(self, text: str, pet: Any) -> Any:
+            if self._behaviours:
+                self._behaviours[-1].on_call()
+            return super().process_interaction(text, pet)
+
+        def behave(self, settings: SimulatedAi, on_call: Callable[[], None]) -> Callable[[], None]:
+            """As SimulatedAI of ours."""
+            behaviour = _Behaviour(settings, on_call)
+            self._behaviours.append(behaviour)
+            self._set()
+
+            def lift() -> None:
+                self._behaviours.remove(behaviour)
+                self._set()
+
+            return lift
+
+        def _set(self) -> None:
+            self.latency_ms, self.jitter_ms, self.error_rate = self._at_first
+            if self._behaviours:
+                newest = self._behaviours[-1]
+                self.latency_ms, self.jitter_ms = newest.mean_s * 1e3, newest.stddev_s * 1e3
+                self.error_rate = newest.error_rate
+
+    made: list[WatchedAI] = []
+    simulated.SimulatedAI = WatchedAI  # type: ignore[misc]
+
+    def change(settings: SimulatedAi, on_call: Callable[[], None]) -> Callable[[], None]:
+        if not made:
+            raise PerfError("the MCP server made no simulated AI")
+        return made[0].behave(settings, on_call)
+
+    return change

@@ -37,7 +37,8 @@ from perfcli.run import run_scenario
 from perfcli.scenario.target import McpSettings
 from perfcli.targets import make_target
 from perfcli.targets.error_kinds import kind_of
-from perfcli.targets.mcp import HttpServer, McpTarget, ToolError
+from perfcli.targets.mcp import McpTarget, ToolError
+from perfcli.targets.mcp_server import HttpServer
 from perfcli.targets.mcp_sessions import LostCall, Sessions
 from perfcli.targets.protocol import EngineGone
 from perfcli.wire import LivesIn, Serving

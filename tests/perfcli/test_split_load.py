@@ -17,7 +17,7 @@ from perfcli.observer import Progress, SilentObserver
 from perfcli.plan import ExecutionPlan
 from perfcli.results import RunResult
 from perfcli.run import run_scenario
-from perfcli.targets.mcp import HttpServer, server_arguments
+from perfcli.targets.mcp_server import HttpServer, server_arguments
 from tests.processes import started_by
 
 pytestmark = [pytest.mark.end_to_end, pytest.mark.usefixtures("forked_engines")]

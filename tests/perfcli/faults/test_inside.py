@@ -18,7 +18,6 @@ from digipal.core.models import DigiPal
 from perfcli.agent.channel import Channel
 from perfcli.agent.inside_faults import FaultOrders, Inflictor, ThisProcess
 from perfcli.agent.sqlite_calls import SQLITE_WRITES, default_vfs
-from perfcli.agent.wall_clock import WallClock
 from perfcli.errors import PerfError, UsageError, Verdict
 from perfcli.executors.fields import jump_ns
 from perfcli.faults import Fault, Seen
@@ -321,7 +320,8 @@ def test_a_jump_has_a_sign(text: str, hours: float) -> None:
 
 def test_only_the_wall_clock_moves() -> None:
     pytest.importorskip("time_machine")
-    clock, hour = WallClock(), timedelta(hours=1)
+    scenario = Scenario.model_validate(SCENARIO | {"faults": [{"clock": {"at": "1s", "for": "1s", "jump": "1h"}}]})
+    clock, hour = ThisProcess(plan_run(scenario, 1), Surroundings()), timedelta(hours=1)
 
     def ahead() -> timedelta:
         """How far it is ahead of the clocks that measure, to the second."""
@@ -332,15 +332,15 @@ def test_only_the_wall_clock_moves() -> None:
 
     monotonic_ahead_s = time.monotonic() - time.perf_counter()
     began = datetime.now(UTC) - timedelta(seconds=time.perf_counter())
-    with clock.movable():
+    with clock.movable_clock():
         assert ahead() == 0 * hour
-        first, second = clock.move(3_600 * SECOND), clock.move(-1_800 * SECOND)
+        first, second = clock.move_clock(3_600 * SECOND), clock.move_clock(-1_800 * SECOND)
         assert ahead() == hour / 2
         first()
         assert ahead() == -hour / 2
         second()
         assert ahead() == 0 * hour
-        clock.move(3_600 * SECOND)
+        clock.move_clock(3_600 * SECOND)
     assert ahead() == 0 * hour, "what stays ends with the load"
 
 
