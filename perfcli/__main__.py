@@ -12,6 +12,9 @@ if TYPE_CHECKING:
 
     from perfcli.pool.template import Template
 
+FORKING = ("run", "capacity", "crash", "profile", "scaling")
+"""Commands whose engine processes share one template; `ab` and `selftest` make their own."""
+
 if __name__ == "__main__" and not sys.flags.safe_path and not __file__.startswith(os.path.join(sys.path[0], "perfcli")):
     # `python -m perfcli` looks into the current directory first, whose files may be anybody's
     del sys.path[0]
@@ -66,8 +69,8 @@ def _leave_on_signals(leave: Callable[[int], NoReturn]) -> None:
 
 
 def _early_template(arguments: list[str]) -> Template | None:
-    """What `run` forks its engine processes from, so that it loads while the tool does; None for other commands."""
-    if arguments[:1] != ["run"] or {"-h", "--help"}.intersection(arguments):
+    """What a command forks its engine processes from, so that it loads while the tool does; None for those without."""
+    if arguments[:1] not in [[command] for command in FORKING] or {"-h", "--help"}.intersection(arguments):
         return None
     from perfcli.agent.private_memory import can_be_private
 

@@ -15,6 +15,7 @@ from perfcli.operations.base import IN_PROCESS
 from perfcli.outputs import Outputs, write_text
 from perfcli.plan import ExecutionPlan, Profiling
 from perfcli.pool.identity import EngineSource
+from perfcli.pool.protocol import WorkerPool
 from perfcli.results import OperationResult, RunResult
 from perfcli.results.findings import Breakdown, Findings, FlameGraph, Overhead, ProfileResult
 from perfcli.run import StopRequest, run_scenario
@@ -69,6 +70,7 @@ def profile_scenario(
     *,
     observer: Observer | None = None,
     stop: StopRequest | None = None,
+    pool: WorkerPool[Any] | None = None,
     engine: EngineSource | None = None,
     longest_ns: int = LONGEST_NS,
 ) -> tuple[ProfileResult, FlameGraph | None]:
@@ -88,7 +90,12 @@ def profile_scenario(
         labelled = _Labelled(observer, f"with --{kind}" if kind else "without a profiler") if observer else None
         found: list[Findings] = []
         result = run_scenario(
-            _profiled(plan, profiling), observer=labelled, stop=stop, engine=engine, on_findings=found.append
+            _profiled(plan, profiling),
+            pool=pool,
+            observer=labelled,
+            stop=stop,
+            engine=engine,
+            on_findings=found.append,
         )
         _require_success(result, kind)
         if kind is None:

@@ -247,7 +247,8 @@ def profile(options: ProfileOptions, context: Context) -> int:
         runs = f"without a profiler, then with {', '.join(kinds)}, at most {LONGEST_NS // NS_PER_S} s each"
         live.begin(Text(f"{plan.scenario.name}: running {runs}", no_wrap=True, overflow="crop"))
         stop = context.interrupts.stop
-        result, graph = profile_scenario(plan, kinds, observer=live, stop=stop, engine=engine)
+        pool = context.pool(engine)
+        result, graph = profile_scenario(plan, kinds, observer=live, stop=stop, pool=pool, engine=engine)
     written = write_flame_graph(graph, result.scenario, options.out, context.outputs) if graph else []
     result = result.model_copy(update={"files": written, "notes": notes})
     document = profile_document(result)

@@ -17,7 +17,7 @@ from uuid import uuid4
 import psutil
 import pytest
 
-from perfcli.__main__ import _early_template
+from perfcli.__main__ import FORKING, _early_template
 from perfcli.agent.orders import Descriptors, Order
 from perfcli.agent.private_memory import can_be_private
 from perfcli.commands.context import Context
@@ -82,8 +82,16 @@ class StartedCommand:
 @pytest.mark.parametrize(
     "arguments", [[], ["list"], ["validate", "run"], ["run", "--help"], ["run", "x", "-h"], ["ab"]]
 )
-def test_only_run_starts_one(arguments: list[str]) -> None:
+def test_those_that_run_nothing_start_none(arguments: list[str]) -> None:
     assert _early_template(arguments) is None
+
+
+@forks
+@pytest.mark.parametrize("command", FORKING)
+def test_those_that_run_a_scenario_start_one(command: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("perfcli.__main__._leave_on_signals", lambda leave: None)
+    monkeypatch.setattr("perfcli.pool.template.Template", lambda: command)
+    assert _early_template([command, "pet_creation"]) == command
 
 
 @forks
