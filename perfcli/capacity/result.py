@@ -9,8 +9,7 @@ from pydantic import Field
 
 from perfcli.errors import ExitCode
 from perfcli.results import Variation, titled
-from perfcli.results.machines import MachineResult
-from perfcli.results.observed import Record
+from perfcli.results.observed import MachineResult, Record
 
 Of = Literal["rate", "vus"]
 

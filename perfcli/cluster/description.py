@@ -15,7 +15,7 @@ from typing import Any, Final
 from perfcli.clock import StopSignal, SystemClock
 from perfcli.cpus import allowed_cpus, cpu_model, pinnable_cpus, usable_cpus
 from perfcli.results import Environment
-from perfcli.results.machines import MachineResult
+from perfcli.results.observed import MachineResult
 from perfcli.targets.protocol import source_digest
 from perfcli.version import VERSION, python_version
 from perfcli.wire import WIRE_VERSION

@@ -21,7 +21,7 @@ from perfcli.errors import UsageError
 from perfcli.plan import ExecutionPlan
 from perfcli.pool.protocol import EngineClock
 from perfcli.results import Environment
-from perfcli.results.machines import MachineClock, MachineResult
+from perfcli.results.observed import MachineClock, MachineResult
 from perfcli.scenario.pool_settings import Pool
 from perfcli.suggestions import did_you_mean
 

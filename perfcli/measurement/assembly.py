@@ -25,7 +25,7 @@ from perfcli.metrics.recovery import SteadyLimit, SteadyState
 from perfcli.metrics.timeline import Interval
 from perfcli.monitor import Reading, cpu_use
 from perfcli.results import Environment, Inspection, Integrity, LoadSlice, MonitorSample, SecondOfLoad, UnjudgedRun
-from perfcli.results.machines import MachineResult
+from perfcli.results.observed import MachineResult
 from perfcli.units import NS_PER_S, format_duration
 from perfcli.version import VERSION, python_version
 

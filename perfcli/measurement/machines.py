@@ -8,7 +8,7 @@ from typing import Final
 
 from perfcli.measurement.measurement import Measurement
 from perfcli.plan import INCARNATION
-from perfcli.results.machines import MachineResult
+from perfcli.results.observed import MachineResult
 from perfcli.units import format_duration
 
 _APART_NS: Final = 100_000_000

@@ -27,7 +27,7 @@ from perfcli.pool.supervised import Output, SupervisedProcess, start_supervised
 from perfcli.pool.template import Template, engine_environment
 from perfcli.recorder import BEGUN, Begun, begun_calls
 from perfcli.results import Environment
-from perfcli.results.machines import MachineResult
+from perfcli.results.observed import MachineResult
 
 _OUTPUT: Final = "output.txt"
 AGENT: Final = "perfcli.agent.engine_process"

@@ -17,7 +17,7 @@ from perfcli.operations.stored import Readable
 from perfcli.plan import ExecutionPlan
 from perfcli.recorder import Begun, Frame
 from perfcli.results import Environment
-from perfcli.results.machines import MachineResult
+from perfcli.results.observed import MachineResult
 from perfcli.wire import Message
 
 M = TypeVar("M", bound=Message)

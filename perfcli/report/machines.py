@@ -10,7 +10,7 @@ from perfcli import units
 from perfcli.report.blocks import DOUBTFUL, Column, Section, Table
 from perfcli.report.wording import name
 from perfcli.results import RunResult
-from perfcli.results.machines import UNSURE_NS, MachineClock, MachineResult
+from perfcli.results.observed import UNSURE_NS, MachineClock, MachineResult
 
 _COLUMNS = (
     Column("machine", "word"),

@@ -17,16 +17,18 @@ from pydantic import ValidationError
 from perfcli.errors import UsageError
 from perfcli.outputs import write_document
 from perfcli.results.changes import BaselineComparison, CounterChange, CounterOutcome, OperationChange
-from perfcli.results.exact import ExactCounters, OperationCounts
-from perfcli.results.fault_results import FaultResult
-from perfcli.results.machines import MachineResult
 from perfcli.results.observed import (
+    ExactCounters,
+    FaultResult,
     Inspection,
     Integrity,
     LeakResult,
+    MachineResult,
     MemoryResult,
     MonitorSample,
+    OperationCounts,
     ResourceResult,
+    Restart,
     SaveCounts,
 )
 from perfcli.results.operation_results import (
@@ -39,18 +41,17 @@ from perfcli.results.operation_results import (
     OperationResult,
     PhaseResult,
     SecondOfLoad,
+    VuWork,
 )
 from perfcli.results.run import (
     SCHEMA_VERSION,
     Environment,
     OperationSource,
-    Restart,
     RunResult,
     ThresholdResult,
     Try,
     UnjudgedRun,
     Variation,
-    VuWork,
     titled,
     value_text,
     variation_text,

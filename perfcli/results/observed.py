@@ -1,10 +1,14 @@
-"""What was observed of the engine: its processes from outside, itself from inside, and whether it kept its data."""
+"""What was observed of the engine and of the machines it ran on: from outside and inside, its data, faults, counts."""
 
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
+from typing import Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
+
+from perfcli.units import format_duration
 
 
 class Record(BaseModel):
@@ -206,3 +210,128 @@ class Inspection(Record):
             fsyncs_per_operation=self.fsyncs_per_operation or other.fsyncs_per_operation,
             fsyncs_not_told=self.fsyncs_not_told or other.fsyncs_not_told,
         )
+
+
+class FaultResult(Record):
+    """One time that a fault was due."""
+
+    name: str = Field(description="its name")
+    kind: str = Field(description="name of the fault")
+    phase: str = Field(description="the phase it belongs to")
+    at_ns: int = Field(description="when it was inflicted, since measuring began; when it was due if it was not")
+    lasted_ns: int | None = Field(default=None, description="how long it lasted; null if it was not inflicted")
+    in_flight: int = Field(default=0, description="operations that were in flight when it began")
+    operations: int = Field(default=0, description="operations that overlap it, counted from the time they were due")
+    failed: int = Field(default=0, description="how many of them failed")
+    late: dict[str, int] = Field(
+        default={}, description="by phase, those of them that began 10 ms or more after they were due"
+    )
+    longest_ns: int = Field(default=0, description="the longest of them, from the time it was due")
+    outage_ns: int | None = Field(
+        default=None, description="longest time without a success that overlaps it, while operations were due"
+    )
+    hits: int | None = Field(
+        default=None,
+        description="what it hit: writes by SQLite, calls of the AI, or connections; null if unknown",
+    )
+    recovery_ns: int | None = Field(
+        default=None, description="from its end until the load was steady again; null if it never was"
+    )
+    problem: str = Field(default="", description="why it was without effect, or not inflicted")
+
+
+class Restart(Record):
+    """An engine process that was killed as planned, and replaced on the same database."""
+
+    process: int = Field(description="number of the engine process, from 0")
+    at_ns: int = Field(description="when it was killed, since measuring began")
+    down_ns: int | None = Field(
+        default=None, description="from the kill until its vus worked again; null if the run was over before"
+    )
+    unknown: int = Field(
+        description="operations that were in flight at the kill or not reported yet: neither lost nor stored twice"
+    )
+
+
+class OperationCounts(Record):
+    """What one operation cost, counted; each figure is the mean of an operation, null if it was not counted."""
+
+    done: int = Field(description="operations that were counted, for each figure anew")
+    failed: int = Field(default=0, description="failures among the operations counted")
+    calls: float | None = Field(default=None, description="calls in Python")
+    steps: float | None = Field(default=None, description="instructions of SQLite's virtual machine")
+    statements: float | None = Field(default=None, description="SQL statements")
+    pages: float | None = Field(default=None, description="pages written to the write-ahead log")
+
+
+class ExactCounters(Record):
+    """Counts of an engine process of their own, see docs/methodology.md#exact-counters."""
+
+    seed: int = Field(description="the seed of the operations that were counted")
+    tool_version: str = Field(description="version of digipal-perf")
+    system: str = Field(description="operating system, without its release")
+    python: str = Field(description="implementation and version of Python")
+    sqlite: str = Field(description="version of the SQLite library")
+    sqlite_options: str = Field(description="digest of SQLite's compile options")
+    operations: dict[str, OperationCounts] = Field(default={}, description="by operation")
+    kept_bytes: float | None = Field(
+        default=None, description="memory that an operation leaves allocated in Python, the mean of all"
+    )
+    not_exact: dict[str, str] = Field(
+        default={},
+        description="figures that differ from count to count, by `OPERATION.METRIC`, or `METRIC` for all, with the "
+        "reason; they are shown and never compared",
+    )
+    not_counted: dict[str, str] = Field(default={}, description="by metric: why it has no value")
+    failures: dict[str, int] = Field(default={}, description="failed operations by kind of failure")
+
+    def is_exact(self, metric: str, label: str = "") -> bool:
+        """Whether the same engine gives the same number in each count; of all operations, if each does."""
+        if label:
+            return metric not in self.not_exact and f"{label}.{metric}" not in self.not_exact
+        return not any(name == metric or name.endswith(f".{metric}") for name in self.not_exact)
+
+
+class MachineClock(Record):
+    """Its clock, beside that of the tool's machine."""
+
+    offset_ns: int = Field(description="how far it is ahead")
+    bound_ns: int = Field(description="how far off `offset_ns` may be: half of the shortest round trip")
+    drift_ppm: float | None = Field(
+        default=None, description="how much faster it runs, in millionths; null in runs of less than two seconds"
+    )
+
+
+class MachineResult(Record):
+    """A machine of a cluster."""
+
+    name: str = Field(description="what the cluster calls it: the name of its dask worker")
+    host: str = Field(default="", description="its host name")
+    cpus: int = Field(default=0, description="CPUs that its processes may use")
+    python: str = Field(default="", description="implementation and version")
+    sqlite: str = Field(default="", description="version of the SQLite library")
+    kernel_ns: int = Field(default=0, description="the reference kernel there, before the run: the least of some runs")
+    role: Literal["whole", "server", "load", "server and load"] = Field(
+        default="whole", description="what ran there: the whole run, or its part of a split run"
+    )
+    processes: list[int] = Field(default=[], description="the processes with vus that ran there, by their numbers")
+    clock: MachineClock | None = Field(default=None, description="null if the whole run took place there")
+    start_late_ns: int | None = Field(
+        default=None, description="how long after the common start its slowest process began; null without vus"
+    )
+    samples: int = Field(default=0, description="operations that its vus tried while measured")
+
+
+UNSURE_NS: Final = 50_000_000
+"""With a larger bound, windows that join machines get no verdict: intervals of the time line take 100 ms."""
+
+
+def unsure_clocks(machines: Sequence[MachineResult]) -> str:
+    """Whose clock is known too little for windows of time that join machines; "" if all are known."""
+    at_work = [machine for machine in machines if machine.processes and machine.clock]
+    if len(at_work) < 2:
+        return ""
+    unsure = [machine for machine in at_work if machine.clock and machine.clock.bound_ns > UNSURE_NS]
+    return ", ".join(
+        f"the clock of {each.name} is known to ±{format_duration(each.clock.bound_ns)}" for each in unsure if each.clock
+    )

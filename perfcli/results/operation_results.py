@@ -171,6 +171,19 @@ class SecondOfLoad(Record):
     max_ns: int | None = Field(default=None, description="highest latency of the successful ones; null without one")
 
 
+class VuWork(Record):
+    """The work of one vu, with a digest of its operations, users and choices in order."""
+
+    vu: int = Field(description="number of the vu, from 0")
+    incarnation: int = Field(default=0, description="how often its engine process had been replaced by then")
+    iterations: int = Field(description="iterations it completed while measured")
+    operations: int = Field(description="operations it tried while measured")
+    digest: str = Field(
+        description="digest of its first operations with their pets and variants, in order: its share of "
+        "200,000, 1,000 at least"
+    )
+
+
 class Part(Record):
     """What a run has, and each of its phases."""
 

@@ -9,11 +9,20 @@ from pydantic import Field, model_validator
 
 from perfcli.errors import Verdict, worst
 from perfcli.results.changes import BaselineComparison
-from perfcli.results.exact import ExactCounters
-from perfcli.results.fault_results import FaultResult
-from perfcli.results.machines import MachineResult, unsure_clocks
-from perfcli.results.observed import Inspection, Integrity, MemoryResult, MonitorSample, Record, ResourceResult
-from perfcli.results.operation_results import LatencySummary, LoadSlice, Part, PhaseResult, SecondOfLoad
+from perfcli.results.observed import (
+    ExactCounters,
+    FaultResult,
+    Inspection,
+    Integrity,
+    MachineResult,
+    MemoryResult,
+    MonitorSample,
+    Record,
+    ResourceResult,
+    Restart,
+    unsure_clocks,
+)
+from perfcli.results.operation_results import LatencySummary, LoadSlice, Part, PhaseResult, SecondOfLoad, VuWork
 from perfcli.units import Unit
 
 
@@ -56,32 +65,6 @@ class ThresholdResult(Record):
 
 
 SCHEMA_VERSION: Final = 1
-
-
-class VuWork(Record):
-    """The work of one vu, with a digest of its operations, users and choices in order."""
-
-    vu: int = Field(description="number of the vu, from 0")
-    incarnation: int = Field(default=0, description="how often its engine process had been replaced by then")
-    iterations: int = Field(description="iterations it completed while measured")
-    operations: int = Field(description="operations it tried while measured")
-    digest: str = Field(
-        description="digest of its first operations with their pets and variants, in order: its share of "
-        "200,000, 1,000 at least"
-    )
-
-
-class Restart(Record):
-    """An engine process that was killed as planned, and replaced on the same database."""
-
-    process: int = Field(description="number of the engine process, from 0")
-    at_ns: int = Field(description="when it was killed, since measuring began")
-    down_ns: int | None = Field(
-        default=None, description="from the kill until its vus worked again; null if the run was over before"
-    )
-    unknown: int = Field(
-        description="operations that were in flight at the kill or not reported yet: neither lost nor stored twice"
-    )
 
 
 class Environment(Record):

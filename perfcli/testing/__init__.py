@@ -26,7 +26,7 @@ from perfcli.pool.database import LocalDatabase, local_database
 from perfcli.pool.protocol import EngineClock
 from perfcli.recorder import BEGUN, Begun, begun_calls
 from perfcli.results import Environment, RunResult
-from perfcli.results.machines import MachineResult
+from perfcli.results.observed import MachineResult
 from perfcli.run import StopRequest, run_scenario
 from perfcli.testing.scripted_engine import Behaviour, Script, ScriptedTarget, SimulatedTime
 

@@ -23,7 +23,7 @@ from perfcli.report.html.variation_charts import sweep_charts
 from perfcli.report.report_files import JOB_SUMMARY
 from perfcli.report.variations import sweeps_of, variations_tables
 from perfcli.results import ExactCounters, RunResult, load_results
-from perfcli.results.exact import OperationCounts
+from perfcli.results.observed import OperationCounts
 from perfcli.testing import Behaviour, simulate
 
 pytestmark = pytest.mark.slow

@@ -9,7 +9,7 @@ import pytest
 from perfcli.judgement import Ending, judge, rules_of
 from perfcli.measurement.machines import machine_notes
 from perfcli.results import UnjudgedRun
-from perfcli.results.machines import MachineClock, MachineResult, unsure_clocks
+from perfcli.results.observed import MachineClock, MachineResult, unsure_clocks
 from perfcli.scenario.models import Scenario
 
 MS = 1_000_000
