@@ -39,7 +39,6 @@ SHARED_NAMES = {
     "crash": f"perfcli: the runs; {SHOWN}",
     "faults": f"figures: what became of the load; {SHOWN}",
     "integrity": "measurement: looks for it; figures: what it gives",
-    "machines": f"measurement: what a run knows; {SHOWN}",
     "probe": "pool: looks at a process; capacity: a run at a load",
     "process": f"measurement: reads it; figures: what it gives; {SHOWN}; report/html: its charts",
     "protocol": "targets, pool: what each of the room's kinds offers",

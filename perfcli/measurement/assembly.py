@@ -16,7 +16,6 @@ from typing import Any, Final
 
 from perfcli.cpus import cpu_model, usable_cpus
 from perfcli.executors.repeated import Repeated
-from perfcli.measurement.machines import machine_results
 from perfcli.measurement.measurement import Measurement
 from perfcli.measurement.parts import Part, Wanted, phase_result
 from perfcli.measurement.process import ProcessFigures
@@ -24,12 +23,15 @@ from perfcli.measurement.samples import References, planned_digest
 from perfcli.metrics.recovery import SteadyLimit, SteadyState
 from perfcli.metrics.timeline import Interval
 from perfcli.monitor import Reading, cpu_use
+from perfcli.plan import INCARNATION
 from perfcli.results import Environment, Inspection, Integrity, LoadSlice, MonitorSample, SecondOfLoad, UnjudgedRun
 from perfcli.results.observed import MachineResult
 from perfcli.units import NS_PER_S, format_duration
 from perfcli.version import VERSION, python_version
 
 MOST_SLICES: Final = 40
+_APART_NS: Final = 100_000_000
+_SLOWER: Final = 1.5
 
 
 def cut_into_slices(measurement: Measurement) -> dict[str, list[LoadSlice]]:
@@ -282,3 +284,32 @@ def _inspection(measurement: Measurement, figures: ProcessFigures) -> Inspection
 def _integrity(measurement: Measurement) -> Integrity | None:
     found, samples = measurement.integrity, measurement.samples
     return found and found.model_copy(update={"torn": samples.categories(samples.select()).get("torn", 0)})
+
+
+def machine_results(measurement: Measurement, machines: Sequence[MachineResult]) -> list[MachineResult]:
+    """The machines, with what their vus did."""
+    return [machine.model_copy(update=_of_vus(measurement, machine)) for machine in machines]
+
+
+def _of_vus(measurement: Measurement, machine: MachineResult) -> dict[str, int | None]:
+    plan, processes = measurement.plan, set(machine.processes)
+    works = measurement.performed.items()
+    late = [late_ns for process, late_ns in measurement.start_late_ns.items() if process in processes]
+    return {
+        "start_late_ns": max(late, default=None),
+        "samples": sum(work.tried for vu, work in works if plan.process_of(vu % INCARNATION) in processes),
+    }
+
+
+def machine_notes(machines: Sequence[MachineResult]) -> Iterator[str]:
+    """What makes the load of several machines another one than that of one."""
+    late = {machine.name: machine.start_late_ns for machine in machines if machine.start_late_ns is not None}
+    if late and max(late.values()) - min(late.values()) > _APART_NS:
+        last = max(late, key=lambda name: late[name])
+        apart = format_duration(max(late.values()) - min(late.values()))
+        yield f"the machines began {apart} apart, {last} last: windows at the beginning hold less load"
+    paces = [machine.kernel_ns for machine in machines if machine.kernel_ns]
+    for machine in machines:
+        if len(paces) > 1 and machine.kernel_ns >= _SLOWER * median(paces):
+            slower = machine.kernel_ns / median(paces)
+            yield f"{machine.name} is slow: the reference kernel takes {slower:.1f} times the median"

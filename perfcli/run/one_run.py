@@ -18,8 +18,7 @@ from perfcli.errors import UsageError, describe_error
 from perfcli.figures import Needs
 from perfcli.figures.counts import COUNTERS
 from perfcli.judgement import Ending, judge, rules_of
-from perfcli.measurement.assembly import Identity, assemble, notes_on
-from perfcli.measurement.machines import machine_notes
+from perfcli.measurement.assembly import Identity, assemble, machine_notes, notes_on
 from perfcli.measurement.measurement import Measurement
 from perfcli.measurement.parts import Wanted
 from perfcli.measurement.spilled_samples import SpilledSamples

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from perfcli.judgement import Ending, judge, rules_of
-from perfcli.measurement.machines import machine_notes
+from perfcli.measurement.assembly import machine_notes
 from perfcli.results import UnjudgedRun
 from perfcli.results.observed import MachineClock, MachineResult, unsure_clocks
 from perfcli.scenario.models import Scenario
