@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Sequence
 from itertools import takewhile
 from typing import Any, Final, Literal, NamedTuple
 
@@ -22,14 +21,6 @@ class Mistake(NamedTuple):
     line: int
     column: int
     message: str
-
-
-class OperationFileError(ValueError):
-    """A source that cannot be used, with all its mistakes."""
-
-    def __init__(self, shown: str, mistakes: Sequence[Mistake]) -> None:
-        super().__init__("\n".join(f"{shown}:{line}:{column}: {message}" for line, column, message in mistakes))
-        self.mistakes = tuple(mistakes)
 
 
 class _Declaration(BaseModel):

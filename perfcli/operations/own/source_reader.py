@@ -15,9 +15,6 @@ from perfcli.operations.own.declared import (
     CounterUnit,
     DeclaredOperation,
     Mistake,
-    OperationFile,
-    OperationFileError,
-    source_digest,
 )
 from perfcli.operations.own.parameter_reader import RESERVED, context_of, docstring_of, parameters_of
 from perfcli.operations.own.syntax_tree import (
@@ -94,23 +91,6 @@ class Reading(NamedTuple):
 
     operations: tuple[DeclaredOperation, ...]
     mistakes: tuple[Mistake, ...]
-
-
-def operation_file(source: str, shown: str, path: str = "", built_in: Collection[str] = ()) -> OperationFile:
-    """A source with its operations.
-
-    Args:
-        built_in: names that no own operation may have.
-
-    Raises:
-        OperationFileError: with every mistake.
-    """
-    reading = read_operations(source, built_in)
-    if reading.mistakes:
-        raise OperationFileError(shown, reading.mistakes)
-    return OperationFile(
-        shown=shown, path=path, digest=source_digest(source), source=source, operations=reading.operations
-    )
 
 
 def read_operations(source: str, built_in: Collection[str] = ()) -> Reading:

@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 
 from perfcli.history.kept_runs import Fingerprint, differences, scenario_digest
-from perfcli.operations.own.source_reader import operation_file
 from perfcli.plan import plan_run
 from perfcli.results import RunResult
 from perfcli.scenario.models import Scenario
 from perfcli.testing import simulate
+from tests.perfcli.operations.own.files import operation_file
 
 SCENARIO: dict[str, Any] = {
     "name": "test",

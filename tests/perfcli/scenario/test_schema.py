@@ -10,11 +10,11 @@ import pytest
 from jsonschema import Draft7Validator
 
 from perfcli.figures import METRICS
-from perfcli.operations.own.source_reader import operation_file
 from perfcli.scenario.document import read_document
 from perfcli.scenario.library import shipped_scenarios
 from perfcli.scenario.loader import load_scenario
 from perfcli.scenario.schema import scenario_schema
+from tests.perfcli.operations.own.files import operation_file
 
 SCHEMA = scenario_schema()
 BASE: dict[str, Any] = {

@@ -21,10 +21,10 @@ from perfcli.operations.own.context import Context
 from perfcli.operations.own.declared import OperationFile
 from perfcli.operations.own.journal import Journal, OwnWrite, Tally
 from perfcli.operations.own.loading import LoadedFile
-from perfcli.operations.own.source_reader import operation_file
 from perfcli.operations.status import Status
 from perfcli.recorder import Frame, Recorder
 from perfcli.targets.protocol import Failure
+from tests.perfcli.operations.own.files import operation_file
 from tests.perfcli.operations.own.test_context import Pet, around
 
 HEAD = "import asyncio, sys, threading, time\nfrom perfcli.operations import Context, operation\n"

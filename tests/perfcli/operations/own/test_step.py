@@ -9,8 +9,8 @@ import pytest
 
 from perfcli.operations.base import Effects
 from perfcli.operations.binding import EmbeddedVu, ToolVu
-from perfcli.operations.own.source_reader import operation_file
 from perfcli.operations.own.step import OwnStep, knowing, known_operations, step_models
+from tests.perfcli.operations.own.files import operation_file
 
 HEAD = "from perfcli.operations import operation\n@operation\n"
 
