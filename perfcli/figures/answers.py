@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Final
 
 from perfcli.figures.registry import NEVER_BEGAN, Better, Group, Metric, Scope
@@ -32,150 +32,100 @@ def _failures(category: str) -> Callable[[View], float | None]:
     return _of(count)
 
 
+_answer = partial(
+    Metric,
+    scope=Scope.OPERATION,
+    better=Better.LESS,
+    group=Group.ANSWERS,
+    section="answers",
+    why_none=_NOT_TRIED,
+)
+_share = partial(_answer, unit=Unit.PERCENTAGE, depends_on_time="partly", windowed=True, most=1)
+_count = partial(_answer, unit=Unit.COUNT, counts_up=True)
+_counter = partial(_answer, better=Better.NEITHER, section="counters")
+_counter = partial(_answer, better=Better.NEITHER, section="counters")
+
 METRICS = (
-    Metric(
+    _share(
         name="success_rate",
-        unit=Unit.PERCENTAGE,
-        scope=Scope.OPERATION,
         better=Better.MORE,
-        group=Group.ANSWERS,
         of=_of(lambda operation: operation.success_rate),
         meaning="share of operations with the right answer",
         computed="right answers / operations. Every answer is checked, outside the timed part",
         example="success_rate >= 99%",
-        section="answers",
         label="success rate",
-        why_none=_NOT_TRIED,
-        depends_on_time="partly",
-        windowed=True,
-        most=1,
     ),
-    Metric(
+    _share(
         name="error_rate",
-        unit=Unit.PERCENTAGE,
-        scope=Scope.OPERATION,
-        better=Better.LESS,
-        group=Group.ANSWERS,
         of=_of(lambda operation: operation.failed / operation.attempts),
         meaning="share of failed operations",
         computed="operations that raised, timed out or gave a wrong answer / operations",
         example="error_rate < 1%",
-        section="answers",
         label="error rate",
-        why_none=_NOT_TRIED,
-        depends_on_time="partly",
-        windowed=True,
-        most=1,
     ),
-    Metric(
+    _count(
         name="ok",
-        unit=Unit.COUNT,
-        scope=Scope.OPERATION,
         better=Better.MORE,
-        group=Group.ANSWERS,
         of=lambda view: view.operation.ok if view.operation and view.began else None,
         meaning="operations with the right answer",
         computed="counted after the answer is checked",
         example="ok >= 1000",
-        section="answers",
         label="ok",
         why_none=NEVER_BEGAN,
         depends_on_time="yes",
-        counts_up=True,
     ),
-    Metric(
+    _count(
         name="failed",
-        unit=Unit.COUNT,
-        scope=Scope.OPERATION,
-        better=Better.LESS,
-        group=Group.ANSWERS,
         of=_of(lambda operation: operation.failed),
         meaning="operations that failed",
         computed="operations that raised, timed out or gave a wrong answer",
         example="failed == 0",
-        section="answers",
         label="failed",
-        why_none=_NOT_TRIED,
         depends_on_time="partly",
-        counts_up=True,
     ),
-    Metric(
+    _count(
         name="skipped",
-        unit=Unit.COUNT,
-        scope=Scope.OPERATION,
-        better=Better.LESS,
-        group=Group.ANSWERS,
         of=lambda view: view.operation.skipped if view.operation and view.began else None,
         meaning="operations skipped because a step they need failed",
         computed="steps after a failed one, and steps whose only_if step failed",
         example="skipped == 0",
-        section="answers",
         label="skipped",
         why_none=NEVER_BEGAN,
         depends_on_time="partly",
-        counts_up=True,
     ),
-    Metric(
+    _count(
         name="timeouts",
-        unit=Unit.COUNT,
-        scope=Scope.OPERATION,
-        better=Better.LESS,
-        group=Group.ANSWERS,
         of=_failures("timeout"),
         meaning="operations that failed by timing out",
         computed="a TimeoutError of the engine, or a step that exceeded its timeout",
         example="timeouts == 0",
-        section="answers",
         label="timeouts",
-        why_none=_NOT_TRIED,
         depends_on_time="yes",
-        counts_up=True,
     ),
-    Metric(
+    _count(
         name="db_errors",
-        unit=Unit.COUNT,
-        scope=Scope.OPERATION,
-        better=Better.LESS,
-        group=Group.ANSWERS,
         of=_failures("database"),
         meaning="operations that failed in the database, other than busy",
         computed="operations that raised an SQLite error or the engine's StorageError, other than busy and locked",
         example="db_errors == 0",
-        section="answers",
         label="database errors",
-        why_none=_NOT_TRIED,
-        counts_up=True,
     ),
-    Metric(
+    _count(
         name="busy_errors",
-        unit=Unit.COUNT,
-        scope=Scope.OPERATION,
-        better=Better.LESS,
-        group=Group.ANSWERS,
         of=_failures("busy"),
         meaning="operations that failed because the database was busy or locked",
         computed="operations that raised SQLite's busy or locked",
         example="busy_errors == 0",
-        section="answers",
         label="busy errors",
-        why_none=_NOT_TRIED,
         depends_on_time="yes",
-        counts_up=True,
     ),
-    Metric(
+    _count(
         name="stale_errors",
-        unit=Unit.COUNT,
-        scope=Scope.OPERATION,
-        better=Better.LESS,
-        group=Group.ANSWERS,
         of=_failures("stale"),
         meaning="operations refused because the pet was saved meanwhile",
         computed="operations that raised StalePetError, or another PetConflictError",
         example="stale_errors < 50",
-        section="answers",
         label="stale errors",
-        why_none=_NOT_TRIED,
-        counts_up=True,
     ),
 )
 
@@ -207,42 +157,26 @@ def counters_of(run: UnjudgedRun) -> dict[str, str]:
 @lru_cache(maxsize=1024)
 def _metrics(name: str, of_sum: Unit, of_mean: Unit) -> tuple[Metric, Metric]:
     def held(view: View) -> CounterResult | None:
-        return view.operation.counters.get(name) if view.operation and view.part.duration_ns is not None else None
+        return view.operation.counters.get(name) if view.operation and view.began else None
 
-    def total(view: View) -> float | None:
-        counter = held(view)
-        return None if counter is None else counter.sum
-
-    def mean(view: View) -> float | None:
-        counter = held(view)
-        return None if counter is None else counter.per_op
-
-    sum_metric = Metric(
+    sum_metric = _counter(
         name=name,
         unit=of_sum,
-        scope=Scope.OPERATION,
-        better=Better.NEITHER,
-        group=Group.ANSWERS,
-        of=total,
+        of=lambda view: counter.sum if (counter := held(view)) else None,
         meaning=f"the sum that the operation's function counted as {name}",
         computed="what successful operations passed to ctx.count, without the warm-up",
         example=f"{name} > 0",
-        section="counters",
         label=name,
         why_none=NEVER_BEGAN,
         counts_up=True,
     )
-    mean_metric = Metric(
+    mean_metric = _counter(
         name=name + PER_OPERATION,
         unit=of_mean,
-        scope=Scope.OPERATION,
-        better=Better.NEITHER,
-        group=Group.ANSWERS,
-        of=mean,
+        of=lambda view: counter.per_op if (counter := held(view)) else None,
         meaning=f"{name} per successful operation",
         computed="the sum over the successful operations that could count it",
         example=f"{name}{PER_OPERATION} > 0",
-        section="counters",
         label=f"{name} per operation",
         why_none="no operation succeeded",
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING
 
 from perfcli.figures.registry import NEVER_BEGAN, Better, Group, Metric, Scope
@@ -31,151 +32,111 @@ def _delivery(view: View) -> float | None:
     return achieved / offered if offered and achieved is not None else None
 
 
+_load = partial(
+    Metric,
+    scope=Scope.PHASE,
+    group=Group.LOAD,
+    section="load-models",
+    depends_on_time="yes",
+)
+_count = partial(_load, unit=Unit.COUNT, why_none=NEVER_BEGAN)
+_rate = partial(_load, unit=Unit.RATE, why_none=_why_no_rate, needs_arrival_rate=True)
+
 METRICS = (
-    Metric(
+    _count(
         name="iterations",
-        unit=Unit.COUNT,
-        scope=Scope.PHASE,
         better=Better.MORE,
-        group=Group.LOAD,
         of=_counted(lambda part: part.iterations),
         meaning="completed passes over the flow",
         computed="counted at the end of a pass's last step",
         example="iterations >= 1000",
-        section="load-models",
         label="iterations",
-        why_none=NEVER_BEGAN,
-        depends_on_time="yes",
         counts_up=True,
     ),
-    Metric(
+    _load(
         name="iteration_rate",
         unit=Unit.RATE,
-        scope=Scope.PHASE,
         better=Better.MORE,
-        group=Group.LOAD,
         of=lambda view: view.part.iterations * NS_PER_S / view.part.duration_ns if view.part.duration_ns else None,
         meaning="completed passes over the flow per second",
         computed="iterations / duration, pauses included",
         example="iteration_rate > 50/s",
-        section="load-models",
         label="iteration rate",
         why_none=NEVER_BEGAN,
-        depends_on_time="yes",
     ),
-    Metric(
+    _count(
         name="dropped_iterations",
-        unit=Unit.COUNT,
-        scope=Scope.PHASE,
         better=Better.LESS,
-        group=Group.LOAD,
         of=_counted(lambda part: part.dropped_iterations),
         meaning="iterations that were due but never started",
         computed="iterations that were due while every vu was busy, and for which no vu was free up to 100 ms after "
         "the end",
         example="dropped_iterations == 0",
-        section="load-models",
         label="dropped",
-        why_none=NEVER_BEGAN,
-        depends_on_time="yes",
         at_end=True,
         counts_up=True,
     ),
-    Metric(
+    _count(
         name="interrupted_iterations",
-        unit=Unit.COUNT,
-        scope=Scope.PHASE,
         better=Better.LESS,
-        group=Group.LOAD,
         of=_counted(lambda part: part.interrupted_iterations),
         meaning="iterations cut off at the end of graceful_stop",
         computed="iterations still running when graceful_stop ended",
         example="interrupted_iterations == 0",
-        section="load-models",
         label="interrupted",
-        why_none=NEVER_BEGAN,
-        depends_on_time="yes",
         counts_up=True,
     ),
-    Metric(
+    _count(
         name="warmup_iterations",
-        unit=Unit.COUNT,
-        scope=Scope.PHASE,
         better=Better.NEITHER,
-        group=Group.LOAD,
         of=_counted(lambda part: part.warmup_iterations),
         meaning="iterations of the warm-up, excluded from all other figures",
         computed="counted at the end of a pass's last step",
         example="warmup_iterations >= 100",
-        section="load-models",
         label="warm-up",
-        why_none=NEVER_BEGAN,
-        depends_on_time="yes",
     ),
-    Metric(
+    _load(
         name="schedule_lag",
         unit=Unit.DURATION,
-        scope=Scope.PHASE,
         better=Better.LESS,
-        group=Group.LOAD,
         of=lambda view: view.spread(view.part.schedule_lag),
         meaning="delay of an iteration's start after it was due",
         computed="actual start minus due time, with an arrival rate",
         example="schedule_lag.p99 < 50ms",
-        section="load-models",
         label="schedule lag",
         why_none=_NO_ARRIVAL_RATE,
         needs_statistic=True,
-        depends_on_time="yes",
         needs_arrival_rate=True,
     ),
-    Metric(
+    _rate(
         name="offered_rate",
-        unit=Unit.RATE,
-        scope=Scope.PHASE,
         better=Better.NEITHER,
-        group=Group.LOAD,
         of=lambda view: view.part.offered_per_s,
         meaning="iterations due per second, with an arrival rate",
         computed="iterations due / duration of the phases with an arrival rate",
         example="offered_rate >= 20/s",
-        section="load-models",
         label="offered",
-        why_none=_why_no_rate,
-        depends_on_time="yes",
-        needs_arrival_rate=True,
     ),
-    Metric(
+    _rate(
         name="achieved_rate",
-        unit=Unit.RATE,
-        scope=Scope.PHASE,
         better=Better.MORE,
-        group=Group.LOAD,
         of=lambda view: view.part.achieved_per_s,
         meaning="iterations done per second, with an arrival rate",
         computed="iterations completed / duration of the phases with an arrival rate, or their actual time if longer",
         example="achieved_rate >= 19/s",
-        section="load-models",
         label="achieved",
-        why_none=_why_no_rate,
-        depends_on_time="yes",
-        needs_arrival_rate=True,
     ),
-    Metric(
+    _load(
         name="delivery",
         unit=Unit.PERCENTAGE,
-        scope=Scope.PHASE,
         better=Better.MORE,
-        group=Group.LOAD,
         of=_delivery,
         meaning="achieved rate / offered rate",
         computed="achieved_rate / offered_rate. Below 98% the run is invalid, unless a threshold on delivery or "
         "dropped_iterations allows it",
         example="delivery >= 99%",
-        section="load-models",
         label="delivery",
         why_none=_why_no_rate,
-        depends_on_time="yes",
         needs_arrival_rate=True,
         most=1,
     ),

@@ -53,8 +53,10 @@ _memory = partial(
     group=Group.MEMORY,
     needs=Needs.PROCESS,
     least=-math.inf,
+    section="memory",
     why_none=_NOT_READ,
 )
+_leak = partial(_memory, section="leaks", why_none=_why_no_leak)
 
 METRICS = (
     _memory(
@@ -64,7 +66,6 @@ METRICS = (
         meaning="RSS after the load minus RSS at the baseline after warm-up",
         computed="RSS at end minus RSS at baseline, both read while the engine is idle and its garbage collected",
         example="memory.growth < 50MB",
-        section="memory",
         label="RSS growth",
         is_change=True,
     ),
@@ -79,7 +80,6 @@ METRICS = (
         meaning="USS (unshared memory) after the load minus USS at the baseline",
         computed="as memory.growth, for private pages only; some systems do not report them",
         example="memory.uss_growth < 50MB",
-        section="memory",
         label="USS growth",
         why_none=lambda view: "this system does not report USS" if view.run.memory.end_rss is not None else _NOT_READ,
         is_change=True,
@@ -92,7 +92,6 @@ METRICS = (
         meaning="highest RSS while measuring, minus the harness's share",
         computed="highest of ten readings a second, from baseline to end, minus the harness's share",
         example="memory.peak < 200MB",
-        section="memory",
         label="peak",
     ),
     _memory(
@@ -102,7 +101,6 @@ METRICS = (
         meaning="RSS after set-up and warm-up, minus the harness's share",
         computed="read while the engine is idle and its garbage collected",
         example="memory.baseline < 100MB",
-        section="memory",
         label="RSS before",
     ),
     _memory(
@@ -112,7 +110,6 @@ METRICS = (
         meaning="RSS after the load, minus the harness's share",
         computed="read while the engine is idle and its garbage collected",
         example="memory.end < 150MB",
-        section="memory",
         label="RSS after",
         at_end=True,
     ),
@@ -123,7 +120,6 @@ METRICS = (
         meaning="RSS before the engine is imported: the harness's share, excluded from other figures",
         computed="read before the engine is imported",
         example="memory.harness < 60MB",
-        section="memory",
         label="harness (excluded)",
     ),
     _memory(
@@ -133,7 +129,6 @@ METRICS = (
         meaning="RSS growth since the engine opened, per pet in its cache",
         computed="(RSS at end − RSS at opening) / pets in the engine's cache at the end; includes fixed costs",
         example="memory.per_pet < 1MB",
-        section="memory",
         label="per active pet",
         why_none=lambda view: "no pet was in the engine's cache" if view.run.memory.end_rss is not None else _NOT_READ,
         needs=Needs.CACHE,
@@ -147,7 +142,6 @@ METRICS = (
         meaning="pets in the engine's cache at the end of the load",
         computed="the engine's own count, after the load",
         example="memory.active_pets <= 1000",
-        section="memory",
         label="active pets",
         needs=Needs.CACHE,
         least=0.0,
@@ -161,12 +155,11 @@ METRICS = (
         computed="median of the slopes between all pairs of readings from baseline to end (Theil 1950, Sen 1968); "
         "needs a second of load",
         example="memory.slope < 100B/op",
-        section="memory",
         label="slope",
         why_none=_TOO_FEW_READINGS,
         is_change=True,
     ),
-    _memory(
+    _leak(
         name="memory.leak",
         unit=Unit.SIZE_PER_OPERATION,
         of=_of_leak(lambda leak: leak.judged),
@@ -174,45 +167,37 @@ METRICS = (
         computed="Sen's lower bound of the slope over twenty parts of the load, without the first 30%; 0 unless it "
         "exceeds 16 B/op, 1 MiB in total, in the second half too",
         example="memory.leak == 0B/op",
-        section="leaks",
         label="leak",
-        why_none=_why_no_leak,
         least=0.0,
     ),
-    _memory(
+    _leak(
         name="memory.leak_slope",
         unit=Unit.SIZE_PER_OPERATION,
         of=_of_leak(lambda leak: leak.slope),
         meaning="slope of RSS over operations, as the leak rule computes it",
         computed="Theil–Sen over twenty parts of the load, without the first 30%",
         example="memory.leak_slope < 100B/op",
-        section="leaks",
         label="leak slope",
-        why_none=_why_no_leak,
         is_change=True,
     ),
-    _memory(
+    _leak(
         name="memory.leak_bound",
         unit=Unit.SIZE_PER_OPERATION,
         of=_of_leak(lambda leak: leak.lower_bound),
         meaning="lower confidence bound of that slope, one-sided 99%",
         computed="Sen's lower bound over twenty parts of the load, without the first 30%",
         example="memory.leak_bound < 16B/op",
-        section="leaks",
         label="leak bound",
-        why_none=_why_no_leak,
         is_change=True,
     ),
-    _memory(
+    _leak(
         name="memory.leak_growth",
         unit=Unit.SIZE,
         of=_of_leak(lambda leak: leak.growth_bytes),
         meaning="total growth along the leak rule's line; below 1 MiB it is no leak",
         computed="leak slope × operations in the last 70% of the load",
         example="memory.leak_growth < 1MiB",
-        section="leaks",
         label="leak growth",
-        why_none=_why_no_leak,
         is_change=True,
     ),
     _memory(
@@ -222,7 +207,6 @@ METRICS = (
         meaning="RSS above the baseline once the cache is cleared",
         computed="RSS once the engine's cache is emptied, minus RSS at baseline",
         example="memory.after_cleanup < 10MB",
-        section="memory",
         label="after cleanup",
         needs=Needs.CACHE,
         is_change=True,

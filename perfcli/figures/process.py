@@ -44,35 +44,30 @@ _process = partial(
     better=Better.LESS,
     group=Group.PROCESS,
     needs=Needs.PROCESS,
+    section="cpu-and-io",
     why_none=_NO_READING,
 )
+_cpu = partial(_process, unit=Unit.PERCENTAGE, why_none=_why_no_cpu, depends_on_time="yes")
+_io = partial(_process, unit=Unit.SIZE, why_none=_why_no_io)
 
 METRICS = (
-    _process(
+    _cpu(
         name="cpu.mean",
-        unit=Unit.PERCENTAGE,
         of=_of(lambda resources: resources.cpu_mean),
         meaning="mean CPU use of the engine process; 100% is one core",
         computed="CPU time of the engine process / elapsed time, from baseline to end, including the harness's share",
         example="cpu.mean < 90%",
-        section="cpu-and-io",
         label="CPU mean",
-        why_none=_why_no_cpu,
-        depends_on_time="yes",
     ),
-    _process(
+    _cpu(
         name="cpu.max",
-        unit=Unit.PERCENTAGE,
         of=_of(lambda resources: resources.cpu_max),
         meaning="highest CPU use of the engine process over half a second",
         computed="CPU time / elapsed time, in the busiest half second",
         example="cpu.max < 150%",
-        section="cpu-and-io",
         label="CPU max",
-        why_none=_why_no_cpu,
-        depends_on_time="yes",
     ),
-    _process(
+    _cpu(
         name="cpu.per_op",
         unit=Unit.DURATION,
         of=_of(lambda resources: resources.cpu_ns_per_operation),
@@ -81,24 +76,19 @@ METRICS = (
         " of 10 ms, so 100 ms of load are needed; the harness in the process adds some microseconds an "
         "operation",
         example="cpu.per_op < 500us",
-        section="cpu-and-io",
         label="CPU per operation",
         why_none=_why_no_cpu_per_op,
-        depends_on_time="yes",
     ),
-    _process(
+    _cpu(
         name="cpu.generator",
-        unit=Unit.PERCENTAGE,
         of=_of(lambda resources: resources.generator_cpu),
         meaning="mean CPU use of the busiest process that generates load for an MCP server; 100% is one core, and all "
         "that one process can use",
         computed="CPU time of that process / elapsed time, from baseline to end",
         example="cpu.generator < 80%",
-        section="cpu-and-io",
         label="load generator CPU",
         needs=Needs.ANSWERS,
         why_none="the engine's process generates its own load: see cpu.mean",
-        depends_on_time="yes",
     ),
     _process(
         name="threads.max",
@@ -107,7 +97,6 @@ METRICS = (
         meaning="most threads of the engine process at once, including the harness's",
         computed="highest of ten readings a second, from baseline to end; several processes are summed",
         example="threads.max < 50",
-        section="cpu-and-io",
         label="threads",
     ),
     _process(
@@ -117,7 +106,6 @@ METRICS = (
         meaning="most open file descriptors of the engine process, including the harness's",
         computed="highest of ten readings a second, from baseline to end; several processes are summed",
         example="open_files.max < 200",
-        section="cpu-and-io",
         label="open files",
     ),
     _process(
@@ -128,7 +116,6 @@ METRICS = (
         meaning="limit on file descriptors of the process nearest to it",
         computed="RLIMIT_NOFILE (ulimit -n) of that process",
         example="open_files.limit >= 1024",
-        section="cpu-and-io",
         label="open files limit",
         why_none="this system does not report the limit",
     ),
@@ -139,7 +126,6 @@ METRICS = (
         meaning="size of the database file at the end of the load",
         computed="the file's length in the last reading, without WAL and shared memory",
         example="database.size < 10MB",
-        section="cpu-and-io",
         label="database",
         needs=Needs.DATABASE,
     ),
@@ -150,54 +136,41 @@ METRICS = (
         meaning="largest size of the write-ahead log while measuring",
         computed="the file's length in the readings, ten a second, from baseline to end",
         example="wal.max < 8MB",
-        section="cpu-and-io",
         label="WAL max",
         needs=Needs.DATABASE,
     ),
-    _process(
+    _io(
         name="io.read",
-        unit=Unit.SIZE,
         of=_of(lambda resources: resources.read_bytes),
         meaning="bytes read by the engine process, cached or not",
         computed="bytes of read calls from baseline to end, including the harness's",
         example="io.read < 100MB",
-        section="cpu-and-io",
         label="read",
-        why_none=_why_no_io,
         counts_up=True,
     ),
-    _process(
+    _io(
         name="io.read_per_op",
-        unit=Unit.SIZE,
         of=_of(lambda resources: resources.read_per_operation),
         meaning="bytes read by the engine process, per operation",
         computed="bytes of read calls from baseline to end, including the harness's / successful operations",
         example="io.read_per_op < 100kB",
-        section="cpu-and-io",
         label="read per operation",
-        why_none=_why_no_io,
     ),
-    _process(
+    _io(
         name="io.written",
-        unit=Unit.SIZE,
         of=_of(lambda resources: resources.written_bytes),
         meaning="bytes written by the engine process, including the samples it sends",
         computed="bytes of write calls from baseline to end",
         example="io.written < 100MB",
-        section="cpu-and-io",
         label="written",
-        why_none=_why_no_io,
         counts_up=True,
     ),
-    _process(
+    _io(
         name="io.written_per_op",
-        unit=Unit.SIZE,
         of=lambda view: view.run.inspection.written_per_operation,
         meaning="bytes written by the engine process, per operation",
         computed="bytes of write calls from baseline to end, minus what the harness sent / successful operations",
         example="io.written_per_op < 100kB",
-        section="cpu-and-io",
         label="written per operation",
-        why_none=_why_no_io,
     ),
 )
