@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from perfcli.errors import Verdict
 from perfcli.figures import Spread, View, counters_of, percentile_of
-from perfcli.figures.counts import COUNTERS
+from perfcli.figures.engine import COUNTERS
 from perfcli.metrics.distribution import LEAST_BEYOND, beyond, is_thin
 from perfcli.results import ExactCounters, FaultResult, PhaseResult, RunResult, ThresholdResult, UnjudgedRun
 from perfcli.scenario.models import Scenario, ThresholdRule

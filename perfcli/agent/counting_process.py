@@ -43,7 +43,7 @@ from perfcli.agent.outcomes import Outcomes
 from perfcli.agent.vu import VirtualUser
 from perfcli.clock import StopSignal, SystemClock
 from perfcli.executors.iterations import for_each_vu
-from perfcli.figures.counts import CALLS, FIELDS, PAGES, STATEMENTS, STEPS
+from perfcli.figures.engine import CALLS, FIELDS, PAGES, STATEMENTS, STEPS
 from perfcli.line import LINE_LOST, Line
 from perfcli.operations.call import Call, begin_stream
 from perfcli.operations.own.binding import OwnVu

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Final
 
-from perfcli.figures import answers, counts, engine, faults, integrity, load, memory, process, time
+from perfcli.figures import answers, engine, faults, integrity, load, memory, process, time
 from perfcli.figures.answers import PER_OPERATION, counter_metrics, counters_of
 from perfcli.figures.registry import Better, Group, Metric, Needs, Scope, Spread, View, views
 from perfcli.metrics.histogram import STATISTICS, is_statistic, percentile_of
 
-_SUBJECTS: Final = (time, answers, load, memory, process, integrity, faults, counts, engine)
+_SUBJECTS: Final = (time, answers, load, memory, process, integrity, faults, engine)
 
 METRICS: Final = {metric.name: metric for subject in _SUBJECTS for metric in subject.METRICS}
 """Every metric, by its name."""

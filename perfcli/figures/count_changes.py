@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from perfcli.figures.counts import CALLS, COUNTERS, KEPT, count_of
+from perfcli.figures.engine import CALLS, COUNTERS, KEPT, count_of
 from perfcli.results import CounterChange, CounterOutcome, ExactCounters
 
 MARGIN: Final = 0.02

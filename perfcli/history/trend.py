@@ -22,7 +22,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from perfcli.errors import UsageError
 from perfcli.figures import METRICS, Better
 from perfcli.figures.count_changes import count_change
-from perfcli.figures.counts import COUNTERS, KEPT
+from perfcli.figures.engine import COUNTERS, KEPT
 from perfcli.history.compare import waits_for_ai
 from perfcli.history.kept_runs import Subject, comparable, observed, subject_of, variations_of
 from perfcli.inference.change_point import Change, changes

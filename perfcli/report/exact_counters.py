@@ -13,7 +13,7 @@ from rich.text import Text
 from perfcli import units
 from perfcli.figures import METRICS
 from perfcli.figures.count_changes import MARGIN
-from perfcli.figures.counts import COUNTERS, KEPT, count_of
+from perfcli.figures.engine import COUNTERS, KEPT, count_of
 from perfcli.report.blocks import DOUBTFUL, QUIET, Block, Column, Facts, Line, Notes, Section, Table
 from perfcli.report.wording import change_style, change_word, counted, figure, name, one_line, percent
 from perfcli.results import CounterChange, CounterOutcome, ExactCounters, RunResult

@@ -12,7 +12,7 @@ from rich.text import Text
 from perfcli import units
 from perfcli.errors import Verdict
 from perfcli.figures import PER_OPERATION
-from perfcli.figures.counts import CALLS
+from perfcli.figures.engine import CALLS
 from perfcli.metrics.distribution import is_thin
 from perfcli.report.blocks import BAD, DOUBTFUL, QUIET, Block, Code, Column, Facts, Notes, Section, Table
 from perfcli.report.operations import slowest_first

@@ -12,7 +12,7 @@ from functools import partial
 from typing import Any, Final, NamedTuple
 
 from perfcli.clock import RunningTime
-from perfcli.figures.counts import COUNTERS, KEPT, count_of
+from perfcli.figures.engine import COUNTERS, KEPT, count_of
 from perfcli.judgement import Ending
 from perfcli.plan import ExecutionPlan
 from perfcli.pool.protocol import WorkerPool

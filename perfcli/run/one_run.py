@@ -16,7 +16,7 @@ from uuid import uuid4
 from perfcli.cluster.machine import MachineLost
 from perfcli.errors import UsageError, describe_error
 from perfcli.figures import Needs
-from perfcli.figures.counts import COUNTERS
+from perfcli.figures.engine import COUNTERS
 from perfcli.judgement import Ending, judge, rules_of
 from perfcli.measurement.assembly import Identity, assemble, machine_notes, notes_on
 from perfcli.measurement.measurement import Measurement

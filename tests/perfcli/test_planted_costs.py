@@ -9,7 +9,7 @@ import pytest
 
 from perfcli.errors import Verdict
 from perfcli.figures.count_changes import count_changes, most_severe
-from perfcli.figures.counts import CALLS, PAGES, STATEMENTS, STEPS, count_of
+from perfcli.figures.engine import CALLS, PAGES, STATEMENTS, STEPS, count_of
 from perfcli.plan import plan_run
 from perfcli.pool.identity import EngineSource
 from perfcli.pool.processes import LocalPool

@@ -10,7 +10,7 @@ import pytest
 
 from perfcli.errors import Verdict
 from perfcli.figures import METRICS, Metric
-from perfcli.figures.counts import COUNTERS
+from perfcli.figures.engine import COUNTERS
 from perfcli.history.compare import compare
 from perfcli.history.kept_runs import comparable
 from perfcli.measurement.measurement import Measurement

@@ -15,7 +15,7 @@ from typing import Any
 import psutil
 import pytest
 
-from perfcli.figures.counts import COUNTERS
+from perfcli.figures.engine import COUNTERS
 from tests.perfcli.faulty.checkout import make_checkout
 from tests.perfcli.test_planted_costs import PLANTS, plant
 from tests.processes import is_alive

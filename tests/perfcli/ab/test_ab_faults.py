@@ -16,7 +16,7 @@ from perfcli.ab.measures import Total
 from perfcli.ab.pair_source import BothPools, OpenPools
 from perfcli.ab.result import AbResult, Change, EngineSide, MetricComparison
 from perfcli.errors import ExitCode
-from perfcli.figures.counts import CALLS
+from perfcli.figures.engine import CALLS
 from perfcli.plan import ExecutionPlan
 from perfcli.results import CounterChange
 from perfcli.results.changes import CounterOutcome

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from perfcli.figures.count_changes import count_changes, most_severe
-from perfcli.figures.counts import CALLS, COUNTERS, KEPT, PAGES, STATEMENTS, STEPS
+from perfcli.figures.engine import CALLS, COUNTERS, KEPT, PAGES, STATEMENTS, STEPS
 from perfcli.results import ExactCounters, OperationCounts
 
 BASE = ExactCounters(

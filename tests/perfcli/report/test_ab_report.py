@@ -17,7 +17,7 @@ from rich.console import Console
 from perfcli.ab.result import AbResult, Change, EngineSide, MetricComparison, Pairing
 from perfcli.commands.engine_options import AbOptions
 from perfcli.errors import UsageError
-from perfcli.figures.counts import CALLS, KEPT, PAGES, STATEMENTS
+from perfcli.figures.engine import CALLS, KEPT, PAGES, STATEMENTS
 from perfcli.report.ab import ab_document, ab_summary, verdict_line
 from perfcli.report.blocks import Section
 from perfcli.report.change import PairPicture, amount, interval, percent, sentence, surest_first, worth_a_picture

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from perfcli.errors import Verdict
-from perfcli.figures.counts import COUNTERS
+from perfcli.figures.engine import COUNTERS
 from perfcli.report.blocks import SPARK, Section
 from perfcli.report.drawings import HEIGHTS
 from perfcli.report.operations import brief_operations_table
