@@ -19,10 +19,9 @@ from perfcli.run.barrier import Barrier
 from perfcli.run.engine_client import EngineClient
 from perfcli.run.fault_control import FaultControl
 from perfcli.run.kills import Kills
+from perfcli.run.load_end import AbortCheck, RecoveryWatch
 from perfcli.run.messages import Inbox
 from perfcli.run.progress import ProgressReporter
-from perfcli.run.recovery_watch import RecoveryWatch
-from perfcli.run.threshold_watch import AbortCheck
 from perfcli.run.time_limits import TimeLimits
 from perfcli.wire import EndPhase, FaultBegan, FaultEnded, LivesIn, Message, NoFault, Rejoined, Serving, StopLoad
 

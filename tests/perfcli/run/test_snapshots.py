@@ -8,7 +8,7 @@ import pytest
 
 from perfcli.observer import Progress, Snapshot
 from perfcli.plan import ExecutionPlan
-from perfcli.run import threshold_watch
+from perfcli.run import progress
 from perfcli.testing import Behaviour, simulate
 
 pytestmark = pytest.mark.slow
@@ -36,8 +36,8 @@ class Watching:
 def watching(monkeypatch: pytest.MonkeyPatch) -> Watching:
     """Is told after every message, whatever the time."""
     monkeypatch.setattr("perfcli.run.supervision.UPDATE_INTERVAL_S", 0.0)
-    monkeypatch.setattr(threshold_watch, "SNAPSHOT_INTERVAL_S", 0.0)
-    monkeypatch.setattr(threshold_watch, "_REST", 0)
+    monkeypatch.setattr(progress, "SNAPSHOT_INTERVAL_S", 0.0)
+    monkeypatch.setattr(progress, "_REST", 0)
     return Watching()
 
 
@@ -112,7 +112,7 @@ def test_it_looks_no_more_often_than_a_twentieth_of_the_time(make_plan: MakePlan
     measurement = Measurement(make_plan(["load_pet"], setup={"pets": 1}))
     measurement.began_ns = 0
     times = iter([10.0, 12.0, 51.9, 52.1, 52.2])
-    snapshots = threshold_watch.Snapshots(measurement, clock_s=lambda: next(times))
+    snapshots = progress.Snapshots(measurement, clock_s=lambda: next(times))
     first = snapshots.latest(1)
     assert snapshots.latest(2) is first  # 2 s of looking are followed by 40 s of rest
     assert snapshots.latest(3) is not first

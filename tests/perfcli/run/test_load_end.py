@@ -12,7 +12,7 @@ from perfcli.executors.base import Tickets
 from perfcli.executors.repeated import EndableSchedule
 from perfcli.plan import ExecutionPlan
 from perfcli.results import RunResult
-from perfcli.run import recovery_watch
+from perfcli.run import load_end
 from perfcli.testing import Behaviour, SimulatedTime, simulate
 
 MS = 1_000_000
@@ -27,8 +27,8 @@ Make = Callable[..., ExecutionPlan]
 
 @pytest.fixture(autouse=True)
 def _at_each_look(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(recovery_watch, "_INTERVAL_S", 0)
-    monkeypatch.setattr(recovery_watch, "_REST", 0)
+    monkeypatch.setattr(load_end, "_INTERVAL_S", 0)
+    monkeypatch.setattr(load_end, "_REST", 0)
 
 
 def run(plan: ExecutionPlan, *, fails_after: int = 10**9, looks_at_s: list[float]) -> RunResult:
