@@ -135,3 +135,11 @@ class UsageError(PerfError):
 
     def __init__(self, message: str, *, hint: str = "") -> None:
         super().__init__(message, hint=hint, exit_code=ExitCode.USAGE)
+
+
+class MachineLost(PerfError):  # noqa: N818 an event, like KeyboardInterrupt
+    """A machine does not answer any more."""
+
+    def __init__(self, machine: str, why: str) -> None:
+        super().__init__(f"machine {machine} is lost: {why}", exit_code=ExitCode.INVALID)
+        self.machine = machine

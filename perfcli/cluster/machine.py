@@ -16,7 +16,7 @@ from uuid import uuid4
 
 from perfcli.cluster.description import Description
 from perfcli.cluster.station import digest_of
-from perfcli.errors import ExitCode, PerfError
+from perfcli.errors import MachineLost, PerfError
 from perfcli.targets.protocol import PACKAGE
 
 LIMIT_S: Final = 5.0
@@ -55,14 +55,6 @@ class Carrier(Protocol):
 
         The future raises Unreachable, or what the station raised.
         """
-
-
-class MachineLost(PerfError):  # noqa: N818 an event, like KeyboardInterrupt
-    """A machine does not answer any more."""
-
-    def __init__(self, machine: str, why: str) -> None:
-        super().__init__(f"machine {machine} is lost: {why}", exit_code=ExitCode.INVALID)
-        self.machine = machine
 
 
 class Machine:

@@ -15,8 +15,8 @@ from typing import Final, TypeVar
 
 from perfcli.cluster.clocks import ROUND_TRIPS, Clock, estimate
 from perfcli.cluster.description import Description, describe
-from perfcli.cluster.machine import Carrier, Machine, MachineLost, Unreachable
-from perfcli.errors import ExitCode, PerfError, UsageError
+from perfcli.cluster.machine import Carrier, Machine, Unreachable
+from perfcli.errors import ExitCode, MachineLost, PerfError, UsageError
 from perfcli.version import VERSION
 
 WITHIN_S: Final = 10.0

@@ -13,11 +13,11 @@ from urllib.parse import urlsplit
 from perfcli.cluster.carrier import connected
 from perfcli.cluster.clocks import INTERVAL_S, Clock, ClockHistory
 from perfcli.cluster.connection import Connection
-from perfcli.cluster.machine import Machine, MachineLost, zipped
+from perfcli.cluster.machine import Machine, zipped
 from perfcli.cluster.members import check, clock_of, gather
 from perfcli.cluster.pool_process import ENGINE
 from perfcli.cluster.remote_engine import RemoteDatabase, RemoteEngine
-from perfcli.errors import UsageError
+from perfcli.errors import MachineLost, UsageError
 from perfcli.plan import ExecutionPlan
 from perfcli.pool.protocol import EngineClock
 from perfcli.results import Environment

@@ -13,8 +13,7 @@ from traceback import extract_tb, format_exc
 from typing import Any, Final
 from uuid import uuid4
 
-from perfcli.cluster.machine import MachineLost
-from perfcli.errors import UsageError, describe_error
+from perfcli.errors import MachineLost, UsageError, describe_error
 from perfcli.figures import Needs
 from perfcli.figures.engine import COUNTERS
 from perfcli.judgement import Ending, judge, rules_of

@@ -10,7 +10,7 @@ from queue import Empty, SimpleQueue
 from threading import Condition, Thread
 from typing import Final, Generic, TypeVar
 
-from perfcli.cluster.machine import MachineLost
+from perfcli.errors import MachineLost
 from perfcli.run.supervision import StopRequest
 from perfcli.spread.remote_runner import RemoteRunner
 

@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final, NoReturn
 
-from perfcli.cluster.machine import Machine, MachineLost, RemoteProcess, zipped
-from perfcli.errors import PerfError
+from perfcli.cluster.machine import Machine, RemoteProcess, zipped
+from perfcli.errors import MachineLost, PerfError
 from perfcli.judgement import Ending
 from perfcli.observer import Progress
 from perfcli.plan import ExecutionPlan

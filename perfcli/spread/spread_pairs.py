@@ -8,8 +8,7 @@ from typing import Any
 
 from perfcli.ab.pair_source import BothPlans, CountOutcome, PairOutcome
 from perfcli.ab.side import Interrupted
-from perfcli.cluster.machine import MachineLost
-from perfcli.errors import ExitCode, PerfError
+from perfcli.errors import ExitCode, MachineLost, PerfError
 from perfcli.plan import ExecutionPlan
 from perfcli.pool.identity import EngineSource
 from perfcli.results import MachineResult

@@ -66,7 +66,17 @@ def test_help_imports_nothing_heavy(module: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "module", ["plotly", "mcp", "digipal", "perfcli.agent.session", "perfcli.ab.result", "perfcli.history.store"]
+    "module",
+    [
+        "plotly",
+        "mcp",
+        "digipal",
+        "asyncio",
+        "perfcli.agent.session",
+        "perfcli.ab.result",
+        "perfcli.cluster.station",
+        "perfcli.history.store",
+    ],
 )
 def test_run_imports_neither_an_engine_nor_charts_nor_other_runs(module: str) -> None:
     assert module not in imported_by("run", "pet_creation", "-q")

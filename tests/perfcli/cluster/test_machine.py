@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from perfcli.cluster.machine import Machine, MachineLost, RemoteProcess, zipped
-from perfcli.errors import ExitCode
+from perfcli.cluster.machine import Machine, RemoteProcess, zipped
+from perfcli.errors import ExitCode, MachineLost
 from tests.perfcli.cluster.fake_carrier import FakeCarrier, carried
 from tests.perfcli.cluster.test_station import ECHO, SLEEP
 

@@ -9,8 +9,7 @@ from typing import Any
 
 import pytest
 
-from perfcli.cluster.machine import MachineLost
-from perfcli.errors import UsageError
+from perfcli.errors import MachineLost, UsageError
 from perfcli.run import StopRequest
 from perfcli.spread.dealing import Dealer
 
