@@ -12,8 +12,18 @@ from itertools import count
 from threading import Condition, Lock, Thread
 from typing import Any, Final, Protocol, cast
 
-from perfcli.cluster.far_values import EngineState, as_json, error_of, from_json
-from perfcli.cluster.packets import ANSWER, ASK, LINE, STATE, Packet, PacketReader
+from perfcli.cluster.packets import (
+    ANSWER,
+    ASK,
+    LINE,
+    STATE,
+    EngineState,
+    Packet,
+    PacketReader,
+    as_json,
+    error_of,
+    from_json,
+)
 from perfcli.line import Line
 
 LIMIT_S: Final = 60.0

@@ -17,8 +17,18 @@ from socket import socket
 from threading import Event, Lock, Thread
 from typing import Any, Final
 
-from perfcli.cluster.far_values import EngineState, as_json, described, from_json
-from perfcli.cluster.packets import ANSWER, ASK, LINE, STATE, Packet, PacketReader
+from perfcli.cluster.packets import (
+    ANSWER,
+    ASK,
+    LINE,
+    STATE,
+    EngineState,
+    Packet,
+    PacketReader,
+    as_json,
+    described,
+    from_json,
+)
 from perfcli.plan import ExecutionPlan
 from perfcli.pool import cleanup
 from perfcli.pool.processes import EngineProcess, LocalPool

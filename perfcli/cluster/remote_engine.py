@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from perfcli.cluster.connection import Connection
-from perfcli.cluster.far_values import EngineState
+from perfcli.cluster.packets import EngineState
 from perfcli.line import Line
 from perfcli.monitor import Reading
 from perfcli.operations.stored import Rows

@@ -7,7 +7,7 @@ from random import Random
 
 import pytest
 
-from perfcli.cluster.outbox import Outbox
+from perfcli.cluster.station_process import Outbox
 
 
 def test_bytes_are_taken_from_a_position_on_and_again_until_the_next_one(tmp_path: Path) -> None:
