@@ -138,7 +138,7 @@ class _Comparisons:
         runners: Sequence[RemoteRunner],
     ) -> AbResult:
         """Compare by pairs of several machines."""
-        from perfcli.spread.spread_pairs import SpreadPairs
+        from perfcli.spread.dealing import SpreadPairs
 
         pairs = SpreadPairs(runners, plans, engines, self.how.cpus, self.context.interrupts.stop)
         with closing(pairs):

@@ -11,14 +11,14 @@ from rich.text import Text
 
 from perfcli.cluster.carrier import connected
 from perfcli.cluster.members import check, gather
-from perfcli.errors import ExitCode, PerfError, UsageError
+from perfcli.errors import UsageError
 from perfcli.observer import Progress
 from perfcli.plan import ExecutionPlan
 from perfcli.pool.identity import EngineSource
 from perfcli.report.wording import counted, one_line
 from perfcli.results import RunResult
 from perfcli.run.supervision import StopRequest
-from perfcli.spread.dealing import Dealer
+from perfcli.spread.dealing import Dealer, nobody_left
 from perfcli.spread.remote_runner import RemoteRunner, Tell
 from perfcli.streams import complain
 
@@ -139,7 +139,7 @@ def spread_blocks(
         for done in dealer.deal(count()):
             yield done.result
         if not stop.reason:
-            raise PerfError(f"no machine of the cluster is left: {'; '.join(dealer.lost)}", exit_code=ExitCode.INVALID)
+            raise nobody_left(dealer.lost)
 
     return make
 
@@ -156,5 +156,5 @@ def probe_all(plans: Sequence[ExecutionPlan], runners: Sequence[RemoteRunner], e
     )
     results = {done.number: done.result for done in dealer.deal(plans)}
     if len(results) < len(plans):
-        raise PerfError(f"no machine of the cluster is left: {'; '.join(dealer.lost)}", exit_code=ExitCode.INVALID)
+        raise nobody_left(dealer.lost)
     return [results[number] for number in range(len(plans))]

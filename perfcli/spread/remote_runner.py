@@ -1,13 +1,17 @@
-"""The tool's end of a process that runs for it on another machine."""
+"""The tool's end of a process that runs for it on another machine, and what they say to one another.
+
+That is a JSON object a line. Only JSON comes back: a machine's answer is data, whatever runs there.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final, NoReturn
 
 from perfcli.cluster.machine import Machine, RemoteProcess, zipped
-from perfcli.errors import MachineLost, PerfError
+from perfcli.errors import ExitCode, MachineLost, PerfError, UsageError
 from perfcli.judgement import Ending
 from perfcli.observer import Progress
 from perfcli.plan import ExecutionPlan
@@ -15,23 +19,67 @@ from perfcli.pool.identity import EngineSource
 from perfcli.results import RunResult
 from perfcli.run.one_run import Counting, run_without_result
 from perfcli.run.supervision import StopRequest
-from perfcli.spread.job_messages import (
-    DONE,
-    ENGINES,
-    FAILED,
-    PROGRESS,
-    STOP,
-    Lines,
-    Order,
-    SentEngine,
-    read_error,
-    read_progress,
-    written,
+
+ENGINES: Final = "engines"
+"""The folder in which the process finds the engines, by their numbers."""
+
+STOP: Final = "stop"
+PROGRESS: Final = "progress"
+DONE: Final = "done"
+FAILED: Final = "failed"
+
+Order = dict[str, Any]
+"""Plain values: `do`, and what that needs; or `stop`, with the reason."""
+
+SENT_OF_PROGRESS: Final = (
+    "scenario",
+    "stage",
+    "elapsed_ns",
+    "phase",
+    "iterations",
+    "vus",
+    "share_done",
+    "ok",
+    "failed",
+    "rate_per_s",
+    "rss_bytes",
 )
+"""What is cheap to know."""
+
+_SENT_OF_ENGINE: Final = ("name", "digest", "head", "digest_at_head", "note")
+"""How it is identified where it came from."""
 
 _TICK_S: Final = 0.1
 
 Tell = Callable[[Progress], None]
+
+
+def written(message: Mapping[str, Any]) -> bytes:
+    """A message as a line."""
+    return json.dumps(message).encode() + b"\n"
+
+
+class Lines:
+    """Puts lines together from pieces."""
+
+    def __init__(self) -> None:
+        self._begun = b""
+
+    def add(self, content: bytes) -> Iterator[dict[str, Any]]:
+        """The messages that are complete with this piece.
+
+        Raises:
+            PerfError: it is none.
+        """
+        *lines, self._begun = (self._begun + content).split(b"\n")
+        for line in lines:
+            try:
+                message = json.loads(line)
+            except ValueError:
+                message = None
+            if not isinstance(message, dict):
+                raise PerfError(f"something else than a message arrived: {line[:80]!r}")
+            yield message
 
 
 class RunnerEnded(PerfError):  # noqa: N818 an event, as MachineLost is
@@ -89,10 +137,10 @@ class RemoteRunner:
             self._pass_stop_on(process)
             for message in self._lines.add(process.receive(_TICK_S)):
                 if PROGRESS in message:
-                    self._progress = read_progress(message[PROGRESS])
+                    self._progress = Progress(**{name: message[PROGRESS][name] for name in SENT_OF_PROGRESS})
                     tell(self._progress)
                 elif FAILED in message:
-                    raise read_error(message[FAILED])
+                    raise _error(message[FAILED])
                 elif DONE in message:
                     if self._is_stopping:
                         # it obeys no more, and ends
@@ -153,8 +201,7 @@ class RemoteRunner:
 
     def named(self, engine: EngineSource) -> tuple[int, dict[str, str]]:
         """An engine as orders name it."""
-        sent = SentEngine.of(engine)
-        return self._engines.index(engine), {name: getattr(sent, name) for name in sent.__slots__}
+        return self._engines.index(engine), {name: getattr(engine, name) for name in _SENT_OF_ENGINE}
 
     def _pass_stop_on(self, process: RemoteProcess) -> None:
         if self._stop.reason and not self._is_stopping:
@@ -174,3 +221,9 @@ class RemoteRunner:
             return ""
         share = "" if progress.share_done is None else f" at {progress.share_done:.0%} of its load"
         return f"; it was {progress.stage}{share}, with {progress.ok:,} operations ok and {progress.failed:,} failed"
+
+
+def _error(given: Mapping[str, Any]) -> PerfError:
+    """What went wrong on a machine."""
+    message, hint, code = str(given["message"]), str(given["hint"]), ExitCode(given["exit_code"])
+    return UsageError(message, hint=hint) if code is ExitCode.USAGE else PerfError(message, hint=hint, exit_code=code)

@@ -32,19 +32,7 @@ from perfcli.run import run_scenario
 from perfcli.run.interrupts import Interrupts
 from perfcli.run.one_run import Counting
 from perfcli.run.supervision import StopRequest
-from perfcli.spread.job_messages import (
-    DONE,
-    ENGINES,
-    FAILED,
-    PROGRESS,
-    STOP,
-    Lines,
-    Order,
-    SentEngine,
-    sent_error,
-    sent_progress,
-    written,
-)
+from perfcli.spread.remote_runner import DONE, ENGINES, FAILED, PROGRESS, SENT_OF_PROGRESS, STOP, Lines, Order, written
 
 _INTERVAL_S: Final = 0.5
 
@@ -111,7 +99,7 @@ class Runner:
         except Interrupted:
             self._say({DONE: None})
         except PerfError as error:
-            self._say({FAILED: sent_error(error)})
+            self._say({FAILED: {"message": error.message, "hint": error.hint, "exit_code": int(error.exit_code)}})
 
     def close(self) -> None:
         """Let go of what is kept for the next order."""
@@ -162,9 +150,9 @@ class Runner:
         return LocalPool(engine.path, forked(self._template))
 
 
-def engine_at(number: int, sent: dict[str, str]) -> EngineSource:
+def engine_at(number: int, sent: dict[str, Any]) -> EngineSource:
     """An engine that an order names, in the folder that the machine unpacked it into."""
-    return SentEngine(**sent).at(Path.cwd() / ENGINES / str(number))
+    return EngineSource(Path.cwd() / ENGINES / str(number), **sent)
 
 
 class _Reporter:
@@ -182,7 +170,7 @@ class _Reporter:
         now_s = time.monotonic()
         if now_s >= self._next_s or progress.stage != self._stage:
             self._next_s, self._stage = now_s + _INTERVAL_S, progress.stage
-            self._say({PROGRESS: sent_progress(progress)})
+            self._say({PROGRESS: {name: getattr(progress, name) for name in SENT_OF_PROGRESS}})
 
 
 if __name__ == "__main__":

@@ -18,9 +18,8 @@ from perfcli.plan import ExecutionPlan
 from perfcli.pool.checkout import installed_engine
 from perfcli.pool.identity import EngineSource
 from perfcli.run import StopRequest, run_scenario
-from perfcli.spread.dealing import Dealer
+from perfcli.spread.dealing import Dealer, SpreadPairs
 from perfcli.spread.remote_runner import RemoteRunner
-from perfcli.spread.spread_pairs import SpreadPairs
 from tests.perfcli.cluster.fake_carrier import FakeCarrier, carried
 from tests.perfcli.undisturbed import undisturbed
 from tests.processes import command
