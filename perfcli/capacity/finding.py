@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -13,12 +13,10 @@ from random import Random
 from statistics import median
 from typing import Final
 
-from perfcli.capacity.ahead import probes_ahead
-from perfcli.capacity.edge import edge_between
 from perfcli.capacity.probe import Probes, check_probed, threshold_count, thresholds_left_out
 from perfcli.capacity.result import CapacityResult, Edge, LoadEnd, Of, ProbeResult, ProbeVerdict
 from perfcli.capacity.search import Answer, End, Outcome, Probe, Search
-from perfcli.capacity.verdict import GENERATOR, judged
+from perfcli.capacity.verdict import GENERATOR, edge_between, judged
 from perfcli.executors.base import MOST_VUS
 from perfcli.plan import ExecutionPlan
 from perfcli.results import MachineResult, RunResult
@@ -28,6 +26,8 @@ from perfcli.units import NS_PER_S
 HIGHEST: Final[dict[Of, float]] = {"rate": 1e6, "vus": MOST_VUS}
 _TRIES: Final = 3
 """Of a probe that other processes starve."""
+_MOST_LOOKS: Final = 4
+"""Per probe that is wanted ahead."""
 _KNEE: Final = 1.5
 _DRIFT_P: Final = 0.01
 _SEED_BITS: Final = 32
@@ -233,7 +233,11 @@ class Finding:
 
     def _knee(self) -> float | None:
         """The lowest load whose median service time is 1.5 times that of the lowest, read off a straight line."""
-        medians = list(self._service_by_load())
+        times: dict[float, list[float]] = {}
+        for probe in self._made:
+            if probe.service_p50_ns is not None:
+                times.setdefault(probe.load, []).append(probe.service_p50_ns)
+        medians = [(load, median(times[load])) for load in sorted(times)]
         if len(medians) < 2:
             return None
         limit_ns = _KNEE * medians[0][1]
@@ -242,8 +246,40 @@ class Finding:
                 return below + (load - below) * (limit_ns - of_below) / (service_ns - of_below)
         return None
 
-    def _service_by_load(self) -> Iterator[tuple[float, float]]:
-        for load in sorted({probe.load for probe in self._made}):
-            times = [probe.service_p50_ns for probe in self._at(load) if probe.service_p50_ns is not None]
-            if times:
-                yield load, median(times)
+
+def probes_ahead(make_search: Callable[[], Search], verdicts: Sequence[tuple[float, bool]], most: int) -> list[Probe]:
+    """The next probe, then those that may follow it, the soonest first, for several machines to make at the same time.
+
+    The search itself stays as it is: it asks for one probe after another, and a probe that was made ahead is a run at
+    its load like any other. What it turns out not to need is left out, which it decides by other runs than that one.
+
+    Args:
+        make_search: the search, before its first probe.
+        verdicts: of the probes until now: the load, and whether it held.
+    """
+    ahead: list[Probe] = []
+    waiting: deque[tuple[tuple[bool, ...], tuple[Probe, ...]]] = deque([((), ())])
+    for _ in range(most * _MOST_LOOKS):
+        if not waiting or len(ahead) >= most:
+            break
+        supposed, before = waiting.popleft()
+        probe = _next(make_search(), verdicts, supposed)
+        if probe is None:
+            continue
+        path = (*before, probe)
+        if ahead.count(probe) < path.count(probe):
+            ahead.append(probe)
+        waiting.extend(((*supposed, held), path) for held in (True, False))
+    return ahead
+
+
+def _next(search: Search, verdicts: Sequence[tuple[float, bool]], supposed: Sequence[bool]) -> Probe | None:
+    """What a search asks for after these verdicts, and those that are supposed; None if it is over."""
+    step: Probe | Answer = search.next
+    for load, held in verdicts:
+        step = search.observe(load, held=held)
+    for held in supposed:
+        if not isinstance(step, Probe):
+            return None
+        step = search.observe(step.load, held=held)
+    return step if isinstance(step, Probe) else None

@@ -1,12 +1,13 @@
-"""What the result of a probe says of its load: it holds, fails, or nothing; and what bound the engine."""
+"""What the result of a probe says of its load: it holds, fails, or nothing; what bound the engine; and the edge."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from statistics import median
 from typing import Final
 
-from perfcli.capacity.result import ProbeResult, ProbeVerdict
+from perfcli.capacity.result import Edge, ProbeResult, ProbeVerdict
 from perfcli.errors import Verdict
 from perfcli.judgement import LEAST_DELIVERY, describe_failure
 from perfcli.operations.digipal_data import WRONG
@@ -22,6 +23,10 @@ _ON_ANSWERS: Final = re.compile(r"\b(success_rate|error_rate|ok|failed|timeouts|
 _LAG_NS: Final = 1_000_000
 _HALF: Final = 0.5
 _MOST: Final = 0.85
+_CLIFF_UP: Final = 1.0
+"""An upper limit is crossed at once if the figure rises by as much as the limit itself; a lower one if it loses half
+of it: either way, from the limit on, by a factor of two."""
+_CLIFF_DOWN: Final = 0.5
 
 
 def judged(run: RunResult, load: float, plan: ExecutionPlan) -> ProbeResult:
@@ -179,3 +184,16 @@ def _waits(plan: ExecutionPlan, busy: Mapping[str, float], per_ns: Mapping[str, 
     if target.in_process and sum(share for name, share in busy.items() if name in writes) >= _MOST:
         return "SQLite's writer (one write at a time)"
     return ""
+
+
+def edge_between(holding: Sequence[ProbeResult], failing: Sequence[ProbeResult]) -> Edge | None:
+    """The edge between the runs at both ends, by the limit that fails most; None without figures at either end."""
+    named = [probe.threshold for probe in failing if probe.verdict is ProbeVerdict.FAILS and probe.threshold]
+    threshold = max(named, key=named.count, default="")
+    below = [probe.of_limit[threshold] for probe in holding if threshold in probe.of_limit]
+    above = [probe.of_limit[threshold] for probe in failing if threshold in probe.of_limit]
+    if not below or not above:
+        return None
+    at_holds, at_fails = median(below), median(above)
+    is_cliff = at_fails - at_holds >= _CLIFF_UP if "<" in threshold else at_holds - at_fails >= _CLIFF_DOWN
+    return Edge(kind="cliff" if is_cliff else "smooth", threshold=threshold, at_holds=at_holds, at_fails=at_fails)

@@ -1,4 +1,4 @@
-"""Deals jobs, and pairs of engines, out to machines: each does one at a time, and takes the next one when it is done."""
+"""Deals jobs, and pairs of engines, out to machines; each takes the next one when it is done with one."""
 
 from __future__ import annotations
 

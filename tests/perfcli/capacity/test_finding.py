@@ -9,12 +9,11 @@ from typing import Any
 
 import pytest
 
-from perfcli.capacity.edge import edge_between
 from perfcli.capacity.finding import Finding, SearchLimits
 from perfcli.capacity.probe import Probes
 from perfcli.capacity.result import CapacityResult, Edge, Of, ProbeResult, ProbeVerdict
 from perfcli.capacity.search import Length
-from perfcli.capacity.verdict import judged
+from perfcli.capacity.verdict import edge_between, judged
 from perfcli.errors import ExitCode, UsageError, Verdict
 from perfcli.plan import ExecutionPlan, plan_run
 from perfcli.results import RunResult
