@@ -3,6 +3,11 @@
 X(N) = λN / (1 + σ(N - 1) + κN(N - 1)): N. J. Gunther, "A general theory of computational scalability based on rational
 functions", arXiv:0808.1431, 2008. λ is the throughput of one user, σ the contention (work that waits for something
 shared), κ the coherency (work that each two users cause one another). With κ above 0 the throughput has a peak.
+
+How surely the constants are known says the delete-one-block jackknife: J. W. Tukey, "Bias and confidence in not-quite
+large samples", Annals of Mathematical Statistics 29, 1958. The estimate is made again without each block, and the
+spread of these estimates gives its standard error, to be used with Student's t. A percentile bootstrap over six blocks
+covers the constants only 82 to 86 % of the time instead of 95 %.
 """
 
 from __future__ import annotations
@@ -10,13 +15,13 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from statistics import fmean
 from typing import Final, NamedTuple
 
-from perfcli.inference.jackknife import Interval, jackknife_interval, log_jackknife_interval
-
 _MOST_STEPS: Final = 100
 _MOST_HALVINGS: Final = 40
+_HALVINGS_OF_ANGLE: Final = 60
 _CONVERGED: Final = 1e-11
 
 Point = tuple[float, float]
@@ -24,6 +29,13 @@ Point = tuple[float, float]
 
 _Linear = tuple[float, float, float]
 """N / X = a + b(N - 1) + cN(N - 1), with a = 1 / λ, b = σ / λ, c = κ / λ."""
+
+
+class Interval(NamedTuple):
+    """What a value lies between, with some confidence."""
+
+    lower: float
+    upper: float
 
 
 class Usl(NamedTuple):
@@ -232,3 +244,70 @@ def _solve(columns: Sequence[Sequence[float]], targets: Sequence[float], weights
                 factor = rows[other][pivot]
                 rows[other] = [p - factor * q for p, q in zip(rows[other], rows[pivot], strict=True)]
     return [row[-1] / scale for row, scale in zip(rows, scales, strict=True)]
+
+
+def jackknife_interval(whole: float, without: Sequence[float], confidence: float = 0.95) -> Interval:
+    """The two-sided interval of an estimate, in its own unit.
+
+    Args:
+        whole: the estimate from all blocks.
+        without: the estimate without each block, of two blocks at least.
+
+    Raises:
+        ValueError: there are fewer than two blocks.
+    """
+    blocks = len(without)
+    if blocks < 2:
+        raise ValueError("the jackknife needs two blocks at least")
+    mean = fmean(without)
+    error = math.sqrt((blocks - 1) / blocks * math.fsum((each - mean) ** 2 for each in without))
+    reach = student_t(confidence, blocks - 1) * error
+    return Interval(whole - reach, whole + reach)
+
+
+def log_jackknife_interval(whole: float, without: Sequence[float], confidence: float = 0.95) -> Interval:
+    """The interval of an estimate that is a positive number, found on its logarithm.
+
+    From 0 to infinity if it is not positive and finite without each block.
+
+    Raises:
+        ValueError: as `jackknife_interval`.
+    """
+    if not all(0 < each < math.inf for each in (whole, *without)):
+        return Interval(0.0, math.inf)
+    lower, upper = jackknife_interval(math.log(whole), [math.log(each) for each in without], confidence)
+    return Interval(math.exp(lower), math.exp(upper))
+
+
+@lru_cache(maxsize=64)
+def student_t(confidence: float, degrees: int) -> float:
+    """What the absolute value of Student's t exceeds with a probability of 1 - `confidence`.
+
+    By bisection of the distribution's finite series for whole degrees of freedom: M. Abramowitz, I. A. Stegun,
+    "Handbook of mathematical functions", 1964, 26.7.3 and 26.7.4.
+
+    Raises:
+        ValueError: unless 0 < confidence < 1 and there is a degree of freedom.
+    """
+    if not 0 < confidence < 1 or degrees < 1:
+        raise ValueError(f"no Student's t of {degrees} degrees of freedom at a confidence of {confidence}")
+    lower, upper = 0.0, math.pi / 2
+    for _ in range(_HALVINGS_OF_ANGLE):
+        middle = (lower + upper) / 2
+        if _probability_within(middle, degrees) < confidence:
+            lower = middle
+        else:
+            upper = middle
+    return math.sqrt(degrees) * math.tan((lower + upper) / 2)
+
+
+def _probability_within(angle: float, degrees: int) -> float:
+    """The probability of |t| below √degrees · tan(angle)."""
+    odd = degrees % 2
+    term = math.cos(angle) if odd else 1.0
+    terms = [] if degrees == 1 else [term]
+    for factor in range(2 + odd, degrees - 1, 2):
+        term *= (factor - 1) / factor * math.cos(angle) ** 2
+        terms.append(term)
+    series = math.sin(angle) * math.fsum(terms)
+    return 2 / math.pi * (angle + series) if odd else series

@@ -9,8 +9,7 @@ from typing import Final, Literal
 from pydantic import Field
 
 from perfcli.errors import ExitCode, Verdict
-from perfcli.inference.jackknife import Interval
-from perfcli.inference.usl import UslEstimate, estimate_usl
+from perfcli.inference.usl import Interval, UslEstimate, estimate_usl
 from perfcli.results import Environment, MachineResult
 from perfcli.results.observed import Record
 

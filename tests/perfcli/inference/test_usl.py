@@ -1,4 +1,4 @@
-"""The Universal Scalability Law: published fits, scipy's, exact data, and how often intervals hold the truth."""
+"""The Universal Scalability Law: published fits, exact data, how often intervals hold the truth; and the jackknife."""
 
 from __future__ import annotations
 
@@ -6,14 +6,26 @@ import math
 import random
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from statistics import fmean, stdev
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.optimize import least_squares
+from scipy.stats import t
 
-from perfcli.inference.usl import Point, Usl, UslEstimate, estimate_usl, fit_usl
+from perfcli.inference.usl import (
+    Interval,
+    Point,
+    Usl,
+    UslEstimate,
+    estimate_usl,
+    fit_usl,
+    jackknife_interval,
+    log_jackknife_interval,
+    student_t,
+)
 
 SPEC_SDM91 = [(1, 64.9), (18, 995.9), (36, 1652.4), (72, 1853.2), (108, 1828.9), (144, 1775.0), (216, 1702.2)]
 """Users and throughput of SPEC's benchmark SDM91: Gunther, "Guerrilla capacity planning", and R's package `usl`."""
@@ -171,3 +183,42 @@ def test_without_a_peak_at_most_5_percent_show_one(law: Usl, blocks: int) -> Non
     random_ = random.Random(f"{law} {blocks}")
     estimates = [simulated(law, blocks, random_) for _ in range(2_000)]
     assert sum(estimate.kappa.lower > 0 for estimate in estimates) <= 0.05 * len(estimates)
+
+
+@pytest.mark.parametrize("confidence", [0.5, 0.9, 0.95, 0.999])
+@pytest.mark.parametrize("degrees", [1, 2, 3, 4, 7, 8, 30, 201])
+def test_quantiles_are_those_of_scipy(degrees: int, confidence: float) -> None:
+    assert student_t(confidence, degrees) == pytest.approx(t.ppf((1 + confidence) / 2, degrees), rel=1e-9)
+
+
+@pytest.mark.parametrize(("confidence", "degrees"), [(0.0, 3), (1.0, 3), (0.95, 0)])
+def test_a_quantile_that_does_not_exist_is_refused(confidence: float, degrees: int) -> None:
+    with pytest.raises(ValueError, match=r"no Student's t of"):
+        student_t(confidence, degrees)
+
+
+def without_each(values: list[float]) -> list[float]:
+    return [fmean(values[:left] + values[left + 1 :]) for left in range(len(values))]
+
+
+def test_the_interval_of_a_mean_is_that_of_the_t_test() -> None:
+    values = [random.Random(1).gauss(100, 15) for _ in range(8)]
+    lower, upper = jackknife_interval(fmean(values), without_each(values))
+    reach = t.ppf(0.975, 7) * stdev(values) / math.sqrt(8)
+    assert (lower, upper) == pytest.approx((fmean(values) - reach, fmean(values) + reach))
+
+
+def test_on_logarithms_it_never_reaches_zero() -> None:
+    values = [1.0, 1.0, 1.0, 1.0, 9.0]
+    assert jackknife_interval(fmean(values), without_each(values)).lower < 0
+    assert log_jackknife_interval(fmean(values), without_each(values)).lower > 0
+
+
+@pytest.mark.parametrize("estimates", [[0.0, 1.0, 1.0], [1.0, -1.0, 1.0], [1.0, 1.0, math.inf]])
+def test_without_a_logarithm_anything_is_possible(estimates: list[float]) -> None:
+    assert log_jackknife_interval(estimates[0], estimates[1:]) == Interval(0.0, math.inf)
+
+
+def test_one_block_says_nothing() -> None:
+    with pytest.raises(ValueError, match="two blocks"):
+        jackknife_interval(1.0, [1.0])
