@@ -15,8 +15,16 @@ from perfcli.report.scaling import about, scaling_document, scaling_so_far
 from perfcli.report.wording import counted, one_line
 from perfcli.results import RunResult
 from perfcli.run import run_scenario
-from perfcli.usl.experiment import Loads, SoFar, blocks_here, measure_scaling
-from perfcli.usl.load_points import DEFAULT_VUS, check_scalable, check_settings, parse_loads
+from perfcli.usl.experiment import (
+    DEFAULT_VUS,
+    Loads,
+    SoFar,
+    blocks_here,
+    check_scalable,
+    check_settings,
+    measure_scaling,
+    parse_loads,
+)
 from perfcli.usl.scaling_result import Of, ScalingResult
 
 if TYPE_CHECKING:

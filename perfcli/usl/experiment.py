@@ -1,29 +1,128 @@
-"""The experiment: blocks one after another, each a run at every load in random order, until there are enough."""
+"""The experiment: blocks one after another, each a short run at every load in random order, until there are enough."""
 
 from __future__ import annotations
 
 import time
-from collections import Counter
 from collections.abc import Callable, Generator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import count
 from random import Random
-from statistics import fmean
-from typing import Final
+from typing import Final, NamedTuple
 
-from perfcli.errors import ExitCode, Verdict, of_interrupt
-from perfcli.metrics.histogram import Histogram
+from perfcli.errors import ExitCode, UsageError, Verdict, of_interrupt
+from perfcli.executors import ConstantVus
+from perfcli.executors.base import MOST_VUS
+from perfcli.executors.fields import duration_text
+from perfcli.figures.registry import Group
 from perfcli.operations.digipal_data import WRONG
 from perfcli.plan import ExecutionPlan
 from perfcli.results import MachineResult, RunResult
 from perfcli.run import StopRequest
-from perfcli.usl.load_points import check_scalable, plan_at, warm_up_ns
-from perfcli.usl.scaling_result import LEAST_BLOCKS, LEAST_LOADS, LoadPoint, Of, ScalingResult, fitted
+from perfcli.scenario.models import Rules, Scenario
+from perfcli.scenario.pool_settings import MOST_PROCESSES
+from perfcli.usl.scaling_result import LEAST_BLOCKS, LEAST_LOADS, LoadPoint, Measured, Of, ScalingResult, fitted
 
-START_NS: Final = 900_000_000
+_MOST: Final[dict[Of, int]] = {"vus": MOST_VUS, "processes": MOST_PROCESSES}
+_START_NS: Final = 900_000_000
 """About what a run takes beside its warm-up and its measured time: start, set-up, account, shutdown."""
+
+_LEAST_WARM_UP_NS: Final = 200_000_000
+_KEPT_OF_LOAD: Final = ("load.think_time", "load.warmup", "load.graceful_stop")
+_OF_CORRECTNESS: Final = (Group.ANSWERS, Group.INTEGRITY)
+DEFAULT_VUS: Final = "1,2,3,4,6,8,12,16"
+_EXAMPLE: Final[dict[Of, str]] = {"vus": DEFAULT_VUS, "processes": "1,2,3,4"}
+
+
+def parse_loads(text: str, of: Of) -> list[int]:
+    """The numbers of `1,2,3`, each once, ascending.
+
+    Raises:
+        UsageError: one is out of range, or there is only one.
+    """
+    option, example = f"--{of} {text}", f"for example --{of} {_EXAMPLE[of]}"
+    loads = set()
+    for number in text.split(","):
+        if not number.strip().isdecimal() or not 1 <= int(number) <= _MOST[of]:
+            raise UsageError(f"{option}: {number.strip()!r:.60} is not a number from 1 to {_MOST[of]:,}", hint=example)
+        loads.add(int(number))
+    if len(loads) < 2:
+        raise UsageError(f"{option}: scaling compares several numbers, and this is one", hint=example)
+    return sorted(loads)
+
+
+def check_settings(settings: Sequence[str], of: Of) -> None:
+    """See that no `--set` changes what each point has of its own.
+
+    Raises:
+        UsageError: one does.
+    """
+    for setting in settings:
+        key = setting.partition("=")[0].strip()
+        is_load = key.partition(".")[0] == "load" and key not in _KEPT_OF_LOAD
+        if is_load or (of == "processes" and key.partition(".")[0] == "pool"):
+            raise UsageError(
+                f"--set {setting:.60}: scaling sets {key} itself", hint="use --vus, --processes or --duration"
+            )
+
+
+def check_scalable(scenario: Scenario, of: Of) -> None:
+    """See that a scenario can be run at several loads.
+
+    Raises:
+        UsageError: it has several phases, faults, or a target without engine processes.
+    """
+    if len(phases := scenario.phases_to_run) > 1:
+        names = ", ".join(phase.name for phase in phases)
+        raise UsageError(
+            f"{scenario.name} has {len(phases)} phases ({names}): scaling needs one phase with a fixed number of vus",
+            hint="use a scenario with one phase and one number of vus, e.g. database_load",
+        )
+    if scenario.faults:
+        raise UsageError(f"{scenario.name} has faults: scaling needs a steady load", hint="add --set faults=[]")
+    if of == "processes" and not scenario.target.in_process:
+        raise UsageError(f"{scenario.name}: --processes counts engines, and its server is one", hint="use --vus")
+
+
+def plan_at(plan: ExecutionPlan, of: Of, load: int, duration_ns: int, seed: int) -> ExecutionPlan:
+    """The plan at one load: constant vus, or engine processes with one vu each.
+
+    Of the thresholds those on answers and integrity remain: what is slower under more load is no failure here.
+    """
+    scenario = plan.scenario
+    (phase,) = scenario.phases_to_run
+    timing = ConstantVus(executor="constant-vus", vus=load, duration=duration_text(duration_ns)).model_copy(
+        update={
+            "think_time": phase.load.think_time,
+            "graceful_stop": phase.load.graceful_stop,
+            "warmup": duration_text(warm_up_ns(plan)),
+        }
+    )
+    processes = load if of == "processes" else scenario.pool.processes
+    changes = {
+        "load": None,
+        "phases": [
+            phase.model_copy(update={"load": timing, "growth": None, "thresholds": _of_correctness(phase.thresholds)})
+        ],
+        "growth": None,
+        "thresholds": _of_correctness(scenario.thresholds),
+        "pool": scenario.pool.model_copy(update={"processes": processes}),
+    }
+    return ExecutionPlan.model_construct(scenario=scenario.model_copy(update=changes), seed=seed)
+
+
+def warm_up_ns(plan: ExecutionPlan) -> int:
+    """The warm-up of each point: the scenario's own, or 200 ms if that is shorter."""
+    return max(_LEAST_WARM_UP_NS, *(phase.load.warmup_ns for phase in plan.scenario.phases_to_run))
+
+
+def _of_correctness(rules: Rules) -> Rules:
+    return [
+        rule
+        for rule in rules
+        if rule.threshold.metric.group in _OF_CORRECTNESS and rule.threshold.metric.depends_on_time != "yes"
+    ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +143,7 @@ class Loads:
 
     def expected_ns(self, plan: ExecutionPlan) -> int:
         """About how long it takes if no block is repeated."""
-        return self.blocks * len(self.numbers) * (self.duration_ns + warm_up_ns(plan) + START_NS)
+        return self.blocks * len(self.numbers) * (self.duration_ns + warm_up_ns(plan) + _START_NS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,26 +161,8 @@ class SoFar:
     """Blocks that were dropped."""
 
 
-@dataclass(slots=True)
-class _Measured:
-    """What a point adds to its load."""
-
-    per_s: float
-    ok: int
-    failed: int
-    latency: Counter[int]
-
-    @classmethod
-    def of(cls, run: RunResult) -> _Measured:
-        latency: Counter[int] = Counter()
-        for operation in run.operations:
-            latency.update(operation.histogram_ns)
-        return cls(run.total.throughput_per_s, run.total.ok, run.total.failed, latency)
-
-
-@dataclass
-class _Outcome:
-    """What ended the experiment before its time."""
+class _Outcome(NamedTuple):
+    """What ended the experiment."""
 
     verdict: Verdict
     reasons: list[str]
@@ -92,7 +173,7 @@ class _Outcome:
 class Block:
     """A run at each load, or as many as there were until one said that there is no point in more."""
 
-    measured: dict[int, _Measured] = field(default_factory=dict)
+    measured: dict[int, Measured] = field(default_factory=dict)
     starved: str = ""
     """Why it is dropped; "" if it is not."""
 
@@ -113,8 +194,8 @@ class _Experiment:
     loads: Loads
     stop: StopRequest
     tell: Callable[[SoFar], None]
-    complete: list[dict[int, _Measured]] = field(default_factory=list)
-    incomplete: dict[int, _Measured] = field(default_factory=dict)
+    complete: list[dict[int, Measured]] = field(default_factory=list)
+    incomplete: dict[int, Measured] = field(default_factory=dict)
     """The last block, if something ended it."""
     starved: list[str] = field(default_factory=list)
     last: RunResult | None = None
@@ -129,7 +210,6 @@ class _Experiment:
 
     @property
     def elapsed_ns(self) -> int:
-        """Since the first run began."""
         return self.now_ns() - self.began_ns
 
     def measure(self, blocks: Generator[Block]) -> _Outcome:
@@ -183,7 +263,7 @@ class _Experiment:
                 reasons = [f"{where}: {reason}" for reason in result.reasons]
                 block.outcome = _Outcome(result.verdict, reasons, result.exit_code)
                 break
-            block.measured[load] = _Measured.of(result)
+            block.measured[load] = Measured.of(result)
             self.made += 1
         return block
 
@@ -199,33 +279,14 @@ class _Experiment:
         """What complete blocks show of each load; without enough of them for the law, all that was measured."""
         used = self.complete if len(self.complete) >= LEAST_BLOCKS else [*self.complete, self.incomplete]
         by_load = {load: [block[load] for block in used if load in block] for load in self.loads.numbers}
-        return [_point(load, measured) for load, measured in by_load.items() if measured]
-
-
-def _point(load: int, measured: Sequence[_Measured]) -> LoadPoint:
-    latency: Counter[int] = Counter()
-    for each in measured:
-        latency.update(each.latency)
-    histogram = Histogram.from_counts(latency)
-    p50, p95, p99 = (histogram.percentile(q) if histogram.count else None for q in (0.5, 0.95, 0.99))
-    return LoadPoint(
-        load=load,
-        throughput_per_s=fmean(each.per_s for each in measured),
-        blocks_per_s=[each.per_s for each in measured],
-        ok=sum(each.ok for each in measured),
-        failed=sum(each.failed for each in measured),
-        p50_ns=p50,
-        p95_ns=p95,
-        p99_ns=p99,
-    )
+        return [LoadPoint.of(load, measured) for load, measured in by_load.items() if measured]
 
 
 def _broken(run: RunResult) -> str:
     """What the engine broke its word by, whatever the scenario's thresholds ask; "" for nothing."""
-    if run.integrity and run.integrity.violation:
-        return run.integrity.violation
+    violation = run.integrity.violation if run.integrity else ""
     wrong = sum(count for kind, count in run.total.errors.items() if kind.startswith(WRONG))
-    return f"{wrong:,} wrong answers" if wrong else ""
+    return violation or (f"{wrong:,} wrong answers" if wrong else "")
 
 
 def blocks_here(run: RunPlan) -> MakeBlocks:

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass
+from statistics import fmean
 from typing import Final, Literal
 
 from pydantic import Field
 
 from perfcli.errors import ExitCode, Verdict
 from perfcli.inference.usl import Interval, UslEstimate, estimate_usl
-from perfcli.results import Environment, MachineResult
+from perfcli.metrics.histogram import Histogram
+from perfcli.results import Environment, MachineResult, RunResult
 from perfcli.results.observed import Record
 
 LEAST_BLOCKS: Final = 5
@@ -62,6 +66,24 @@ class Law(Record):
         return self.residual <= MOST_RESIDUAL
 
 
+@dataclass(slots=True)
+class Measured:
+    """What a run adds to its load."""
+
+    per_s: float
+    ok: int
+    failed: int
+    latency: Counter[int]
+
+    @classmethod
+    def of(cls, run: RunResult) -> Measured:
+        """Of a run that passed."""
+        latency: Counter[int] = Counter()
+        for operation in run.operations:
+            latency.update(operation.histogram_ns)
+        return cls(run.total.throughput_per_s, run.total.ok, run.total.failed, latency)
+
+
 class LoadPoint(Record):
     """What was measured at one load, in all complete blocks together."""
 
@@ -75,6 +97,25 @@ class LoadPoint(Record):
     p99_ns: float | None = Field(description="99th percentile")
     fit_per_s: float | None = Field(default=None, description="throughput by the law; null without one")
     residual: float | None = Field(default=None, description="measured against fitted throughput: 0.1 is 10% above")
+
+    @classmethod
+    def of(cls, load: int, measured: Sequence[Measured]) -> LoadPoint:
+        """What several runs at a load show together."""
+        latency: Counter[int] = Counter()
+        for each in measured:
+            latency.update(each.latency)
+        histogram = Histogram.from_counts(latency)
+        p50, p95, p99 = (histogram.percentile(q) if histogram.count else None for q in (0.5, 0.95, 0.99))
+        return cls(
+            load=load,
+            throughput_per_s=fmean(each.per_s for each in measured),
+            blocks_per_s=[each.per_s for each in measured],
+            ok=sum(each.ok for each in measured),
+            failed=sum(each.failed for each in measured),
+            p50_ns=p50,
+            p95_ns=p95,
+            p99_ns=p99,
+        )
 
 
 class ScalingResult(Record):

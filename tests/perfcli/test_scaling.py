@@ -26,8 +26,16 @@ from perfcli.results import Integrity, RunResult
 from perfcli.run import StopRequest, run_scenario
 from perfcli.scenario.models import Scenario
 from perfcli.testing import Behaviour, SimulatedEngine, SimulatedPool, SimulatedTime, simulate
-from perfcli.usl.experiment import Loads, SoFar, blocks_here, measure_scaling
-from perfcli.usl.load_points import check_scalable, check_settings, parse_loads, plan_at
+from perfcli.usl.experiment import (
+    Loads,
+    SoFar,
+    blocks_here,
+    check_scalable,
+    check_settings,
+    measure_scaling,
+    parse_loads,
+    plan_at,
+)
 from perfcli.usl.scaling_result import Constant, Law, LoadPoint, ScalingResult, fitted
 
 Make = Callable[..., ExecutionPlan]
