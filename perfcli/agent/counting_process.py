@@ -18,7 +18,6 @@ import traceback
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import replace
 from functools import partial
 from math import ceil
 from pathlib import Path
@@ -28,24 +27,22 @@ from typing import Any, Final
 
 from perfcli.agent.channel import Channel
 from perfcli.agent.engine_import import use_engine
-from perfcli.agent.inspection.counting import drop_cursor_references, weigh
 from perfcli.agent.inspection.instruments import (
     CallCounter,
-    CountedStatements,
     ForeignHooks,
     Instrument,
     PageCounter,
+    StatementCounter,
     StepCounter,
 )
-from perfcli.agent.inspection.repeatable import SteadyTime, make_chance_repeat
-from perfcli.agent.inspection.sqlite_use import open_connections
+from perfcli.agent.inspection.repeatable import SteadyTime, drop_cursor_references, make_chance_repeat, weigh
+from perfcli.agent.inspection.shutdown import open_connections
 from perfcli.agent.outcomes import Outcomes
 from perfcli.agent.vu import VirtualUser
 from perfcli.clock import StopSignal, SystemClock
-from perfcli.executors.iterations import for_each_vu
 from perfcli.figures.engine import CALLS, FIELDS, PAGES, STATEMENTS, STEPS
 from perfcli.line import LINE_LOST, Line
-from perfcli.operations.call import Call, begin_stream
+from perfcli.operations.call import Call
 from perfcli.operations.own.binding import OwnVu
 from perfcli.operations.own.loading import LoadedFile, load_files
 from perfcli.plan import ExecutionPlan, PlannedPhase
@@ -55,7 +52,7 @@ from perfcli.scenario.canary_mode import may_share_pets
 from perfcli.targets.protocol import Target
 from perfcli.version import VERSION, python_version
 from perfcli.wire import OWN_OPERATIONS, Counted, Opened, Stage
-from perfcli.workload import Workload, places
+from perfcli.workload import places
 
 OPERATIONS: Final = 40
 """Operations of each phase in each pass, rounded up to whole iterations."""
@@ -206,7 +203,7 @@ class _Count:
         count(PAGES, PageCounter(self._database), nullcontext())
         kept_bytes = self._weigh(users, passes[CALLS].done.total())
         gc.unfreeze()  # connections that are frozen are not found
-        statements, steps = CountedStatements(self._hooks), StepCounter(self._hooks)
+        statements, steps = StatementCounter(self._hooks), StepCounter(self._hooks)
         count(STATEMENTS, statements, statements)
         count(STEPS, steps, steps)
         operations = {
@@ -247,11 +244,7 @@ class _Count:
     def _do(self, user: VirtualUser, calls: Sequence[Call | None]) -> None:
         phase = self._plan.phase_of(user.vu)
         calls = [call and call._replace(invoke=self._next(call.invoke)) for call in calls]
-        begin_stream(calls, "counting")
-        workload = Workload(phase, self._plan.seed, user.vu, "counting")
-        schedule = for_each_vu(phase.load.vu_count, _iterations(phase), _EVER)
-        user.recorder.begin(measured=False, now_ns=self._clock.now_ns())
-        replace(user, calls=calls).run(schedule, workload, None, self._clock.now_ns(), _EVER, _EVER)
+        user.do_counted(calls, phase, self._plan.seed, _iterations(phase), _EVER)
 
     def _next(self, invoke: Callable[..., Any]) -> Callable[..., Any]:
         """The same call, as the next operation; the tool, which limits the time of a stage, hears of some."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import gc
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
-from dataclasses import replace
 from functools import partial
 from importlib import import_module
 from pathlib import Path
@@ -14,8 +13,7 @@ from typing import Final
 
 from perfcli.agent.channel import Channel
 from perfcli.agent.inside_faults import FaultOrders, Inflictor, ThisProcess
-from perfcli.agent.inspection import EngineInspector
-from perfcli.agent.inspection.counting import OPERATIONS
+from perfcli.agent.inspection import OPERATIONS, EngineInspector
 from perfcli.agent.outcomes import Outcomes
 from perfcli.agent.profiling import make_profiler
 from perfcli.agent.profiling.profiler import Profiler
@@ -25,9 +23,8 @@ from perfcli.agent.timed_calls import Threads, TimedCaller
 from perfcli.agent.vu import VirtualUser
 from perfcli.agent.waves import Waves
 from perfcli.clock import Clock
-from perfcli.executors.iterations import for_each_vu
 from perfcli.faults.inside import InsideFault
-from perfcli.operations.call import Call, begin_stream
+from perfcli.operations.call import Call
 from perfcli.operations.own.binding import OwnVu
 from perfcli.operations.own.loading import load_files
 from perfcli.plan import INCARNATION, LONGEST_PASS_NS, ExecutionPlan, PlannedPhase
@@ -45,7 +42,6 @@ from perfcli.wire import (
     Rejoined,
     Stage,
 )
-from perfcli.workload import Workload
 
 _REFERENCE_INTERVAL_NS: Final = 40_000_000
 _MOST_SHARING_IT: Final = 10
@@ -222,17 +218,9 @@ class Session:
 
     def _count_syncs_of(self, user: VirtualUser, phase: PlannedPhase, inspector: EngineInspector) -> None:
         iterations = -(-OPERATIONS // (1 if phase.phase.is_mix else len(phase.flow)))
-        user.recorder.begin(measured=False, now_ns=self._clock.now_ns())
-
-        def do(calls: Sequence[Call | None]) -> None:
-            begin_stream(calls, "counting")
-            now_ns = self._clock.now_ns()
-            ends_ns = now_ns + LONGEST_PASS_NS
-            schedule = for_each_vu(phase.load.vu_count, iterations, LONGEST_PASS_NS)
-            workload = Workload(phase, self._plan.seed, user.vu, "counting")
-            replace(user, calls=calls).run(schedule, workload, None, now_ns, ends_ns, ends_ns)
-
-        inspector.syncs.count(user.calls, do)
+        inspector.syncs.count(
+            user.calls, lambda calls: user.do_counted(calls, phase, self._plan.seed, iterations, LONGEST_PASS_NS)
+        )
 
     def _harness_threads(self, users: dict[int, VirtualUser]) -> list[Thread]:
         return [*self._threads.stuck, *(user.timed_caller.thread for user in users.values() if user.timed_caller)]

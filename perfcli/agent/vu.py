@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from perfcli.agent.bound_steps import StepBinder
 from perfcli.agent.outcomes import Outcomes
 from perfcli.agent.timed_calls import TimedCaller
 from perfcli.clock import Clock, StopSignal
 from perfcli.executors import Schedule
+from perfcli.executors.iterations import for_each_vu
 from perfcli.operations.base import StepSettings
-from perfcli.operations.call import Call
+from perfcli.operations.call import Call, begin_stream
+from perfcli.plan import PlannedPhase
 from perfcli.recorder import Recorder
 from perfcli.workload import Draw, Workload
 
@@ -112,6 +114,18 @@ class VirtualUser:
             self._loop(cut_off_ns)(tickets, workload.iterations, origin_ns + deadline_ns)
         self.ended_ns = now_ns()
         self.recorder.flush(self.ended_ns)
+
+    def do_counted(
+        self, calls: Sequence[Call | None], phase: PlannedPhase, seed: int, iterations: int, longest_ns: int
+    ) -> None:
+        """Do iterations by these calls, which are counted and not timed; for `longest_ns` at most."""
+        begin_stream(calls, "counting")
+        now_ns = self.clock.now_ns()
+        self.recorder.begin(measured=False, now_ns=now_ns)
+        schedule = for_each_vu(phase.load.vu_count, iterations, longest_ns)
+        workload = Workload(phase, seed, self.vu, "counting")
+        ends_ns = now_ns + longest_ns
+        replace(self, calls=calls).run(schedule, workload, None, now_ns, ends_ns, ends_ns)
 
     def _one_by_one(
         self,

@@ -9,16 +9,18 @@ import os
 import sqlite3
 import struct
 import sys
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import partial
+from functools import cache, partial
+from itertools import count
 from pathlib import Path
 from threading import get_ident
 from types import FrameType
-from typing import Any, Final, Protocol
+from typing import Any, ClassVar, Final, Protocol, Self
 
 from perfcli.agent.inspection import repeatable
-from perfcli.agent.inspection.sqlite_use import ConnectionWatcher, StatementCounter
+from perfcli.agent.inspection.shutdown import open_connections
 
 _HARNESS: Final = frozenset({__file__, repeatable.__file__})
 """The files whose own calls are not the engine's."""
@@ -107,38 +109,108 @@ class CallCounter:
         return len(self._events)
 
 
-class StepCounter(ConnectionWatcher):
-    """Instructions of SQLite's virtual machine, of statements that this thread runs.
+_MOST_EVENTS: Final = 100
 
-    A progress handler that is due after each instruction is called for every one of them, at the latest when the
-    statement pauses or ends (sqlite3VdbeExec in vdbe.c).
+
+_active: Final[list[ConnectionWatcher]] = []
+
+
+@cache
+def _hear_of_connections() -> None:
+    """Have every new connection told to who counts. Once in a process: no audit hook can be taken back."""
+
+    def hear(event: str, arguments: tuple[Any, ...]) -> None:
+        if event == "sqlite3.connect/handle":
+            for watcher in _active:
+                watcher.watch_soon(arguments[0])
+
+    sys.addaudithook(hear)
+
+
+class ConnectionWatcher(ABC):
+    """Attaches something to every connection that it can, inside `with`: those that are open, and those to come.
+
+    Once in a process, after the load, with all other vus at rest. To be entered by the thread that then does the
+    operations, as a connection may refuse any other.
 
     Args:
         hooks: the engine's own, one of which this one would take the place of.
     """
 
+    _HOOK: ClassVar[str]
+
     def __init__(self, hooks: ForeignHooks) -> None:
-        super().__init__()
         self._hooks = hooks
-        self._steps: list[None] = []
-        self._thread = get_ident()
+        self._events: list[None] = []
+        self._note = partial(self._events.append, None)
 
     @property
     def why_not(self) -> str:
         """Why the counts are none; "" if they are."""
-        return self._hooks.why_not(_PROGRESS)
+        return self._hooks.why_not(self._HOOK)
 
     def begin(self) -> None:
         """Count from here."""
-        self._steps.clear()
+        self._events.clear()
 
     def end(self) -> int:
         """What was counted since `begin`."""
-        return len(self._steps)
+        return len(self._events)
+
+    @abstractmethod
+    def attach(self, connection: sqlite3.Connection) -> None:
+        """Count what is run on a connection.
+
+        Raises:
+            sqlite3.ProgrammingError: the connection refuses this thread, or is not open yet.
+        """
+
+    def __enter__(self) -> Self:
+        _active.append(self)
+        _hear_of_connections()
+        for connection in open_connections():
+            self._watch(connection)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        # Connections stay watched. To let go of one while another thread is inside it could wait for SQLite's lock
+        # with Python's in hand, and that thread the other way round.
+        _active.remove(self)
+
+    def _watch(self, connection: sqlite3.Connection) -> bool:
+        try:
+            self.attach(connection)
+        except sqlite3.ProgrammingError:
+            return False
+        return True
+
+    def watch_soon(self, connection: sqlite3.Connection) -> None:
+        """Watch a connection that is not quite there yet: a few calls and returns later, in its thread, it is."""
+        profiled_by, events = sys.getprofile(), count(1)
+
+        def look(frame: FrameType, event: str, argument: object) -> None:
+            if self._watch(connection) or next(events) == _MOST_EVENTS:
+                sys.setprofile(profiled_by)
+
+        sys.setprofile(look)
+
+
+class StepCounter(ConnectionWatcher):
+    """Instructions of SQLite's virtual machine, of statements that the thread runs that made this.
+
+    A progress handler that is due after each instruction is called for every one of them, at the latest when the
+    statement pauses or ends (sqlite3VdbeExec in vdbe.c).
+    """
+
+    _HOOK = _PROGRESS
+
+    def __init__(self, hooks: ForeignHooks) -> None:
+        super().__init__(hooks)
+        self._thread = get_ident()
 
     def attach(self, connection: sqlite3.Connection) -> None:
-        """Count what is run on a connection."""
-        note, thread = partial(self._steps.append, None), self._thread
+        """Count the steps of a connection."""
+        note, thread = self._note, self._thread
 
         def step() -> None:  # an answer other than None would interrupt the statement
             if get_ident() == thread:
@@ -147,25 +219,20 @@ class StepCounter(ConnectionWatcher):
         connection.set_progress_handler(step, 1)
 
 
-class CountedStatements(StatementCounter):
-    """Statements, whichever thread runs them."""
+class StatementCounter(ConnectionWatcher):
+    """SQL statements, whichever thread runs them.
 
-    def __init__(self, hooks: ForeignHooks) -> None:
-        super().__init__()
-        self._hooks = hooks
+    What counts is what SQLite's trace reports: every statement as it begins to run, BEGIN and COMMIT among them, those
+    that Python's sqlite3 module adds too; for a trigger that fires, one for itself and one for each of its statements;
+    one that fails to compile, none.
+    """
 
-    @property
-    def why_not(self) -> str:
-        """Why the counts are none; "" if they are."""
-        return self._hooks.why_not(_TRACE)
+    _HOOK = _TRACE
 
-    def begin(self) -> None:
-        """Count from here."""
-        self.take()
-
-    def end(self) -> int:
-        """What was counted since `begin`."""
-        return self.take()
+    def attach(self, connection: sqlite3.Connection) -> None:
+        """Count the statements of a connection."""
+        note = self._note
+        connection.set_trace_callback(lambda _: note())
 
 
 class PageCounter:

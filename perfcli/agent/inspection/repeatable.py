@@ -1,13 +1,19 @@
-"""Chance and time made to repeat, for a process that counts: what an engine does by them is the same each time."""
+"""Chance, time and memory made to repeat, for a process that counts: the same engine then does the same each time."""
 
 from __future__ import annotations
 
+import gc
 import math
 import os
 import random
+import sqlite3
 import time
+import tracemalloc
+from collections.abc import Callable, Iterable
 from threading import get_ident
 from typing import Final
+
+from perfcli.plan import MOST_PASSES
 
 _STEP_S: Final = 2**-10  # an exact sum, however often it is added
 _FREE_LOOKS: Final = 50
@@ -73,3 +79,50 @@ class SteadyTime:
     def nanoseconds(self) -> int:
         """The same in ns."""
         return int(self.seconds() * 1e9)
+
+
+def weigh(do: Callable[[], object], forget: Callable[[], None]) -> int:
+    """Bytes that operations leave allocated by Python, of the last pass: those before also leave what is made once.
+
+    Args:
+        do: makes a pass.
+        forget: lets go of what the harness keeps of the calls.
+    """
+    tracemalloc.start()
+    try:
+        for _ in range(MOST_PASSES - 1):
+            do()
+        before_bytes = _kept_bytes(forget)
+        do()
+        return _kept_bytes(forget) - before_bytes
+    finally:
+        tracemalloc.stop()
+
+
+_CURSORS: Final = 200
+
+
+def drop_cursor_references(connections: Iterable[sqlite3.Connection]) -> None:
+    """Have each connection drop its weak references to cursors that are gone, while memory is traced.
+
+    It does so by itself with every 200th cursor that it makes (`created_cursors` in CPython's connection.c): how many
+    it holds in between says nothing of what an operation keeps.
+    """
+    for connection in connections:
+        before_bytes = 0
+        for _ in range(_CURSORS + 1):
+            try:
+                sqlite3.Connection.cursor(connection)
+            except sqlite3.ProgrammingError:  # closed, or another thread's
+                break
+            now_bytes = tracemalloc.get_traced_memory()[0]
+            if now_bytes < before_bytes:
+                break
+            before_bytes = now_bytes
+
+
+def _kept_bytes(forget: Callable[[], None]) -> int:
+    """What Python has allocated since tracing began, all garbage collected."""
+    forget()
+    gc.collect()
+    return tracemalloc.get_traced_memory()[0]

@@ -1,21 +1,24 @@
-"""What an engine logs, and what it leaves behind when it shuts down."""
+"""What an engine logs, and what it leaves behind when it shuts down: threads, connections to SQLite, files."""
 
 from __future__ import annotations
 
 import gc
 import logging
 import os
+import sqlite3
+import stat
 import sys
 import threading
 import time
 from collections.abc import Callable, Collection, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from threading import RLock, Thread
 from typing import Any, Final
 
-from perfcli.agent.inspection.sqlite_use import count_left, open_files
 from perfcli.clock import RunningTime
+from perfcli.results import Inspection
 
 MOST_LOGGERS: Final = 50
 OTHERS: Final = "(others)"
@@ -26,21 +29,15 @@ _LONGEST_EXAMPLE: Final = 200
 
 @dataclass(slots=True)
 class Logged:
-    """What one logger was given."""
+    """What one logger was given: records of level ERROR and above, and the first of them."""
 
     logger: str
     errors: int = 0
-    """Records of level ERROR and above."""
-
-    warnings: int = 0
-    """Records of level WARNING and above, but below ERROR."""
-
     example: str = ""
-    """The first error, or the first warning if there are none."""
 
 
 class LogWatch:
-    """Counts records by logger from `start` on; one that the logger's level holds back is never made, nor counted."""
+    """Counts errors by logger from `start` on; one that the logger's level holds back is never made, nor counted."""
 
     def __init__(self) -> None:
         self._logged: dict[str, Logged] = {}
@@ -61,31 +58,25 @@ class LogWatch:
     def logged(self) -> list[Logged]:
         """What was counted so far, most errors first."""
         with self._counting:
-            return sorted(self._logged.values(), key=lambda entry: (-entry.errors, -entry.warnings, entry.logger))
+            return sorted(self._logged.values(), key=lambda entry: (-entry.errors, entry.logger))
 
     def _record(self, name: str, level: int, *arguments: Any, **settings: Any) -> logging.LogRecord:
         record = self._make_record(name, level, *arguments, **settings)
         # logging.makeLogRecord has neither name nor level yet
-        if isinstance(level, int) and level >= logging.WARNING:
-            self._count(name, record, is_error=level >= logging.ERROR)
+        if isinstance(level, int) and level >= logging.ERROR:
+            self._count(name, record)
         return record
 
-    def _count(self, name: str, record: logging.LogRecord, *, is_error: bool) -> None:
+    def _count(self, name: str, record: logging.LogRecord) -> None:
         with self._counting:
-            entry = self._entry(name)
-            is_first = not (entry.errors if is_error else entry.errors + entry.warnings)
-            if is_error:
-                entry.errors += 1
-            else:
-                entry.warnings += 1
+            if name not in self._logged and len(self._logged) >= MOST_LOGGERS:
+                name = OTHERS
+            entry = self._logged.setdefault(name, Logged(name))
+            entry.errors += 1
+            is_first = entry.errors == 1
         if is_first:
             # outside the lock: a message is put together by code of the engine
             entry.example = _text(record)
-
-    def _entry(self, name: str) -> Logged:
-        if name not in self._logged and len(self._logged) >= MOST_LOGGERS:
-            name = OTHERS
-        return self._logged.setdefault(name, Logged(name))
 
 
 def _text(record: logging.LogRecord) -> str:
@@ -98,27 +89,68 @@ def _text(record: logging.LogRecord) -> str:
     return f"{message} ({exception.__name__})"[:_LONGEST_EXAMPLE] if exception else message[:_LONGEST_EXAMPLE]
 
 
+_MAGIC: Final = b"SQLite format 3\0"
+_DESCRIPTORS: Final = Path("/dev/fd")
+
+Descriptors = frozenset[tuple[int, int, int]]
+"""Number, device and inode of every regular file that is open."""
+
+
+def open_connections() -> list[sqlite3.Connection]:
+    """Every connection of the sqlite3 module that is not closed, whichever thread it belongs to.
+
+    The garbage collector knows them all: nothing has to be noted while the engine works, and one that the engine
+    drops is closed as ever (by the collector, since it forms a circle with its cached statements).
+    """
+    # issubclass, as isinstance would ask lazy proxies what they are
+    found = [thing for thing in gc.get_objects() if issubclass(type(thing), sqlite3.Connection)]
+    return [connection for connection in found if _is_open(connection)]
+
+
+def _is_open(connection: sqlite3.Connection) -> bool:
+    try:
+        connection.in_transaction  # noqa: B018 raises where it is closed, and asks no thread who it is
+    except sqlite3.ProgrammingError:
+        return False
+    return True
+
+
+def open_files() -> Descriptors:
+    """What is open now; empty on a system that does not list descriptors."""
+    found = set()
+    with suppress(FileNotFoundError):
+        for name in os.listdir(_DESCRIPTORS):
+            with suppress(OSError):  # listing needs a descriptor too, closed by now
+                status = os.fstat(int(name))
+                if stat.S_ISREG(status.st_mode):
+                    found.add((int(name), status.st_dev, status.st_ino))
+    return frozenset(found)
+
+
+def count_left(before: Descriptors) -> int:
+    """Connections that are open and were not before, to whatever SQLite file, by whatever library.
+
+    Descriptors alone would show too many, since SQLite keeps those of closed connections for as long as another one
+    has the file open; objects alone would show connections in memory, and none of another library's.
+    """
+    if not _DESCRIPTORS.is_dir():
+        return len(open_connections())
+    databases = sum(map(_is_database, open_files() - before))
+    return min(databases, max(1, len(open_connections())))
+
+
+def _is_database(file: tuple[int, int, int]) -> bool:
+    try:
+        # not opened anew: closing it again would give up every lock that this process has on it
+        return os.pread(file[0], len(_MAGIC), 0) == _MAGIC
+    except OSError:
+        return False
+
+
 MOST_FILES_NAMED: Final = 1_000
 _SQLITE_SUFFIXES: Final = ("", "-wal", "-shm", "-journal")
 _GRACE_S: Final = 1.0
 _LOOK_INTERVAL_S: Final = 0.01
-
-
-@dataclass(frozen=True, slots=True)
-class Leaving:
-    """What an engine left behind."""
-
-    shutdown_ns: int
-    """The time its shutdown took."""
-
-    threads_left: list[str]
-    """Names of threads that still run, daemons among them: who shuts an engine down expects its work to be over."""
-
-    connections_left: int
-    """Connections to SQLite files that are still open."""
-
-    files_left: list[str]
-    """Stray files, the first 1,000 in the order of their names."""
 
 
 class ShutdownCheck:
@@ -139,8 +171,11 @@ class ShutdownCheck:
 
     def leave(
         self, shut_down: Callable[[], object], harness: Collection[Thread] = (), *, grace_s: float = _GRACE_S
-    ) -> Leaving:
+    ) -> Inspection:
         """Shut the engine down, and see what is left of it; raises what `shut_down` raises.
+
+        Threads that are left may be daemons: who shuts an engine down expects its work to be over. Stray files are the
+        first 1,000 in the order of their names.
 
         Args:
             harness: threads of the harness that did not run before the engine was opened.
@@ -153,8 +188,11 @@ class ShutdownCheck:
         # a connection that waits for the garbage collector is nobody's any more
         gc.collect()
         strays = sorted(self._find_files() - self._files)
-        return Leaving(
-            shutdown_ns, threads, count_left(self._open_files), [self._name(file) for file in strays[:MOST_FILES_NAMED]]
+        return Inspection(
+            shutdown_ns=shutdown_ns,
+            threads_left=threads,
+            connections_left=count_left(self._open_files),
+            files_left=[self._name(file) for file in strays[:MOST_FILES_NAMED]],
         )
 
     def _await_threads(self, harness: Collection[Thread], grace_s: float) -> list[str]:

@@ -11,7 +11,7 @@ from threading import Event, Thread
 
 import pytest
 
-from perfcli.agent.inspection.sqlite_use import count_left, open_connections, open_files
+from perfcli.agent.inspection.shutdown import count_left, open_connections, open_files
 
 pytestmark = pytest.mark.slow
 

@@ -13,9 +13,9 @@ import pytest
 
 from perfcli.agent.inspection.instruments import (
     CallCounter,
-    CountedStatements,
     ForeignHooks,
     PageCounter,
+    StatementCounter,
     StepCounter,
 )
 
@@ -145,7 +145,7 @@ class TestForeignHooks:
         [
             (lambda connection: connection.set_progress_handler(None, 0), StepCounter),
             (lambda connection: sqlite3.Connection.set_progress_handler(connection, None, 0), StepCounter),
-            (lambda connection: connection.set_trace_callback(None), CountedStatements),
+            (lambda connection: connection.set_trace_callback(None), StatementCounter),
             (lambda connection: sys.setprofile(None), CallCounter),
         ],
     )
@@ -155,7 +155,7 @@ class TestForeignHooks:
         hooks = ForeignHooks()
         with hooks.watched():
             hook(connection)
-        for kind in (CallCounter, StepCounter, CountedStatements):
+        for kind in (CallCounter, StepCounter, StatementCounter):
             reason = kind(hooks).why_not
             assert (Path(__file__).name in reason) == (kind is instrument), reason
 
@@ -167,7 +167,7 @@ class TestForeignHooks:
         counter.begin()
         connection.execute("SELECT 1").fetchall()
         counter.end()
-        assert [kind(hooks).why_not for kind in (CallCounter, StepCounter, CountedStatements)] == [""] * 3
+        assert [kind(hooks).why_not for kind in (CallCounter, StepCounter, StatementCounter)] == [""] * 3
 
 
 def in_a_thread(work: Callable[[], object]) -> None:

@@ -24,16 +24,17 @@ def watch() -> Iterator[LogWatch]:
     watch.stop()
 
 
-def test_errors_and_warnings_are_counted_by_logger(watch: LogWatch) -> None:
+def test_errors_are_counted_by_logger(watch: LogWatch) -> None:
     storage = logging.getLogger("engine.storage")
     storage.warning("slow")
     storage.error("could not save %s", "Koromon")
     storage.critical("nor the next")
-    logging.getLogger("engine.core").warning("odd")
+    logging.getLogger("engine.core").error("odd")
+    logging.getLogger("engine.mcp").warning("quiet")
     storage.info("saved")
     assert watch.logged() == [
-        Logged("engine.storage", errors=2, warnings=1, example="could not save Koromon"),
-        Logged("engine.core", errors=0, warnings=1, example="odd"),
+        Logged("engine.storage", errors=2, example="could not save Koromon"),
+        Logged("engine.core", errors=1, example="odd"),
     ]
 
 

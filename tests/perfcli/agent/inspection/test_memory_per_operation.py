@@ -9,7 +9,7 @@ from functools import partial
 
 import pytest
 
-from perfcli.agent.inspection.counting import drop_cursor_references, weigh
+from perfcli.agent.inspection.repeatable import drop_cursor_references, weigh
 from perfcli.plan import MOST_PASSES
 
 pytestmark = pytest.mark.slow

@@ -11,7 +11,7 @@ from threading import Thread
 
 import pytest
 
-from perfcli.agent.inspection.counting import SyncCosts, counting_syncs
+from perfcli.agent.inspection import SyncCosts, counting_syncs
 from tests.strace import needs_strace
 
 pytestmark = pytest.mark.slow
