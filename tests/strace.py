@@ -2,7 +2,7 @@
 
 import pytest
 
-from perfcli.agent.strace import NotTraced, Strace
+from perfcli.agent.system_calls import NotTraced, Strace
 
 
 def _why_not() -> str:

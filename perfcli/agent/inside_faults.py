@@ -18,8 +18,7 @@ from types import TracebackType
 from typing import Protocol, cast
 
 from perfcli.agent.channel import Channel
-from perfcli.agent.sqlite_calls import hit_writes
-from perfcli.agent.strace import hit_traced_writes
+from perfcli.agent.system_calls import hit_traced_writes, hit_writes
 from perfcli.errors import PerfError, describe_error
 from perfcli.faults import Lift
 from perfcli.faults.inside import Clock, Inflicted, InsideFault, WriteFault

@@ -17,11 +17,10 @@ from perfcli.agent.inspection import OPERATIONS, EngineInspector
 from perfcli.agent.outcomes import Outcomes
 from perfcli.agent.profiling import make_profiler
 from perfcli.agent.profiling.profiler import Profiler
-from perfcli.agent.slices import CHECKPOINTS_OF_SLICES, SlicedLoad
-from perfcli.agent.sqlite_calls import dying_at_write
+from perfcli.agent.system_calls import dying_at_write
 from perfcli.agent.timed_calls import Threads, TimedCaller
 from perfcli.agent.vu import VirtualUser
-from perfcli.agent.waves import Waves
+from perfcli.agent.waves import CHECKPOINTS_OF_SLICES, Waves, do_slices
 from perfcli.clock import Clock
 from perfcli.faults.inside import InsideFault
 from perfcli.operations.call import Call
@@ -140,7 +139,7 @@ class Session:
         else:
             self.checkpoint("baseline")
             self.begin("measuring")
-            SlicedLoad(self._plan, users, self._channel, self._clock, self._threads).run()
+            do_slices(self._plan, users, self._channel, self._clock, self._threads)
         self.checkpoint("end")
         self._count_syncs(users, inspector)
         self.checkpoint("account")

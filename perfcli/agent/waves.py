@@ -1,11 +1,15 @@
-"""The load of a run: its phases in waves, each begun together with the other engine processes."""
+"""The load of a session: its phases in waves, each begun together with the other engine processes; or in slices.
+
+A slice is a short piece of work of a comparison, begun by the tool, while the other engine stands still.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from random import Random
-from typing import Protocol
+from typing import Any, Final, Protocol
 
 from perfcli.agent.channel import Channel
 from perfcli.agent.profiling.profiler import Profiler
@@ -15,11 +19,12 @@ from perfcli.clock import Clock
 from perfcli.executors import Earlier, Schedule
 from perfcli.executors.arrivals import LATE_START_NS
 from perfcli.executors.base import BoundedSchedule, Share
+from perfcli.executors.iterations import for_each_vu
 from perfcli.executors.repeated import EndableSchedule
 from perfcli.executors.vus import steady
-from perfcli.operations.call import begin_stream
+from perfcli.operations.call import Call, begin_stream
 from perfcli.plan import ExecutionPlan, PlannedPhase
-from perfcli.wire import PhaseOver, Rejoin, Rejoined, Wave
+from perfcli.wire import PhaseOver, Rejoin, Rejoined, Sliced, Wave
 from perfcli.workload import Stream, Workload
 
 Job = Callable[[], None]
@@ -172,3 +177,57 @@ class Waves:
             thinking = phase.load.think_time
             pause_after = thinking.pause_after(random) if thinking.longest_ns else None
             yield partial(user.run, schedule, workload, pause_after, begins_ns, ends_ns + LATE_START_NS, cut_off_ns)
+
+
+CHECKPOINTS_OF_SLICES: Final = frozenset({"baseline", "end"})
+"""Where an engine that is compared stands still: nobody looks at it elsewhere."""
+
+_AT_MOST_NS: Final = 600_000_000_000
+
+
+def do_slices(
+    plan: ExecutionPlan, users: Mapping[int, VirtualUser], channel: Channel, clock: Clock, threads: Threads
+) -> None:
+    """Do the slices that the tool asks for, through one sequence of operations for each vu, until it asks for no more.
+
+    Args:
+        users: the vus of this process, by their numbers in the plan.
+    """
+    if plan.slices and (slowdown := plan.slices.slowdown):
+        users = {
+            vu: replace(user, calls=[call and _slowed(call, slowdown, clock.now_ns) for call in user.calls])
+            for vu, user in users.items()
+        }
+    workloads = {vu: Workload(plan.phase_of(vu), plan.seed, vu) for vu in users}
+    for user in users.values():
+        begin_stream(user.calls, "load")
+    while order := channel.next_slice():
+        jobs: list[Job] = []
+        began_ns = clock.now_ns()
+        ends_ns = began_ns + _AT_MOST_NS
+        for phase in plan.waves[order.wave]:
+            for vu in (vu for vu in phase.vus if vu in users):
+                # how far a vu is, a schedule knows: each slice has its own
+                schedule = for_each_vu(phase.load.vu_count, order.iterations, _AT_MOST_NS)
+                users[vu].recorder.begin(measured=order.measured, now_ns=began_ns)
+                jobs.append(partial(users[vu].run, schedule, workloads[vu], None, began_ns, ends_ns, ends_ns))
+        threads.run(jobs)
+        channel.send(Sliced())
+
+
+def _slowed(call: Call, share: float, now_ns: Callable[[], int]) -> Call:
+    """A call that keeps the CPU busy for that share of its own time before it returns."""
+    if call.timed is not None:
+        return call  # it prolongs its timed part itself
+    invoke = call.invoke
+
+    def slow(*arguments: Any) -> Any:
+        began_ns = now_ns()
+        answer = invoke(*arguments)
+        ended_ns = now_ns()
+        until_ns = ended_ns + round((ended_ns - began_ns) * share)
+        while now_ns() < until_ns:
+            pass
+        return answer
+
+    return call._replace(invoke=slow)

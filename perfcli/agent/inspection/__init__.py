@@ -10,7 +10,7 @@ from threading import Thread
 from typing import Any, Final
 
 from perfcli.agent.inspection.shutdown import LogWatch, ShutdownCheck
-from perfcli.agent.strace import NotTraced, Strace
+from perfcli.agent.system_calls import NotTraced, Strace
 from perfcli.operations.call import Call
 from perfcli.plan import ExecutionPlan
 from perfcli.results import Inspection

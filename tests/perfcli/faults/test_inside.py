@@ -17,7 +17,7 @@ from pydantic import TypeAdapter
 from digipal.core.models import DigiPal
 from perfcli.agent.channel import Channel
 from perfcli.agent.inside_faults import FaultOrders, Inflictor, ThisProcess
-from perfcli.agent.sqlite_calls import SQLITE_WRITES, default_vfs
+from perfcli.agent.system_calls import SQLITE_WRITES, default_vfs
 from perfcli.errors import PerfError, UsageError, Verdict
 from perfcli.executors.fields import jump_ns
 from perfcli.faults import Fault, Seen
