@@ -1,32 +1,85 @@
 """`python -m perfcli.agent.template FD`: a process with the harness loaded and no engine, which agents are forked from.
 
 Two engines are compared by many short-lived processes, and half a second each to load the harness would be most of the
-time. What is forked has a memory of its own, and imports its engine by itself. It has one thread, so forking is safe.
+time. What is forked has a memory of its own, and imports its engine by itself. The template has one thread, so forking
+is safe.
+
+The tool orders by JSON over a socket, with the descriptors that the new engine process gets. It imports this file first
+thing, so what only the template needs is imported in its functions.
 """
 
 from __future__ import annotations
 
-import ctypes  # noqa: F401 what supervisors need
 import gc
+import json
 import os
 import signal
+import socket
+import struct
 import sys
 from collections.abc import Sequence
-from socket import socket
-from typing import NoReturn
+from typing import TYPE_CHECKING, Final, NamedTuple, NoReturn
 
-from perfcli.agent.engine_process import main as work
-from perfcli.agent.orders import Descriptors, Order, receive_order
-from perfcli.agent.private_memory import Pages, pages_of_files
-from perfcli.agent.subreaper import supervise
-from perfcli.plan import ExecutionPlan
+if TYPE_CHECKING:
+    from perfcli.agent.private_memory import Pages
+
+_LENGTH: Final = struct.Struct("!I")
+
+
+class Order(NamedTuple):
+    """An engine process to fork."""
+
+    arguments: list[str]
+    """All but the first, the number of its end of the line."""
+    working_directory: str
+    directories: list[str]
+    """To be removed by its supervisor if the tool is gone."""
+
+
+class Descriptors(NamedTuple):
+    """What travels with an order: the line, the socket to the tool for the supervisor, and the file to print to."""
+
+    line: int
+    control: int
+    output: int
+
+    def close(self) -> None:
+        """Close all of them."""
+        for descriptor in self:
+            os.close(descriptor)
+
+
+def send_order(end: socket.socket, order: Order, descriptors: Descriptors) -> None:
+    """Send an order; raises OSError if the template is gone."""
+    text = json.dumps(order).encode()
+    # the descriptors arrive with the first byte
+    socket.send_fds(end, [_LENGTH.pack(len(text))], descriptors)
+    end.sendall(text)
+
+
+def receive_order(end: socket.socket) -> tuple[Order, Descriptors]:
+    """Wait for the next order; raises EOFError or OSError once the tool is gone."""
+    head, descriptors, *_ = socket.recv_fds(end, _LENGTH.size, len(Descriptors._fields))
+    (length,) = _LENGTH.unpack(head + _read(end, _LENGTH.size - len(head)))
+    return Order(*json.loads(_read(end, length))), Descriptors(*descriptors)
+
+
+def _read(end: socket.socket, length: int) -> bytes:
+    read = b""
+    while len(read) < length:
+        part = end.recv(length - len(read))
+        if not part:
+            raise EOFError
+        read += part
+    return read
 
 
 def main(descriptor: int) -> None:
-    """Fork a supervisor with an agent for every order, until the tool is gone."""
-    orders = socket(fileno=descriptor)
-    # else every agent would build it anew, for some 20 ms
-    ExecutionPlan.model_rebuild(force=True)
+    """Load the harness; then fork a supervisor with an agent for every order, until the tool is gone."""
+    orders = socket.socket(fileno=descriptor)
+    _load_harness()
+    from perfcli.agent.private_memory import pages_of_files
+
     gc.collect()
     # an agent collects its garbage at every checkpoint: what it has from here is none
     gc.freeze()
@@ -44,7 +97,21 @@ def main(descriptor: int) -> None:
         descriptors.close()
 
 
+def _load_harness() -> None:
+    import ctypes  # noqa: F401 what supervisors need
+
+    import perfcli.agent.engine_process
+    import perfcli.agent.subreaper  # noqa: F401
+    from perfcli.plan import ExecutionPlan
+
+    # else every agent would build it anew, for some 20 ms
+    ExecutionPlan.model_rebuild(force=True)
+
+
 def _supervise_agent(order: Order, descriptors: Descriptors, code_in_use: Sequence[Pages]) -> NoReturn:
+    from perfcli.agent.engine_process import main as work
+    from perfcli.agent.subreaper import supervise
+
     line, control, output = descriptors
 
     def work_there() -> None:

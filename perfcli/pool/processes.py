@@ -13,7 +13,7 @@ from typing import Final, NamedTuple
 
 import psutil
 
-from perfcli.agent.orders import Descriptors, Order
+from perfcli.agent.template import Descriptors, Order
 from perfcli.cpus import pin
 from perfcli.errors import PerfError
 from perfcli.line import Line, open_line

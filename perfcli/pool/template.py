@@ -12,7 +12,7 @@ import sys
 from types import TracebackType
 from typing import Final, Self
 
-from perfcli.agent.orders import Descriptors, Order, send_order
+from perfcli.agent.template import Descriptors, Order, send_order
 
 PYTHON: Final = (sys.executable, "-P")
 """An interpreter that imports nothing from the directory it is started in, which may be anybody's."""

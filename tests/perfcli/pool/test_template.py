@@ -18,8 +18,8 @@ import psutil
 import pytest
 
 from perfcli.__main__ import FORKING, _early_template
-from perfcli.agent.orders import Descriptors, Order
 from perfcli.agent.private_memory import can_be_private
+from perfcli.agent.template import Descriptors, Order
 from perfcli.commands.context import Context
 from perfcli.errors import PerfError
 from perfcli.plan import ExecutionPlan

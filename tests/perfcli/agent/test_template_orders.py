@@ -11,7 +11,7 @@ from threading import Thread
 
 import pytest
 
-from perfcli.agent.orders import Descriptors, Order, receive_order, send_order
+from perfcli.agent.template import Descriptors, Order, receive_order, send_order
 
 
 @pytest.fixture
