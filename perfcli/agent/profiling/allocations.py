@@ -11,8 +11,7 @@ import tracemalloc
 from collections import defaultdict
 from typing import Final
 
-from perfcli.agent.profiling import places
-from perfcli.agent.profiling.profiler import Profiler
+from perfcli.agent.profiling.profiler import Profiler, is_engine, is_harness, short
 from perfcli.results.findings import Findings, KeptLine, MemoryFindings
 
 MOST_LINES: Final = 30
@@ -58,16 +57,16 @@ def _place(traceback: tracemalloc.Traceback) -> tuple[str, int, bool] | None:
     """File, line, and whether it is the engine's; None for the harness's own."""
     innermost_first = list(reversed(traceback))
     for frame in innermost_first:
-        if places.is_engine(frame.filename):
+        if is_engine(frame.filename):
             return frame.filename, frame.lineno, True
-    if any(places.is_harness(frame.filename) for frame in innermost_first):
+    if any(is_harness(frame.filename) for frame in innermost_first):
         return None
     return innermost_first[0].filename, innermost_first[0].lineno, False
 
 
 def _line(file: str, line: int, in_engine: bool, kept_bytes: int, blocks: int) -> KeptLine:
     return KeptLine(
-        place=f"{places.short(file)}:{line}",
+        place=f"{short(file)}:{line}",
         source=linecache.getline(file, line).strip(),
         in_engine=in_engine,
         kept_bytes=kept_bytes,

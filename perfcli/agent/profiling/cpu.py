@@ -15,8 +15,7 @@ from pyinstrument import Profiler as StackSampler
 from pyinstrument.renderers import HTMLRenderer, SpeedscopeRenderer
 from pyinstrument.session import Session
 
-from perfcli.agent.profiling import places
-from perfcli.agent.profiling.profiler import Job, Profiler
+from perfcli.agent.profiling.profiler import Job, Profiler, is_harness, short, wrapped
 from perfcli.operations.call import Call
 from perfcli.results.findings import CpuFindings, Findings, FlameGraph, FunctionTime
 
@@ -49,14 +48,8 @@ class CpuProfiler(Profiler):
         self._sessions: list[Session] = []
 
     def watched(self, labels: Sequence[str], calls: Sequence[Call | None]) -> Sequence[Call | None]:
-        """The calls in a frame that bears the operation's name: below it a stack is the engine's.
-
-        Without their timeouts: under a profiler they would strike too early, and in threads that are not profiled.
-        """
-        return [
-            call and call._replace(invoke=_in_a_frame(label, call.invoke), timeout_ns=0)
-            for label, call in zip(labels, calls, strict=True)
-        ]
+        """The calls in a frame that bears the operation's name: below it a stack is the engine's."""
+        return wrapped(labels, calls, _in_a_frame)
 
     def during(self, job: Job) -> Job:
         """The job with its thread's stack sampled."""
@@ -134,14 +127,14 @@ def _is_operation(frame: str) -> bool:
 
 def _stack(frames: Sequence[str]) -> Stack:
     operation, *inner = frames
-    kept = [frame for frame in inner if _file(frame).endswith(_AI) or not places.is_harness(_file(frame))]
+    kept = [frame for frame in inner if _file(frame).endswith(_AI) or not is_harness(_file(frame))]
     return (f"{_name(operation).removeprefix(_MARK)}\0operation\0" + "0", *map(_shortened, kept))
 
 
 def _shortened(frame: str) -> str:
     identifier, _, attributes = frame.partition("\1")
     name, file, line = identifier.split("\0")
-    return "\0".join((name, places.short(file), line)) + (f"\1{attributes}" if attributes else "")
+    return "\0".join((name, short(file), line)) + (f"\1{attributes}" if attributes else "")
 
 
 def _name(frame: str) -> str:

@@ -14,8 +14,8 @@ from pathlib import Path
 from types import FrameType
 from typing import Any, Final
 
-from perfcli.agent.profiling import places
 from perfcli.agent.profiling.activity import Activity
+from perfcli.agent.profiling.profiler import called_from
 from perfcli.metrics.histogram import Histogram, bucket_floor
 from perfcli.results.findings import FullScan, StatementFigures
 
@@ -158,7 +158,7 @@ class Statements:
             key = OTHERS
         entry = book.entries.get(key)
         if entry is None:
-            lines = places.called_from(caller, _MOST_LINES, without=without) or places.called_from(caller, _MOST_LINES)
+            lines = called_from(caller, _MOST_LINES, without=without) or called_from(caller, _MOST_LINES)
             entry = book.entries[key] = Entry(sql, parameters, lines)
         entry.count += 1
         entry.operations[self._activity.here.label] += 1

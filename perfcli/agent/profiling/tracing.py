@@ -1,18 +1,176 @@
-"""`--sql` and `--locks`: hooks in sqlite3, in threading's locks and in the AI, which also tell where the time goes."""
+"""`--sql` and `--locks`: hooks in sqlite3, in threading's locks and in the AI, which also tell where the time goes.
+
+Of locks, those that the engine makes tell how long they are waited for. One that is free is taken without a look at the
+clock.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import sys
+import threading
+from collections import Counter
+from collections.abc import Callable, Sequence
 from contextlib import closing
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any, Final, Literal
 
 from perfcli.agent.profiling.activity import Activity, Part
-from perfcli.agent.profiling.lock_hooks import LockHooks, LockWaits
-from perfcli.agent.profiling.profiler import Job, Profiler
+from perfcli.agent.profiling.profiler import Job, Profiler, made_at, source_of, wrapped
 from perfcli.agent.profiling.sqlite_hooks import RawConnection, SqliteHooks
 from perfcli.agent.profiling.statements import QueryPlans, Statements, connect_to_read, figures, has_a_plan
 from perfcli.operations.call import Call
-from perfcli.results.findings import Findings, StatementFigures
+from perfcli.results.findings import Findings, LockFigures, StatementFigures
+
+_THROUGH: Final = frozenset({__name__, "threading", "queue"})
+_raw_lock: Final = threading.Lock
+_raw_rlock: Final = threading.RLock
+_RawCondition = threading.Condition
+
+Kind = Literal["Lock", "RLock", "Condition", "SQLite"]
+
+
+@dataclass(slots=True)
+class _Waits:
+    acquired: int = 0
+    waits: int = 0
+    wait_ns: int = 0
+    longest_ns: int = 0
+    operations: Counter[str] = field(default_factory=Counter)
+
+
+class LockWaits:
+    """How long which lock was waited for, by the place where it is made."""
+
+    def __init__(self, activity: Activity) -> None:
+        self.activity = activity
+        self._waits: dict[tuple[Kind, str], _Waits] = {}
+        self._adding = _raw_lock()
+
+    def acquired(self, kind: Kind, place: str) -> None:
+        """One was taken without waiting. Counted without a lock of its own: it may be a few short."""
+        if self.activity.counts_here:
+            self._of(kind, place).acquired += 1
+
+    def waited(self, kind: Kind, place: str, waited_ns: int) -> None:
+        """One was waited for, in vain or not."""
+        if not self.activity.here.label:
+            return  # a thread of the engine's own may wait for its next work as long as it likes
+        with self._adding:
+            waits = self._of(kind, place)
+            waits.acquired += 1
+            waits.waits += 1
+            waits.wait_ns += waited_ns
+            waits.longest_ns = max(waits.longest_ns, waited_ns)
+            waits.operations[self.activity.here.label] += waited_ns
+
+    def _of(self, kind: Kind, place: str) -> _Waits:
+        return self._waits.setdefault((kind, place), _Waits())
+
+    def figures(self) -> list[LockFigures]:
+        """All that were asked for, the one that was waited for longest first."""
+        found = [
+            LockFigures(
+                kind=kind,
+                place=place,
+                source=source_of(place),
+                acquired=waits.acquired,
+                waits=waits.waits,
+                wait_ns=waits.wait_ns,
+                longest_ns=waits.longest_ns,
+                operations=dict(waits.operations.most_common()),
+            )
+            for (kind, place), waits in self._waits.items()
+        ]
+        return sorted(found, key=lambda lock: (-lock.wait_ns, -lock.acquired))
+
+
+class FollowedLock:
+    """A Lock or an RLock of the engine's."""
+
+    def __init__(self, waits: LockWaits, kind: Kind, place: str, lock: Any) -> None:
+        self._waits = waits
+        self._kind = kind
+        self._place = place
+        self._lock = lock
+
+    def acquire(self, blocking: bool = True, timeout: float = -1) -> bool:
+        """As threading's."""
+        if self._lock.acquire(False):
+            self._waits.acquired(self._kind, self._place)
+            return True
+        if not blocking:
+            return bool(self._lock.acquire(False, timeout))  # which refuses a timeout as threading's does
+        activity = self._waits.activity
+        activity.enter(Part.LOCKS)
+        try:
+            return bool(self._lock.acquire(True, timeout))
+        finally:
+            self._waits.waited(self._kind, self._place, activity.leave())
+
+    def release(self) -> None:
+        """As threading's."""
+        self._lock.release()
+
+    def __enter__(self) -> bool:
+        return self.acquire()
+
+    def __exit__(self, *_: object) -> None:
+        self._lock.release()
+
+    def __getattr__(self, name: str) -> Any:
+        # locked(), and what a Condition asks of an RLock
+        return getattr(self._lock, name)
+
+
+class LockHooks:
+    """threading's names for as long as they are replaced."""
+
+    def __init__(self, waits: LockWaits) -> None:
+        self._names = {
+            "Lock": _lock_class("Lock", waits, _raw_lock),
+            "RLock": _lock_class("RLock", waits, _raw_rlock),
+            "Condition": _condition_class(waits),
+        }
+
+    def install(self) -> None:
+        """Give the engine, which is not imported yet, locks that are followed."""
+        vars(threading).update(self._names)
+
+    def remove(self) -> None:
+        """Give threading back its own; locks that were made stay followed."""
+        vars(threading).update(Lock=_raw_lock, RLock=_raw_rlock, Condition=_RawCondition)
+
+
+def _lock_class(kind: Kind, waits: LockWaits, make: Any) -> type:
+    class Lock:
+        """A class, as it is from Python 3.13 on, so that `Lock | None` may be written."""
+
+        def __new__(cls) -> Any:
+            place = made_at(sys._getframe(1), _THROUGH)
+            return FollowedLock(waits, kind, place, make()) if place else make()
+
+    Lock.__name__ = Lock.__qualname__ = kind
+    return Lock
+
+
+def _condition_class(waits: LockWaits) -> type[threading.Condition]:
+    class Condition(_RawCondition):
+        def __init__(self, lock: Any = None) -> None:
+            self._place = made_at(sys._getframe(1), _THROUGH)
+            super().__init__(lock)
+
+        def wait(self, timeout: float | None = None) -> bool:
+            if not self._place:
+                return super().wait(timeout)
+            waits.activity.enter(Part.LOCKS)
+            try:
+                return super().wait(timeout)
+            finally:
+                waits.waited("Condition", self._place, waits.activity.leave())
+
+    return Condition
+
 
 _WRITE_LOCK = "the write lock of the database"
 
@@ -43,11 +201,12 @@ class TracingProfiler(Profiler):
                 setattr(SimulatedAI, name, self._activity.within(Part.AI, getattr(SimulatedAI, name)))
 
     def watched(self, labels: Sequence[str], calls: Sequence[Call | None]) -> Sequence[Call | None]:
-        """The calls with their parts counted; without timeouts, which would strike too early."""
-        return [
-            call and call._replace(invoke=self._activity.operation(label, call.invoke, self._over), timeout_ns=0)
-            for label, call in zip(labels, calls, strict=True)
-        ]
+        """The calls with their parts counted."""
+
+        def counted(label: str, invoke: Callable[..., Any]) -> Callable[..., Any]:
+            return self._activity.operation(label, invoke, self._statements.operation_is_over)
+
+        return wrapped(labels, calls, counted)
 
     def begin(self) -> None:
         """The engine's own threads count from now on."""
@@ -85,9 +244,6 @@ class TracingProfiler(Profiler):
                 for key, entry in self._statements.merged().items()
             ]
         return sorted(found, key=lambda statement: -statement.total_ns)
-
-    def _over(self, label: str) -> None:
-        self._statements.operation_is_over(label)
 
     def _wait_to_write(self, waited_ns: int) -> None:
         self._waits.waited("SQLite", _WRITE_LOCK, waited_ns)

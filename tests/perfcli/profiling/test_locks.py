@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from perfcli.agent.profiling.activity import Activity
-from perfcli.agent.profiling.lock_hooks import FollowedLock, LockHooks, LockWaits
+from perfcli.agent.profiling.tracing import FollowedLock, LockHooks, LockWaits
 
 Make = Callable[[str], Any]
 

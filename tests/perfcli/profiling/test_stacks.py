@@ -9,8 +9,8 @@ import pytest
 
 import perfcli
 from digipal.core import DigiPal, models
-from perfcli.agent.profiling import places
 from perfcli.agent.profiling.allocations import kept_by_line
+from perfcli.agent.profiling.profiler import short
 
 pytest.importorskip("pyinstrument", reason="the extra profile is not installed")
 
@@ -68,4 +68,4 @@ def test_allocations_stand_at_the_engines_line() -> None:
     [(f"{ENGINE}/core/models.py", "digipal/core/models.py"), ("/nowhere/else.py", "else.py"), ("<string>", "<string>")],
 )
 def test_places_name_no_machine(file: str, shown: str) -> None:
-    assert places.short(file) == shown
+    assert short(file) == shown
