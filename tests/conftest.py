@@ -3,12 +3,22 @@
 from __future__ import annotations
 
 import gc
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from math import ceil
+from pathlib import Path
 
 import pytest
 from hypothesis import settings
 
+from perfcli.__main__ import FORKING, exit_code_of
+from perfcli.agent.private_memory import can_be_private
 from perfcli.cpus import usable_cpus
+from perfcli.pool.template import Template
+
+Here = Callable[..., tuple[int, str, str]]
+"""Calls the command with these arguments; its exit code, stdout and stderr."""
 
 # a busy machine takes longer than 200 ms for what hypothesis tries: that is no failure
 settings.register_profile("any machine", deadline=None)
@@ -78,3 +88,44 @@ def _scenario_files_are_loaded(monkeypatch: pytest.MonkeyPatch) -> None:
     """No command takes from the user's cache what another test, or the user, left there."""
     for command in ("LIST", "VALIDATE"):
         monkeypatch.setenv(f"DIGIPAL_PERF_{command}_NO_CACHE", "1")
+
+
+@pytest.fixture(scope="session")
+def template() -> Iterator[Template]:
+    """What engine processes are forked from, with the environment of its start."""
+    with Template() as template:
+        yield template
+
+
+@pytest.fixture
+def here(
+    request: pytest.FixtureRequest,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> Iterator[Here]:
+    """Calls the command in this process, in a directory of the test's own.
+
+    A process of its own costs 0.7 s of CPU time for its imports: keep it for tests of signals, streams, imports and of
+    what is left behind.
+    """
+    monkeypatch.chdir(tmp_path)
+    # the summary of the job that runs these tests is not theirs to write
+    monkeypatch.delenv("GITHUB_STEP_SUMMARY", raising=False)
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+
+    def call(*arguments: str) -> tuple[int, str, str]:
+        template = None
+        if can_be_private() and arguments[:1] in {(name,) for name in (*FORKING, "ab", "selftest")}:
+            template = request.getfixturevalue("template")
+            template.restart_if_ended()
+            monkeypatch.setattr("perfcli.ab.comparison.Template", lambda: nullcontext(template))
+            # other tests run beside, and what a run measures must not depend on them
+            monkeypatch.setattr("perfcli.measurement.measurement.starvation", lambda before, after: "")
+        capfd.readouterr()
+        code = exit_code_of(list(arguments), template)
+        return code, *capfd.readouterr()
+
+    yield call
+    for number, handler in handlers.items():
+        signal.signal(number, handler)

@@ -15,7 +15,6 @@ from pydantic import BaseModel
 from perfcli.agent.private_memory import can_be_private
 from perfcli.plan import ExecutionPlan, plan_run
 from perfcli.pool.processes import LocalPool, forked
-from perfcli.pool.template import Template
 from perfcli.results import RunResult
 from perfcli.scenario.models import Scenario
 
@@ -84,13 +83,6 @@ def make_plan() -> MakePlan:
 def _nothing_starves_runs_of_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
     """Other tests run beside, and what a run measures must not depend on them."""
     monkeypatch.setattr("perfcli.measurement.measurement.starvation", lambda before, after: "")
-
-
-@pytest.fixture(scope="session")
-def template() -> Iterator[Template]:
-    """What engine processes are forked from, with the environment of its start."""
-    with Template() as template:
-        yield template
 
 
 @pytest.fixture
