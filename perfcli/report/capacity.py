@@ -24,7 +24,7 @@ from perfcli.report.capacity_search import (
 )
 from perfcli.report.console import as_text, to_console
 from perfcli.report.junit import Case, Outcome, suite_of, to_xml
-from perfcli.report.variations import key_columns
+from perfcli.report.summary import key_columns
 from perfcli.report.wording import counted, figure, name, one_line, verdict_word
 from perfcli.results import value_text, variation_text
 from perfcli.units import NS_PER_S

@@ -17,8 +17,8 @@ from rich.text import Text
 from perfcli.report.blocks import NAME, Block, Chart, Code, Column, Document, Facts, Line, Notes, Plot, Section, Table
 from perfcli.report.blocks import Verdict as Answer
 from perfcli.report.reported import Reported, document_of
-from perfcli.report.variations import sweep_sections
-from perfcli.report.wording import one_line, without_surrogates
+from perfcli.report.summary import sweep_sections
+from perfcli.report.wording import UNKNOWN, name_as_is, one_line, without_surrogates
 from perfcli.results import RunResult
 
 _PLAIN_CODE: Final = re.compile(r"[^`|\\]+")

@@ -29,7 +29,7 @@ from perfcli.report.html.variation_charts import sweep_charts
 from perfcli.report.operations import slowest_first
 from perfcli.report.reported import Reported
 from perfcli.report.run import outcome, run_document, verdict_block
-from perfcli.report.variations import sweeps_of, variations_tables
+from perfcli.report.summary import sweeps_of, variations_tables
 from perfcli.report.wording import figure, name, percent, signed
 from perfcli.results import RunResult
 from perfcli.version import VERSION

@@ -8,7 +8,7 @@ from typing import Any, Final, NamedTuple
 from perfcli import units
 from perfcli.errors import ExitCode
 from perfcli.report.html.chart import Axis, Drawing, Trace, axis, duration_axis, label, line, size_axis
-from perfcli.report.variations import STATISTICS, SweptRuns, are_numbers
+from perfcli.report.summary import STATISTICS, SweptRuns, are_numbers
 from perfcli.results import RunResult, Variation, value_text, variation_text
 
 _LOG_FROM: Final = 20

@@ -21,7 +21,7 @@ from perfcli.plan import ExecutionPlan
 from perfcli.report.html.page import render_html
 from perfcli.report.html.variation_charts import sweep_charts
 from perfcli.report.report_files import JOB_SUMMARY
-from perfcli.report.variations import sweeps_of, variations_tables
+from perfcli.report.summary import sweeps_of, variations_tables
 from perfcli.results import ExactCounters, RunResult, load_results
 from perfcli.results.observed import OperationCounts
 from perfcli.testing import Behaviour, simulate
