@@ -93,8 +93,8 @@ def _report(result: ScalingResult, options: ScalingOptions, context: Context) ->
 
 
 def _page(result: ScalingResult) -> str:
+    from perfcli.report.html.over_values import scaling_article
     from perfcli.report.html.page import render_document
-    from perfcli.report.html.scaling_charts import scaling_article
 
     return render_document(scaling_article(result), f"{result.verdict.value}: scaling of {result.scenario}")
 

@@ -119,7 +119,7 @@ def _compared(results: Sequence[CapacityResult]) -> Iterator[tuple[str, Text]]:
 
 def _chart(results: Sequence[CapacityResult]) -> dict[str, Any]:
     from perfcli.report.html.chart import Drawing, axis, label, line
-    from perfcli.report.html.variation_charts import axis_of_values, key_of_axis, place_of
+    from perfcli.report.html.over_values import axis_of_values, key_of_axis, place_of
 
     variations = [result.variation for result in results]
     key = key_of_axis(variations)

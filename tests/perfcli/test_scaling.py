@@ -20,7 +20,7 @@ from perfcli.plan import ExecutionPlan
 from perfcli.pool.database import LocalDatabase, local_database
 from perfcli.pool.identity import EngineSource
 from perfcli.report.console import to_console
-from perfcli.report.html.scaling_charts import scaling_charts
+from perfcli.report.html.over_values import scaling_charts
 from perfcli.report.scaling import about, scaling_document, scaling_so_far
 from perfcli.results import Integrity, RunResult
 from perfcli.run import StopRequest, run_scenario

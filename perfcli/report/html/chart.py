@@ -105,7 +105,7 @@ def label(text: str, longest: int = sys.maxsize) -> str:
     return html.escape(shown if len(shown) <= longest else f"{shown[: longest - 1]}…", quote=False)
 
 
-def line(name: str, points: Iterable[tuple[float, float | None, str]], index: int = 0, **more: Any) -> Trace:
+def line(name: str, points: Iterable[tuple[float | str, float | None, str]], index: int = 0, **more: Any) -> Trace:
     """A line through points, each with what is told of it; None for y interrupts it.
 
     Args:

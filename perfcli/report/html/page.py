@@ -24,8 +24,8 @@ from perfcli.report.html.chart import COLOURS, Drawing, Trace, axis, label, line
 from perfcli.report.html.latency import latency_charts, percentile_chart
 from perfcli.report.html.markup import CHART, Markup, element, overview_html, packed, to_html
 from perfcli.report.html.over_time import load_charts
+from perfcli.report.html.over_values import sweep_charts
 from perfcli.report.html.process import process_charts
-from perfcli.report.html.variation_charts import sweep_charts
 from perfcli.report.operations import slowest_first
 from perfcli.report.reported import Reported
 from perfcli.report.run import outcome, run_document, verdict_block

@@ -18,8 +18,8 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families
 from perfcli.cli import cli
 from perfcli.errors import ExitCode, UsageError
 from perfcli.plan import ExecutionPlan
+from perfcli.report.html.over_values import sweep_charts
 from perfcli.report.html.page import render_html
-from perfcli.report.html.variation_charts import sweep_charts
 from perfcli.report.report_files import JOB_SUMMARY
 from perfcli.report.summary import sweeps_of, variations_tables
 from perfcli.results import ExactCounters, RunResult, load_results
