@@ -13,7 +13,7 @@ from perfcli.cluster.members import Crew, Refused, clocks_of, gather
 from perfcli.commands.cluster_options import SCHEDULER_VARIABLE, MachinesOptions
 from perfcli.commands.context import Context
 from perfcli.errors import ExitCode, UsageError
-from perfcli.report.cluster_table import cluster_document
+from perfcli.report.machines import cluster_document
 
 
 def cluster(options: MachinesOptions, context: Context) -> int:
