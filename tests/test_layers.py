@@ -36,7 +36,6 @@ SHARED_NAMES = {
     "binding": "operations: to an engine; operations/own: the same of own ones",
     "capacity": f"commands: what it does; {SHOWN}",
     "context": "operations/own: what a user's function is given; commands: what a command works with",
-    "crash": f"perfcli: the runs; {SHOWN}",
     "faults": f"figures: what became of the load; {SHOWN}",
     "integrity": "measurement: looks for it; figures: what it gives",
     "probe": "pool: looks at a process; capacity: a run at a load",

@@ -36,7 +36,7 @@ from perfcli.profiling import (
 from perfcli.report.ab import ab_document, ab_summary, verdict_line
 from perfcli.report.blocks import Section
 from perfcli.report.console import to_console
-from perfcli.report.crash import crash_document, kills_so_far
+from perfcli.report.faults import crash_document, kills_so_far
 from perfcli.report.markdown import to_markdown
 from perfcli.report.profile import profile_document
 from perfcli.report.report_files import add_job_summary, whole_page

@@ -1,15 +1,23 @@
-"""The faults of a run as a table: when each was there, what failed, and how long it took to be well again."""
+"""What an engine withstands, as blocks: the faults of a run, and a crash test with what was lost after which kill."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from statistics import median
+from typing import TYPE_CHECKING
 
 from rich.text import Text
 
 from perfcli import units
-from perfcli.report.blocks import BAD, DOUBTFUL, Block, Column, Notes, Section, Table
-from perfcli.report.wording import name
+from perfcli.errors import Verdict
+from perfcli.report import blocks
+from perfcli.report.blocks import BAD, DOUBTFUL, GOOD, QUIET, Block, Column, Facts, Notes, Section, Table
+from perfcli.report.wording import UNKNOWN, counted, engine_words, name, one_line, verdict_word
 from perfcli.results import FaultResult, PhaseResult, RunResult
+
+if TYPE_CHECKING:
+    # a run does not wait for what runs many
+    from perfcli.crash import CrashResult
 
 _MOST_ROWS = 20
 
@@ -36,8 +44,8 @@ def _row(fault: FaultResult, *, counts_hits: bool) -> list[Text]:
     label = fault.name if fault.name == fault.kind else f"{fault.name} ({fault.kind})"
     at = Text(units.format_duration(fault.at_ns))
     if fault.lasted_ns is None:
-        return [name(label), Text("–", BAD), *[Text("–")] * (6 if counts_hits else 5)]
-    hits = Text("–" if fault.hits is None else units.format_count(fault.hits))
+        return [name(label), Text(UNKNOWN, BAD), *[Text(UNKNOWN)] * (6 if counts_hits else 5)]
+    hits = Text(UNKNOWN if fault.hits is None else units.format_count(fault.hits))
     recovery = Text("never", BAD) if fault.recovery_ns is None else Text(units.format_duration(fault.recovery_ns))
     return [
         name(label),
@@ -88,3 +96,73 @@ def _arrivals(fault: FaultResult, result: RunResult) -> Iterator[tuple[PhaseResu
         begins_ns = fault.at_ns - phase.began_ns
         if due := phase.due_between(begins_ns, min(begins_ns + fault.lasted_ns, phase.duration_ns)):
             yield phase, due
+
+
+def crash_document(result: CrashResult) -> list[Section]:
+    """The report of a crash test."""
+    sections = [Section("verdict", [_verdict(result)]), Section("findings", [Facts(list(_findings(result)))])]
+    if result.examples:
+        sections.append(Section("examples", [Notes([Text(one_line(example)) for example in result.examples])]))
+    return [*sections, Section("what ran", [Facts(list(_what_ran(result)))])]
+
+
+def kills_so_far(result: CrashResult, kills: int) -> str:
+    """A line while it goes on."""
+    done = f"{result.kills} of {kills} kills" if kills else f"{result.kills} kills"
+    return f"{done}, {units.format_count(result.acknowledged)} acknowledged writes checked"
+
+
+def _verdict(result: CrashResult) -> blocks.Verdict:
+    verdict = _word(result)
+    return blocks.Verdict(
+        verdict_word(verdict),
+        name(result.scenario, "bold"),
+        Text(_outcome(result)),
+        list(_what_to_do(result)),
+        passed=verdict is Verdict.PASS,
+    )
+
+
+def _word(result: CrashResult) -> Verdict:
+    if result.interrupted:
+        return Verdict.INTERRUPTED
+    if result.failure:
+        return Verdict.FAIL
+    return Verdict.PASS if result.acknowledged and result.kills else Verdict.INVALID
+
+
+def _outcome(result: CrashResult) -> str:
+    if result.interrupted:
+        return f"partial report: {one_line(result.interrupted)}"
+    if result.failure:
+        return f"{one_line(result.failure)}, after kill {result.kills}"
+    if not result.kills:
+        why = one_line(result.problem) or "nothing was tested"
+        return f"the engine was never killed: {why}"
+    if not result.acknowledged:
+        return "no write was acknowledged: nothing was tested"
+    return f"{counted(result.kills, 'kill')}, no acknowledged write lost"
+
+
+def _what_to_do(result: CrashResult) -> Iterator[Text]:
+    if result.failed_write is not None:
+        yield Text(f"replay: --at-write {result.failed_write} --seed {result.failed_seed}")
+    elif result.failed_seed is not None:
+        yield Text(f"replay: --kills 20 --seed {result.failed_seed}")
+
+
+def _findings(result: CrashResult) -> Iterator[tuple[str, Text]]:
+    wrong = bool(result.failure)
+    checked = f"{units.format_count(result.acknowledged)} acknowledged writes, checked after each kill"
+    yield "writes", Text(checked, BAD if wrong else GOOD)
+    yield "unknown", Text(f"{counted(result.unknown, 'operation')} in flight at a kill: neither lost nor duplicate")
+    if result.down_ns:
+        typical, longest = units.format_duration(median(result.down_ns)), units.format_duration(max(result.down_ns))
+        yield "downtime", Text(f"median {typical}, max {longest}, from a kill to the next operation, including checks")
+    yield "not tested", Text("a power loss, as the system's page cache survives a kill", QUIET)
+
+
+def _what_ran(result: CrashResult) -> Iterator[tuple[str, Text]]:
+    engine = engine_words(result.engine, result.engine_version, result.commit, modified=result.engine_modified)
+    yield "engine", name(engine)
+    yield "seed", Text(str(result.seed))

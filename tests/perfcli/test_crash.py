@@ -19,7 +19,7 @@ from perfcli.pool.identity import EngineSource
 from perfcli.pool.processes import LocalPool, forked
 from perfcli.pool.template import Template
 from perfcli.report.console import to_console
-from perfcli.report.crash import crash_document
+from perfcli.report.faults import crash_document
 from perfcli.run import StopRequest
 from perfcli.scenario.library import shipped_scenarios
 from perfcli.scenario.loader import load_scenario
