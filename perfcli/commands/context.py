@@ -249,7 +249,7 @@ class Context:
 
                 closing.callback(self.audience.add(Collector(following.otlp)).close)
             if following.events:
-                from perfcli.live.event_file import EventFile
+                from perfcli.live.events import EventFile
 
                 closing.callback(self.audience.add(EventFile(following.events)).close)
             if following.wants_page:

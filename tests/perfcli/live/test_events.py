@@ -14,8 +14,7 @@ from typing import Any
 
 import pytest
 
-from perfcli.live.event_file import EventFile
-from perfcli.live.events import VERSION, Event, Events
+from perfcli.live.events import VERSION, Event, EventFile, Events
 from perfcli.observer import AtRisk, OperationSoFar, Progress, Snapshot
 from perfcli.plan import ExecutionPlan
 from perfcli.pool.identity import EngineSource
@@ -104,7 +103,7 @@ def test_a_file_holds_an_object_a_line(tmp_path: Path, make_plan: Callable[..., 
 def test_a_reader_that_takes_nothing_holds_nobody_up(
     tmp_path: Path, make_plan: Callable[..., ExecutionPlan], capsys: pytest.CaptureFixture[str], monkeypatch: Any
 ) -> None:
-    monkeypatch.setattr("perfcli.live.event_file._TO_LEAVE_S", 0.2)
+    monkeypatch.setattr("perfcli.live.events._TO_LEAVE_S", 0.2)
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
     reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)

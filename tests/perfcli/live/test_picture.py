@@ -7,8 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from perfcli.live.picture import DRAWINGS, Picture
-from perfcli.live.series import MOST_POINTS, Point, Series
+from perfcli.live.picture import DRAWINGS, MOST_POINTS, Picture, Point, Series
 from perfcli.observer import AtRisk, OperationSoFar, Progress, Recent, Second, Snapshot
 from perfcli.plan import ExecutionPlan
 from perfcli.results import RunResult
