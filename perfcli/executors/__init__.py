@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Final
+from typing import Annotated, Final, get_args
 
 from pydantic import Field
 
@@ -11,19 +11,12 @@ from perfcli.executors.base import WHOLE, Earlier, LoadSettings, Schedule, Share
 from perfcli.executors.iterations import PerVuIterations, SharedIterations
 from perfcli.executors.vus import ConstantVus, RampingVus
 
-Load = Annotated[
-    SharedIterations | PerVuIterations | ConstantVus | RampingVus | ConstantArrivalRate | RampingArrivalRate,
-    Field(discriminator="executor"),
-]
+_AnyLoad = SharedIterations | PerVuIterations | ConstantVus | RampingVus | ConstantArrivalRate | RampingArrivalRate
+Load = Annotated[_AnyLoad, Field(discriminator="executor")]
 """The load of a scenario: the settings of one executor, told apart by the key `executor`."""
 
 LOAD_MODELS: Final[dict[str, type[LoadSettings]]] = {
-    "shared-iterations": SharedIterations,
-    "per-vu-iterations": PerVuIterations,
-    "constant-vus": ConstantVus,
-    "ramping-vus": RampingVus,
-    "constant-arrival-rate": ConstantArrivalRate,
-    "ramping-arrival-rate": RampingArrivalRate,
+    get_args(model.model_fields["executor"].annotation)[0]: model for model in get_args(_AnyLoad)
 }
 EXECUTORS: Final = tuple(LOAD_MODELS)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from fractions import Fraction
 from typing import Annotated, Any, Final, TypeVar
 
@@ -38,50 +38,45 @@ def with_tag(tag: str, name: str, settings: Mapping[Any, Any]) -> dict[Any, Any]
     return {**settings, tag: name}
 
 
-def _written_duration(value: object) -> str:
-    units.parse_duration_ns(value)
-    return str(value).strip()
+def _parsing(
+    parse: Callable[[object], float], fits: Callable[[float], bool] = lambda value: True, unfit: str = ""
+) -> BeforeValidator:
+    """Keeps a text as it was written, less the space around it, if it parses and its value fits."""
+
+    def written(value: object) -> str:
+        if not fits(parse(value)):
+            raise units.UnitError(f"{value!r:.60} {unfit}")
+        return str(value).strip()
+
+    return BeforeValidator(written)
 
 
-def _positive_duration(value: object) -> str:
-    if units.parse_duration_ns(value) == 0:
-        raise units.UnitError(f"{value!r} is not a duration above 0: write e.g. 500ms")
-    return str(value).strip()
-
-
-DurationText = Annotated[str, BeforeValidator(_written_duration), kind("Duration")]
+DurationText = Annotated[str, _parsing(parse_duration_ns), kind("Duration")]
 """A duration kept as it was written ("50ms"), known to parse."""
 
-PositiveDurationText = Annotated[str, BeforeValidator(_positive_duration), kind("PositiveDuration")]
+PositiveDurationText = Annotated[
+    str, _parsing(parse_duration_ns, bool, "is not a duration above 0: write e.g. 500ms"), kind("PositiveDuration")
+]
 """The same, and more than 0."""
-
-
-def _written_jump(value: object) -> str:
-    if jump_ns(value) == 0:
-        raise units.UnitError(f"{value!r} moves nothing: write e.g. 1h or -5m")
-    return str(value).strip()
-
-
-JumpText = Annotated[str, BeforeValidator(_written_jump), kind("Jump")]
-"""A duration with a sign, kept as it was written ("1h", "-5m"), known to parse; not 0."""
 
 
 def jump_ns(text: object) -> int:
     """Nanoseconds in "1h", "+1h" or "-5m"."""
     written = text.strip() if isinstance(text, str) else text
     if isinstance(written, str) and written[:1] in ("+", "-"):
-        return int(f"{written[0]}1") * units.parse_duration_ns(written[1:])
-    return units.parse_duration_ns(written)
+        return int(f"{written[0]}1") * parse_duration_ns(written[1:])
+    return parse_duration_ns(written)
 
 
-def _written_percentage(value: object) -> str:
-    fraction = units.parse_fraction(value)
-    if not 0 <= fraction <= 1:
-        raise units.UnitError(f"{value!r} is not between 0% and 100%")
-    return str(value).strip()
+JumpText = Annotated[str, _parsing(jump_ns, bool, "moves nothing: write e.g. 1h or -5m"), kind("Jump")]
+"""A duration with a sign, kept as it was written ("1h", "-5m"), known to parse; not 0."""
 
 
-PercentageText = Annotated[str, BeforeValidator(_written_percentage), kind("Percentage")]
+PercentageText = Annotated[
+    str,
+    _parsing(units.parse_fraction, lambda share: 0 <= share <= 1, "is not between 0% and 100%"),
+    kind("Percentage"),
+]
 """A share kept as it was written ("5%"), known to parse."""
 
 
@@ -94,25 +89,6 @@ def duration_text(duration_ns: int) -> str:
 _S_PER_H: Final = 3_600
 
 
-def _written_rate(value: object) -> str:
-    if units.parse_rate_per_s(value) < 0:
-        raise units.UnitError(f"{value!r:.60} is negative: write 0/s or more")
-    return str(value).strip()
-
-
-def _positive_rate(value: object) -> str:
-    if exact_rate_per_s(_written_rate(value)) == 0:
-        raise units.UnitError(f"{value!r:.60} is not a rate above 0/s: write e.g. 50/s")
-    return str(value).strip()
-
-
-RateText = Annotated[str, BeforeValidator(_written_rate), kind("Rate")]
-"""A rate kept as it was written ("100/s"), known to parse, 0 or more."""
-
-PositiveRateText = Annotated[str, BeforeValidator(_positive_rate), kind("PositiveRate")]
-"""The same, and more than 0."""
-
-
 def exact_rate_per_s(text: str) -> Fraction:
     """The rate that was written, to 15 digits an hour, as an exact number of events per second.
 
@@ -120,6 +96,20 @@ def exact_rate_per_s(text: str) -> Fraction:
     stage would fall to either side of it.
     """
     return Fraction(f"{units.parse_rate_per_s(text) * _S_PER_H:.15g}") / _S_PER_H
+
+
+_NOT_NEGATIVE: Final = _parsing(units.parse_rate_per_s, lambda rate: rate >= 0, "is negative: write 0/s or more")
+
+RateText = Annotated[str, _NOT_NEGATIVE, kind("Rate")]
+"""A rate kept as it was written ("100/s"), known to parse, 0 or more."""
+
+PositiveRateText = Annotated[
+    str,
+    _parsing(lambda text: exact_rate_per_s(str(text)), bool, "is not a rate above 0/s: write e.g. 50/s"),
+    _NOT_NEGATIVE,
+    kind("PositiveRate"),
+]
+"""The same, and more than 0."""
 
 
 _MOST_STAGES: Final = 100

@@ -12,14 +12,13 @@ from pydantic import (
     ConfigDict,
     Field,
     SerializerFunctionWrapHandler,
-    field_validator,
     model_serializer,
     model_validator,
 )
 
 from perfcli.executors.fields import DurationText, PositiveDurationText
-from perfcli.figures import METRICS, Needs
-from perfcli.operations.base import StepSettings, why_no_name
+from perfcli.figures import Needs
+from perfcli.operations.base import Label, StepSettings
 from perfcli.units import parse_duration_ns
 
 MOST_TIMES: Final = 1_000
@@ -96,9 +95,6 @@ class FaultSettings(BaseModel):
     package: ClassVar[str] = ""
     """What it needs of the extra `faults`, by the name it is imported by; "" for nothing."""
 
-    is_inside: ClassVar[bool] = False
-    """Whether the engine processes inflict it on themselves, on order: see `perfcli.faults.inside`."""
-
     why_not_yet: ClassVar[str] = "an engine process was down all the time"
     """Why it was never possible, if it was not."""
 
@@ -106,22 +102,11 @@ class FaultSettings(BaseModel):
     """Whether engine processes end by it. Its recovery counts from its beginning: its end is a part of the recovery."""
 
     at: DurationText = Field(description="start, counted from the start of its phase")
-    name: str = Field(
-        default="", max_length=64, description="name in thresholds and tables; the kind of fault by default"
-    )
+    name: Label = Field(default="", description="name in thresholds and tables; the kind of fault by default")
     phase: str = Field(default="", description="phase to inflict it in; the first by default")
     every: PositiveDurationText | None = Field(default=None, description="time from one to the next; needs times")
     times: int = Field(default=1, ge=1, le=MOST_TIMES, description="how often it is inflicted")
     jitter: DurationText = Field(default="0ms", description="random delay of up to this long, drawn from the seed")
-
-    @field_validator("name")
-    @classmethod
-    def _plain(cls, name: str) -> str:
-        if name and (wrong := why_no_name(name)):
-            raise ValueError(wrong)
-        if name in METRICS:
-            raise ValueError(f"{name!r} is the name of a metric: choose another name")
-        return name
 
     @model_validator(mode="after")
     def _one_after_another(self) -> Self:

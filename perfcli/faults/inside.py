@@ -74,7 +74,6 @@ class Inside(Protocol):
 class InsideFault(FaultSettings):
     """A fault that only code in the engine process can inflict. It ends with that process."""
 
-    is_inside: ClassVar[bool] = True
     is_in_engine: ClassVar[bool] = True
     """Whether it acts where the engine lives; if not, in the process of the vus."""
 

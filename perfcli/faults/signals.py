@@ -114,7 +114,7 @@ class Kill(ProcessFault):
         """Send the signal to all of them."""
         for place in places:
             place.end_and_replace(Signals[f"SIG{self.signal}"], self.lasts_ns)
-        return _nothing_to_lift
+        return lambda: None  # the next process comes by itself
 
     def ended_ns(self, places: Sequence[Place], now_ns: int) -> int | None:
         """When the last of the processes that replace them began to work."""
@@ -131,7 +131,3 @@ class Kill(ProcessFault):
         by = "" if self.signal == "KILL" else f" by {self.signal}"
         after = f", restarted after {self.restart_after}" if self.lasts_ns else ""
         return f"{super().details}{by}{after}"
-
-
-def _nothing_to_lift() -> None:
-    """The next process comes by itself."""

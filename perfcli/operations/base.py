@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from typing import TYPE_CHECKING, Annotated, ClassVar, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from perfcli.executors.fields import PositiveDurationText
 from perfcli.figures import METRICS
@@ -122,6 +122,18 @@ def why_no_name(text: str) -> str:
     return f"{text!r:.60} is not a name (a letter, then letters, digits, _ and -, 64 at most){meant}"
 
 
+def _no_metric(name: str) -> str:
+    if name and (wrong := why_no_name(name)):
+        raise ValueError(wrong)
+    if name in METRICS:
+        raise ValueError(f"{name!r} is the name of a metric: choose another name")
+    return name
+
+
+Label = Annotated[str, Field(max_length=64), AfterValidator(_no_metric)]
+"""What thresholds and tables call a step or a fault; "" for the default."""
+
+
 class StepSettings(BaseModel):
     """What any step can be told.
 
@@ -148,23 +160,12 @@ class StepSettings(BaseModel):
     list_key: ClassVar[str] = ""
     """The list of words that people put right behind the name by mistake."""
 
-    name: str = Field(
-        default="", max_length=64, description="name in tables and thresholds; the operation's name by default"
-    )
+    name: Label = Field(default="", description="name in tables and thresholds; the operation's name by default")
     weight: float | None = Field(
         default=None, gt=0, le=1e9, allow_inf_nan=False, description="weight in a mix; on every step or on none"
     )
     only_if: str = Field(default="", description="run only if this step succeeded in the same iteration")
     timeout: PositiveDurationText | None = Field(default=None, description="time limit of the operation")
-
-    @field_validator("name")
-    @classmethod
-    def _plain(cls, name: str) -> str:
-        if name and (wrong := why_no_name(name)):
-            raise ValueError(wrong)
-        if name in METRICS:
-            raise ValueError(f"{name!r} is the name of a metric: choose another name")
-        return name
 
     @property
     def timeout_ns(self) -> int | None:
