@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from perfcli.operations.call import Call
@@ -22,6 +23,7 @@ from perfcli.operations.save_canaries import CANARY_FIELDS, TORN_KEY, CanaryMode
 _WRITTEN_BY_SAVES: Final = "save_pet steps of this scenario write it too: remove one of them"
 
 
+@dataclass(eq=False, slots=True)
 class EmbeddedVu:
     """The engine in this process, for the steps of one vu.
 
@@ -31,30 +33,19 @@ class EmbeddedVu:
         shown: takes what `telling` reads saw, which travels with the samples.
         telling: the places in the flow whose reads tell which save they saw.
         on_created: for each step, whether a step before it creates the pet it acts on.
-        own: the operations of the user's own.
+        own_operations: those of the user's own.
     """
 
-    def __init__(
-        self,
-        pets: VuPets,
-        canaries: SaveCanaries,
-        core: Any,
-        storage: Any,
-        shown: array[int],
-        telling: Collection[int],
-        on_created: Sequence[bool],
-        own: OwnVu,
-    ) -> None:
-        self.pets = pets
-        self._own = own
-        self.canaries = canaries
-        self.core = core
-        self.storage = storage
-        self.unsaved = ""
-        """The user whose copied pet is about to be saved, or could not be."""
-        self._shown = shown
-        self._telling = telling
-        self._on_created = on_created
+    pets: VuPets
+    canaries: SaveCanaries
+    core: Any
+    storage: Any
+    shown: array[int]
+    telling: Collection[int]
+    on_created: Sequence[bool]
+    own_operations: OwnVu
+    unsaved: str = field(default="", init=False)
+    """The user whose copied pet is about to be saved, or could not be."""
 
     def on_pet(self, invoke: Callable[..., Any], check: Callable[[PetRef, Any], str]) -> Call:
         """A call with the user id alone, checked against the pet it acts on."""
@@ -70,8 +61,8 @@ class EmbeddedVu:
 
     def read(self, place: int, invoke: Callable[..., Any]) -> Call:
         """A call that reads a pet by its user id; the pet must be whole, and it may tell which save it shows."""
-        set_up, of, show = self.pets.set_up, self.pets.of, self._shown.append
-        look, tells = self._look(place), place in self._telling
+        set_up, of, show = self.pets.set_up, self.pets.of, self.shown.append
+        look, tells = self._look(place), place in self.telling
         acted_on = PetRef("", "")
 
         def arguments(user: int, choice: int) -> tuple[str]:
@@ -117,11 +108,11 @@ class EmbeddedVu:
             else {},
             evict=lambda user: pets.pop(user, None),
         )
-        return self._own.call(operation, settings, place, reach)
+        return self.own_operations.call(operation, settings, place, reach)
 
     def _look(self, place: int) -> Callable[[Any], int] | None:
         """What tells which save a pet that was read comes from; None if nothing does."""
-        if self._on_created[place]:
+        if self.on_created[place]:
             return lambda pet: saves_in(pet.name)
         return self.canaries.key_of if self.canaries.mode.in_fields else None
 
@@ -134,37 +125,30 @@ class ToolError(Exception):
         self.details = details
 
 
+@dataclass(eq=False, slots=True)
 class ToolVu:
     """The tools of an MCP server, for the steps of one vu.
 
     Args:
         call_tool: (tool, arguments) → its answer; raises ToolError.
-        own: the operations of the user's own.
+        own_operations: those of the user's own.
         call_tool_async: `call_tool` to be awaited on the session's event loop.
         run_coroutine: runs a coroutine on that loop and waits for it.
     """
 
-    def __init__(
-        self,
-        pets: VuPets,
-        call_tool: Callable[[str, Mapping[str, Any]], ToolAnswer],
-        own: OwnVu,
-        call_tool_async: Callable[[str, Mapping[str, Any]], Awaitable[ToolAnswer]],
-        run_coroutine: RunCoroutine,
-    ) -> None:
-        self.pets = pets
-        self.call_tool = call_tool
-        self._own = own
-        self._call_tool_async = call_tool_async
-        self._run_coroutine = run_coroutine
+    pets: VuPets
+    call_tool: Callable[[str, Mapping[str, Any]], ToolAnswer]
+    own_operations: OwnVu
+    call_tool_async: Callable[[str, Mapping[str, Any]], Awaitable[ToolAnswer]]
+    run_coroutine: RunCoroutine
 
     def own(self, operation: str, settings: Mapping[str, Any], place: int) -> Call:
         """A call of a function of the user's own, with the tools at hand."""
         of = self.pets.of
         reach = Reach(
-            user_of=lambda index: of(index).user_id, call_tool=self._call_tool_async, run_coroutine=self._run_coroutine
+            user_of=lambda index: of(index).user_id, call_tool=self.call_tool_async, run_coroutine=self.run_coroutine
         )
-        return self._own.call(operation, settings, place, reach)
+        return self.own_operations.call(operation, settings, place, reach)
 
     def tool(self, name: str, *, accept_refusal: bool = False) -> Callable[[Mapping[str, Any]], ToolAnswer]:
         """A function that calls one tool."""

@@ -12,6 +12,8 @@ from pathlib import Path
 from random import Random
 from typing import Any, Final, TypeVar, overload
 
+from perfcli.operations.digipal_data import WRITABLE_FIELDS
+
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
 MARK: Final = "__digipal_perf_counters__"
@@ -100,8 +102,7 @@ class Surroundings:
         path: the file name that its code objects bear.
         user_of: user index → user id; may raise `StepImpossible`.
         load_pet: user id → the stored pet, or None; None on a target without a storage.
-        fields: the fields of a pet that `wrote` takes.
-        refused_fields: those that it does not take in this scenario, with the reason.
+        refused_fields: fields of a pet that `wrote` does not take in this scenario, with the reason.
         call_tool: calls a tool of the MCP server; None on other targets.
         folder: where files may be kept; removed with the run.
         now_ns: the clock, in nanoseconds.
@@ -121,7 +122,6 @@ class Surroundings:
     engine: Any = None
     storage: Any = None
     load_pet: Callable[[str], Any] | None = None
-    fields: Collection[str] = ()
     refused_fields: Mapping[str, str] = field(default_factory=dict)
     call_tool: Callable[[str, Mapping[str, Any]], Awaitable[Any]] | None = None
     slowdown: float = 0.0
@@ -243,8 +243,8 @@ class Context:
         for name, value in fields.items():
             if reason := self._around.refused_fields.get(name):
                 raise self.misuse(f"ctx.wrote({name}=…): {reason}")
-            if name not in self._around.fields:
-                raise self.misuse(f"ctx.wrote({name}=…): no such field; it takes {', '.join(self._around.fields)}")
+            if name not in WRITABLE_FIELDS:
+                raise self.misuse(f"ctx.wrote({name}=…): no such field; it takes {', '.join(WRITABLE_FIELDS)}")
             if wrong := _no_plain_value(value):
                 raise self.misuse(f"ctx.wrote({name}=…) takes a text, a number or None, not {wrong}")
         self._resolve_user()

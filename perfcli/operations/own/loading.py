@@ -23,7 +23,7 @@ _PRIVATE: Final = "_digipal_perf_operations"
 
 
 class LoadedFile:
-    """A source that was executed, with its functions.
+    """A source that was executed, with its functions and what it declares of them, by name.
 
     Args:
         number: its place among the files of the scenario, from 0.
@@ -37,16 +37,8 @@ class LoadedFile:
         self.filename = file.path or file.shown
         self._lines = file.source.splitlines(keepends=True)
         module = self._executed(file, f"{_PRIVATE}_{number}")
-        self._declared = {each.name: each for each in file.operations}
-        self._functions = {each.name: self._function(module, each) for each in file.operations}
-
-    def function(self, name: str) -> Callable[..., Any]:
-        """The function of an operation."""
-        return self._functions[name]
-
-    def declared(self, name: str) -> DeclaredOperation:
-        """What the source declares of it."""
-        return self._declared[name]
+        self.declared = {each.name: each for each in file.operations}
+        self.functions = {each.name: self._function(module, each) for each in file.operations}
 
     def remember_lines(self) -> None:
         """Have tracebacks show the lines that run, whatever the file holds by now."""

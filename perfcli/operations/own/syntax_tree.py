@@ -163,13 +163,7 @@ def _blocks(statement: ast.stmt, context: str) -> Iterator[ast.expr]:
 
 
 def _is_timed(node: ast.expr, context: str) -> bool:
-    return (
-        isinstance(node, ast.Call)
-        and isinstance(node.func, ast.Attribute)
-        and node.func.attr == "timed"
-        and isinstance(node.func.value, ast.Name)
-        and node.func.value.id == context
-    )
+    return isinstance(node, ast.Call) and _is_member(node.func, context, "timed")
 
 
 ANYTHING: Final = "*"
@@ -204,8 +198,7 @@ def members_used(function: Function, context: str) -> tuple[str, ...]:
 
 def fields_written(function: Function, context: str) -> tuple[str, ...]:
     """The fields of the pet that a function reports with `wrote`; those of a mapping or a helper are not known."""
-    calls = (node for node in ast.walk(function) if isinstance(node, ast.Call))
-    wrote = (call for call in calls if _is_member(call.func, context, "wrote"))
+    wrote = _calls(function, context, "wrote")
     return tuple(sorted({keyword.arg for call in wrote for keyword in call.keywords if keyword.arg is not None}))
 
 
@@ -215,20 +208,20 @@ def context_mistakes(function: Function, context: str, counters: Collection[str]
         if member.attr not in MEMBERS:
             near = did_you_mean([member.attr], MEMBERS) or f": it has {', '.join(MEMBERS)}"
             yield member, f"the context has no {member.attr!r:.60}{near}"
-    for node in ast.walk(function):
-        if isinstance(node, ast.Call) and _is_member(node.func, context, "wrote"):
-            for keyword in node.keywords:
-                if keyword.arg is not None and keyword.arg not in WRITABLE_FIELDS:
-                    near = did_you_mean([keyword.arg], WRITABLE_FIELDS) or f": it has {', '.join(WRITABLE_FIELDS)}"
-                    yield keyword.value, f"a pet has no field {keyword.arg!r:.60} to look for{near}"
-        if isinstance(node, ast.Call) and _is_member(node.func, context, "check") and _lacks_argument(node):
-            yield node, f'check takes a condition and a text: write {context}.check(ok, "save_pet answered no")'
-        if isinstance(node, ast.Call) and _is_member(node.func, context, "count") and node.args:
-            name = node.args[0]
-            if isinstance(name, ast.Constant) and isinstance(name.value, str) and name.value not in counters:
-                declare = f'declare it, @operation(counters={{"{name.value:.40}": "count"}})'
-                near = did_you_mean([name.value], counters) or f": {declare}"
-                yield name, f"no counter is named {name.value!r:.60}{near}"
+    for call in _calls(function, context, "wrote"):
+        for keyword in call.keywords:
+            if keyword.arg is not None and keyword.arg not in WRITABLE_FIELDS:
+                near = did_you_mean([keyword.arg], WRITABLE_FIELDS) or f": it has {', '.join(WRITABLE_FIELDS)}"
+                yield keyword.value, f"a pet has no field {keyword.arg!r:.60} to look for{near}"
+    for call in _calls(function, context, "check"):
+        if _lacks_argument(call):
+            yield call, f'check takes a condition and a text: write {context}.check(ok, "save_pet answered no")'
+    for call in _calls(function, context, "count"):
+        name = call.args[0] if call.args else None
+        if isinstance(name, ast.Constant) and isinstance(name.value, str) and name.value not in counters:
+            declare = f'declare it, @operation(counters={{"{name.value:.40}": "count"}})'
+            near = did_you_mean([name.value], counters) or f": {declare}"
+            yield name, f"no counter is named {name.value!r:.60}{near}"
 
 
 def _lacks_argument(call: ast.Call) -> bool:
@@ -244,9 +237,10 @@ def _attributes(function: Function, context: str) -> Iterator[ast.Attribute]:
 
 
 def _is_member(node: ast.expr, context: str, member: str) -> bool:
-    return (
-        isinstance(node, ast.Attribute)
-        and node.attr == member
-        and isinstance(node.value, ast.Name)
-        and node.value.id == context
-    )
+    return isinstance(node, ast.Attribute) and dotted_name(node) == f"{context}.{member}"
+
+
+def _calls(function: Function, context: str, member: str) -> Iterator[ast.Call]:
+    for node in ast.walk(function):
+        if isinstance(node, ast.Call) and _is_member(node.func, context, member):
+            yield node

@@ -44,11 +44,12 @@ class Vu:
         self.journal, self.evicted, self.loop = Journal(), [], VuLoop()
         evict: Callable[[str], object] = self.evicted.append
         self.around = around(path="/scenarios/mine.py", **more)
+        loaded = LoadedFile(file)
         self.own = OwnCall(
-            LoadedFile(file),
-            file.operations[-1].name,
-            settings or {},
-            self.around,
+            file=loaded,
+            function=loaded.functions[file.operations[-1].name],
+            settings=settings or {},
+            around=self.around,
             place=2,
             seed="7/3/2",
             journal=self.journal,
@@ -119,7 +120,7 @@ def test_ever_other_texts_are_one_kind() -> None:
         ("try:\n        ctx.check(False, 'no')\n    except Exception:\n        pass", "no"),
         ("for _ in '12':\n        with ctx.timed():\n            pass", "mine.py, line 6: a second ctx.timed() in"),
         ("[ctx.count(name, 1) for name in ('words',)]", "mine.py, line 5: counter 'words' is not declared in"),
-        ("ctx.wrote(**{'colour': 1})", "mine.py, line 5: ctx.wrote(colour=…): no such field; it takes name, hp"),
+        ("ctx.wrote(**{'colour': 1})", "mine.py, line 5: ctx.wrote(colour=…): no such field; it takes name, life"),
         ("block = ctx.timed()", "mine.py: ctx.timed() was not used: write with ctx.timed():"),
     ],
 )  # fmt: skip
@@ -223,7 +224,7 @@ def test_a_call_that_was_given_up_disturbs_no_other() -> None:
         time.sleep(0.001)
     assert vu.do() == ""
     times = (vu.own.start_ns, vu.own.end_ns)
-    function = vu.own._file.function("f")
+    function = vu.own.file.functions["f"]
     function.__globals__["may_go"].set()
     thread.join()
     assert (vu.own.start_ns, vu.own.end_ns) == times
@@ -290,7 +291,7 @@ def test_a_call_that_was_given_up_writes_to_no_block_of_a_later_one() -> None:
         """,
         now_ns=lambda: next(ticks),
     )
-    caller = GivesUpTheFirst(vu.own._function.__globals__["waits"])
+    caller = GivesUpTheFirst(vu.own.function.__globals__["waits"])
     frames: list[Frame] = []
     recorder = Recorder(0, 1, frames.append)
     outcomes = Outcomes(lambda *_: None, lambda error: Failure(type(error).__name__, ""))
@@ -349,7 +350,7 @@ def test_a_context_is_fresh_in_each_call(tmp_path: Path) -> None:
     vu = Vu("seen = []\n@operation\ndef f(ctx: Context) -> None:\n    seen.append(ctx)", load_pet=lambda user: Pet())
     vu.do(0)
     vu.do(1)
-    first, second = vu.own._file.function("f").__globals__["seen"]
+    first, second = vu.own.file.functions["f"].__globals__["seen"]
     assert isinstance(first, Context)
     assert first is not second
     assert (first.user, second.user) == ("user-0", "user-1")
@@ -372,7 +373,7 @@ def test_while_a_coroutine_runs_its_call_has_not_ended() -> None:
     vu = Vu("seen = []\n@operation\nasync def f(ctx: Context) -> None:\n    seen.append(vars(ctx)['ended_ns'])")
     vu.do()
     vu.loop.close()
-    assert vu.own._file.function("f").__globals__["seen"] == [0]
+    assert vu.own.file.functions["f"].__globals__["seen"] == [0]
 
 
 def test_a_task_that_is_left_is_cancelled_and_waited_for() -> None:
@@ -392,7 +393,7 @@ def test_a_task_that_is_left_is_cancelled_and_waited_for() -> None:
         """)
     assert vu.do() == ""
     vu.loop.close()
-    assert vu.own._file.function("f").__globals__["ends"] == ["cancelled"]
+    assert vu.own.file.functions["f"].__globals__["ends"] == ["cancelled"]
 
 
 def test_what_was_given_up_in_the_warm_up_shifts_no_draw_of_the_load() -> None:

@@ -44,14 +44,14 @@ RENAME = """
 
 
 def test_a_function_is_found_by_its_name() -> None:
-    assert LoadedFile(file(RENAME, "rename")).function("rename")(None) == "renamed"
+    assert LoadedFile(file(RENAME, "rename")).functions["rename"](None) == "renamed"
 
 
 def test_several_files_are_told_apart() -> None:
     other = RENAME.replace("rename(", "other(").replace('"renamed"', '"other"')
     loaded = load_files([file(RENAME, "rename"), file(other, "other")])
-    assert loaded["rename"].function("rename")(None) == "renamed"
-    assert loaded["other"].function("other")(None) == "other"
+    assert loaded["rename"].functions["rename"](None) == "renamed"
+    assert loaded["other"].functions["other"](None) == "other"
 
 
 @pytest.mark.parametrize(
@@ -102,7 +102,7 @@ def test_a_module_beside_it_shadows_nothing(tmp_path: Path) -> None:
     (tmp_path / "random.py").write_text("raise AssertionError", encoding="utf-8")
     path, before = tmp_path / "mine.py", list(sys.path)
     source = "import random\n@operation\ndef rename(ctx):\n    return random.Random(1).random()"
-    assert 0 < LoadedFile(file(source, "rename", path=str(path))).function("rename")(None) < 1
+    assert 0 < LoadedFile(file(source, "rename", path=str(path))).functions["rename"](None) < 1
     assert sys.path == before
     assert "mine" not in sys.modules
 
@@ -114,7 +114,7 @@ def test_dataclasses_and_pickles_work() -> None:
         """
     text = dedent(source) + HEAD + "@dataclass\nclass Box:\n    size: int\n@operation\ndef box(ctx): return Box(3)"
     given = file("", "box").model_copy(update={"source": text})
-    made = LoadedFile(given).function("box")(None)
+    made = LoadedFile(given).functions["box"](None)
     assert pickle.loads(pickle.dumps(made)) == made
 
 
@@ -123,7 +123,7 @@ def test_tracebacks_show_the_lines_that_run_though_the_file_changed(tmp_path: Pa
     path.write_text("# something else\n" * 9, encoding="utf-8")
     loaded = LoadedFile(file("@operation\ndef rename(ctx):\n    raise ValueError('no')", "rename", path=str(path)))
     with pytest.raises(ValueError, match="no") as caught:
-        loaded.function("rename")(None)
+        loaded.functions["rename"](None)
     linecache.clearcache()
     loaded.remember_lines()
     shown = "".join(traceback.format_exception(caught.value))
@@ -134,4 +134,4 @@ def test_tracebacks_show_the_lines_that_run_though_the_file_changed(tmp_path: Pa
 
 def test_a_file_does_not_inherit_our_future_imports() -> None:
     source = "def f(x: int): ...\n@operation\ndef kinds(ctx): return f.__annotations__"
-    assert LoadedFile(file(source, "kinds")).function("kinds")(None) == {"x": int}
+    assert LoadedFile(file(source, "kinds")).functions["kinds"](None) == {"x": int}
