@@ -63,11 +63,6 @@ def _lock(directory: Path) -> int:
     return descriptor
 
 
-@cache
-def _sweep_once(temporary: Path) -> None:
-    sweep(temporary)
-
-
 def sweep(temporary: Path) -> None:
     """Remove the scratch directories of tools that were killed; those of a live one are locked."""
     with os.scandir(temporary) as entries:
@@ -76,6 +71,9 @@ def sweep(temporary: Path) -> None:
         # it may be somebody else's, or be removed by its own tool right now
         with suppress(OSError):
             _remove_if_abandoned(temporary / name)
+
+
+_sweep_once: Final = cache(sweep)
 
 
 def _remove_if_abandoned(directory: Path) -> None:

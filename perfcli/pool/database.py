@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from threading import Thread
@@ -16,7 +16,6 @@ from perfcli.pool.cleanup import scratch_directory
 from perfcli.pool.keep_database import keep_database
 from perfcli.pool.protocol import Fidelity
 from perfcli.pool.supervised import Output, SupervisedProcess, start_supervised
-from perfcli.pool.template import engine_environment
 from perfcli.wire import Answers, Compared, NoMoreAnswers
 
 _MODULE: Final = "perfcli.agent.fidelity"
@@ -31,7 +30,6 @@ def compare_afresh(
     answers: Iterable[str],
     asked: int,
     directory: Path,
-    environment: Mapping[str, str],
     engine_path: Path,
     limit_s: float | None = None,
 ) -> Fidelity:
@@ -41,7 +39,6 @@ def compare_afresh(
         answers: texts of whole lines, as `perfcli.operations.stored.answers` yields them.
         asked: how many pets that is.
         directory: for what the process prints, and to work in.
-        environment: of the process; perfcli must be found with it.
         engine_path: the directory with the `digipal` package that ran.
         limit_s: how long it may take; a minute, and 10 ms for each pet, by default.
     """
@@ -53,7 +50,6 @@ def compare_afresh(
             _MODULE,
             [str(theirs.fileno()), str(database), str(engine_path)],
             working_directory=directory,
-            environment=environment,
             output=output.fileno(),
             line=theirs.fileno(),
         )
@@ -205,7 +201,7 @@ class LocalDatabase(DatabaseFile):
         Args:
             answers: texts of whole lines, one for each of the `asked` pets.
         """
-        return compare_afresh(self.path, answers, asked, self._directory, engine_environment(), self._engine)
+        return compare_afresh(self.path, answers, asked, self._directory, self._engine)
 
 
 @contextmanager

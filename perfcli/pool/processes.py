@@ -7,7 +7,6 @@ import signal
 import socket
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, suppress
-from functools import partial
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -24,7 +23,7 @@ from perfcli.pool.database import LocalDatabase, local_database
 from perfcli.pool.probe import ProcessProbe
 from perfcli.pool.protocol import EngineClock
 from perfcli.pool.supervised import Output, SupervisedProcess, start_supervised
-from perfcli.pool.template import Template, engine_environment
+from perfcli.pool.template import Template
 from perfcli.recorder import BEGUN, Begun, begun_calls
 from perfcli.results import Environment
 from perfcli.results.observed import MachineResult
@@ -219,7 +218,7 @@ class LocalPool:
         return EngineProcess(self._begin, prepare, database)
 
 
-def fresh(agent: str, variables: Mapping[str, str] | None = None) -> Begin:
+def fresh(agent: str, variables: Mapping[str, str] = {}) -> Begin:
     """Starts a fresh interpreter that calls `main` of this module, with these variables in its environment."""
 
     def begin(line: int, post: Post) -> SupervisedProcess:
@@ -227,7 +226,7 @@ def fresh(agent: str, variables: Mapping[str, str] | None = None) -> Begin:
             agent,
             [str(line), *post.arguments],
             working_directory=post.working_directory,
-            environment={**engine_environment(), **(variables or {})},
+            variables=variables,
             output=post.output.fileno(),
             line=line,
         )
@@ -236,25 +235,24 @@ def fresh(agent: str, variables: Mapping[str, str] | None = None) -> Begin:
 
 
 def forked(template: Template) -> Begin:
-    """Starts agents by forking them from a template."""
-    return partial(fork, template)
-
-
-def fork(template: Template, line_end: int, post: Post) -> SupervisedProcess:
-    """Have an agent forked that talks over this end of a line, under a supervisor of its own.
+    """Starts agents by forking them from a template, each under a supervisor of its own.
 
     Raises:
-        PerfError: the template has died.
+        PerfError: the template has died; once an agent is to be started.
     """
-    ours, theirs = socket.socketpair()
-    order = Order(post.arguments, str(post.working_directory), cleanup.scratch_directories())
-    try:
-        with theirs:
-            template.order(order, Descriptors(line_end, theirs.fileno(), post.output.fileno()))
-        return SupervisedProcess(ours)
-    except (EOFError, OSError) as error:
-        ours.close()
-        raise PerfError(
-            "the process that forks engine processes has died",
-            hint="see its output above. Without output it was killed, perhaps for lack of memory",
-        ) from error
+
+    def begin(line: int, post: Post) -> SupervisedProcess:
+        ours, theirs = socket.socketpair()
+        order = Order(post.arguments, str(post.working_directory), cleanup.scratch_directories())
+        try:
+            with theirs:
+                template.order(order, Descriptors(line, theirs.fileno(), post.output.fileno()))
+            return SupervisedProcess(ours)
+        except (EOFError, OSError) as error:
+            ours.close()
+            raise PerfError(
+                "the process that forks engine processes has died",
+                hint="see its output above. Without output it was killed, perhaps for lack of memory",
+            ) from error
+
+    return begin

@@ -15,7 +15,7 @@ from typing import Final
 from perfcli.agent.subreaper import NO_LINE
 from perfcli.clock import RunningTime
 from perfcli.pool import cleanup
-from perfcli.pool.template import PYTHON
+from perfcli.pool.template import PYTHON, engine_environment
 
 _MOST_BYTES: Final = 16 * 2**20
 _KEPT_BYTES: Final = 4_000
@@ -175,15 +175,16 @@ def start_supervised(
     arguments: Sequence[str],
     *,
     working_directory: Path,
-    environment: Mapping[str, str],
     output: int,
     line: int = NO_LINE,
+    variables: Mapping[str, str] = {},
 ) -> SupervisedProcess:
     """Have a fresh interpreter call `main(arguments)` of a module, under supervision.
 
     Args:
         output: the descriptor that it prints to.
         line: a descriptor to leave open for it.
+        variables: to add to its environment.
     """
     ours, theirs = socket.socketpair()
     control = theirs.fileno()
@@ -194,7 +195,7 @@ def start_supervised(
                 *(*cleanup.scratch_directories(), "--", module, *arguments),
             ],
             cwd=working_directory,
-            env=dict(environment),
+            env={**engine_environment(), **variables},
             pass_fds=[control] if line == NO_LINE else [control, line],
             stdin=subprocess.DEVNULL,
             stdout=output,

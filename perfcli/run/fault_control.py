@@ -13,6 +13,7 @@ from perfcli.errors import describe_error
 from perfcli.faults import Lift
 from perfcli.faults.inside import InsideFault
 from perfcli.measurement.measurement import Measurement
+from perfcli.measurement.restarts import Restarts
 from perfcli.pool.protocol import Database
 from perfcli.run.engine_client import EngineClient
 from perfcli.run.kills import Kills
@@ -22,6 +23,7 @@ from perfcli.wire import FaultBegan, FaultEnded, FaultReport, NoFault
 _SOON_S: Final = 0.001
 
 
+@dataclass(eq=False)
 class _Process:
     """A place of faults: an engine process of this incarnation.
 
@@ -30,48 +32,49 @@ class _Process:
         number: its number among those with an engine.
     """
 
-    def __init__(self, client: EngineClient, process: int, number: int, kills: Kills, measurement: Measurement) -> None:
-        self._client = client
-        self._process = process
-        self._kills = kills
-        self._measurement = measurement
-        self._incarnation = client.engine.incarnation
-        self.number = number
+    client: EngineClient
+    process: int
+    number: int
+    kills: Kills
+    restarts: Restarts
+
+    def __post_init__(self) -> None:
+        self._incarnation = self.client.engine.incarnation
 
     @property
     def is_there(self) -> bool:
         """Whether it is alive."""
-        return self._is_newest and self._client.ending is None and not self._client.is_down
+        return self._is_newest and self.client.ending is None and not self.client.is_down
 
     @property
     def is_at_work(self) -> bool:
         """Whether its vus are at work, and it has said when they began, if it replaces another one."""
-        rejoined_ns = self._measurement.restarts.replaced_ns(self._process, self._incarnation - 1)
+        rejoined_ns = self.restarts.replaced_ns(self.process, self._incarnation - 1)
         has_begun = rejoined_ns is not None or not self._incarnation
-        return has_begun and self._is_newest and self._client.is_measuring
+        return has_begun and self._is_newest and self.client.is_measuring
 
     @property
     def replaced_ns(self) -> int | None:
         """When the process that replaces it began to work; None as long as none did."""
-        return self._measurement.restarts.replaced_ns(self._process, self._incarnation)
+        return self.restarts.replaced_ns(self.process, self._incarnation)
 
     @property
     def database(self) -> Database:
         """The database of all engine processes."""
-        return self._client.engine.database
+        return self.client.engine.database
 
     def halt(self) -> Lift:
         """Have it stand still until that is lifted."""
-        self._client.halt()
-        return lambda: self._client.resume() if self.is_there else None
+        self.client.halt()
+        return lambda: self.client.resume() if self.is_there else None
 
     def end_and_replace(self, number: Signals, restart_after_ns: int) -> None:
         """Send it a signal that ends it, and have it replaced that long after its death."""
-        self._kills.end_and_replace(self._process, number, restart_after_ns)
+        self.kills.end_and_replace(self.process, number, restart_after_ns)
 
     @property
     def _is_newest(self) -> bool:
-        return self._incarnation == self._client.engine.incarnation
+        return self._incarnation == self.client.engine.incarnation
 
 
 @dataclass(slots=True)
@@ -195,7 +198,7 @@ class FaultControl:
         engines = [(process, client) for process, client in enumerate(self._clients) if client.has_engine]
         places = fault.places(
             [
-                _Process(client, process, number, self._kills, self._measurement)
+                _Process(client, process, number, self._kills, self._measurement.restarts)
                 for number, (process, client) in enumerate(engines)
             ]
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from perfcli.judgement import Ending
 from perfcli.measurement.measurement import Measurement
@@ -17,6 +17,7 @@ from perfcli.run.messages import Inbox
 _TO_DIE_NS: Final = 5_000_000_000
 _SOON_S: Final = 0.001
 _WORK_AFTER_KILLS_NS: Final = 100_000_000
+_COUNTERS: Final = ("cpu_ns", "read_bytes", "written_bytes")
 
 
 class _Kill(NamedTuple):
@@ -155,27 +156,13 @@ class Kills:
 
 def _used_before(before: Reading, earlier: Reading | None, now: Reading) -> Reading:
     """What to add to the counters of a new process so that they go on from those of the one before."""
-    whole = _continued(before, earlier) if earlier else before
-    return replace(
-        whole,
-        cpu_ns=whole.cpu_ns - now.cpu_ns,
-        read_bytes=_difference(whole.read_bytes, now.read_bytes),
-        written_bytes=_difference(whole.written_bytes, now.written_bytes),
-    )
+    return _continued(_continued(before, earlier) if earlier else before, now, -1)
 
 
-def _difference(before: int | None, now: int | None) -> int | None:
-    return None if before is None or now is None else before - now
-
-
-def _continued(reading: Reading, earlier: Reading) -> Reading:
-    return replace(
-        reading,
-        cpu_ns=reading.cpu_ns + earlier.cpu_ns,
-        read_bytes=_sum(reading.read_bytes, earlier.read_bytes),
-        written_bytes=_sum(reading.written_bytes, earlier.written_bytes),
-    )
-
-
-def _sum(now: int | None, earlier: int | None) -> int | None:
-    return None if now is None or earlier is None else now + earlier
+def _continued(reading: Reading, other: Reading, times: int = 1) -> Reading:
+    """A reading with the counters of another one added, so many times; one that either lacks stays unknown."""
+    counters: dict[str, Any] = {}
+    for name in _COUNTERS:
+        one, more = getattr(reading, name), getattr(other, name)
+        counters[name] = None if one is None or more is None else one + times * more
+    return replace(reading, **counters)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import replace
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -80,23 +80,17 @@ def run_scenario(
     with ExitStack() as stack:
         if pool is None or (plan.scenario.pool.cluster and isinstance(pool, LocalPool)):
             engine = engine or installed_engine()
-            pool = stack.enter_context(_place(plan, engine, insecure_cluster=insecure_cluster))
+            if plan.scenario.pool.cluster:
+                from perfcli.cluster.pool import split_pool
+
+                split = split_pool(plan.scenario.pool, engine.path, insecure=insecure_cluster)
+                pool = stack.enter_context(split)
+            else:
+                pool = LocalPool(engine.path)
         run = _Run(Measurement(plan, spilled), pool, engine)
         return _conducted(
             run, observer or SilentObserver(), stop or StopRequest(), keep_database_in, on_findings, counting
         )
-
-
-@contextmanager
-def _place(plan: ExecutionPlan, engine: EngineSource, *, insecure_cluster: bool) -> Iterator[WorkerPool[Any]]:
-    """Where the plan says that its processes are to be."""
-    if not plan.scenario.pool.cluster:
-        yield LocalPool(engine.path)
-        return
-    from perfcli.cluster.pool import split_pool
-
-    with split_pool(plan.scenario.pool, engine.path, insecure=insecure_cluster) as pool:
-        yield pool
 
 
 def _conducted(

@@ -10,7 +10,7 @@ from typing import Final
 from perfcli.clock import RunningTime
 from perfcli.judgement import Ending
 from perfcli.measurement.measurement import Measurement
-from perfcli.monitor import Monitor, Reading
+from perfcli.monitor import Monitor
 from perfcli.observer import Observer
 from perfcli.plan import ExecutionPlan
 from perfcli.pool.protocol import Database, EngineHandle
@@ -44,10 +44,7 @@ class Supervision:
     ) -> None:
         self._measurement = measurement
         self._database = database
-        self._samples = measurement.samples
-        self._monitor = Monitor(self._read, lambda: self._samples.ok + self._samples.failed)
         self._running = RunningTime()
-        measurement.follow(self._monitor.readings, self._running.stops)
         self._limits = TimeLimits(plan)
         self._clients = [
             EngineClient(engine, self._limits, number, self._take, self._running)
@@ -62,6 +59,8 @@ class Supervision:
         self._progress = ProgressReporter(measurement)
         self._inbox = Inbox([engine.line for engine in engines])
         self._kills = Kills(self._clients, self._inbox, measurement, database)
+        self._monitor = Monitor(self._kills.read, lambda: measurement.samples.ok + measurement.samples.failed)
+        measurement.follow(self._monitor.readings, self._running.stops)
         self._faults = FaultControl(self._clients, self._kills, measurement)
         self._recoveries = RecoveryWatch(measurement, lambda: self._clients[0].engine.clock.now_ns())
 
@@ -116,9 +115,6 @@ class Supervision:
         ):
             host.see_whether_lost()
 
-    def _read(self, *, whole: bool) -> Reading | None:
-        return self._kills.read(whole=whole)
-
     def _receive(self) -> None:
         for client in self._clients:
             client.engine.bound_output()
@@ -143,14 +139,14 @@ class Supervision:
             self._kills.rejoin(process)
             self._measurement.end_outage(self._monitor.look())
         client.go(0)
-        if not client.is_away:
-            for phase in self._recoveries.ended:
-                client.send(EndPhase(phase))
-        if self._stopped_at_s is not None and not client.is_away:
+        if client.is_away:
+            return
+        for phase in self._recoveries.ended:
+            client.send(EndPhase(phase))
+        if self._stopped_at_s is not None:
             client.send(StopLoad())
-        if not client.is_away:
-            # the load of all others may be over by now
-            self._barrier.release()
+        # the load of all others may be over by now
+        self._barrier.release()
 
     def _take(self, message: Message) -> None:
         match message:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -177,25 +176,23 @@ def test_only_what_time_explains_may_differ(hours: float, fields: dict[str, Any]
 def test_a_new_process_of_the_same_engine_compares(engine: Callable[..., Driven], tmp_path: Path) -> None:
     driven = engine()
     answered = asked(driven)
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    assert compare_afresh(driven.database, answered, len(answered), tmp_path, environment, ROOT) == Fidelity(3, 0, ())
+    assert compare_afresh(driven.database, answered, len(answered), tmp_path, ROOT) == Fidelity(3, 0, ())
     change(driven.database, "UPDATE digipals SET mp = mp + 1, hp = hp + 1")
     checkout = make_checkout(tmp_path / "theirs")
-    found = compare_afresh(driven.database, answered, len(answered), tmp_path, environment, checkout)
+    found = compare_afresh(driven.database, answered, len(answered), tmp_path, checkout)
     assert (found.compared, found.differences, len(found.examples)) == (3, 4, 4)
 
 
 @pytest.mark.end_to_end
 def test_a_process_that_comes_to_no_result_is_a_difference_of_every_pet(tmp_path: Path) -> None:
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     answered = list(answers(_answering(pet()), ["user-0", "user-1"]))
     (tmp_path / "broken.db").write_text("no database")
-    broken = compare_afresh(tmp_path / "broken.db", answered, len(answered), tmp_path, environment, ROOT)
+    broken = compare_afresh(tmp_path / "broken.db", answered, len(answered), tmp_path, ROOT)
     assert (broken.differences, len(broken.examples)) == (2, 1)
     assert broken.examples[0].startswith("a new process cannot read the database: StorageError: ")
-    late = compare_afresh(tmp_path / "broken.db", answered, len(answered), tmp_path, environment, ROOT, limit_s=0)
+    late = compare_afresh(tmp_path / "broken.db", answered, len(answered), tmp_path, ROOT, limit_s=0)
     assert late == Fidelity(2, 2, ["the new process did not finish within 0 s: it printed nothing"])
     package = make_checkout(tmp_path / "theirs") / "digipal" / "__init__.py"
     package.write_text("import os\nprint('I give up', flush=True)\nos._exit(3)\n")
-    ended = compare_afresh(tmp_path / "broken.db", answered, len(answered), tmp_path, environment, tmp_path / "theirs")
+    ended = compare_afresh(tmp_path / "broken.db", answered, len(answered), tmp_path, tmp_path / "theirs")
     assert ended.examples == ["the new process ended with code 3: I give up"]

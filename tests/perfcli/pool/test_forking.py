@@ -19,7 +19,7 @@ from perfcli.cpus import pin, pinnable_cpus
 from perfcli.errors import PerfError
 from perfcli.plan import ExecutionPlan, Slices
 from perfcli.pool.database import LocalDatabase
-from perfcli.pool.processes import EngineProcess, LocalPool, Post, fork, forked
+from perfcli.pool.processes import EngineProcess, LocalPool, Post, forked
 from perfcli.pool.supervised import Output
 from perfcli.pool.template import Template
 from tests.processes import is_alive
@@ -82,7 +82,7 @@ def test_the_signal_that_ended_it_is_told(start: Callable[[], EngineProcess]) ->
 def test_an_agent_that_cannot_begin_says_why(template: Template, tmp_path: Path) -> None:
     output = Output(tmp_path / "output.txt")
     with open(os.devnull, "rb") as line:
-        process = fork(template, line.fileno(), Post(["no plan"], tmp_path, output))
+        process = forked(template)(line.fileno(), Post(["no plan"], tmp_path, output))
     assert process.wait(_PATIENCE_S) == 1
     assert process.end() == []
     assert "Traceback" in output.end()
@@ -101,7 +101,7 @@ def test_a_template_that_died_is_told_in_words(tmp_path: Path) -> None:
         template._process.kill()
         template._process.wait()
         with open(os.devnull, "rb+") as file, pytest.raises(PerfError, match="has died") as told:
-            fork(template, file.fileno(), Post([], tmp_path, output))
+            forked(template)(file.fileno(), Post([], tmp_path, output))
         assert "memory" in told.value.hint
     finally:
         template.close()
@@ -121,7 +121,7 @@ def test_what_a_dead_template_leaves_is_no_trouble_for_the_garbage_collector(
         template._process.wait()
         for _ in range(20):
             with open(os.devnull, "rb+") as file, pytest.raises(PerfError) as error:
-                fork(template, file.fileno(), Post([], tmp_path, output))
+                forked(template)(file.fileno(), Post([], tmp_path, output))
             # a cycle, as any test or caller makes that keeps the exception in a variable
             error.value.held_by = error  # type: ignore[attr-defined]
         del error

@@ -19,7 +19,6 @@ from perfcli.agent.subreaper import _describe
 from perfcli.pool import supervised
 from perfcli.pool.cleanup import scratch_directory
 from perfcli.pool.supervised import SupervisedProcess, start_supervised
-from perfcli.pool.template import engine_environment
 from tests.processes import is_alive
 
 pytestmark = pytest.mark.slow
@@ -56,7 +55,7 @@ def start(tmp_path: Path) -> Iterator[Start]:
                     "tests.perfcli.faulty.runs_code",
                     [code],
                     working_directory=tmp_path,
-                    environment={**engine_environment(), "PYTHONPATH": str(ROOT)},
+                    variables={"PYTHONPATH": str(ROOT)},
                     output=output.fileno(),
                 )
             )
@@ -192,11 +191,10 @@ import json, sys, time
 from pathlib import Path
 from perfcli.pool import supervised
 from perfcli.pool.cleanup import scratch_directory
-from perfcli.pool.template import engine_environment
 from perfcli.pool.supervised import start_supervised
 with scratch_directory() as outer, scratch_directory() as inner, (inner / "output.txt").open("wb") as output:
     process = start_supervised("tests.perfcli.faulty.runs_code", [sys.argv[1]], working_directory=inner,
-                               environment=engine_environment(), output=output.fileno())
+                               output=output.fileno())
     print(json.dumps([process.pid, str(outer), str(inner)]), flush=True)
     time.sleep(300)
 """
