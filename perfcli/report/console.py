@@ -7,6 +7,7 @@ import io
 import os
 import sys
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from typing import IO, Final
 
 from rich.cells import cell_len
@@ -34,21 +35,7 @@ from perfcli.report.wording import name_as_is
 PLAIN_WIDTH: Final = 160
 """Columns of a report that goes to a file or a pipe: the full tables fit, whoever runs it and wherever."""
 
-_NARROW_STAND_INS: Final = {
-    "µ": "u",
-    "μ": "u",
-    "λ": "l",
-    "σ": "s",
-    "κ": "k",
-    "–": "-",
-    "−": "-",
-    "—": "-",
-    "…": "~",
-    "→": ">",
-    "≥": ">",
-    "≤": "<",
-    "·": "-",
-}
+_NARROW_STAND_INS: Final = dict(zip("µμλσκ–−—…→≥≤·", "uulsk---~>><-", strict=True))
 _TO_ASCII: Final = str.maketrans(HEIGHTS, PLAIN_HEIGHTS)
 
 
@@ -116,10 +103,9 @@ class _Report:
     def _table(self, table: Table, width: int, explained: set[str], *, plain: bool) -> Iterator[RenderableType]:
         if not table.shown():
             return
-        rows = [list(map(_ascii_spark, row)) for row in table.rows] if plain else table.rows
-        fitting = FittingTable(
-            table.columns, rows, first_to_go=table.first_to_go, totals=table.totals, ruled=not self._brief
-        )
+        if plain:
+            table = replace(table, rows=[list(map(_ascii_spark, row)) for row in table.rows])
+        fitting = FittingTable(table, ruled=not self._brief)
         yield fitting
         signs = [each for each in table.explained(fitting.places_that_fit(width)) if each[0] not in explained]
         explained.update(sign for sign, _ in signs)

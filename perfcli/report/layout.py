@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
 from rich.box import Box
 from rich.cells import cell_len
 from rich.console import Console, ConsoleOptions, RenderResult
 from rich.segment import Segment
-from rich.table import Table
+from rich.table import Table as Grid
 from rich.text import Text
 
-from perfcli.report.blocks import QUIET, Column
+from perfcli.report.blocks import QUIET, Table
 
 INDENT: Final = "  "
 PROSE_WIDTH: Final = 100
@@ -35,40 +35,24 @@ _RULED_PLAIN: Final = _ruled("-")
 class FittingTable:
     """A table that leaves out columns, the least telling first, until every figure fits the width.
 
-    A column with nothing in it is left out too. The titles, and the last rows, as many as `totals` says, are set apart
-    by rules if it is `ruled`.
+    A column with nothing in it is left out too. Rules set the titles and the totals apart if it is `ruled`.
     """
 
-    def __init__(
-        self,
-        columns: Sequence[Column],
-        rows: Sequence[Sequence[Text]],
-        *,
-        first_to_go: Sequence[str] = (),
-        totals: int = 0,
-        ruled: bool = True,
-    ) -> None:
-        self._columns = columns
-        self._rows = rows
-        self._first_to_go = first_to_go
-        self._totals = totals
+    def __init__(self, table: Table, *, ruled: bool = True) -> None:
+        self._shown = table
         self._ruled = ruled
-
-    def places_that_fit(self, width: int) -> list[int]:
-        """The columns that are shown on a console of that width."""
-        return self._places_that_fit(max(1, width - len(INDENT)))
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         """The table as far as it fits, indented, without blanks at the ends of lines."""
         width = max(1, options.max_width - len(INDENT))
-        table = self._table(self._places_that_fit(width), _RULED_PLAIN if is_plain(console) else _RULED)
-        for line in console.render_lines(table, options.update(width=width, height=None), pad=False):
+        grid = self._grid(self.places_that_fit(options.max_width), _RULED_PLAIN if is_plain(console) else _RULED)
+        for line in console.render_lines(grid, options.update(width=width, height=None), pad=False):
             yield Segment(INDENT)
             yield from _trimmed(line)
             yield Segment.line()
 
-    def _table(self, places: Sequence[int], box: Box) -> Table:
-        table = Table(
+    def _grid(self, places: Sequence[int], box: Box) -> Grid:
+        grid = Grid(
             box=box if self._ruled else None,
             show_edge=False,
             pad_edge=False,
@@ -77,30 +61,31 @@ class FittingTable:
             border_style=QUIET,
         )
         for place in places:
-            column = self._columns[place]
-            table.add_column(
+            column = self._shown.columns[place]
+            grid.add_column(
                 Text(column.title),
                 justify="right" if column.kind == "figure" else "left",
                 no_wrap=column.kind != "prose",
                 overflow="fold",
             )
-        for index, row in enumerate(self._rows, start=1):
-            closes_section = index == len(self._rows) - self._totals
-            table.add_row(*(row[place] for place in places), end_section=self._ruled and closes_section)
-        return table
+        for index, row in enumerate(self._shown.rows, start=1):
+            closes_section = index == len(self._shown.rows) - self._shown.totals
+            grid.add_row(*(row[place] for place in places), end_section=self._ruled and closes_section)
+        return grid
 
-    def _places_that_fit(self, width: int) -> list[int]:
-        least = list(map(self._least_width, range(len(self._columns))))
-        kept = [place for place in range(len(self._columns)) if any(row[place] for row in self._rows)]
-        for title in self._first_to_go:
-            if sum(least[place] + _GAP for place in kept) - _GAP <= width:
+    def places_that_fit(self, width: int) -> list[int]:
+        """The columns that are shown on a console of that width."""
+        kept = self._shown.shown()
+        least = {place: self._least_width(place) for place in kept}
+        for title in self._shown.first_to_go:
+            if sum(least[place] + _GAP for place in kept) - _GAP <= max(1, width - len(INDENT)):
                 break
-            kept = [place for place in kept if self._columns[place].title != title]
+            kept = [place for place in kept if self._shown.columns[place].title != title]
         return kept
 
     def _least_width(self, place: int) -> int:
-        column = self._columns[place]
-        cells = [row[place] for row in self._rows]
+        column = self._shown.columns[place]
+        cells = [row[place] for row in self._shown.rows]
         widest = max([len(column.title), *(cell.cell_len for cell in cells)])
         if column.kind != "prose":
             return widest
@@ -162,9 +147,9 @@ def labelled(lines: Iterable[tuple[str, Text]]) -> list[Hanging]:
     return [Hanging(Text(f"{INDENT}{label:<{width}}{INDENT}", QUIET), body) for label, body in written]
 
 
-def listed(items: Collection[Text], sign: str = "- ") -> list[Hanging]:
-    """Indented paragraphs, each after a sign."""
-    return [Hanging(Text(INDENT + sign, QUIET), item) for item in items]
+def listed(items: Iterable[Text]) -> list[Hanging]:
+    """Indented paragraphs, each after a dash."""
+    return [Hanging(Text(f"{INDENT}- ", QUIET), item) for item in items]
 
 
 def is_plain(console: Console) -> bool:

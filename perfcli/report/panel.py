@@ -17,7 +17,7 @@ from rich.text import Text
 
 from perfcli import units
 from perfcli.observer import OperationSoFar, Progress
-from perfcli.report.blocks import BAD, DOUBTFUL, GOOD, QUIET, Column
+from perfcli.report.blocks import BAD, DOUBTFUL, GOOD, QUIET, Column, Table
 from perfcli.report.console import make_console
 from perfcli.report.drawings import sparkline_with_gaps
 from perfcli.report.layout import INDENT, FittingTable, is_plain
@@ -216,7 +216,7 @@ def render_panel(progress: Progress, *, width: int, plain: bool = False) -> Rend
     snapshot = progress.snapshot
     if any(each.p50_ns is not None or each.failed for each in snapshot.operations):
         rows = [_row(each) for each in snapshot.operations[:_MOST_OPERATIONS]]
-        parts.append(FittingTable(_COLUMNS, rows, first_to_go=("failed", "p99")))
+        parts.append(FittingTable(Table(_COLUMNS, rows, first_to_go=("failed", "p99"))))
     if (more := len(snapshot.operations) - _MOST_OPERATIONS) > 0:
         parts.append(Text(f"{INDENT}and {more} more operations", QUIET))
     parts += [

@@ -10,7 +10,7 @@ from rich.cells import cell_len
 from rich.console import Console
 from rich.text import Text
 
-from perfcli.report.blocks import Column
+from perfcli.report.blocks import Column, Table
 from perfcli.report.layout import FittingTable, Hanging
 from perfcli.report.run import run_document
 from perfcli.report.summary import render_verdict_line, summary_document
@@ -52,7 +52,7 @@ class TestFit:
         figures = {title: f"{number}.{number} µs" for number, title in enumerate(("one", "two", "three", "four"), 100)}
         columns = [Column("operation", "prose"), *map(Column, figures)]
         row = [Text("an_operation_of_a_long_name"), *map(Text, figures.values())]
-        text = printed(FittingTable(columns, [row], first_to_go=("two", "four")), width)
+        text = printed(FittingTable(Table(columns, [row], first_to_go=("two", "four"))), width)
         shown = text.split()
         assert {"one", "three"} <= set(shown)
         for title, figure in figures.items():
@@ -60,7 +60,7 @@ class TestFit:
 
     def test_the_least_telling_columns_go_first_and_only_as_many_as_must(self, printed: Printed) -> None:
         columns = [Column("name", "prose"), *map(Column, ("first", "second", "third"))]
-        table = FittingTable(columns, [[Text("x" * 10), *[Text("123456")] * 3]], first_to_go=("second", "first"))
+        table = FittingTable(Table(columns, [[Text("x" * 10), *[Text("123456")] * 3]], first_to_go=("second", "first")))
         titles = {width: printed(table, width).splitlines()[0].split() for width in (36, 35, 27)}
         assert titles == {
             36: ["name", "first", "second", "third"],
@@ -72,17 +72,17 @@ class TestFit:
     def test_columns_go_before_a_name_is_broken(self, width: int, shown: list[str], printed: Printed) -> None:
         columns = [Column("counter", "prose", least=9), Column("base"), Column("change")]
         rows = [list(map(Text, ("load_pet.python.calls_per_op", "46.4", "+32%")))]
-        lines = printed(FittingTable(columns, rows, first_to_go=["base"]), width).splitlines()
+        lines = printed(FittingTable(Table(columns, rows, first_to_go=["base"])), width).splitlines()
         assert lines[0].split() == shown
         assert "load_pet.python.calls_per_op" in lines[-1]
 
     def test_a_column_with_nothing_in_it_is_left_out(self, printed: Printed) -> None:
         columns = [Column("name", "prose"), Column("skipped"), Column("ok")]
         rows = [[Text("one"), Text(), Text("1")], [Text("two"), Text(), Text()]]
-        assert printed(FittingTable(columns, rows)).splitlines()[0].split() == ["name", "ok"]
+        assert printed(FittingTable(Table(columns, rows))).splitlines()[0].split() == ["name", "ok"]
 
     def test_the_last_rows_stand_below_a_rule(self, printed: Printed) -> None:
-        table = FittingTable([Column("n")], [[Text(str(number))] for number in range(4)], totals=2)
+        table = FittingTable(Table([Column("n")], [[Text(str(number))] for number in range(4)], totals=2))
         assert [line.strip()[0] for line in printed(table).splitlines()] == ["n", "-", "0", "1", "-", "2", "3"]
 
 
