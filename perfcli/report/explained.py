@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Container, Iterator
+from collections.abc import Container, Iterable, Iterator
 from math import isfinite
 from typing import Final
 
 from pydantic import BaseModel
-from pydantic.fields import FieldInfo
 from rich.console import Group, RenderableType
 from rich.text import Text
 
@@ -18,7 +17,6 @@ from perfcli.faults import FAULT_MODELS, FaultSettings
 from perfcli.figures import METRICS, PER_OPERATION, STATISTICS, Metric, counter_metrics, is_statistic
 from perfcli.operations import STEP_MODELS, step_models
 from perfcli.operations.base import StepSettings
-from perfcli.operations.own.declared import DeclaredOperation
 from perfcli.operations.own.step import known_operations
 from perfcli.report.layout import INDENT, Hanging, labelled
 from perfcli.report.openmetrics import PREFIX, families_of
@@ -38,7 +36,6 @@ _REPORTED: Final = "the report names the reason"
 _SCOPES: Final = {"run": "the whole run", "phase": "each phase", "operation": "each operation"}
 _OPERATIONS: Final = "docs/reference/operations.md"
 _FAULTS: Final = "docs/reference/faults.md"
-_OWN_REFERENCE: Final = "docs/operations.md"
 
 
 def render_all() -> RenderableType:
@@ -63,21 +60,21 @@ def render_explanation(subject: str) -> RenderableType:
     Raises:
         UsageError: there is no such thing; the message tells what is near.
     """
-    metric = _metric_in(subject)
-    if metric is not None:
-        facts = [(label, Text(text)) for label, text in _of_metric(metric) if text]
-        facts += [("in ab", Text(COMPARED_METRICS[subject].meaning))] if subject in COMPARED_METRICS else []
-        return Group(_headline(metric.name, metric.meaning), *labelled(facts))
-    model = step_models().get(subject)
-    if model is not None:
-        lines = [(label, Text(text)) for label, text in _of_operation(subject, model)]
-        return Group(_headline(subject, _does(model)), *labelled(lines))
+    title, meaning, facts = _explained(subject)
+    headline = Hanging(Text(title, "bold").append(INDENT), Text(meaning))
+    return Group(headline, *labelled((label, Text(text)) for label, text in facts))
+
+
+def _explained(subject: str) -> tuple[str, str, Iterable[tuple[str, str]]]:
+    """The name, what it means, and what else to know of it."""
+    if (metric := _metric_in(subject)) is not None:
+        return metric.name, metric.meaning, [fact for fact in _of_metric(metric, subject) if fact[1]]
+    if (model := step_models().get(subject)) is not None:
+        return subject, _does(model), _of_operation(subject, model)
     if (fault := FAULT_MODELS.get(subject)) is not None:
-        lines = [(label, Text(text)) for label, text in _of_fault(subject, fault)]
-        return Group(_headline(subject, _in_one_line(fault)), *labelled(lines))
+        return subject, _in_one_line(fault), _of_fault(subject, fault)
     if name := _compared_by_ab(subject):
-        lines = [(label, Text(text)) for label, text in _of_compared(name) if text]
-        return Group(_headline(subject, COMPARED_METRICS[name].meaning), *labelled(lines))
+        return subject, COMPARED_METRICS[name].meaning, [fact for fact in _of_compared(name) if fact[1]]
     raise _unknown(subject)
 
 
@@ -134,11 +131,7 @@ def _metric_in(subject: str) -> Metric | None:
     return next((metrics[name] for first, last in spans if (name := ".".join(parts[first:last])) in metrics), None)
 
 
-def _headline(name: str, meaning: str) -> RenderableType:
-    return Hanging(Text(name, "bold").append(INDENT), Text(meaning))
-
-
-def _of_metric(metric: Metric) -> Iterator[tuple[str, str]]:
+def _of_metric(metric: Metric, subject: str) -> Iterator[tuple[str, str]]:
     asked = metric.name + ".p99" * metric.needs_statistic
     yield "unit", metric.unit.form.removeprefix("a ")
     yield "values", _range(metric)
@@ -157,7 +150,8 @@ def _of_metric(metric: Metric) -> Iterator[tuple[str, str]]:
     if metric.windowed:
         yield "", f"{metric.example} within 30s, or for 10s"
     if metric.per_operation:
-        own = (name for name, model in known_operations().models.items() if metric.name in _counted(model.declared))
+        models = known_operations().models.items()
+        own = (name for name, model in models if metric.name in counter_metrics(model.declared.counters))
         yield "", f"{next(own, 'load_pet')}.{metric.example} (one operation)"
     if metric.per_fault:
         yield "", f"lock.{metric.example} (one fault)"
@@ -165,15 +159,14 @@ def _of_metric(metric: Metric) -> Iterator[tuple[str, str]]:
         yield "", "in the thresholds of a phase (that phase)"
     yield "trend", f"digipal-perf trend SCENARIO --metric {asked}{' [--phase NAME]' * metric.per_phase}"
     is_counter = metric.name not in METRICS
-    yield "OpenMetrics", _counter_family(metric) if is_counter else ", ".join(_families(metric))
+    families = (PREFIX + family.name for family in families_of(metric))
+    yield "OpenMetrics", _counter_family(metric) if is_counter else ", ".join(families)
     if metric.at_end:
         yield "available", "only after the load: not for the live view or abort_on_fail"
     yield "in reports", f"{metric.label} ({metric.group})"
     yield "more", f"{_OWN_OPERATIONS if is_counter else _METHODOLOGY}#{metric.section}"
-
-
-def _families(metric: Metric) -> Iterator[str]:
-    return (PREFIX + family.name for family in families_of(metric))
+    if subject in COMPARED_METRICS:
+        yield "in ab", COMPARED_METRICS[subject].meaning
 
 
 def _counter_family(metric: Metric) -> str:
@@ -212,27 +205,19 @@ def _of_operation(operation: str, model: type[StepSettings]) -> Iterator[tuple[s
         )
         yield "step", f"{operation}, or {operation}: {{weight: 8}}"
         yield "threshold", f"{operation}.latency.p95 < 100ms; {operation}.success_rate >= 99%"
-        counted = _counted(declared) if declared else {}
+        counted = counter_metrics(declared.counters) if declared else {}
         yield "metrics", ", ".join([*counted, *(metric.name for metric in METRICS.values() if metric.per_operation)])
         yield "correct if", model.right_when
     yield from [("file", known_operations().places[operation])] if declared else []
-    yield "more", _OWN_REFERENCE if declared else f"{_OPERATIONS}#{operation}"
-
-
-def _counted(declared: DeclaredOperation) -> dict[str, Metric]:
-    return counter_metrics(declared.counters)
+    yield "more", _OWN_OPERATIONS if declared else f"{_OPERATIONS}#{operation}"
 
 
 def _settings(model: type[BaseModel], of_all: Container[str]) -> Iterator[tuple[str, str]]:
     """The settings that this model alone has."""
     for name, field in model.model_fields.items():
         if name not in of_all:
-            yield field.alias or name, _setting(field)
-
-
-def _setting(field: FieldInfo) -> str:
-    default = "required" if field.is_required() else json.dumps(field.default)
-    return one_line(f"{field.description or ''} ({default})")
+            default = "required" if field.is_required() else json.dumps(field.default)
+            yield field.alias or name, one_line(f"{field.description or ''} ({default})")
 
 
 def _does(model: type[StepSettings]) -> str:
