@@ -68,24 +68,20 @@ class Family:
     """A metric family: what it is called and means, and its samples of a run and of a comparison."""
 
     name: str
-    kind: Literal["counter", "gauge", "summary"]  # that Prometheus' text format has too
-    unit: str
     help: str
     of_run: Callable[[RunResult], Samples] = _nothing
     of_comparison: Callable[[AbResult], Samples] = _nothing
+    unit: str = ""
+    kind: Literal["counter", "gauge", "summary"] = "gauge"  # that Prometheus' text format has too
 
     def samples(self, result: Reported) -> Samples:
         """What a result says of it."""
         return self.of_comparison(result) if isinstance(result, AbResult) else self.of_run(result)
 
 
-def _known(value: float | None, **labels: str) -> Samples:
+def _known(value: float | None, measured_in: Unit = Unit.NUMBER, /, **labels: str) -> Samples:
     if value is not None:
-        yield Sample(value, labels)
-
-
-def _counted(value: int, **labels: str) -> Samples:
-    yield Sample(value, labels, "_total")
+        yield Sample(in_base_unit(measured_in, value), labels)
 
 
 def _run_info(result: RunResult) -> Samples:
@@ -110,8 +106,8 @@ def _verdict(result: RunResult) -> Samples:
 
 def _outcomes(result: RunResult) -> Samples:
     for operation in result.operations:
-        yield from _counted(operation.ok, operation=operation.name, outcome="ok")
-        yield from _counted(operation.failed, operation=operation.name, outcome="failed")
+        for outcome, count in (("ok", operation.ok), ("failed", operation.failed)):
+            yield Sample(count, {"operation": operation.name, "outcome": outcome}, "_total")
 
 
 def _by_counter(suffix: str) -> Callable[[RunResult], Samples]:
@@ -123,9 +119,7 @@ def _by_counter(suffix: str) -> Callable[[RunResult], Samples]:
         for name, unit in counters.items():
             metric = metrics[name + suffix]
             for view, labels in known_views(metric, result):
-                value = metric.value(view)
-                known = None if value is None else in_base_unit(metric.unit, value)
-                yield from _known(known, **labels, counter=name, unit=unit)
+                yield from _known(metric.value(view), metric.unit, **labels, counter=name, unit=unit)
 
     return samples
 
@@ -140,8 +134,7 @@ def known_views(metric: Metric, result: UnjudgedRun) -> Iterator[tuple[View, Lab
 
 def _values(metric: Metric, statistic: str, result: RunResult) -> Samples:
     for view, labels in known_views(metric, result):
-        value = metric.value(view, statistic)
-        yield from _known(None if value is None else in_base_unit(metric.unit, value), **labels)
+        yield from _known(metric.value(view, statistic), metric.unit, **labels)
 
 
 def _summaries(metric: Metric, result: RunResult) -> Samples:
@@ -152,15 +145,12 @@ def _summaries(metric: Metric, result: RunResult) -> Samples:
 
 def _summary(metric: Metric, spread: Spread, labels: Labels) -> Samples:
     """All quantiles that the result holds, the least and the largest value among them."""
-    held = {_quantile(name): spread.statistic(name) for name in (*STATISTICS, *spread.summary.percentiles)}
+    statistics = (*STATISTICS, *spread.summary.percentiles)
+    held = {_EXTREMES.get(name, percentile_of(name)): spread.statistic(name) for name in statistics}
     for quantile, value in sorted((q, value) for q, value in held.items() if q is not None and value is not None):
         yield Sample(in_base_unit(metric.unit, value), {**labels, "quantile": f"{quantile:g}"})
     yield Sample(spread.count, labels, "_count")
     yield Sample(in_base_unit(metric.unit, spread.summary.mean_ns * spread.count), labels, "_sum")
-
-
-def _quantile(statistic: str) -> float | None:
-    return _EXTREMES.get(statistic, percentile_of(statistic))
 
 
 def in_base_unit(unit: Unit, value: float) -> float:
@@ -175,26 +165,21 @@ def families_of(metric: Metric) -> Iterator[Family]:
     in_full = f"{name}_{unit}" if unit else name
     meaning = metric.meaning[0].upper() + metric.meaning[1:]
     if metric.needs_statistic:
-        yield Family(in_full, "summary", unit, meaning, partial(_summaries, metric))
+        yield Family(in_full, meaning, partial(_summaries, metric), unit=unit, kind="summary")
         spread = f"Standard deviation of {metric.name}"
-        yield Family(f"{name}_stddev_{unit}", "gauge", unit, spread, partial(_values, metric, "stddev"))
+        yield Family(f"{name}_stddev_{unit}", spread, partial(_values, metric, "stddev"), unit=unit)
     else:
-        yield Family(in_full, "gauge", unit, meaning, partial(_values, metric, ""))
+        yield Family(in_full, meaning, partial(_values, metric, ""), unit=unit)
 
 
-def _by_threshold(of: Callable[[ThresholdResult], float | None]) -> Callable[[RunResult], Samples]:
+def _by_threshold(of: Callable[[ThresholdResult], tuple[float | None, Unit]]) -> Callable[[RunResult], Samples]:
     def samples(result: RunResult) -> Samples:
         for threshold in result.thresholds:
             soft = {} if threshold.strict else {"strict": "false"}
             phase = {"phase": threshold.phase} if threshold.phase else {}
-            unit = threshold.unit.value
-            yield from _known(of(threshold), threshold=threshold.expr, unit=unit, **phase, **soft)
+            yield from _known(*of(threshold), threshold=threshold.expr, unit=threshold.unit.value, **phase, **soft)
 
     return samples
-
-
-def _in_base_unit_of(threshold: ThresholdResult, value: float | None) -> float | None:
-    return None if value is None else in_base_unit(threshold.unit, value)
 
 
 def _baseline(result: RunResult) -> Samples:
@@ -222,64 +207,47 @@ def _pairs(result: AbResult) -> Samples:
 
 PREFIX: Final = "digipal_perf_"
 FAMILIES: Final = (
-    Family("run_info", "gauge", "", "What ran", _run_info),
-    Family("verdict", "gauge", "", "1 for the verdict of the run, 0 for the others", _verdict),
+    Family("run_info", "What ran", _run_info),
+    Family("verdict", "1 for the verdict of the run, 0 for the others", _verdict),
     Family(
         "tries",
-        "gauge",
-        "",
         "Runs of the scenario; other processes starved all but the last",
         lambda run: _known(len(run.earlier_tries) + 1),
     ),
-    Family("exit_code", "gauge", "", "Exit code of the run", lambda run: _known(run.exit_code)),
-    Family("operations", "counter", "", "Operations by their outcome", _outcomes),
+    Family("exit_code", "Exit code of the run", lambda run: _known(run.exit_code)),
+    Family("operations", "Operations by their outcome", _outcomes, kind="counter"),
     *(family for metric in METRICS.values() for family in families_of(metric)),
-    Family("own_counter", "gauge", "", "Totals counted by own operations, times in seconds", _by_counter("")),
+    Family("own_counter", "Totals counted by own operations, times in seconds", _by_counter("")),
     Family(
         "own_counter_per_operation",
-        "gauge",
-        "",
         "Counts of own operations per successful operation, times in seconds",
         _by_counter(PER_OPERATION),
     ),
     Family(
         "threshold_passed",
-        "gauge",
-        "",
         "1 if a threshold holds, 0 if it fails; no sample if it was not judged",
-        _by_threshold(lambda threshold: int(threshold.passed) if threshold.judged else None),
+        _by_threshold(lambda threshold: (int(threshold.passed) if threshold.judged else None, Unit.COUNT)),
     ),
     Family(
         "threshold_observed",
-        "gauge",
-        "",
         "Observed value of a threshold, times in seconds",
-        _by_threshold(lambda threshold: _in_base_unit_of(threshold, threshold.observed)),
+        _by_threshold(lambda threshold: (threshold.observed, threshold.unit)),
     ),
     Family(
         "threshold_limit",
-        "gauge",
-        "",
         "The limit of a threshold, times in seconds",
-        _by_threshold(lambda threshold: _in_base_unit_of(threshold, threshold.limit)),
+        _by_threshold(lambda threshold: (threshold.limit, threshold.unit)),
     ),
-    Family("baseline_ratio", "gauge", "ratio", "Latency now over that of the baseline", _baseline),
-    Family("ab_change", "gauge", "", "1 for the verdict of the comparison, 0 for the others", of_comparison=_change),
-    Family("ab_pairs", "gauge", "", "Pairs that were completed", of_comparison=_pairs),
-    Family("ab_ratio", "gauge", "ratio", "Candidate over base", of_comparison=_by_metric(lambda metric: metric.ratio)),
-    Family(
-        "ab_lower_ratio",
-        "gauge",
-        "ratio",
-        "Lower 95% bound of candidate over base",
-        of_comparison=_by_metric(lambda metric: metric.lower),
-    ),
-    Family(
-        "ab_upper_ratio",
-        "gauge",
-        "ratio",
-        "Upper 95% bound of candidate over base",
-        of_comparison=_by_metric(lambda metric: metric.upper),
+    Family("baseline_ratio", "Latency now over that of the baseline", _baseline, unit="ratio"),
+    Family("ab_change", "1 for the verdict of the comparison, 0 for the others", of_comparison=_change),
+    Family("ab_pairs", "Pairs that were completed", of_comparison=_pairs),
+    *(
+        Family(name, help_, of_comparison=_by_metric(of), unit="ratio")
+        for name, help_, of in (
+            ("ab_ratio", "Candidate over base", lambda metric: metric.ratio),
+            ("ab_lower_ratio", "Lower 95% bound of candidate over base", lambda metric: metric.lower),
+            ("ab_upper_ratio", "Upper 95% bound of candidate over base", lambda metric: metric.upper),
+        )
     ),
 )
 """In the order they are written; each name is that in the text without its prefix."""
