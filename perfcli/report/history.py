@@ -10,10 +10,9 @@ from typing import TYPE_CHECKING, Final
 from rich.text import Text
 
 from perfcli import units
-from perfcli.metrics.distribution import is_thin
 from perfcli.report.blocks import QUIET, Code, Column, Facts, Line, Section, Table
+from perfcli.report.operations import hinted
 from perfcli.report.wording import (
-    HINT,
     UNKNOWN,
     VERSION,
     commit_cell,
@@ -143,18 +142,17 @@ def _rows_of(run: RunResult) -> list[list[Text]]:
     rows = []
     for operation in run.operations:
         latency = operation.latency
-        rows.append(
-            [
-                *heads,
-                name(operation.name),
-                figure(operation.ok, units.format_count),
-                figure(latency.p50_ns if latency else None, units.format_duration),
-                figure(latency.p99_ns if latency else None, units.format_duration),
-                figure(len(run.slices.get(operation.name, ())), units.format_count),
-                kernel,
-                Text(_began_exactly(run)),
-            ]
-        )
+        times = (latency.p50_ns, latency.p99_ns) if latency else (None, None)
+        row = [
+            *heads,
+            name(operation.name),
+            figure(operation.ok, units.format_count),
+            *(figure(ns, units.format_duration) for ns in times),
+            figure(len(run.slices.get(operation.name, ())), units.format_count),
+            kernel,
+            Text(_began_exactly(run)),
+        ]
+        rows.append(row)
         heads, kernel = [Text(), Text()], Text()
     return rows or [[*heads, *(Text(UNKNOWN, QUIET) for _ in range(5)), kernel, Text(_began_exactly(run))]]
 
@@ -177,13 +175,7 @@ def _row(run: KeptRun) -> list[Text]:
         commit_cell(run.commit, modified=run.engine_modified),
         verdict_word(run.verdict),
         figure(run.iterations_per_s, units.format_rate),
-        _latency("p50", run.p50_ns, run.operations),
-        _latency("p99", run.p99_ns, run.operations),
+        hinted("p50", run.p50_ns, run.operations),
+        hinted("p99", run.p99_ns, run.operations),
         figure(run.memory_growth_bytes, _GROWTH),
     ]
-
-
-def _latency(statistic: str, value_ns: float | None, samples: int) -> Text:
-    if value_ns is None or not is_thin(statistic, samples):
-        return figure(value_ns, units.format_duration)
-    return Text(HINT + units.format_duration(value_ns), QUIET)

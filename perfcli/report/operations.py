@@ -85,13 +85,8 @@ def operations_table(part: Measured, *, from_due_time: bool = False) -> Table:
     rows: list[list[Text]] = []
     for operation in shown:
         label = Text("total") if operation is part.total else name(operation.name)
-        rows.append(
-            [
-                label,
-                *_amounts(operation, part, always_failed=True),
-                *_latencies(operation, operation.latency, STATISTICS),
-            ]
-        )
+        amounts = _amounts(operation, part, always_failed=True)
+        rows.append([label, *amounts, *_latencies(operation, operation.latency, STATISTICS)])
         if operation.service_time and (from_due_time or waiting_shows(operation)):
             served = _latencies(operation, operation.service_time, STATISTICS)
             rows.append([Text(f"{INDENT}{_SERVICE_TIME}", QUIET), *[Text()] * 4, *served])
@@ -144,10 +139,14 @@ def latency(statistic: str, summary: LatencySummary | None, samples: int = 0) ->
     """
     if summary is None:
         return figure(None, units.format_duration)
-    value_ns = getattr(summary, STATISTICS[statistic])
-    if is_thin(statistic, summary.count or samples):
-        return Text(HINT + units.format_duration(value_ns), QUIET)
-    return figure(value_ns, units.format_duration)
+    return hinted(statistic, getattr(summary, STATISTICS[statistic]), summary.count or samples)
+
+
+def hinted(statistic: str, value_ns: float | None, samples: int) -> Text:
+    """A statistic of so many samples, marked as a hint where too few of them lie beyond it."""
+    if value_ns is None or not is_thin(statistic, samples):
+        return figure(value_ns, units.format_duration)
+    return Text(HINT + units.format_duration(value_ns), QUIET)
 
 
 def waiting_shows(operation: OperationResult) -> bool:
