@@ -13,6 +13,7 @@ from perfcli.observer import Progress
 from perfcli.plan import ExecutionPlan
 from perfcli.report.ab import verdict_block as ab_verdict
 from perfcli.report.blocks import BAD, DOUBTFUL, Block, Column, Facts, Notes, Section, Table, Verdict
+from perfcli.report.html.backdrop import shade
 from perfcli.report.html.chart import QUIET_COLOUR, Drawing, axis, duration_axis, label, line, size_axis
 from perfcli.report.html.markup import Markup, element, to_html
 from perfcli.report.reported import Reported
@@ -25,6 +26,7 @@ _OPERATIONS: Final = (Column("operation", "word"), *map(Column, ("ok", "failed",
 _DONE: Final = (Column("scenario", "word"), Column("verdict", "word"), Column("result", "prose"))
 _INTERVAL_S: Final = 0.5
 MOST_POINTS: Final = 480
+_FAULT_SHADE: Final = "rgba(224,45,60,0.18)"
 _MOST_SPANS: Final = 100
 """The newest phases and faults that are drawn."""
 
@@ -236,48 +238,46 @@ def _verdict(result: Reported) -> Verdict:
     return verdict_block(result) if isinstance(result, RunResult) else ab_verdict(result)
 
 
+def _points(
+    picture: Picture, value: Callable[[Point], float | None], write: Callable[[Point], str]
+) -> list[tuple[float, float | None, str]]:
+    return [(each.at_s, value(each), f"{write(each)} at {each.at_s:.0f} s") for each in picture.series.points]
+
+
 def _rate(picture: Picture) -> Drawing:
-    points = picture.series.points
-    told = [(each, f"{units.format_rate(each.rate_per_s)} at {each.at_s:.0f} s") for each in points]
-    failed = [(each, f"{units.format_rate(each.failed_per_s)} failed at {each.at_s:.0f} s") for each in points]
-    traces = [line("ok", [(each.at_s, each.rate_per_s, text) for each, text in told])]
-    if any(each.failed_per_s for each in points):
-        traces.append(line("failed", [(each.at_s, each.failed_per_s, text) for each, text in failed], 4))
+    ok = _points(picture, lambda each: each.rate_per_s, lambda each: units.format_rate(each.rate_per_s))
+    failed = _points(
+        picture, lambda each: each.failed_per_s, lambda each: f"{units.format_rate(each.failed_per_s)} failed"
+    )
+    traces = [line("ok", ok)]
+    if any(per_s for _, per_s, _ in failed):
+        traces.append(line("failed", failed, 4))
     return _drawing("Rate", "Operations per second.", traces, axis("per second", rangemode="tozero"), picture)
 
 
 def _latency(picture: Picture) -> Drawing:
-    points = [
-        (each.at_s, None if each.p95_ns is None else each.p95_ns / NS_PER_S, _told(each))
-        for each in picture.series.points
-    ]
+    def written(each: Point) -> str:
+        return f"p95 {'unknown' if each.p95_ns is None else units.format_duration(each.p95_ns)}"
+
+    points = _points(picture, lambda each: None if each.p95_ns is None else each.p95_ns / NS_PER_S, written)
     traces = [line("p95", points if any(y is not None for _, y, _ in points) else [])]
     return _drawing("Latency", "p95 of the operations of each second.", traces, duration_axis("", traces), picture)
 
 
-def _told(point: Point) -> str:
-    known = "unknown" if point.p95_ns is None else units.format_duration(point.p95_ns)
-    return f"p95 {known} at {point.at_s:.0f} s"
-
-
 def _memory(picture: Picture) -> Drawing:
-    points = [
-        (each.at_s, each.rss_bytes, f"{units.format_size(each.rss_bytes)} at {each.at_s:.0f} s")
-        for each in picture.series.points
-    ]
+    points = _points(picture, lambda each: each.rss_bytes, lambda each: units.format_size(each.rss_bytes))
     return _drawing("Memory", "RSS of the engine.", [line("RSS", points)], size_axis(""), picture)
 
 
 def _cpu(picture: Picture) -> Drawing:
-    points = [(each.at_s, each.cpu, f"{each.cpu or 0.0:.0%} at {each.at_s:.0f} s") for each in picture.series.points]
+    points = _points(picture, lambda each: each.cpu, lambda each: f"{each.cpu or 0.0:.0%}")
     y = axis("of one core", tickformat=".0%", rangemode="tozero")
     return _drawing("CPU", "What the engine uses.", [line("CPU", points)], y, picture)
 
 
 def _vus(picture: Picture) -> Drawing:
-    points = [(each.at_s, each.vus, f"{each.vus:.0f} at {each.at_s:.0f} s") for each in picture.series.points]
-    y = axis("", rangemode="tozero")
-    return _drawing("Virtual users", "At work now.", [line("vus", points)], y, picture)
+    points = _points(picture, lambda each: each.vus, lambda each: f"{each.vus:.0f}")
+    return _drawing("Virtual users", "At work now.", [line("vus", points)], axis("", rangemode="tozero"), picture)
 
 
 DRAWINGS: Final[dict[str, Callable[[Picture], Drawing]]] = {
@@ -296,13 +296,12 @@ def _drawing(title: str, note: str, traces: Sequence[dict[str, Any]], y: dict[st
 
 
 def _shape(span: _Span, now_s: float) -> dict[str, Any]:
-    shape = {"type": "line", "yref": "paper", "y0": 0, "y1": 1, "x0": span.begins_s, "x1": span.begins_s}
     text = {"text": label(span.name, 22), "textposition": "top left", "font": {"size": 11}}
-    if not span.is_fault:
-        return {**shape, "line": {"width": 1, "dash": "dot", "color": QUIET_COLOUR}, "label": text}
-    ends_s = now_s if span.ends_s is None else span.ends_s
-    area = {"type": "rect", "x1": max(ends_s, span.begins_s), "line": {"width": 0}, "layer": "below"}
-    return {**shape, **area, "fillcolor": "rgba(224,45,60,0.18)", "label": text}
+    if span.is_fault:
+        ends_s = now_s if span.ends_s is None else span.ends_s
+        return shade(span.begins_s, max(ends_s, span.begins_s), _FAULT_SHADE) | {"label": text}
+    at = {"type": "line", "x0": span.begins_s, "x1": span.begins_s, "yref": "paper", "y0": 0, "y1": 1}
+    return {**at, "line": {"width": 1, "dash": "dot", "color": QUIET_COLOUR}, "label": text}
 
 
 def empty_charts() -> Markup:

@@ -60,7 +60,7 @@ def _phases(result: RunResult, above_px: int) -> tuple[Shapes, Shapes]:
         return [], []
     spans = [(phase.name, *span_of(phase.name, result)) for phase in result.phases if phase.duration_ns is not None]
     whole_s = max((end for _, _, end in spans), default=0.0)
-    shades = [_shade(start, end, _SHADES[index % 2]) for index, (_, start, end) in enumerate(spans)]
+    shades = [shade(start, end, _SHADES[index % 2]) for index, (_, start, end) in enumerate(spans)]
     names = [
         _text(label(name, _LONGEST_LABEL), start, "left", above_px)
         for name, start, end in spans
@@ -69,7 +69,8 @@ def _phases(result: RunResult, above_px: int) -> tuple[Shapes, Shapes]:
     return shades, names
 
 
-def _shade(start_s: float, end_s: float, colour: str, edge: dict[str, Any] | None = None) -> dict[str, Any]:
+def shade(start_s: float, end_s: float, colour: str, edge: dict[str, Any] | None = None) -> dict[str, Any]:
+    """An area over the whole plot, behind the lines."""
     return {
         "type": "rect",
         "layer": "below",
@@ -112,14 +113,14 @@ class _Fault:
     def shades(self) -> Shapes:
         """Behind the lines, over the whole plot."""
         edge = {"width": 1, "dash": "dot", "color": _FAULT_EDGE}
-        return [_shade(*span, _FAULT_SHADE, edge) for span in self.spans]
+        return [shade(*span, _FAULT_SHADE, edge) for span in self.spans]
 
     def bars(self, lane: int) -> Shapes:
         """Above the plot, below the name; in pixels, so that they are as thick on every chart."""
         low_px = lane * _LANE_PX + 1
         place = {"layer": "above", "ysizemode": "pixel", "yanchor": 1, "y0": low_px, "y1": low_px + _BAR_PX}
         edge = {"width": 1, "color": _FAULT_EDGE}
-        return [_shade(*span, _FAULT_EDGE, edge) | place for span in self.spans]
+        return [shade(*span, _FAULT_EDGE, edge) | place for span in self.spans]
 
     def title(self, lane: int) -> dict[str, Any]:
         """Its name, which grows to the left of a fault near the end."""
