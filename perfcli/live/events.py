@@ -8,12 +8,13 @@ import os
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
 from perfcli.ab.result import AbResult
-from perfcli.observer import OperationSoFar, Progress
+from perfcli.observer import Progress
 from perfcli.outputs import STDOUT, reason_of
 from perfcli.plan import ExecutionPlan
 from perfcli.pool.identity import EngineSource
@@ -78,10 +79,7 @@ class Events:
         if progress.stage != before.stage:
             self._next_snapshot_ns = 0
             self._say("stage", stage=progress.stage)
-        for kind, was, now in (
-            ("phase", before.phases, progress.phases),
-            ("fault", before.faults, progress.faults),
-        ):
+        for kind, was, now in (("phase", before.phases, progress.phases), ("fault", before.faults, progress.faults)):
             for name, state in _changes(was, now):
                 self._say(kind, **{kind: name, "state": state})
         risks = {each.threshold: each.text for each in progress.snapshot.at_risk}
@@ -131,18 +129,7 @@ def snapshot(progress: Progress) -> dict[str, Any]:
         "p95_ns": progress.snapshot.p95_ns,
         "rss_bytes": progress.rss_bytes,
         "cpu": progress.cpu,
-        "operations": list(map(_so_far, progress.snapshot.operations)),
-    }
-
-
-def _so_far(operation: OperationSoFar) -> dict[str, Any]:
-    return {
-        "name": operation.name,
-        "ok": operation.ok,
-        "failed": operation.failed,
-        "p50_ns": operation.p50_ns,
-        "p95_ns": operation.p95_ns,
-        "p99_ns": operation.p99_ns,
+        "operations": list(map(asdict, progress.snapshot.operations)),
     }
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final, Protocol, Self, TypeVar
 
 from rich.text import Text
 
-from perfcli.observer import Progress
+from perfcli.observer import Observer, Progress
 from perfcli.plan import ExecutionPlan
 from perfcli.pool.identity import EngineSource
 from perfcli.report.panel import LiveProgress
@@ -20,21 +20,14 @@ if TYPE_CHECKING:
 _INTERVAL_S: Final = 0.5
 
 
-class Follower(Protocol):
-    """Hears about a command from the thread that runs it; must return at once."""
-
-    @property
-    def wants_snapshots(self) -> bool:
-        """Whether it shows what takes some computing."""
+class Follower(Observer, Protocol):
+    """Hears about a command, its runs included, from the thread that runs it; must return at once."""
 
     def begin(self, plan: ExecutionPlan, engine: EngineSource, number: int, of: int) -> None:
         """A scenario is about to run on an engine: which of how many."""
 
     def note(self, text: str) -> None:
         """Say what a command does that runs no scenario by itself."""
-
-    def update(self, progress: Progress) -> None:
-        """The run has moved on."""
 
     def end(self, result: Reported) -> None:
         """A scenario is over."""
