@@ -89,8 +89,7 @@ def _threshold(threshold: ThresholdResult, why_not_judged: str) -> Case:
 def _baseline(compared: BaselineComparison | None) -> Iterator[Case]:
     if compared is None:
         return
-    if compared.operations:
-        yield from (_operation(each, compared) for each in compared.operations)
+    yield from (_operation(each, compared) for each in compared.operations)
     yield from (_counter(each, f"baseline {compared.name}: ") for each in compared.counters)
     if compared.change == "incomparable" or not compared.operations:
         fails: Outcome = "skipped" if not compared.exit_code else "error"
@@ -168,12 +167,12 @@ def to_xml(each: Iterable[Element]) -> str:
 def _suite(number: int, result: Reported) -> Element:
     return suite_of(
         number,
-        _scenario(result),
+        result.scenario if isinstance(result, AbResult) else result.title,
         cases_of(result),
         started_at=result.started_at,
         duration_ns=result.duration_ns or 0,
         properties=_properties(result),
-        printed=_printed(result),
+        printed=as_text(to_console(document_of(result))),
         details="" if isinstance(result, AbResult) else result.details,
     )
 
@@ -223,14 +222,8 @@ def _attributes(number: int, scenario: str, cases: Sequence[Case], started_at: s
 
 
 def _case(case: Case, class_name: str) -> Element:
-    element = Element(
-        "testcase",
-        {
-            "name": _clean(one_line(case.name)),
-            "classname": _clean(one_line(class_name)),
-            "time": _seconds(case.duration_ns),
-        },
-    )
+    named = {"name": _clean(one_line(case.name)), "classname": _clean(one_line(class_name))}
+    element = Element("testcase", {**named, "time": _seconds(case.duration_ns)})
     if case.outcome != "pass":
         message = _clean(one_line(case.message))
         kind = {} if case.outcome == "skipped" else {"type": case.kind}
@@ -250,15 +243,6 @@ def _properties(result: Reported) -> Mapping[str, str]:
     of_run |= {"tries": str(len(result.earlier_tries) + 1)} if result.earlier_tries else {}
     engine = {"engine": engine_of(result), "commit": result.commit}
     return {**told, **of_run, **{key: value for key, value in engine.items() if value}}
-
-
-def _scenario(result: Reported) -> str:
-    return result.scenario if isinstance(result, AbResult) else result.title
-
-
-def _printed(result: Reported) -> str:
-    """The report as the console shows it."""
-    return as_text(to_console(document_of(result)))
 
 
 def _timestamp(started_at: str) -> str:

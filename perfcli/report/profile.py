@@ -115,25 +115,20 @@ def _row_of_parts(breakdown: Breakdown) -> list[Text]:
 
 
 def _part(part_ns: int, whole_ns: int, style: str) -> Text:
-    return Text(_rounded(part_ns / whole_ns), style) if part_ns and whole_ns else Text("0%", QUIET)
-
-
-def _rounded(fraction: float) -> str:
-    return f"{fraction:.1%}"
+    return Text(f"{part_ns / whole_ns:.1%}", style) if part_ns and whole_ns else Text("0%", QUIET)
 
 
 def _cpu(cpu: CpuFindings, files: Sequence[str], most: int) -> Iterator[Block]:
     sampled = f"{units.format_duration(cpu.sampled_ns)} in {counted(cpu.samples, 'sample')}"
     yield _heading("Functions, by self time", sampled)
     rows = [
-        [Text(_rounded(each.self_share)), Text(_rounded(each.total_share)), name(each.name), name(each.place, QUIET)]
+        [Text(f"{each.self_share:.1%}"), Text(f"{each.total_share:.1%}"), name(each.name), name(each.place, QUIET)]
         for each in cpu.functions[:most]
     ]
     columns = [
-        Column("self"),
-        Column("total"),
+        *map(Column, ("self", "total")),
         Column("function", "prose", least=16),
-        Column("defined at", "prose", 20),
+        Column("defined at", "prose", least=20),
     ]
     yield Table(columns, rows, "functions", first_to_go=("total",))
     yield Facts([("flame graph", Text("\n").join(map(name, files)))] if files else [])
@@ -158,9 +153,7 @@ def _memory(memory: MemoryFindings, operations: int, processes: int) -> Iterator
         for line in telling
     ]
     columns = [
-        Column("kept"),
-        Column("per operation"),
-        Column("blocks"),
+        *map(Column, ("kept", "per operation", "blocks")),
         Column("line", "word"),
         Column("source", "prose", least=20),
     ]
@@ -202,9 +195,7 @@ def _row_of_lock(lock: LockFigures) -> list[Text]:
 
 def _overheads(overheads: Sequence[Overhead]) -> Text:
     """ "cpu +21.5 µs/op (+45.3%), memory +4.34 ms/op (92.6x)"."""
-    return Text(", ").join(
-        Text(f"{each.by} {_ADDED(each.added_ns)}/op ({percent(1 + each.share)})") for each in overheads
-    )
+    return Text(", ".join(f"{each.by} {_ADDED(each.added_ns)}/op ({percent(1 + each.share)})" for each in overheads))
 
 
 def _statements(statements: Sequence[StatementFigures]) -> Iterator[Section]:

@@ -62,7 +62,7 @@ def _percentiles(result: RunResult, measured: Sequence[OperationResult]) -> Draw
         curves[TOTAL] = dict(sum((Counter(each.histogram_ns) for each in measured), Counter()))
     of_all = measured[0].name if len(measured) == 1 else TOTAL
     marks = [
-        limit.mark((_place(limit, sum(curves[judged].values())), _seconds(limit.result.limit)))
+        limit.mark((_place(limit.statistic, sum(curves[judged].values())), _seconds(limit.result.limit)))
         for limit in latency_limits
         if (judged := limit.operation or of_all) in curves
     ]
@@ -76,9 +76,9 @@ def _is_on_curve(limit: Limit) -> bool:
     return is_point and limit.phase is None and not limit.parsed.is_of_part
 
 
-def _place(limit: Limit, count: int) -> float:
-    """Where a limit stands on the axis of percentiles; a maximum at the end of its curve."""
-    quantile = percentile_of(limit.statistic)
+def _place(statistic: str, count: int) -> float:
+    """Where a statistic stands on the axis of percentiles; a maximum at the end of its curve."""
+    quantile = percentile_of(statistic)
     return _nines(min(1.0 if quantile is None else quantile, 1 - 1 / max(2, count)))
 
 
@@ -95,19 +95,15 @@ def _service_times(result: RunResult) -> tuple[list[Trace], list[Trace]]:
             continue
         name = f"{limit.operation or TOTAL}: service time"
         points = [
-            (_place_of(statistic, operation.ok), _seconds(ns), f"{name} {statistic} {units.format_duration(ns)}")
+            (_place(statistic, operation.ok), _seconds(ns), f"{name} {statistic} {units.format_duration(ns)}")
             for statistic, field in _OF_SUMMARY.items()
             for ns in [getattr(operation.service_time, field)]
         ]
         lines[name] = line(
             name, points, len(result.operations) + 1 + len(lines), mode="lines+markers", line={"dash": "dash"}
         )
-        marks.append(limit.mark((_place(limit, operation.ok), _seconds(limit.result.limit))))
+        marks.append(limit.mark((_place(limit.statistic, operation.ok), _seconds(limit.result.limit))))
     return list(lines.values()), marks
-
-
-def _place_of(statistic: str, count: int) -> float:
-    return _nines(min(percentile_of(statistic) or 1.0, 1 - 1 / max(2, count)))
 
 
 def _seconds(ns: float) -> float:
@@ -227,8 +223,4 @@ def _steps(first: float, last: float) -> list[float]:
 def _point(name: str, histogram: Histogram, nines: float) -> Point:
     quantile = 1 - 10**-nines
     latency_ns = histogram.percentile(quantile)
-    return (
-        nines,
-        max(1.0, latency_ns) / units.NS_PER_S,
-        f"{name}: p{100 * quantile:.5g} {units.format_duration(latency_ns)}",
-    )
+    return nines, _seconds(latency_ns), f"{name}: p{100 * quantile:.5g} {units.format_duration(latency_ns)}"

@@ -11,7 +11,7 @@ import html
 import json
 import re
 from collections.abc import Iterable, Iterator
-from itertools import pairwise
+from itertools import groupby, pairwise
 from typing import Any, Final
 
 from rich.text import Text
@@ -175,17 +175,11 @@ def _header(block: Block, anchor: str) -> Markup:
 
 def _grouped(blocks: Iterable[Block]) -> Iterator[Markup]:
     """Blocks one below the other, charts beside one another where there is room."""
-    charts: list[Markup] = []
-    for block in blocks:
-        if isinstance(block, Chart):
-            charts += _block(block)
-            continue
-        if charts:
-            yield element("div", *charts, class_="charts")
-        charts = []
-        yield from _block(block)
-    if charts:
-        yield element("div", *charts, class_="charts")
+    for are_charts, group in groupby(blocks, key=lambda block: isinstance(block, Chart)):
+        shown = [part for block in group for part in _block(block)]
+        if are_charts and shown:
+            shown = [element("div", *shown, class_="charts")]
+        yield from shown
 
 
 def _block(block: Block, *, is_open: bool = False) -> Iterator[Markup]:
