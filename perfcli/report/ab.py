@@ -26,7 +26,7 @@ from perfcli.report.change import (
     worst_first,
     worth_a_picture,
 )
-from perfcli.report.exact_counters import counter_blocks, counters_named
+from perfcli.report.compared import counter_blocks, counters_named
 from perfcli.report.layout import INDENT
 from perfcli.report.wording import (
     change_word,

@@ -18,9 +18,8 @@ from perfcli import units
 from perfcli.ab.result import AbResult, Change, MetricComparison
 from perfcli.errors import Verdict
 from perfcli.report.change import sentence, value
-from perfcli.report.compared import comparison_word
+from perfcli.report.compared import comparison_word, counter_change, counter_name, counter_values
 from perfcli.report.console import as_text, to_console
-from perfcli.report.exact_counters import counter_change, counter_name, counter_values
 from perfcli.report.reported import Reported, document_of
 from perfcli.report.run import outcome
 from perfcli.report.thresholds import describe, limit_in_words, observed_in_words

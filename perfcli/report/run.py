@@ -12,8 +12,7 @@ from perfcli.errors import Verdict
 from perfcli.operations.base import IN_PROCESS
 from perfcli.report import blocks
 from perfcli.report.blocks import BAD, DOUBTFUL, QUIET, Block, Code, Facts, Section
-from perfcli.report.compared import baseline_in_brief, baseline_section, comparison_word
-from perfcli.report.exact_counters import counts_in_brief, exact_section
+from perfcli.report.compared import baseline_in_brief, baseline_section, comparison_word, counts_in_brief, exact_section
 from perfcli.report.faults import faults_section
 from perfcli.report.machines import machines_section
 from perfcli.report.operations import (

@@ -12,9 +12,8 @@ from perfcli import units
 from perfcli.errors import ExitCode, Verdict
 from perfcli.figures import METRICS
 from perfcli.report.blocks import BAD, DOUBTFUL, QUIET, Column, Line, Section, Table
-from perfcli.report.compared import comparison_word
+from perfcli.report.compared import ABOUT, OF_AN_OPERATION, comparison_word, count_cell
 from perfcli.report.console import to_console
-from perfcli.report.exact_counters import ABOUT, OF_AN_OPERATION, count_cell
 from perfcli.report.layout import INDENT, Hanging
 from perfcli.report.operations import THIN, if_any, latency
 from perfcli.report.run import outcome, run_document, verdict_line
