@@ -13,7 +13,7 @@ from perfcli.errors import UsageError
 from perfcli.measurement.spilled_samples import spilled_beside
 from perfcli.outputs import check_outputs
 from perfcli.pool.checkout import choose_engine
-from perfcli.report.sample_file import check_sample_file, write_samples
+from perfcli.report.data_files import check_sample_file, write_samples
 from perfcli.results import RunResult, load_results
 from perfcli.run.one_run import Counting
 from perfcli.run.one_run import run_scenario as run_plan

@@ -26,7 +26,7 @@ FORMATS: Final = {
     "markdown": Format(
         "perfcli.report.markdown:render_markdown", "Write Markdown for a pull request or a job summary."
     ),
-    "csv": Format("perfcli.report.csv_series:render_csv", "Write the figures of each second as CSV."),
+    "csv": Format("perfcli.report.data_files:render_csv", "Write the figures of each second as CSV."),
     "openmetrics": Format("perfcli.report.openmetrics:render_openmetrics", "Write OpenMetrics text for Prometheus."),
 }
 """By their names, which are those of the options too."""

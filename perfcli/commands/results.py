@@ -36,7 +36,7 @@ from perfcli.history.result_pairs import ResultsComparison, read_source, side_by
 from perfcli.history.store import Kept, Store, read_runs
 from perfcli.history.trend import trend as trend_of
 from perfcli.report.console import to_console
-from perfcli.report.csv_series import check_one_kind
+from perfcli.report.data_files import check_one_kind
 from perfcli.report.history import baseline_document, baselines_document, history_document, saved_in_words
 from perfcli.report.markdown import to_markdown
 from perfcli.report.report_files import write_reports

@@ -70,7 +70,7 @@ def _check_files(options: RunOptions, context: Context) -> Baseline | None:
 
         kept = [baseline_file(options.baseline, _store(options)), *kept]
     if options.samples:
-        from perfcli.report.sample_file import check_sample_file
+        from perfcli.report.data_files import check_sample_file
 
         check_sample_file(options.samples, "--samples")
     context.will_write(options.files, beside=kept, quiet=options.quiet)
@@ -245,7 +245,7 @@ class _Suite:
             with self.context.outputs.attempt("--json"):
                 save_results(self.results, STDOUT)
         if self.options.samples and self.spilled:
-            from perfcli.report.sample_file import write_samples
+            from perfcli.report.data_files import write_samples
 
             with self.context.outputs.attempt("--samples", self.options.samples):
                 write_samples(self.spilled, self.options.samples)

@@ -16,10 +16,9 @@ from perfcli.history.result_pairs import ResultsComparison
 from perfcli.history.trend import Trend
 from perfcli.plan import plan_run
 from perfcli.reference.records import RecordTables
-from perfcli.report.csv_series import COLUMNS, PAIR_COLUMNS
+from perfcli.report.data_files import COLUMNS, PAIR_COLUMNS, SAMPLE_COLUMNS
 from perfcli.report.markdown import meanings, table
 from perfcli.report.openmetrics import FAMILIES, PREFIX
-from perfcli.report.sample_file import SAMPLE_COLUMNS
 from perfcli.results import RunResult, as_document
 from perfcli.results.findings import ProfileResult
 from perfcli.results.run import Environment

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from perfcli.ab.result import AbResult, Change
 from perfcli.errors import UsageError
-from perfcli.report.csv_series import COLUMNS, PAIR_COLUMNS, render_csv
+from perfcli.report.data_files import COLUMNS, PAIR_COLUMNS, render_csv
 from perfcli.report.wording import without_surrogates
 from perfcli.results import MonitorSample, RunResult, SecondOfLoad
 from perfcli.testing import Behaviour, simulate

@@ -31,8 +31,8 @@ from perfcli.measurement.spilled_samples import SpilledSamples, spilled_beside
 from perfcli.metrics.histogram import Histogram, bucket_floor, bucket_width
 from perfcli.plan import ExecutionPlan, plan_run
 from perfcli.recorder import NOT_DUE, OK, SKIPPED, Frame
-from perfcli.report import sample_file
-from perfcli.report.sample_file import SAMPLE_COLUMNS, check_sample_file, write_samples
+from perfcli.report import data_files
+from perfcli.report.data_files import SAMPLE_COLUMNS, check_sample_file, write_samples
 from perfcli.report.wording import without_surrogates
 from perfcli.results import PhaseResult, RunResult, load_results
 from perfcli.scenario.models import Scenario
@@ -270,7 +270,7 @@ class TestWhatCannotBeWritten:
             call("run", "pet_creation", "--samples", name)
 
     def test_a_missing_extra(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(sample_file, "find_spec", lambda name: None)
+        monkeypatch.setattr(data_files, "find_spec", lambda name: None)
         check_sample_file(tmp_path / "s.csv", "--samples")
         with pytest.raises(UsageError, match="Parquet needs the package pyarrow") as raised:
             check_sample_file(tmp_path / "s.parquet", "--samples")
@@ -315,7 +315,7 @@ class TestWhatCannotBeWritten:
     ) -> None:
         broken = tmp_path / "broken.py"
         broken.write_text("import sys\nsys.exit('no such codec')")
-        monkeypatch.setattr(sample_file, "_PARQUET_WRITER", broken)
+        monkeypatch.setattr(data_files, "_PARQUET_WRITER", broken)
         with pytest.raises(PerfError, match=r"s\.parquet: cannot be written: pyarrow: no such codec"):
             sampled(make_plan(["status"], setup={"pets": 1}), tmp_path / "s.parquet")
         assert os.listdir(tmp_path) == ["broken.py"]
