@@ -21,7 +21,7 @@ class Format(NamedTuple):
 
 
 FORMATS: Final = {
-    "html": Format("perfcli.report.html:render_html", "Write an HTML page with charts, in one file."),
+    "html": Format("perfcli.report.html.page:render_html", "Write an HTML page with charts, in one file."),
     "junit": Format("perfcli.report.junit:render_junit", "Write JUnit XML, a test case per threshold."),
     "markdown": Format(
         "perfcli.report.markdown:render_markdown", "Write Markdown for a pull request or a job summary."

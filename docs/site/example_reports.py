@@ -10,9 +10,8 @@ from typing import Any, Final
 from perfcli.capacity.result import CapacityResult
 from perfcli.history.result_pairs import ResultsComparison
 from perfcli.report.capacity import capacity_html
-from perfcli.report.html import render_html
 from perfcli.report.html.over_values import scaling_article
-from perfcli.report.html.page import render_document
+from perfcli.report.html.page import render_document, render_html
 from perfcli.report.profile import profile_document
 from perfcli.report.reported import load_reported
 from perfcli.report.side_by_side import compared_document

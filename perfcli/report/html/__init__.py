@@ -1,5 +1,1 @@
 """One page of HTML from any results: it works offline, asks no host for anything, and draws with plotly.js."""
-
-from perfcli.report.html.page import render_html
-
-__all__ = ["render_html"]

@@ -23,7 +23,7 @@ from perfcli.monitor import Reading, joined
 from perfcli.plan import ExecutionPlan
 from perfcli.pool import probe
 from perfcli.pool.probe import ProcessProbe
-from perfcli.report.html import render_html
+from perfcli.report.html.page import render_html
 from perfcli.run import run_scenario
 from perfcli.targets.embedded import EmbeddedTarget
 from perfcli.targets.error_kinds import kind_of, kind_of_error, named

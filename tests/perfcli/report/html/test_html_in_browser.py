@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from perfcli.ab.result import AbResult
-from perfcli.report.html import render_html
+from perfcli.report.html.page import render_html
 from perfcli.results import FaultResult, RunResult
 from tests.chromium import Browser, needs_chromium
 

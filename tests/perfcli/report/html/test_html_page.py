@@ -13,7 +13,8 @@ from rich.console import Console
 
 from perfcli.ab.result import AbResult
 from perfcli.report.console import to_console
-from perfcli.report.html import page, render_html
+from perfcli.report.html import page
+from perfcli.report.html.page import render_html
 from perfcli.report.run import run_document
 from perfcli.results import RunResult
 
