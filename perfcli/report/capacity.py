@@ -118,7 +118,7 @@ def _compared(results: Sequence[CapacityResult]) -> Iterator[tuple[str, Text]]:
 
 
 def _chart(results: Sequence[CapacityResult]) -> dict[str, Any]:
-    from perfcli.report.html.chart import Drawing, axis, label, line
+    from perfcli.report.html.chart import Drawing, axis, line
     from perfcli.report.html.over_values import axis_of_values, key_of_axis, place_of
 
     variations = [result.variation for result in results]
@@ -130,19 +130,13 @@ def _chart(results: Sequence[CapacityResult]) -> dict[str, Any]:
             groups.setdefault(", ".join(filter(None, (others, result.engine))), []).append(result)
     traces = []
     for index, (title, found) in enumerate(groups.items()):
-        ends = [(result.half or 0.0, result.lower or 0.0, result.upper or result.half or 0.0) for result in found]
-        traces.append(
-            {
-                **line(title, [], index, mode="lines+markers", cliponaxis=False),
-                "x": [place_of(result.variation[key]) for result in found],
-                "y": [half for half, _, _ in ends],
-                "error_y": {
-                    "array": [upper - half for half, _, upper in ends],
-                    "arrayminus": [half - lower for half, lower, _ in ends],
-                },
-                "text": [label(f"{result.title}: {sentence(result)}") for result in found],
-            }
-        )
+        points = [(place_of(each.variation[key]), each.half, f"{each.title}: {sentence(each)}") for each in found]
+        ends = [(each.half or 0.0, each.lower or 0.0, each.upper or each.half or 0.0) for each in found]
+        interval = {
+            "array": [upper - half for half, _, upper in ends],
+            "arrayminus": [half - lower for half, lower, _ in ends],
+        }
+        traces.append(line(title, points, index, mode="lines+markers", cliponaxis=False, error_y=interval))
     unit = "iterations/s" if results[0].of == "rate" else "vus"
     layout = {
         "xaxis": axis_of_values(variations, key),

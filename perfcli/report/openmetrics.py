@@ -262,19 +262,11 @@ def render_openmetrics(results: Sequence[Reported]) -> str:
 
 def _labels(results: Sequence[Reported]) -> Iterator[Labels]:
     """Those that tell the results apart: the scenario, its variation, and if several have both, their number."""
-    named = list(map(_names, results))
-    total, seen = Counter(map(_key, named)), Counter[Key]()
-    for names in named:
-        key = _key(names)
-        seen[key] += 1
-        yield {**names, **({"run": str(seen[key])} if total[key] > 1 else {})}
-
-
-Key = tuple[tuple[str, str], ...]
-
-
-def _key(labels: Labels) -> Key:
-    return tuple(sorted(labels.items()))
+    named = [tuple(_names(result).items()) for result in results]
+    total = Counter(named)
+    for number, names in enumerate(named):
+        run = {"run": str(named[: number + 1].count(names))} if total[names] > 1 else {}
+        yield {**dict(names), **run}
 
 
 def _names(result: Reported) -> Labels:

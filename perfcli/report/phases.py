@@ -225,17 +225,16 @@ def _scaling_rows(
     """One row for each number of vus; the first bears the label."""
     labels = [label, *[Text()] * (len(family) - 1)]
     return [
-        [shown, Text(units.format_count(phase.vus)), *_scaling_figures(operation, phase), *ends]
+        [
+            shown,
+            Text(units.format_count(phase.vus)),
+            rate_of(operation, phase),
+            *(latency(statistic, operation.latency, operation.ok) for statistic in SHORT_STATISTICS),
+            if_any(operation.failed, BAD),
+            if_any(operation.skipped),
+            *ends,
+        ]
         for shown, phase, operation, ends in zip(labels, family, operations, iterations, strict=True)
-    ]
-
-
-def _scaling_figures(operation: OperationResult, phase: PhaseResult) -> list[Text]:
-    return [
-        rate_of(operation, phase),
-        *(latency(statistic, operation.latency, operation.ok) for statistic in SHORT_STATISTICS),
-        if_any(operation.failed, BAD),
-        if_any(operation.skipped),
     ]
 
 

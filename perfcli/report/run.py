@@ -37,7 +37,7 @@ from perfcli.report.wording import (
     operation_files,
     verdict_word,
 )
-from perfcli.results import RunResult, ThresholdResult, value_text
+from perfcli.results import RunResult, value_text
 from perfcli.scenario.target import DEFAULT_TARGET
 
 Fact = tuple[str, Text]
@@ -218,36 +218,23 @@ def _outcome(result: RunResult) -> str:
         return "nothing was measured" if result.duration_ns is None else "partial report"
     if result.verdict is Verdict.INVALID:
         return "not judged"
-    return f"{_of_thresholds(result)}{_of_soft_ones(result)}{_own_exit_code(result)}"
+    missed = sum(threshold.outcome == "miss" for threshold in result.thresholds)
+    soft = f", {units.format_count(missed)} missed with strict: false" if missed else ""
+    own_code = f" (exit code {result.own_exit_code})" if result.own_exit_code != result.verdict.exit_code else ""
+    return f"{_of_thresholds(result)}{soft}{own_code}"
 
 
 def _of_thresholds(result: RunResult) -> str:
     if result.only_counted and all(threshold.outcome == "not judged" for threshold in result.thresholds):
         return "counted, not judged: no threshold judges counts"
-    failed, total = len(result.failed_thresholds), sum(map(_counts, result.thresholds))
-    if failed:
-        return f"{units.format_count(failed)} of {counted(total, 'threshold')} failed{_not_judged(result)}"
+    total = sum(threshold.strict and threshold.outcome != "not judged" for threshold in result.thresholds)
+    if failed := len(result.failed_thresholds):
+        unjudged = sum(threshold.outcome == "not judged" for threshold in result.thresholds)
+        others = f", {units.format_count(unjudged)} not judged" if unjudged else ""
+        return f"{units.format_count(failed)} of {counted(total, 'threshold')} failed{others}"
     if total == 0:
         return "no strict threshold: not judged" if result.thresholds else "no thresholds: measured, not judged"
     return "the threshold holds" if total == 1 else f"all {units.format_count(total)} thresholds hold"
-
-
-def _counts(threshold: ThresholdResult) -> bool:
-    return threshold.strict and threshold.outcome != "not judged"
-
-
-def _not_judged(result: RunResult) -> str:
-    count = sum(threshold.outcome == "not judged" for threshold in result.thresholds)
-    return f", {units.format_count(count)} not judged" if count else ""
-
-
-def _of_soft_ones(result: RunResult) -> str:
-    missed = sum(threshold.outcome == "miss" for threshold in result.thresholds)
-    return f", {units.format_count(missed)} missed with strict: false" if missed else ""
-
-
-def _own_exit_code(result: RunResult) -> str:
-    return f" (exit code {result.own_exit_code})" if result.own_exit_code != result.verdict.exit_code else ""
 
 
 def _against_baseline(result: RunResult) -> list[Text | str]:

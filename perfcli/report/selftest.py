@@ -25,9 +25,10 @@ _UNSEEN: Final = "no gate completed"
 
 def selftest_document(result: SelftestResult) -> list[Section]:
     """The report of a self-test."""
+    rows = [_row_of_same(result), *map(_row_of_planted, result.planted)]
     return [
         Section("verdict", [_verdict(result)]),
-        Section("gates", [_table(result)]),
+        Section("gates", [Table(_COLUMNS, rows, "gates", first_to_go=("pairs",))]),
         Section("findings", [Facts([("resolves", _resolves(result)), ("noise", _noise(result))])]),
         Section("what ran", [Facts(_what_ran(result))]),
     ]
@@ -41,11 +42,6 @@ def _what_ran(result: SelftestResult) -> list[tuple[str, Text]]:
         pinned = Text("not pinned to a CPU, which this system does not support: pairs are noisier", DOUBTFUL)
     engine = engine_words(result.engine, result.engine_version, result.commit, modified=result.engine_modified)
     return [("scenario", name(result.scenario)), ("engine", name(engine)), ("gates", Text(took)), ("CPU", pinned)]
-
-
-def _table(result: SelftestResult) -> Table:
-    rows = [_row_of_same(result), *map(_row_of_planted, result.planted)]
-    return Table(_COLUMNS, rows, "gates", first_to_go=("pairs",))
 
 
 def _row_of_same(result: SelftestResult) -> list[Text]:
