@@ -31,21 +31,19 @@ class Sparkline:
     Args:
         values: the figures, at least one, oldest first.
         marks: indexes of figures that get a mark below.
-        lead: what stands in the lines before it.
     """
 
-    def __init__(self, values: Sequence[float], marks: Collection[int] = (), *, lead: str = INDENT * 2) -> None:
+    def __init__(self, values: Sequence[float], marks: Collection[int] = ()) -> None:
         self._values = values
         self._marks = marks
-        self._lead = lead
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         """The line, and one of marks where there are any."""
-        room = max(1, min(_MOST_CELLS, options.max_width - len(self._lead) - 1))
+        room = max(1, min(_MOST_CELLS, options.max_width - len(INDENT * 2) - 1))
         glyphs = PLAIN_HEIGHTS if is_plain(console) or options.ascii_only else HEIGHTS
-        yield Text(self._lead + sparkline(self._values, min(room, len(self._values)), glyphs))
+        yield Text(INDENT * 2 + sparkline(self._values, min(room, len(self._values)), glyphs))
         if self._marks:
-            yield Text(self._lead + self._marked(min(room, len(self._values))))
+            yield Text(INDENT * 2 + self._marked(min(room, len(self._values))))
 
     def _marked(self, cells: int) -> str:
         at = {index * cells // len(self._values) for index in self._marks}

@@ -36,13 +36,9 @@ def load_reported(paths: Iterable[Path]) -> list[Reported]:
     return [_reported(record, path) for path in _each_once(paths) for record in load_records(path)]
 
 
-def document_of(result: Reported, *, plot: bool = False) -> Document:
-    """The report of a result.
-
-    Args:
-        plot: whether the latency of each operation is drawn, too.
-    """
-    return ab_document(result) if isinstance(result, AbResult) else run_document(result, plot=plot)
+def document_of(result: Reported) -> Document:
+    """The report of a result."""
+    return ab_document(result) if isinstance(result, AbResult) else run_document(result)
 
 
 def summary_of(results: Sequence[Reported]) -> Document:

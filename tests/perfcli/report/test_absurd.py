@@ -19,6 +19,7 @@ from perfcli.report.console import as_text, to_console
 from perfcli.report.history import history_document
 from perfcli.report.report_files import rendered
 from perfcli.report.reported import document_of, load_reported
+from perfcli.report.run import run_document
 from perfcli.report.trend import trend_document
 from perfcli.results import RunResult
 
@@ -58,9 +59,10 @@ def report_all(file: Path) -> None:
     for form in FORMS:
         rendered(form, [result])
     for brief in (True, False):
-        as_text(to_console(document_of(result, plot=True), brief=brief))
+        as_text(to_console(document_of(result), brief=brief))
     if isinstance(result, AbResult):
         return
+    as_text(to_console(run_document(result, plot=True)))
     for read in (read_runs, read_in_short):
         runs = read(file) * 9
         as_text(to_console(history_document(history(runs, [""] * len(runs)), "store")))

@@ -224,9 +224,9 @@ class TestSparkline:
         assert sparkline([0.0], 1, "12345678") == sparkline([5.0], 1, "12345678")
 
     def test_more_figures_than_room_share_cells(self, printed: Printed) -> None:
-        line, marks = printed(Sparkline([1.0] * 200 + [9.0] * 200, [200], lead=""), 41).splitlines()
-        assert line == "_" * 20 + "#" * 20
-        assert marks == " " * 20 + "^"
+        line, marks = printed(Sparkline([1.0] * 200 + [9.0] * 200, [200]), 45).splitlines()
+        assert line == " " * 4 + "_" * 20 + "#" * 20
+        assert marks == " " * 24 + "^"
 
     def test_blocks_on_a_terminal(self) -> None:
         stream = io.StringIO()
