@@ -13,9 +13,9 @@ from perfcli import units
 from perfcli.capacity.result import CapacityResult, LoadEnd, ProbeResult, ProbeVerdict
 from perfcli.errors import Verdict
 from perfcli.inference.logistic import LogisticFit
-from perfcli.report import blocks
 from perfcli.report.blocks import BAD, DOUBTFUL, GOOD, QUIET, Chart, Column, Facts, Section, Table
-from perfcli.report.wording import counted, engine_words, figure, name, one_line, share, verdict_word
+from perfcli.report.blocks import Verdict as Answer
+from perfcli.report.wording import answer, counted, engine_words, figure, name, one_line, share
 
 ENGINE_ROLES: Final = ("base", "candidate")
 """Of the first and the second engine."""
@@ -67,18 +67,15 @@ def so_far(result: CapacityResult, load: float) -> str:
     return ", ".join([*ends, f"trying {load_text(result, load)} (run {len(result.probes) + 1})", _seconds(result)])
 
 
-def capacity_verdict(result: CapacityResult, role: str = "") -> blocks.Verdict:
+def capacity_verdict(result: CapacityResult, role: str = "") -> Answer:
     """The answer in one sentence.
 
     Args:
         role: of the engine, if there are two.
     """
-    word = verdict_of(result)
     title = f"{result.title} ({role})" if role else result.title
     told = [Text(one_line(reason)) for reason in reasons(result)]
-    return blocks.Verdict(
-        verdict_word(word), name(title, "bold"), Text(sentence(result)), told, passed=word is Verdict.PASS
-    )
+    return answer(verdict_of(result), title, sentence(result), told)
 
 
 def verdict_of(result: CapacityResult) -> Verdict:
@@ -183,17 +180,14 @@ def _findings(result: CapacityResult) -> Iterator[tuple[str, Text]]:
 
 
 def _what_ran(result: CapacityResult) -> Iterator[tuple[str, Text]]:
+    all_of = "the threshold holds" if result.thresholds == 1 else f"all {result.thresholds} thresholds hold"
     raised = "rate of iterations" if result.of == "rate" else "number of vus"
-    yield "search", Text(f"highest {raised} at which {_all_of(result.thresholds)}")
+    yield "search", Text(f"highest {raised} at which {all_of}")
     yield "runs", Text(f"{counted(len(result.probes), 'run')} in {_seconds(result)}; seed {result.seed}")
     words = engine_words(result.engine, result.engine_version, result.commit, modified=result.engine_modified)
     yield "engine", name(words)
     if result.machines:
         yield "machines", name(", ".join(machine.name for machine in result.machines))
-
-
-def _all_of(thresholds: int) -> str:
-    return "the threshold holds" if thresholds == 1 else f"all {thresholds} thresholds hold"
 
 
 def _row(result: CapacityResult, probe: ProbeResult) -> list[Text]:

@@ -10,9 +10,8 @@ from rich.text import Text
 
 from perfcli import units
 from perfcli.errors import Verdict
-from perfcli.report import blocks
 from perfcli.report.blocks import BAD, DOUBTFUL, GOOD, QUIET, Block, Column, Facts, Notes, Section, Table
-from perfcli.report.wording import UNKNOWN, counted, engine_words, name, one_line, verdict_word
+from perfcli.report.wording import UNKNOWN, answer, counted, engine_words, name, one_line
 from perfcli.results import FaultResult, PhaseResult, RunResult
 
 if TYPE_CHECKING:
@@ -100,7 +99,8 @@ def _arrivals(fault: FaultResult, result: RunResult) -> Iterator[tuple[PhaseResu
 
 def crash_document(result: CrashResult) -> list[Section]:
     """The report of a crash test."""
-    sections = [Section("verdict", [_verdict(result)]), Section("findings", [Facts(list(_findings(result)))])]
+    verdict = answer(_word(result), result.scenario, _outcome(result), list(_what_to_do(result)))
+    sections = [Section("verdict", [verdict]), Section("findings", [Facts(list(_findings(result)))])]
     if result.examples:
         sections.append(Section("examples", [Notes([Text(one_line(example)) for example in result.examples])]))
     return [*sections, Section("what ran", [Facts(list(_what_ran(result)))])]
@@ -110,17 +110,6 @@ def kills_so_far(result: CrashResult, kills: int) -> str:
     """A line while it goes on."""
     done = f"{result.kills} of {kills} kills" if kills else f"{result.kills} kills"
     return f"{done}, {units.format_count(result.acknowledged)} acknowledged writes checked"
-
-
-def _verdict(result: CrashResult) -> blocks.Verdict:
-    verdict = _word(result)
-    return blocks.Verdict(
-        verdict_word(verdict),
-        name(result.scenario, "bold"),
-        Text(_outcome(result)),
-        list(_what_to_do(result)),
-        passed=verdict is Verdict.PASS,
-    )
 
 
 def _word(result: CrashResult) -> Verdict:

@@ -8,14 +8,13 @@ from typing import Final
 from rich.text import Text
 
 from perfcli import units
-from perfcli.errors import Verdict
 from perfcli.metrics.distribution import is_thin
-from perfcli.report import blocks
 from perfcli.report.blocks import DOUBTFUL, QUIET, Block, Column, Facts, Line, Notes, Section, Table
 from perfcli.report.operations import THIN
 from perfcli.report.wording import (
     HINT,
     UNKNOWN,
+    answer,
     counted,
     engine_words,
     environment_words,
@@ -24,7 +23,6 @@ from perfcli.report.wording import (
     one_line,
     percent,
     share,
-    verdict_word,
 )
 from perfcli.usl.experiment import SoFar
 from perfcli.usl.scaling_result import (
@@ -65,8 +63,9 @@ def scaling_document(result: ScalingResult) -> list[Section]:
     """The report of one experiment."""
     what_ran = dict(_what_ran(result))
     in_brief = [(label, what_ran[label]) for label in ("runs", "engine")]
+    reasons = [Text(one_line(reason)) for reason in result.reasons]
     sections = [
-        Section("verdict", [scaling_verdict(result)]),
+        Section("verdict", [answer(result.verdict, result.scenario, _answer(result), reasons)]),
         Section("loads", list(_loads(result))),
         Section("the law", list(_law(result))),
         Section("notes", [Notes(notes)] if (notes := list(_notes(result))) else []),
@@ -91,17 +90,6 @@ def about(ns: float) -> str:
         return f"{seconds} s"
     minutes, rest = divmod(round(seconds / 10) * 10, 60)
     return f"{minutes} min {rest} s" if rest else f"{minutes} min"
-
-
-def scaling_verdict(result: ScalingResult) -> blocks.Verdict:
-    """The answer first."""
-    return blocks.Verdict(
-        verdict_word(result.verdict),
-        name(result.scenario, "bold"),
-        Text(_answer(result)),
-        [Text(one_line(reason)) for reason in result.reasons],
-        passed=result.verdict is Verdict.PASS,
-    )
 
 
 def _answer(result: ScalingResult) -> str:

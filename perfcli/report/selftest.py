@@ -11,9 +11,9 @@ from perfcli import units
 from perfcli.ab.selftest import Planted, SelftestResult
 from perfcli.errors import Verdict
 from perfcli.inference.estimates import lower_bound, upper_bound
-from perfcli.report import blocks
 from perfcli.report.blocks import BAD, DOUBTFUL, GOOD, QUIET, Column, Facts, Section, Table
-from perfcli.report.wording import counted, engine_words, figure, name, one_line, share, verdict_word
+from perfcli.report.blocks import Verdict as Answer
+from perfcli.report.wording import answer, counted, engine_words, figure, name, one_line, share
 
 _COLUMNS: Final = (
     Column("candidate", "word"),
@@ -80,13 +80,10 @@ def _noise(result: SelftestResult) -> Text:
     return Text.assemble(deviations, (" (standard deviation of pairs of an engine with itself)", QUIET))
 
 
-def _verdict(result: SelftestResult) -> blocks.Verdict:
+def _verdict(result: SelftestResult) -> Answer:
     verdict = Verdict.INTERRUPTED if result.interrupted else Verdict.PASS if result.passed else Verdict.FAIL
     advice = list(_what_to_do(result)) if verdict is Verdict.FAIL else []
-    passed = verdict is Verdict.PASS
-    return blocks.Verdict(
-        verdict_word(verdict), name("selftest", "bold"), Text(_outcome(result)), advice, passed=passed
-    )
+    return answer(verdict, "selftest", _outcome(result), advice)
 
 
 def _outcome(result: SelftestResult) -> str:

@@ -11,6 +11,7 @@ from rich.text import Text
 from perfcli import units
 from perfcli.errors import Verdict
 from perfcli.report.blocks import BAD, DOUBTFUL, GOOD, NAME, QUIET, Column
+from perfcli.report.blocks import Verdict as Answer
 from perfcli.streams import EMOJI_PARTS, complain
 
 if TYPE_CHECKING:
@@ -115,6 +116,11 @@ def verdict_word(verdict: Verdict) -> Text:
     """A pass is said quietly, anything else aloud."""
     word = verdict.value if verdict is Verdict.PASS else verdict.value.upper()
     return Text(word, _VERDICT_STYLES[verdict])
+
+
+def answer(verdict: Verdict, of: str, text: str, reasons: Sequence[Text] = ()) -> Answer:
+    """The answer of a report: the verdict on something named, on what it rests, and why."""
+    return Answer(verdict_word(verdict), name(of, "bold"), Text(text), reasons, passed=verdict is Verdict.PASS)
 
 
 def change_style(change: str) -> str:
