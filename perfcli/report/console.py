@@ -14,20 +14,7 @@ from rich.cells import cell_len
 from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
 from rich.text import Text
 
-from perfcli.report.blocks import (
-    QUIET,
-    SPARK,
-    Block,
-    Chart,
-    Code,
-    Facts,
-    Line,
-    Notes,
-    Plot,
-    Section,
-    Table,
-    Verdict,
-)
+from perfcli.report.blocks import QUIET, SPARK, Block, Chart, Code, Facts, Line, Notes, Plot, Section, Table, Verdict
 from perfcli.report.drawings import HEIGHTS, PLAIN_HEIGHTS
 from perfcli.report.layout import INDENT, FittingTable, Hanging, ShellCommand, is_plain, labelled, listed
 from perfcli.report.wording import name_as_is

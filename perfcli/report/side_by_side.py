@@ -12,13 +12,7 @@ from rich.text import Text
 from perfcli import units
 from perfcli.figures import METRICS
 from perfcli.history.compare import MOST_SEVERE_FIRST
-from perfcli.history.result_pairs import (
-    ComparedRun,
-    FigurePair,
-    ResultPair,
-    ResultsComparison,
-    ThresholdPair,
-)
+from perfcli.history.result_pairs import ComparedRun, FigurePair, ResultPair, ResultsComparison, ThresholdPair
 from perfcli.report import blocks
 from perfcli.report.blocks import QUIET, Block, Column, Facts, Notes, Section, Table
 from perfcli.report.compared import comparison_blocks, what_bears

@@ -11,17 +11,7 @@ from perfcli import units
 from perfcli.figures import percentile_of
 from perfcli.metrics.distribution import LEAST_BEYOND, is_thin
 from perfcli.metrics.histogram import Histogram
-from perfcli.report.html.chart import (
-    COLOURS,
-    Drawing,
-    Limit,
-    Trace,
-    axis,
-    duration_axis,
-    judged_limits,
-    label,
-    line,
-)
+from perfcli.report.html.chart import COLOURS, Drawing, Limit, Trace, axis, duration_axis, judged_limits, label, line
 from perfcli.report.operations import STATISTICS, is_open
 from perfcli.results import TOTAL, OperationResult, PhaseResult, RunResult
 
