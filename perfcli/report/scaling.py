@@ -157,15 +157,11 @@ def _law(result: ScalingResult) -> Iterator[Block]:
         ("κ", law.kappa, units.format_number, _kappa_in_words(law.kappa, result.of)),
     )
     residual = f"{share(law.residual)} (root mean square), limit {share(MOST_RESIDUAL)}"
-    yield Facts(
-        [
-            *(
-                (sign, Text(": ".join([_with_interval(constant, write), *([words] if law.holds else [])])))
-                for sign, constant, write, words in constants
-            ),
-            ("residual", Text(residual, "" if law.holds else DOUBTFUL)),
-        ]
-    )
+    facts = [
+        (sign, Text(_with_interval(constant, write) + (f": {words}" if law.holds else "")))
+        for sign, constant, write, words in constants
+    ]
+    yield Facts([*facts, ("residual", Text(residual, "" if law.holds else DOUBTFUL))])
     if law.holds and (causes := list(_causes(result, law))):
         yield Notes(causes)
     yield Line(Text("fit: X(N) = λN / (1 + σ(N - 1) + κN(N - 1)); in brackets 95% intervals", QUIET))
@@ -223,12 +219,8 @@ def _notes(result: ScalingResult) -> Iterator[Text]:
 
 
 def _what_ran(result: ScalingResult) -> Iterator[tuple[str, Text]]:
-    engine = engine_words(
-        result.engine,
-        result.environment.engine_version if result.environment else "",
-        result.commit,
-        modified=result.engine_modified,
-    )
+    version = result.environment.engine_version if result.environment else ""
+    engine = engine_words(result.engine, version, result.commit, modified=result.engine_modified)
     numbers = ", ".join(f"{load:,}" for load in result.loads)
     blocks_run = f"{counted(result.blocks, 'block')} of {numbers} {result.of} in random order"
     yield "runs", Text(f"{blocks_run}, {about(result.duration_ns)} · seed {result.seed}")
