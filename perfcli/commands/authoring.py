@@ -117,7 +117,7 @@ def schema(options: SchemaOptions, context: Context) -> int:
 def explain(options: ExplainOptions, context: Context) -> int:
     """Explain a metric or an operation, or list them all."""
     if options.markdown:
-        from perfcli.report.markdown import metrics_table
+        from perfcli.report.markdown_tables import metrics_table
 
         if options.subject:
             raise UsageError(f"--markdown prints all metrics: drop {options.subject}")

@@ -11,7 +11,7 @@ import click
 from perfcli.cli import cli
 from perfcli.cli.defaults import variables_of
 from perfcli.errors import ExitCode
-from perfcli.report.markdown import table
+from perfcli.report.markdown_tables import table
 
 _OPTIONS: Final = """# Options
 

@@ -17,7 +17,7 @@ from perfcli.history.trend import Trend
 from perfcli.plan import plan_run
 from perfcli.reference.records import RecordTables
 from perfcli.report.data_files import COLUMNS, PAIR_COLUMNS, SAMPLE_COLUMNS
-from perfcli.report.markdown import meanings, table
+from perfcli.report.markdown_tables import meanings, table
 from perfcli.report.openmetrics import FAMILIES, PREFIX
 from perfcli.results import RunResult, as_document
 from perfcli.results.findings import ProfileResult

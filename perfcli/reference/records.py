@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from pydantic import TypeAdapter
 
-from perfcli.report.markdown import table
+from perfcli.report.markdown_tables import table
 
 Schema = dict[str, Any]
 

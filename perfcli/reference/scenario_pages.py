@@ -11,7 +11,7 @@ from typing import Final
 from perfcli.operations import Context
 from perfcli.operations.own.syntax_tree import MEMBERS
 from perfcli.plan import plan_run
-from perfcli.report.markdown import metrics_table, table
+from perfcli.report.markdown_tables import metrics_table, table
 from perfcli.scenario.key_tables import fault_tables, operation_tables, section_tables
 from perfcli.scenario.library import shipped_scenarios
 from perfcli.scenario.loader import load_scenario

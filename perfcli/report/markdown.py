@@ -1,4 +1,4 @@
-"""Markdown for merge requests, CI jobs and documents: GitHub's flavour, which GitLab reads too.
+"""Markdown for a comment on a merge request, or for the summary of a CI job: GitHub's flavour, which GitLab reads too.
 
 All that comes from outside stands as code, in which a host neither formats nor links nor mentions anybody.
 """
@@ -6,7 +6,7 @@ All that comes from outside stands as code, in which a host neither formats nor 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import chain, groupby, pairwise
 from operator import attrgetter
@@ -14,12 +14,11 @@ from typing import Final
 
 from rich.text import Text
 
-from perfcli.figures import METRICS, Metric
 from perfcli.report.blocks import NAME, Block, Chart, Code, Column, Document, Facts, Line, Notes, Plot, Section, Table
 from perfcli.report.blocks import Verdict as Answer
 from perfcli.report.reported import Reported, document_of
 from perfcli.report.summary import sweep_sections
-from perfcli.report.wording import UNKNOWN, name_as_is, one_line, without_surrogates
+from perfcli.report.wording import name_as_is, one_line, without_surrogates
 from perfcli.results import RunResult
 
 _PLAIN_CODE: Final = re.compile(r"[^`|\\]+")
@@ -153,38 +152,3 @@ def _fenced(text: str) -> str:
     fence = "`" * max(3, longest + 1)
     kept = "\n".join(name_as_is(line).plain for line in text.splitlines())
     return f"{fence}text\n{kept}\n{fence}"
-
-
-def table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """A table; a cell that is empty gets a dash."""
-    return _lines([columns, ["---"] * len(columns), *([cell or UNKNOWN for cell in row] for row in rows)]) + "\n"
-
-
-def meanings(column: str, texts: Mapping[str, str]) -> str:
-    """A table of names, each with its meaning."""
-    return table((column, "meaning"), ([f"`{name}`", meaning] for name, meaning in texts.items()))
-
-
-def metrics_table(methodology: str = "docs/methodology.md") -> str:
-    """Every metric with what can be asked of it.
-
-    Args:
-        methodology: where that document is, from the place of the table.
-    """
-    columns = ("metric", "unit", "scope", "better", "window", "on time", "meaning", "how it is computed", "more")
-    return table(columns, (_metric_row(metric, methodology) for metric in METRICS.values()))
-
-
-def _metric_row(metric: Metric, methodology: str) -> list[str]:
-    statistic = ", of a statistic" if metric.needs_statistic else ""
-    return [
-        f"`{metric.name}`",
-        metric.unit.value + statistic,
-        ", ".join(metric.scope.parts),
-        str(metric.better),
-        "yes" if metric.windowed else "",
-        "" if metric.depends_on_time == "no" else metric.depends_on_time,
-        metric.meaning,
-        metric.computed,
-        f"[{metric.section}]({methodology}#{metric.section})",
-    ]
