@@ -14,10 +14,9 @@ from random import Random
 from statistics import median
 from typing import Final, NamedTuple
 
-from perfcli.ab.compared_metrics import MARGIN, TAIL_MARGIN
 from perfcli.ab.comparison import ComparisonOptions
 from perfcli.ab.gate import PINNED, UNPINNED, Compared, PairLimits, enough, judge
-from perfcli.ab.result import Change, MetricComparison
+from perfcli.ab.result import MARGIN, TAIL_MARGIN, Change, MetricComparison
 
 Noise = Callable[[Random], float]
 

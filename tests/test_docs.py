@@ -22,10 +22,9 @@ import yaml
 
 from perfcli import load_result, results, run_scenario
 from perfcli.ab import gate
-from perfcli.ab.compared_metrics import COMPARED_METRICS, MARGIN, TAIL_MARGIN
 from perfcli.ab.gate import PINNED, UNPINNED
 from perfcli.ab.pairs import SLICE_NS, SLICES
-from perfcli.ab.result import MetricComparison
+from perfcli.ab.result import COMPARED_METRICS, MARGIN, TAIL_MARGIN, MetricComparison
 from perfcli.cli import cli
 from perfcli.errors import ExitCode
 from perfcli.history import compare

@@ -13,12 +13,11 @@ from random import Random
 from statistics import median
 from typing import Final
 
-from perfcli.ab.compared_metrics import MARGIN
 from perfcli.ab.gate import ALPHA, PINNED, UNPINNED, Compared, PairLimits, conclusion, enough, judge
 from perfcli.ab.measures import Measured, Total, gathered, machines_of
 from perfcli.ab.pair_source import BothPools, LocalPairs, OpenPools, PairOutcome, PairSource
 from perfcli.ab.pairs import SLICES
-from perfcli.ab.result import AbResult, EngineSide, MetricComparison, Pairing, StoppedBy
+from perfcli.ab.result import MARGIN, AbResult, EngineSide, MetricComparison, Pairing, StoppedBy
 from perfcli.ab.side import BASE, CANDIDATE, Interrupted, naming
 from perfcli.cpus import pinnable_cpus
 from perfcli.figures import Needs

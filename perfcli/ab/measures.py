@@ -10,10 +10,17 @@ from itertools import chain
 from statistics import median
 from typing import Final, Literal, NamedTuple
 
-from perfcli.ab.compared_metrics import DATABASE_FLOOR, ERRORS_FLOOR, LEAST_FOR_TAIL, TAIL_MARGIN
 from perfcli.ab.gate import Compared
 from perfcli.ab.pairs import Pair
-from perfcli.ab.result import AbMachine, EngineSide, ratio_above
+from perfcli.ab.result import (
+    DATABASE_FLOOR,
+    ERRORS_FLOOR,
+    LEAST_FOR_TAIL,
+    TAIL_MARGIN,
+    AbMachine,
+    EngineSide,
+    ratio_above,
+)
 from perfcli.ab.side import SideOutcome
 from perfcli.metrics.distribution import Distribution
 from perfcli.plan import ExecutionPlan

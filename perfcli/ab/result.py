@@ -1,18 +1,63 @@
-"""AbResult: all that is known of two engines compared. Reports read this and nothing else; `ab --json` writes it."""
+"""The metrics that `ab` compares, and AbResult: all that is known of two engines compared.
+
+Reports read it and nothing else; `ab --json` writes it.
+"""
 
 from __future__ import annotations
 
 import math
 from enum import StrEnum
-from typing import Final, Literal
+from typing import Final, Literal, NamedTuple
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from perfcli.errors import ExitCode, of_interrupt
 from perfcli.results import CounterChange, Environment, MachineResult, OperationSource
+from perfcli.results.observed import Record
+from perfcli.units import format_size
 
 AB_SCHEMA_VERSION: Final = 1
 _NOTHING: Final = 1e-9
+
+MARGIN: Final = 0.05
+TAIL_MARGIN: Final = 0.20
+"""Of p99, which rests on a hundredth of the samples."""
+
+LEAST_FOR_TAIL: Final = 200
+"""Samples of an operation in a pair, of each engine; with fewer, less than two would lie beyond p99."""
+
+DATABASE_FLOOR: Final = 64.0
+"""Bytes per operation. Figures that can be 0 are compared above a floor: ln((candidate + floor) / (base + floor))."""
+
+ERRORS_FLOOR: Final = 0.001
+"""A share of the operations."""
+
+
+class ComparedMetric(NamedTuple):
+    """A metric for documents; less of it is better."""
+
+    meaning: str
+    margin: str
+    unseen: str
+    """What it cannot show; "" if it shows all of it."""
+
+
+_OF_ALL: Final = f"{MARGIN:.0%}"
+COMPARED_METRICS: Final = {
+    "time": ComparedMetric("time with at least one operation in progress, per operation", _OF_ALL, "concurrency"),
+    "OPERATION.p50": ComparedMetric("median latency of a slice", _OF_ALL, ""),
+    "OPERATION.p99": ComparedMetric(
+        f"99th percentile of the latencies in a pair, from {LEAST_FOR_TAIL} samples on",
+        f"{TAIL_MARGIN:.0%}",
+        "events rarer than 1 in 100",
+    ),
+    "database": ComparedMetric(
+        "growth of the database's pages in use, per operation",
+        f"{_OF_ALL}, above {format_size(DATABASE_FLOOR)}",
+        "less than one page of 4 KiB",
+    ),
+    "errors": ComparedMetric("share of the operations that failed", f"{_OF_ALL}, above {ERRORS_FLOOR:.1%}", ""),
+}
 
 
 StoppedBy = Literal["precision", "most pairs", "time", "interrupt", "problem"]
@@ -28,10 +73,6 @@ class Change(StrEnum):
     NO_CHANGE = "no change"
 
 
-class _Record(BaseModel):
-    model_config = ConfigDict(extra="ignore", frozen=True)
-
-
 def ratio_above(floor: float, base: float, difference: float) -> float:
     """The candidate to the base, from ln((candidate + floor) / (base + floor)); of a base of 0 with both floors."""
     if not (difference and floor) or base < floor * _NOTHING:
@@ -39,7 +80,7 @@ def ratio_above(floor: float, base: float, difference: float) -> float:
     return max(0.0, (base + floor) * math.exp(difference) - floor) / base
 
 
-class MetricComparison(_Record):
+class MetricComparison(Record):
     """One metric of both engines; lower is better in all of them."""
 
     name: str = Field(description="time, OPERATION.p50, OPERATION.p99, database or errors")
@@ -74,7 +115,7 @@ class MetricComparison(_Record):
         return ratio_above(self.floor, self.base, difference)
 
 
-class EngineSide(_Record):
+class EngineSide(Record):
     """One of the two engines."""
 
     name: str = Field(description="the path or revision given, `the working tree` or `the installed engine`")
@@ -106,7 +147,7 @@ class EngineSide(_Record):
         return not (self.failed or self.lost_writes or self.problem)
 
 
-class Pairing(_Record):
+class Pairing(Record):
     """How the pairs were made."""
 
     pairs: int = Field(description="pairs that were completed")
@@ -127,7 +168,7 @@ class AbMachine(MachineResult):
     )
 
 
-class AbResult(_Record):
+class AbResult(Record):
     """A comparison of a candidate engine with a base engine."""
 
     kind: Literal["ab"] = Field(default="ab", description="identifies the kind of file")

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from perfcli.errors import UsageError, Verdict
 from perfcli.history.compare import compare
@@ -17,6 +17,7 @@ from perfcli.history.kept_runs import KeptRun, kept_run
 from perfcli.history.store import Store, read_all, read_runs, without_places
 from perfcli.outputs import check_folder, check_outputs
 from perfcli.results import BaselineComparison, RunResult, save_results
+from perfcli.results.observed import Record
 from perfcli.suggestions import nearest
 
 BASELINES_SCHEMA_VERSION: Final = 1
@@ -46,18 +47,14 @@ class Baseline:
         return BaselineComparison(name=self.name, change="incomparable", reasons=[reason], strict=strict)
 
 
-class _Record(BaseModel):
-    model_config = ConfigDict(extra="ignore", frozen=True)
-
-
-class ListedBaseline(_Record):
+class ListedBaseline(Record):
     """A baseline, with what the history shows of its runs."""
 
     name: str = Field(description="the baseline's name")
     runs: list[KeptRun] = Field(description="one run per scenario")
 
 
-class BaselineList(_Record):
+class BaselineList(Record):
     """The baselines of a store; `baseline list --json` writes it."""
 
     kind: Literal["baselines"] = Field(default="baselines", description="identifies the kind of file")

@@ -10,11 +10,12 @@ from dataclasses import dataclass, fields
 from math import isfinite
 from typing import Any, Final, Literal, NamedTuple
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from perfcli.errors import UsageError, Verdict
 from perfcli.figures import METRICS, STATISTICS, Metric, View, counters_of, percentile_of
 from perfcli.results import RunResult, Variation, variation_text
+from perfcli.results.observed import Record
 from perfcli.scenario.sweeps import split_values
 from perfcli.suggestions import did_you_mean
 from perfcli.thresholds import ThresholdError, parse_subject
@@ -215,11 +216,7 @@ def observed(run: RunResult, subject: Subject) -> float | None:
 HISTORY_SCHEMA_VERSION: Final = 1
 
 
-class _Record(BaseModel):
-    model_config = ConfigDict(extra="ignore", frozen=True)
-
-
-class KeptRun(_Record):
+class KeptRun(Record):
     """What the history shows of a run; null is what it did not measure."""
 
     id: str = Field(default="", description="id to name it to `compare`; empty for a run of a baseline")
@@ -237,7 +234,7 @@ class KeptRun(_Record):
     memory_growth_bytes: int | None = Field(description="as `memory.growth`")
 
 
-class History(_Record):
+class History(Record):
     """Kept runs, oldest first; `history --json` writes it."""
 
     kind: Literal["history"] = Field(default="history", description="identifies the kind of file")

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from perfcli.errors import ExitCode, UsageError, Verdict, worst
 from perfcli.figures import METRICS, Group, Metric, View, in_group
@@ -29,6 +29,7 @@ from perfcli.results import (
     Variation,
     variation_text,
 )
+from perfcli.results.observed import Record
 from perfcli.suggestions import nearest
 from perfcli.units import Unit
 
@@ -45,11 +46,7 @@ class Source:
     runs: tuple[RunResult, ...]
 
 
-class _Record(BaseModel):
-    model_config = ConfigDict(extra="ignore", frozen=True)
-
-
-class ComparedRun(_Record):
+class ComparedRun(Record):
     """One of two runs."""
 
     source: str = Field(description="file, baseline or saved run it was read from")
@@ -61,7 +58,7 @@ class ComparedRun(_Record):
     environment: Environment = Field(description="machine and versions of the run")
 
 
-class Difference(_Record):
+class Difference(Record):
     """What two runs differ in, though it may leave them comparable."""
 
     what: str = Field(description="e.g. engine, commit, seed")
@@ -69,7 +66,7 @@ class Difference(_Record):
     now: str = Field(description="of the other run")
 
 
-class FigurePair(_Record):
+class FigurePair(Record):
     """A figure of both runs, as it was measured; not judged."""
 
     operation: str = Field(description="the operation, or `all operations`; empty for a figure of the run")
@@ -80,7 +77,7 @@ class FigurePair(_Record):
     is_hint: bool = Field(default=False, description="whether either run has too few samples for this percentile")
 
 
-class ThresholdPair(_Record):
+class ThresholdPair(Record):
     """A threshold in both runs."""
 
     expr: str = Field(description="the threshold as written in the scenario")
@@ -89,7 +86,7 @@ class ThresholdPair(_Record):
     now: ThresholdResult | None = Field(description="in the other run")
 
 
-class ResultPair(_Record):
+class ResultPair(Record):
     """A run beside the base's run of the same scenario."""
 
     scenario: str = Field(description="the scenario's name")
@@ -104,7 +101,7 @@ class ResultPair(_Record):
     thresholds: list[ThresholdPair] = Field(description="each threshold of either run")
 
 
-class Unmatched(_Record):
+class Unmatched(Record):
     """A run that nothing was compared with."""
 
     scenario: str = Field(description="the scenario's name")
@@ -113,7 +110,7 @@ class Unmatched(_Record):
     missing_in: str = Field(description="the source that does not")
 
 
-class ResultsComparison(_Record):
+class ResultsComparison(Record):
     """Results side by side; `compare --json` writes it."""
 
     kind: Literal["compare"] = Field(default="compare", description="identifies the kind of file")

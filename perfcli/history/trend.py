@@ -17,7 +17,7 @@ from math import isfinite
 from statistics import median
 from typing import Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from perfcli.errors import UsageError
 from perfcli.figures import METRICS, Better
@@ -27,6 +27,7 @@ from perfcli.history.compare import waits_for_ai
 from perfcli.history.kept_runs import Subject, comparable, observed, subject_of, variations_of
 from perfcli.inference.change_point import Change, changes
 from perfcli.results import ExactCounters, RunResult, Variation, value_text
+from perfcli.results.observed import Record
 from perfcli.units import Unit
 
 TREND_SCHEMA_VERSION: Final = 1
@@ -34,11 +35,7 @@ _HASH_DIGITS: Final = 12
 _HASH: Final = re.compile(r"[0-9a-f]{7,64}", re.ASCII)
 
 
-class _Record(BaseModel):
-    model_config = ConfigDict(extra="ignore", frozen=True)
-
-
-class TrendPoint(_Record):
+class TrendPoint(Record):
     """One run."""
 
     run: int = Field(description="its place among the runs that are compared, from 0")
@@ -51,7 +48,7 @@ class TrendPoint(_Record):
     value: float = Field(description="value compared, in the same unit; times of work are normalised to the median run")
 
 
-class ChangePoint(_Record):
+class ChangePoint(Record):
     """Two stretches of runs on different levels."""
 
     index: int = Field(description="first point on the new level; for a drift, its last point")
@@ -72,14 +69,14 @@ class ChangePoint(_Record):
     )
 
 
-class Incomparable(_Record):
+class Incomparable(Record):
     """A run whose count cannot be held against those before."""
 
     index: int = Field(description="of its point")
     reason: str = Field(description="what differs")
 
 
-class MetricTrend(_Record):
+class MetricTrend(Record):
     """One metric from run to run."""
 
     metric: str = Field(description="name, as in thresholds")
@@ -96,7 +93,7 @@ class MetricTrend(_Record):
     incomparable: list[Incomparable] = Field(default=[], description="points at which an exact counter starts anew")
 
 
-class Trend(_Record):
+class Trend(Record):
     """All that is known of how a scenario's metrics went; `trend --json` writes it."""
 
     kind: Literal["trend"] = Field(default="trend", description="identifies the kind of file")

@@ -5,8 +5,7 @@ from __future__ import annotations
 import json
 from typing import Final
 
-from perfcli.ab.compared_metrics import COMPARED_METRICS
-from perfcli.ab.result import AbResult
+from perfcli.ab.result import COMPARED_METRICS, AbResult
 from perfcli.ab.selftest import SelftestResult
 from perfcli.capacity.result import CapacityResult
 from perfcli.crash import CrashResult

@@ -11,7 +11,7 @@ from pydantic import BaseModel
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from perfcli.ab.compared_metrics import COMPARED_METRICS
+from perfcli.ab.result import COMPARED_METRICS
 from perfcli.errors import UsageError
 from perfcli.faults import FAULT_MODELS, FaultSettings
 from perfcli.figures import METRICS, PER_OPERATION, STATISTICS, Metric, counter_metrics, is_statistic
