@@ -14,23 +14,26 @@ from statistics import median
 from typing import Final
 
 from perfcli.ab.gate import ALPHA, PINNED, UNPINNED, Compared, PairLimits, conclusion, enough, judge
-from perfcli.ab.measures import Measured, Total, gathered, machines_of
-from perfcli.ab.pair_source import BothPools, LocalPairs, OpenPools, PairOutcome, PairSource
-from perfcli.ab.pairs import SLICES
+from perfcli.ab.measures import Measured, gathered, machines_of
+from perfcli.ab.pairs import SLICES, BothPools, LocalPairs, OpenPools, PairOutcome, PairSource
 from perfcli.ab.result import MARGIN, AbResult, EngineSide, MetricComparison, Pairing, StoppedBy
-from perfcli.ab.side import BASE, CANDIDATE, Interrupted, naming
+from perfcli.ab.side import BASE, CANDIDATE, Interrupted, Total, naming
 from perfcli.cpus import pinnable_cpus
 from perfcli.figures import Needs
 from perfcli.figures.count_changes import count_changes
 from perfcli.measurement.assembly import describe_environment
-from perfcli.operations import Step
 from perfcli.plan import ExecutionPlan, Slices
 from perfcli.pool.processes import LocalPool, forked
 from perfcli.pool.template import Template
 from perfcli.results import CounterChange
 from perfcli.run.supervision import StopRequest
-from perfcli.scenario.models import Phase, Scenario
+from perfcli.scenario.models import Scenario
 from perfcli.scenario.pool_settings import ONE_PROCESS
+
+_LEAST_OF_SEVERAL: Final = 20
+
+Tell = Callable[[int, int, Callable[[], Sequence[MetricComparison]]], None]
+"""Told after every pair: how many there are, how many there can be, and how to learn what they say so far."""
 
 
 def prepared(plan: ExecutionPlan, *, keep_ai: bool, slowdown: float = 0.0) -> ExecutionPlan:
@@ -48,7 +51,16 @@ def prepared(plan: ExecutionPlan, *, keep_ai: bool, slowdown: float = 0.0) -> Ex
 
 
 def _bare(scenario: Scenario, *, keep_ai: bool) -> Scenario:
-    phases = [_bare_phase(phase) for phase in scenario.phases_to_run]
+    phases = [
+        phase.model_copy(
+            update={
+                "flow": [step.model_copy(update={"timeout": None}) for step in phase.flow if not step.is_pause],
+                "thresholds": [],
+                "growth": None,
+            }
+        )
+        for phase in scenario.phases_to_run
+    ]
     ai = scenario.engine.ai if keep_ai else scenario.engine.ai.model_copy(update={"latency": "0ms", "jitter": "0ms"})
     update = {
         "engine": scenario.engine.model_copy(update={"ai": ai}),
@@ -63,15 +75,6 @@ def _bare(scenario: Scenario, *, keep_ai: bool) -> Scenario:
     return scenario.model_copy(update=update)
 
 
-def _bare_phase(phase: Phase) -> Phase:
-    flow = [_bare_step(step) for step in phase.flow if not step.is_pause]
-    return phase.model_copy(update={"flow": flow, "thresholds": [], "growth": None})
-
-
-def _bare_step(step: Step) -> Step:
-    return step.model_copy(update={"timeout": None})
-
-
 def describe(plan: ExecutionPlan) -> str:
     """What both engines do, in one line."""
     phases = [
@@ -80,12 +83,6 @@ def describe(plan: ExecutionPlan) -> str:
         for phase in plan.phases
     ]
     return "; ".join([*phases, *plan.describe_engine()])
-
-
-_LEAST_OF_SEVERAL: Final = 20
-
-Tell = Callable[[int, int, Callable[[], Sequence[MetricComparison]]], None]
-"""Told after every pair: how many there are, how many there can be, and how to learn what they say so far."""
 
 
 @dataclass(frozen=True, slots=True)

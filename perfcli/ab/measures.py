@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
@@ -11,17 +11,15 @@ from statistics import median
 from typing import Final, Literal, NamedTuple
 
 from perfcli.ab.gate import Compared
-from perfcli.ab.pairs import Pair
 from perfcli.ab.result import (
     DATABASE_FLOOR,
     ERRORS_FLOOR,
     LEAST_FOR_TAIL,
     TAIL_MARGIN,
     AbMachine,
-    EngineSide,
     ratio_above,
 )
-from perfcli.ab.side import SideOutcome
+from perfcli.ab.side import EngineProblem, Side
 from perfcli.metrics.distribution import Distribution
 from perfcli.plan import ExecutionPlan
 from perfcli.recorder import Frame
@@ -29,6 +27,36 @@ from perfcli.results import MachineResult
 from perfcli.workload import places
 
 Unit = Literal["ns", "bytes", "errors"]
+
+
+Both = tuple[list[Frame], list[Frame]]
+"""What the base and the candidate did in a slice."""
+
+
+@dataclass(slots=True)
+class Pair:
+    """What two engines did beside one another."""
+
+    sides: tuple[Side, Side]
+    """The base, the candidate."""
+    slices: list[Both] = field(default_factory=list)
+    database_growth: tuple[float, float] = (0.0, 0.0)
+    """Bytes that each operation added, those of the warm-up too."""
+    problem: EngineProblem | None = None
+    """Why one of them could not go on."""
+
+    @property
+    def is_alike(self) -> bool:
+        """Whether both did the same operations, slice by slice."""
+        return all(_work(base) == _work(candidate) for base, candidate in self.slices)
+
+
+def _work(frames: Sequence[Frame]) -> dict[int, list[int]]:
+    """The operations of each vu, in their order."""
+    work: dict[int, list[int]] = {}
+    for frame in frames:
+        work.setdefault(frame.vu, []).extend(frame.draws)
+    return work
 
 
 class Measured(NamedTuple):
@@ -181,64 +209,8 @@ def _tail(slices: Slices, label: str) -> Measured | None:
 
 
 def _costs(pair: Pair) -> Iterator[tuple[str, Measured]]:
-    base, candidate = (side.errors.total() / max(1, side.operations) for side in pair.sides)
+    base, candidate = (side.outcome.failed_share for side in pair.sides)
     for name, (before, after) in {"database": pair.database_growth, "errors": (base, candidate)}.items():
         cost = _COSTS[name]
         difference = math.log((max(0.0, after) + cost.floor) / (max(0.0, before) + cost.floor))
         yield name, Measured(cost.unit, before, after, difference)
-
-
-_MOST_LEFT: Final = 3
-
-
-@dataclass(slots=True)
-class Total:
-    """The sum over its processes."""
-
-    name: str
-    problem: str = ""
-    """Why it stopped."""
-
-    _versions: list[str] = field(default_factory=list)
-    _operations: int = 0
-    _errors: Counter[str] = field(default_factory=Counter)
-    _examples: dict[str, str] = field(default_factory=dict)
-    _left_running: list[str] = field(default_factory=list)
-    _lost_writes: int = 0
-    _lost: list[str] = field(default_factory=list)
-
-    def note_version(self, version: str) -> None:
-        """Take in the version of a process; "" if it did not get so far."""
-        if version and version not in self._versions:
-            self._versions.append(version)
-
-    def add(self, side: SideOutcome) -> None:
-        """Take in one process."""
-        self.note_version(side.version)
-        self._operations += side.operations
-        self._errors.update(side.errors)
-        self._examples = side.examples | self._examples
-        self._left_running += side.left_running
-        self._lost_writes += side.lost_writes
-        self._lost = self._lost or side.lost
-
-    @property
-    def unsteady(self) -> str:
-        """That its processes were not all of the same sources, in words; "" where they were."""
-        versions = " and ".join(self._versions)
-        changed = f"the sources of {self.name} changed during the comparison: {versions}"
-        return changed if len(self._versions) > 1 else ""
-
-    def whole(self) -> EngineSide:
-        """As reports read it."""
-        return EngineSide(
-            name=self.name,
-            version=self._versions[-1] if self._versions else "",
-            operations=self._operations,
-            errors=dict(self._errors.most_common()),
-            error_examples={kind: example for kind, example in self._examples.items() if example},
-            left_running=self._left_running[:_MOST_LEFT],
-            lost_writes=self._lost_writes,
-            lost_examples=self._lost,
-            problem=self.problem,
-        )

@@ -13,7 +13,7 @@ from pydantic.dataclasses import dataclass
 
 from perfcli.ab.comparison import Comparison, ComparisonOptions, prepared
 from perfcli.ab.gate import smallest_found
-from perfcli.ab.pair_source import OpenPools
+from perfcli.ab.pairs import OpenPools
 from perfcli.ab.result import AbResult, Change
 from perfcli.errors import ExitCode, PerfError
 from perfcli.plan import ExecutionPlan

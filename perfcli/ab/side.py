@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
+from perfcli.ab.result import EngineSide
 from perfcli.clock import RunningTime
 from perfcli.errors import UsageError
 from perfcli.judgement import Ending
@@ -22,6 +23,7 @@ from perfcli.wire import Message, NoMoreSlices, Opened, Outcome, Slice, Sliced
 
 _TICK_S: Final = 0.1
 _MOST_EXAMPLES: Final = 3
+_MOST_LEFT: Final = 3
 
 Stopped = Callable[[], bool]
 BASE: Final = "the base"
@@ -49,6 +51,26 @@ class Interrupted(Exception):  # noqa: N818 asked for by who started it
     """The comparison is being stopped."""
 
 
+@dataclass(slots=True)
+class SideOutcome:
+    """What one engine process did, and what is wrong with it."""
+
+    version: str = ""
+    operations: int = 0
+    errors: dict[str, int] = field(default_factory=dict)
+    examples: dict[str, str] = field(default_factory=dict)
+    left_running: list[str] = field(default_factory=list)
+    """Once it has been ended."""
+
+    lost_writes: int = 0
+    lost: list[str] = field(default_factory=list)
+
+    @property
+    def failed_share(self) -> float:
+        """Of its operations; 0 without any."""
+        return sum(self.errors.values()) / max(1, self.operations)
+
+
 class Side:
     """One engine process, which does one slice of work at a time.
 
@@ -59,12 +81,7 @@ class Side:
     def __init__(self, handle: EngineHandle, plan: ExecutionPlan, stopped: Stopped, *, is_base: bool) -> None:
         self.handle = handle
         self.is_base = is_base
-        self.version = ""
-        self.operations = 0
-        self.errors: Counter[str] = Counter()
-        self.examples: dict[str, str] = {}
-        self.lost: list[str] = []
-        self.lost_writes = 0
+        self.outcome = SideOutcome()
         self._ledger = Ledger(plan)
         self._kinds: dict[int, str] = {}
         self._stopped = stopped
@@ -107,7 +124,7 @@ class Side:
         if removed := self.handle.database.removed():
             raise EngineProblem(self, removed)
         found = check_integrity(self._ledger, self.handle.database)
-        self.lost_writes, self.lost = found.lost or 0, found.examples[:_MOST_EXAMPLES]
+        self.outcome.lost_writes, self.outcome.lost = found.lost or 0, found.examples[:_MOST_EXAMPLES]
 
     def database_bytes(self) -> int:
         """What its database holds, in whole pages; those that are free are not counted."""
@@ -115,11 +132,7 @@ class Side:
 
     def growth_since(self, before_bytes: int) -> float:
         """Bytes that each operation has added to the database until now."""
-        return (self.database_bytes() - before_bytes) / max(1, self.operations)
-
-    def left_running(self) -> Sequence[str]:
-        """The processes that it left running, once it has been ended."""
-        return self.handle.leftovers()
+        return (self.database_bytes() - before_bytes) / max(1, self.outcome.operations)
 
     def _listen(self, until: Callable[[], object]) -> None:
         """Receive until something is true.
@@ -146,16 +159,18 @@ class Side:
             case Frame():
                 self._ledger.add(message)
                 self._frames.append(message)
-                self.operations += len(message.draws)
-                failed = (self._kinds[outcome] for outcome in message.failures.values() if outcome not in (OK, SKIPPED))
-                self.errors.update(failed)
+                self.outcome.operations += len(message.draws)
+                for each in message.failures.values():
+                    if each not in (OK, SKIPPED):
+                        kind = self._kinds[each]
+                        self.outcome.errors[kind] = self.outcome.errors.get(kind, 0) + 1
             case Sliced():
                 self._sliced = True
             case Opened(version):
-                self.version = version
+                self.outcome.version = version
             case Outcome(index, kind, _, example):
                 self._kinds[index] = kind
-                self.examples.setdefault(kind, example)
+                self.outcome.examples.setdefault(kind, example)
 
     def _problem(self, ending: Ending) -> EngineProblem:
         what = ending.error or ending.setup_error or ending.disturbed
@@ -164,27 +179,49 @@ class Side:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class SideOutcome:
-    """What one engine of a pair did, and what is wrong with it."""
+@dataclass(slots=True)
+class Total:
+    """One of the two engines: the sum over its processes."""
 
-    version: str
-    operations: int
-    errors: dict[str, int]
-    examples: dict[str, str]
-    left_running: list[str]
-    lost_writes: int
-    lost: list[str]
+    name: str
+    problem: str = ""
+    """Why it stopped."""
 
-    @classmethod
-    def of(cls, side: Side) -> SideOutcome:
-        """Of an engine that has been ended."""
-        return cls(
-            version=side.version,
-            operations=side.operations,
-            errors=dict(side.errors),
-            examples=dict(side.examples),
-            left_running=list(side.left_running()),
-            lost_writes=side.lost_writes,
-            lost=list(side.lost),
+    _processes: list[SideOutcome] = field(default_factory=list)
+    _versions: list[str] = field(default_factory=list)
+
+    def note_version(self, version: str) -> None:
+        """Take in the version of a process; "" if it did not get so far."""
+        if version and version not in self._versions:
+            self._versions.append(version)
+
+    def add(self, process: SideOutcome) -> None:
+        """Take in one process."""
+        self.note_version(process.version)
+        self._processes.append(process)
+
+    @property
+    def unsteady(self) -> str:
+        """That its processes were not all of the same sources, in words; "" where they were."""
+        versions = " and ".join(self._versions)
+        changed = f"the sources of {self.name} changed during the comparison: {versions}"
+        return changed if len(self._versions) > 1 else ""
+
+    def whole(self) -> EngineSide:
+        """As reports read it."""
+        errors: Counter[str] = Counter()
+        examples: dict[str, str] = {}
+        for process in self._processes:
+            errors.update(process.errors)
+            examples = process.examples | examples
+        return EngineSide(
+            name=self.name,
+            version=self._versions[-1] if self._versions else "",
+            operations=sum(each.operations for each in self._processes),
+            errors=dict(errors.most_common()),
+            error_examples={kind: example for kind, example in examples.items() if example},
+            left_running=[name for each in self._processes for name in each.left_running][:_MOST_LEFT],
+            lost_writes=sum(each.lost_writes for each in self._processes),
+            lost_examples=next((each.lost for each in self._processes if each.lost), []),
+            problem=self.problem,
         )

@@ -11,7 +11,7 @@ from queue import Empty, SimpleQueue
 from threading import Condition, Thread
 from typing import Any, Final, Generic, TypeVar
 
-from perfcli.ab.pair_source import BothPlans, CountOutcome, PairOutcome
+from perfcli.ab.pairs import BothPlans, CountOutcome, PairOutcome
 from perfcli.ab.side import Interrupted
 from perfcli.errors import ExitCode, MachineLost, PerfError
 from perfcli.plan import ExecutionPlan

@@ -17,7 +17,7 @@ from threading import Thread
 from typing import Any, Final
 
 from perfcli.ab.comparison import from_engines
-from perfcli.ab.pair_source import LocalPairs
+from perfcli.ab.pairs import LocalPairs
 from perfcli.ab.side import Interrupted
 from perfcli.agent.private_memory import can_be_private
 from perfcli.cpus import pinnable_cpus

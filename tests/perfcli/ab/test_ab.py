@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from perfcli.ab.comparison import Comparison, ComparisonOptions, prepared
-from perfcli.ab.pair_source import BothPools, OpenPools
+from perfcli.ab.pairs import BothPools, OpenPools
 from perfcli.ab.result import AbResult, Change
 from perfcli.agent.waves import Waves
 from perfcli.errors import ExitCode

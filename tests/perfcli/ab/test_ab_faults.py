@@ -12,9 +12,9 @@ import pytest
 
 from perfcli.ab.comparison import Comparison, ComparisonOptions, prepared
 from perfcli.ab.gate import conclusion
-from perfcli.ab.measures import Total
-from perfcli.ab.pair_source import BothPools, OpenPools
+from perfcli.ab.pairs import BothPools, OpenPools
 from perfcli.ab.result import AbResult, Change, EngineSide, MetricComparison
+from perfcli.ab.side import Total
 from perfcli.errors import ExitCode
 from perfcli.figures.engine import CALLS
 from perfcli.plan import ExecutionPlan

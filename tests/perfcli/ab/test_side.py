@@ -18,5 +18,5 @@ Make = Callable[..., ExecutionPlan]
 def test_growth_is_what_was_added_for_each_operation(operations: int, expected: float, make_plan: Make) -> None:
     handle: Any = SimpleNamespace(incarnation=0, database=SimpleNamespace(used_bytes=lambda: 10_600))
     side = Side(handle, make_plan(["create_pet"]), lambda: False, is_base=True)
-    side.operations = operations
+    side.outcome.operations = operations
     assert side.growth_since(10_000) == expected

@@ -14,7 +14,7 @@ import pytest
 from click.testing import CliRunner
 from rich.console import Console
 
-from perfcli.ab.pair_source import BothPools, OpenPools
+from perfcli.ab.pairs import BothPools, OpenPools
 from perfcli.cli import cli
 from perfcli.commands import engines as commands_ab
 from perfcli.commands.context import Context
@@ -84,7 +84,7 @@ def run(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., tuple[
         monkeypatch.setattr("perfcli.ab.comparison.pinnable_cpus", lambda: ())
         monkeypatch.setattr(commands_ab, "from_engines", from_engines)
         unseen = Count(None, Ending(error="a scripted engine costs nothing\nas it does nothing"))
-        monkeypatch.setattr("perfcli.ab.pair_source.count_exactly", lambda *_: unseen)
+        monkeypatch.setattr("perfcli.ab.pairs.count_exactly", lambda *_: unseen)
         monkeypatch.setattr("perfcli.pool.checkout.choose_engine", chosen)
         monkeypatch.setattr(Interrupts, "install", lambda self: None)
         printed = io.StringIO()
