@@ -16,8 +16,10 @@ from perfcli.executors.fields import duration_text
 from perfcli.figures import Better, percentile_of
 from perfcli.figures.registry import Group
 from perfcli.metrics.distribution import LEAST_BEYOND
+from perfcli.operations.save_canaries import CanaryMode
 from perfcli.plan import ExecutionPlan, iteration_ns
 from perfcli.results import variation_text
+from perfcli.scenario.canary_mode import canary_mode_of
 from perfcli.scenario.models import Phase, Scenario, ThresholdRule
 from perfcli.thresholds import Threshold
 from perfcli.units import NS_PER_S, Unit
@@ -74,6 +76,20 @@ def check_varied(plans: Sequence[ExecutionPlan]) -> None:
                 hint="sweep another key, e.g. --sweep setup.pets=100,1000",
             )
         probed.append(scenario)
+
+
+def shared_pets(probe: ExecutionPlan) -> str:
+    """Why saves of a probe fail though the engine is well, and what to do about it; "" if they do not."""
+    scenario = probe.scenario
+    (phase,) = scenario.phases_to_run
+    if phase.users != "own" or canary_mode_of(scenario) in (CanaryMode.NONE, CanaryMode.IN_PLACE):
+        return ""
+    pets = scenario.setup.pets
+    share = f"{phase.load.vu_count:,} vus share {pets:,} {'pet' if pets == 1 else 'pets'}"
+    return (
+        f"{scenario.name}: {share}, so saves can fail (StalePetError): set up a pet for each vu, "
+        f"e.g. --set setup.pets={MOST_VUS}, or lower --to"
+    )
 
 
 def default_of(scenario: Scenario) -> Of:
@@ -147,13 +163,10 @@ class Probes:
             "graceful_stop": _GRACEFUL_STOP,
         }
         if self.of == "vus":
-            return ConstantVus.model_construct(
-                **ConstantVus(executor="constant-vus", vus=1, duration="1s").__dict__ | settings | {"vus": int(load)}
-            )
-        plain = ConstantArrivalRate(executor="constant-arrival-rate", rate="1/s", duration="1s")
-        return ConstantArrivalRate.model_construct(
-            **plain.__dict__ | settings | {"rate": f"{load:.12g}/s", "vus": self.vus_for(load)}
-        )
+            closed = ConstantVus(executor="constant-vus", vus=1, duration="1s")
+            return closed.model_copy(update=settings | {"vus": int(load)})
+        opened = ConstantArrivalRate(executor="constant-arrival-rate", rate="1/s", duration="1s")
+        return opened.model_copy(update=settings | {"rate": f"{load:.12g}/s", "vus": self.vus_for(load)})
 
     def vus_for(self, rate_per_s: float) -> int:
         """By Little's law, twice over: iterations at work are their rate times the time each may take."""

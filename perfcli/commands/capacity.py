@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from rich.text import Text
 
 from perfcli.capacity.finding import HIGHEST, Finding, SearchLimits
-from perfcli.capacity.probe import check_probed, check_varied, default_of
+from perfcli.capacity.probe import check_probed, check_varied, default_of, shared_pets
 from perfcli.capacity.result import CapacityResult, Of
 from perfcli.commands.context import Context
 from perfcli.commands.engine_options import CapacityOptions
@@ -25,6 +25,7 @@ from perfcli.report.wording import one_line
 from perfcli.results import RunResult
 from perfcli.run import run_scenario
 from perfcli.scenario.models import Capacity
+from perfcli.streams import complain
 from perfcli.units import (
     NS_PER_S,
     format_number,
@@ -116,7 +117,8 @@ def _search(
         from perfcli.commands.spread import alike
 
         runners = alike(runners)
-    findings = [_finding(plan, limits, engine, context, shown, runners) for engine in engines]
+    warned: list[str] = []
+    findings = [_finding(plan, limits, engine, context, shown, runners, warned) for engine in engines]
     while waiting := [finding for finding in findings if not finding.is_over]:
         for finding in waiting:
             if not finding.is_over:
@@ -131,12 +133,20 @@ def _finding(
     context: Context,
     shown: _Shown,
     runners: Sequence[RemoteRunner],
+    warned: list[str],
 ) -> Finding:
     stop = context.interrupts.stop
+
+    def warn_first(probe: ExecutionPlan) -> None:
+        """Say once of all probes that what fails may not be the engine."""
+        if not warned and (why := shared_pets(probe)):
+            warned.append(why)
+            complain(f"Warning: {why}")
 
     def run_here(plans: Sequence[ExecutionPlan]) -> list[RunResult]:
         results = []
         for probe in plans:
+            warn_first(probe)
             context.audience.begin(probe, engine, shown.number, shown.of)
             pool = context.pool(engine)
             results.append(run_scenario(probe, pool=pool, observer=context.audience, stop=stop, engine=engine))
@@ -146,6 +156,8 @@ def _finding(
     def run_there(plans: Sequence[ExecutionPlan]) -> list[RunResult]:
         from perfcli.commands.spread import probe_all
 
+        for probe in plans:
+            warn_first(probe)
         results = probe_all(plans, runners, engine)
         for probe, result in zip(plans, results, strict=True):
             context.audience.begin(probe, engine, shown.number, shown.of)

@@ -89,6 +89,13 @@ def test_progress_names_the_engine_and_what_holds_and_fails(
     assert "queue (candidate)  holds" in both.stdout
 
 
+@pytest.mark.parametrize(("flow", "times"), [("[load_pet]", 0), ("[load_pet, save_pet]", 1)])
+def test_vus_that_would_overwrite_one_another_are_warned_of_once(invoke: Invoke, flow: str, times: int) -> None:
+    done = invoke("--precision", "50%", "--set", f"flow={flow}")
+    warning = "Warning: queue: 4 vus share 2 pets, so saves can fail (StalePetError): set up a pet for each vu"
+    assert (done.stderr.count(warning), done.stderr.count("Warning")) == (times, times)
+
+
 def test_an_interrupt_leaves_what_is_known(invoke: Invoke, monkeypatch: pytest.MonkeyPatch) -> None:
     def interrupted(plan: ExecutionPlan, **_: Any) -> RunResult:
         if plan.scenario.setup.pets == 4:
