@@ -16,7 +16,7 @@ from perfcli.outputs import Outputs, write_text
 from perfcli.plan import ExecutionPlan, Profiling
 from perfcli.pool.identity import EngineSource
 from perfcli.pool.protocol import WorkerPool
-from perfcli.results import OperationResult, RunResult
+from perfcli.results import RunResult
 from perfcli.results.findings import Breakdown, Findings, FlameGraph, Overhead, ProfileResult
 from perfcli.run import StopRequest, run_scenario
 
@@ -102,7 +102,8 @@ def profile_scenario(
             runs.plain = result
         elif found:
             runs.profiled[kind] = (result, found[0])
-    return _put_together(plan, runs, started_at, stop, engine), _flame_graph(runs)
+    flame_graph = runs.profiled["cpu"][1].flame_graph if "cpu" in runs.profiled else None
+    return _put_together(plan, runs, started_at, stop, engine), flame_graph
 
 
 def check_profiled(plan: ExecutionPlan) -> None:
@@ -169,7 +170,7 @@ def _breakdown(runs: _Runs) -> list[Breakdown]:
     for kind in ("locks", "sql"):
         if kind in runs.profiled:
             result, findings = runs.profiled[kind]
-            times = {operation.name: _service_time_ns(operation) for operation in result.operations}
+            times = {each.name: each.service_time.mean_ns for each in result.operations if each.service_time}
             return [Breakdown(parts=parts, service_time_ns=times.get(parts.operation)) for parts in findings.parts]
     return []
 
@@ -187,14 +188,6 @@ def _typical_ns(result: RunResult) -> float | None:
     timed = [(operation.ok, operation.service_time) for operation in result.operations if operation.service_time]
     done = sum(ok for ok, _ in timed)
     return sum(ok * times.p50_ns for ok, times in timed) / done if done else None
-
-
-def _service_time_ns(operation: OperationResult) -> float | None:
-    return operation.service_time.mean_ns if operation.service_time else None
-
-
-def _flame_graph(runs: _Runs) -> FlameGraph | None:
-    return runs.profiled["cpu"][1].flame_graph if "cpu" in runs.profiled else None
 
 
 def flame_graph_files(scenario: str, directory: Path) -> list[Path]:

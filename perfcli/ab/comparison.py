@@ -194,7 +194,15 @@ class Comparison:
             duration_ns=round((time.monotonic() - began_s) * 1e9),
             base=base,
             candidate=candidate,
-            pairing=self._pairing(stopped_by, pinned=source.is_pinned),
+            pairing=Pairing(
+                pairs=len(self._measured),
+                slices=SLICES * len(self._plan.waves),
+                slice_ns=round(median(self._slice_ns)) if self._slice_ns else 0,
+                iterations=self._iterations,
+                vus=self._plan.vus,
+                pinned=source.is_pinned,
+                stopped_by=stopped_by,
+            ),
             machines=machines_of(source.machines, self._machines, self._measured),
             alpha=self._options.alpha,
             metrics=metrics,
@@ -223,7 +231,10 @@ class Comparison:
                     return "most pairs"
                 if self._options.max_time_s and time.monotonic() - began_s >= self._options.max_time_s:
                     return "time"
-            self._hold_against_base(source)
+            base, candidate = self._totals
+            if candidate.problem:
+                # a full disk or a bug of both stops both, and who met with it first was chance
+                base.problem = source.problem_of_base_alone()
         except Interrupted:
             return "interrupt"
         return "problem"
@@ -265,15 +276,6 @@ class Comparison:
         self._alike &= pair.is_alike
         return True
 
-    def _hold_against_base(self, source: PairSource) -> None:
-        """If the candidate could not go on, see whether the base can: a full disk and a bug of both stop both.
-
-        Who met with it first was chance.
-        """
-        base, candidate = self._totals
-        if candidate.problem:
-            base.problem = source.problem_of_base_alone()
-
     def _spoilt(self) -> str:
         """Why the pairs cannot be compared; "" where they can."""
         unsteady = "; ".join(total.unsteady for total in self._totals if total.unsteady)
@@ -281,17 +283,6 @@ class Comparison:
 
     def _gathered(self) -> list[Compared]:
         return gathered(self._measured, self._options.margin)
-
-    def _pairing(self, stopped_by: StoppedBy, *, pinned: bool) -> Pairing:
-        return Pairing(
-            pairs=len(self._measured),
-            slices=SLICES * len(self._plan.waves),
-            slice_ns=round(median(self._slice_ns)) if self._slice_ns else 0,
-            iterations=self._iterations,
-            vus=self._plan.vus,
-            pinned=pinned,
-            stopped_by=stopped_by,
-        )
 
 
 def _left_running(base: EngineSide, candidate: EngineSide) -> Iterator[str]:

@@ -86,7 +86,7 @@ class PairMaker:
     def _work(self, pair: Pair, turns: list[Side]) -> None:
         base, candidate = pair.sides
         self._reach_checkpoint(pair)
-        before = base.database_bytes(), candidate.database_bytes()
+        before = [side.handle.database.used_bytes() for side in pair.sides]
         # until here, and from the end of the load on, they work at the same time: where there are CPUs for both
         self._pin(pair, self._random.sample(self._cpus, min(self._of_them, len(self._cpus))))
         for side in turns:
@@ -113,7 +113,7 @@ class PairMaker:
         if not cpus:
             return
         for side in pair.sides:
-            side.pin(cpus)
+            side.handle.pin(cpus)
 
     def _take_turns(self, pair: Pair, turns: list[Side], wave: int) -> None:
         """Slices in the order ABBA, so that a machine that slows down or speeds up does not favour one of them."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Final
@@ -114,10 +114,6 @@ class Side:
         self.handle.resume()
         self._client.send(NoMoreSlices())
 
-    def pin(self, cpus: Sequence[int]) -> None:
-        """Have it run on these CPUs alone."""
-        self.handle.pin(cpus)
-
     def leave(self) -> None:
         """Follow it to its end; its database is then held to what it acknowledged."""
         self._listen(lambda: self._client.ending)
@@ -126,13 +122,9 @@ class Side:
         found = check_integrity(self._ledger, self.handle.database)
         self.outcome.lost_writes, self.outcome.lost = found.lost or 0, found.examples[:_MOST_EXAMPLES]
 
-    def database_bytes(self) -> int:
-        """What its database holds, in whole pages; those that are free are not counted."""
-        return self.handle.database.used_bytes()
-
     def growth_since(self, before_bytes: int) -> float:
         """Bytes that each operation has added to the database until now."""
-        return (self.database_bytes() - before_bytes) / max(1, self.outcome.operations)
+        return (self.handle.database.used_bytes() - before_bytes) / max(1, self.outcome.operations)
 
     def _listen(self, until: Callable[[], object]) -> None:
         """Receive until something is true.

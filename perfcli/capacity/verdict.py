@@ -31,7 +31,7 @@ _CLIFF_DOWN: Final = 0.5
 
 def judged(run: RunResult, load: float, plan: ExecutionPlan) -> ProbeResult:
     """What a run of a probe's plan says of its load."""
-    failed = [each for each in run.failed_thresholds if not _cannot_judge(each)]
+    failed = [each for each in run.failed_thresholds if not each.reason]
     verdict, reason = _verdict(run, failed)
     nearest = _most_exceeded(failed) if failed else _nearest(run)
     if not reason and nearest:
@@ -54,7 +54,7 @@ def judged(run: RunResult, load: float, plan: ExecutionPlan) -> ProbeResult:
         iterations_per_s=run.iterations / duration_s if duration_s else 0.0,
         cpu_mean=run.resources.cpu_mean,
         bound_by=_bound_by(run, plan) if run.phases else "",
-        not_judged=[each.expr for each in run.failed_thresholds if _cannot_judge(each)],
+        not_judged=[each.expr for each in run.failed_thresholds if each.reason],
     )
 
 
@@ -84,10 +84,6 @@ def _delivered(run: RunResult) -> float | None:
         if phase.offered_per_s and phase.achieved_per_s is not None:
             return phase.achieved_per_s / phase.offered_per_s
     return None
-
-
-def _cannot_judge(threshold: ThresholdResult) -> bool:
-    return bool(threshold.reason)
 
 
 def _verdict(run: RunResult, failed: Sequence[ThresholdResult]) -> tuple[ProbeVerdict, str]:

@@ -10,8 +10,9 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from itertools import count
 from threading import Condition, Lock, Thread
-from typing import Any, Final, Protocol, cast
+from typing import Any, Final, cast
 
+from perfcli.cluster.machine import RemoteProcess
 from perfcli.cluster.packets import (
     ANSWER,
     ASK,
@@ -33,29 +34,6 @@ _LOOK_S: Final = 0.5
 _MOST_WAITING_BYTES: Final = 64 * 2**20
 _ROOM_S: Final = 0.05
 _LAST_WORDS: Final = 300
-
-
-class FarProcess(Protocol):
-    """The process that the pool on the other machine is, as `cluster.machine.RemoteProcess` is one."""
-
-    code: int | None
-    lost: str
-
-    @property
-    def is_over(self) -> bool:
-        """Whether nothing more can come."""
-
-    def send(self, content: bytes) -> None:
-        """Write to its stdin; returns at once."""
-
-    def shut(self) -> None:
-        """Close its stdin, once all is sent."""
-
-    def receive(self, wait_s: float) -> bytes:
-        """What came from its stdout."""
-
-    def errors(self) -> str:
-        """The end of what it wrote to stderr."""
 
 
 class FarEnd:
@@ -139,7 +117,7 @@ class Connection:
         remote: the process that the pool is.
     """
 
-    def __init__(self, machine: str, remote: FarProcess) -> None:
+    def __init__(self, machine: str, remote: RemoteProcess) -> None:
         self.machine = machine
         self._remote = remote
         self._using = Lock()

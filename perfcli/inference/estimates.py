@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from functools import lru_cache
 from itertools import combinations, combinations_with_replacement
 from statistics import median
 from typing import Final, NamedTuple
@@ -43,7 +42,7 @@ def one_sample(values: Sequence[float], confidence: float = 0.95) -> Estimate:
         ValueError: there are no values.
     """
     averages = sorted((a + b) / 2 for a, b in combinations_with_replacement(values, 2))
-    rank = _bound_rank(len(values), confidence)
+    rank = critical_sum(len(values), 1 - confidence)
     if rank is None:
         return Estimate(median(averages), -math.inf, math.inf)
     return Estimate(median(averages), averages[rank], averages[-1 - rank])
@@ -64,7 +63,7 @@ def two_sample(x: Sequence[float], y: Sequence[float], confidence: float = 0.95)
     """
     lower, upper = _thinned(x), _thinned(y)
     differences = sorted(b - a for a in lower for b in upper)
-    rank = _bound_rank_of_two(len(lower), len(upper), confidence)
+    rank = critical_u(len(lower), len(upper), 1 - confidence)
     if rank is None:
         return Estimate(median(differences), -math.inf, math.inf)
     return Estimate(median(differences), differences[rank], differences[-1 - rank])
@@ -73,16 +72,6 @@ def two_sample(x: Sequence[float], y: Sequence[float], confidence: float = 0.95)
 def _thinned(values: Sequence[float]) -> Sequence[float]:
     stride = -(-len(values) // _MOST_VALUES)
     return sorted(values)[stride // 2 :: stride] if stride > 1 else values
-
-
-@lru_cache(maxsize=512)
-def _bound_rank(n: int, confidence: float) -> int | None:
-    return critical_sum(n, 1 - confidence)
-
-
-@lru_cache(maxsize=512)
-def _bound_rank_of_two(m: int, n: int, confidence: float) -> int | None:
-    return critical_u(m, n, 1 - confidence)
 
 
 Point = tuple[float, float]

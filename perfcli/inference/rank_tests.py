@@ -84,6 +84,7 @@ def _arrangements_up_to(m: int, n: int) -> list[int]:
     return list(accumulate(counts[m, n]))
 
 
+@lru_cache(maxsize=512)
 def critical_u(m: int, n: int, alpha: float) -> int | None:
     """The largest U of `m` and `n` untied values that chance stays at or below with at most `alpha`.
 
@@ -110,6 +111,7 @@ def signed_rank_p(differences: Sequence[float]) -> float:
     return ways[sum(doubled) - positive] / ways[-1]
 
 
+@lru_cache(maxsize=512)
 def critical_sum(n: int, alpha: float) -> int | None:
     """The largest rank sum of `n` untied differences that chance stays at or below with at most `alpha`.
 
