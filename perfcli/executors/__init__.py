@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from typing import Annotated, Final, get_args
 
-from pydantic import Field
-
 from perfcli.executors.arrival_rates import ConstantArrivalRate, RampingArrivalRate
 from perfcli.executors.base import WHOLE, Earlier, LoadSettings, Schedule, Share
 from perfcli.executors.iterations import PerVuIterations, SharedIterations
+from perfcli.executors.one_of import OneOf
 from perfcli.executors.vus import ConstantVus, RampingVus
 
 _AnyLoad = SharedIterations | PerVuIterations | ConstantVus | RampingVus | ConstantArrivalRate | RampingArrivalRate
-Load = Annotated[_AnyLoad, Field(discriminator="executor")]
+Load = Annotated[_AnyLoad, OneOf("executor", lambda: LOAD_MODELS)]
 """The load of a scenario: the settings of one executor, told apart by the key `executor`."""
 
 LOAD_MODELS: Final[dict[str, type[LoadSettings]]] = {

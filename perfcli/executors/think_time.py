@@ -6,11 +6,12 @@ import math
 import re
 from abc import abstractmethod
 from collections.abc import Callable
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final, Literal, get_args
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_serializer
 
 from perfcli.executors.fields import DurationText, PositiveDurationText
+from perfcli.executors.one_of import OneOf
 from perfcli.suggestions import name_to_use
 from perfcli.units import parse_duration_ns
 
@@ -199,9 +200,8 @@ def _spread(written: Any) -> Any:
     return {**written, "kind": kind}
 
 
-ThinkTime = Annotated[
-    ConstantThinking | UniformThinking | NormalThinking | PacedThinking,
-    Field(discriminator="kind"),
-    BeforeValidator(_spread),
-]
+_AnyThinking = ConstantThinking | UniformThinking | NormalThinking | PacedThinking
+_MODELS: Final = {model.model_fields["kind"].default: model for model in get_args(_AnyThinking)}
+
+ThinkTime = Annotated[_AnyThinking, OneOf("kind", lambda: _MODELS), BeforeValidator(_spread)]
 """The think time of a load."""

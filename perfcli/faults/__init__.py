@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Final, get_args
 
-from pydantic import BaseModel, BeforeValidator, Field
+from pydantic import BaseModel, BeforeValidator
 
 from perfcli.executors.fields import with_tag
+from perfcli.executors.one_of import OneOf
 from perfcli.faults.base import DEFAULT_STEADY_STATE, FaultSettings, Lift, Place, Seen
 from perfcli.faults.disk import DiskError, DiskFull, DiskSlow
 from perfcli.faults.inside import Ai, Clock, Cut
@@ -39,7 +40,7 @@ def spread_fault(item: Any) -> Any:
     return with_tag("fault", fault, settings)
 
 
-Fault = Annotated[Annotated[_AnyFault, Field(discriminator="fault")], BeforeValidator(spread_fault)]
+Fault = Annotated[_AnyFault, OneOf("fault", lambda: FAULT_MODELS), BeforeValidator(spread_fault)]
 """A fault of a scenario: told apart by its key."""
 
 __all__ = ["DEFAULT_STEADY_STATE", "FAULT_MODELS", "Fault", "FaultSettings", "Lift", "Place", "Seen", "spread_fault"]

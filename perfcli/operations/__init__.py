@@ -3,20 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import lru_cache
-from typing import TYPE_CHECKING, Annotated, Any, Final, Union, get_args
+from typing import TYPE_CHECKING, Annotated, Any, Final, get_args
 
-from pydantic import (
-    BaseModel,
-    BeforeValidator,
-    Field,
-    SerializeAsAny,
-    TypeAdapter,
-    ValidatorFunctionWrapHandler,
-    WrapValidator,
-)
+from pydantic import BaseModel, BeforeValidator
 
 from perfcli.executors.fields import with_tag
+from perfcli.executors.one_of import OneOf
 from perfcli.operations.available_actions import GetAvailableActions
 from perfcli.operations.base import StepSettings
 from perfcli.operations.care import ApplyCareAction, Care
@@ -25,7 +17,7 @@ from perfcli.operations.create_pet import CreateNewPet, CreatePet
 from perfcli.operations.evict import Evict
 from perfcli.operations.interact import Interact, InteractWithPet
 from perfcli.operations.load_pet import LoadPet
-from perfcli.operations.own.step import OwnStep, known_operations
+from perfcli.operations.own.step import known_operations
 from perfcli.operations.save_pet import SavePet
 from perfcli.operations.sleep import Sleep
 from perfcli.operations.statistics import GetPetStatistics, Statistics
@@ -72,7 +64,7 @@ STEP_MODELS: Final[dict[str, type[StepSettings]]] = {
 
 def step_models() -> Mapping[str, type[StepSettings]]:
     """By operation: the tool's, and the own ones of the scenario that is being read."""
-    return {**known_operations().models, **STEP_MODELS}
+    return {**STEP_MODELS, **known_operations().models, **STEP_MODELS}
 
 
 def spread(step: Any) -> Any:
@@ -118,22 +110,6 @@ def _crowded(step: dict[Any, Any]) -> str:
     return f"a step holds one operation, not {len(step)}: start each with a dash"
 
 
-def _validated(step: Any, handler: ValidatorFunctionWrapHandler) -> Any:
-    # a file that declares a built-in name is refused, and steps are understood by the tool's own meanwhile
-    own = tuple(model for name, model in known_operations().models.items() if name not in STEP_MODELS)
-    return _any_of(own).validate_python(step) if own else handler(step)
-
-
-@lru_cache(maxsize=16)
-def _any_of(own: tuple[type[OwnStep], ...]) -> TypeAdapter[Any]:
-    union: Any = Annotated[Union[_AnyStep, *own], Field(discriminator="operation")]
-    return TypeAdapter(union)
-
-
-Step = Annotated[
-    SerializeAsAny[Annotated[_AnyStep, Field(discriminator="operation")]],
-    WrapValidator(_validated),
-    BeforeValidator(spread),
-]
+Step = Annotated[_AnyStep, OneOf("operation", step_models), BeforeValidator(spread)]
 
 __all__ = ["STEP_MODELS", "Context", "Step", "operation", "spread", "step_models"]

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from perfcli.executors.fields import with_tag
+from perfcli.executors.one_of import OneOf
 from perfcli.figures import Metric, Needs
 from perfcli.operations.base import IN_PROCESS
 from perfcli.scenario.problems import KeyPath
@@ -193,7 +194,7 @@ def _spread(target: Any) -> Any:
     return with_tag("target", name, settings or {})
 
 
-Target = Annotated[_AnyTarget, Field(discriminator="target"), BeforeValidator(_spread)]
+Target = Annotated[_AnyTarget, OneOf("target", lambda: TARGET_MODELS), BeforeValidator(_spread)]
 
 
 OWN: Final = "own"
