@@ -27,6 +27,8 @@ def main() -> None:
 
     # modules are no garbage: to look for some while they load takes a tenth of the time (`Context.engine` enables it)
     gc.disable()
+    # pydantic would look for plugins in the metadata of every installed package
+    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
     # before anything slow is imported: an early Ctrl-C leaves quietly, as there is nothing to report yet
     _leave_on_signals(os._exit)
     template = _early_template(sys.argv[1:])

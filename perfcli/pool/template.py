@@ -24,7 +24,9 @@ def engine_environment() -> dict[str, str]:
     # relative entries would mean another place, as the engine has a working directory of its own
     given = [os.path.abspath(entry) for entry in os.environ.get("PYTHONPATH", "").split(os.pathsep) if entry]
     path = os.pathsep.join([*given, home])
-    return {**os.environ, "PYTHONPATH": path, "PYTHONFAULTHANDLER": "1"}
+    # the tool does without plugins of pydantic, the engine does not
+    inherited = {name: value for name, value in os.environ.items() if name != "PYDANTIC_DISABLE_PLUGINS"}
+    return {**inherited, "PYTHONPATH": path, "PYTHONFAULTHANDLER": "1"}
 
 
 class Template:
