@@ -98,25 +98,15 @@ class Machine:
             self.call("put", digest, content, limit_s=_CONTENT_LIMIT_S)
         return digest
 
-    def start(
-        self,
-        command: Sequence[str],
-        *,
-        files: Mapping[str, bytes] | None = None,
-        folders: Mapping[str, bytes] | None = None,
-        environment: Mapping[str, str] | None = None,
-    ) -> RemoteProcess:
+    def start(self, command: Sequence[str], *, folders: Mapping[str, bytes] | None = None) -> RemoteProcess:
         """Start a process there: Python with these arguments, in a folder of its own.
 
         Args:
-            files: contents, by their paths in the folder.
             folders: zip archives, see `zipped`, by the paths of folders; not to be written to.
-            environment: variables beside those of the worker.
         """
         process = uuid4().hex[:12]
-        digests = {path: self.ship(content) for path, content in (files or {}).items()}
         archives = {path: self.ship(content) for path, content in (folders or {}).items()}
-        self.call("start", process, list(command), digests, archives, dict(environment or {}), limit_s=_CONTENT_LIMIT_S)
+        self.call("start", process, list(command), archives, limit_s=_CONTENT_LIMIT_S)
         return RemoteProcess(self, process)
 
     def end(self) -> None:
@@ -169,10 +159,6 @@ class RemoteProcess:
             self._waiting.clear()
             self._came.notify_all()
         return content
-
-    def signal(self, number: int) -> None:
-        """Send a signal to it and its group."""
-        self.machine.call("signal", self._name, number)
 
     def errors(self) -> str:
         """The end of what it wrote to stderr; "" if the machine is lost."""

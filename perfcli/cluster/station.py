@@ -92,18 +92,14 @@ class Station:
         self,
         process: str,
         command: Sequence[str],
-        files: Mapping[str, str],
         folders: Mapping[str, str],
-        environment: Mapping[str, str],
     ) -> None:
         """Start a process in a new folder; does nothing if there is one of this name.
 
         Args:
             process: a name for it: letters, digits and hyphens.
             command: the arguments of Python.
-            files: digests of contents, by their paths in the folder.
             folders: digests of zip archives, by the paths at which the unpacked folder is seen; not to be written to.
-            environment: variables beside those of the worker.
 
         Raises:
             StationError: it cannot be started.
@@ -112,9 +108,9 @@ class Station:
         if process in self._processes:
             return
         try:
-            folder = self._make_folder(process, files, folders)
+            folder = self._make_folder(process, folders)
             variables = {name: value for name, value in engine_environment().items() if _OF_DASK.get(name) != value}
-            started = StationProcess([*PYTHON, *command], folder, {**variables, **environment}, self._forget)
+            started = StationProcess([*PYTHON, *command], folder, variables, self._forget)
         except (OSError, zipfile.BadZipFile) as error:
             raise StationError(f"a process could not be started: {type(error).__name__}: {error}") from error
         self._processes[process] = started
@@ -135,10 +131,6 @@ class Station:
     async def shut(self, process: str) -> None:
         """Close its stdin."""
         self._process(process).shut()
-
-    async def signal(self, process: str, number: int) -> None:
-        """Send a signal to it and what it started in its group."""
-        self._process(process).signal(number)
 
     async def errors(self, process: str) -> str:
         """The end of what it wrote to stderr."""
@@ -208,13 +200,9 @@ class Station:
     def _content(self, digest: str) -> Path:
         return self._place() / "".join(char for char in digest if char.isalnum())
 
-    def _make_folder(self, process: str, files: Mapping[str, str], folders: Mapping[str, str]) -> Path:
+    def _make_folder(self, process: str, folders: Mapping[str, str]) -> Path:
         folder = self._place() / f"process-{process}"
         folder.mkdir(exist_ok=True)
-        for path, digest in files.items():
-            place = folder / path
-            place.parent.mkdir(parents=True, exist_ok=True)
-            place.write_bytes(self._content(digest).read_bytes())
         for path, digest in folders.items():
             place = folder / path
             place.parent.mkdir(parents=True, exist_ok=True)

@@ -87,11 +87,6 @@ class StationProcess:
         """Close its stdin, once all that was sent is written."""
         self._inbox.put(None)
 
-    def signal(self, number: int) -> None:
-        """Send a signal to it and what is in its group."""
-        with suppress(ProcessLookupError, PermissionError):
-            os.killpg(self.group, number)
-
     def errors(self) -> str:
         """The end of what it wrote to stderr."""
         with suppress(OSError), self._errors.open("rb") as file:
@@ -101,7 +96,8 @@ class StationProcess:
 
     def close(self) -> None:
         """Kill it, if it still runs, and forget what was not taken."""
-        self.signal(signal.SIGKILL)
+        with suppress(ProcessLookupError, PermissionError):
+            os.killpg(self.group, signal.SIGKILL)
         self.shut()
         self._outbox.close()
 

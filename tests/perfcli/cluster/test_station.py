@@ -47,25 +47,20 @@ async def all_of(station: Station, process: str) -> tuple[bytes, int]:
             return content, code
 
 
-def test_a_process_gets_files_folders_and_variables_and_what_it_writes_comes_back() -> None:
+def test_a_process_gets_folders_and_what_it_writes_comes_back() -> None:
     archive = io.BytesIO()
     with zipfile.ZipFile(archive, "w") as written:
         written.writestr("digipal/__init__.py", "NAME = 'sent'")
-    program = (
-        "import os, sys; sys.path.insert(0, 'engines/0'); import digipal\n"
-        "print(open('notes/a.txt').read(), digipal.NAME, os.environ['SECRET']); sys.exit(3)"
-    )
+    program = "import sys; sys.path.insert(0, 'engines/0'); import digipal\nprint(digipal.NAME); sys.exit(3)"
 
     async def work(station: Station) -> None:
-        contents = [b"hello", archive.getvalue()]
-        digests = [digest_of(content) for content in contents]
-        assert await station.missing(digests) == digests
-        for content in contents:
-            await station.put(digest_of(content), content)
-        assert await station.missing(digests) == []
-        files, folders = {"notes/a.txt": digests[0]}, {"engines/0": digests[1]}
-        await station.start("one", ["-c", program], files, folders, {"SECRET": "s"})
-        assert await all_of(station, "one") == (b"hello sent s\n", 3)
+        content = archive.getvalue()
+        digest = digest_of(content)
+        assert await station.missing([digest]) == [digest]
+        await station.put(digest, content)
+        assert await station.missing([digest]) == []
+        await station.start("one", ["-c", program], {"engines/0": digest})
+        assert await all_of(station, "one") == (b"sent\n", 3)
 
     at_a_station(work)
 
@@ -73,7 +68,7 @@ def test_a_process_gets_files_folders_and_variables_and_what_it_writes_comes_bac
 def test_calls_may_be_repeated() -> None:
     async def work(station: Station) -> None:
         for _ in range(2):
-            await station.start("echo", ECHO, {}, {}, {})
+            await station.start("echo", ECHO, {})
         for position, content in ((0, b"one\n"), (0, b"one\n"), (0, b"one\ntwo\n"), (4, b"two\n")):
             await station.send("echo", position, content)
         assert (await station.take("echo", 0, 5.0))[0].startswith(b"one\n")
@@ -98,7 +93,7 @@ def test_a_content_that_is_not_the_one_of_its_digest_is_refused() -> None:
 
 def test_what_is_printed_to_stderr_can_be_asked_for() -> None:
     async def work(station: Station) -> None:
-        await station.start("broken", ["-c", "import nothing_of_this_name"], {}, {}, {})
+        await station.start("broken", ["-c", "import nothing_of_this_name"], {})
         assert await all_of(station, "broken") == (b"", 1)
         assert "nothing_of_this_name" in await station.errors("broken")
 
@@ -111,7 +106,7 @@ def test_variables_that_dask_gives_its_workers_do_not_reach_processes(monkeypatc
 
     async def work(station: Station) -> None:
         program = "import os; print(os.environ.get('MALLOC_TRIM_THRESHOLD_'), os.environ['OMP_NUM_THREADS'])"
-        await station.start("one", ["-c", program], {}, {}, {})
+        await station.start("one", ["-c", program], {})
         assert await all_of(station, "one") == (b"None 3\n", 0)
 
     at_a_station(work)
@@ -122,7 +117,7 @@ def test_the_end_leaves_neither_processes_nor_files() -> None:
 
     async def work(station: Station) -> None:
         program = "import os, time; print(f'{os.getcwd()} {os.getpid()}.', flush=True); time.sleep(60)"
-        await station.start("sleeper", ["-c", program], {}, {}, {})
+        await station.start("sleeper", ["-c", program], {})
         words = ""
         while not words.endswith(".\n"):
             words = (await station.take("sleeper", 0, 5.0))[0].decode()
@@ -195,7 +190,7 @@ def test_who_ignores_sigterm_is_killed(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_after_the_lease_a_station_says_that_all_is_over() -> None:
     async def work(station: Station) -> None:
-        await station.start("sleeper", SLEEP, {}, {}, {})
+        await station.start("sleeper", SLEEP, {})
         assert station._keeper
         os.kill(station._keeper.pid, signal.SIGKILL)
         station._keeper.wait()
