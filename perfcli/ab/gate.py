@@ -212,12 +212,12 @@ def _error(differences: Sequence[float]) -> float:
     return deviation / math.sqrt(len(differences))
 
 
-def _finds(differences: Sequence[float], margin: float, limits: PairLimits, metrics: int, alpha: float = ALPHA) -> bool:
+def _finds(differences: Sequence[float], margin: float, limits: PairLimits, metrics: int) -> bool:
     """Whether a gate with these pairs at hand ends in a regression."""
     target = math.log1p(margin) * _PRECISION
     pairs = next((look for look in limits.looks() if _error(differences[:look]) <= target), limits.most)
     made = differences[:pairs]
-    return one_sample(made).value >= math.log1p(margin) and signed_rank_p(made) * metrics <= alpha
+    return one_sample(made).value >= math.log1p(margin) and signed_rank_p(made) * metrics <= ALPHA
 
 
 _GRAVEST_FIRST: Final = (Change.REGRESSION, Change.INCONCLUSIVE, Change.IMPROVEMENT, Change.NO_CHANGE)

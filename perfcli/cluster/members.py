@@ -114,10 +114,10 @@ def check(crew: Crew) -> None:
         raise UsageError("\n".join([f"{count}:", *lines]), hint="\n      ".join(hints))
 
 
-def clock_of(machine: Machine, round_trips: int = ROUND_TRIPS) -> Clock:
+def clock_of(machine: Machine) -> Clock:
     """How far its clock is from the tool's, from the round trip that took least."""
     readings = []
-    for _ in range(round_trips):
+    for _ in range(ROUND_TRIPS):
         sent_ns = time.perf_counter_ns()
         remote_ns = machine.call("clock_ns")
         readings.append((sent_ns, remote_ns, time.perf_counter_ns()))
