@@ -29,6 +29,7 @@ _NO_WORK: Final = frozenset(
 Variables have been put in their places; of operation files the sources matter, not where they are.
 """
 
+HISTORY_SCHEMA_VERSION: Final = 1
 _MOST_KEYS: Final = 3
 _ABSENT: Final = "not there"
 
@@ -113,14 +114,13 @@ def _work(scenario: Mapping[str, Any]) -> dict[str, Any]:
         # results of before there were any do not have the key
         kept.pop("faults", None)
     if isinstance(phases := kept.get("phases"), list):
-        # the name of a phase changes no work either, but a result's phases are told apart by it
-        kept["phases"] = list(map(_unjudged, phases))
+        # the name of a phase changes no work either, but a result's phases are told apart by it; what is no phase, in a
+        # file of elsewhere, stays as it is
+        kept["phases"] = [
+            {key: value for key, value in phase.items() if key != "thresholds"} if isinstance(phase, dict) else phase
+            for phase in phases
+        ]
     return kept
-
-
-def _unjudged(phase: Any) -> Any:
-    """A phase without its thresholds; what is no phase, in a file of elsewhere, as it is."""
-    return {key: value for key, value in phase.items() if key != "thresholds"} if isinstance(phase, dict) else phase
 
 
 def _changes(base: RunResult, now: RunResult) -> str:
@@ -211,9 +211,6 @@ def observed(run: RunResult, subject: Subject) -> float | None:
     if subject.phase and phase is None:
         return None
     return subject.metric.value(View(run, phase, subject.operation), subject.statistic)
-
-
-HISTORY_SCHEMA_VERSION: Final = 1
 
 
 class KeptRun(Record):
