@@ -69,17 +69,8 @@ class Measured(NamedTuple):
     """ln(candidate / base)."""
 
 
-class Cost(NamedTuple):
-    """A figure that may be 0: differences are of what lies above nothing much."""
-
-    unit: Unit
-    floor: float
-
-
-_COSTS: Final = {
-    "database": Cost("bytes", DATABASE_FLOOR),
-    "errors": Cost("errors", ERRORS_FLOOR),
-}
+_FLOORS: Final = {"database": DATABASE_FLOOR, "errors": ERRORS_FLOOR}
+"""Of figures that may be 0: differences are of what lies above nothing much."""
 
 
 class Latencies:
@@ -144,7 +135,7 @@ def gathered(pairs: Sequence[Mapping[str, Measured]], margin: float) -> list[Com
             [pair[name].base for pair in pairs],
             [pair[name].difference for pair in pairs],
             is_rough=name.endswith(".p99"),
-            floor=_COSTS[name].floor if name in _COSTS else 0.0,
+            floor=_FLOORS.get(name, 0.0),
         )
         for name in names
     ]
@@ -164,7 +155,7 @@ def machines_of(
         names = [name for name in own[0] if all(name in pair for pair in own)] if own else []
         medians = {
             name: ratio_above(
-                _COSTS[name].floor if name in _COSTS else 0.0,
+                _FLOORS.get(name, 0.0),
                 median(pair[name].base for pair in own),
                 median(pair[name].difference for pair in own),
             )
@@ -210,7 +201,10 @@ def _tail(slices: Slices, label: str) -> Measured | None:
 
 def _costs(pair: Pair) -> Iterator[tuple[str, Measured]]:
     base, candidate = (side.outcome.failed_share for side in pair.sides)
-    for name, (before, after) in {"database": pair.database_growth, "errors": (base, candidate)}.items():
-        cost = _COSTS[name]
-        difference = math.log((max(0.0, after) + cost.floor) / (max(0.0, before) + cost.floor))
-        yield name, Measured(cost.unit, before, after, difference)
+    figures: tuple[tuple[str, Unit, tuple[float, float]], ...] = (
+        ("database", "bytes", pair.database_growth),
+        ("errors", "errors", (base, candidate)),
+    )
+    for name, unit, (before, after) in figures:
+        difference = math.log((max(0.0, after) + _FLOORS[name]) / (max(0.0, before) + _FLOORS[name]))
+        yield name, Measured(unit, before, after, difference)
