@@ -61,7 +61,7 @@ class Progress:
     """Where a run is now."""
 
     scenario: str
-    stage: str  # "starting", "open", "set-up", "warm-up", "measuring", "clean-up" or "close"
+    stage: str  # "starting", "open", "operations", "set-up", "warm-up", "measuring", "clean-up" or "close"
     elapsed_ns: int  # since the stage began; while measuring, since the phases began that run now
     phase: str = ""  # the names of those phases; "" if the scenario names none
     planned_ns: int | None = None  # how long they last; None if iterations decide

@@ -169,7 +169,8 @@ class _Count:
                 target = make_target(self._plan, self._database)
             version = target.open(lambda _: None)
             self._channel.send(Opened(version))
-            self._stage = OWN_OPERATIONS
+            if self._plan.scenario.operations:
+                self._begin(OWN_OPERATIONS)
             files = load_files(self._plan.scenario.operations)
             self._begin("set-up")
             target.set_up()

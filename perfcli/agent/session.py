@@ -112,7 +112,6 @@ class Session:
         self._profiler.engine_is_imported()
         version = target.open(self._channel.send)
         self._channel.send(Opened(version))
-        self._stage = OWN_OPERATIONS
         own = self._own_operations()
         self.checkpoint("opened")
         self.begin("set-up")
@@ -226,6 +225,8 @@ class Session:
 
     def _own_operations(self) -> dict[int, OwnVu]:
         """The functions of the user's own for each vu; only now is their code executed, on the engine under test."""
+        if self._plan.scenario.operations:
+            self.begin(OWN_OPERATIONS)
         files = load_files(self._plan.scenario.operations)
         shared = may_share_pets(self._plan.scenario)
         folder = self._database.parent.parent / "files"

@@ -45,6 +45,7 @@ _TO_LEAVE_S: Final = 2.0
 _CLOCK_READINGS: Final = 3
 _DOING: Final = {
     "open": "opening",
+    OWN_OPERATIONS: "importing the scenario's own operations",
     "set-up": "setting up",
     "warm-up": "warming up",
     "counting": "counting what operations cost",

@@ -183,6 +183,13 @@ def test_a_file_that_cannot_be_loaded_ends_the_command(plan: Plan, source: str, 
     assert caught.value.message == message
 
 
+def test_a_file_that_ends_the_process_while_it_is_imported_is_not_taken_for_the_engine(plan: Plan) -> None:
+    made = plan(f"{HEAD}\nimport os\n@operation\ndef op(ctx: Context) -> None: ...\nos._exit(3)\n", "[op]")
+    result = run_scenario(made)
+    assert result.verdict is Verdict.ERROR
+    assert result.reasons == ["the engine process exited with code 3 while importing the scenario's own operations"]
+
+
 def command(home: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     words = [sys.executable, "-m", "perfcli", *arguments]
