@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import pytest
 
 from perfcli.errors import ExitCode, Verdict
-from perfcli.history.compare import compare
+from perfcli.history.compare import compare, wander
 from perfcli.results import (
     BaselineComparison,
     ExactCounters,
@@ -110,6 +110,11 @@ def test_a_shift_must_be_more_than_what_comes_and_goes_within_a_run(factor: floa
     assert (found.p_slower or 1) < 0.01
     assert found.change == change
     assert ("times within one run" in found.reason) is (change == "inconclusive")
+
+
+def test_the_highest_and_the_lowest_stretch_of_a_run_do_not_count() -> None:
+    assert wander([10, 99, 11, 12, 0, 13, 14, 15]) == 5
+    assert wander([10, 10, 99, 99, 11, 11, 12, 12, 0, 0, 13, 13, 14, 14, 15, 15]) == 5
 
 
 def test_twenty_percent_between_steady_runs_is_found() -> None:

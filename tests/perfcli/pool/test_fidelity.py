@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -33,8 +34,9 @@ def engine(
     """Drive an engine on two pets for sixty iterations."""
     opened: list[Driven] = []
 
-    def start(fault: Any = None) -> Driven:
-        plan = make_plan(FLOW, setup={"pets": 2}, engine={"ai": {"latency": "0ms"}})
+    def start(fault: Any = None, processes: int = 1) -> Driven:
+        pool = {"processes": processes}
+        plan = make_plan(FLOW, setup={"pets": 2}, engine={"ai": {"latency": "0ms"}}, pool=pool)
         opened.append(drive_with(monkeypatch, fault, plan, tmp_path / "digipal.db"))
         opened[-1].iterate(times=60)
         return opened[-1]
@@ -124,6 +126,23 @@ def test_numbers_are_compared_exactly() -> None:
     assert differences(pet(personality_traits=traits), pet(personality_traits={"playfulness": 0.3})) == [
         "user-0: personality_traits {'playfulness': 0.3} stored, {'playfulness': 0.30000000000000004} answered"
     ]
+
+
+def test_what_is_kept_in_a_list_is_compared() -> None:
+    assert differences(pet(learned_commands=["eat", "sit"]), pet(learned_commands=["eat", "run"])) == [
+        "user-0: learned_commands ['eat', 'run'] stored, ['eat', 'sit'] answered"
+    ]
+
+
+@pytest.mark.parametrize(("processes", "name"), [(1, "save 59 of vu0"), (2, "Rex")])
+def test_an_engine_answers_for_what_nobody_else_could_save(
+    engine: Callable[..., Driven], processes: int, name: str
+) -> None:
+    """With a second process, what its cache holds may be old, and is no answer about what is stored."""
+    driven = engine(processes=processes)
+    change(driven.database, "UPDATE digipals SET name = 'Rex'")
+    answered = list(driven.target.answers(of_setup=True))
+    assert json.loads(answered[0])["pet"]["name"] == name
 
 
 def test_another_users_pet_is_one_difference() -> None:

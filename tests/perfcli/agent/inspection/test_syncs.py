@@ -5,13 +5,17 @@ from __future__ import annotations
 import os
 import sqlite3
 import sys
-from contextlib import closing
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from threading import Thread
 
 import pytest
 
+from perfcli.agent import inspection
 from perfcli.agent.inspection import SyncCosts, counting_syncs
+from perfcli.agent.system_calls import NotTraced
+from perfcli.operations.call import Call
 from tests.strace import needs_strace
 
 pytestmark = pytest.mark.slow
@@ -22,6 +26,23 @@ def why_not() -> str:
     costs = SyncCosts(is_wanted=True)
     costs.count([], lambda calls: pytest.fail("nothing can be counted"))
     return costs.not_told
+
+
+def test_what_was_counted_before_it_failed_is_not_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    costs, permitted = SyncCosts(is_wanted=True), iter([True, False])
+
+    @contextmanager
+    def counted() -> Iterator[Callable[[], int]]:
+        if not next(permitted):
+            raise NotTraced("is gone")
+        yield iter(range(0, 100, 6)).__next__
+
+    monkeypatch.setattr(inspection, "counting_syncs", counted)
+    call = Call(lambda user, draw: (), lambda: None, lambda arguments, answer: "")
+    costs.count([call, None], lambda calls: [each.invoke() for each in calls * 3 if each])
+    assert costs.per_operation() == 2
+    costs.count([call], lambda calls: pytest.fail("nothing can be counted"))
+    assert costs.per_operation() is None
 
 
 @needs_strace
