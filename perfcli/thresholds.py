@@ -8,7 +8,7 @@ value      = a quantity in the metric's unit: 100ms, 50MB, 95%, 10/s, 300, 1.5
 window     = ("for" | "within") duration
 span       = ("during" | "after") fault | "outside" "faults"
 
-Before `recovery` and `outage` stands a fault. Windows: perfcli/metrics/windows.py; spans: measurement/fault_spans.py.
+Before `recovery` and `outage` stands a fault. Windows: measurement/windows.py; spans: measurement/fault_spans.py.
 """
 
 from __future__ import annotations

@@ -20,7 +20,7 @@ from perfcli.measurement.measurement import Measurement
 from perfcli.measurement.parts import Part, Wanted, phase_result
 from perfcli.measurement.process import ProcessFigures
 from perfcli.measurement.samples import References, planned_digest
-from perfcli.metrics.recovery import SteadyLimit, SteadyState
+from perfcli.measurement.windows import SteadyState
 from perfcli.metrics.timeline import Interval
 from perfcli.monitor import Reading, cpu_use
 from perfcli.plan import INCARNATION
@@ -204,7 +204,7 @@ def steady_state(measurement: Measurement) -> SteadyState:
     """What the load of a run with faults keeps when it is well, and what is known of it so far."""
     assert measurement.faults is not None
     limits = [
-        SteadyLimit(limit, measurement.timeline(limit.operation, by_service_time=limit.metric.name == "service_time"))
+        (limit, measurement.timeline(limit.operation, by_service_time=limit.metric.name == "service_time"))
         for limit in measurement.plan.scenario.steady_limits
     ]
     return SteadyState(limits, measurement.faults.activity)

@@ -16,9 +16,8 @@ from typing import Final
 
 from perfcli.faults.base import Seen
 from perfcli.measurement.restarts import Restart
-from perfcli.metrics.recovery import Activity, SteadyState
+from perfcli.measurement.windows import Activity, SteadyState, value_of
 from perfcli.metrics.timeline import Interval
-from perfcli.metrics.windows import value_of
 from perfcli.plan import ExecutionPlan, PlannedPhase
 from perfcli.recorder import OK, SKIPPED, UNKNOWN, Frame
 from perfcli.results import FaultResult

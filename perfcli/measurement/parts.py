@@ -10,10 +10,10 @@ from typing import Any, Final
 
 from perfcli.measurement.measurement import Measurement
 from perfcli.measurement.samples import OperationSamples, counter_results, mean_preparation_ns
+from perfcli.measurement.windows import worst_window
 from perfcli.metrics.distribution import Distribution
 from perfcli.metrics.histogram import STATISTICS, percentile_of
 from perfcli.metrics.slowdown import FIFTHS, Degradation, Fifths, degradation, growth
-from perfcli.metrics.windows import worst_window
 from perfcli.plan import PlannedPhase
 from perfcli.recorder import FLUSH_INTERVAL_NS
 from perfcli.results import TOTAL, Break, GrowthResult, LatencySummary, OperationResult, PhaseResult

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from perfcli.measurement.windows import worst_window
 from perfcli.metrics.timeline import Timeline
-from perfcli.metrics.windows import deciding_figure, worst_window
 from perfcli.thresholds import parse_threshold
 from perfcli.units import NS_PER_S
 
@@ -110,12 +110,6 @@ def test_a_load_shorter_than_a_second_is_judged_all_the_same() -> None:
     timeline.add(array("q", [0]), array("q", [90 * MS]))
     assert decided(timeline, "latency.max < 50ms for 10s", 0.2) == (90 * MS, False)
     assert decided(timeline, "throughput > 1/s for 10s", 0.2) == (5, True)
-
-
-def test_the_deciding_window_tells_its_place_and_its_samples() -> None:
-    figure = deciding_figure(by_second(10, 10, 90, 10), parse_threshold("latency.max < 50ms within 1s"), 4 * NS_PER_S)
-    assert figure is not None
-    assert (figure.start_ns, figure.ok) == (1_100 * MS, 10)
 
 
 def test_while_the_load_goes_on_only_whole_and_new_windows_count() -> None:

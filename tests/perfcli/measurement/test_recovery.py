@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from perfcli.metrics.recovery import Activity, SteadyLimit, SteadyState
+from perfcli.measurement.windows import Activity, SteadyState
 from perfcli.metrics.timeline import Timeline
 from perfcli.thresholds import parse_threshold
 
@@ -33,7 +33,7 @@ def at_100_per_s(until_ms: int, begins_ms: int, ends_ms: int, *, fail: bool) -> 
 
 def steady(activity: Activity, timeline: Timeline, *limits: str) -> SteadyState:
     written = limits or ("success_rate >= 99%",)
-    return SteadyState([SteadyLimit(parse_threshold(each), timeline) for each in written], activity)
+    return SteadyState([(parse_threshold(each), timeline) for each in written], activity)
 
 
 @pytest.mark.parametrize("fail", [True, False])
