@@ -8,17 +8,18 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import groupby
 from operator import attrgetter, itemgetter
 from typing import Final, NamedTuple
 
-from perfcli.measurement.ledger import Ledger
+from perfcli.measurement.ledger import Cared, Ledger
 from perfcli.measurement.ledger_counts import Expected, Tally
 from perfcli.measurement.own_writes import OwnFindings
 from perfcli.measurement.saves import Registers, Stored
-from perfcli.operations.digipal_data import set_up_user
+from perfcli.operations.digipal_data import GAINS, GROWING_TO, set_up_user
 from perfcli.operations.save_canaries import UNSAVED, key_in, save_canary, saves_in, split_key
-from perfcli.operations.stored import Readable, StoredInteractions, StoredPets, open_stored
+from perfcli.operations.stored import GrowingPet, Readable, StoredInteractions, StoredPets, open_stored
 from perfcli.results import Integrity, SaveCounts
 
 _MOST_EXAMPLES: Final = 5
@@ -59,9 +60,10 @@ class _Check:
         try:
             with open_stored(database) as stored:
                 damaged = stored.damage()
-                names = _names(stored)
+                names = {user: [name for _, name in pets] for user, pets in groupby(stored.pets(), itemgetter(0))}
                 own = ledger.own.verify(stored.fields(ledger.own.fields), ledger.lasting_fields)
-                findings = [*self._of_pets(names), *self._of_interactions(stored, names), *_of_own(own)]
+                findings = [*self._of_pets(names), *self._of_interactions(stored, names)]
+                findings += [Finding(1, 0, words) for words in own.lost]
         except sqlite3.Error as error:
             # an OperationalError says that the file is locked, missing or of other tables; not that it is damaged
             damaged = "" if isinstance(error, sqlite3.OperationalError) else str(error)
@@ -154,18 +156,8 @@ class _Check:
 
     def _stale_reads(self) -> Iterator[str]:
         for pet, shown, latest in self._ledger.set_up_saves.registers.examples:
-            (
-                yield f"{set_up_user(pet)}: a read returned {_in_words(shown)}, although {_in_words(latest)} was "
-                f"acknowledged"
-            )
-
-
-def _of_own(own: OwnFindings) -> Iterator[Finding]:
-    return (Finding(1, 0, words) for words in own.lost)
-
-
-def _names(stored: StoredPets) -> _Names:
-    return {user: [name for _, name in pets] for user, pets in groupby(stored.pets(), itemgetter(0))}
+            user = set_up_user(pet)
+            yield f"{user}: a read returned {_in_words(shown)}, although {_in_words(latest)} was acknowledged"
 
 
 def _in_words(key: int) -> str:
@@ -219,3 +211,85 @@ def _compare_notes(
         twice = max(notes, key=lambda canary: notes[canary])
         words = f"{user}: the note {twice.text!r} of one save is stored {notes[twice]} times"
         yield Finding(0, surplus, words)
+
+
+class Balance(NamedTuple):
+    """What became of acknowledged changes."""
+
+    lost_updates: int | None
+    """Changes that are missing, or one too many; None where there was nothing that could be judged."""
+    examples: list[str]
+
+
+class Conservation:
+    """N acknowledged changes of +k end as +N·k, however many threads, processes and cold caches took part.
+
+    Care actions are what is summed: each has fixed effects on a pet's numbers (the table of the engine's public API),
+    and those on the numbers below only ever add. Being clamped at the top, a number ends as start + sum, or at the
+    top: so one is judged as long as its sum stays below. What else changes these numbers (talk that the AI takes for a
+    command, evolution) is not acknowledged with an amount: pets it happened to are left out.
+
+    Args:
+        database: as it is before the load, while the engine stands still.
+        cared: the ledger's account until now, warm-up included.
+
+    Raises:
+        sqlite3.Error: the pets cannot be read.
+    """
+
+    def __init__(self, database: Readable, cared: Cared) -> None:
+        self._pets = _growing(database)
+        self._before = cared
+
+    def verify(self, database: Readable, cared: Cared) -> Balance:
+        """Hold the pets as they are stored now against what was acknowledged since; raises sqlite3.Error."""
+        pets = _growing(database)
+        judged, lost, examples = 0, 0, []
+        for user, actions in cared.items():
+            if user not in self._pets or user not in pets or pets[user].life_stage != self._pets[user].life_stage:
+                continue
+            gains = _gains(actions, self._before.get(user, {}))
+            start, now = self._pets[user].numbers, pets[user].numbers
+            fit = {name: gain for name, gain in gains.items() if start[name] + gain.most <= GROWING_TO}
+            judged += len(fit)
+            missing = {name: gain.missing(now[name] - start[name]) for name, gain in fit.items()}
+            # one care action that is lost is missing in several numbers
+            lost += max(missing.values(), default=0)
+            examples += [fit[name].describe(user, name, start[name], now[name]) for name in missing if missing[name]]
+        return Balance(lost if judged else None, examples[:_MOST_EXAMPLES])
+
+
+@dataclass(slots=True)
+class _Gain:
+    """What one number must have gained: at least what was acknowledged, at most what was tried beside it too."""
+
+    least: int = 0
+    most: int = 0
+    largest: int = 0  # of one change
+
+    def missing(self, gained: int) -> int:
+        """How many changes at least it takes to explain the difference."""
+        difference = max(self.least - gained, gained - self.most, 0)
+        return -(-difference // self.largest)
+
+    def describe(self, user: str, name: str, start: int, now: int) -> str:
+        expected = f"{start + self.least}" + (f" to {start + self.most}" if self.most > self.least else "")
+        return f"{user}: {name} is {now} in the database, expected {expected} from acknowledged actions"
+
+
+def _gains(actions: Mapping[str, Tally], before: Mapping[str, Tally]) -> dict[str, _Gain]:
+    gains: dict[str, _Gain] = {}
+    for action, tally in actions.items():
+        new = tally.acknowledged - before.get(action, Tally()).acknowledged
+        for name, change in GAINS.get(action, {}).items():
+            gain = gains.setdefault(name, _Gain())
+            gain.least += new * change
+            # what was tried before may take effect late
+            gain.most += (new + tally.unsure) * change
+            gain.largest = max(gain.largest, change)
+    return gains
+
+
+def _growing(database: Readable) -> dict[str, GrowingPet]:
+    with open_stored(database) as stored:
+        return stored.growing()

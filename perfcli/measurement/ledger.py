@@ -10,7 +10,6 @@ from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from perfcli.measurement.cleared_histories import ClearedHistories
-from perfcli.measurement.conservation import CareCounts, Cared
 from perfcli.measurement.ledger_counts import Entry, Expected, FlowCounts, Newcomers, Tally
 from perfcli.measurement.own_writes import OwnWrites
 from perfcli.measurement.saves import SetUpSaves, shown_in
@@ -18,6 +17,9 @@ from perfcli.operations.digipal_data import created_user, set_up_user
 from perfcli.plan import ExecutionPlan
 from perfcli.recorder import Frame
 from perfcli.scenario.canary_mode import lasting_fields, notes_vanish
+
+Cared = Mapping[str, Mapping[str, Tally]]
+"""By user and action; without users who were talked to."""
 
 
 class Ledger:
@@ -117,11 +119,7 @@ class Ledger:
                 talked_to.add(user)
             elif entry.effects.gains is not None:
                 entry.add_to(by_user[user][entry.text])
-        return {
-            user: {action: CareCounts(tally.acknowledged, tally.unsure) for action, tally in tallies.items()}
-            for user, tallies in by_user.items()
-            if user not in talked_to
-        }
+        return {user: tallies for user, tallies in by_user.items() if user not in talked_to}
 
     def _by_text(self) -> Iterator[tuple[str, Sequence[Expected]]]:
         by_user: defaultdict[int, defaultdict[str, Tally]] = defaultdict(lambda: defaultdict(Tally))

@@ -11,9 +11,8 @@ from typing import Literal
 
 from perfcli.clock import Stop
 from perfcli.cpus import Scheduling
-from perfcli.measurement.conservation import Conservation
 from perfcli.measurement.fault_spans import FaultSpans
-from perfcli.measurement.integrity import check_integrity
+from perfcli.measurement.integrity import Conservation, check_integrity
 from perfcli.measurement.ledger import Ledger
 from perfcli.measurement.restarts import Death, Restarts
 from perfcli.measurement.samples import FailureKind, PerformedWork, PhaseTimes, References, Samples
@@ -256,9 +255,7 @@ class Measurement:
     def begin_account(self, database: Readable) -> None:
         """Note what is stored before the load, where a threshold asks what became of it."""
         if self.plan.scenario.asks_for("lost_updates"):
-            conservation = Conservation(self.ledger)
-            conservation.begin(database)
-            self._conservation = conservation
+            self._conservation = Conservation(database, self.ledger.cared())
 
     def check_integrity(self, database: Readable, *, complete: bool = True) -> None:
         """Hold the database to what was acknowledged, where the run has a database of its own.
@@ -273,7 +270,7 @@ class Measurement:
             return  # a database that cannot be read any more shows no loss
         self.integrity = self._worse(self.integrity, found)
         if self._conservation is not None and self.integrity.lost_updates is None and complete:
-            balance = self._conservation.verify(database)
+            balance = self._conservation.verify(database, self.ledger.cared())
             examples = [*self.integrity.examples, *balance.examples]
             update = {"lost_updates": balance.lost_updates, "examples": examples}
             self.integrity = self.integrity.model_copy(update=update)

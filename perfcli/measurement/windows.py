@@ -41,11 +41,9 @@ def worst_window(timeline: Timeline, limit: Threshold, duration_ns: int, since_n
     """
     if limit.window is None:
         raise ValueError("the threshold has no window")
-    figures = (_slide if limit.window.kind == "within" else _stretches)(
-        _Cut(timeline, limit, duration_ns, since_ns), limit, limit.window.length_ns
-    )
-    found = list(figures)
-    return _deciding(limit, found, best=False).value if found else None
+    cut = _Cut(timeline, limit, duration_ns, since_ns)
+    figures = [*(_slide if limit.window.kind == "within" else _stretches)(cut, limit, limit.window.length_ns)]
+    return _deciding(limit, figures, best=False).value if figures else None
 
 
 class _Cut:
@@ -119,11 +117,9 @@ def _stretches(cut: _Cut, limit: Threshold, length_ns: int) -> Iterator[Figure]:
     first_second = max(0, cut.since_ns - 2 * width) // step
     known = [figure for at in range(first_second, whole_seconds) for figure in _second(cut, limit, at * step)]
     stretches = list(_stretch_ends(known, width, step))
-    yield from (
-        _deciding(limit, known[first:end], best=True)
-        for first, end in stretches
-        if known[end - 1].start_ns >= cut.since_ns
-    )
+    for first, end in stretches:
+        if known[end - 1].start_ns >= cut.since_ns:
+            yield _deciding(limit, known[first:end], best=True)
     if known and cut.is_over and not stretches:
         yield _deciding(limit, known, best=True)
 
