@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from hypothesis import given
 from hypothesis import strategies as st
 
-from perfcli.measurement.cleared_histories import ClearedHistories
+from perfcli.measurement.ledger import ClearedHistories
 from perfcli.measurement.ledger_counts import Newcomers, Tally
 from perfcli.operations.base import Effects, Proof
 from perfcli.operations.digipal_data import CREATED_PET, NO_PET
