@@ -21,11 +21,11 @@ _NOT_CHECKED: Final = "no write of the load could be checked"
 
 
 def _of(read: Callable[[Integrity], float | None]) -> Callable[[View], float | None]:
-    return lambda view: None if view.integrity is None else read(view.integrity)
+    return lambda view: read(view.run.integrity) if view.run.integrity else None
 
 
 def _why_not_checked(view: View) -> str:
-    if view.integrity is not None and (unchecked := view.integrity.saves.unchecked):
+    if view.run.integrity and (unchecked := view.run.integrity.saves.unchecked):
         return f"{unchecked:,} saves are unchecked: {UNCHECKED}"
     return _NOT_CHECKED
 

@@ -18,7 +18,7 @@ from perfcli.units import Unit
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from perfcli.results import Integrity, LatencySummary, OperationResult, PhaseResult, UnjudgedRun
+    from perfcli.results import LatencySummary, OperationResult, PhaseResult, UnjudgedRun
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,11 +65,6 @@ class View:
         if not self.label:
             return self.part.total
         return next((each for each in self.part.operations if each.name == self.label), None)
-
-    @property
-    def integrity(self) -> Integrity | None:
-        """What the database showed of the whole run; None if it was not checked."""
-        return self.run.integrity
 
     @property
     def began(self) -> bool:

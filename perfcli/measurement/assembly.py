@@ -21,8 +21,9 @@ from perfcli.measurement.parts import Part, Wanted, phase_result
 from perfcli.measurement.process import ProcessFigures
 from perfcli.measurement.samples import References, planned_digest
 from perfcli.measurement.windows import SteadyState
-from perfcli.metrics.timeline import Interval
-from perfcli.monitor import Reading, cpu_use
+from perfcli.metrics.histogram import Histogram
+from perfcli.metrics.timeline import Slice
+from perfcli.monitor import cpu_use
 from perfcli.plan import INCARNATION
 from perfcli.results import Environment, Inspection, Integrity, LoadSlice, MonitorSample, SecondOfLoad, UnjudgedRun
 from perfcli.results.observed import MachineResult
@@ -40,29 +41,25 @@ def cut_into_slices(measurement: Measurement) -> dict[str, list[LoadSlice]]:
     Beside each stands the median of what the reference kernel took then, or at the nearest time that it ran.
     """
     references = _references(measurement)
-    return {label: _slices(measurement, label, references) for label in measurement.samples.labels}
+
+    def load_slice(part: Slice) -> LoadSlice:
+        took_ns = references.during(part.start_ns, part.end_ns)
+        return LoadSlice(
+            start_ns=part.start_ns,
+            count=part.count,
+            mean_ns=part.mean_ns,
+            median_ns=part.median_ns,
+            reference_ns=median(took_ns) if took_ns else None,
+        )
+
+    labels = measurement.samples.labels
+    return {label: [*map(load_slice, measurement.timeline(label).slices(MOST_SLICES))] for label in labels}
 
 
 def median_reference_ns(measurement: Measurement) -> float | None:
     """What the reference kernel took, of the whole run; None where it never ran."""
     took_ns = _references(measurement).took_ns
     return median(took_ns) if took_ns else None
-
-
-def _slices(measurement: Measurement, label: str, references: References) -> list[LoadSlice]:
-    slices = []
-    for part in measurement.timeline(label).slices(MOST_SLICES):
-        took_ns = references.during(part.start_ns, part.end_ns)
-        slices.append(
-            LoadSlice(
-                start_ns=part.start_ns,
-                count=part.count,
-                mean_ns=part.mean_ns,
-                median_ns=part.median_ns,
-                reference_ns=median(took_ns) if took_ns else None,
-            )
-        )
-    return slices
 
 
 def _references(measurement: Measurement) -> References:
@@ -75,55 +72,43 @@ def _references(measurement: Measurement) -> References:
     return whole
 
 
+_AS_READ: Final = MonitorSample.model_fields.keys() - {"at_ns", "cpu"}
+
+
 def monitor_samples(measurement: Measurement) -> list[MonitorSample]:
     """What the monitor read, by the time since measuring began; nothing where it never did."""
     origin_ns = measurement.began_ns
     if origin_ns is None:
         return []
-    before: Reading | None = None
-    samples = []
-    for reading in measurement.readings:
-        samples.append(
-            MonitorSample(
-                at_ns=reading.at_ns - origin_ns,
-                rss=reading.rss,
-                uss=reading.uss,
-                cpu=cpu_use(before, reading) if before else None,
-                threads=reading.threads,
-                open_files=reading.open_files,
-                read_bytes=reading.read_bytes,
-                written_bytes=reading.written_bytes,
-                database_bytes=reading.database_bytes,
-                wal_bytes=reading.wal_bytes,
-                operations=reading.operations,
-            )
+    readings = list(measurement.readings)
+    return [
+        MonitorSample(
+            at_ns=reading.at_ns - origin_ns,
+            cpu=cpu_use(before, reading) if before else None,
+            **{name: getattr(reading, name) for name in _AS_READ},
         )
-        before = reading
-    return samples
+        for before, reading in zip((None, *readings), readings, strict=False)
+    ]
 
 
 def seconds_of_load(measurement: Measurement, label: str = "") -> list[SecondOfLoad]:
     """Each second in which an operation of this label, or any, began."""
     timeline, ends_ns = measurement.timeline(label), measurement.duration_ns or math.inf
     return [
-        _second(begins_ns, min(timeline.second_ns, ends_ns - begins_ns), interval)
+        SecondOfLoad(
+            second=begins_ns // NS_PER_S,
+            length_ns=max(1, round(min(timeline.second_ns, ends_ns - begins_ns))),
+            ok=interval.ok,
+            failed=interval.failed,
+            **_latencies(interval.histogram) if interval.ok else {},
+        )
         for begins_ns, interval in timeline.seconds()
     ]
 
 
-def _second(begins_ns: int, length_ns: float, interval: Interval) -> SecondOfLoad:
-    latencies = interval.histogram
-    return SecondOfLoad(
-        second=begins_ns // NS_PER_S,
-        length_ns=max(1, round(length_ns)),
-        ok=interval.ok,
-        failed=interval.failed,
-        mean_ns=latencies.mean if interval.ok else None,
-        p50_ns=latencies.percentile(0.5) if interval.ok else None,
-        p95_ns=latencies.percentile(0.95) if interval.ok else None,
-        p99_ns=latencies.percentile(0.99) if interval.ok else None,
-        max_ns=latencies.max if interval.ok else None,
-    )
+def _latencies(histogram: Histogram) -> dict[str, Any]:
+    percentiles = {f"p{percent}_ns": histogram.percentile(percent / 100) for percent in (50, 95, 99)}
+    return {"mean_ns": histogram.mean, "max_ns": histogram.max, **percentiles}
 
 
 def describe_environment(engine_version: str) -> Environment:
@@ -187,7 +172,7 @@ def assemble(measurement: Measurement, wanted: Wanted, identity: Identity) -> Un
         restarts=measurement.restarts.results(measurement.began_ns or 0),
         **_faults(measurement),
         environment=_environment(identity, measurement.engine_version),
-        machines=machine_results(measurement, identity.machines),
+        machines=[machine.model_copy(update=_of_vus(measurement, machine)) for machine in identity.machines],
         monitor=monitor_samples(measurement),
         seconds=seconds_of_load(measurement),
         seconds_by_operation={label: seconds_of_load(measurement, label) for label in samples.labels},
@@ -284,11 +269,6 @@ def _inspection(measurement: Measurement, figures: ProcessFigures) -> Inspection
 def _integrity(measurement: Measurement) -> Integrity | None:
     found, samples = measurement.integrity, measurement.samples
     return found and found.model_copy(update={"torn": samples.categories(samples.select()).get("torn", 0)})
-
-
-def machine_results(measurement: Measurement, machines: Sequence[MachineResult]) -> list[MachineResult]:
-    """The machines, with what their vus did."""
-    return [machine.model_copy(update=_of_vus(measurement, machine)) for machine in machines]
 
 
 def _of_vus(measurement: Measurement, machine: MachineResult) -> dict[str, int | None]:

@@ -144,6 +144,7 @@ class Part:
         distribution = _whole(parts)
         if not len(distribution):
             return None
+        histogram = distribution.histogram()
         named = {
             each.statistic
             for each in self._thresholds
@@ -152,15 +153,15 @@ class Part:
         return LatencySummary(
             count=len(distribution),
             exact=distribution.is_exact,
-            min_ns=distribution.minimum,
-            mean_ns=distribution.mean,
+            min_ns=histogram.min,
+            mean_ns=histogram.mean,
             p50_ns=distribution.percentile(0.5),
             p90_ns=distribution.percentile(0.9),
             p95_ns=distribution.percentile(0.95),
             p99_ns=distribution.percentile(0.99),
             p99_9_ns=distribution.percentile(0.999),
-            max_ns=distribution.maximum,
-            stddev_ns=distribution.stddev,
+            max_ns=histogram.max,
+            stddev_ns=histogram.stddev,
             percentiles={name: distribution.statistic(name) for name in sorted(named - STATISTICS.keys())},
         )
 

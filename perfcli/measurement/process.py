@@ -33,9 +33,10 @@ class ProcessFigures:
 
     def memory(self) -> MemoryResult:
         """What they hold in memory."""
-        marks = self._measurement.marks
-        harness, end, cleanup = (marks.get(name) for name in ("harness", "end", "cleanup"))
-        baseline = self._baseline()
+        marks, pets = self._measurement.marks, self._measurement.active_pets
+        harness, opened, end, cleanup = (marks.get(name) for name in ("harness", "opened", "end", "cleanup"))
+        baseline, readings = self._baseline(), self._measurement.measured_readings()
+        newest = end or (readings[-1] if readings else None)
         found = self.memory_leak() if self._asks("memory.leak") else None
         return MemoryResult(
             harness_rss=harness and harness.rss,
@@ -44,11 +45,11 @@ class ProcessFigures:
             cleanup_rss=cleanup and cleanup.rss,
             baseline_uss=baseline and baseline.uss,
             end_uss=end and end.uss,
-            active_pets=self._measurement.active_pets,
-            growth=self.memory_growth(),
-            peak=self.memory_peak(),
-            per_pet=self.memory_per_pet(),
-            after_cleanup=self.memory_after_cleanup(),
+            active_pets=pets,
+            growth=newest.rss - baseline.rss if baseline and newest else None,
+            peak=max(r.rss for r in readings) - harness.rss if harness and readings else None,
+            per_pet=(end.rss - opened.rss) / pets if opened and end and pets else None,
+            after_cleanup=cleanup.rss - baseline.rss if baseline and cleanup else None,
             slope_bytes_per_operation=self.memory_slope() if self._asks("memory.slope") else None,
             leak=LeakResult(**asdict(found), judged=found.judged) if found else None,
         )
@@ -61,10 +62,13 @@ class ProcessFigures:
             return ResourceResult(generator_cpu=generator_cpu)
         first, last = readings[0], readings[-1]
         read_bytes = _difference(first.read_bytes, last.read_bytes)
+        cpu_mean = cpu_use(first, last)
+        tells_cpu = cpu_mean is not None and operations
+        per_operation_ns = (last.cpu_ns - first.cpu_ns) / operations if tells_cpu else None
         return ResourceResult(
-            cpu_mean=self.cpu_mean(),
-            cpu_max=self.cpu_max(),
-            cpu_ns_per_operation=self.cpu_per_operation(),
+            cpu_mean=cpu_mean,
+            cpu_max=highest_cpu_use(readings),
+            cpu_ns_per_operation=per_operation_ns,
             generator_cpu=generator_cpu,
             threads_max=max(r.threads for r in readings),
             open_files_max=max(r.open_files for r in readings),
@@ -79,21 +83,6 @@ class ProcessFigures:
     def _asks(self, metric: str) -> bool:
         named = (each.metric.name for _, each in self._wanted.thresholds)
         return self._wanted.everything or any(name.startswith(metric) for name in named)
-
-    def memory_growth(self) -> int | None:
-        """RSS at the end over RSS at the baseline; while the load goes on, the newest RSS over it."""
-        baseline, now = self._baseline(), self._mark("end") or self._newest()
-        return now.rss - baseline.rss if baseline and now else None
-
-    def memory_peak(self) -> int | None:
-        """The highest RSS while measuring, less the harness's own."""
-        harness, readings = self._mark("harness"), self._measurement.measured_readings()
-        return max(r.rss for r in readings) - harness.rss if harness and readings else None
-
-    def memory_per_pet(self) -> float | None:
-        """RSS added since the engine opened, per pet in its cache at the end."""
-        opened, end, pets = self._mark("opened"), self._mark("end"), self._measurement.active_pets
-        return (end.rss - opened.rss) / pets if opened and end and pets else None
 
     def memory_slope(self) -> float | None:
         """RSS over operations; None for a run of under a second, in which first touches look like growth."""
@@ -112,20 +101,6 @@ class ProcessFigures:
         begins_ns = began_ns + self._measurement.offset_ns(longest.index)
         return leak(self._points(begins_ns, begins_ns + (self._measurement.duration_of(longest) or 0)))
 
-    def memory_after_cleanup(self) -> int | None:
-        """RSS above the baseline once the cache is cleared."""
-        baseline, cleanup = self._baseline(), self._mark("cleanup")
-        return cleanup.rss - baseline.rss if baseline and cleanup else None
-
-    def cpu_mean(self) -> float | None:
-        """CPU time of the engine's processes over measured time."""
-        readings = self._measurement.measured_readings()
-        return cpu_use(readings[0], readings[-1]) if len(readings) > 1 else None
-
-    def cpu_max(self) -> float | None:
-        """The highest CPU use over half a second; the mean where the load was shorter."""
-        return highest_cpu_use(self._measurement.measured_readings())
-
     def generator_cpu(self) -> float | None:
         """The highest CPU use of a process that loads an engine in another one; None if there is none."""
         began_ns, ended_ns = self._measurement.began_ns, self._measurement.ended_ns
@@ -137,13 +112,6 @@ class ProcessFigures:
         if not used_ns or began_ns is None or not ended_ns or ended_ns <= began_ns:
             return None
         return max(used_ns) / (ended_ns - began_ns)
-
-    def cpu_per_operation(self) -> float | None:
-        """CPU time in ns per successful operation; None if too little time passed to tell."""
-        readings, operations = self._measurement.measured_readings(), self._measurement.samples.ok
-        if not operations or self.cpu_mean() is None:
-            return None
-        return (readings[-1].cpu_ns - readings[0].cpu_ns) / operations
 
     def fullest(self) -> tuple[int, int] | None:
         """The most file descriptors that a process held, and how many it may hold; of the one closest to that."""
@@ -165,7 +133,7 @@ class ProcessFigures:
         each one adds.
         """
         began_ns = self._measurement.began_ns
-        if rejoined := self._mark("rejoined"):
+        if rejoined := self._measurement.marks.get("rejoined"):
             begins_ns = max(begins_ns, rejoined.at_ns + 1)
         readings = [
             reading
@@ -183,14 +151,7 @@ class ProcessFigures:
 
     def _baseline(self) -> Reading | None:
         """What later memory is held against: of a process that replaced another, what it held as it joined in."""
-        return self._mark("rejoined") or self._mark("baseline")
-
-    def _mark(self, name: str) -> Reading | None:
-        return self._measurement.marks.get(name)
-
-    def _newest(self) -> Reading | None:
-        readings = self._measurement.measured_readings()
-        return readings[-1] if readings else None
+        return self._measurement.marks.get("rejoined") or self._measurement.marks.get("baseline")
 
 
 def _difference(first: int | None, last: int | None) -> int | None:

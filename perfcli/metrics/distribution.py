@@ -96,26 +96,6 @@ class Distribution:
         quantile = percentile_of(name)
         return self.histogram().statistic(name) if quantile is None else self.percentile(quantile)
 
-    @property
-    def minimum(self) -> int:
-        """The smallest sample; 0 where there is none."""
-        return self.histogram().min
-
-    @property
-    def maximum(self) -> int:
-        """The largest sample; 0 where there is none."""
-        return self.histogram().max
-
-    @property
-    def mean(self) -> float:
-        """The arithmetic mean, from an exact sum."""
-        return self.histogram().mean
-
-    @property
-    def stddev(self) -> float:
-        """The sample standard deviation (n - 1), from exact sums; 0 for a single sample."""
-        return self.histogram().stddev
-
     def percentile(self, quantile: float) -> float:
         """Linear interpolation between order statistics, position (n - 1)·q.
 
@@ -133,10 +113,6 @@ class Distribution:
         low = ordered[below]
         # one sample is returned as it is: interpolating with itself could round
         return low if share == 0 else low + (ordered[below + 1] - low) * share
-
-    def beyond(self, quantile: float) -> int:
-        """How many samples lie beyond a percentile: fewer than LEAST_BEYOND make it thin."""
-        return beyond(quantile, len(self))
 
     def _in_order(self) -> array[int] | None:
         if self._values and not self._ordered:

@@ -47,7 +47,7 @@ def test_cpu_time_of_an_operation(
 ) -> None:
     monkeypatch.setattr("perfcli.measurement.samples.Samples.ok", operations)
     figures = observed(make_plan(["create_pet"]), [reading(0, cpu_ms=40), reading(lasted_ms, cpu_ms=540)])
-    assert figures.cpu_per_operation() == per_operation_ns
+    assert figures.resources().cpu_ns_per_operation == per_operation_ns
 
 
 def test_the_busiest_process_that_only_generates_load_is_told(make_plan: Any) -> None:
@@ -68,11 +68,11 @@ def test_memory_of_each_mark(make_plan: Any) -> None:
     measurement.marks = {name: reading(n, rss=rss) for n, (name, rss) in enumerate(rss_of.items())}
     measurement.follow([reading(2, rss=40), reading(2, rss=90), reading(3, rss=72), reading(4, rss=400)], [])
     measurement.active_pets = 10
-    figures = ProcessFigures(measurement)
-    assert figures.memory_growth() == 32
-    assert figures.memory_per_pet() == 4
-    assert figures.memory_after_cleanup() == 5
-    assert figures.memory_peak() == 60  # what came after the end is not the load's
+    memory = ProcessFigures(measurement).memory()
+    assert memory.growth == 32
+    assert memory.per_pet == 4
+    assert memory.after_cleanup == 5
+    assert memory.peak == 60  # what came after the end is not the load's
 
 
 def test_cpu_use_of_too_short_a_time_is_not_known() -> None:

@@ -38,18 +38,19 @@ from perfcli.thresholds import parse_threshold
 def summary(*samples_ns: int) -> LatencySummary:
     """The statistics of given samples."""
     of = Distribution.of(samples_ns)
+    histogram = of.histogram()
     return LatencySummary(
         count=len(of),
         exact=of.is_exact,
-        min_ns=of.minimum,
-        mean_ns=of.mean,
+        min_ns=histogram.min,
+        mean_ns=histogram.mean,
         p50_ns=of.percentile(0.5),
         p90_ns=of.percentile(0.9),
         p95_ns=of.percentile(0.95),
         p99_ns=of.percentile(0.99),
         p99_9_ns=of.percentile(0.999),
-        max_ns=of.maximum,
-        stddev_ns=of.stddev,
+        max_ns=histogram.max,
+        stddev_ns=histogram.stddev,
     )
 
 
