@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from perfcli.errors import Verdict
 from perfcli.figures import Spread, View, counters_of, percentile_of
@@ -92,8 +92,16 @@ def judge_thresholds(run: UnjudgedRun, rules: Sequence[Rule]) -> list[ThresholdR
 def _judge(run: UnjudgedRun, rule: Rule, phase: PhaseResult | None) -> ThresholdResult:
     """One threshold; one without samples, or with too few of them, fails and says so."""
     threshold, view = rule.threshold, View(run, phase, rule.threshold.operation)
+    facts: dict[str, Any] = {
+        "expr": threshold.text,
+        "unit": threshold.metric.unit,
+        "limit": threshold.limit,
+        "strict": rule.rule.strict,
+        "exit_code": rule.rule.exit_code,
+        "phase": rule.phase,
+    }
     if run.only_counted and threshold.metric.name not in COUNTERS:
-        return _not_judged(rule)
+        return ThresholdResult(**facts, passed=False, judged=False)
     observed = _observed(threshold, view)
     complaint = "" if rule.rule.allow_thin else _thin(threshold, view)
     if observed is None:
@@ -102,32 +110,13 @@ def _judge(run: UnjudgedRun, rule: Rule, phase: PhaseResult | None) -> Threshold
         (run.starved and _depends_on_time(threshold, observed, view)) or (threshold.is_of_part and run.unsure_clocks)
     )
     return ThresholdResult(
-        expr=threshold.text,
-        unit=threshold.metric.unit,
+        **facts,
         observed=observed,
-        limit=threshold.limit,
         margin=None if observed is None else threshold.margin(observed),
         passed=judged and observed is not None and not complaint and threshold.holds(observed),
         judged=judged,
         reason=complaint if judged else "",
         abort_on_fail=rule.rule.abort_on_fail,
-        strict=rule.rule.strict,
-        exit_code=rule.rule.exit_code,
-        phase=rule.phase,
-    )
-
-
-def _not_judged(rule: Rule) -> ThresholdResult:
-    """A threshold on what a run without a load does not have."""
-    return ThresholdResult(
-        expr=rule.threshold.text,
-        unit=rule.threshold.metric.unit,
-        limit=rule.threshold.limit,
-        passed=False,
-        judged=False,
-        strict=rule.rule.strict,
-        exit_code=rule.rule.exit_code,
-        phase=rule.phase,
     )
 
 
@@ -157,13 +146,9 @@ def _thin(threshold: Threshold, view: View) -> str:
     quantile, spread = percentile_of(threshold.statistic), threshold.metric.of(view)
     count = spread.count if isinstance(spread, Spread) else 0
     # a median is judged on however few samples
-    if (
-        quantile is None
-        or quantile == 0.5
-        or threshold.is_of_part
-        or not count
-        or not is_thin(threshold.statistic, count)
-    ):
+    if quantile is None or quantile == 0.5 or threshold.is_of_part:
+        return ""
+    if not count or not is_thin(threshold.statistic, count):
         return ""
     few = beyond(quantile, count)
     needed = math.ceil(LEAST_BEYOND / min(quantile, 1 - quantile))
@@ -238,17 +223,13 @@ def _pointless_faults(run: UnjudgedRun) -> Iterator[str]:
     """Why the faults say nothing of the engine; what others took from a load may have made it unsteady."""
     if run.unsteady and not run.starved:
         yield f"the load was not steady before the first fault: {run.unsteady}"
-    for problem, faults in _by_problem(run).items():
-        times = f", {len(faults)} times" if len(faults) > 1 else ""
-        yield f"{faults[0].name} at {format_duration(faults[0].at_ns)}{times}: {problem}"
-
-
-def _by_problem(run: UnjudgedRun) -> Mapping[str, Sequence[FaultResult]]:
-    found: dict[str, list[FaultResult]] = {}
+    by_problem: dict[str, list[FaultResult]] = {}
     for fault in run.faults:
-        if fault.problem:
-            found.setdefault(fault.problem, []).append(fault)
-    return found
+        by_problem.setdefault(fault.problem, []).append(fault)
+    for problem, faults in by_problem.items():
+        if problem:
+            times = f", {len(faults)} times" if len(faults) > 1 else ""
+            yield f"{faults[0].name} at {format_duration(faults[0].at_ns)}{times}: {problem}"
 
 
 def _verdict_on_counts(counters: ExactCounters, exceeded: Sequence[str]) -> tuple[Verdict, list[str]]:

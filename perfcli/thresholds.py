@@ -196,25 +196,27 @@ def _split_span(value: str, metric: Metric) -> tuple[str, Span | None]:
     match = _SPAN.fullmatch(value)
     if match is None:
         return value, None
-    kind, name = match["kind"], match["name"].strip()
-    _need_windowed(metric, kind)
-    if not match["value"]:
-        raise ThresholdError(f"the limit is missing before {kind!r}: write {metric.unit.form}")
+    kind, name, limit = match["kind"], match["name"].strip(), _before(match, metric)
     if kind == "outside":
         if name != "faults":
             raise ThresholdError(f"write outside faults, not outside {name:.40}: it means the time without any fault")
-        return match["value"].strip(), Span("outside", "")
+        return limit, Span("outside", "")
     if not name:
         raise ThresholdError(f"{kind} needs the name of a fault after it")
-    return match["value"].strip(), Span("during" if kind == "during" else "after", name)
+    return limit, Span("during" if kind == "during" else "after", name)
 
 
-def _need_windowed(metric: Metric, word: str) -> None:
+def _before(match: re.Match[str], metric: Metric) -> str:
+    """The limit before the word that asks for a part of the time."""
+    word, limit = match["kind"], match["value"]
     if not metric.windowed:
         raise ThresholdError(
             f"{metric.name} is known only for the whole load: remove {word!r}, which works with "
             f"{', '.join(each.name for each in METRICS.values() if each.windowed)}"
         )
+    if not limit:
+        raise ThresholdError(f"the limit is missing before {word!r}: write {metric.unit.form}")
+    return limit.strip()
 
 
 def _split_window(value: str, metric: Metric) -> tuple[str, Window | None]:
@@ -227,20 +229,14 @@ def _split_window(value: str, metric: Metric) -> tuple[str, Window | None]:
                 f"write within {other['length']:.20}"
             )
         return value, None
-    _need_windowed(metric, match["kind"])
-    if not match["value"]:
-        raise ThresholdError(f"the limit is missing before {match['kind']!r}: write {metric.unit.form}")
-    return match["value"].strip(), _window(match["kind"], match["length"])
-
-
-def _window(kind: str, length: str) -> Window:
+    kind, length, limit = match["kind"], match["length"], _before(match, metric)
     try:
         length_ns = units.parse_duration_ns(length)
     except units.UnitError as error:
         raise ThresholdError(f"{kind}: {error}") from error
     if length_ns < _SHORTEST_WINDOW_NS:
         raise ThresholdError(f"{kind} {length:.40}: a window lasts 1s or more")
-    return Window("for" if kind == "for" else "within", length_ns)
+    return limit, Window("for" if kind == "for" else "within", length_ns)
 
 
 def _limit(metric: Metric, written: str) -> float:

@@ -109,8 +109,7 @@ def parse_size_bytes(text: object) -> int:
 
 def parse_size_per_operation(text: object) -> float:
     """Bytes per operation in "16B/op"."""
-    written = _written(text, Unit.SIZE_PER_OPERATION)
-    return _quantity(written, Unit.SIZE_PER_OPERATION, {f"{u}/op": f for u, f in _SIZE_BYTES.items()})
+    return _quantity(text, Unit.SIZE_PER_OPERATION, {f"{u}/op": f for u, f in _SIZE_BYTES.items()})
 
 
 def parse_rate_per_s(text: object) -> float:
@@ -226,11 +225,9 @@ def _written(text: object, unit: Unit) -> str:
 def _quantity(text: object, unit: Unit, factors: dict[str, float] | dict[str, int]) -> float:
     written = _written(text, unit)
     match = _QUANTITY.fullmatch(written)
-    if match is None:
+    if match is None or not match[2]:
         raise UnitError(_misread(written, unit))
     number, suffix = match.groups()
-    if not suffix:
-        raise UnitError(_misread(written, unit))
     return _bounded(float(number) * _factor(suffix, factors, written), written)
 
 
@@ -238,8 +235,7 @@ def _factor(suffix: str, factors: dict[str, float] | dict[str, int], written: st
     if suffix in factors:
         return factors[suffix]
     by_case = {known.lower(): known for known in factors}
-    nearest = by_case.get(suffix.lower())
-    nearest = nearest or _UNITS_ELSEWHERE.get(suffix.lower().strip())
+    nearest = by_case.get(suffix.lower()) or _UNITS_ELSEWHERE.get(suffix.lower().strip())
     meant = f" (did you mean {nearest!r}?)" if nearest in factors else f": use one of {', '.join(factors)}"
     raise UnitError(f"unknown unit {suffix!r:.30} in {written!r:.60}{meant}")
 
