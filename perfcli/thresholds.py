@@ -20,8 +20,8 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from perfcli import units
+from perfcli.errors import did_you_mean
 from perfcli.figures import METRICS, STATISTICS, Metric, counter_metrics, is_statistic, percentile_of
-from perfcli.suggestions import did_you_mean
 
 OPERATORS: Final[dict[str, Callable[[float, float], bool]]] = {
     "<=": operator.le,

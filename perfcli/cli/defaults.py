@@ -16,9 +16,8 @@ from typing import Any, Final
 import click
 from click.core import ParameterSource
 
-from perfcli.errors import UsageError
+from perfcli.errors import UsageError, did_you_mean, name_to_use
 from perfcli.streams import complain
-from perfcli.suggestions import did_you_mean, name_to_use
 
 _PREFIX: Final = "DIGIPAL_PERF"
 

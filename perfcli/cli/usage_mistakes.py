@@ -7,7 +7,7 @@ from typing import Final
 
 import click
 
-from perfcli.suggestions import nearest
+from perfcli.errors import nearest
 
 _DASHES: Final = "\u2010\u2011\u2012\u2013\u2014\u2015\u2212"
 """What editors and web pages make of a hyphen."""

@@ -17,13 +17,12 @@ from perfcli.cluster.machine import Machine, zipped
 from perfcli.cluster.members import check, clock_of, gather
 from perfcli.cluster.pool_process import ENGINE
 from perfcli.cluster.remote_engine import RemoteDatabase, RemoteEngine
-from perfcli.errors import MachineLost, UsageError
+from perfcli.errors import MachineLost, UsageError, did_you_mean
 from perfcli.plan import ExecutionPlan
 from perfcli.pool.protocol import EngineClock
 from perfcli.results import Environment
 from perfcli.results.observed import MachineClock, MachineResult
 from perfcli.scenario.pool_settings import Pool
-from perfcli.suggestions import did_you_mean
 
 _COMMAND: Final = ("-m", "perfcli.cluster.pool_process")
 _LEAST_LEAD_NS: Final = 100_000_000

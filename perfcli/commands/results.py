@@ -19,7 +19,7 @@ from perfcli.commands.result_options import (
     ShowOptions,
     TrendOptions,
 )
-from perfcli.errors import ExitCode, UsageError
+from perfcli.errors import ExitCode, UsageError, nearest
 from perfcli.history.baseline import (
     baseline_file,
     check_name,
@@ -46,7 +46,6 @@ from perfcli.report.summary import render_run, takes_a_line
 from perfcli.report.trend import trend_document
 from perfcli.results import RunResult, as_document
 from perfcli.streams import complain, say
-from perfcli.suggestions import nearest
 
 
 def report(options: ReportOptions, context: Context) -> int:

@@ -10,9 +10,9 @@ from typing import Annotated, Any, Final, Literal, get_args
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_serializer
 
+from perfcli.errors import name_to_use
 from perfcli.executors.fields import DurationText, PositiveDurationText
 from perfcli.executors.one_of import OneOf
-from perfcli.suggestions import name_to_use
 from perfcli.units import parse_duration_ns
 
 PauseAfter = Callable[[int], int]

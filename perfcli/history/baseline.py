@@ -11,14 +11,13 @@ from typing import Final, Literal
 
 from pydantic import Field
 
-from perfcli.errors import UsageError, Verdict
+from perfcli.errors import UsageError, Verdict, nearest
 from perfcli.history.compare import compare
 from perfcli.history.kept_runs import KeptRun, kept_run
 from perfcli.history.store import Store, read_all, read_runs, without_places
 from perfcli.outputs import check_folder, check_outputs
 from perfcli.results import BaselineComparison, RunResult, save_results
 from perfcli.results.observed import Record
-from perfcli.suggestions import nearest
 
 BASELINES_SCHEMA_VERSION: Final = 1
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")

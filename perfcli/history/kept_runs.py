@@ -12,12 +12,11 @@ from typing import Any, Final, Literal, NamedTuple
 
 from pydantic import Field
 
-from perfcli.errors import UsageError, Verdict
+from perfcli.errors import UsageError, Verdict, did_you_mean
 from perfcli.figures import METRICS, STATISTICS, Metric, View, counters_of, percentile_of
 from perfcli.results import RunResult, Variation, variation_text
 from perfcli.results.observed import Record
 from perfcli.scenario.sweeps import split_values
-from perfcli.suggestions import did_you_mean
 from perfcli.thresholds import ThresholdError, parse_subject
 from perfcli.units import format_number
 

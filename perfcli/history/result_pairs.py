@@ -14,7 +14,7 @@ from typing import Final, Literal
 
 from pydantic import Field
 
-from perfcli.errors import ExitCode, UsageError, Verdict, worst
+from perfcli.errors import ExitCode, UsageError, Verdict, nearest, worst
 from perfcli.figures import METRICS, Group, Metric, View, in_group
 from perfcli.history.baseline import baseline_of, one_of_each
 from perfcli.history.compare import compare
@@ -30,7 +30,6 @@ from perfcli.results import (
     variation_text,
 )
 from perfcli.results.observed import Record
-from perfcli.suggestions import nearest
 from perfcli.units import Unit
 
 COMPARE_SCHEMA_VERSION: Final = 1

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 from pydantic import AfterValidator, Field, WithJsonSchema
 
+from perfcli.errors import name_to_use
 from perfcli.operations.base import MOST_CHOICES, Effects, Order, Proof, StepSettings
 from perfcli.operations.digipal_data import CARE_ACTIONS, GAINS, NEEDS_ENERGY
-from perfcli.suggestions import name_to_use
 
 if TYPE_CHECKING:
     from perfcli.operations.binding import EmbeddedVu, ToolVu

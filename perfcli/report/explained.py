@@ -12,7 +12,7 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from perfcli.ab.result import COMPARED_METRICS
-from perfcli.errors import UsageError
+from perfcli.errors import UsageError, did_you_mean
 from perfcli.faults import FAULT_MODELS, FaultSettings
 from perfcli.figures import METRICS, PER_OPERATION, STATISTICS, Metric, counter_metrics, is_statistic
 from perfcli.operations import STEP_MODELS, step_models
@@ -22,7 +22,6 @@ from perfcli.report.layout import INDENT, Hanging, labelled
 from perfcli.report.openmetrics import PREFIX, families_of
 from perfcli.report.wording import one_line
 from perfcli.scenario.target import TARGET_MODELS
-from perfcli.suggestions import did_you_mean
 from perfcli.units import format_quantity
 
 _METHODOLOGY: Final = "docs/methodology.md"

@@ -11,13 +11,13 @@ from io import StringIO
 from pathlib import Path
 from typing import Any, Final
 
+from perfcli.errors import did_you_mean, name_to_use
 from perfcli.operations.base import MOST_CHOICES
 from perfcli.operations.own.step import known_operations
 from perfcli.scenario.library import FileKind, read_text
 from perfcli.scenario.models import MOST_STEPS
 from perfcli.scenario.node import Node
 from perfcli.scenario.problems import KeyPath, Location, Problem, ScenarioFileError, legible, shown
-from perfcli.suggestions import did_you_mean, name_to_use
 
 CSV_FILE: Final = FileKind("CSV file", (".csv",), 1024 * 1024)
 _LISTS: Final = ("texts", "actions", "egg_types")

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from perfcli.errors import name_to_use
 from perfcli.faults import FaultSettings
 from perfcli.faults.base import LEAST_STEADY_NS
 from perfcli.faults.signals import ProcessFault
 from perfcli.scenario.models import Phase, Scenario
 from perfcli.scenario.node import Node
 from perfcli.scenario.problems import KeyPath, Problem, shown
-from perfcli.suggestions import name_to_use
 from perfcli.thresholds import Threshold
 from perfcli.units import format_duration
 

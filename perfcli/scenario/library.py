@@ -15,10 +15,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from perfcli.errors import UsageError
+from perfcli.errors import UsageError, did_you_mean
 from perfcli.scenario.problems import Location, ScenarioFileError, location_at
 from perfcli.streams import complain
-from perfcli.suggestions import did_you_mean
 
 
 class FileKind(NamedTuple):

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
+from perfcli.errors import nearest
 from perfcli.executors import EXECUTORS, LOAD_MODELS
 from perfcli.operations import step_models
 from perfcli.operations.own.step import knowing
@@ -27,7 +28,6 @@ from perfcli.scenario.problems import KeyPath, Location, Problem, ScenarioFileEr
 from perfcli.scenario.pydantic_errors import is_missing, names_no_model, problems_of, take_as_text
 from perfcli.scenario.rules import rule_problems
 from perfcli.scenario.variables import put_in_variables, unused_variables, with_bases
-from perfcli.suggestions import nearest
 
 
 def take_operation_as_meant(step: Node | None) -> None:

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
+from perfcli.errors import listed, name_to_use
 from perfcli.executors import EXECUTORS
 from perfcli.operations.base import NAME_PATTERN, why_no_name
 from perfcli.operations.own.step import known_operations
@@ -17,7 +18,6 @@ from perfcli.scenario.keys_elsewhere import in_snake_case, key_elsewhere
 from perfcli.scenario.models import FROM_FILE, Scenario
 from perfcli.scenario.node import Node
 from perfcli.scenario.problems import KeyPath, Location, Problem, first_problems, legible, shown
-from perfcli.suggestions import listed, name_to_use
 
 _EXPECTED: Final = {
     "int_type": "a whole number",

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
 
+from perfcli.errors import did_you_mean, name_to_use
 from perfcli.figures import METRICS, counter_metrics
 from perfcli.operations import STEP_MODELS, Step, step_models
 from perfcli.operations.save_canaries import CANARY_FIELDS
@@ -15,7 +16,6 @@ from perfcli.scenario.models import MOST_PHASES, Phase, Scenario, ThresholdRule
 from perfcli.scenario.node import Node
 from perfcli.scenario.pool_rules import pool_problems
 from perfcli.scenario.problems import KeyPath, Problem, legible, shown
-from perfcli.suggestions import did_you_mean, name_to_use
 from perfcli.thresholds import Threshold
 
 

@@ -9,12 +9,12 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
+from perfcli.errors import name_to_use
 from perfcli.executors.fields import with_tag
 from perfcli.executors.one_of import OneOf
 from perfcli.figures import Metric, Needs
 from perfcli.operations.base import IN_PROCESS
 from perfcli.scenario.problems import KeyPath
-from perfcli.suggestions import name_to_use
 
 _WHY_NOT: Final = {
     Needs.ENGINE: "the engine runs inside the server, where it cannot be inspected",

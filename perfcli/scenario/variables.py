@@ -8,12 +8,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final, NamedTuple
 
+from perfcli.errors import did_you_mean
 from perfcli.executors import LOAD_MODELS
 from perfcli.scenario.document import read_document
 from perfcli.scenario.library import read_text, shipped_scenarios
 from perfcli.scenario.node import Node, Scalar, typed
 from perfcli.scenario.problems import KeyPath, Location, Problem, ScenarioFileError, located, shown
-from perfcli.suggestions import did_you_mean
 
 _MOST_BASES: Final = 10
 _ALTERNATIVES: Final = {"load": "phases", "phases": "load"}

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from perfcli import units
+from perfcli.errors import did_you_mean
 from perfcli.figures import METRICS, STATISTICS
-from perfcli.suggestions import did_you_mean
 from perfcli.thresholds import OPERATORS, Threshold, ThresholdError, Window, parse_threshold
 from perfcli.units import NS_PER_S, Unit
 

@@ -8,6 +8,7 @@ import warnings
 from collections.abc import Collection, Iterator
 from typing import Final, NamedTuple
 
+from perfcli.errors import did_you_mean
 from perfcli.figures import METRICS, is_statistic
 from perfcli.operations.own.declared import (
     COUNTER_UNITS,
@@ -25,7 +26,6 @@ from perfcli.operations.own.syntax_tree import (
     members_used,
     timed_mistakes,
 )
-from perfcli.suggestions import did_you_mean
 
 _COUNTER_NAME: Final = re.compile(r"[a-z][a-z0-9_]{0,39}", re.ASCII)
 _FORM: Final = 'write counters={"letters": "count"}'

@@ -7,9 +7,9 @@ import re
 from collections.abc import Collection, Iterator, Sequence
 from typing import Final
 
+from perfcli.errors import did_you_mean
 from perfcli.operations.digipal_data import WRITABLE_FIELDS
 from perfcli.operations.own.declared import Mistake
-from perfcli.suggestions import did_you_mean
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 
