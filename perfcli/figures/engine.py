@@ -48,7 +48,7 @@ def count_of(counters: ExactCounters, metric: str, label: str = "") -> float | N
 
 
 _engine = partial(Metric, scope=Scope.RUN, better=Better.LESS, group=Group.ENGINE, needs=Needs.ENGINE, at_end=True)
-_end = partial(_engine, section="a-clean-end", why_none="the engine's shutdown was not observed")
+_end = partial(_engine, unit=Unit.COUNT, section="a-clean-end", why_none="the engine's shutdown was not observed")
 
 
 def _counted(name: str, computed: str, limit: str, **facts: Any) -> Metric:
@@ -129,7 +129,6 @@ METRICS = (
     ),
     _end(
         name="engine.threads_left",
-        unit=Unit.COUNT,
         of=_of_end(lambda inspection: len(inspection.threads_left)),
         meaning="threads that outlive the engine's shutdown",
         computed="threads that still run 1 s after the shutdown and were not there before the engine was imported, "
@@ -139,7 +138,6 @@ METRICS = (
     ),
     _end(
         name="engine.files_left",
-        unit=Unit.COUNT,
         of=_of_end(lambda inspection: len(inspection.files_left)),
         meaning="stray files in the working directory or next to the database",
         computed="new files in the working directory and next to the database, except SQLite's own and the engine's "
@@ -149,7 +147,6 @@ METRICS = (
     ),
     _end(
         name="engine.connections_left",
-        unit=Unit.COUNT,
         of=_of(lambda inspection: inspection.connections_left),
         meaning="database descriptors that outlive the engine's shutdown",
         computed="descriptors of SQLite files that are open after the shutdown",
@@ -158,7 +155,6 @@ METRICS = (
     ),
     _end(
         name="engine.processes_left",
-        unit=Unit.COUNT,
         of=lambda view: len(view.run.inspection.processes_left) if view.began else None,
         meaning="processes the engine started and left running",
         computed="descendants found after the engine process has ended; they are then ended",
@@ -169,7 +165,6 @@ METRICS = (
     ),
     _end(
         name="log.errors",
-        unit=Unit.COUNT,
         of=_of_end(lambda inspection: sum(inspection.log_errors.values())),
         meaning="log records of level ERROR and above",
         computed="records of level ERROR and above, from any logger, since the engine's import",

@@ -48,6 +48,7 @@ def _overlap(one: PhaseResult, other: PhaseResult) -> bool:
 
 _memory = partial(
     Metric,
+    unit=Unit.SIZE,
     scope=Scope.RUN,
     better=Better.LESS,
     group=Group.MEMORY,
@@ -56,12 +57,11 @@ _memory = partial(
     section="memory",
     why_none=_NOT_READ,
 )
-_leak = partial(_memory, section="leaks", why_none=_why_no_leak)
+_leak = partial(_memory, unit=Unit.SIZE_PER_OPERATION, section="leaks", why_none=_why_no_leak)
 
 METRICS = (
     _memory(
         name="memory.growth",
-        unit=Unit.SIZE,
         of=_of(lambda memory: memory.growth),
         meaning="RSS after the load minus RSS at the baseline after warm-up",
         computed="RSS at end minus RSS at baseline, both read while the engine is idle and its garbage collected",
@@ -71,7 +71,6 @@ METRICS = (
     ),
     _memory(
         name="memory.uss_growth",
-        unit=Unit.SIZE,
         of=_of(
             lambda memory: (
                 None if memory.end_uss is None or memory.baseline_uss is None else memory.end_uss - memory.baseline_uss
@@ -87,7 +86,6 @@ METRICS = (
     ),
     _memory(
         name="memory.peak",
-        unit=Unit.SIZE,
         of=_of(lambda memory: memory.peak),
         meaning="highest RSS while measuring, minus the harness's share",
         computed="highest of ten readings a second, from baseline to end, minus the harness's share",
@@ -96,7 +94,6 @@ METRICS = (
     ),
     _memory(
         name="memory.baseline",
-        unit=Unit.SIZE,
         of=_of(lambda memory: _without_harness(memory, memory.baseline_rss)),
         meaning="RSS after set-up and warm-up, minus the harness's share",
         computed="read while the engine is idle and its garbage collected",
@@ -105,7 +102,6 @@ METRICS = (
     ),
     _memory(
         name="memory.end",
-        unit=Unit.SIZE,
         of=_of(lambda memory: _without_harness(memory, memory.end_rss)),
         meaning="RSS after the load, minus the harness's share",
         computed="read while the engine is idle and its garbage collected",
@@ -115,7 +111,6 @@ METRICS = (
     ),
     _memory(
         name="memory.harness",
-        unit=Unit.SIZE,
         of=_of(lambda memory: memory.harness_rss),
         meaning="RSS before the engine is imported: the harness's share, excluded from other figures",
         computed="read before the engine is imported",
@@ -124,7 +119,6 @@ METRICS = (
     ),
     _memory(
         name="memory.per_pet",
-        unit=Unit.SIZE,
         of=_of(lambda memory: memory.per_pet),
         meaning="RSS growth since the engine opened, per pet in its cache",
         computed="(RSS at end − RSS at opening) / pets in the engine's cache at the end; includes fixed costs",
@@ -161,7 +155,6 @@ METRICS = (
     ),
     _leak(
         name="memory.leak",
-        unit=Unit.SIZE_PER_OPERATION,
         of=_of_leak(lambda leak: leak.judged),
         meaning="lasting RSS growth per operation: its lower confidence bound; 0 if growth is not significant",
         computed="Sen's lower bound of the slope over twenty parts of the load, without the first 30%; 0 unless it "
@@ -172,7 +165,6 @@ METRICS = (
     ),
     _leak(
         name="memory.leak_slope",
-        unit=Unit.SIZE_PER_OPERATION,
         of=_of_leak(lambda leak: leak.slope),
         meaning="slope of RSS over operations, as the leak rule computes it",
         computed="Theil–Sen over twenty parts of the load, without the first 30%",
@@ -182,7 +174,6 @@ METRICS = (
     ),
     _leak(
         name="memory.leak_bound",
-        unit=Unit.SIZE_PER_OPERATION,
         of=_of_leak(lambda leak: leak.lower_bound),
         meaning="lower confidence bound of that slope, one-sided 99%",
         computed="Sen's lower bound over twenty parts of the load, without the first 30%",
@@ -202,7 +193,6 @@ METRICS = (
     ),
     _memory(
         name="memory.after_cleanup",
-        unit=Unit.SIZE,
         of=_of(lambda memory: memory.after_cleanup),
         meaning="RSS above the baseline once the cache is cleared",
         computed="RSS once the engine's cache is emptied, minus RSS at baseline",
