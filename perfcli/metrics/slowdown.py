@@ -62,14 +62,11 @@ class Degradation:
     """How much slower the last fifth is than the first; 0.5 is 50 % slower, -0.5 takes half the time."""
 
     raw: float
-    in_reference_units: float | None
     judged: float
 
 
 def degradation(
-    operations: Iterable[Fifths | None],
-    early_reference_ns: float | None = None,
-    late_reference_ns: float | None = None,
+    operations: Sequence[Fifths], early_reference_ns: float | None = None, late_reference_ns: float | None = None
 ) -> Degradation | None:
     """The degradation of one operation, or of a whole mix, each operation weighted by its count.
 
@@ -77,24 +74,23 @@ def degradation(
     like a slowdown (direct standardisation). Medians, so that one hiccup of a shared machine does not either.
 
     Args:
-        operations: those that are None, as they had too few samples, are left out.
+        operations: those that had enough samples.
         early_reference_ns: median time of the reference kernel during the first fifth; None where it never ran.
         late_reference_ns: the same during the last fifth.
 
     Returns:
-        None where no operation had enough samples.
+        None without an operation.
     """
-    compared = [each for each in operations if each is not None]
-    if not compared:
+    if not operations:
         return None
     # a clock with coarse ticks can give 0 ns: a median is never taken for less than one tick of 1 ns
-    early = sum(max(1.0, each.early_median_ns) * each.count for each in compared)
-    late = sum(max(1.0, each.late_median_ns) * each.count for each in compared)
+    early = sum(max(1.0, each.early_median_ns) * each.count for each in operations)
+    late = sum(max(1.0, each.late_median_ns) * each.count for each in operations)
     raw = late / early - 1
     if not early_reference_ns or not late_reference_ns:
-        return Degradation(raw, None, raw)
+        return Degradation(raw, raw)
     in_units = (late / late_reference_ns) / (early / early_reference_ns) - 1
-    return Degradation(raw, in_units, min(raw, in_units))
+    return Degradation(raw, min(raw, in_units))
 
 
 Point = tuple[float, float]
