@@ -282,9 +282,7 @@ def _in_our_words(left: str, op: str, value: str) -> str:
     plain = _TAG.sub(r"\2.\1\3", _OF_A_RATE.sub(r"\1", left))
     plain = _NOTATION_OF_PERCENTILES.sub(lambda match: f"p{match[1] or match[2] or match[3]}", plain)
     parts = re.split(r"\.|:\s*", plain)
-    words = ".".join(
-        METRICS_ELSEWHERE.get(part.lower(), STATISTICS_ELSEWHERE.get(part.lower(), part)) for part in parts
-    )
+    words = ".".join(METRICS_ELSEWHERE.get(part.lower(), _statistic(part)) for part in parts)
     operation, _, statistic = words.rpartition(".")
     joined = _JOINED.sub(lambda match: f"{match[2] or match[3]}.{_statistic(match[1] or match[4])}", words)
     first, *others = words.split(".")

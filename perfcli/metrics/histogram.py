@@ -7,7 +7,7 @@ import re
 from array import array
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from itertools import accumulate, repeat
 from operator import add, mul, rshift, sub
 from typing import Final
@@ -112,20 +112,17 @@ class Histogram:
         if low < 0:
             raise ValueError(f"a histogram holds no negative value, such as {low}")
         buckets = map(rshift, _bits(array("d", listed)), repeat(_DROPPED_BITS))
-        self._count(buckets, times, all_differ=len(listed) == len(values))
+        unpacked = self._unpack()
+        if len(listed) == len(values):
+            unpacked.update(buckets)  # in C, for counts of one
+        else:
+            for bucket, count in zip(buckets, times, strict=True):
+                unpacked[bucket] += count
         self._widen(low, high)
         self.count += len(values)
         products = list(map(mul, listed, times))
         self.total += sum(products)
         self.squares += sum(map(mul, listed, products))
-
-    def _count(self, buckets: Iterable[int], times: Iterable[int], *, all_differ: bool) -> None:
-        unpacked = self._unpack()
-        if all_differ:
-            unpacked.update(buckets)  # in C, for counts of one
-            return
-        for bucket, count in zip(buckets, times, strict=True):
-            unpacked[bucket] += count
 
     def merge(self, other: Histogram) -> None:
         """Add all that another one has counted; the other is not changed."""

@@ -55,7 +55,7 @@ def leak(points: Sequence[Point]) -> Leak | None:
     Returns:
         None where readings fall into fewer than 10 bins.
     """
-    binned = _binned(_settled(points))
+    binned = _binned(points)
     second_half = binned[len(binned) // 2 :]
     if len(binned) < _LEAST_BINS:
         return None
@@ -69,20 +69,15 @@ def leak(points: Sequence[Point]) -> Leak | None:
     )
 
 
-def _settled(points: Sequence[Point]) -> list[Point]:
-    if not points:
-        return []
-    first, last = min(x for x, _ in points), max(x for x, _ in points)
-    return [(x, y) for x, y in points if x >= first + _SETTLING * (last - first)]
-
-
 def _binned(points: Sequence[Point]) -> list[Point]:
-    """One point for each bin that has any: the mean of its operations, the median of its memory."""
+    """One point for each bin that has any, without the beginning: the mean of its operations, the median of its RSS."""
     if not points:
         return []
     first, last = min(x for x, _ in points), max(x for x, _ in points)
+    settled = sorted((x, y) for x, y in points if x >= first + _SETTLING * (last - first))
+    (first, _), (last, _) = settled[0], settled[-1]
     width = (last - first) / _BINS or 1.0
     bins: dict[int, list[Point]] = {}
-    for x, y in sorted(points):
+    for x, y in settled:
         bins.setdefault(min(int((x - first) / width), _BINS - 1), []).append((x, y))
     return [(fmean(x for x, _ in each), median(y for _, y in each)) for each in bins.values()]

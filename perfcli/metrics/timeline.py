@@ -162,12 +162,10 @@ class Timeline:
         while first < len(starts_ns):
             at_ns = starts_ns[first] - origin_ns
             interval = self._interval_at(at_ns)
-            end = bisect_left(starts_ns, origin_ns + self._end_of_interval(at_ns), first)
+            ends_ns = (max(0, at_ns) // self.interval_ns + 1) * self.interval_ns
+            end = bisect_left(starts_ns, origin_ns + ends_ns, first)
             yield interval, first, end
             first = end
-
-    def _end_of_interval(self, at_ns: int) -> int:
-        return (max(0, at_ns) // self.interval_ns + 1) * self.interval_ns
 
     def _interval_at(self, at_ns: int) -> Interval:
         """The interval of a time; what began before the phase counts to its first one."""
