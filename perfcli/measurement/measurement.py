@@ -7,7 +7,6 @@ from array import array
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from typing import Literal
 
 from perfcli.clock import Stop
 from perfcli.cpus import Scheduling
@@ -18,7 +17,6 @@ from perfcli.measurement.restarts import Death, Restarts
 from perfcli.measurement.samples import FailureKind, PerformedWork, PhaseTimes, References, Samples
 from perfcli.measurement.spilled_samples import SpilledSamples
 from perfcli.measurement.starvation import disturbance, starvation
-from perfcli.metrics.slowdown import SizeOverTime
 from perfcli.metrics.timeline import Timeline
 from perfcli.monitor import Reading
 from perfcli.operations.stored import Readable
@@ -53,7 +51,8 @@ class Measurement:
         self.references = [References() for _ in plan.phases]
         self.performed: dict[int, PerformedWork] = {}
         self.warmup_iterations: dict[int, int] = {}
-        self._warmed_up: list[Counter[int]] = [Counter() for _ in plan.phases]
+        self.warmed_up: list[Counter[int]] = [Counter() for _ in plan.phases]
+        """By phase: how often each place of its flow was done in the warm-up."""
         self.phases = [PhaseTimes() for _ in plan.phases]
         self.restarts = Restarts(plan, self.performed, self.phases)
         self.marks: dict[str, Reading] = {}
@@ -119,7 +118,7 @@ class Measurement:
             if self.phases[phase.index].began_ns is not None:
                 return  # the pass that counts statements, after the load
             self.warmup_iterations[frame.vu] = frame.iterations
-            self._warmed_up[phase.index].update(places(frame.draws))
+            self.warmed_up[phase.index].update(places(frame.draws))
             return
         began_ns = self.phases[phase.index].began_ns
         assert began_ns is not None
@@ -268,12 +267,16 @@ class Measurement:
         found = check_integrity(self.ledger, database, complete=complete)
         if database.lost:
             return  # a database that cannot be read any more shows no loss
-        self.integrity = self._worse(self.integrity, found)
-        if self._conservation is not None and self.integrity.lost_updates is None and complete:
+        if (before := self.integrity) is not None:
+            # the engine may lose writes as it shuts down
+            found = max(found, before, key=lambda each: (each.lost or 0) + (each.duplicates or 0)).model_copy(
+                update={"damaged": before.damaged or found.damaged, "lost_updates": before.lost_updates}
+            )
+        self.integrity = found
+        if self._conservation is not None and found.lost_updates is None and complete:
             balance = self._conservation.verify(database, self.ledger.cared())
-            examples = [*self.integrity.examples, *balance.examples]
-            update = {"lost_updates": balance.lost_updates, "examples": examples}
-            self.integrity = self.integrity.model_copy(update=update)
+            update = {"lost_updates": balance.lost_updates, "examples": [*found.examples, *balance.examples]}
+            self.integrity = found.model_copy(update=update)
 
     def add_fidelity(self, fidelity: Fidelity) -> None:
         """What a new process found in the database, against what the engine had answered."""
@@ -284,26 +287,9 @@ class Measurement:
             update = {"differences": differences, "examples": examples}
             self.integrity = self.integrity.model_copy(update=update)
 
-    @staticmethod
-    def _worse(before: Integrity | None, now: Integrity) -> Integrity:
-        """Of what was found before and after the engine shut down."""
-        if before is None:
-            return now
-        worse = max(now, before, key=lambda found: (found.lost or 0) + (found.duplicates or 0))
-        kept = {"damaged": before.damaged or now.damaged, "lost_updates": before.lost_updates}
-        return worse.model_copy(update=kept)
-
     def iterations_of(self, phase: PlannedPhase) -> int:
         """Iterations completed by the vus of a phase."""
         return sum(work.iterations for vu, work in self.performed.items() if vu % INCARNATION in phase.vus)
-
-    def dropped_in(self, phase: PlannedPhase) -> int:
-        """Iterations that a phase prescribes but time did not allow; none if the load was stopped on purpose."""
-        planned = phase.load.planned_iterations
-        if planned is None or self.ended_ns is None or self.is_cut_short:
-            return 0
-        times = self.phases[phase.index]
-        return max(0, planned - self.iterations_of(phase) - times.interrupted - times.killed)
 
     @property
     def duration_ns(self) -> int | None:
@@ -322,18 +308,6 @@ class Measurement:
         if times.began_ns is None or ended_ns is None:
             return None
         return max(0, ended_ns - times.began_ns)
-
-    def stored(self, phase: PlannedPhase, what: Literal["pets", "interactions"]) -> SizeOverTime:
-        """How many pets or interactions were stored at any time of a phase."""
-        before = self.plan.scenario.setup.pets if what == "pets" else 0
-        for earlier in self.plan.phases[: phase.index + 1]:
-            warmed_up = self._warmed_up[earlier.index]
-            before += sum(warmed_up[place] for place, step in enumerate(earlier.flow) if step.effects.adds(what))
-            labels = {step.label for step in earlier.flow if step.effects.adds(what)}
-            operations = [samples for label in labels for samples in self.samples.select(label, earlier.index)]
-            if earlier.index < phase.index:
-                before += sum(samples.ok for samples in operations)
-        return SizeOverTime.of(before, [samples.timeline for samples in operations])
 
     def timeline(
         self, label: str = "", phase: PlannedPhase | None = None, *, by_service_time: bool = False

@@ -6,14 +6,14 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from statistics import median
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from perfcli.measurement.measurement import Measurement
 from perfcli.measurement.samples import OperationSamples, counter_results, mean_preparation_ns
 from perfcli.measurement.windows import worst_window
 from perfcli.metrics.distribution import Distribution
 from perfcli.metrics.histogram import STATISTICS, percentile_of
-from perfcli.metrics.slowdown import FIFTHS, Degradation, Fifths, degradation, growth
+from perfcli.metrics.slowdown import FIFTHS, Degradation, Fifths, SizeOverTime, degradation, growth
 from perfcli.plan import PlannedPhase
 from perfcli.recorder import FLUSH_INTERVAL_NS
 from perfcli.results import TOTAL, Break, GrowthResult, LatencySummary, OperationResult, PhaseResult
@@ -72,7 +72,7 @@ class Part:
         return {
             "duration_ns": self.duration_ns,
             "iterations": sum(map(measurement.iterations_of, phases)),
-            "dropped_iterations": sum(map(measurement.dropped_in, phases)),
+            "dropped_iterations": sum(map(self._dropped_in, phases)),
             "interrupted_iterations": sum(
                 times.interrupted + times.killed for times in (measurement.phases[each.index] for each in phases)
             ),
@@ -92,6 +92,14 @@ class Part:
             "total": self._operation(TOTAL, ""),
             "operations": [self._operation(label, label) for label in labels],
         }
+
+    def _dropped_in(self, phase: PlannedPhase) -> int:
+        """Iterations that a phase prescribes but time did not allow; none if the load was stopped on purpose."""
+        measurement, planned = self._measurement, phase.load.planned_iterations
+        if planned is None or measurement.ended_ns is None or measurement.is_cut_short:
+            return 0
+        times = measurement.phases[phase.index]
+        return max(0, planned - measurement.iterations_of(phase) - times.interrupted - times.killed)
 
     def _elapsed_ns(self) -> int | None:
         """How long the part has lasted, while it goes on."""
@@ -186,7 +194,7 @@ class Part:
         if planned.phase.growth is None:
             return None
         over = planned.phase.growth.over
-        stored = self._measurement.stored(planned, over)
+        stored = self._stored(planned, over)
         points = [
             (stored.at((part.start_ns + part.end_ns) // 2), part.median_ns) for part in samples.timeline.slices(_TENTHS)
         ]
@@ -194,6 +202,19 @@ class Part:
         if found is None:
             return None
         return GrowthResult(over=over, ratio=found.ratio, exponent=found.exponent, points=points)
+
+    def _stored(self, phase: PlannedPhase, what: Literal["pets", "interactions"]) -> SizeOverTime:
+        """How many pets or interactions were stored at any time of a phase."""
+        plan = self._measurement.plan
+        before = plan.scenario.setup.pets if what == "pets" else 0
+        for earlier in plan.phases[: phase.index + 1]:
+            warmed_up = self._measurement.warmed_up[earlier.index]
+            before += sum(warmed_up[place] for place, step in enumerate(earlier.flow) if step.effects.adds(what))
+            labels = {step.label for step in earlier.flow if step.effects.adds(what)}
+            operations = [samples for label in labels for samples in self._samples.select(label, earlier.index)]
+            if earlier.index < phase.index:
+                before += sum(samples.ok for samples in operations)
+        return SizeOverTime.of(before, [samples.timeline for samples in operations])
 
     def _torn_reads(self, phases: Sequence[PlannedPhase]) -> int | None:
         """Reads of partly another save; None if no pet bears marks, or none is read."""
