@@ -4,6 +4,9 @@ Two engines are compared by many short-lived processes, and half a second each t
 time. What is forked has a memory of its own, and imports its engine by itself. The template has one thread, so forking
 is safe.
 
+A module that only some agents import, such as an SDK, is loaded by a branch: a template that was forked from this one.
+So agents without it show the memory that they would have alone.
+
 The tool orders by JSON over a socket, with the descriptors that the new engine process gets. It imports this file first
 thing, so what only the template needs is imported in its functions.
 """
@@ -18,6 +21,7 @@ import socket
 import struct
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Final, NamedTuple, NoReturn
 
 if TYPE_CHECKING:
@@ -34,6 +38,8 @@ class Order(NamedTuple):
     working_directory: str
     directories: list[str]
     """To be removed by its supervisor if the tool is gone."""
+    module: str = ""
+    """To be loaded before it is forked; in vain if it cannot be imported."""
 
 
 class Descriptors(NamedTuple):
@@ -78,23 +84,64 @@ def main(descriptor: int) -> None:
     """Load the harness; then fork a supervisor with an agent for every order, until the tool is gone."""
     orders = socket.socket(fileno=descriptor)
     _load_harness()
+    # the tool hears from supervisors how agents end
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    _serve(orders)
+
+
+def _serve(orders: socket.socket, loaded: str = "") -> None:
+    """Fork agents that have this module loaded, and have branches do so for agents with others."""
     from perfcli.agent.private_memory import pages_of_files
 
     gc.collect()
     # an agent collects its garbage at every checkpoint: what it has from here is none
     gc.freeze()
     code_in_use = pages_of_files()
-    # the tool hears from supervisors how agents end
-    signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    branches: dict[str, socket.socket] = {}
     while True:
         try:
             order, descriptors = receive_order(orders)
         except (EOFError, OSError):
             return
-        if os.fork() == 0:
-            orders.close()
+        if order.module != loaded:
+            _pass_on(order, descriptors, branches, orders)
+        elif os.fork() == 0:
+            _close(orders, branches)
             _supervise_agent(order, descriptors, code_in_use)
         descriptors.close()
+
+
+def _pass_on(order: Order, descriptors: Descriptors, branches: dict[str, socket.socket], orders: socket.socket) -> None:
+    """Give an order to the branch with its module, which is started if there is none, or none any more."""
+    with suppress(KeyError, OSError):
+        send_order(branches[order.module], order, descriptors)
+        return
+    branches[order.module], theirs = socket.socketpair()
+    if os.fork() == 0:
+        descriptors.close()
+        _close(orders, branches)
+        _branch(theirs, order.module)
+    theirs.close()
+    send_order(branches[order.module], order, descriptors)
+
+
+def _branch(orders: socket.socket, module: str) -> NoReturn:
+    from importlib import import_module
+
+    try:
+        # an agent says what is missing
+        with suppress(ImportError):
+            import_module(module)
+        _serve(orders, module)
+    finally:
+        # never back into the template's loop
+        os._exit(0)
+
+
+def _close(orders: socket.socket, branches: dict[str, socket.socket]) -> None:
+    orders.close()
+    for branch in branches.values():
+        branch.close()
 
 
 def _load_harness() -> None:

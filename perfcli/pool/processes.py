@@ -40,6 +40,8 @@ class Post(NamedTuple):
     """All but the first, the number of its end of the line."""
     working_directory: Path
     output: Output
+    module: str = ""
+    """What it imports in any case: one that is forked has it loaded already."""
 
 
 Begin = Callable[[int, Post], SupervisedProcess]
@@ -213,7 +215,7 @@ class LocalPool:
             output = Output(place / _OUTPUT)
             database.note_given(place)
             arguments = [str(plan_file), str(database.path), str(process), str(incarnation), str(self._engine)]
-            return Post(arguments, working_directory, output)
+            return Post(arguments, working_directory, output, plan.scenario.target.preloadable)
 
         return EngineProcess(self._begin, prepare, database)
 
@@ -243,7 +245,7 @@ def forked(template: Template) -> Begin:
 
     def begin(line: int, post: Post) -> SupervisedProcess:
         ours, theirs = socket.socketpair()
-        order = Order(post.arguments, str(post.working_directory), cleanup.scratch_directories())
+        order = Order(post.arguments, str(post.working_directory), cleanup.scratch_directories(), post.module)
         try:
             with theirs:
                 template.order(order, Descriptors(line, theirs.fileno(), post.output.fileno()))

@@ -34,6 +34,8 @@ class TargetSettings(BaseModel):
     """Whether a new process can open the database, and answer about pets field by field."""
     clears_cache: ClassVar[bool] = False
     """Whether the engine's cache can be counted and cleared."""
+    preloadable: ClassVar[str] = ""
+    """The module, without an engine in it, whose import would take most of an engine process's start."""
 
     @property
     def name(self) -> str:
@@ -130,6 +132,8 @@ def _written_url(value: object) -> str | None:
 
 class McpSettings(TargetSettings):
     """The engine behind its MCP server: one that the run starts, or one that runs already."""
+
+    preloadable: ClassVar[str] = "perfcli.targets.mcp"
 
     target: Literal["mcp"] = "mcp"
     transport: Literal["stdio", "http"] = Field(

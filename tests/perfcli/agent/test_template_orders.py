@@ -29,7 +29,7 @@ def opened(folder: Path) -> Descriptors:
 def test_orders_arrive_one_by_one_with_their_descriptors(
     ends: tuple[socket.socket, socket.socket], tmp_path: Path
 ) -> None:
-    orders = [Order(["plan", "café"], "/work", ["/tmp/a"]), Order([], "/elsewhere", [])]
+    orders = [Order(["plan", "café"], "/work", ["/tmp/a"]), Order([], "/elsewhere", [], "json")]
     for order in orders:
         descriptors = opened(tmp_path)
         send_order(ends[0], order, descriptors)

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from perfcli.pool.database import LocalDatabase
 from perfcli.pool.processes import EngineProcess, LocalPool, Post, forked
 from perfcli.pool.supervised import Output
 from perfcli.pool.template import Template
+from perfcli.scenario.target import TARGET_MODELS, EmbeddedSettings
 from tests.processes import is_alive
 
 pytestmark = pytest.mark.slow
@@ -136,11 +138,41 @@ def test_a_template_ends_when_the_tool_is_gone() -> None:
     assert not is_alive(process)
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere nothing is forked")
+def test_a_module_is_loaded_once_by_a_branch_and_by_no_other(
+    make_plan: Callable[..., ExecutionPlan], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loads = tmp_path / "loads"
+    (tmp_path / "costly.py").write_text(f"import os\nopen({str(loads)!r}, 'a').write(f'{{os.getpid()}}\\n')\n")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    plan = make_plan(["create_pet"]).model_copy(update={"slices": Slices()})
+
+    def start(module: str) -> psutil.Process:
+        monkeypatch.setattr(EmbeddedSettings, "preloadable", module)
+        started = pool.start(plan, stack.enter_context(pool.make_database()))
+        stack.callback(started.end)
+        supervisor = psutil.Process(started._process.pid).parent()
+        assert supervisor
+        return supervisor
+
+    with Template() as template, ExitStack() as stack:
+        pool = LocalPool(ROOT, forked(template))
+        plain, first, second = start(""), start("costly"), start("costly")
+        branch = first.parent()
+        assert branch
+        assert (plain.ppid(), branch.ppid(), second.ppid()) == (template.pid, template.pid, branch.pid)
+        assert start("no_such_module").ppid() != branch.pid
+        branch.kill()
+        branch.wait(_PATIENCE_S)
+        again = start("costly").ppid()
+    assert list(map(int, loads.read_text().split())) == [branch.pid, again]
+
+
 @pytest.mark.slow
 def test_a_template_has_neither_an_engine_nor_a_second_thread() -> None:
-    program = (
-        f"import sys, threading, {template_module.__name__}; print(threading.active_count(), 'digipal' in sys.modules)"
-    )
+    loaded = [template_module.__name__, *filter(None, (model.preloadable for model in TARGET_MODELS.values()))]
+    assert len(loaded) > 1
+    program = f"import sys, threading, {', '.join(loaded)}; print(threading.active_count(), 'digipal' in sys.modules)"
     finished = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert finished.stdout.split() == ["1", "False"]
 
