@@ -1,63 +1,82 @@
-"""A machine of a cluster without the cluster: its processes are started here, and talked to over plain pipes."""
+"""A machine of a cluster without the cluster: its pool is served by a thread of this process, over plain pipes."""
 
 from __future__ import annotations
 
+import atexit
 import io
 import os
 import select
 import shutil
-import subprocess
-import sys
 import tempfile
 import time
 import zipfile
 from collections.abc import Mapping, Sequence
+from functools import cache
 from pathlib import Path
-from threading import Lock
+from queue import SimpleQueue
+from threading import Lock, Thread
 from typing import Any
 
 from perfcli.cluster.description import Description, describe
+from perfcli.cluster.packets import Packet
+from perfcli.cluster.pool_process import ENGINE, PoolProcess, _packets, _write
 
 ROOT = Path(__file__).parents[3]
 
 
-class PlainProcess:
-    """As RemoteProcess."""
+@cache
+def extracted(content: bytes) -> Path:
+    """A folder with what is in an archive; there until this process ends, so Python compiles it once."""
+    folder = Path(tempfile.mkdtemp(prefix="plain-machines-"))
+    atexit.register(shutil.rmtree, folder)
+    zipfile.ZipFile(io.BytesIO(content)).extractall(folder)
+    return folder
 
-    def __init__(self, name: str, command: Sequence[str], folder: Path) -> None:
+
+class PlainProcess:
+    """As RemoteProcess, of a pool process."""
+
+    def __init__(self, name: str, folder: Path) -> None:
         self._name = name
         self._folder = folder
-        self._errors = (folder / "errors").open("w+b")
-        self._process = subprocess.Popen(
-            [sys.executable, "-P", *command],
-            cwd=folder,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=self._errors,
-            env={**os.environ, "PYTHONPATH": str(ROOT)},
-            bufsize=0,
-        )
+        theirs, self._input = os.pipe()
+        self._output, out = os.pipe()
+        self._serving = Thread(target=self._serve, args=(theirs, out), daemon=True)
+        self._serving.start()
         self._sending, self._receiving = Lock(), Lock()
         self.received = bytearray()
         """All that left its machine."""
         self.code: int | None = None
         self.lost = ""
-        self._is_cut = False
+        self._is_cut = self._is_shut = False
+
+    def _serve(self, descriptor: int, out: int) -> None:
+        """As `main` of a pool process."""
+        waiting: SimpleQueue[Packet | None] = SimpleQueue()
+        writer = Thread(target=_write, args=(out, waiting))
+        writer.start()
+        try:
+            PoolProcess((self._folder / ENGINE).resolve(), waiting.put).serve(_packets(descriptor))
+        finally:
+            os.close(descriptor)
+            waiting.put(None)
+            writer.join()
 
     @property
     def is_over(self) -> bool:
         return self.code is not None or bool(self.lost)
 
     def send(self, content: bytes) -> None:
-        assert self._process.stdin
         with self._sending:
-            if not self.is_over and not self._is_cut:
+            if not (self.is_over or self._is_cut or self._is_shut):
                 while content:
-                    content = content[self._process.stdin.write(content) :]
+                    content = content[os.write(self._input, content) :]
 
     def shut(self) -> None:
-        assert self._process.stdin
-        self._process.stdin.close()
+        with self._sending:
+            if not self._is_shut:
+                self._is_shut = True
+                os.close(self._input)
 
     def receive(self, wait_s: float) -> bytes:
         if self._is_cut:
@@ -66,30 +85,24 @@ class PlainProcess:
             return self._receive(wait_s)
 
     def _receive(self, wait_s: float) -> bytes:
-        assert self._process.stdout
-        if self.is_over or self._is_cut or not select.select([self._process.stdout], [], [], wait_s)[0]:
+        if self.is_over or self._is_cut or not select.select([self._output], [], [], wait_s)[0]:
             return b""
         if self._is_cut:
             return b""
-        content = os.read(self._process.stdout.fileno(), 2**18)
+        content = os.read(self._output, 2**18)
         self.received += content
         if not content:
-            self.code = self._close()
+            self._close()
+            self.code = 0
         return content
 
     def errors(self) -> str:
-        return self._said
+        return ""
 
-    def _close(self) -> int:
-        assert self._process.stdin
-        assert self._process.stdout
-        code = self._process.wait()
-        self._errors.seek(0)
-        self._said = self._errors.read().decode()
-        for file in (self._process.stdin, self._process.stdout, self._errors):
-            file.close()
+    def _close(self) -> None:
+        self._serving.join()
+        os.close(self._output)
         shutil.rmtree(self._folder)
-        return code
 
     def lose(self, unnoticed_s: float = 0.0) -> None:
         """As if its machine did not answer any more, which is noticed that long after it fell silent."""
@@ -97,11 +110,9 @@ class PlainProcess:
         self._is_cut = True
         if not unnoticed_s:
             self.lost = lost
-        assert self._process.stdin
-        assert self._process.stdout
-        self._process.stdin.close()
+        self.shut()
         with self._receiving:
-            while self._process.stdout.read(2**18):
+            while os.read(self._output, 2**18):
                 pass
             time.sleep(unnoticed_s)
             self.lost = lost
@@ -133,6 +144,7 @@ class PlainMachine:
     def start(self, command: Sequence[str], *, folders: Mapping[str, bytes]) -> PlainProcess:
         folder = Path(tempfile.mkdtemp(prefix="plain-machine-"))
         for path, content in folders.items():
-            zipfile.ZipFile(io.BytesIO(content)).extractall(folder / path)
-        self.processes.append(PlainProcess(self.name, command, folder))
+            (folder / path).symlink_to(extracted(content))
+        assert list(command) == ["-m", PoolProcess.__module__]
+        self.processes.append(PlainProcess(self.name, folder))
         return self.processes[-1]

@@ -1,5 +1,5 @@
 """A load that is split over machines: the server on one, the vus on others, one result; and what becomes of it without
-one of them. The machines are processes of this one, talked to over pipes.
+one of them. The machines are threads of this process, talked to over pipes.
 """
 
 from __future__ import annotations
@@ -8,11 +8,12 @@ import json
 import sqlite3
 import time
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
-from threading import Thread
+from threading import Lock, Thread
 from typing import Any
 
+import psutil
 import pytest
 
 from perfcli.cluster.machine import zipped
@@ -20,6 +21,9 @@ from perfcli.cluster.pool import ClusterPool, chosen
 from perfcli.errors import UsageError, Verdict
 from perfcli.observer import Progress, SilentObserver
 from perfcli.plan import ExecutionPlan
+from perfcli.pool.processes import LocalPool, Post, forked
+from perfcli.pool.supervised import SupervisedProcess
+from perfcli.pool.template import Template
 from perfcli.run import run_scenario
 from perfcli.scenario.pool_settings import Pool
 from tests.perfcli.cluster.plain_machine import ROOT, PlainMachine
@@ -39,6 +43,20 @@ KEYS: dict[str, Any] = {
 SPLIT = {"cluster": "tls://scheduler:8786", "machines": 3, "processes": 3}
 COUNTED = {"executor": "per-vu-iterations", "vus": 3, "iterations": 4}
 ENDLESS = {"executor": "constant-vus", "vus": 2, "duration": "1m"}
+
+
+@pytest.fixture(autouse=True)
+def local_pool(template: Template, monkeypatch: pytest.MonkeyPatch) -> LocalPool:
+    """One of this machine. All fork one after another: a template is for one thread, and each machine has its own."""
+    template.restart_if_ended()
+    begin, ordering = forked(template), Lock()
+
+    def begin_one(line: int, post: Post) -> SupervisedProcess:
+        with ordering:
+            return begin(line, post)
+
+    monkeypatch.setattr("perfcli.cluster.pool_process.LocalPool", lambda engine: LocalPool(engine, begin_one))
+    return LocalPool(ROOT, begin_one)
 
 
 class Cluster:
@@ -81,16 +99,25 @@ class Losing(SilentObserver):
             self._losing.start()
 
 
-def left() -> list[list[str]]:
+def left(template: Template) -> list[list[str]]:
+    """What runs below this process, but for the template and its branches."""
     names = ("perfcli.agent", "perfcli.cluster", "digipal.mcp")
-    return [words for words in map(command, started_by()) if any(name in part for name in names for part in words)]
+    found = []
+    for process in started_by():
+        with suppress(psutil.Error):
+            is_branch = process.ppid() == template.pid and process.name() != "perf-supervisor"
+            if process.pid != template.pid and not is_branch:
+                found.append(command(process))
+    return [words for words in found if any(name in part for name in names for part in words)]
 
 
-def test_one_result_of_all_machines(make_plan: MakePlan, tmp_path: Path) -> None:
+def test_one_result_of_all_machines(
+    make_plan: MakePlan, tmp_path: Path, local_pool: LocalPool, template: Template
+) -> None:
     cluster = Cluster("db", "b", "c")
     plan = make_plan(FLOW, load=COUNTED, pool=SPLIT, **KEYS)
     result = undisturbed(lambda: run_scenario(plan, pool=cluster.pool, keep_database_in=tmp_path))
-    local = run_scenario(make_plan(FLOW, load=COUNTED, pool={"processes": 3}, **KEYS))
+    local = run_scenario(make_plan(FLOW, load=COUNTED, pool={"processes": 3}, **KEYS), pool=local_pool)
 
     assert (result.verdict, result.reasons) == (Verdict.PASS, [])
     assert (result.digest, result.vus) == (local.digest, local.vus)
@@ -113,7 +140,7 @@ def test_one_result_of_all_machines(make_plan: MakePlan, tmp_path: Path) -> None
 
     with closing(sqlite3.connect(result.kept_database)) as database:
         assert database.execute("SELECT COUNT(*) FROM digipals").fetchone() == (2 + 12,)
-    assert left() == []
+    assert left(template) == []
 
 
 def test_the_token_the_certificate_and_the_address_are_in_no_result(
@@ -146,7 +173,7 @@ def test_the_token_the_certificate_and_the_address_are_in_no_result(
     assert not [secret for secret in (serving.token, "CERTIFICATE", "scheduler:8786", serving.url) if secret in text]
 
 
-def test_a_killed_server_comes_back_where_it_was(make_plan: MakePlan) -> None:
+def test_a_killed_server_comes_back_where_it_was(make_plan: MakePlan, template: Template) -> None:
     load = {"executor": "per-vu-iterations", "vus": 2, "iterations": 20, "think_time": "40ms"}
     limits = ["lost_writes == 0", "duplicate_writes == 0", "success_rate < 100% during kill"]
     faults = [{"kill": {"at": "1100ms", "process": 0}}]
@@ -164,7 +191,7 @@ def test_a_killed_server_comes_back_where_it_was(make_plan: MakePlan) -> None:
     assert any(each.ok for each in result.seconds if each.second > back_s), "iterations are repeated until it is steady"
     assert result.integrity is not None
     assert (result.integrity.lost, result.integrity.duplicates) == (0, 0)
-    assert left() == []
+    assert left(template) == []
 
 
 def test_one_machine_has_the_server_and_the_load(make_plan: MakePlan) -> None:
@@ -184,7 +211,7 @@ def test_one_machine_has_the_server_and_the_load(make_plan: MakePlan) -> None:
     ],
 )
 def test_a_lost_machine_ends_the_run_with_a_partial_report(
-    make_plan: MakePlan, lost: str, unnoticed_s: float, verdict: Verdict, words: str
+    make_plan: MakePlan, template: Template, lost: str, unnoticed_s: float, verdict: Verdict, words: str
 ) -> None:
     cluster = Cluster("db", "b")
     plan = make_plan(FLOW, load=ENDLESS, pool={**SPLIT, "machines": 2, "processes": 1}, **KEYS)
@@ -195,9 +222,9 @@ def test_a_lost_machine_ends_the_run_with_a_partial_report(
     # a database that cannot be asked has lost nothing
     assert (result.integrity and result.integrity.lost) == (None if lost == "db" else 0)
     deadline_s = time.monotonic() + 10
-    while left() and time.monotonic() < deadline_s:
+    while left(template) and time.monotonic() < deadline_s:
         time.sleep(0.1)
-    assert left() == []
+    assert left(template) == []
 
 
 def test_the_machine_of_the_server_comes_first_and_must_be_there() -> None:
