@@ -136,26 +136,6 @@ def expect_tool_interaction(user_id: str, said: str, echo: str, answer: ToolAnsw
 EggType = Literal["red", "blue", "green"]
 EGG_TYPES: Final[tuple[EggType, ...]] = get_args(EggType)
 
-CARE_ACTIONS: Final = (
-    "strength_training",
-    "defense_training",
-    "speed_training",
-    "brain_training",
-    "endurance_training",
-    "agility_training",
-    "meat",
-    "fish",
-    "vegetables",
-    "protein_shake",
-    "energy_drink",
-    "praise",
-    "scold",
-    "rest",
-    "play",
-)
-NEEDS_ENERGY: Final = frozenset(name for name in CARE_ACTIONS if name.endswith("_training")) | {"play"}
-"""The care actions that a tired pet refuses."""
-
 GROWING: Final = ("hp", "mp", "offense", "defense", "speed", "brains")
 """The attributes that neither care nor time lowers."""
 
@@ -177,16 +157,20 @@ GAINS: Final[Mapping[str, Mapping[str, int]]] = {
 }
 """What care adds to them; the other actions add nothing."""
 
+CARE_ACTIONS: Final = (*GAINS, "praise", "scold", "rest", "play")
+NEEDS_ENERGY: Final = frozenset(name for name in CARE_ACTIONS if name.endswith("_training")) | {"play"}
+"""The care actions that a tired pet refuses."""
+
 PET_FIELDS: Final = (
     *("id", "user_id", "name", "egg_type", "life_stage", "generation"),
-    *("hp", "mp", "offense", "defense", "speed", "brains"),
+    *GROWING,
     *("discipline", "happiness", "weight", "care_mistakes", "energy"),
     *("birth_time", "last_interaction", "evolution_timer", "learned_commands", "personality_traits"),
     *("current_image_path", "image_generation_prompt"),
 )
 WRITABLE_FIELDS: Final = (
     *("name", "life_stage", "generation"),
-    *("hp", "mp", "offense", "defense", "speed", "brains"),
+    *GROWING,
     *("discipline", "happiness", "weight", "care_mistakes", "energy"),
     *("current_image_path", "image_generation_prompt"),
 )

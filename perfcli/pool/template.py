@@ -9,7 +9,6 @@ import os
 import socket
 import subprocess
 import sys
-from types import TracebackType
 from typing import Final, Self
 
 from perfcli.agent.template import Descriptors, Order, send_order
@@ -81,7 +80,5 @@ class Template:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()

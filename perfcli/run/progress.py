@@ -126,7 +126,8 @@ class Snapshots:
 
     def _look(self, now_ns: int) -> Snapshot:
         """What is known now: the whole load, and the phases that have begun."""
-        began = {phase.name for phase in self._measurement.plan.phases if self._has_begun(phase)}
+        times = self._measurement.phases
+        began = {phase.name for phase in self._measurement.plan.phases if times[phase.index].began_ns is not None}
         rules = [each for each in self._rules if not each.phase or each.phase in began]
         wanted = Wanted(
             [(each.phase, each.threshold) for each in rules],
@@ -137,9 +138,6 @@ class Snapshots:
         run = partial_run(self._measurement, wanted)
         p95_ns = run.total.latency.p95_ns if run.total.latency else None
         return Snapshot(tuple(map(_so_far, run.operations)), tuple(_at_risk(run, rules)), p95_ns)
-
-    def _has_begun(self, phase: PlannedPhase) -> bool:
-        return self._measurement.phases[phase.index].began_ns is not None
 
 
 def _so_far(operation: OperationResult) -> OperationSoFar:

@@ -158,24 +158,17 @@ def parameter_descriptions(doc: str) -> dict[str, str]:
         doc: a docstring without indentation, as `inspect.cleandoc` leaves it.
     """
     described: dict[str, str] = {}
-    for name, line in _lines(doc):
-        described[name] = f"{described.get(name, '')} {line}".strip()
-    return described
-
-
-def _lines(doc: str) -> list[tuple[str, str]]:
-    lines: list[tuple[str, str]] = []
-    inside, indent = False, ""
+    inside, indent, name = False, "", ""
     for line in doc.splitlines():
         entry = _ENTRY.fullmatch(line)
         if not line[:1].isspace() and line:
             inside, indent = bool(_HEADINGS.fullmatch(line.strip())), ""
-        elif inside and entry and (not indent or entry["indent"] == indent):
-            indent = entry["indent"]
-            lines.append((entry["name"], entry["text"].strip()))
-        elif inside and lines and line.strip():
-            lines.append((lines[-1][0], line.strip()))
-    return lines
+            continue
+        if inside and entry and (not indent or entry["indent"] == indent):
+            indent, name, line = entry["indent"], entry["name"], entry["text"]
+        if inside and name:
+            described[name] = f"{described.get(name, '')} {line.strip()}".strip()
+    return described
 
 
 RESERVED: Final = ("name", "weight", "only_if", "timeout", "operation")

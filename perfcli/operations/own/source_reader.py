@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import re
 import warnings
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from typing import Final, NamedTuple
 
 from perfcli.errors import did_you_mean
@@ -83,6 +83,7 @@ def _misfit(name: str, others: Collection[str]) -> str:
 
 
 MOST_OPERATIONS: Final = 500
+_INNER: Final = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda)
 _NAME: Final = re.compile(r"[a-zA-Z][a-zA-Z0-9_]{0,63}", re.ASCII)
 
 
@@ -120,7 +121,7 @@ def _parsed(source: str) -> ast.Module:
 
 def _operations(source: SyntaxTree, built_in: Collection[str]) -> Iterator[DeclaredOperation]:
     first_lines: dict[str, int] = {}
-    for node in _in_order(source.tree):
+    for node in _in_order([source.tree]):
         if not isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
             continue
         decorator = source.decorator_of(node)
@@ -151,7 +152,8 @@ def _declared(
     counters = counters_of(decorator, source)
     for place, message in (*timed_mistakes(function, context), *context_mistakes(function, context, counters)):
         source.mistake(place, message)
-    if yielding := next((node for node in _own_nodes(function) if isinstance(node, (ast.Yield, ast.YieldFrom))), None):
+    own_nodes = _in_order(function.body, _INNER)
+    if yielding := next((node for node in own_nodes if isinstance(node, (ast.Yield, ast.YieldFrom))), None):
         source.mistake(yielding, f"{function.name:.60} yields, so calling it runs nothing: remove the yield")
     line, column = source.place_of_name(function)
     return DeclaredOperation(
@@ -178,20 +180,15 @@ def _wrong_name(name: str, built_in: Collection[str]) -> str:
     return f"{name} is a setting of every step: choose another name" if name in RESERVED else ""
 
 
-def _in_order(tree: ast.Module) -> Iterator[ast.AST]:
-    """Every node, those of the source's first lines first; without recursion, however deep it is."""
-    waiting: list[ast.AST] = [tree]
+def _in_order(nodes: Iterable[ast.AST], left_out: tuple[type[ast.AST], ...] = ()) -> Iterator[ast.AST]:
+    """Nodes and all that they hold, those of the source's first lines first; without recursion, however deep it is.
+
+    Args:
+        left_out: what is passed over, with all that it holds.
+    """
+    waiting = [*nodes][::-1]
     while waiting:
         node = waiting.pop()
-        yield node
-        waiting.extend(reversed(list(ast.iter_child_nodes(node))))
-
-
-def _own_nodes(function: Function) -> Iterator[ast.AST]:
-    """What a function holds, without the functions and classes inside of it."""
-    waiting: list[ast.AST] = list(reversed(function.body))
-    while waiting:
-        node = waiting.pop()
-        if not isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda)):
+        if not isinstance(node, left_out):
             yield node
-            waiting.extend(reversed(list(ast.iter_child_nodes(node))))
+            waiting.extend([*ast.iter_child_nodes(node)][::-1])
