@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Sequence
-from dataclasses import replace
-from typing import Any, Final, NamedTuple
+from dataclasses import dataclass, replace
+from typing import Any, Final
 
 from perfcli.judgement import Ending
 from perfcli.measurement.measurement import Measurement
@@ -20,9 +20,16 @@ _WORK_AFTER_KILLS_NS: Final = 100_000_000
 _COUNTERS: Final = ("cpu_ns", "read_bytes", "written_bytes")
 
 
-class _Kill(NamedTuple):
+@dataclass(slots=True)
+class _Kill:
+    """One that is under way, until the next incarnation joins in."""
+
     signal: signal.Signals = signal.SIGKILL
     restart_after_ns: int = 0
+    before: Reading | None = None
+    """Of the process, while it was at work."""
+    died_ns: int | None = None
+    """When it was found dead; None again once it is replaced."""
 
 
 class Kills:
@@ -48,8 +55,6 @@ class Kills:
         self._crashes_to_come = list(crash.kills) if crash else []
         self._rejoined_ns: int | None = None
         self._under_way: dict[int, _Kill] = {}
-        self._died_ns: dict[int, int] = {}
-        self._last: dict[int, Reading] = {}
         self._earlier: dict[int, Reading] = {}
 
     @property
@@ -64,10 +69,8 @@ class Kills:
     def end_and_replace(self, process: int, number: signal.Signals, restart_after_ns: int) -> None:
         """Send a process that is at work a signal that ends it, and replace it that long after its death."""
         client = self._clients[process]
-        if reading := client.readings(whole=False):
-            self._last[process] = reading
+        self._under_way[process] = _Kill(number, restart_after_ns, client.readings(whole=False))
         self._measurement.begin_outage()
-        self._under_way[process] = _Kill(number, restart_after_ns)
         client.end_by_signal(number, client.engine.clock.now_ns())
 
     def look(self, *, stopped: bool) -> None:
@@ -92,7 +95,8 @@ class Kills:
 
     def next_in_s(self, longest_s: float) -> float:
         """How long nothing is due, at most as long as given."""
-        due_ns = [died_ns + self._under_way[process].restart_after_ns for process, died_ns in self._died_ns.items()]
+        kills = self._under_way.values()
+        due_ns = [kill.died_ns + kill.restart_after_ns for kill in kills if kill.died_ns is not None]
         due_ns += filter(None, [self._next_crash_ns])
         if not due_ns:
             return longest_s
@@ -113,10 +117,9 @@ class Kills:
 
     def rejoin(self, process: int) -> None:
         """The next incarnation stands still, about to join in: what it has used until now was no load."""
-        reading, before = self._clients[process].readings(whole=False), self._last.pop(process, None)
+        reading, before = self._clients[process].readings(whole=False), self._under_way.pop(process).before
         if reading and before:
             self._earlier[process] = _used_before(before, self._earlier.get(process), reading)
-        del self._under_way[process]
         self._rejoined_ns = self._clients[process].engine.clock.now_ns()
 
     @property
@@ -130,14 +133,14 @@ class Kills:
     def _follow(self, process: int, kill: _Kill, now_ns: int, *, stopped: bool) -> None:
         client = self._clients[process]
         if client.is_down:
-            if process not in self._died_ns:
-                self._died_ns[process] = now_ns
+            if kill.died_ns is None:
+                kill.died_ns = now_ns
                 self._measurement.note_death(client.death())
                 self._look_at_what_is_left()
                 now_ns = client.engine.clock.now_ns()
-            is_due = stopped or now_ns >= self._died_ns[process] + kill.restart_after_ns
+            is_due = stopped or now_ns >= kill.died_ns + kill.restart_after_ns
             if client.ending is None and is_due:
-                del self._died_ns[process]
+                kill.died_ns = None
                 client.replace()
                 self._inbox.follow(process, client.engine.line)
         elif client.killed_ns is not None and client.lives_after_kill and now_ns > client.killed_ns + _TO_DIE_NS:
