@@ -40,12 +40,11 @@ class OrderedFaults:
         Args:
             in_engine: whether it acts where an engine is; if not, where vus are.
         """
-        meant = {
+        at_work = {
             process: client
             for process, client in enumerate(self._clients)
-            if (client.has_engine if in_engine else client.has_vus)
+            if client.is_measuring and (client.has_engine if in_engine else client.has_vus)
         }
-        at_work = {process: client for process, client in meant.items() if client.is_measuring}
         if not at_work or any(client.is_away for client in self._clients):
             return None
         self._faults[number] = _Ordered({process: client.engine.incarnation for process, client in at_work.items()})
