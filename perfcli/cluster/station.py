@@ -170,12 +170,13 @@ class Station:
             raise StationError("its processes were ended after ten seconds without a request")
 
     def _tell_keeper(self, line: str) -> None:
-        if self._keeper is None:
+        keeper = self._keeper
+        if keeper is None:
             return
-        assert self._keeper.stdin
+        assert keeper.stdin
         try:
-            self._keeper.stdin.write(f"{line}\n".encode())
-        except OSError:
+            keeper.stdin.write(f"{line}\n".encode())
+        except (OSError, ValueError):  # the keeper has ended, or `end` has closed its input meanwhile
             self._is_over = True
 
     def _forget(self, group: int) -> None:

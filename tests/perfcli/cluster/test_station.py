@@ -65,6 +65,18 @@ def test_a_process_gets_folders_and_what_it_writes_comes_back() -> None:
     at_a_station(work)
 
 
+def test_a_process_that_ends_while_the_keeper_is_let_go_harms_nothing() -> None:
+    async def work(station: Station) -> None:
+        await station.start("one", SLEEP, {})
+        assert station._keeper
+        assert station._keeper.stdin
+        station._keeper.stdin.close()
+        station._forget(1)
+        await station.end()
+
+    at_a_station(work)
+
+
 def test_calls_may_be_repeated() -> None:
     async def work(station: Station) -> None:
         for _ in range(2):
