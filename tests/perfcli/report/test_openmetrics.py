@@ -63,16 +63,25 @@ def test_names_are_unique() -> None:
     assert len(set(names)) == len(names)
 
 
+@pytest.fixture(scope="module")
+def whole(whole_document: dict[str, Any]) -> tuple[RunResult, dict[str, Any]]:
+    """A run in which everything was measured, and what is told of it."""
+    run = RunResult.model_validate(whole_document)
+    return run, families(run)
+
+
 @pytest.mark.parametrize("name", METRICS)
-def test_every_metric_is_told_of_each_part_that_it_is_known_of(name: str, full_document: dict[str, Any]) -> None:
-    run, metric = RunResult.model_validate(full_document), METRICS[name]
+def test_every_metric_is_told_of_each_part_that_it_is_known_of(
+    name: str, whole: tuple[RunResult, dict[str, Any]]
+) -> None:
+    (run, all_told), metric = whole, METRICS[name]
     statistic = "p99" if metric.needs_statistic else ""
     expected = {
         (view.phase.name if view.phase else "", view.label): metric.value(view, statistic)
         for view in views(run)
         if metric.is_known_of(view)
     }
-    (family,) = (found for family, found in families(run).items() if re.fullmatch(family_of(metric), family))
+    (family,) = (found for family, found in all_told.items() if re.fullmatch(family_of(metric), family))
     told = {
         (sample.labels.get("phase", ""), sample.labels.get("operation", "")): sample.value
         for sample in family.samples
