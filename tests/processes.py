@@ -21,6 +21,18 @@ def started_by(pid: int | None = None, part: str = "") -> list[psutil.Process]:
     return []
 
 
+def without_templates(processes: list[psutil.Process]) -> list[psutil.Process]:
+    """But for the templates that tests share: those whose command line is a template's, and that nobody supervises."""
+    left = []
+    for process in processes:
+        with suppress(psutil.NoSuchProcess):
+            above = [process, *process.parents()]
+            is_supervised = any(each.name() == "perf-supervisor" for each in above)
+            if is_supervised or "perfcli.agent.template" not in command(process):
+                left.append(process)
+    return left
+
+
 def is_alive(process: psutil.Process) -> bool:
     """Whether it still runs; one that has ended, but which its parent has not waited for, does not."""
     with suppress(psutil.Error):

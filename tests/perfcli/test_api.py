@@ -18,6 +18,7 @@ import pytest
 import perfcli
 from perfcli import RunResult, UsageError, load_result, load_results, run_scenario
 from perfcli.results import save_results
+from tests.processes import started_by, without_templates
 
 TINY = """
 name: tiny
@@ -28,7 +29,7 @@ flow: [load_pet, status]
 LONG = """
 name: long
 setup: {pets: 1}
-load: {executor: constant-vus, duration: 60s}
+load: {executor: constant-vus, duration: 60s, think_time: 5ms}
 flow: [load_pet]
 """
 
@@ -47,7 +48,7 @@ def test_a_file_runs_with_changes_and_prints_nothing(tiny: Path, capfd: pytest.C
     assert result.scenario["setup"]["pets"] == 4
     assert result.operation("status").ok == 6
     assert capfd.readouterr() == ("", "")
-    assert not psutil.Process().children(recursive=True)
+    assert without_templates(started_by()) == []
 
 
 @pytest.mark.end_to_end

@@ -61,7 +61,7 @@ name: endless
 target: {mcp: {transport: http}}
 setup: {pets: 2}
 engine: {ai: {latency: 1ms}}
-load: {executor: constant-vus, vus: 2, duration: 10m}
+load: {executor: constant-vus, vus: 2, duration: 10m, think_time: 20ms}
 flow: [interact_with_pet]
 """
 
@@ -170,7 +170,7 @@ class TestRuns:
         assert servers(os.getpid()) == []
 
     def test_a_server_that_is_killed(self, make_plan: MakePlan, forked_engines: None) -> None:
-        load = {"executor": "constant-vus", "duration": "10m", "vus": 2}
+        load = {"executor": "constant-vus", "duration": "10m", "vus": 2, "think_time": "20ms"}
         plan = make_plan(["get_pet_status", "interact_with_pet"], target="mcp", setup={"pets": 2}, load=load)
         killed: list[int] = []
 

@@ -17,6 +17,7 @@ from perfcli.results import RunResult
 from perfcli.run import run_scenario
 from perfcli.scenario.loader import load_scenario
 from perfcli.scenario.overrides import parse_set
+from tests.conftest import Here
 from tests.perfcli.faulty.checkout import make_checkout
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("forked_engines")]
@@ -198,12 +199,12 @@ def command(home: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 
 @pytest.mark.end_to_end
 @pytest.mark.parametrize("words", [["run"], ["profile"], ["ab", "--base", str(ROOT)]], ids=str)
-def test_every_command_says_so_with_exit_code_2(plan: Plan, tmp_path: Path, words: list[str]) -> None:
+def test_every_command_says_so_with_exit_code_2(plan: Plan, here: Here, words: list[str]) -> None:
     plan(f"{HEAD}\n@operation\ndef op(ctx: Context) -> None: ...\nraise RuntimeError('no')\n", "[op]")
-    done = command(tmp_path, *words, "./own.yaml")
+    code, _, errors = here(*words, "./own.yaml")
     where = "on the base: " if words[0] == "ab" else ""
-    assert done.returncode == 2, done.stderr
-    assert f"Error: {where}own.py, line 7: RuntimeError: no" in done.stderr
+    assert code == 2, errors
+    assert f"Error: {where}own.py, line 7: RuntimeError: no" in errors
 
 
 @pytest.mark.nightly

@@ -98,7 +98,7 @@ def test_a_server_that_dies_ends_the_run_with_an_error(make_plan: MakePlan) -> N
                 for server in servers():
                     os.kill(server.pid, signal.SIGKILL)
 
-    load = {"executor": "constant-vus", "vus": 2, "duration": "1m"}
+    load = {"executor": "constant-vus", "vus": 2, "duration": "1m", "think_time": "20ms"}
     result = run_scenario(make_plan(FLOW, load=load, pool={"processes": 2}, **KEYS), observer=Killing())
     assert result.verdict is Verdict.ERROR
     assert "the MCP server" in result.reasons[0]

@@ -16,6 +16,7 @@ import psutil
 import pytest
 
 from perfcli.figures.engine import COUNTERS
+from tests.conftest import Here
 from tests.perfcli.faulty.checkout import make_checkout
 from tests.perfcli.test_planted_costs import PLANTS, plant
 from tests.processes import is_alive
@@ -141,10 +142,12 @@ def test_ctrl_c_tells_what_is_known_and_leaves_nothing(tmp_path: Path) -> None:
         (["--base", str(ROOT), "--json", "no/such/ab.json"], "--json no/such/ab.json: the directory "),
     ],
 )
-def test_what_cannot_be_is_told_before_anything_runs(tmp_path: Path, arguments: list[str], complaint: str) -> None:
-    process = start(tmp_path, "ab", "reads.yaml", *arguments)
-    output, errors = process.communicate(timeout=60)
-    assert (process.returncode, output) == (2, "")
+def test_what_cannot_be_is_told_before_anything_runs(
+    here: Here, tmp_path: Path, arguments: list[str], complaint: str
+) -> None:
+    (tmp_path / "reads.yaml").write_text(READS, encoding="utf-8")
+    code, output, errors = here("ab", "reads.yaml", *arguments)
+    assert (code, output) == (2, "")
     assert complaint in errors
 
 

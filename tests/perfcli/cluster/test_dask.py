@@ -38,7 +38,7 @@ thresholds: [success_rate == 100%, lost_writes == 0]
 ENDLESS = """
 name: endless
 setup: {pets: 2}
-load: {executor: constant-vus, vus: 1, duration: 10m}
+load: {executor: constant-vus, vus: 1, duration: 10m, think_time: 10ms}
 flow: [load_pet]
 """
 
@@ -157,6 +157,7 @@ def test_capacity_and_scaling_use_machines_of_one_kind(tool: Tool, cluster: Loop
 
 def test_a_worker_that_is_killed_costs_its_own_run(tool: Tool, cluster: LoopbackCluster) -> None:
     cluster.add("doomed")
+    cluster.await_worker("doomed")
     files = [tool.write("endless.yaml", ENDLESS)]
     command = ("run", *files, "--json", "r.json", "--cluster", cluster.address, "--machines", "3")
     process = tool.start(*command)

@@ -8,12 +8,11 @@ import json
 import sqlite3
 import time
 from collections.abc import Callable
-from contextlib import closing, suppress
+from contextlib import closing
 from pathlib import Path
 from threading import Lock, Thread
 from typing import Any
 
-import psutil
 import pytest
 
 from perfcli.cluster.machine import zipped
@@ -28,7 +27,7 @@ from perfcli.run import run_scenario
 from perfcli.scenario.pool_settings import Pool
 from tests.perfcli.cluster.plain_machine import ROOT, PlainMachine
 from tests.perfcli.undisturbed import undisturbed
-from tests.processes import command, started_by
+from tests.processes import command, started_by, without_templates
 
 pytestmark = pytest.mark.end_to_end
 
@@ -42,7 +41,7 @@ KEYS: dict[str, Any] = {
 }
 SPLIT = {"cluster": "tls://scheduler:8786", "machines": 3, "processes": 3}
 COUNTED = {"executor": "per-vu-iterations", "vus": 3, "iterations": 4}
-ENDLESS = {"executor": "constant-vus", "vus": 2, "duration": "1m"}
+ENDLESS = {"executor": "constant-vus", "vus": 2, "duration": "1m", "think_time": "20ms"}
 
 
 @pytest.fixture(autouse=True)
@@ -99,21 +98,13 @@ class Losing(SilentObserver):
             self._losing.start()
 
 
-def left(template: Template) -> list[list[str]]:
-    """What runs below this process, but for the template and its branches."""
+def left() -> list[list[str]]:
     names = ("perfcli.agent", "perfcli.cluster", "digipal.mcp")
-    found = []
-    for process in started_by():
-        with suppress(psutil.Error):
-            is_branch = process.ppid() == template.pid and process.name() != "perf-supervisor"
-            if process.pid != template.pid and not is_branch:
-                found.append(command(process))
+    found = map(command, without_templates(started_by()))
     return [words for words in found if any(name in part for name in names for part in words)]
 
 
-def test_one_result_of_all_machines(
-    make_plan: MakePlan, tmp_path: Path, local_pool: LocalPool, template: Template
-) -> None:
+def test_one_result_of_all_machines(make_plan: MakePlan, tmp_path: Path, local_pool: LocalPool) -> None:
     cluster = Cluster("db", "b", "c")
     plan = make_plan(FLOW, load=COUNTED, pool=SPLIT, **KEYS)
     result = undisturbed(lambda: run_scenario(plan, pool=cluster.pool, keep_database_in=tmp_path))
@@ -140,7 +131,7 @@ def test_one_result_of_all_machines(
 
     with closing(sqlite3.connect(result.kept_database)) as database:
         assert database.execute("SELECT COUNT(*) FROM digipals").fetchone() == (2 + 12,)
-    assert left(template) == []
+    assert left() == []
 
 
 def test_the_token_the_certificate_and_the_address_are_in_no_result(
@@ -173,7 +164,7 @@ def test_the_token_the_certificate_and_the_address_are_in_no_result(
     assert not [secret for secret in (serving.token, "CERTIFICATE", "scheduler:8786", serving.url) if secret in text]
 
 
-def test_a_killed_server_comes_back_where_it_was(make_plan: MakePlan, template: Template) -> None:
+def test_a_killed_server_comes_back_where_it_was(make_plan: MakePlan) -> None:
     load = {"executor": "per-vu-iterations", "vus": 2, "iterations": 20, "think_time": "40ms"}
     limits = ["lost_writes == 0", "duplicate_writes == 0", "success_rate < 100% during kill"]
     faults = [{"kill": {"at": "1100ms", "process": 0}}]
@@ -191,7 +182,7 @@ def test_a_killed_server_comes_back_where_it_was(make_plan: MakePlan, template: 
     assert any(each.ok for each in result.seconds if each.second > back_s), "iterations are repeated until it is steady"
     assert result.integrity is not None
     assert (result.integrity.lost, result.integrity.duplicates) == (0, 0)
-    assert left(template) == []
+    assert left() == []
 
 
 def test_one_machine_has_the_server_and_the_load(make_plan: MakePlan) -> None:
@@ -211,7 +202,7 @@ def test_one_machine_has_the_server_and_the_load(make_plan: MakePlan) -> None:
     ],
 )
 def test_a_lost_machine_ends_the_run_with_a_partial_report(
-    make_plan: MakePlan, template: Template, lost: str, unnoticed_s: float, verdict: Verdict, words: str
+    make_plan: MakePlan, lost: str, unnoticed_s: float, verdict: Verdict, words: str
 ) -> None:
     cluster = Cluster("db", "b")
     plan = make_plan(FLOW, load=ENDLESS, pool={**SPLIT, "machines": 2, "processes": 1}, **KEYS)
@@ -222,9 +213,9 @@ def test_a_lost_machine_ends_the_run_with_a_partial_report(
     # a database that cannot be asked has lost nothing
     assert (result.integrity and result.integrity.lost) == (None if lost == "db" else 0)
     deadline_s = time.monotonic() + 10
-    while left(template) and time.monotonic() < deadline_s:
+    while left() and time.monotonic() < deadline_s:
         time.sleep(0.1)
-    assert left(template) == []
+    assert left() == []
 
 
 def test_the_machine_of_the_server_comes_first_and_must_be_there() -> None:

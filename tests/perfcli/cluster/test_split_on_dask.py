@@ -112,7 +112,7 @@ def test_a_worker_that_freezes_for_3_s_costs_nothing(cluster: LoopbackCluster, m
         worker.send_signal(signal.SIGSTOP)
         thaw.start()
 
-    load = {"executor": "constant-vus", "vus": 2, "duration": "5s"}
+    load = {"executor": "constant-vus", "vus": 2, "duration": "5s", "think_time": "20ms"}
     result = run_scenario(split(cluster, make_plan, load), insecure_cluster=True, observer=Once(freeze))
     thaw.join()
     assert (result.verdict, result.reasons) == (Verdict.PASS, [])
@@ -120,7 +120,7 @@ def test_a_worker_that_freezes_for_3_s_costs_nothing(cluster: LoopbackCluster, m
     assert result.performed_as_planned
 
 
-ENDLESS = {"executor": "constant-vus", "vus": 1, "duration": "10m"}
+ENDLESS = {"executor": "constant-vus", "vus": 1, "duration": "10m", "think_time": "20ms"}
 
 
 @pytest.mark.parametrize(
@@ -187,7 +187,7 @@ target: {{mcp: {{transport: http}}}}
 setup: {{pets: 2}}
 engine: {{ai: {{latency: 0ms}}}}
 pool: {{cluster: "{address}", machines: 2, server: db}}
-load: {{executor: constant-vus, vus: 1, duration: 10m}}
+load: {{executor: constant-vus, vus: 1, duration: 10m, think_time: 20ms}}
 flow: [get_pet_status]
 """
 

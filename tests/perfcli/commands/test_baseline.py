@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import os
-import subprocess
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -26,6 +23,7 @@ from perfcli.history.store import Store
 from perfcli.plan import ExecutionPlan
 from perfcli.results import LoadSlice, RunResult, save_results
 from perfcli.testing import simulate
+from tests.conftest import Here
 
 pytestmark = pytest.mark.slow
 
@@ -241,31 +239,20 @@ class TestBaselineCommands:
 
 
 @pytest.mark.end_to_end
-def test_as_users_meet_it(tmp_path: Path) -> None:
+def test_as_users_meet_it(tmp_path: Path, here: Here, monkeypatch: pytest.MonkeyPatch) -> None:
     """Keep a run, make it a baseline, compare the next one: too short to tell, and that is said."""
-
-    def perform(*arguments: str) -> subprocess.CompletedProcess[str]:
-        environment = {**os.environ, "PYTHONPATH": str(ROOT), "COLUMNS": "300"}
-        return subprocess.run(
-            [sys.executable, "-m", "perfcli", *arguments],
-            cwd=tmp_path,
-            env=environment,
-            capture_output=True,
-            text=True,
-            timeout=60,
-        )
-
-    missing = perform("run", "pet_creation", "--baseline", "main")
-    assert (missing.returncode, missing.stdout) == (ExitCode.USAGE, "")
-    assert "no baseline main in .digipal-perf: it has none yet" in missing.stderr
-    assert perform("run", "pet_creation", "--iterations", "20", "--save").returncode == ExitCode.PASS
-    assert perform("baseline", "save", "main").returncode == ExitCode.PASS
-    compared = perform("run", "pet_creation", "--iterations", "20", "--baseline", "main")
-    assert compared.returncode == ExitCode.PASS, compared.stdout
-    assert "INCONCLUSIVE against main" in compared.stdout
-    assert "readings of the machine's speed" in compared.stdout
-    other = perform("run", "pet_creation", "--iterations", "30", "--baseline", "main", "--strict")
-    assert other.returncode == ExitCode.INVALID
-    assert "load.iterations is 30, was 20" in " ".join(other.stdout.split())
+    monkeypatch.setenv("COLUMNS", "300")
+    code, output, errors = here("run", "pet_creation", "--baseline", "main")
+    assert (code, output) == (ExitCode.USAGE, "")
+    assert "no baseline main in .digipal-perf: it has none yet" in errors
+    assert here("run", "pet_creation", "--iterations", "20", "--save")[0] == ExitCode.PASS
+    assert here("baseline", "save", "main")[0] == ExitCode.PASS
+    code, output, _ = here("run", "pet_creation", "--iterations", "20", "--baseline", "main")
+    assert code == ExitCode.PASS, output
+    assert "INCONCLUSIVE against main" in output
+    assert "readings of the machine's speed" in output
+    code, output, _ = here("run", "pet_creation", "--iterations", "30", "--baseline", "main", "--strict")
+    assert code == ExitCode.INVALID
+    assert "load.iterations is 30, was 20" in " ".join(output.split())
     (kept,) = (tmp_path / ".digipal-perf" / "runs").iterdir()
     assert str(tmp_path) not in kept.read_text()

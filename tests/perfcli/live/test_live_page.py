@@ -25,8 +25,8 @@ SCENARIO = """
 name: watched
 setup: {pets: 5}
 phases:
-  - {name: calm, load: {executor: constant-vus, vus: 2, duration: 4s}, flow: [load_pet]}
-  - {name: rush, load: {executor: constant-vus, vus: 2, duration: 600s}, flow: [interact]}
+  - {name: calm, load: {executor: constant-vus, vus: 2, duration: 4s, think_time: 5ms}, flow: [load_pet]}
+  - {name: rush, load: {executor: constant-vus, vus: 2, duration: 600s, think_time: 5ms}, flow: [interact]}
 engine: {ai: {latency: 5ms}}
 thresholds: [success_rate == 100%, success_rate < 50%]
 """

@@ -56,6 +56,8 @@ _PLAN: dict[str, Any] = {
     # how many arrivals a busy machine loses is not the pool's affair
     "thresholds": ["success_rate == 100%", "lost_writes == 0", "dropped_iterations < 100"],
 }
+_IDLING = {"executor": "constant-vus", "think_time": "3ms"}
+"""A load that leaves the CPU to other tests."""
 _FOREVER = {"executor": "constant-vus", "vus": 1, "duration": "700ms"}
 _FLOW = ["create_pet", "interact", "load_pet"]
 
@@ -225,7 +227,7 @@ def test_two_processes_share_a_database_that_a_new_one_reads_alike(
 def test_an_engine_that_stands_still_is_held_up_in_the_tools_time(
     name: str, make_plan: Callable[..., ExecutionPlan]
 ) -> None:
-    endless = make_plan(["status"], load={"executor": "constant-vus", "duration": "1m"}, setup={"pets": 1})
+    endless = make_plan(["status"], load={**_IDLING, "duration": "1m"}, setup={"pets": 1})
     with opened(name) as place, started(place, endless) as (followed, handle, _):
         followed.until_checkpoint("baseline")
         followed.until(lambda: followed.client.stage == "measuring")
@@ -336,7 +338,7 @@ def test_the_next_incarnation_goes_on_with_the_database(place: Place, make_plan:
 def test_a_killed_process_is_replaced_while_the_load_goes_on(
     processes: int, real_place: Place, make_plan: Callable[..., ExecutionPlan]
 ) -> None:
-    load = {"executor": "constant-vus", "vus": 2, "duration": "5s"}
+    load = {**_IDLING, "vus": 2, "duration": "5s"}
     flow = ["create_pet", "interact", "save_pet", "load_pet"]
     keys = {"setup": {"pets": 2}, "engine": {"ai": {"latency": "0ms"}}, "pool": {"processes": processes}}
     limits = ["success_rate == 100%", "lost_writes == 0", "duplicate_writes == 0"]

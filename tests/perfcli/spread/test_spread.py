@@ -27,6 +27,7 @@ from tests.processes import command
 pytestmark = pytest.mark.end_to_end
 
 MakePlan = Callable[..., ExecutionPlan]
+ENDLESS = {"executor": "constant-vus", "vus": 1, "duration": "10m", "think_time": "5ms"}
 
 
 @pytest.fixture(scope="module")
@@ -93,7 +94,7 @@ def test_pairs_of_two_machines_compare_two_engines(
 def test_a_stop_ends_a_run_elsewhere_with_a_partial_report(
     runners: list[RemoteRunner], engine: EngineSource, make_plan: MakePlan, stop: StopRequest
 ) -> None:
-    plan = make_plan(["load_pet"], load={"executor": "constant-vus", "vus": 1, "duration": "10m"}, setup={"pets": 1})
+    plan = make_plan(["load_pet"], load=ENDLESS, setup={"pets": 1})
 
     def tell(progress: Any) -> None:
         if progress.stage == "measuring" and progress.ok:
@@ -108,7 +109,7 @@ def test_a_stop_ends_a_run_elsewhere_with_a_partial_report(
 def test_what_ends_without_being_asked_to_is_an_error_of_that_run(
     runners: list[RemoteRunner], engine: EngineSource, make_plan: MakePlan
 ) -> None:
-    plan = make_plan(["load_pet"], load={"executor": "constant-vus", "vus": 1, "duration": "10m"}, setup={"pets": 1})
+    plan = make_plan(["load_pet"], load=ENDLESS, setup={"pets": 1})
 
     def tell(progress: Any) -> None:
         for process in psutil.Process().children():
@@ -124,7 +125,7 @@ def test_what_ends_without_being_asked_to_is_an_error_of_that_run(
 def test_a_machine_that_is_lost_makes_its_run_invalid_and_takes_no_more(
     engine: EngineSource, make_plan: MakePlan, stop: StopRequest
 ) -> None:
-    long = make_plan(["load_pet"], load={"executor": "constant-vus", "vus": 1, "duration": "10m"}, setup={"pets": 1})
+    long = make_plan(["load_pet"], load=ENDLESS, setup={"pets": 1})
     short = make_plan(["create_pet"])
     with carried(Station, "a", "b") as carrier:
         runners = [RemoteRunner(Machine(carrier, name, name), [engine], stop) for name in ("a", "b")]
