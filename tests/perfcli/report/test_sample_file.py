@@ -38,6 +38,7 @@ from perfcli.results import PhaseResult, RunResult, load_results
 from perfcli.scenario.models import Scenario
 from perfcli.testing import Behaviour, SimulatedTime, simulate
 from perfcli.workload import pack
+from tests.conftest import Here
 
 pytestmark = pytest.mark.slow
 
@@ -347,11 +348,11 @@ def test_without_a_sample_there_is_a_file_with_columns_alone(make_plan: MakePlan
 
 
 @pytest.mark.end_to_end
-def test_scenarios_and_variations_share_a_file(home: Path) -> None:
+def test_scenarios_and_variations_share_a_file(home: Path, here: Here) -> None:
     (home / "other.yaml").write_text(TINY.replace("name: tiny", "name: other"), encoding="utf-8")
     files = ("--samples", "s.parquet", "--json", "r.json")
-    done = call("run", "tiny.yaml", "other.yaml", "-q", "--sweep", "load.vus=1,3", *files)
-    assert done.exit_code == ExitCode.PASS, done.output
+    code, output, _ = here("run", "tiny.yaml", "other.yaml", "-q", "--sweep", "load.vus=1,3", *files)
+    assert code == ExitCode.PASS, output
     rows, results = read(home / "s.parquet"), load_results(home / "r.json")
     groups = groupby(rows, key=lambda row: (row["scenario"], row["variation"]))
     for result, ((name, variation), own) in zip(results, groups, strict=True):
@@ -361,7 +362,7 @@ def test_scenarios_and_variations_share_a_file(home: Path) -> None:
 
 
 @pytest.mark.end_to_end
-def test_many_samples_of_several_processes_agree_with_the_histogram(home: Path) -> None:
+def test_many_samples_of_several_processes_agree_with_the_histogram(home: Path, forked_engines: None) -> None:
     """Beyond 50,000 samples percentiles are read from it."""
     settings = {"pool.processes": 2, "flow": ["status"]}
     result = run_scenario("tiny.yaml", iterations=60_000, workers=4, settings=settings, samples=home / "s.csv")

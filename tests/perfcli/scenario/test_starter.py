@@ -6,12 +6,11 @@ import json
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner
 
-from perfcli.cli import cli
 from perfcli.errors import UsageError
 from perfcli.scenario.loader import load_scenario, load_with_warnings
 from perfcli.scenario.starter import SCHEMA_FILE, write_starter
+from tests.conftest import Here
 
 pytestmark = pytest.mark.slow
 
@@ -89,10 +88,10 @@ def test_neither_file_is_written_over_another(there: str, place: Path) -> None:
 
 @pytest.mark.end_to_end
 @pytest.mark.parametrize("options", [[], ["--operations"]])
-def test_it_runs(options: list[str]) -> None:
-    assert CliRunner().invoke(cli, ["init", "mine", *options]).exit_code == 0
+def test_it_runs(options: list[str], here: Here) -> None:
+    assert here("init", "mine", *options)[0] == 0
     quick = ["--duration", "300ms", "--set", "load.warmup=0s", "--quiet"]
     # too short a load for some percentiles, but one that runs
-    result = CliRunner().invoke(cli, ["run", "mine.yaml", *quick, "--set", "thresholds=[success_rate >= 1%]"])
-    assert result.exit_code == 0, result.output
-    assert result.stdout.startswith("pass  mine")
+    code, output, errors = here("run", "mine.yaml", *quick, "--set", "thresholds=[success_rate >= 1%]")
+    assert code == 0, errors
+    assert output.startswith("pass  mine")
