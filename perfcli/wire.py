@@ -10,7 +10,7 @@ import json
 import struct
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING, Any, Final, cast, get_args
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from pydantic import BaseModel
 
@@ -39,15 +39,23 @@ EngineTime = int
 """Nanoseconds of the monotonic clock of the engine process."""
 
 
-@dataclass(frozen=True, slots=True)
-class Stage:
+@dataclass(frozen=True)
+class Event:
+    """A message that is no frame; those that derive from it follow: first what the engine process sends, then the tool.
+
+    `Serving` and `Answers` are sent by both.
+    """
+
+
+@dataclass(frozen=True)
+class Stage(Event):
     """The session begins its next step."""
 
     name: str
 
 
-@dataclass(frozen=True, slots=True)
-class Checkpoint:
+@dataclass(frozen=True)
+class Checkpoint(Event):
     """The session stands still until `Go`."""
 
     name: str
@@ -55,15 +63,15 @@ class Checkpoint:
     """CPU time of the whole process until then."""
 
 
-@dataclass(frozen=True, slots=True)
-class LivesIn:
+@dataclass(frozen=True)
+class LivesIn(Event):
     """The engine has a process of its own: its number where the agent runs; None if that is out of sight."""
 
     process: int | None
 
 
-@dataclass(frozen=True, slots=True)
-class Serving:
+@dataclass(frozen=True)
+class Serving(Event):
     """Where the processes that load the engine reach it, and what they need to be let in; passed on by the tool."""
 
     url: str
@@ -73,15 +81,15 @@ class Serving:
     """The only one to trust, as PEM; empty without TLS."""
 
 
-@dataclass(frozen=True, slots=True)
-class Opened:
+@dataclass(frozen=True)
+class Opened(Event):
     """The engine is open."""
 
     version: str
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+@dataclass(frozen=True)
+class Outcome(Event):
     """Failures of this kind and category are recorded as `index`; the first of them in full is the example."""
 
     index: int
@@ -90,24 +98,24 @@ class Outcome:
     example: str
 
 
-@dataclass(frozen=True, slots=True)
-class Wave:
+@dataclass(frozen=True)
+class Wave(Event):
     """The phases of a wave begin."""
 
     number: int
     at_ns: EngineTime
 
 
-@dataclass(frozen=True, slots=True)
-class Rejoined:
+@dataclass(frozen=True)
+class Rejoined(Event):
     """A process that replaces one that was killed goes on with its wave."""
 
     process: int
     at_ns: EngineTime
 
 
-@dataclass(frozen=True, slots=True)
-class PhaseOver:
+@dataclass(frozen=True)
+class PhaseOver(Event):
     """A phase ended, with this many iterations cut off."""
 
     index: int
@@ -115,16 +123,16 @@ class PhaseOver:
     interrupted: int
 
 
-@dataclass(frozen=True, slots=True)
-class HeldUp:
+@dataclass(frozen=True)
+class HeldUp(Event):
     """The process did not run, or waited for the tool to read."""
 
     began_ns: EngineTime
     ended_ns: EngineTime
 
 
-@dataclass(frozen=True, slots=True)
-class FaultBegan:
+@dataclass(frozen=True)
+class FaultBegan(Event):
     """The fault of this number in the plan is there."""
 
     process: int
@@ -132,8 +140,8 @@ class FaultBegan:
     at_ns: EngineTime
 
 
-@dataclass(frozen=True, slots=True)
-class FaultEnded:
+@dataclass(frozen=True)
+class FaultEnded(Event):
     """It is no longer there; how many calls it hit, None if that is not counted."""
 
     process: int
@@ -142,8 +150,8 @@ class FaultEnded:
     hits: int | None
 
 
-@dataclass(frozen=True, slots=True)
-class NoFault:
+@dataclass(frozen=True)
+class NoFault(Event):
     """It could not be inflicted, or was gone before it was lifted."""
 
     process: int
@@ -151,56 +159,56 @@ class NoFault:
     why: str
 
 
-@dataclass(frozen=True, slots=True)
-class LoadOver:
+@dataclass(frozen=True)
+class LoadOver(Event):
     """The load is over, with this many pets in the engine's cache; None if it does not tell."""
 
     at_ns: EngineTime
     active_pets: int | None
 
 
-@dataclass(frozen=True, slots=True)
-class ClockRead:
+@dataclass(frozen=True)
+class ClockRead(Event):
     """The answer to `ReadClock`."""
 
     at_ns: EngineTime
 
 
-@dataclass(frozen=True, slots=True)
-class Sliced:
+@dataclass(frozen=True)
+class Sliced(Event):
     """The slice is over, and all its frames are sent."""
 
 
-@dataclass(frozen=True, slots=True)
-class Answers:
+@dataclass(frozen=True)
+class Answers(Event):
     """What an engine answers about some pets: a line of JSON for each, with its line break."""
 
     lines: str
 
 
-@dataclass(frozen=True, slots=True)
-class Profiled:
+@dataclass(frozen=True)
+class Profiled(Event):
     """What the profiler found."""
 
     findings: Findings
 
 
-@dataclass(frozen=True, slots=True)
-class Inspected:
+@dataclass(frozen=True)
+class Inspected(Event):
     """What was seen of the engine from inside."""
 
     inspection: Inspection
 
 
-@dataclass(frozen=True, slots=True)
-class Counted:
+@dataclass(frozen=True)
+class Counted(Event):
     """What operations cost in counts: see `results.exact`."""
 
     counts: ExactCounters
 
 
-@dataclass(frozen=True, slots=True)
-class Failed:
+@dataclass(frozen=True)
+class Failed(Event):
     """The session failed at a stage; nothing follows."""
 
     stage: str
@@ -209,13 +217,13 @@ class Failed:
     """Of OWN_OPERATIONS, what to do about it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Done:
+@dataclass(frozen=True)
+class Done(Event):
     """The session is over."""
 
 
-@dataclass(frozen=True, slots=True)
-class Compared:
+@dataclass(frozen=True)
+class Compared(Event):
     """What a new process found: pets compared, fields that differ, some of them in words; or why it could not look."""
 
     compared: int
@@ -224,15 +232,15 @@ class Compared:
     error: str
 
 
-@dataclass(frozen=True, slots=True)
-class Go:
+@dataclass(frozen=True)
+class Go(Event):
     """Go on from the checkpoint, at this time of the engine process's clock; 0 for at once."""
 
     at_ns: EngineTime
 
 
-@dataclass(frozen=True, slots=True)
-class Rejoin:
+@dataclass(frozen=True)
+class Rejoin(Event):
     """Go on in a wave that the process before was killed in."""
 
     wave: int
@@ -244,13 +252,13 @@ class Rejoin:
     """The phases of the wave that were over."""
 
 
-@dataclass(frozen=True, slots=True)
-class ReadClock:
+@dataclass(frozen=True)
+class ReadClock(Event):
     """Answer at once with the engine process's clock."""
 
 
-@dataclass(frozen=True, slots=True)
-class Slice:
+@dataclass(frozen=True)
+class Slice(Event):
     """The vus of a wave do this many iterations each."""
 
     wave: int
@@ -258,83 +266,44 @@ class Slice:
     measured: bool
 
 
-@dataclass(frozen=True, slots=True)
-class NoMoreSlices:
+@dataclass(frozen=True)
+class NoMoreSlices(Event):
     """The sliced load is over."""
 
 
-@dataclass(frozen=True, slots=True)
-class BeginFault:
+@dataclass(frozen=True)
+class BeginFault(Event):
     """Inflict the fault of this number in the plan, and answer with `FaultBegan` or `NoFault`."""
 
     number: int
 
 
-@dataclass(frozen=True, slots=True)
-class EndFault:
+@dataclass(frozen=True)
+class EndFault(Event):
     """Lift it, and answer with `FaultEnded`; the process lifts all when its load is over."""
 
     number: int
 
 
-@dataclass(frozen=True, slots=True)
-class EndPhase:
+@dataclass(frozen=True)
+class EndPhase(Event):
     """Vus of a phase whose load ends on order begin no further iteration."""
 
     phase: int
 
 
-@dataclass(frozen=True, slots=True)
-class StopLoad:
+@dataclass(frozen=True)
+class StopLoad(Event):
     """Vus begin no further iteration."""
 
 
-@dataclass(frozen=True, slots=True)
-class NoMoreAnswers:
+@dataclass(frozen=True)
+class NoMoreAnswers(Event):
     """All answers are sent."""
 
 
-FromEngine = (
-    Stage
-    | Checkpoint
-    | LivesIn
-    | Serving
-    | Opened
-    | Outcome
-    | Wave
-    | Rejoined
-    | PhaseOver
-    | HeldUp
-    | FaultBegan
-    | FaultEnded
-    | NoFault
-    | LoadOver
-    | ClockRead
-    | Sliced
-    | Answers
-    | Profiled
-    | Inspected
-    | Counted
-    | Failed
-    | Done
-    | Compared
-)
 FaultOrder = BeginFault | EndFault
 FaultReport = FaultBegan | FaultEnded | NoFault
-FromTool = (
-    Serving
-    | Go
-    | Rejoin
-    | ReadClock
-    | Slice
-    | NoMoreSlices
-    | FaultOrder
-    | EndPhase
-    | StopLoad
-    | Answers
-    | NoMoreAnswers
-)
-Event = FromEngine | FromTool
 Message = Event | Frame
 
 
@@ -378,14 +347,10 @@ def _exactly(*types: type) -> _Reader:
     return read
 
 
-def _texts(value: Any) -> tuple[str, ...]:
-    read = _exactly(str)
-    return tuple(read(text) for text in _exactly(list)(value))
-
-
-def _numbers(value: Any) -> tuple[int, ...]:
-    read = _exactly(int)
-    return tuple(read(number) for number in _exactly(list)(value))
+def _all(kind: type) -> _Reader:
+    """Passes on a list of values of this type as a tuple."""
+    read_list, read = _exactly(list), _exactly(kind)
+    return lambda value: tuple(map(read, read_list(value)))
 
 
 def _findings(value: Any) -> Findings:
@@ -401,9 +366,8 @@ _READERS: Final[Mapping[str, _Reader]] = {
     "EngineTime": _exactly(int),
     "bool": _exactly(bool),
     "int | None": _exactly(int, type(None)),
-    "float | None": _exactly(int, float, type(None)),
-    "tuple[str, ...]": _texts,
-    "tuple[int, ...]": _numbers,
+    "tuple[str, ...]": _all(str),
+    "tuple[int, ...]": _all(int),
     "Findings": _findings,
     "Inspection": Inspection.model_validate,
     "ExactCounters": ExactCounters.model_validate,
@@ -411,5 +375,6 @@ _READERS: Final[Mapping[str, _Reader]] = {
 """By the annotation of a field: what raises TypeError or ValueError for any other value."""
 
 _EVENTS: Final[Mapping[str, tuple[Callable[..., Event], list[_Reader]]]] = {
-    event.__name__: (event, [_READERS[cast(str, each.type)] for each in fields(event)]) for event in get_args(Event)
+    event.__name__: (event, [_READERS[cast(str, each.type)] for each in fields(event)])
+    for event in Event.__subclasses__()
 }

@@ -9,7 +9,6 @@ import struct
 from array import array
 from collections.abc import Iterator
 from dataclasses import fields
-from typing import get_args
 
 import pytest
 
@@ -147,7 +146,8 @@ def test_a_field_of_another_type_is_garbled(text: str) -> None:
 
 def test_every_message_checks_each_of_its_fields() -> None:
     wrong = json.dumps([["a list"]] * 9)
-    for event in get_args(Event):
+    assert len(Event.__subclasses__()) > 30
+    for event in Event.__subclasses__():
         for count in range(1, len(fields(event)) + 1):
             values = json.loads(wrong)[:count]
             with pytest.raises(Garbled):
