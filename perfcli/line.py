@@ -44,20 +44,16 @@ class Line:
     """
 
     def __init__(self, end: socket.socket, stall_s: float | None = None) -> None:
-        self._end = end
+        self.end = end
+        """For whoever passes on what it brings."""
         self._stall_s = stall_s
         self._sent = 0
         self._received = 0
 
-    @property
-    def end(self) -> socket.socket:
-        """Its end, for whoever passes on what it brings."""
-        return self._end
-
     def send(self, message: Message) -> None:
         """Send a message; raises OSError if the other side is gone."""
         kind, data = encode(message)
-        self._end.sendall(_HEADER.pack(_MARK, kind, self._sent, len(data)) + data)
+        self.end.sendall(_HEADER.pack(_MARK, kind, self._sent, len(data)) + data)
         self._sent += 1
 
     def poll(self, timeout_s: float | None) -> bool:
@@ -68,7 +64,7 @@ class Line:
         """
         poll = select.poll()
         try:
-            poll.register(self._end, select.POLLIN)
+            poll.register(self.end, select.POLLIN)
         except ValueError as error:
             # another thread has closed it: it has no descriptor any more
             raise OSError(errno.EBADF, os.strerror(errno.EBADF)) from error
@@ -96,8 +92,8 @@ class Line:
     def close(self) -> None:
         """Tell the other side that nobody listens any more."""
         with suppress(OSError):  # it was gone before
-            self._end.shutdown(socket.SHUT_RDWR)
-        self._end.close()
+            self.end.shutdown(socket.SHUT_RDWR)
+        self.end.close()
 
     def _read(self, size: int, *, begun: bool) -> bytes:
         """So many bytes; of a header, as long as they begin as one does."""
@@ -105,7 +101,7 @@ class Line:
         while len(data) < size:
             if (begun or data) and not self._goes_on():
                 raise Garbled(f"a message that breaks off {size - len(data):,} bytes before its end")
-            part = self._end.recv(size - len(data))
+            part = self.end.recv(size - len(data))
             if not part:
                 raise EOFError
             data += part
@@ -126,7 +122,7 @@ class Line:
     def _shown(self, data: bytearray) -> str:
         """What came, with what came behind it at once, in so few characters that a sentence can hold it."""
         if len(data) < MOST_SHOWN and self.poll(0):
-            data += self._end.recv(MOST_SHOWN)
+            data += self.end.recv(MOST_SHOWN)
         # a message of the harness may follow at once
         garbage = bytes(data).partition(_MARK)[0]
         return f"{garbage[:MOST_SHOWN]!r}" + ("…" if len(garbage) > MOST_SHOWN else "")

@@ -119,10 +119,6 @@ class TimedCaller:
             del done, error
         return self.start_ns, self.end_ns, answer
 
-    def close(self) -> None:
-        """End the thread that does the calls."""
-        self._hand.orders.put(None)
-
     def _await(self, timeout_ns: int) -> _Done | None:
         try:
             return self._hand.done.get(timeout=timeout_ns / 1e9)

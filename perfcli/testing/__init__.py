@@ -37,34 +37,29 @@ __all__ = [
     "SimulatedEngine",
     "SimulatedPool",
     "SimulatedTime",
-    "SteadyProbe",
     "simulate",
 ]
 
 
-class SteadyProbe:
-    """Reads a process whose memory is a function of the operations done."""
+Rss = Callable[[int], int]
+"""(operations done) → the memory of the process, in bytes."""
 
-    def __init__(self, time: SimulatedTime, rss: Callable[[int], int] = lambda operations: 50_000_000) -> None:
-        self._time = time
-        self._rss = rss
 
-    def read(self, operations: int, *, whole: bool) -> Reading:
-        """A reading at the simulated time."""
-        rss, now_ns = self._rss(operations), self._time.now_ns()
-        return Reading(at_ns=now_ns, rss=rss, uss=rss if whole else None, cpu_ns=now_ns // 2, threads=1, open_files=8)
+def _steady(operations: int) -> int:
+    return 50_000_000
 
 
 class SimulatedPool:
     """Runs the agent's session in a thread of this process, on a scripted target."""
 
-    def __init__(self, script: Script, time: SimulatedTime, probe: SteadyProbe | None = None) -> None:
+    machines: Sequence[MachineResult] = ()
+    environment: Environment | None = None
+
+    def __init__(self, script: Script, time: SimulatedTime, rss: Rss = _steady) -> None:
         self._script = script
         self._time = time
-        self._probe = probe or SteadyProbe(time)
+        self._rss = rss
         self.target: ScriptedTarget | None = None
-        self.machines: Sequence[MachineResult] = ()
-        self.environment: Environment | None = None
 
     def for_counting(self) -> SimulatedPool:
         """Refuse: nothing that a scripted engine does costs anything."""
@@ -81,7 +76,7 @@ class SimulatedPool:
             self.target = target = ScriptedTarget(plan, self._time, database.path, self._script)
             return _Thread(plan, process, incarnation, target, self._time)
 
-        return SimulatedEngine(begin, database, self._probe, self._time)
+        return SimulatedEngine(begin, database, self._time, self._rss)
 
 
 class _Thread:
@@ -129,12 +124,10 @@ class _Thread:
 class SimulatedEngine:
     """What takes the place of an engine process."""
 
-    def __init__(
-        self, begin: Callable[[int], _Thread], database: LocalDatabase, probe: SteadyProbe, time: SimulatedTime
-    ) -> None:
+    def __init__(self, begin: Callable[[int], _Thread], database: LocalDatabase, time: SimulatedTime, rss: Rss) -> None:
         self._begin = begin
         self._time = time
-        self._probe = probe
+        self._rss = rss
         self.database = database
         self.clock = EngineClock(is_shared=True, now_ns=self._now_ns)
         self.incarnation = 0
@@ -154,8 +147,11 @@ class SimulatedEngine:
         return self._time.now_ns()
 
     def readings(self, *, whole: bool = False) -> Reading | None:
-        """What the probe says; None if the session is over."""
-        return None if self._thread.over.is_set() else self._probe.read(self._thread.target.calls_done, whole=whole)
+        """A reading at the simulated time; None if the session is over."""
+        if self._thread.over.is_set():
+            return None
+        rss, now_ns = self._rss(self._thread.target.calls_done), self._time.now_ns()
+        return Reading(at_ns=now_ns, rss=rss, uss=rss if whole else None, cpu_ns=now_ns // 2, threads=1, open_files=8)
 
     def lives_in(self, process: int | None) -> None:
         """Refuse: a simulated engine lives in the agent."""
@@ -227,13 +223,12 @@ def simulate(
     plan: ExecutionPlan,
     script: Script = lambda label, call: Behaviour(),
     *,
-    rss: Callable[[int], int] = lambda operations: 50_000_000,
+    rss: Rss = _steady,
     stop: StopRequest | None = None,
     time: SimulatedTime | None = None,
     observer: Observer | None = None,
     spilled: SpilledSamples | None = None,
 ) -> RunResult:
     """Run a plan in simulated time against a scripted engine."""
-    time = time or SimulatedTime()
-    pool = SimulatedPool(script, time, SteadyProbe(time, rss))
+    pool = SimulatedPool(script, time or SimulatedTime(), rss)
     return run_scenario(plan, pool=pool, stop=stop, observer=observer, spilled=spilled)

@@ -123,7 +123,7 @@ class SimulatedTime:
 
     def timed_caller(self, name: str) -> TimedCaller:
         """What does the calls of one vu that have a timeout, in simulated time."""
-        return _SimulatedHands(self)
+        return _SimulatedCaller(self)
 
     def time_reference_ns(self) -> int:
         """What the reference kernel takes now."""
@@ -150,7 +150,7 @@ class SimulatedTime:
             turn.set()
 
 
-class _SimulatedHands(TimedCaller):
+class _SimulatedCaller(TimedCaller):
     """Calls take their simulated time, or as much of it as they may."""
 
     def __init__(self, time: SimulatedTime) -> None:
@@ -172,9 +172,6 @@ class _SimulatedHands(TimedCaller):
     def thread(self) -> Thread:
         """The vu's own thread does the calls."""
         return current_thread()
-
-    def close(self) -> None:
-        """There is no thread of its own to end."""
 
 
 @dataclass(frozen=True, slots=True)

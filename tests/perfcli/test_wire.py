@@ -76,8 +76,8 @@ def test_what_is_no_message_is_named_at_once(ends: Ends, written: bytes, words: 
 def test_a_frame_that_is_cut_off_is_named_when_the_next_message_comes(ends: Ends) -> None:
     ours, theirs, end = ends
     theirs.send(frame())
-    whole = os.read(ours._end.fileno(), 10_000)
-    ours._end.close()
+    whole = os.read(ours.end.fileno(), 10_000)
+    ours.end.close()
     ours, end = open_line(stall_s=0.2)
     end.sendall(whole[:-8])
     end.sendall(b"dpf!E\0\0\0" + struct.pack("!II", 1, 8) + b'["Done"]')
@@ -89,7 +89,7 @@ def test_a_frame_that_is_cut_off_is_named_when_the_next_message_comes(ends: Ends
 def test_a_message_that_comes_twice_is_named(ends: Ends) -> None:
     ours, theirs, end = ends
     theirs.send(Opened("1"))
-    copied = ours._end.recv(10_000, socket.MSG_PEEK)
+    copied = ours.end.recv(10_000, socket.MSG_PEEK)
     end.sendall(copied)
     ours.receive()
     with pytest.raises(Garbled, match="message 0 arrived twice"):

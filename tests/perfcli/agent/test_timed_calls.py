@@ -41,7 +41,7 @@ def caller(stuck: set[Thread], over: Event) -> Iterator[TimedCaller]:
     caller = TimedCaller("vu-1", stuck)
     yield caller
     over.set()
-    caller.close()
+    caller._hand.orders.put(None)
     caller.thread.join()
 
 
@@ -62,7 +62,7 @@ def test_times_are_read_by_the_thread_that_calls(stuck: set[Thread]) -> None:
     assert (start_ns, tick, end_ns) == (1, 2, 3)
     assert (caller.start_ns, caller.end_ns) == (1, 3)
     assert readers == [threading.current_thread(), caller.thread, caller.thread]
-    caller.close()
+    caller._hand.orders.put(None)
 
 
 @pytest.mark.parametrize("raised", [ValueError("no pet"), SystemExit(3), TimeoutError("its own")])
@@ -110,7 +110,7 @@ def test_an_answer_that_took_too_long_is_late_though_nobody_had_given_up(stuck: 
     assert caller.end_ns - caller.start_ns == 50 * 10**9
     assert caller.thread is first
     assert stuck == set()
-    caller.close()
+    caller._hand.orders.put(None)
 
 
 def test_an_engine_that_only_hangs_is_gone(

@@ -24,11 +24,10 @@ from perfcli.plan import ExecutionPlan
 from perfcli.pool import probe
 from perfcli.pool.probe import ProcessProbe
 from perfcli.report.html.page import render_html
-from perfcli.run import run_scenario
 from perfcli.targets.embedded import EmbeddedTarget
 from perfcli.targets.error_kinds import kind_of, kind_of_error, named
 from perfcli.targets.protocol import Failure
-from perfcli.testing import Behaviour, SimulatedPool, SimulatedTime, SteadyProbe, simulate
+from perfcli.testing import Behaviour, SimulatedEngine, simulate
 
 STATEMENT = "INSERT INTO users (id, username, email, created_at, updated_at, last_seen) VALUES (?, ?, ?, ?, ?, ?)"
 
@@ -202,15 +201,16 @@ def test_examples_reach_the_json_and_the_page(make_plan: Callable[..., Execution
     [(1_020, ["the engine holds 1,020 of 1,024 file descriptors (RLIMIT_NOFILE, ulimit -n)"]), (900, [])],
 )
 def test_descriptors_that_run_out_are_told(
-    make_plan: Callable[..., ExecutionPlan], held: int, notes: list[str]
+    make_plan: Callable[..., ExecutionPlan], monkeypatch: pytest.MonkeyPatch, held: int, notes: list[str]
 ) -> None:
-    class Full(SteadyProbe):
-        def read(self, operations: int, *, whole: bool) -> Reading:
-            return replace(super().read(operations, whole=whole), open_files=held, fullest=(held, 1_024))
+    read = SimulatedEngine.readings
 
-    time = SimulatedTime()
-    pool = SimulatedPool(lambda label, call: Behaviour(), time, Full(time))
-    result = run_scenario(make_plan(["load_pet"]), pool=pool)
+    def full(engine: SimulatedEngine, *, whole: bool = False) -> Reading | None:
+        reading = read(engine, whole=whole)
+        return reading and replace(reading, open_files=held, fullest=(held, 1_024))
+
+    monkeypatch.setattr(SimulatedEngine, "readings", full)
+    result = simulate(make_plan(["load_pet"]))
     assert (result.verdict, result.reasons) == (Verdict.PASS, notes)
     assert (result.resources.open_files_max, result.resources.open_files_limit) == (held, 1_024)
 
