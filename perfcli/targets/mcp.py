@@ -149,10 +149,10 @@ class McpTarget:
         """
         if isinstance(error, ToolError):
             return Failure(kind_of(str(error)), _CATEGORIES.get(error.details.get("error", ""), ""))
-        if self._relay is not None and self._relay.fails_calls and isinstance(error, LostCall) and error.is_cut_off:
-            return Failure(f"the fault cut {'refused' if error.is_refused else 'reset'} the connection", "")
-        if self._outlives_server and isinstance(error, LostCall) and error.is_cut_off:
-            return Failure(f"the fault kill {'refused' if error.is_refused else 'reset'} the connection", "")
+        if isinstance(error, LostCall) and error.is_cut_off:
+            fault = "cut" if self._relay and self._relay.fails_calls else "kill" if self._outlives_server else ""
+            if fault:
+                return Failure(f"the fault {fault} {'refused' if error.is_refused else 'reset'} the connection", "")
         if is_cut_off(error) and self._has_ended():
             raise EngineGone("the MCP server ended") from error
         if isinstance(error, LostCall) and error.is_refused and self._settings.watchable:

@@ -74,67 +74,11 @@ class ForeignHooks:
             self._set[called] = f"{Path(frame.f_code.co_filename).name}, line {frame.f_lineno}"
 
 
-class CallCounter:
-    """Python functions entered or resumed, and C functions called, by this thread: what sys.setprofile reports."""
-
-    def __init__(self, hooks: ForeignHooks) -> None:
-        self._hooks = hooks
-        self._events: list[None] = []
-        note, look = partial(self._events.append, None), hooks.look
-
-        def see(frame: FrameType, event: str, argument: Any) -> None:
-            if frame.f_code.co_filename in _HARNESS:
-                return
-            if event == "call":
-                note()
-            elif event == "c_call":
-                note()
-                look(frame, event, argument)
-
-        self._see = see
-
-    @property
-    def why_not(self) -> str:
-        """Why the counts are none; "" if they are."""
-        return self._hooks.why_not(_PROFILE)
-
-    def begin(self) -> None:
-        """Count from here."""
-        self._events.clear()
-        sys.setprofile(self._see)
-
-    def end(self) -> int:
-        """What was counted since `begin`."""
-        sys.setprofile(None)
-        return len(self._events)
-
-
-_MOST_EVENTS: Final = 100
-
-
-_active: Final[list[ConnectionWatcher]] = []
-
-
-@cache
-def _hear_of_connections() -> None:
-    """Have every new connection told to who counts. Once in a process: no audit hook can be taken back."""
-
-    def hear(event: str, arguments: tuple[Any, ...]) -> None:
-        if event == "sqlite3.connect/handle":
-            for watcher in _active:
-                watcher.watch_soon(arguments[0])
-
-    sys.addaudithook(hear)
-
-
-class ConnectionWatcher(ABC):
-    """Attaches something to every connection that it can, inside `with`: those that are open, and those to come.
-
-    Once in a process, after the load, with all other vus at rest. To be entered by the thread that then does the
-    operations, as a connection may refuse any other.
+class _HookedCounter:
+    """Counts by a hook, in the place of which the engine could put its own.
 
     Args:
-        hooks: the engine's own, one of which this one would take the place of.
+        hooks: the engine's own.
     """
 
     _HOOK: ClassVar[str]
@@ -156,6 +100,61 @@ class ConnectionWatcher(ABC):
     def end(self) -> int:
         """What was counted since `begin`."""
         return len(self._events)
+
+
+class CallCounter(_HookedCounter):
+    """Python functions entered or resumed, and C functions called, by this thread: what sys.setprofile reports."""
+
+    _HOOK = _PROFILE
+
+    def __init__(self, hooks: ForeignHooks) -> None:
+        super().__init__(hooks)
+        note, look = self._note, hooks.look
+
+        def see(frame: FrameType, event: str, argument: Any) -> None:
+            if frame.f_code.co_filename in _HARNESS:
+                return
+            if event == "call":
+                note()
+            elif event == "c_call":
+                note()
+                look(frame, event, argument)
+
+        self._see = see
+
+    def begin(self) -> None:
+        """Count from here."""
+        self._events.clear()
+        sys.setprofile(self._see)
+
+    def end(self) -> int:
+        """What was counted since `begin`."""
+        sys.setprofile(None)
+        return len(self._events)
+
+
+_MOST_EVENTS: Final = 100
+_active: Final[list[ConnectionWatcher]] = []
+
+
+@cache
+def _hear_of_connections() -> None:
+    """Have every new connection told to who counts. Once in a process: no audit hook can be taken back."""
+
+    def hear(event: str, arguments: tuple[Any, ...]) -> None:
+        if event == "sqlite3.connect/handle":
+            for watcher in _active:
+                watcher.watch_soon(arguments[0])
+
+    sys.addaudithook(hear)
+
+
+class ConnectionWatcher(_HookedCounter, ABC):
+    """Attaches something to every connection that it can, inside `with`: those that are open, and those to come.
+
+    Once in a process, after the load, with all other vus at rest. To be entered by the thread that then does the
+    operations, as a connection may refuse any other.
+    """
 
     @abstractmethod
     def attach(self, connection: sqlite3.Connection) -> None:

@@ -115,14 +115,10 @@ def folded(records: Iterable[tuple[Sequence[str], float]]) -> dict[Stack, float]
     """
     stacks: defaultdict[Stack, float] = defaultdict(float)
     for frames, spent_s in records:
-        place = next((place for place, frame in enumerate(frames) if _is_operation(frame)), None)
+        place = next((place for place, frame in enumerate(frames) if frame.startswith(_MARK)), None)
         if place is not None:
             stacks[_stack(frames[place:])] += spent_s
     return dict(stacks)
-
-
-def _is_operation(frame: str) -> bool:
-    return frame.startswith(_MARK)
 
 
 def _stack(frames: Sequence[str]) -> Stack:
@@ -154,7 +150,7 @@ def count_functions(stacks: dict[Stack, float], samples: int, total_s: float) ->
     own: defaultdict[str, float] = defaultdict(float)
     with_callees: defaultdict[str, float] = defaultdict(float)
     for stack, spent_s in stacks.items():
-        frames = [_identifier(frame) for frame in stack if _file(frame) != _BUILT_IN]
+        frames = [frame.partition("\1")[0] for frame in stack if _file(frame) != _BUILT_IN]
         own[frames[-1]] += spent_s
         for frame in set(frames[1:]):
             with_callees[frame] += spent_s
@@ -166,10 +162,6 @@ def count_functions(stacks: dict[Stack, float], samples: int, total_s: float) ->
         harness_share=max(0.0, 1 - whole_s / total_s) if total_s else 0.0,
         functions=[_function(frame, own[frame] / whole_s, with_callees[frame] / whole_s) for frame in longest],
     )
-
-
-def _identifier(frame: str) -> str:
-    return frame.partition("\1")[0]
 
 
 def _function(identifier: str, self_share: float, total_share: float) -> FunctionTime:

@@ -85,14 +85,14 @@ class LockWaits:
         return sorted(found, key=lambda lock: (-lock.wait_ns, -lock.acquired))
 
 
+@dataclass(eq=False)
 class FollowedLock:
     """A Lock or an RLock of the engine's."""
 
-    def __init__(self, waits: LockWaits, kind: Kind, place: str, lock: Any) -> None:
-        self._waits = waits
-        self._kind = kind
-        self._place = place
-        self._lock = lock
+    _waits: LockWaits
+    _kind: Kind
+    _place: str
+    _lock: Any
 
     def acquire(self, blocking: bool = True, timeout: float = -1) -> bool:
         """As threading's."""
