@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import os
+import sys
 import time
 import traceback
 from collections.abc import Callable
 from queue import SimpleQueue
 from threading import Event, Lock, Thread
-from typing import Final
+from typing import Final, NoReturn
 
 from perfcli.clock import SPOILS_NS, RunningTime, Stop, StopSignal
 from perfcli.errors import PerfError
-from perfcli.line import Line
+from perfcli.line import LINE_LOST, Line
 from perfcli.recorder import Frame
 from perfcli.targets.error_kinds import named
 from perfcli.targets.protocol import EngineGone
@@ -38,6 +40,27 @@ from perfcli.wire import (
 )
 
 _LOOK_INTERVAL_S: Final = 0.5
+
+
+def leave_after(work: Callable[[], object]) -> NoReturn:
+    """Do the work of a process that has a line to the tool, then leave at once.
+
+    Never by the interpreter's own way out, which waits for every thread that the engine may have left.
+    """
+    exit_code = 0
+    try:
+        work()
+    except OSError:
+        # the tool is gone, or the engine has closed this process's end of the line
+        exit_code = LINE_LOST
+    except BaseException:
+        traceback.print_exc()
+        exit_code = 1
+    try:
+        sys.stdout.flush()
+        sys.stderr.flush()
+    finally:
+        os._exit(exit_code)
 
 
 class Channel:

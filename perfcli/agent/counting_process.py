@@ -13,11 +13,9 @@ import hashlib
 import os
 import platform
 import sqlite3
-import sys
-import traceback
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, closing, nullcontext
 from functools import partial
 from math import ceil
 from pathlib import Path
@@ -25,7 +23,7 @@ from socket import socket
 from time import monotonic
 from typing import Any, Final
 
-from perfcli.agent.channel import Channel
+from perfcli.agent.channel import Channel, leave_after
 from perfcli.agent.engine_import import use_engine
 from perfcli.agent.inspection.instruments import (
     CallCounter,
@@ -73,24 +71,14 @@ _HEARD_EVERY_S: Final = 5.0
 
 
 def main(arguments: list[str]) -> None:
-    """Count, tell the tool, and leave at once, whatever threads the engine may have left."""
+    """Count, report, and leave."""
     descriptor, plan_file, database, engine = int(arguments[0]), arguments[1], Path(arguments[2]), Path(arguments[5])
     plan = ExecutionPlan.model_validate_json(Path(plan_file).read_text(encoding="utf-8"), strict=False)
     channel = Channel(Line(socket(fileno=descriptor)), orphaned=partial(os._exit, LINE_LOST))
     make_chance_repeat(plan.seed)
     steady = SteadyTime()
     steady.install()
-    exit_code = 0
-    try:
-        _Count(plan, database, engine, channel, steady).run()
-    except OSError:
-        exit_code = LINE_LOST
-    except BaseException:
-        traceback.print_exc()
-        exit_code = 1
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os._exit(exit_code)
+    leave_after(_Count(plan, database, engine, channel, steady).run)
 
 
 class _Unpaused(SystemClock):
@@ -110,10 +98,10 @@ class _Pass:
 
     def watch(self, label: str, call: Call | None) -> Call | None:
         """The same call, counted."""
-        return call and call._replace(invoke=self._watched(label, call.invoke))
-
-    def _watched(self, label: str, invoke: Callable[..., Any]) -> Callable[..., Any]:
-        begin, end, done, counted = self._instrument.begin, self._instrument.end, self.done, self.counted
+        if call is None:
+            return None
+        invoke, done, counted = call.invoke, self.done, self.counted
+        begin, end = self._instrument.begin, self._instrument.end
 
         def watched(*arguments: Any) -> Any:
             count = 0
@@ -127,7 +115,7 @@ class _Pass:
                 done[label] += 1
                 counted[label] += count
 
-        return watched
+        return call._replace(invoke=watched)
 
 
 class _Count:
@@ -196,7 +184,10 @@ class _Count:
             one_pass = passes[metric] = _Pass(instrument)
             with attached:
                 for user in users:
-                    self._do(user, [*map(one_pass.watch, _labels(user), user.calls)])
+                    self._do(
+                        user,
+                        [one_pass.watch(step.label, call) for step, call in zip(user.flow, user.calls, strict=True)],
+                    )
             if instrument.why_not:
                 not_counted[metric] = instrument.why_not
 
@@ -245,7 +236,7 @@ class _Count:
     def _do(self, user: VirtualUser, calls: Sequence[Call | None]) -> None:
         phase = self._plan.phase_of(user.vu)
         calls = [call and call._replace(invoke=self._next(call.invoke)) for call in calls]
-        user.do_counted(calls, phase, self._plan.seed, _iterations(phase), _EVER)
+        user.do_counted(phase, self._plan.seed, _iterations(phase), _EVER, calls)
 
     def _next(self, invoke: Callable[..., Any]) -> Callable[..., Any]:
         """The same call, as the next operation; the tool, which limits the time of a stage, hears of some."""
@@ -282,10 +273,6 @@ class _Count:
                 self._failures[self._kinds.get(outcome, SKIPPED_STEP)] += 1
 
 
-def _labels(user: VirtualUser) -> list[str]:
-    return [step.label for step in user.flow]
-
-
 def _iterations(phase: PlannedPhase) -> int:
     """Of each pass."""
     if not phase.phase.is_mix:
@@ -296,9 +283,6 @@ def _iterations(phase: PlannedPhase) -> int:
 
 def _compile_options() -> str:
     """The digest of how SQLite was compiled."""
-    connection = sqlite3.connect(":memory:")
-    try:
+    with closing(sqlite3.connect(":memory:")) as connection:
         options = sorted(option for (option,) in connection.execute("PRAGMA compile_options"))
-    finally:
-        connection.close()
     return hashlib.sha256("\n".join(options).encode()).hexdigest()[:12]

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import gc
 import os
-import sys
-import traceback
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
@@ -14,7 +12,7 @@ from socket import socket
 # what a target needs beside its engine: the harness's memory, not the engine's
 import perfcli.operations.binding
 import perfcli.operations.stored  # noqa: F401
-from perfcli.agent.channel import Channel
+from perfcli.agent.channel import Channel, leave_after
 from perfcli.agent.engine_import import use_engine
 from perfcli.agent.inspection import EngineInspector
 from perfcli.agent.private_memory import Pages, make_private, pages_of_files
@@ -28,7 +26,7 @@ from perfcli.targets.protocol import Target
 
 
 def main(arguments: list[str], code_in_use: Sequence[Pages] = ()) -> None:
-    """Run one session, then leave at once, whatever threads the engine may have left.
+    """Run one session, then leave.
 
     Args:
         code_in_use: of the template this one was forked from; a fresh interpreter was forked from its supervisor.
@@ -46,32 +44,20 @@ def main(arguments: list[str], code_in_use: Sequence[Pages] = ()) -> None:
         with use_engine(engine):
             return make_target(plan, database_file, process, channel.serving)
 
-    exit_code = 0
-    try:
-        threads = SystemThreads(_threads_needed(plan, process))
+    def work() -> None:
         Session(
             plan,
             process,
             database_file,
             channel,
             SystemClock(channel.stop),
-            threads,
+            SystemThreads(_threads_needed(plan, process)),
             incarnation=incarnation,
             begun=plan_file.with_name(BEGUN),
             make_inspector=EngineInspector,
         ).run(make_target)
-    except OSError:
-        # the tool is gone, or the engine has closed this process's end of the line
-        exit_code = LINE_LOST
-    except BaseException:
-        traceback.print_exc()
-        exit_code = 1
-    try:
-        sys.stdout.flush()
-        sys.stderr.flush()
-    finally:
-        # never by the interpreter's own way out, which waits for every thread that was left
-        os._exit(exit_code)
+
+    leave_after(work)
 
 
 def _settle(code_in_use: Sequence[Pages]) -> None:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 from socket import socket
@@ -19,7 +18,7 @@ from perfcli.agent.engine_import import use_engine
 from perfcli.line import Line
 from perfcli.operations.stored import compare_answers
 from perfcli.targets.error_kinds import named
-from perfcli.wire import Answers, Compared
+from perfcli.wire import Answers, Compared, NoMoreAnswers
 
 _MOST_EXAMPLES: Final = 5
 
@@ -29,7 +28,7 @@ def main(arguments: list[str]) -> None:
     descriptor, database, engine_path = arguments
     line = Line(socket(fileno=int(descriptor)))
     try:
-        found = compare(Path(database), _answers(line), Path(engine_path))
+        found = _compare(Path(database), line, Path(engine_path))
     except BaseException as error:  # an engine may raise anything
         found = Compared(0, 0, (), error=named(error)[:500])
     line.send(found)
@@ -37,13 +36,9 @@ def main(arguments: list[str]) -> None:
     os._exit(0)
 
 
-def _answers(line: Line) -> Iterator[str]:
-    while isinstance(message := line.receive(), Answers):
-        yield from message.lines.splitlines()
-
-
-def compare(database: Path, answers: Iterator[str], engine: Path) -> Compared:
-    """Pets compared, fields that differ, and the first of them in words."""
+def _compare(database: Path, line: Line, engine: Path) -> Compared:
+    messages = iter(line.receive, NoMoreAnswers())
+    answers = (text for message in messages if isinstance(message, Answers) for text in message.lines.splitlines())
     with use_engine(engine):
         from perfcli.targets.embedded import open_storage
 

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager, nullcontext
 from functools import partial
 from importlib import import_module
 from pathlib import Path
-from threading import Thread
 from typing import Final
 
 from perfcli.agent.channel import Channel
@@ -26,7 +25,7 @@ from perfcli.faults.inside import InsideFault
 from perfcli.operations.call import Call
 from perfcli.operations.own.binding import OwnVu
 from perfcli.operations.own.loading import load_files
-from perfcli.plan import INCARNATION, LONGEST_PASS_NS, ExecutionPlan, PlannedPhase
+from perfcli.plan import INCARNATION, LONGEST_PASS_NS, ExecutionPlan
 from perfcli.recorder import BegunCalls, Recorder
 from perfcli.scenario.canary_mode import may_share_pets
 from perfcli.targets.protocol import Obey, Surroundings, Target
@@ -37,7 +36,6 @@ from perfcli.wire import (
     Opened,
     Outcome,
     Profiled,
-    Rejoin,
     Rejoined,
     Stage,
 )
@@ -123,22 +121,7 @@ class Session:
             if self._process != self._plan.host:
                 target.join()
         users = self._virtual_users(target, own)
-        if self._process == self._plan.host:
-            self._serve(target)
-        elif self._plan.slices is None:
-            rejoin = self._rejoin() if self._incarnation else None
-            waves = Waves(
-                *(self._plan, self._process, users, self._channel, self._clock, self._threads),
-                self._profiler,
-                self._begun.forget if self._begun else lambda vu: None,
-            )
-            with self._crash_of_first_process(), self._faults(target):
-                waves.run(self, rejoin)
-            self._channel.send(LoadOver(self._clock.now_ns(), target.active_pets()))
-        else:
-            self.checkpoint("baseline")
-            self.begin("measuring")
-            do_slices(self._plan, users, self._channel, self._clock, self._threads)
+        self._load(target, users)
         self.checkpoint("end")
         self._count_syncs(users, inspector)
         self.checkpoint("account")
@@ -153,7 +136,29 @@ class Session:
             self._channel.send(Profiled(self._profiler.find()))
         for operations in own.values():
             operations.close()
-        self._channel.send(inspector.leave(target.close, self._harness_threads(users)))
+        harness = [*self._threads.stuck, *(user.timed_caller.thread for user in users.values() if user.timed_caller)]
+        self._channel.send(inspector.leave(target.close, harness))
+
+    def _load(self, target: Target, users: Mapping[int, VirtualUser]) -> None:
+        if self._process == self._plan.host:
+            self._serve(target)
+        elif self._plan.slices is not None:
+            self.checkpoint("baseline")
+            self.begin("measuring")
+            do_slices(self._plan, users, self._channel, self._clock, self._threads)
+        else:
+            rejoin = None
+            if self._incarnation:
+                self.checkpoint("rejoin")
+                rejoin = self._channel.rejoin()
+            at_write = self._plan.crash.at_write if self._plan.crash and not self._incarnation else None
+            with dying_at_write(at_write) if at_write else nullcontext(), self._faults(target):
+                Waves(
+                    *(self._plan, self._process, users, self._channel, self._clock, self._threads),
+                    self._profiler,
+                    self._begun.forget if self._begun else lambda vu: None,
+                ).run(self, rejoin)
+            self._channel.send(LoadOver(self._clock.now_ns(), target.active_pets()))
 
     def _serve(self, target: Target) -> None:
         """Have the server do what the vus of the other processes ask for, until the tool says that their load is over.
@@ -169,10 +174,6 @@ class Session:
             while not self._channel.stop.asked:
                 target.see_that_it_lives()
                 self._clock.pause(_LOOK_INTERVAL_NS)
-
-    def _crash_of_first_process(self) -> AbstractContextManager[None]:
-        crash = self._plan.crash
-        return dying_at_write(crash.at_write) if crash and crash.at_write and not self._incarnation else nullcontext()
 
     @contextmanager
     def _faults(self, target: Target) -> Iterator[None]:
@@ -193,10 +194,6 @@ class Session:
                 stack.enter_context(orders)
             yield
 
-    def _rejoin(self) -> Rejoin:
-        self.checkpoint("rejoin")
-        return self._channel.rejoin()
-
     def _send_answers(self, answers: Iterator[str]) -> None:
         for first in answers:
             lines, size = [first], len(first)
@@ -211,17 +208,10 @@ class Session:
             return
         self.begin("counting")
         for phase in self._plan.phases:
-            job = partial(self._count_syncs_of, users[phase.first_vu], phase, inspector)
-            self._threads.run([job])
-
-    def _count_syncs_of(self, user: VirtualUser, phase: PlannedPhase, inspector: EngineInspector) -> None:
-        iterations = -(-OPERATIONS // (1 if phase.phase.is_mix else len(phase.flow)))
-        inspector.syncs.count(
-            user.calls, lambda calls: user.do_counted(calls, phase, self._plan.seed, iterations, LONGEST_PASS_NS)
-        )
-
-    def _harness_threads(self, users: dict[int, VirtualUser]) -> list[Thread]:
-        return [*self._threads.stuck, *(user.timed_caller.thread for user in users.values() if user.timed_caller)]
+            user = users[phase.first_vu]
+            iterations = -(-OPERATIONS // (1 if phase.phase.is_mix else len(phase.flow)))
+            do = partial(user.do_counted, phase, self._plan.seed, iterations, LONGEST_PASS_NS)
+            self._threads.run([partial(inspector.syncs.count, user.calls, do)])
 
     def _own_operations(self) -> dict[int, OwnVu]:
         """The functions of the user's own for each vu; only now is their code executed, on the engine under test."""

@@ -116,7 +116,7 @@ class VirtualUser:
         self.recorder.flush(self.ended_ns)
 
     def do_counted(
-        self, calls: Sequence[Call | None], phase: PlannedPhase, seed: int, iterations: int, longest_ns: int
+        self, phase: PlannedPhase, seed: int, iterations: int, longest_ns: int, calls: Sequence[Call | None]
     ) -> None:
         """Do iterations by these calls, which are counted and not timed; for `longest_ns` at most."""
         begin_stream(calls, "counting")

@@ -6,7 +6,7 @@ A slice is a short piece of work of a comparison, begun by the tool, while the o
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from random import Random
 from typing import Any, Final, Protocol
@@ -41,6 +41,7 @@ class Steps(Protocol):
         """Stand still until the tool lets it go on; return when, 0 for at once."""
 
 
+@dataclass(slots=True)
 class Waves:
     """The load of one engine process.
 
@@ -49,47 +50,36 @@ class Waves:
         begin_vu: called with the number in the plan of each vu that is about to work.
     """
 
-    def __init__(
-        self,
-        plan: ExecutionPlan,
-        process: int,
-        users: Mapping[int, VirtualUser],
-        channel: Channel,
-        clock: Clock,
-        threads: Threads,
-        profiler: Profiler,
-        begin_vu: Callable[[int], None],
-    ) -> None:
-        self._plan = plan
-        self._share = Share(process, plan.scenario.pool.processes)
-        self._users = users
-        self._channel = channel
-        self._clock = clock
-        self._threads = threads
-        self._profiler = profiler
-        self._begin_vu = begin_vu
+    plan: ExecutionPlan
+    process: int
+    users: Mapping[int, VirtualUser]
+    channel: Channel
+    clock: Clock
+    threads: Threads
+    profiler: Profiler
+    begin_vu: Callable[[int], None]
 
     def run(self, steps: Steps, rejoin: Rejoin | None = None) -> None:
         """All waves; if it replaces a process that was killed, the rest of its wave and those that follow."""
-        for number in range(len(self._plan.waves)):
+        for number in range(len(self.plan.waves)):
             if rejoin is None or number > rejoin.wave:
                 self._whole_wave(steps, number)
             elif number == rejoin.wave:
                 self._rest_of_wave(steps, rejoin)
 
     def _whole_wave(self, steps: Steps, number: int) -> None:
-        wave = self._plan.waves[number]
+        wave = self.plan.waves[number]
         warmed = [phase for phase in wave if phase.load.warmup_ns]
         if warmed:
             steps.begin("warm-up")
-            began_ns = self._clock.now_ns()
-            self._threads.run(list(self._warm_up(warmed)))
+            began_ns = self.clock.now_ns()
+            self.threads.run(list(self._warm_up(warmed)))
             self._rest_until(began_ns + max(phase.load.warmup_ns for phase in warmed))
         began_ns = steps.checkpoint("wave" if number else "baseline")
         steps.begin("measuring")
-        self._profiler.begin()
-        origin_ns = max(began_ns, self._clock.now_ns())
-        self._channel.send(Wave(number, origin_ns))
+        self.profiler.begin()
+        origin_ns = max(began_ns, self.clock.now_ns())
+        self.channel.send(Wave(number, origin_ns))
         self._do(wave, origin_ns, lambda phase, share: phase.load.schedule(share))
 
     def _rest_of_wave(self, steps: Steps, rejoin: Rejoin) -> None:
@@ -99,8 +89,8 @@ class Waves:
             return phase.load.rest_of_schedule(share, Earlier(done, max(0, rejoin.killed_ns - began_ns)))
 
         steps.begin("measuring")
-        self._channel.send(Rejoined(self._share.index, self._clock.now_ns()))
-        left = [phase for phase in self._plan.waves[rejoin.wave] if phase.index not in rejoin.over]
+        self.channel.send(Rejoined(self.process, self.clock.now_ns()))
+        left = [phase for phase in self.plan.waves[rejoin.wave] if phase.index not in rejoin.over]
         # one whose load was done had nothing left to end
         self._do(left, rejoin.began_ns, rest, has_worked=lambda user: user.recorder.has_sent)
 
@@ -112,7 +102,7 @@ class Waves:
         has_worked: Callable[[VirtualUser], bool] = lambda user: True,
     ) -> None:
         """Phases of one wave, to their end."""
-        self._threads.run(list(self._measure(phases, origin_ns, schedule_of)))
+        self.threads.run(list(self._measure(phases, origin_ns, schedule_of)))
         ends_ns = {phase.index: origin_ns + self._lasts_ns(phase) for phase in phases}
         rested_ns = self._rest_until(max(ends_ns.values(), default=origin_ns))
         for phase in phases:
@@ -122,13 +112,13 @@ class Waves:
                 [min(ends_ns[phase.index], rested_ns), *(user.ended_ns for user in mine if has_worked(user))]
             )
             interrupted = sum(user.interrupted for user in mine)
-            self._channel.send(PhaseOver(phase.index, ended_ns, interrupted))
+            self.channel.send(PhaseOver(phase.index, ended_ns, interrupted))
 
     def _has_ended(self, phase: int) -> bool:
-        return phase in self._channel.ended_phases
+        return phase in self.channel.ended_phases
 
     def _users_of(self, phase: PlannedPhase) -> list[VirtualUser]:
-        return [self._users[vu] for vu in phase.vus if vu in self._users]
+        return [self.users[vu] for vu in phase.vus if vu in self.users]
 
     def _lasts_ns(self, phase: PlannedPhase) -> int:
         """How long after the beginning of its wave a phase lasts at least."""
@@ -138,30 +128,31 @@ class Waves:
     @property
     def _bound_ns(self) -> int | None:
         """How long a wave of a profile lasts at most; None for any other run."""
-        return self._plan.profile.longest_ns // len(self._plan.waves) if self._plan.profile else None
+        return self.plan.profile.longest_ns // len(self.plan.waves) if self.plan.profile else None
 
     def _rest_until(self, until_ns: int) -> int:
         """Wait, unless the run is stopped; return when that was over."""
-        while (now_ns := self._clock.now_ns()) < until_ns and not self._channel.stop.asked:
-            self._clock.pause(until_ns - now_ns)
+        while (now_ns := self.clock.now_ns()) < until_ns and not self.channel.stop.asked:
+            self.clock.pause(until_ns - now_ns)
         return now_ns
 
     def _warm_up(self, phases: Sequence[PlannedPhase]) -> Iterator[Job]:
-        origin_ns = self._clock.now_ns()
+        origin_ns = self.clock.now_ns()
         for phase in phases:
             schedule = steady(phase.load.warmup_ns)
             yield from self._jobs(phase, schedule, "warm-up", origin_ns, origin_ns + phase.load.warmup_ns)
 
     def _measure(self, phases: Sequence[PlannedPhase], origin_ns: int, schedule_of: ScheduleOf) -> Iterator[Job]:
+        share = Share(self.process, self.plan.scenario.pool.processes)
         for phase in phases:
             begins_ns = origin_ns + (phase.load.start_after_ns or 0)
-            schedule = schedule_of(phase, self._share)
+            schedule = schedule_of(phase, share)
             if phase.load.ends_on_order:
                 schedule = EndableSchedule(schedule, partial(self._has_ended, phase.index))
             if self._bound_ns:
                 schedule = BoundedSchedule(schedule, self._bound_ns)
             jobs = self._jobs(phase, schedule, "load", begins_ns, begins_ns + phase.load.longest_ns)
-            yield from map(self._profiler.during, jobs)
+            yield from map(self.profiler.during, jobs)
 
     def _jobs(
         self, phase: PlannedPhase, schedule: Schedule, stream: Stream, begins_ns: int, ends_ns: int
@@ -169,10 +160,10 @@ class Waves:
         measured = stream == "load"
         cut_off_ns = ends_ns + phase.load.graceful_stop_ns
         for user in self._users_of(phase):
-            workload = Workload(phase, self._plan.seed, user.vu, stream)
+            workload = Workload(phase, self.plan.seed, user.vu, stream)
             user.recorder.begin(measured=measured, now_ns=begins_ns, is_open=measured and phase.load.is_open)
-            self._begin_vu(phase.first_vu + user.place)
-            random = Random(f"{self._plan.seed}/think/{stream}/{user.vu}").random
+            self.begin_vu(phase.first_vu + user.place)
+            random = Random(f"{self.plan.seed}/think/{stream}/{user.vu}").random
             begin_stream(user.calls, stream)
             thinking = phase.load.think_time
             pause_after = thinking.pause_after(random) if thinking.longest_ns else None
