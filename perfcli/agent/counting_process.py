@@ -36,17 +36,15 @@ from perfcli.agent.inspection.instruments import (
 from perfcli.agent.inspection.repeatable import SteadyTime, drop_cursor_references, make_chance_repeat, weigh
 from perfcli.agent.inspection.shutdown import open_connections
 from perfcli.agent.outcomes import Outcomes
-from perfcli.agent.vu import VirtualUser
+from perfcli.agent.vu import VirtualUser, bind_own_operations
 from perfcli.clock import StopSignal, SystemClock
 from perfcli.figures.engine import CALLS, FIELDS, PAGES, STATEMENTS, STEPS
 from perfcli.line import LINE_LOST, Line
 from perfcli.operations.call import Call
-from perfcli.operations.own.binding import OwnVu
 from perfcli.operations.own.loading import LoadedFile, load_files
 from perfcli.plan import ExecutionPlan, PlannedPhase
 from perfcli.recorder import Frame, Recorder
 from perfcli.results import ExactCounters, OperationCounts
-from perfcli.scenario.canary_mode import may_share_pets
 from perfcli.targets.protocol import Target
 from perfcli.version import VERSION, python_version
 from perfcli.wire import OWN_OPERATIONS, Counted, Opened, Stage
@@ -253,9 +251,7 @@ class _Count:
         """The first vu of a phase."""
         vu = phase.first_vu
         recorder = Recorder(vu, self._plan.vus, self._note_failures)
-        recorder.journal.notes_all = may_share_pets(self._plan.scenario)
-        folder = self._database.parent.parent / "files" / f"vu-{vu}"
-        own = OwnVu(files, vu, self._plan.seed, recorder.journal, folder, self._clock.now_ns)
+        own = bind_own_operations(files, self._plan, recorder, self._database, self._clock.now_ns)
         self._closing.append(own.close)
         # a call that is given up would go on in another thread
         calls = [call and call._replace(timeout_ns=0) for call in target.calls(vu, recorder.shown, own)]

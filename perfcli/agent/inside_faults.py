@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from importlib import import_module
@@ -102,28 +103,28 @@ class ThisProcess:
         return self._there.cut()
 
 
+@dataclass
 class Inflictor:
     """Carries out orders in this process."""
 
-    def __init__(self, plan: ExecutionPlan, process: int, now_ns: Callable[[], int], inside: ThisProcess) -> None:
-        self._plan = plan
-        self._process = process
-        self._now_ns = now_ns
-        self._inside = inside
-        self._on: dict[int, Inflicted] = {}
+    plan: ExecutionPlan
+    process: int
+    now_ns: Callable[[], int]
+    inside: ThisProcess
+    _on: dict[int, Inflicted] = field(default_factory=dict)
 
     def obey(self, order: FaultOrder) -> FaultReport:
         """Do it at once; raises KeyError if a fault is to end that is not there."""
         return self._begin(order.number) if isinstance(order, BeginFault) else self._end(order.number)
 
     def _begin(self, number: int) -> FaultReport:
-        began_ns = self._now_ns()
+        began_ns = self.now_ns()
         try:
-            draws = Random(f"{self._plan.seed}/fault/{number}/{self._process}")
-            self._on[number] = self._fault(number).inflict_inside(self._inside, draws.random)
+            draws = Random(f"{self.plan.seed}/fault/{number}/{self.process}")
+            self._on[number] = self._fault(number).inflict_inside(self.inside, draws.random)
         except Exception as error:
-            return NoFault(self._process, number, describe_error(error))
-        return FaultBegan(self._process, number, began_ns)
+            return NoFault(self.process, number, describe_error(error))
+        return FaultBegan(self.process, number, began_ns)
 
     def _end(self, number: int) -> FaultReport:
         lift, hits = self._on.pop(number)
@@ -131,11 +132,11 @@ class Inflictor:
             if not self._fault(number).stays:
                 lift()
         except PerfError as error:
-            return NoFault(self._process, number, str(error))
-        return FaultEnded(self._process, number, self._now_ns(), None if hits is None else hits.number)
+            return NoFault(self.process, number, str(error))
+        return FaultEnded(self.process, number, self.now_ns(), None if hits is None else hits.number)
 
     def _fault(self, number: int) -> InsideFault:
-        return cast("InsideFault", self._plan.faults[number].fault)
+        return cast("InsideFault", self.plan.faults[number].fault)
 
 
 class FaultOrders:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, nullcontext
+from dataclasses import KW_ONLY, dataclass
 from functools import partial
 from importlib import import_module
 from pathlib import Path
@@ -18,7 +19,7 @@ from perfcli.agent.profiling import make_profiler
 from perfcli.agent.profiling.profiler import Profiler
 from perfcli.agent.system_calls import dying_at_write
 from perfcli.agent.timed_calls import Threads, TimedCaller
-from perfcli.agent.vu import VirtualUser
+from perfcli.agent.vu import VirtualUser, bind_own_operations
 from perfcli.agent.waves import CHECKPOINTS_OF_SLICES, Waves, do_slices
 from perfcli.clock import Clock
 from perfcli.faults.inside import InsideFault
@@ -27,7 +28,6 @@ from perfcli.operations.own.binding import OwnVu
 from perfcli.operations.own.loading import load_files
 from perfcli.plan import INCARNATION, LONGEST_PASS_NS, ExecutionPlan
 from perfcli.recorder import BegunCalls, Recorder
-from perfcli.scenario.canary_mode import may_share_pets
 from perfcli.targets.protocol import Obey, Surroundings, Target
 from perfcli.wire import (
     OWN_OPERATIONS,
@@ -46,6 +46,7 @@ _LOOK_INTERVAL_NS: Final = 100_000_000
 _ANSWERS_BYTES: Final = 100_000
 
 
+@dataclass
 class Session:
     """The steps of a run, in their order.
 
@@ -57,108 +58,94 @@ class Session:
         collect: collects the process's garbage.
     """
 
-    def __init__(
-        self,
-        plan: ExecutionPlan,
-        process: int,
-        database: Path,
-        channel: Channel,
-        clock: Clock,
-        threads: Threads,
-        *,
-        incarnation: int = 0,
-        begun: Path,
-        make_inspector: Callable[[ExecutionPlan, Path], EngineInspector],
-        collect: Callable[[], object] = gc.collect,
-    ) -> None:
-        self._plan = plan
-        self._process = process
-        self._incarnation = incarnation
-        self._database = database
-        self._channel = channel
-        self._clock = clock
-        self._threads = threads
-        self._make_inspector = make_inspector
-        self._collect = collect
+    plan: ExecutionPlan
+    process: int
+    database: Path
+    channel: Channel
+    clock: Clock
+    threads: Threads
+    _: KW_ONLY
+    incarnation: int = 0
+    begun: Path
+    make_inspector: Callable[[ExecutionPlan, Path], EngineInspector]
+    collect: Callable[[], object] = gc.collect
+
+    def __post_init__(self) -> None:
+        plan, shift = self.plan, self.incarnation * INCARNATION
+        oldest_ns = plan.oldest_sample_ns
         self._recorders = {
-            vu: Recorder(
-                incarnation * INCARNATION + vu,
-                plan.vus,
-                channel.frame,
-                self._reference_timer(),
-                plan.oldest_sample_ns,
-            )
+            vu: Recorder(shift + vu, plan.vus, self.channel.frame, self._reference_timer(), oldest_ns)
             for vu in range(plan.vus)
-            if plan.process_of(vu) == process
+            if plan.process_of(vu) == self.process
         }
-        self._begun = None if plan.oldest_sample_ns is None else BegunCalls(begun, plan.vus, clock.now_ns)
+        self._begun = None if oldest_ns is None else BegunCalls(self.begun, plan.vus, self.clock.now_ns)
         self._profiler = Profiler()
         self._stage = "open"
 
     def run(self, make_target: Callable[[], Target]) -> None:
         """Go through all steps; report a failure to the tool, and end."""
-        self._channel.report_end(lambda: self._steps(make_target), lambda: self._stage)
+        self.channel.report_end(lambda: self._steps(make_target), lambda: self._stage)
 
     def _steps(self, make_target: Callable[[], Target]) -> None:
-        for package in {fault.package for fault in self._plan.scenario.faults} - {""}:
+        for package in {fault.package for fault in self.plan.scenario.faults} - {""}:
             import_module(package)
         self.checkpoint("harness")
         self.begin("open")
-        inspector = self._make_inspector(self._plan, self._database)
-        self._profiler = make_profiler(self._plan, self._database, self._process)
+        inspector = self.make_inspector(self.plan, self.database)
+        self._profiler = make_profiler(self.plan, self.database, self.process)
         target = make_target()
         self._profiler.engine_is_imported()
-        version = target.open(self._channel.send)
-        self._channel.send(Opened(version))
+        version = target.open(self.channel.send)
+        self.channel.send(Opened(version))
         own = self._own_operations()
         self.checkpoint("opened")
         self.begin("set-up")
-        if self._process == self._plan.first_process and not self._incarnation:
+        if self.process == self.plan.first_process and not self.incarnation:
             target.set_up()
             self.checkpoint("set up")
         else:
             self.checkpoint("set up")
-            if self._process != self._plan.host:
+            if self.process != self.plan.host:
                 target.join()
         users = self._virtual_users(target, own)
         self._load(target, users)
         self.checkpoint("end")
         self._count_syncs(users, inspector)
         self.checkpoint("account")
-        if self._plan.scenario.asks_for("fidelity.differences"):
+        if self.plan.scenario.asks_for("fidelity.differences"):
             self.begin("asking for answers")
-            self._send_answers(target.answers(of_setup=self._process == 0))
+            self._send_answers(target.answers(of_setup=self.process == 0))
         self.begin("clean-up")
         if target.clean_up():
             self.checkpoint("cleanup")
         self.begin("close")
-        if self._plan.profile is not None and self._process == 0:
-            self._channel.send(Profiled(self._profiler.find()))
+        if self.plan.profile is not None and self.process == 0:
+            self.channel.send(Profiled(self._profiler.find()))
         for operations in own.values():
             operations.close()
-        harness = [*self._threads.stuck, *(user.timed_caller.thread for user in users.values() if user.timed_caller)]
-        self._channel.send(inspector.leave(target.close, harness))
+        harness = [*self.threads.stuck, *(user.timed_caller.thread for user in users.values() if user.timed_caller)]
+        self.channel.send(inspector.leave(target.close, harness))
 
     def _load(self, target: Target, users: Mapping[int, VirtualUser]) -> None:
-        if self._process == self._plan.host:
+        if self.process == self.plan.host:
             self._serve(target)
-        elif self._plan.slices is not None:
+        elif self.plan.slices is not None:
             self.checkpoint("baseline")
             self.begin("measuring")
-            do_slices(self._plan, users, self._channel, self._clock, self._threads)
+            do_slices(self.plan, users, self.channel, self.clock, self.threads)
         else:
             rejoin = None
-            if self._incarnation:
+            if self.incarnation:
                 self.checkpoint("rejoin")
-                rejoin = self._channel.rejoin()
-            at_write = self._plan.crash.at_write if self._plan.crash and not self._incarnation else None
+                rejoin = self.channel.rejoin()
+            at_write = self.plan.crash.at_write if self.plan.crash and not self.incarnation else None
             with dying_at_write(at_write) if at_write else nullcontext(), self._faults(target):
                 Waves(
-                    *(self._plan, self._process, users, self._channel, self._clock, self._threads),
+                    *(self.plan, self.process, users, self.channel, self.clock, self.threads),
                     self._profiler,
                     self._begun.forget if self._begun else lambda vu: None,
                 ).run(self, rejoin)
-            self._channel.send(LoadOver(self._clock.now_ns(), target.active_pets()))
+            self.channel.send(LoadOver(self.clock.now_ns(), target.active_pets()))
 
     def _serve(self, target: Target) -> None:
         """Have the server do what the vus of the other processes ask for, until the tool says that their load is over.
@@ -166,14 +153,14 @@ class Session:
         Raises:
             EngineGone: the server has ended.
         """
-        self.checkpoint("rejoin" if self._incarnation else "baseline")
+        self.checkpoint("rejoin" if self.incarnation else "baseline")
         self.begin("measuring")
-        if self._incarnation:
-            self._channel.send(Rejoined(self._process, self._clock.now_ns()))
+        if self.incarnation:
+            self.channel.send(Rejoined(self.process, self.clock.now_ns()))
         with self._faults(target):
-            while not self._channel.stop.asked:
+            while not self.channel.stop.asked:
                 target.see_that_it_lives()
-                self._clock.pause(_LOOK_INTERVAL_NS)
+                self.clock.pause(_LOOK_INTERVAL_NS)
 
     @contextmanager
     def _faults(self, target: Target) -> Iterator[None]:
@@ -181,16 +168,16 @@ class Session:
         with ExitStack() as stack:
 
             def here(there: Surroundings) -> Obey:
-                inside = ThisProcess(self._plan, there)
-                if self._plan.scenario.target.in_process:
+                inside = ThisProcess(self.plan, there)
+                if self.plan.scenario.target.in_process:
                     stack.enter_context(inside.movable_clock())
-                return Inflictor(self._plan, self._process, self._clock.now_ns, inside).obey
+                return Inflictor(self.plan, self.process, self.clock.now_ns, inside).obey
 
-            host = self._plan.host
-            has_engine, has_vus = host in (None, self._process), host != self._process
-            faults = [fault for fault in self._plan.scenario.faults if isinstance(fault, InsideFault)]
+            host = self.plan.host
+            has_engine, has_vus = host in (None, self.process), host != self.process
+            faults = [fault for fault in self.plan.scenario.faults if isinstance(fault, InsideFault)]
             if any(has_engine if fault.is_in_engine else has_vus for fault in faults):
-                orders = FaultOrders(self._process, self._channel, target.fault_orders(here))
+                orders = FaultOrders(self.process, self.channel, target.fault_orders(here))
                 stack.enter_context(orders)
             yield
 
@@ -200,60 +187,48 @@ class Session:
             while size < _ANSWERS_BYTES and (line := next(answers, "")):
                 lines.append(line)
                 size += len(line)
-            self._channel.send(Answers("".join(lines)))
+            self.channel.send(Answers("".join(lines)))
 
     def _count_syncs(self, users: dict[int, VirtualUser], inspector: EngineInspector) -> None:
         """Let the first vu of each phase do some more iterations, counted and not timed, where a threshold asks."""
-        if self._process > 0 or not inspector.syncs.is_wanted:
+        if self.process > 0 or not inspector.syncs.is_wanted:
             return
         self.begin("counting")
-        for phase in self._plan.phases:
+        for phase in self.plan.phases:
             user = users[phase.first_vu]
             iterations = -(-OPERATIONS // (1 if phase.phase.is_mix else len(phase.flow)))
-            do = partial(user.do_counted, phase, self._plan.seed, iterations, LONGEST_PASS_NS)
-            self._threads.run([partial(inspector.syncs.count, user.calls, do)])
+            do = partial(user.do_counted, phase, self.plan.seed, iterations, LONGEST_PASS_NS)
+            self.threads.run([partial(inspector.syncs.count, user.calls, do)])
 
     def _own_operations(self) -> dict[int, OwnVu]:
         """The functions of the user's own for each vu; only now is their code executed, on the engine under test."""
-        if self._plan.scenario.operations:
+        if self.plan.scenario.operations:
             self.begin(OWN_OPERATIONS)
-        files = load_files(self._plan.scenario.operations)
-        shared = may_share_pets(self._plan.scenario)
-        folder = self._database.parent.parent / "files"
-        for recorder in self._recorders.values():
-            recorder.journal.notes_all = shared
+        files = load_files(self.plan.scenario.operations)
         return {
-            vu: OwnVu(
-                files,
-                recorder.vu,
-                self._plan.seed,
-                recorder.journal,
-                folder / f"vu-{recorder.vu}",
-                self._clock.now_ns,
-                slowdown=self._plan.slices.slowdown if self._plan.slices else 0.0,
-            )
+            vu: bind_own_operations(files, self.plan, recorder, self.database, self.clock.now_ns)
             for vu, recorder in self._recorders.items()
         }
 
     def _virtual_users(self, target: Target, own: Mapping[int, OwnVu]) -> dict[int, VirtualUser]:
         outcomes = Outcomes(
-            lambda *kind: self._channel.send(Outcome(*kind)),
+            lambda *kind: self.channel.send(Outcome(*kind)),
             target.classify,
-            self._process,
-            self._plan.scenario.pool.processes,
-            self._incarnation,
+            self.process,
+            self.plan.scenario.pool.processes,
+            self.incarnation,
         )
         return {
             vu: VirtualUser(
                 recorder.vu,
-                vu - self._plan.phase_of(vu).first_vu,
-                self._plan.flow_of(vu),
+                vu - self.plan.phase_of(vu).first_vu,
+                self.plan.flow_of(vu),
                 self._watched(vu, target.calls(recorder.vu, recorder.shown, own[vu])),
                 recorder,
                 outcomes,
                 self._timed_caller(vu),
-                self._clock,
-                self._channel.stop,
+                self.clock,
+                self.channel.stop,
             )
             for vu, recorder in self._recorders.items()
         }
@@ -263,36 +238,36 @@ class Session:
         begun = self._begun
         if begun is not None:
             calls = [call and call._replace(arguments=begun.counting(vu, call.arguments)) for call in calls]
-        return self._profiler.watched([step.label for step in self._plan.flow_of(vu)], calls)
+        return self._profiler.watched([step.label for step in self.plan.flow_of(vu)], calls)
 
     def _timed_caller(self, vu: int) -> TimedCaller | None:
-        has_timeouts = any(step.timeout for step in self._plan.flow_of(vu))
-        return self._threads.timed_caller(f"vu {vu}") if has_timeouts else None
+        has_timeouts = any(step.timeout for step in self.plan.flow_of(vu))
+        return self.threads.timed_caller(f"vu {vu}") if has_timeouts else None
 
     def _reference_timer(self) -> Callable[[], int]:
         """Times the reference kernel for one vu, now and then."""
         due_ns = 0
-        interval_ns = _REFERENCE_INTERVAL_NS * min(_MOST_SHARING_IT, self._plan.vus)
+        interval_ns = _REFERENCE_INTERVAL_NS * min(_MOST_SHARING_IT, self.plan.vus)
 
         def timer() -> int:
             nonlocal due_ns
-            now_ns = self._clock.now_ns()
+            now_ns = self.clock.now_ns()
             if now_ns < due_ns:
                 return 0
             due_ns = now_ns + interval_ns
-            return self._clock.time_reference_ns()
+            return self.clock.time_reference_ns()
 
         return timer
 
     def begin(self, stage: str) -> None:
         """Begin the next stage, and report it to the tool; a failure from here on belongs to it."""
         self._stage = stage
-        self._channel.send(Stage(stage))
+        self.channel.send(Stage(stage))
 
     def checkpoint(self, name: str) -> int:
         """Collect garbage and stand still until the tool lets it go on; return when, 0 for at once."""
         # garbage that waits to be collected is nobody's leak
-        self._collect()
-        if self._plan.slices is not None and name not in CHECKPOINTS_OF_SLICES:
+        self.collect()
+        if self.plan.slices is not None and name not in CHECKPOINTS_OF_SLICES:
             return 0
-        return self._channel.checkpoint(name)
+        return self.channel.checkpoint(name)

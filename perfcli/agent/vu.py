@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from perfcli.agent.bound_steps import StepBinder
 from perfcli.agent.outcomes import Outcomes
@@ -13,8 +14,11 @@ from perfcli.executors import Schedule
 from perfcli.executors.iterations import for_each_vu
 from perfcli.operations.base import StepSettings
 from perfcli.operations.call import Call, begin_stream
-from perfcli.plan import PlannedPhase
+from perfcli.operations.own.binding import OwnVu
+from perfcli.operations.own.loading import LoadedFile
+from perfcli.plan import ExecutionPlan, PlannedPhase
 from perfcli.recorder import Recorder
+from perfcli.scenario.canary_mode import may_share_pets
 from perfcli.workload import Draw, Workload
 
 Loop = Callable[[Iterator[object], Iterator[Sequence[Draw]], int], None]
@@ -201,3 +205,17 @@ class VirtualUser:
             self.recorder.flush(now_ns)
             duration_ns -= self.clock.now_ns() - now_ns
         self.clock.pause(duration_ns)
+
+
+def bind_own_operations(
+    files: Mapping[str, LoadedFile],
+    plan: ExecutionPlan,
+    recorder: Recorder,
+    database: Path,
+    now_ns: Callable[[], int],
+) -> OwnVu:
+    """The functions of the user's own for one vu, whose notes of writes its recorder takes."""
+    recorder.journal.notes_all = may_share_pets(plan.scenario)
+    folder = database.parent.parent / "files" / f"vu-{recorder.vu}"
+    slowdown = plan.slices.slowdown if plan.slices else 0.0
+    return OwnVu(files, recorder.vu, plan.seed, recorder.journal, folder, now_ns, slowdown=slowdown)
