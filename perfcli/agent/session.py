@@ -144,7 +144,9 @@ class Session:
                     *(self.plan, self.process, users, self.channel, self.clock, self.threads),
                     self._profiler,
                     self._begun.forget if self._begun else lambda vu: None,
-                ).run(self, rejoin)
+                    self.begin,
+                    self.checkpoint,
+                ).run(rejoin)
             self.channel.send(LoadOver(self.clock.now_ns(), target.active_pets()))
 
     def _serve(self, target: Target) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from random import Random
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 from perfcli.agent.channel import Channel
 from perfcli.agent.profiling.profiler import Profiler
@@ -31,16 +31,6 @@ Job = Callable[[], None]
 ScheduleOf = Callable[[PlannedPhase, Share], Schedule]
 
 
-class Steps(Protocol):
-    """The session, as far as its load steers it."""
-
-    def begin(self, stage: str) -> None:
-        """The next stage begins."""
-
-    def checkpoint(self, name: str) -> int:
-        """Stand still until the tool lets it go on; return when, 0 for at once."""
-
-
 @dataclass(slots=True)
 class Waves:
     """The load of one engine process.
@@ -48,6 +38,8 @@ class Waves:
     Args:
         users: its vus, by their numbers in the plan.
         begin_vu: called with the number in the plan of each vu that is about to work.
+        begin: begins the next stage of the session.
+        checkpoint: stands still until the tool lets it go on; returns when, 0 for at once.
     """
 
     plan: ExecutionPlan
@@ -58,37 +50,39 @@ class Waves:
     threads: Threads
     profiler: Profiler
     begin_vu: Callable[[int], None]
+    begin: Callable[[str], None]
+    checkpoint: Callable[[str], int]
 
-    def run(self, steps: Steps, rejoin: Rejoin | None = None) -> None:
+    def run(self, rejoin: Rejoin | None) -> None:
         """All waves; if it replaces a process that was killed, the rest of its wave and those that follow."""
         for number in range(len(self.plan.waves)):
             if rejoin is None or number > rejoin.wave:
-                self._whole_wave(steps, number)
+                self._whole_wave(number)
             elif number == rejoin.wave:
-                self._rest_of_wave(steps, rejoin)
+                self._rest_of_wave(rejoin)
 
-    def _whole_wave(self, steps: Steps, number: int) -> None:
+    def _whole_wave(self, number: int) -> None:
         wave = self.plan.waves[number]
         warmed = [phase for phase in wave if phase.load.warmup_ns]
         if warmed:
-            steps.begin("warm-up")
+            self.begin("warm-up")
             began_ns = self.clock.now_ns()
             self.threads.run(list(self._warm_up(warmed)))
             self._rest_until(began_ns + max(phase.load.warmup_ns for phase in warmed))
-        began_ns = steps.checkpoint("wave" if number else "baseline")
-        steps.begin("measuring")
+        began_ns = self.checkpoint("wave" if number else "baseline")
+        self.begin("measuring")
         self.profiler.begin()
         origin_ns = max(began_ns, self.clock.now_ns())
         self.channel.send(Wave(number, origin_ns))
         self._do(wave, origin_ns, lambda phase, share: phase.load.schedule(share))
 
-    def _rest_of_wave(self, steps: Steps, rejoin: Rejoin) -> None:
+    def _rest_of_wave(self, rejoin: Rejoin) -> None:
         def rest(phase: PlannedPhase, share: Share) -> Schedule:
             done = [rejoin.iterations[vu] for vu in phase.vus]
             began_ns = rejoin.began_ns + (phase.load.start_after_ns or 0)
             return phase.load.rest_of_schedule(share, Earlier(done, max(0, rejoin.killed_ns - began_ns)))
 
-        steps.begin("measuring")
+        self.begin("measuring")
         self.channel.send(Rejoined(self.process, self.clock.now_ns()))
         left = [phase for phase in self.plan.waves[rejoin.wave] if phase.index not in rejoin.over]
         # one whose load was done had nothing left to end

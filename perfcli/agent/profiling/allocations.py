@@ -49,7 +49,16 @@ def kept_by_line(snapshot: tracemalloc.Snapshot) -> MemoryFindings:
     lines = sorted(kept.items(), key=lambda each: (not each[0][2], -each[1][0]))
     return MemoryFindings(
         kept_bytes=sum(size for size, _ in kept.values()),
-        lines=[_line(*place, *figures) for place, figures in lines[:MOST_LINES]],
+        lines=[
+            KeptLine(
+                place=f"{short(file)}:{line}",
+                source=linecache.getline(file, line).strip(),
+                in_engine=in_engine,
+                kept_bytes=kept_bytes,
+                blocks=blocks,
+            )
+            for (file, line, in_engine), (kept_bytes, blocks) in lines[:MOST_LINES]
+        ],
     )
 
 
@@ -62,13 +71,3 @@ def _place(traceback: tracemalloc.Traceback) -> tuple[str, int, bool] | None:
     if any(is_harness(frame.filename) for frame in innermost_first):
         return None
     return innermost_first[0].filename, innermost_first[0].lineno, False
-
-
-def _line(file: str, line: int, in_engine: bool, kept_bytes: int, blocks: int) -> KeptLine:
-    return KeptLine(
-        place=f"{short(file)}:{line}",
-        source=linecache.getline(file, line).strip(),
-        in_engine=in_engine,
-        kept_bytes=kept_bytes,
-        blocks=blocks,
-    )

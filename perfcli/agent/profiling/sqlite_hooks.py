@@ -17,7 +17,7 @@ from functools import partial
 from typing import Any, ClassVar, Final, Literal, Self
 
 from perfcli.agent.profiling.activity import Activity, Part
-from perfcli.agent.profiling.statements import Entry, Statements, module_names
+from perfcli.agent.profiling.statements import Entry, Statements
 
 RawConnection = sqlite3.Connection
 RawCursor = sqlite3.Cursor
@@ -236,7 +236,8 @@ class SqliteHooks:
             _set_timeout(connection, 0)
 
     def _begin(self, sql: str, parameters: Any, *through: object) -> Entry:
-        return self._statements.begin(sql, parameters, sys._getframe(1), module_names(through))
+        without = {type(each).__module__ for each in through}
+        return self._statements.begin(sql, parameters, sys._getframe(1), without)
 
     def _execute(
         self,

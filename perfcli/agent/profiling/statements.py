@@ -6,7 +6,6 @@ import re
 import sqlite3
 import threading
 from collections import Counter
-from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -228,8 +227,3 @@ def is_repeated(key: str, entry: Entry) -> bool:
 def has_a_plan(key: str) -> bool:
     """Whether SQLite would plan it: what only opens or closes a transaction has none."""
     return key != OTHERS and not _TRANSACTION.match(key)
-
-
-def module_names(things: Sequence[object]) -> set[str]:
-    """The modules that the classes of things come from."""
-    return {type(thing).__module__ for thing in things}
