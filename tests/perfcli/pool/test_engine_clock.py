@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from array import array
 from dataclasses import fields
-from typing import get_args
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -13,7 +12,7 @@ from perfcli.cpus import Scheduling, ThreadTime
 from perfcli.monitor import Reading
 from perfcli.pool.protocol import EngineClock
 from perfcli.recorder import Frame
-from perfcli.wire import FromEngine, HeldUp, PhaseOver, Stage
+from perfcli.wire import Event, HeldUp, PhaseOver, Stage
 
 _OFFSETS = st.integers(-(10**15), 10**15)
 _TIMES = st.integers(0, 10**15)
@@ -47,7 +46,7 @@ def test_ways_of_equal_length_give_the_offset_exactly(offset_ns: int, at_ns: int
 
 
 def test_every_time_that_an_engine_process_sends_is_declared_as_one() -> None:
-    declared = {(kind, each.name): each.type for kind in get_args(FromEngine) for each in fields(kind)}
+    declared = {(kind, each.name): each.type for kind in Event.__subclasses__() for each in fields(kind)}
     # what it has used of a CPU is an amount, by no clock
     times = {key for key in declared if key[1].endswith("_ns") and key[1] != "cpu_ns"}
     assert times == {key for key, kind in declared.items() if kind == "EngineTime"}
