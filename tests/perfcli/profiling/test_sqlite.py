@@ -78,6 +78,13 @@ class TestFollowing:
         assert read.total_ns > 0
         assert read.p99_ns >= read.mean_ns * 0.99
 
+    def test_the_rows_of_a_cursor_belong_to_the_statement_it_ran_then(self, followed: Followed) -> None:
+        with closing(sqlite3.connect(":memory:")) as connection, closing(connection.cursor()) as cursor:
+            cursor.execute("SELECT 1 UNION SELECT 2").fetchone()
+            cursor.execute("SELECT 3").fetchone()
+        found = followed.figures()
+        assert [(found[sql].count, found[sql].rows) for sql in ("SELECT ? UNION SELECT ?", "SELECT ?")] == [(1, 1)] * 2
+
     def test_subclasses_of_an_engine_are_followed(self, followed: Followed, database: Path) -> None:
         class Cursor(sqlite3.Cursor):
             pass
