@@ -14,7 +14,7 @@ from pydantic import BaseModel
 
 from perfcli import load_result
 from perfcli.errors import ExitCode, Verdict
-from perfcli.faults import FAULT_MODELS
+from perfcli.faults import fault_models
 from perfcli.figures import METRICS
 from perfcli.operations import STEP_MODELS
 from perfcli.operations.own.syntax_tree import MEMBERS
@@ -62,7 +62,7 @@ class TestMade:
 
     @pytest.mark.parametrize(
         ("page", "names"),
-        [("operations.md", STEP_MODELS), ("faults.md", FAULT_MODELS)],
+        [("operations.md", STEP_MODELS), ("faults.md", fault_models())],
     )
     def test_each_has_a_section(self, page: str, names: dict[str, Any]) -> None:
         assert set(names) <= anchors(made()[page])

@@ -113,9 +113,9 @@ def _baselines(ctx: click.Context) -> Iterable[str]:
 
 
 def _faults(ctx: click.Context) -> Iterable[str]:
-    from perfcli.faults import FAULT_MODELS
+    from perfcli.faults import fault_models
 
-    return [f"{kind}={model.example}" for kind, model in FAULT_MODELS.items()]
+    return [f"{kind}={model.example}" for kind, model in fault_models().items()]
 
 
 def _none(ctx: click.Context) -> Iterable[str]:

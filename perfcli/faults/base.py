@@ -167,6 +167,11 @@ class FaultSettings(BaseModel):
         raise NotImplementedError
 
     @property
+    def process_number(self) -> int | None:
+        """The engine process that it is meant for, from 0; None for all."""
+        return None
+
+    @property
     def waits_ns(self) -> int | None:
         """How long it is tried again if it is not possible at once, in nanoseconds; None for as long as the load."""
         return self.lasts_ns

@@ -26,6 +26,11 @@ class ProcessFault(FaultSettings):
             raise ValueError("is the number of one engine process: remove it for all")
         return process
 
+    @property
+    def process_number(self) -> int | None:
+        """By the setting `process`."""
+        return self.process
+
     def of_process(self, places: Sequence[Place]) -> Sequence[Place]:
         """Those that it is meant for."""
         return [place for place in places if self.process in (None, place.number)]

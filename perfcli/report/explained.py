@@ -13,7 +13,7 @@ from rich.text import Text
 
 from perfcli.ab.result import COMPARED_METRICS
 from perfcli.errors import UsageError, did_you_mean
-from perfcli.faults import FAULT_MODELS, FaultSettings
+from perfcli.faults import FaultSettings, fault_models
 from perfcli.figures import METRICS, PER_OPERATION, STATISTICS, Metric, counter_metrics, is_statistic
 from perfcli.operations import STEP_MODELS, step_models
 from perfcli.operations.base import StepSettings
@@ -42,7 +42,7 @@ def render_all() -> RenderableType:
     sections = {
         "metrics": [(metric.name, metric.meaning) for metric in _metrics().values()],
         "operations": [(operation, _does(model)) for operation, model in STEP_MODELS.items()],
-        "faults": [(fault, _in_one_line(model)) for fault, model in FAULT_MODELS.items()],
+        "faults": [(fault, _in_one_line(model)) for fault, model in fault_models().items()],
         "your own operations": [(name, _does(model)) for name, model in known_operations().models.items()],
     }
     parts: list[RenderableType] = []
@@ -70,7 +70,7 @@ def _explained(subject: str) -> tuple[str, str, Iterable[tuple[str, str]]]:
         return metric.name, metric.meaning, [fact for fact in _of_metric(metric, subject) if fact[1]]
     if (model := step_models().get(subject)) is not None:
         return subject, _does(model), _of_operation(subject, model)
-    if (fault := FAULT_MODELS.get(subject)) is not None:
+    if (fault := fault_models().get(subject)) is not None:
         return subject, _in_one_line(fault), _of_fault(subject, fault)
     if name := _compared_by_ab(subject):
         return subject, COMPARED_METRICS[name].meaning, [fact for fact in _of_compared(name) if fact[1]]
@@ -95,7 +95,7 @@ def _of_compared(name: str) -> Iterator[tuple[str, str]]:
 def _unknown(subject: str) -> UsageError:
     if is_statistic(subject):
         return UsageError(f"{subject} is a statistic, not a metric", hint=f"try digipal-perf explain latency.{subject}")
-    near = did_you_mean([subject], [*_metrics(), *step_models(), *FAULT_MODELS])
+    near = did_you_mean([subject], [*_metrics(), *step_models(), *fault_models()])
     hint = "digipal-perf explain lists them all; --scenario FILE adds your own operations"
     return UsageError(f"no metric, operation or fault is named {subject!r:.80}{near}", hint=hint)
 

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from perfcli.errors import name_to_use
 from perfcli.faults import FaultSettings
 from perfcli.faults.base import LEAST_STEADY_NS
-from perfcli.faults.signals import ProcessFault
 from perfcli.scenario.models import Phase, Scenario
 from perfcli.scenario.node import Node
 from perfcli.scenario.problems import KeyPath, Problem, shown
@@ -28,8 +27,7 @@ def fault_problems(scenario: Scenario, root: Node) -> Iterator[Problem]:
         names.setdefault(fault.label, root.trace(path)[1].key_location.line)
         if why := scenario.target.lacks.get(fault.needs, ""):
             yield root.problem(path, f"{fault.kind} cannot be inflicted: {why}", key=True)
-        if isinstance(fault, ProcessFault):
-            yield from _process_problems(fault, path, scenario.engine_processes, root)
+        yield from _process_problems(fault, path, scenario.engine_processes, root)
         if fault.phase and fault.phase not in phases:
             meant = name_to_use([fault.phase], phases)
             yield root.problem((*path, "phase"), f"no phase is named {shown(fault.phase)}{meant}")
@@ -81,12 +79,12 @@ def _name_problems(
         yield root.problem(where, f"{shown(fault.label)} is the name of a phase: choose another name")
 
 
-def _process_problems(fault: ProcessFault, path: KeyPath, processes: int, root: Node) -> Iterator[Problem]:
-    if fault.process is None or fault.process < processes:
+def _process_problems(fault: FaultSettings, path: KeyPath, processes: int, root: Node) -> Iterator[Problem]:
+    if fault.process_number is None or fault.process_number < processes:
         return
     there = "one process, number 0" if processes == 1 else f"{processes}, numbered 0 to {processes - 1}"
     remedy = "" if processes > 1 else "; for several, set pool: {processes: N}"
-    yield root.problem((*path, "process"), f"no process {fault.process}: the pool has {there}{remedy}")
+    yield root.problem((*path, "process"), f"no process {fault.process_number}: the pool has {there}{remedy}")
 
 
 def _time_problems(

@@ -8,7 +8,7 @@ from functools import cache
 from typing import Any, Final
 
 from perfcli.executors import LOAD_MODELS
-from perfcli.faults import FAULT_MODELS
+from perfcli.faults import fault_models
 from perfcli.operations import STEP_MODELS
 from perfcli.operations.base import StepSettings
 from perfcli.scenario.schema import Definition, scenario_schema, text_types
@@ -70,7 +70,7 @@ def key_tables() -> str:
 
 def section_tables() -> str:
     """All keys but those of operations and faults."""
-    kinds = (*LOAD_MODELS.values(), *STEP_MODELS.values(), *FAULT_MODELS.values())
+    kinds = (*LOAD_MODELS.values(), *STEP_MODELS.values(), *fault_models().values())
     sections = _definitions(without=kinds)
     loads = {name: _definitions()[model.__name__] for name, model in LOAD_MODELS.items()}
     parts = [*_section("Top level", _schema()), *_kinds(), *_group("load", loads, prefix="`load`: ")]
@@ -88,7 +88,7 @@ def fault_tables() -> str:
     """The settings of each fault, and what it does."""
     faults = {
         name: {**_definitions()[model.__name__], "note": f"Needs {model.needs.meaning}."}
-        for name, model in FAULT_MODELS.items()
+        for name, model in fault_models().items()
     }
     return "\n".join(_group("faults", faults))
 

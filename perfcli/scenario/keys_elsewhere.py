@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from perfcli.executors import LOAD_MODELS
-from perfcli.faults import FAULT_MODELS
+from perfcli.faults import fault_models
 
 _OF_A_LOAD: Final = {
     # the executor that k6 takes where one of these stands alone
@@ -60,7 +60,7 @@ def key_elsewhere(section: Sequence[str | int], key: str) -> str:
     if len(section) > 1 and section[-2] == "thresholds":
         return _unknown("write expr: latency.p99 < 100ms" if name in _OF_AN_EXPRESSION else "")
     if section and section[0] == "faults":
-        fault = FAULT_MODELS.get(str(section[-1]))
+        fault = fault_models().get(str(section[-1]))
         return fault.no_keys.get(name, "") if fault else ""
     if section and (section[0] != "phases" or len(section) > 2):
         return ""

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from perfcli.errors import UsageError
 from perfcli.executors import LOAD_MODELS
-from perfcli.faults import FAULT_MODELS
+from perfcli.faults import fault_models
 from perfcli.scenario.document import read_document
 from perfcli.scenario.node import Node
 from perfcli.scenario.problems import Location, Problem, ScenarioFileError, legible
@@ -79,8 +79,8 @@ def fault(text: str) -> Override:
     """
     kind, equals, settings = text.partition("=")
     kind = kind.strip()
-    known = FAULT_MODELS.get(kind)
-    hint = f"write --fault '{kind if known else 'lock'}={(known or FAULT_MODELS['lock']).example}'"
+    known = fault_models().get(kind)
+    hint = f"write --fault '{kind if known else 'lock'}={(known or fault_models()['lock']).example}'"
     if not kind or not equals or not settings.strip():
         raise UsageError(f"--fault {legible(text)}: expected KIND={{at: …}}", hint=hint)
     source = f"--fault {legible(kind)}"

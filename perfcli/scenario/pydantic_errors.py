@@ -12,6 +12,7 @@ from pydantic_core import ErrorDetails
 
 from perfcli.errors import listed, name_to_use
 from perfcli.executors import EXECUTORS
+from perfcli.executors.one_of import OneOf
 from perfcli.operations.base import NAME_PATTERN, why_no_name
 from perfcli.operations.own.step import known_operations
 from perfcli.scenario.keys_elsewhere import in_snake_case, key_elsewhere
@@ -319,4 +320,6 @@ def _bears(model: type[BaseModel], tag: str) -> bool:
 def _models_in(annotation: Any) -> list[type[BaseModel]]:
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return [annotation]
-    return [model for inner in get_args(annotation) for model in _models_in(inner)]
+    parts = get_args(annotation)
+    told_apart = [model for part in parts if isinstance(part, OneOf) for model in part.models]
+    return told_apart or [model for part in parts for model in _models_in(part)]

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from perfcli.executors import EXECUTORS, LOAD_MODELS
-from perfcli.faults import FAULT_MODELS
+from perfcli.faults import fault_models
 from perfcli.figures import METRICS, STATISTICS, Metric, counter_metrics
 from perfcli.operations import STEP_MODELS, step_models
 from perfcli.operations.base import NAME_PATTERN, StepSettings
@@ -193,9 +193,9 @@ def _written_forms() -> dict[str, Definition]:
         "ThinkTime": _any_of(_ref("Duration"), *map(_ref, ("UniformThinking", "NormalThinking", "PacedThinking"))),
         "Fault": _any_of(
             _below_its_name(
-                {name: {**_ref(model.__name__), "description": model.__doc__} for name, model in FAULT_MODELS.items()}
+                {name: {**_ref(model.__name__), "description": model.__doc__} for name, model in fault_models().items()}
             ),
-            _long_form("fault", FAULT_MODELS.values()),
+            _long_form("fault", fault_models().values()),
         ),
         "Threshold": _any_of(_ref("Expression"), _ref("ThresholdRule")),
         "ListElsewhere": _list_elsewhere(),

@@ -10,7 +10,7 @@ from pydantic import TypeAdapter
 
 from perfcli.errors import UsageError
 from perfcli.executors.repeated import Repeated
-from perfcli.faults import FAULT_MODELS, Fault, FaultSettings
+from perfcli.faults import Fault, FaultSettings, fault_models
 from perfcli.faults.schedule import occurrences
 from perfcli.plan import plan_run
 from perfcli.scenario.loader import ScenarioFileError, load_scenario
@@ -90,12 +90,12 @@ def test_a_mistake_is_reported_at_its_place(faults: str, place: str, message: st
     assert f"{path}:{place}:" in str(failure.value)
 
 
-KEYS_OF_ALL = {field.alias or name for model in FAULT_MODELS.values() for name, field in model.model_fields.items()}
+KEYS_OF_ALL = {field.alias or name for model in fault_models().values() for name, field in model.model_fields.items()}
 
 
-@pytest.mark.parametrize("kind", FAULT_MODELS)
+@pytest.mark.parametrize("kind", fault_models())
 def test_a_key_of_another_fault_is_reported_at_its_place(kind: str, tmp_path: Path) -> None:
-    model = FAULT_MODELS[kind]
+    model = fault_models()[kind]
     own = {field.alias or name for name, field in model.model_fields.items()} - {"fault"}
     assert KEYS_OF_ALL - own > {"fault"}
     target = "target: {mcp: {transport: http}}\n" if kind == "cut" else ""

@@ -10,7 +10,7 @@ from click.testing import CliRunner
 
 from perfcli.cli import cli
 from perfcli.errors import UsageError
-from perfcli.faults import FAULT_MODELS
+from perfcli.faults import fault_models
 from perfcli.figures import METRICS
 from perfcli.operations import STEP_MODELS
 from perfcli.report.console import as_text
@@ -144,7 +144,7 @@ def test_a_statistic_alone_is_told_where_it_belongs(statistic: str) -> None:
 
 def test_without_a_name_each_has_a_line() -> None:
     lines = explained().splitlines()
-    assert [line.split()[0] for line in lines if line.startswith("  ")] == [*METRICS, *STEP_MODELS, *FAULT_MODELS]
+    assert [line.split()[0] for line in lines if line.startswith("  ")] == [*METRICS, *STEP_MODELS, *fault_models()]
 
 
 def test_a_counter_of_an_own_operation_says_where_it_is_exported_and_explained() -> None:
