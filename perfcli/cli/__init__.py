@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+from collections import UserDict
+from collections.abc import Callable, Sequence
+from functools import partial
 from pkgutil import resolve_name
 from typing import Any, Final
 
@@ -11,7 +14,6 @@ import click
 from perfcli.cli import defaults, usage_mistakes
 from perfcli.cli.completion import complete_names
 from perfcli.cli.defaults import name_variables, project_files, variables_of, warn_of_unknown_variables
-from perfcli.commands import cluster_options, engine_options, options, result_options
 from perfcli.commands.parameters import filled, parameters_of
 from perfcli.errors import UsageError
 from perfcli.version import VERSION
@@ -89,6 +91,16 @@ class Command(click.Command):
         defaults.write_help(ctx, formatter)
 
 
+class _Commands(UserDict[str, Any]):
+    """The commands of a group by name, each made from its declaration when it is asked for, as most calls use one."""
+
+    def __getitem__(self, name: str) -> click.Command:
+        command: click.Command | Callable[[], click.Command] = super().__getitem__(name)
+        if not isinstance(command, click.Command):
+            self.data[name] = command = command()
+        return command
+
+
 class Group(click.Group):
     """A command of several commands."""
 
@@ -97,6 +109,7 @@ class Group(click.Group):
 
     def __init__(self, *arguments: Any, **settings: Any) -> None:
         super().__init__(*arguments, **settings)
+        self.commands = _Commands(self.commands)
         self.headings: dict[str, str] = {}
 
     def list_commands(self, ctx: click.Context) -> list[str]:
@@ -156,40 +169,40 @@ def cli() -> None:
 
 _COMMANDS: Final = {
     "Run": {
-        "run": (options.RunOptions, "run:run"),
-        "capacity": (engine_options.CapacityOptions, "capacity:capacity"),
-        "scaling": (engine_options.ScalingOptions, "scaling:scaling"),
-        "profile": (engine_options.ProfileOptions, "engines:profile"),
-        "crash": (engine_options.CrashOptions, "engines:crash"),
-        "cluster": (cluster_options.MachinesOptions, "cluster:cluster"),
+        "run": ("options:RunOptions", "run:run"),
+        "capacity": ("engine_options:CapacityOptions", "capacity:capacity"),
+        "scaling": ("engine_options:ScalingOptions", "scaling:scaling"),
+        "profile": ("engine_options:ProfileOptions", "engines:profile"),
+        "crash": ("engine_options:CrashOptions", "engines:crash"),
+        "cluster": ("cluster_options:MachinesOptions", "cluster:cluster"),
     },
     "Compare": {
-        "ab": (engine_options.AbOptions, "engines:ab"),
-        "selftest": (engine_options.SelftestOptions, "engines:selftest"),
-        "compare": (result_options.CompareOptions, "results:compare"),
+        "ab": ("engine_options:AbOptions", "engines:ab"),
+        "selftest": ("engine_options:SelftestOptions", "engines:selftest"),
+        "compare": ("result_options:CompareOptions", "results:compare"),
     },
     "Look back": {
-        "report": (result_options.ReportOptions, "results:report"),
-        "history": (result_options.HistoryOptions, "results:history"),
-        "trend": (result_options.TrendOptions, "results:trend"),
+        "report": ("result_options:ReportOptions", "results:report"),
+        "history": ("result_options:HistoryOptions", "results:history"),
+        "trend": ("result_options:TrendOptions", "results:trend"),
     },
     "Write scenarios": {
-        "list": (options.ListOptions, "authoring:list_scenarios"),
-        "init": (options.InitOptions, "authoring:init"),
-        "validate": (options.ValidateOptions, "authoring:validate"),
-        "plan": (options.PlanOptions, "authoring:plan"),
-        "explain": (options.ExplainOptions, "authoring:explain"),
-        "schema": (options.SchemaOptions, "authoring:schema"),
-        "completion": (options.CompletionOptions, "authoring:completion"),
+        "list": ("options:ListOptions", "authoring:list_scenarios"),
+        "init": ("options:InitOptions", "authoring:init"),
+        "validate": ("options:ValidateOptions", "authoring:validate"),
+        "plan": ("options:PlanOptions", "authoring:plan"),
+        "explain": ("options:ExplainOptions", "authoring:explain"),
+        "schema": ("options:SchemaOptions", "authoring:schema"),
+        "completion": ("options:CompletionOptions", "authoring:completion"),
     },
 }
 """By the headings of `--help`: what each command takes, and the function of `perfcli.commands` that it calls."""
 
 _BASELINE: Final = {
-    "save": (result_options.SaveOptions, "results:save"),
-    "list": (result_options.BaselinesOptions, "results:list_all"),
-    "show": (result_options.ShowOptions, "results:show"),
-    "rm": (result_options.RemoveOptions, "results:remove"),
+    "save": ("result_options:SaveOptions", "results:save"),
+    "list": ("result_options:BaselinesOptions", "results:list_all"),
+    "show": ("result_options:ShowOptions", "results:show"),
+    "rm": ("result_options:RemoveOptions", "results:remove"),
 }
 _WITH_EXIT_CODES: Final = ("run", "ab", "selftest", "capacity", "crash", "scaling", "profile", "cluster", "compare")
 
@@ -206,27 +219,31 @@ def baseline() -> None:
     """
 
 
-def _command(name: str, declared: type, function: str) -> Command:
+def _command(words: Sequence[str], declared: str, function: str) -> Command:
+    takes = resolve_name(f"perfcli.commands.{declared}")
+
     def call(**given: Any) -> None:
         from perfcli.commands.context import Context
 
         ctx = click.get_current_context()
         context = Context(project_files(ctx), template=ctx.obj)
         try:
-            code = resolve_name(f"perfcli.commands.{function}")(filled(declared, given), context)
+            code = resolve_name(f"perfcli.commands.{function}")(filled(takes, given), context)
         except UsageError as error:
             error.hint = "\nHint: ".join(filter(None, (error.hint, defaults.origins_in(error.message, ctx))))
             raise
         ctx.exit(code)
 
-    epilog = EPILOG if name in _WITH_EXIT_CODES else None
-    return Command(name, params=parameters_of(declared), callback=call, help=declared.__doc__, epilog=epilog)
+    epilog = EPILOG if words[0] in _WITH_EXIT_CODES else None
+    command = Command(words[-1], params=parameters_of(takes), callback=call, help=takes.__doc__, epilog=epilog)
+    name_variables(command, words)
+    return command
 
 
 for _heading, _table in _COMMANDS.items():
     cli.headings |= dict.fromkeys(_table, _heading)
+    for _name, _facts in _table.items():
+        cli.commands[_name] = partial(_command, [_name], *_facts)  # type: ignore[assignment]  # _Commands calls it
 cli.headings["baseline"] = "Look back"
-for _group, _table in (*((cli, table) for table in _COMMANDS.values()), (baseline, _BASELINE)):
-    for _name, (_declared, _function) in _table.items():
-        _group.add_command(_command(_name, _declared, _function))
-name_variables(cli)  # once all commands are there
+for _name, _facts in _BASELINE.items():
+    baseline.commands[_name] = partial(_command, ["baseline", _name], *_facts)  # type: ignore[assignment]

@@ -49,15 +49,12 @@ def variables_of(parameter: click.Parameter) -> list[str]:
     return [given] if isinstance(given, str) else list(given)
 
 
-def name_variables(command: click.Command, words: Sequence[str] = ()) -> None:
-    """Give each option of a command, or of all below a group, its variables; one that has its own keeps it.
+def name_variables(command: click.Command, words: Sequence[str]) -> None:
+    """Give each option of a command its variables; one that has its own keeps it.
 
-    Once, from the top: the name of a context depends on who made it, and an option keeps what it was given.
+    Args:
+        words: the command as it is typed. The name of a context depends on who made it.
     """
-    if isinstance(command, click.Group):
-        for name, each in command.commands.items():
-            name_variables(each, [*words, name])
-        return
     names: dict[click.Option, list[str]] = {}
     for name, option in options_of(command).items():
         names.setdefault(option, []).append(variable_of(words, name))
