@@ -122,6 +122,7 @@ def test_an_interrupt_leaves_what_is_known(invoke: Invoke, monkeypatch: pytest.M
         (["--from", "0"], "--from 0: expected a load above 0"),
         ([*ON_A_SERVER, "--engine", "main"], "--engine main: queue loads the server at http://127.0.0.1:1/mcp"),
         (["--precision", "0.1%"], "--precision 0.1%: expected 0.5% to 50%"),
+        (["--json", "gone/q.json"], "--json gone/q.json: the directory"),
     ],
 )
 def test_a_mistake_is_told_before_anything_runs(invoke: Invoke, options: list[str], message: str) -> None:

@@ -89,7 +89,9 @@ def test_neither_file_is_written_over_another(there: str, place: Path) -> None:
 @pytest.mark.end_to_end
 @pytest.mark.parametrize("options", [[], ["--operations"]])
 def test_it_runs(options: list[str], here: Here) -> None:
-    assert here("init", "mine", *options)[0] == 0
+    code, output, errors = here("init", "mine", *options)
+    assert (code, output) == (0, "next: digipal-perf run mine.yaml\n")
+    assert [line.partition(" (")[0] for line in errors.splitlines()][:1] == ["wrote mine.yaml"]
     quick = ["--duration", "300ms", "--set", "load.warmup=0s", "--quiet"]
     # too short a load for some percentiles, but one that runs
     code, output, errors = here("run", "mine.yaml", *quick, "--set", "thresholds=[success_rate >= 1%]")

@@ -93,6 +93,14 @@ def test_records_made_from_dictionaries_harm_nothing(watch: LogWatch) -> None:
     assert watch.logged() == []
 
 
+def test_nothing_of_it_stays() -> None:
+    first = logging.getLogRecordFactory()
+    watch = LogWatch()
+    watch.start()
+    watch.stop()
+    assert logging.getLogRecordFactory() is first
+
+
 def test_a_factory_of_the_engines_own_stays() -> None:
     first = logging.getLogRecordFactory()
     watch = LogWatch()
