@@ -127,6 +127,13 @@ class TestRun:
         assert Path("j.xml").read_text(encoding="utf-8").count("<testsuite ") == 2
         assert Path("s.csv").read_text(encoding="utf-8").startswith("run,scenario,variation,second")
 
+    def test_the_summary_of_scenarios_stands_by_itself(self, invoke: Invoke) -> None:
+        done = invoke("run", "pet_creation", "database_load")
+        *_, last, summary, _ = done.stdout.split("\n\n")
+        assert last.startswith("FAIL  test  1 of 2 thresholds failed")
+        assert summary.split()[0] == "scenario"
+        assert "\n\n\n" not in done.stdout
+
     def test_json_to_stdout_is_nothing_but_json(self, invoke: Invoke) -> None:
         done = invoke("run", "pet_creation", "database_load", "--json", "-")
         assert [each["name"] for each in json.loads(done.stdout)] == ["test", "test"]
@@ -161,9 +168,10 @@ class TestRun:
             invoke("run", "pet_creation", "--json", "-", "--csv", "-")
 
 
-def test_a_comparison_adds_to_the_summary_of_the_job(invoke: Invoke, monkeypatch: pytest.MonkeyPatch) -> None:
+def compared() -> AbResult:
+    """The result of a comparison that found nothing."""
     side = EngineSide(name="engine")
-    compared = AbResult(
+    return AbResult(
         scenario="test",
         plan="1 vu",
         seed=1,
@@ -176,7 +184,19 @@ def test_a_comparison_adds_to_the_summary_of_the_job(invoke: Invoke, monkeypatch
         invalid="the base does not open",
         environment=Environment(tool_version="1", python="3", sqlite="3", system="L", machine="x", cpu_count=1),
     )
-    monkeypatch.setattr("perfcli.commands.engines.Comparison.run", lambda self, engines: compared)
+
+
+def test_runs_and_comparisons_share_every_report_but_a_table(invoke: Invoke, saved: Path) -> None:
+    Path("ab.json").write_text(compared().model_dump_json(), encoding="utf-8")
+    done = invoke("report", saved, "ab.json", "--markdown", "-")
+    assert (done.exit_code, done.stderr) == (ExitCode.PASS, "")
+    assert all(f"{verdict}: `test`" in done.stdout for verdict in ("FAIL", "INVALID"))
+    with pytest.raises(UsageError, match="cannot share a table"):
+        invoke("report", saved, "ab.json", "--csv", "-")
+
+
+def test_a_comparison_adds_to_the_summary_of_the_job(invoke: Invoke, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("perfcli.commands.engines.Comparison.run", lambda self, engines: compared())
     monkeypatch.setattr("perfcli.run.interrupts.Interrupts.install", lambda self: None)
     monkeypatch.setenv(JOB_SUMMARY, "summary.md")
     assert invoke("ab", "pet_creation", "--base", ROOT, "--quiet").exit_code == ExitCode.INVALID
