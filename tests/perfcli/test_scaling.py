@@ -12,8 +12,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 from rich.console import Console
 
+from perfcli.cli import cli
 from perfcli.errors import ExitCode, UsageError, Verdict
 from perfcli.inference.usl import Usl
 from perfcli.plan import ExecutionPlan
@@ -322,6 +324,17 @@ def result_of(law: Usl, *, noise: float = 0.02, **fields: Any) -> ScalingResult:
 
 class TestReport:
     """What is said of it."""
+
+    def test_the_command_prints_more_if_asked(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+        monkeypatch.chdir(tmp_path)
+        result = result_of(Usl(1_000, 0.2, 0.032))
+        monkeypatch.setattr("perfcli.commands.scaling.measure_scaling", lambda *_, **__: result)
+        brief, long = (
+            CliRunner().invoke(cli, ["scaling", "database_load", *more], catch_exceptions=False).stdout
+            for more in ([], ["--verbose"])
+        )
+        assert "load  16 vus for 500ms" in long
+        assert "load  " not in brief
 
     @pytest.mark.parametrize(
         ("law", "fields", "sentence"),
