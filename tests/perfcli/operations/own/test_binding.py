@@ -369,6 +369,14 @@ def test_a_slowdown_for_a_self_test_prolongs_the_timed_part(body: str) -> None:
     assert taken_ns(4.0) >= 10_000_000
 
 
+def test_a_slowdown_prolongs_nothing_but_the_timed_part() -> None:
+    now_ns = count(step=10).__next__
+    vu = Vu("def f(ctx: Context) -> None:\n    with ctx.timed():\n        pass", now_ns=now_ns, slowdown=10.0)
+    vu.do()
+    assert 100 <= vu.own.end_ns - vu.own.start_ns < 150
+    assert now_ns() < 250
+
+
 def test_while_a_coroutine_runs_its_call_has_not_ended() -> None:
     vu = Vu("seen = []\n@operation\nasync def f(ctx: Context) -> None:\n    seen.append(vars(ctx)['ended_ns'])")
     vu.do()
