@@ -309,6 +309,21 @@ class TestTls:
         told = problem(f"https://127.0.0.1:{scripted(b'', tls, resets=ends == 'by a reset').port}/mcp")
         assert told.startswith("it closed the connection without an answer (")
 
+    @pytest.mark.parametrize(
+        ("failure", "expected"),
+        [
+            (httpx2.ConnectError("end"), "it does not speak TLS (UNEXPECTED_EOF_WHILE_READING): use http"),
+            (httpx2.ReadError("end"), "it closed the connection without an answer (end): look at its log"),
+        ],
+    )
+    def test_an_end_is_the_handshakes_only_while_it_connects(self, failure: httpx2.HTTPError, expected: str) -> None:
+        end = ssl.SSLEOFError(8, "EOF occurred in violation of protocol")
+        end.reason = "UNEXPECTED_EOF_WHILE_READING"
+        failure.__cause__ = end
+        client = NotingClient()
+        client.failure = failure
+        assert reason_of("https://127.0.0.1:1/mcp", client, failure).startswith(expected)
+
     def test_tls_to_a_server_without(self, scripted: Callable[..., Scripted]) -> None:
         told = problem(f"https://127.0.0.1:{scripted(response(400)).port}/mcp")
         assert told == "it does not speak TLS (WRONG_VERSION_NUMBER): use http:// in target.mcp.url"
