@@ -97,7 +97,8 @@ def test_a_slower_engine_is_a_regression(tmp_path: Path) -> None:
     assert "REGRESSION" in output
     found = next(metric for metric in result["metrics"] if metric["name"] == "load_pet.p50")
     assert found["change"] == "regression"
-    assert 1.3 < found["ratio"] < 1.7
+    # it takes 1.5 times as long; what else the machine does takes its share of so few pairs
+    assert 1.2 < found["ratio"] < 2.5
 
 
 def test_a_candidate_that_ends_is_a_regression_with_its_exit_code(tmp_path: Path) -> None:
