@@ -128,7 +128,8 @@ def test_a_run_has_them_in_all_its_processes(tmp_path: Path) -> None:
     (fault,) = result.faults
     assert fault.problem == ""
     assert fault.hits is not None
-    assert fault.hits >= fault.failed > 0
+    # as it lets go of a process, strace may miss the write it has just hit
+    assert fault.hits + 2 >= fault.failed > 0
     assert set(result.total.errors) == {"StorageError: save_pet: database or disk is full"}
     assert result.verdict in (Verdict.PASS, Verdict.INVALID), "a starved machine may not deliver the load"
 
