@@ -165,7 +165,7 @@ class Waves:
 
 
 CHECKPOINTS_OF_SLICES: Final = frozenset({"baseline", "end"})
-"""Where an engine that is compared stands still: nobody looks at it elsewhere."""
+"""Where an engine under comparison stands still; the tool looks at it only there."""
 
 _AT_MOST_NS: Final = 600_000_000_000
 

@@ -250,7 +250,7 @@ class Finding:
 def probes_ahead(make_search: Callable[[], Search], verdicts: Sequence[tuple[float, bool]], most: int) -> list[Probe]:
     """The next probe, then those that may follow it, the soonest first, for several machines to make at the same time.
 
-    The search itself stays as it is: it asks for one probe after another, and a probe that was made ahead is a run at
+    The search itself does not change: it asks for one probe after another, and a probe that was made ahead is a run at
     its load like any other. What it turns out not to need is left out, which it decides by other runs than that one.
 
     Args:

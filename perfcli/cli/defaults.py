@@ -53,7 +53,7 @@ def name_variables(command: click.Command, words: Sequence[str]) -> None:
     """Give each option of a command its variables; one that has its own keeps it.
 
     Args:
-        words: the command as it is typed. The name of a context depends on who made it.
+        words: the command as you type it. The name of a context depends on who made it.
     """
     names: dict[click.Option, list[str]] = {}
     for name, option in options_of(command).items():

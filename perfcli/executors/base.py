@@ -205,7 +205,7 @@ class LoadSettings(BaseModel):
         return None
 
     def share_done(self, iterations: int, elapsed_ns: int) -> float:
-        """How much of the load is done, 0..1, after so many iterations and so much time."""
+        """How much of the load is done, 0..1, after these iterations and this time."""
         return min(1.0, elapsed_ns / self.longest_ns)
 
     @property

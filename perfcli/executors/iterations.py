@@ -41,7 +41,7 @@ class CountedLoad(FixedVus):
         return 0
 
     def share_done(self, iterations: int, elapsed_ns: int) -> float:
-        """How much of the load is done, 0..1, after so many iterations and so much time."""
+        """How much of the load is done, 0..1, after these iterations and this time."""
         return min(1.0, iterations / self.planned_iterations)
 
     def _bound(self) -> str:

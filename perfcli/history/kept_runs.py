@@ -113,8 +113,8 @@ def _work(scenario: Mapping[str, Any]) -> dict[str, Any]:
         # results of before there were any do not have the key
         kept.pop("faults", None)
     if isinstance(phases := kept.get("phases"), list):
-        # the name of a phase changes no work either, but a result's phases are told apart by it; what is no phase, in a
-        # file of elsewhere, stays as it is
+        # a phase's name changes no work either, but it tells a result's phases apart; in a file from elsewhere, what is
+        # no phase does not change
         kept["phases"] = [
             {key: value for key, value in phase.items() if key != "thresholds"} if isinstance(phase, dict) else phase
             for phase in phases

@@ -230,7 +230,7 @@ class Conservation:
     command, evolution) is not acknowledged with an amount: pets it happened to are left out.
 
     Args:
-        database: as it is before the load, while the engine stands still.
+        database: before the load, while the engine stands still.
         cared: the ledger's account until now, warm-up included.
 
     Raises:

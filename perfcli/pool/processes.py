@@ -41,7 +41,7 @@ class Post(NamedTuple):
     working_directory: Path
     output: Output
     module: str = ""
-    """What it imports in any case: one that is forked has it loaded already."""
+    """What it imports in any case: a forked process has it loaded already."""
 
 
 Begin = Callable[[int, Post], SupervisedProcess]

@@ -39,7 +39,7 @@ def counting_syncs() -> Iterator[Callable[[], int]]:
 
 
 OPERATIONS: Final = 200
-"""About so many operations of each vu that counts."""
+"""Roughly how many operations each vu that counts makes."""
 
 
 class SyncCosts:

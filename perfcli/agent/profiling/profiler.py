@@ -1,4 +1,4 @@
-"""What all profilers share: the steps of a session that they are told of, and how they name lines of source code."""
+"""What all profilers share: the steps of a session that they learn of, and how they name lines of source code."""
 
 from __future__ import annotations
 

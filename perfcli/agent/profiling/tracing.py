@@ -1,7 +1,6 @@
 """`--sql` and `--locks`: hooks in sqlite3, in threading's locks and in the AI, which also tell where the time goes.
 
-Of locks, those that the engine makes tell how long they are waited for. One that is free is taken without a look at the
-clock.
+Locks that the engine makes report how long threads wait for them. A free one is taken without a look at the clock.
 """
 
 from __future__ import annotations
@@ -144,7 +143,7 @@ class LockHooks:
 
 def _lock_class(kind: Kind, waits: LockWaits, make: Any) -> type:
     class Lock:
-        """A class, as it is from Python 3.13 on, so that `Lock | None` may be written."""
+        """A class, which Python has from 3.13 on, so that `Lock | None` may be written."""
 
         def __new__(cls) -> Any:
             place = made_at(sys._getframe(1), _THROUGH)
